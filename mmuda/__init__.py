@@ -1,0 +1,14 @@
+"""mmuda: unsupervised domain adaptation on MMSegmentation.
+
+Importing the package registers all of its components in mmseg's registries, so a config only needs
+``custom_imports = dict(imports=['mmuda'])`` and ``default_scope = 'mmseg'``.
+"""
+from .compat import check_dependencies, quiet_imports
+from .version import __version__
+
+check_dependencies()
+
+with quiet_imports():
+    from . import datasets, engine, evaluation, models, visualization  # noqa: F401
+
+__all__ = ['__version__']

@@ -1,0 +1,85 @@
+"""Two ordinary data sets become one of domain pairs."""
+import random
+from contextlib import contextmanager
+from typing import Dict, Iterator, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+SOURCE_STREAM, TARGET_STREAM = 1, 2
+
+
+@DATASETS.register_module()
+class DomainPairDataset(Dataset):
+    """A labelled source and an unlabelled target image for every index.
+
+    An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
+    ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
+    index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair is
+    the same for any number of workers, and after a resume.
+
+    The two sides are independent streams; the length is that of the longer one, never the product.
+
+    Args:
+        source: Data set (or its config) with labels.
+        target: Data set (or its config). Its pipeline must not load annotations; images come without ground truth,
+            or with pseudo labels that were written for them.
+        seed: Seed of the augmentation; the sampler sets it to its own.
+
+    Raises:
+        ValueError: If the two sides do not have the same classes.
+        FileNotFoundError: If a side is empty.
+    """
+
+    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0) -> None:
+        self.source = DATASETS.build(source) if isinstance(source, dict) else source
+        self.target = DATASETS.build(target) if isinstance(target, dict) else target
+        self.seed = seed
+        for side, dataset in self.sides().items():
+            if len(dataset) == 0:
+                raise FileNotFoundError(
+                    f'the {side} data set, {type(dataset).__name__}, found no image in '
+                    f'{getattr(dataset, "data_prefix", {}).get("img_path")}: see "Data" in README.md for the expected tree')
+        classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
+        if classes['source'] != classes['target']:
+            raise ValueError(f'source and target must have the same classes in the same order, but got '
+                             f'{classes["source"]} and {classes["target"]}: set metainfo=dict(classes=...) on both')
+
+    def sides(self) -> Dict[str, BaseDataset]:
+        """The data sets by domain."""
+        return {'source': self.source, 'target': self.target}
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the source, which has the labels."""
+        return self.source.metainfo
+
+    def __len__(self) -> int:
+        return max(len(self.source), len(self.target))
+
+    def __getitem__(self, index: Tuple[int, int, int]) -> Dict[str, dict]:
+        n, source_index, target_index = index
+        with seeded(self.seed, n, SOURCE_STREAM):
+            source = self.source[source_index]
+        with seeded(self.seed, n, TARGET_STREAM):
+            target = self.target[target_index]
+        return {'source': source, 'target': target}
+
+
+@contextmanager
+def seeded(*keys: int) -> Iterator[None]:
+    """Python's, NumPy's and PyTorch's CPU generators are a pure function of the keys inside, untouched outside."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    entropy = np.random.SeedSequence([key & 0xffffffff for key in keys]).generate_state(3)
+    random.seed(int(entropy[0]))
+    np.random.seed(int(entropy[1]))
+    torch.default_generator.manual_seed(int(entropy[2]))
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

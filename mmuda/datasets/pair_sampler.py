@@ -1,0 +1,75 @@
+"""The order in which domain pairs are drawn."""
+import math
+from typing import Iterator, Optional, Tuple
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmseg.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from .domain_pair import SOURCE_STREAM, TARGET_STREAM, DomainPairDataset
+
+
+@DATA_SAMPLERS.register_module()
+class DomainPairSampler(Sampler):
+    """An endless, sharded stream of (n, source index, target index).
+
+    Each domain runs through its own endless sequence of random permutations; the n-th pair is a pure function of
+    (seed, n). Rank r of W draws n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with
+    batch size W * B.
+
+    Args:
+        dataset: A :class:`DomainPairDataset`; it takes over the seed for its augmentation.
+        seed: Seed of order and augmentation. None draws one and shares it among ranks.
+        shuffle: False walks both domains in order.
+    """
+
+    def __init__(self, dataset: DomainPairDataset, seed: Optional[int] = None, shuffle: bool = True) -> None:
+        if not isinstance(dataset, DomainPairDataset):
+            raise TypeError(f'DomainPairSampler needs a DomainPairDataset, but got {type(dataset).__name__}')
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        self.dataset = dataset
+        dataset.seed = self.seed
+        self.start = 0
+        self._source = _Permutations(len(dataset.source), self.seed, SOURCE_STREAM, shuffle)
+        self._target = _Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
+
+    def __iter__(self) -> Iterator[Tuple[int, int, int]]:
+        n = self.start * self.world_size + self.rank
+        while True:
+            yield n, self._source[n], self._target[n]
+            n += self.world_size
+
+    def __len__(self) -> int:
+        """Samples of this rank in one pass over the longer domain."""
+        return math.ceil(len(self.dataset) / self.world_size)
+
+    def skip(self, num_samples: int) -> None:
+        """Start at sample ``num_samples`` of this rank, counted from the start of the stream; costs nothing.
+
+        mmengine's training loop calls it on resume.
+        """
+        if num_samples < 0:
+            raise ValueError(f'num_samples must not be negative, but got {num_samples}')
+        self.start = num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """The stream has no epochs."""
+
+
+class _Permutations:
+    """The n-th entry of an endless sequence of permutations of ``range(size)``; keeps one of them."""
+
+    def __init__(self, size: int, seed: int, stream: int, shuffle: bool) -> None:
+        self.size, self.seed, self.stream, self.shuffle = size, seed, stream, shuffle
+        self._epoch: Optional[int] = None
+
+    def __getitem__(self, n: int) -> int:
+        epoch, offset = divmod(n, self.size)
+        if not self.shuffle:
+            return offset
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = np.random.default_rng([self.seed, self.stream, epoch]).permutation(self.size)
+        return int(self._order[offset])

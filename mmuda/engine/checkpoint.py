@@ -1,0 +1,156 @@
+"""Reading checkpoints: never unpickling objects by trust, and never loading less than was said."""
+import os
+import re
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Dict, List, Optional, Union
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from mmengine.dist import get_dist_info, is_distributed
+from mmengine.logging import HistoryBuffer, print_log
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
+from torch import Tensor, nn
+from torch.hub import get_dir
+
+SAFE_TYPES = [
+    HistoryBuffer, np.ndarray, np.dtype, np._core.multiarray._reconstruct, np._core.multiarray.scalar,
+    *{type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint32, np.bool_)}
+]
+"""What mmengine's training checkpoints hold besides tensors and plain Python values. No callable that does anything."""
+
+
+def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu') -> dict:
+    """Read a local checkpoint without executing anything that is in it.
+
+    Args:
+        filename: A ``.pth`` file.
+        map_location: As in :func:`torch.load`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        RuntimeError: If it is truncated, no checkpoint, or holds objects that only full unpickling could restore.
+    """
+    path = os.path.expanduser(os.fspath(filename))
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'checkpoint {path} does not exist: check the path (training writes '
+                                'WORK_DIR/iter_N.pth)')
+    try:
+        with torch.serialization.safe_globals(SAFE_TYPES):
+            return torch.load(path, map_location=map_location, weights_only=True)
+    except UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise RuntimeError(
+            f'{path} is not a plain checkpoint: {reason} Reading it in full could run code hidden in it, so it is '
+            'refused. If you made it yourself, save its state_dict again with torch.save.') from None
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise RuntimeError(f'{path} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
+                           'it again') from error
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def load_from_local(filename: str, map_location: Optional[str] = None) -> dict:
+    """mmengine's loader of local files (``init_cfg``, ``load_from``) without its fall-back to full unpickling."""
+    return read_checkpoint(filename, map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
+def load_from_http(filename: str, map_location: Optional[str] = None, model_dir: Optional[str] = None) -> dict:
+    """mmengine's loader of URLs, reading safely and saying what to do without a network.
+
+    Raises:
+        RuntimeError: If the file cannot be downloaded.
+    """
+    rank, _ = get_dist_info()
+    folder = model_dir or os.path.join(get_dir(), 'checkpoints')
+    if rank == 0:
+        _download(filename, folder)
+    if is_distributed():
+        torch.distributed.barrier()
+    return read_checkpoint(os.path.join(folder, os.path.basename(filename)), map_location)
+
+
+def _download(url: str, folder: str) -> None:
+    name = os.path.basename(url)
+    path = os.path.join(folder, name)
+    if os.path.isfile(path):
+        return
+    # A name like weights-f81d91e8.pth carries the first digits of its SHA-256.
+    digest = re.search(r'-([0-9a-f]{8,})\.', name)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        torch.hub.download_url_to_file(url, path, hash_prefix=digest and digest.group(1), progress=os.isatty(2))
+    except (URLError, OSError, RuntimeError) as error:
+        raise RuntimeError(
+            f'{url} could not be downloaded ({error}). Fetch it on a machine with a network and put it at {path}, or '
+            'name a local copy in the config (init_cfg.checkpoint or load_from); init_cfg=None starts from random '
+            'weights.') from error
+
+
+def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
+    """The newest ``iter_N.pth`` of a work directory; files are written whole or not at all."""
+    found = {}
+    for path in Path(work_dir).glob('iter_*.pth'):
+        number = path.stem[len('iter_'):]
+        if number.isdigit():
+            found[int(number)] = path
+    return str(found[max(found)]) if found else None
+
+
+def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool = False) -> List[str]:
+    """Load the weights of a checkpoint into an adaptor, or say exactly why not.
+
+    A plain mmseg checkpoint goes into the adaptor's ``segmentor``. Each direct child that both sides have must match key
+    by key and shape by shape. Without ``strict``, children that only one side has are left out, and returned and logged.
+
+    Args:
+        model: A bare adaptor (children may be wrapped) or a plain segmentor.
+        checkpoint: What :func:`read_checkpoint` returned.
+        filename: For messages.
+        strict: Everything must match (resuming).
+
+    Returns:
+        Names of the children that were left out.
+
+    Raises:
+        RuntimeError: With every missing, unexpected and mis-shaped key.
+    """
+    weights: Dict[str, Tensor] = dict(checkpoint.get('state_dict', checkpoint))
+    weights = {re.sub(r'^module\.', '', key): value for key, value in weights.items()}
+    expected = model.state_dict()
+    if hasattr(model, 'segmentor') and not any(key.startswith('segmentor.') for key in weights):
+        weights = {f'segmentor.{key}': value for key, value in weights.items()}
+    # Counters of batch-norm are not in the older checkpoints of the papers.
+    for key, value in expected.items():
+        if key.endswith('num_batches_tracked'):
+            weights.setdefault(key, torch.zeros_like(value))
+
+    ours, theirs = _children(expected), _children(weights)
+    left_out = [] if strict else sorted(((ours ^ theirs) - {'segmentor'}) if hasattr(model, 'segmentor') else ())
+    skipped = tuple(f'{name}.' for name in left_out)
+    relevant = {key for key in expected if not key.startswith(skipped)} if skipped else set(expected)
+    given = {key: value for key, value in weights.items() if not (skipped and key.startswith(skipped))}
+
+    problems = {
+        'missing': sorted(relevant - set(given)),
+        'unexpected': sorted(set(given) - relevant),
+        'of another shape (checkpoint, model)': [
+            f'{key} {tuple(given[key].shape)} {tuple(expected[key].shape)}' for key in sorted(relevant & set(given))
+            if given[key].shape != expected[key].shape
+        ],
+    }
+    if any(problems.values()):
+        told = '\n'.join(f'  {kind}: {", ".join(keys)}' for kind, keys in problems.items() if keys)
+        raise RuntimeError(f'{filename} does not fit {type(model).__name__}:\n{told}\n'
+                           'Use the config that the checkpoint was trained with (number of classes, levels, backbone).')
+    if left_out:
+        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
+    full = {key: given.get(key, expected[key]) for key in expected}
+    load_state_dict_through_wrappers(model, full, strict=True)
+    return left_out
+
+
+def _children(state: Dict[str, Tensor]) -> set:
+    return {key.split('.', 1)[0] for key in state}

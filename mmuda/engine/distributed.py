@@ -1,0 +1,120 @@
+"""Distributed training of adaptors: each child in its own wrapper, and processes that also start without a GPU."""
+import os
+import warnings
+from contextlib import ExitStack, contextmanager
+from typing import Any, Iterator
+
+import torch
+import torch.distributed as dist
+from mmengine.device import get_device
+from mmengine.dist import all_reduce
+from mmengine.dist import is_distributed as is_initialized
+from mmseg.registry import MODEL_WRAPPERS
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+
+class ChildDistributedDataParallel(DistributedDataParallel):
+    """DistributedDataParallel whose checkpoint keys do not know that it is there."""
+
+    def state_dict(self, *args, **kwargs) -> dict:
+        """The state of the wrapped module, without ``module.`` in its keys."""
+        return self.module.state_dict(*args, **kwargs)
+
+
+@MODEL_WRAPPERS.register_module()
+class AdaptorDistributedDataParallel(nn.Module):
+    """Wraps every trainable child of an adaptor in its own DistributedDataParallel.
+
+    The parts of an adaptor are back-propagated one after the other and some of them are frozen meanwhile, which one common
+    wrapper cannot follow. Checkpoints have the keys of the bare adaptor, so 1 and N processes read each other's files.
+
+    Args:
+        module: The adaptor; its trainable children are replaced by their wrappers.
+        find_unused_parameters: A part may use only some weights of a child (an auxiliary head, say); looking for
+            them costs about a millisecond for a ResNet-101. False is an error for such methods.
+        broadcast_buffers: Copy the buffers of rank 0 to all in each forward pass. Off by default: batch-norm statistics are
+            averaged when they are needed, see :class:`BatchNormSyncHook`.
+        **kwargs: As :class:`torch.nn.parallel.DistributedDataParallel`.
+    """
+
+    def __init__(self,
+                 module: nn.Module,
+                 find_unused_parameters: bool = True,
+                 broadcast_buffers: bool = False,
+                 **kwargs) -> None:
+        super().__init__()
+        device = torch.device(get_device())
+        module.to(device)
+        if device.type != 'cpu':
+            kwargs.setdefault('device_ids', [torch.cuda.current_device() if device.type == 'cuda' else device])
+        # Asking for unused parameters is a decision here, not an oversight that PyTorch has to warn about.
+        warnings.filterwarnings('ignore', message='.*find_unused_parameters=True was specified.*')
+        for name, child in module.named_children():
+            if any(parameter.requires_grad for parameter in child.parameters()):
+                setattr(module, name, ChildDistributedDataParallel(
+                    child,
+                    find_unused_parameters=find_unused_parameters,
+                    broadcast_buffers=broadcast_buffers,
+                    **kwargs))
+        self.module = module
+
+    def train_step(self, data: dict, optim_wrapper) -> dict:
+        """As :meth:`BaseAdaptor.train_step`; gradients are averaged over processes by the children's wrappers."""
+        return self.module.train_step(data, optim_wrapper)
+
+    def val_step(self, data: dict) -> list:
+        """As :meth:`BaseAdaptor.val_step`."""
+        return self.module.val_step(data)
+
+    def test_step(self, data: dict) -> list:
+        """As :meth:`BaseAdaptor.test_step`."""
+        return self.module.test_step(data)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`BaseAdaptor.forward`."""
+        return self.module(*args, **kwargs)
+
+    @contextmanager
+    def no_sync(self) -> Iterator[None]:
+        """No gradient synchronisation of any child inside."""
+        with ExitStack() as stack:
+            for child in self.module.children():
+                if isinstance(child, DistributedDataParallel):
+                    stack.enter_context(child.no_sync())
+            yield
+
+
+def start_gloo() -> None:
+    """Join the process group that ``torchrun`` describes in the environment, over gloo.
+
+    mmengine's launcher insists on a GPU.
+
+    Raises:
+        RuntimeError: If the environment was not set by ``torchrun``.
+    """
+    missing = [key for key in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT') if key not in os.environ]
+    if missing:
+        raise RuntimeError(f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
+                           'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python')
+    dist.init_process_group('gloo')
+
+
+def average_batch_norm(model: nn.Module) -> None:
+    """Average running means and variances over all processes, so that every rank predicts alike.
+
+    Must be called by all ranks; does nothing in a single process.
+    """
+    if not is_initialized():
+        return
+    buffers = [
+        buffer for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats
+        for buffer in (module.running_mean, module.running_var)
+    ]
+    if not buffers:
+        return
+    flat = torch.cat([buffer.flatten() for buffer in buffers])
+    all_reduce(flat, op='mean')
+    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers])):
+        buffer.copy_(mean.view_as(buffer))

@@ -1,0 +1,11 @@
+from .batch_norm_sync_hook import BatchNormSyncHook
+from .checkpoint_hook import AdaptationCheckpointHook
+from .loss_weight_ramp_hook import LossWeightRampHook
+from .random_state_hook import RandomStateHook
+from .step_scheduler_hook import StepSchedulerHook
+from .train_scalars_hook import TrainScalarsHook
+
+__all__ = [
+    'AdaptationCheckpointHook', 'BatchNormSyncHook', 'LossWeightRampHook', 'RandomStateHook', 'StepSchedulerHook',
+    'TrainScalarsHook'
+]

@@ -1,0 +1,48 @@
+"""Checkpoints of which one is complete at any time."""
+import os
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AdaptationCheckpointHook(CheckpointHook):
+    """mmengine's :class:`CheckpointHook` that deletes an old checkpoint only after the new one is on the disk.
+
+    Args as in mmengine; ``by_epoch`` is always False.
+
+    Raises:
+        ValueError: Before training, if ``interval`` is no multiple of ``optim_wrapper.accumulative_counts``: gathered
+            gradients are not saved, so such a checkpoint could not be resumed exactly.
+    """
+
+    def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs) -> None:
+        super().__init__(interval=interval, by_epoch=False, **kwargs)
+
+    def before_train(self, runner) -> None:
+        super().before_train(runner)
+        gathered = getattr(runner.optim_wrapper, 'accumulative_counts', 1)
+        if self.interval > 0 and self.interval % gathered:
+            raise ValueError(f'default_hooks.checkpoint.interval={self.interval} must be a multiple of '
+                             f'optim_wrapper.accumulative_counts={gathered}')
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        outdated = []
+        keep = self.max_keep_ckpts
+        if keep > 0:
+            if not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step:
+                if len(self.keep_ckpt_ids) == keep:
+                    outdated.append(self.keep_ckpt_ids.popleft())
+                self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        self.max_keep_ckpts = -1  # mmengine would delete first and write then
+        try:
+            super()._save_checkpoint_with_step(runner, step, meta)
+        finally:
+            self.max_keep_ckpts = keep
+        if is_main_process():
+            for old in outdated:
+                path = os.path.join(self.out_dir, self.filename_tmpl.format(old))
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)

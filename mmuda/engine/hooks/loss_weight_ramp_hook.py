@@ -1,0 +1,44 @@
+"""Loss weights that change during training."""
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class LossWeightRampHook(Hook):
+    """Moves one loss weight of an adaptor linearly from its start to its end value.
+
+    A pure function of the iteration, so it needs no state to be resumed.
+
+    Args:
+        name: Key of ``adaptor.loss_weights``.
+        begin: First iteration of the ramp; before it the weight is ``start``.
+        end: Iteration from which on the weight is ``stop``.
+        start: Weight before the ramp.
+        stop: Weight after it; by default the one that the adaptor was built with.
+
+    Raises:
+        KeyError: Before training, if the adaptor has no such weight.
+    """
+
+    def __init__(self, name: str, begin: int, end: int, start: float = 0., stop: float = None) -> None:
+        if end <= begin:
+            raise ValueError(f'LossWeightRampHook: end={end} must be after begin={begin}')
+        self.name, self.begin, self.end, self.start, self.stop = name, begin, end, start, stop
+
+    def before_train(self, runner) -> None:
+        """Look the weight up."""
+        weights = self._weights(runner)
+        if self.name not in weights:
+            raise KeyError(f'LossWeightRampHook: no loss weight {self.name!r}, the adaptor has {sorted(weights)}')
+        if self.stop is None:
+            self.stop = weights[self.name]
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Set the weight of this iteration."""
+        done = min(max((runner.iter - self.begin) / (self.end - self.begin), 0.), 1.)
+        self._weights(runner)[self.name] = self.start + (self.stop - self.start) * done
+
+    @staticmethod
+    def _weights(runner) -> dict:
+        return (runner.model.module if is_model_wrapper(runner.model) else runner.model).loss_weights

@@ -1,0 +1,84 @@
+"""Random states travel with checkpoints, and nothing beside training touches them."""
+import random
+from typing import List, Optional
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, get_rank
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Makes a resumed run equal to one that was never interrupted.
+
+    - Each checkpoint holds the random states of every rank (Python, NumPy, PyTorch, CUDA).
+    - They are restored right before the first iteration after a resume: building a data loader draws numbers too.
+    - Validation runs between two iterations of the interrupted run but not again in the resumed one, so the states are
+      put back after it.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._to_restore: Optional[dict] = None
+        self._before_val: Optional[dict] = None
+        self._gathered: List[dict] = []
+
+    def before_gather_checkpoint(self, runner) -> None:
+        """Collect the states of all ranks."""
+        self._gathered = all_gather_object(random_state())
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Put them into the file."""
+        checkpoint['random_states'] = self._gathered
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remember the state of this rank if training is resumed."""
+        states = checkpoint.get('random_states', [])
+        self._to_restore = states[get_rank()] if get_rank() < len(states) else None
+
+    def before_train(self, runner) -> None:
+        """Weights that were only loaded, not resumed, bring no random state along."""
+        if runner.iter == 0:
+            self._to_restore = None
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Restore once, after the data loader has started."""
+        if self._to_restore is not None:
+            set_random_state(self._to_restore)
+            self._to_restore = None
+
+    def before_val(self, runner) -> None:
+        """Keep the states of training."""
+        self._before_val = random_state()
+
+    def after_val(self, runner) -> None:
+        """Put them back."""
+        if self._before_val is not None:
+            set_random_state(self._before_val)
+            self._before_val = None
+
+
+def random_state() -> dict:
+    """The states of all generators of this process, as tensors and plain values only."""
+    numpy_state = np.random.get_state()
+    state = dict(
+        python=random.getstate(),
+        numpy=(numpy_state[0], torch.from_numpy(numpy_state[1].astype(np.int64)), *numpy_state[2:]),
+        torch=torch.get_rng_state())
+    if torch.cuda.is_available():
+        state['cuda'] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict) -> None:
+    """Undo everything drawn since :func:`random_state`."""
+    version, internal, gauss = state['python']
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state['numpy']
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state['torch'])
+    if 'cuda' in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'])

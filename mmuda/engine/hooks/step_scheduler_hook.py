@@ -1,0 +1,19 @@
+"""Schedulers follow optimizer steps."""
+from typing import Optional
+
+from mmengine.hooks import ParamSchedulerHook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class StepSchedulerHook(ParamSchedulerHook):
+    """mmengine's :class:`ParamSchedulerHook`, moved by optimizer steps instead of iterations.
+
+    With gradient accumulation the papers (AdaptSegNet's ``iter_size``) keep the learning rate over the iterations of one
+    step, and count the length of the schedule in steps.
+    """
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
+        """Step the schedulers if this iteration stepped the optimizers."""
+        if runner.optim_wrapper.stepped():
+            super().after_train_iter(runner, batch_idx, data_batch, outputs)

@@ -1,0 +1,122 @@
+"""One optimizer for each trainable child of an adaptor."""
+import logging
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Optional, Union
+
+from mmengine.logging import MMLogger
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.registry import OPTIMIZERS
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper, make_scaler
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class PerModuleOptimWrapperConstructor:
+    """Builds an :class:`AdaptorOptimWrapperDict` from a config with one entry for each trainable child.
+
+    ::
+
+        optim_wrapper = dict(
+            constructor='PerModuleOptimWrapperConstructor',
+            precision=None,             # or 'bfloat16', 'float16'
+            accumulative_counts=1,      # iterations for one step
+            segmentor=dict(
+                optimizer=dict(type='SGD', lr=2.5e-4, momentum=0.9, weight_decay=5e-4),
+                paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.)))),
+            discriminator=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))))
+
+    ``paramwise_cfg`` is mmengine's. Weights with equal settings share one parameter group, so a step takes a few fused
+    calls and not one for each weight; weights without gradients (frozen batch-norm) are left out.
+
+    A module's ``repeats='backbone'`` reproduces the duplicate listing of the released AdaptSegNet and ADVENT code for
+    the child ``backbone`` of the module: each weight counts as often as modules enclose it there (stem convolution 1,
+    bottleneck convolutions 3, shortcut convolutions 4). It needs ``optimizer.type='LegacySGD'``.
+
+    Args:
+        optim_wrapper_cfg: The config above without ``constructor``.
+
+    Raises:
+        ValueError: If an entry names no trainable child, or a trainable child has no entry.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
+        if paramwise_cfg is not None:
+            raise ValueError('PerModuleOptimWrapperConstructor: paramwise_cfg belongs into the entry of a module, '
+                             'for instance optim_wrapper.segmentor.paramwise_cfg')
+        cfg = dict(optim_wrapper_cfg)
+        cfg.pop('type', None)
+        self.precision: Optional[str] = cfg.pop('precision', None)
+        self.loss_scale: Union[str, float] = cfg.pop('loss_scale', 'dynamic')
+        self.accumulative_counts: int = cfg.pop('accumulative_counts', 1)
+        self.modules = cfg
+
+    def __call__(self, model: nn.Module) -> AdaptorOptimWrapperDict:
+        model = getattr(model, 'module', model)
+        trainable = {
+            name: getattr(child, 'module', child)
+            for name, child in model.named_children() if any(p.requires_grad for p in child.parameters())
+        }
+        if set(trainable) != set(self.modules):
+            raise ValueError(
+                f'optim_wrapper has entries for {sorted(self.modules)}, but the trainable children of '
+                f'{type(model).__name__} are {sorted(trainable)}: give each its entry of the same name')
+        # In the order of the config: it is the order of the steps and of the log.
+        wrappers = {name: self._build(name, trainable[name], dict(cfg)) for name, cfg in self.modules.items()}
+        return AdaptorOptimWrapperDict(self.precision, **wrappers)
+
+    def _build(self, name: str, module: nn.Module, cfg: dict) -> ModuleOptimWrapper:
+        repeats = cfg.pop('repeats', None)
+        clip_grad = cfg.pop('clip_grad', None)
+        rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
+        with _calm_log():
+            groups: List[dict] = []
+            rules.add_params(groups, module)
+        if repeats is not None:
+            _count_listings(groups, module, repeats, f'optim_wrapper.{name}')
+        optimizer = OPTIMIZERS.build(
+            dict(rules.optimizer_cfg, params=_merge(groups)))
+        return ModuleOptimWrapper(
+            optimizer,
+            scaler=make_scaler(self.precision, self.loss_scale),
+            accumulative_counts=self.accumulative_counts,
+            clip_grad=None if clip_grad is None else dict(clip_grad))
+
+
+class _GroupRules(DefaultOptimWrapperConstructor):
+    """mmengine's rules for ``paramwise_cfg``; only its listing of groups is used."""
+
+
+def _merge(groups: List[dict]) -> List[dict]:
+    """One group for each distinct set of options, in order of first appearance."""
+    merged: Dict[tuple, dict] = {}
+    for group in groups:
+        options = {key: value for key, value in group.items() if key not in ('params', 'lr_mult', 'decay_mult')}
+        key = tuple(sorted((name, repr(value)) for name, value in options.items()))
+        merged.setdefault(key, {'params': [], **options})['params'].extend(
+            p for p in group['params'] if p.requires_grad)
+    return [group for group in merged.values() if group['params']]
+
+
+def _count_listings(groups: List[dict], module: nn.Module, child: str, where: str) -> None:
+    """Set ``repeats`` of the weights below ``child`` to the number of modules around them there."""
+    prefix = child + '.'
+    counts = {id(p): name[len(prefix):].count('.') for name, p in module.named_parameters() if name.startswith(prefix)}
+    if not counts:
+        raise ValueError(f'{where}.repeats={child!r} names no child with parameters of {type(module).__name__}')
+    for group in groups:
+        count = counts.get(id(group['params'][0]), 1)
+        group['repeats'] = max(count, 1)
+
+
+@contextmanager
+def _calm_log() -> Iterator[None]:
+    """mmengine logs a line for each weight, and a warning for each frozen one."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

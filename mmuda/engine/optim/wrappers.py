@@ -1,0 +1,167 @@
+"""Optimizer wrappers for models whose parts are back-propagated one after the other and stepped together."""
+from contextlib import ExitStack, contextmanager
+from typing import Dict, Iterator, Optional, Union
+
+import torch
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmseg.registry import OPTIM_WRAPPERS
+from torch import Tensor, nn
+
+PRECISIONS = {
+    'float16': torch.float16,
+    'fp16': torch.float16,
+    'bfloat16': torch.bfloat16,
+    'bf16': torch.bfloat16,
+}
+
+
+@OPTIM_WRAPPERS.register_module()
+class ModuleOptimWrapper(OptimWrapper):
+    """The optimizer of one module, with several backward passes for each step.
+
+    mmengine counts backward passes and steps every ``accumulative_counts`` of them; an adaptor has several in one
+    iteration, so here iterations are counted, by :meth:`update`. Float16 uses a loss scaler of its own for each
+    module, so an overflow in a discriminator does not cost the segmentor its step.
+
+    Args:
+        optimizer: The optimizer of the module.
+        scaler: Loss scaler, or None without float16.
+        accumulative_counts: Iterations whose gradients are averaged for one step.
+        clip_grad: As in mmengine.
+    """
+
+    def __init__(self,
+                 optimizer: torch.optim.Optimizer,
+                 scaler: Optional[torch.amp.GradScaler] = None,
+                 accumulative_counts: int = 1,
+                 clip_grad: Optional[dict] = None) -> None:
+        super().__init__(optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad)
+        self.scaler = scaler
+
+    def backward(self, loss: Tensor, **kwargs) -> None:
+        """Add the gradients of one part of an iteration."""
+        loss = self.scale_loss(loss)
+        if self.scaler is not None:
+            loss = self.scaler.scale(loss)
+        loss.backward(**kwargs)
+
+    def update(self) -> None:
+        """End an iteration: step and clear the gradients if enough iterations are gathered."""
+        self._inner_count += 1
+        if not self.should_update():
+            return
+        self.step()
+        self.zero_grad()
+
+    def step(self, **kwargs) -> None:
+        if self.scaler is None:
+            super().step(**kwargs)
+            return
+        if not any(p.grad is not None for group in self.optimizer.param_groups for p in group['params']):
+            return  # A scaler asserts that there was a gradient to look at; a module may rest in an iteration.
+        if self.clip_grad_kwargs:
+            self.scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self.scaler.step(self.optimizer, **kwargs)
+        self.scaler.update()
+
+    def state_dict(self) -> dict:
+        state = super().state_dict()
+        if self.scaler is not None:
+            state['loss_scaler'] = self.scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        state_dict = dict(state_dict)
+        scaler_state = state_dict.pop('loss_scaler', None)
+        if self.scaler is not None and scaler_state is not None:
+            self.scaler.load_state_dict(scaler_state)
+        super().load_state_dict(state_dict)
+
+
+class AdaptorOptimWrapperDict(OptimWrapperDict):
+    """The optimizers of an adaptor by module name, stepped together once for each iteration (or few).
+
+    mmengine's dictionary refuses to step and loses the counts of gradient accumulation; this one does both.
+
+    Args:
+        precision: ``None`` for float32, or ``'float16'`` (GPU only) or ``'bfloat16'`` autocast.
+        **optim_wrappers: :class:`ModuleOptimWrapper` by module name.
+    """
+
+    def __init__(self, precision: Optional[str] = None, **optim_wrappers: ModuleOptimWrapper) -> None:
+        super().__init__(**optim_wrappers)
+        self.dtype = None if precision is None else PRECISIONS[precision]
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Autocast, and no gradient synchronisation in iterations that only accumulate."""
+        with ExitStack() as stack:
+            if not self._leader.should_sync():
+                for child in model.children():
+                    if hasattr(child, 'no_sync'):
+                        stack.enter_context(child.no_sync())
+            if self.dtype is not None:
+                stack.enter_context(torch.autocast(get_device().split(':')[0], dtype=self.dtype))
+            yield
+
+    def step(self, **kwargs) -> None:
+        """End the iteration of every module."""
+        for wrapper in self.optim_wrappers.values():
+            wrapper.update()
+
+    def stepped(self) -> bool:
+        """Whether the iteration that :meth:`step` ended last changed the weights."""
+        return self._leader.should_update()
+
+    def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
+        """Tell every wrapper where training stands, so that the last, incomplete group of iterations counts in full."""
+        bare = getattr(model, 'module', model)
+        for name, wrapper in self.optim_wrappers.items():
+            wrapper.initialize_count_status(getattr(bare, name), cur_iter, max_iters)
+
+    def load_state_dict(self, state_dict: Dict[str, dict]) -> None:
+        """Load every optimizer.
+
+        Raises:
+            KeyError: If the names differ.
+        """
+        if set(state_dict) != set(self.optim_wrappers):
+            raise KeyError(f'the checkpoint has optimizers for {sorted(state_dict)}, this config for '
+                           f'{sorted(self.optim_wrappers)}: resume with the config that wrote it, or use load_from')
+        super().load_state_dict(state_dict)
+
+    @property
+    def accumulative_counts(self) -> int:
+        """Iterations for one step."""
+        return self._leader._accumulative_counts
+
+    @property
+    def _leader(self) -> ModuleOptimWrapper:
+        return next(iter(self.optim_wrappers.values()))
+
+
+def make_scaler(precision: Optional[str], loss_scale: Union[str, float]) -> Optional[torch.amp.GradScaler]:
+    """The loss scaler that a precision needs: one for float16, none otherwise.
+
+    Args:
+        precision: As in :class:`AdaptorOptimWrapperDict`.
+        loss_scale: ``'dynamic'``, or the (fixed) first scale.
+
+    Raises:
+        ValueError: For an unknown precision, or float16 without a GPU.
+    """
+    if precision is None:
+        return None
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision={precision!r}, expected None or one of {sorted(PRECISIONS)}')
+    if PRECISIONS[precision] is not torch.float16:
+        return None
+    device = get_device().split(':')[0]
+    if device == 'cpu':
+        raise ValueError("precision='float16' needs a GPU: on a CPU use 'bfloat16'")
+    if loss_scale == 'dynamic':
+        return torch.amp.GradScaler(device)
+    # An interval that is never reached keeps the scale where it is.
+    return torch.amp.GradScaler(device, init_scale=float(loss_scale), growth_interval=2**31 - 1)

@@ -1,0 +1,11 @@
+from .adabn import AdaBN
+from .adaptsegnet import AdaptSegNet
+from .advent import ADVENT
+from .adversarial import OutputSpaceAdversary
+from .base import BaseAdaptor, frozen
+from .minent import MinEnt
+from .source_only import SourceOnly
+
+__all__ = [
+    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'MinEnt', 'OutputSpaceAdversary', 'SourceOnly', 'frozen'
+]

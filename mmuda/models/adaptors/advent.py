@@ -1,0 +1,19 @@
+"""AdvEnt: adversarial entropy minimisation."""
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..losses import self_information
+from .adversarial import OutputSpaceAdversary
+
+
+@MODELS.register_module()
+class ADVENT(OutputSpaceAdversary):
+    r"""AdvEnt (Vu et al., CVPR 2019, section 3.2, eqs. 6-8).
+
+    The discriminators see weighted self-information maps :math:`I_c = -p_c \log p_c` of the upsampled prediction, one
+    channel for each class. Values are small (at most 0.125 for 19 classes).
+    """
+
+    def domain_map(self, logits: Tensor) -> Tensor:
+        """Weighted self-information (N, C, H, W)."""
+        return self_information(logits)

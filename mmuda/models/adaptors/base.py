@@ -1,0 +1,222 @@
+"""The base of every method: who may be called, who is stepped, what is logged."""
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from ..losses import cross_entropy
+from ..segmentors import SegOutputs
+
+Losses = Dict[str, Tensor]
+
+
+@contextmanager
+def frozen(*modules: Optional[nn.Module]) -> Iterator[None]:
+    """Gradients pass through the modules but are not accumulated in their parameters.
+
+    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait for
+    gradients that never come. ``None`` is accepted, so optional networks need no special case.
+    """
+    present = [module for module in modules if module is not None]
+    parameters = [p for module in present for p in module.parameters() if p.requires_grad]
+    synced = [module for module in present if getattr(module, 'require_backward_grad_sync', False)]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    for module in synced:
+        module.require_backward_grad_sync = False
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        for module in synced:
+            module.require_backward_grad_sync = True
+
+
+class BaseAdaptor(BaseModel, metaclass=ABCMeta):
+    """A segmentor and whatever else a method trains beside it.
+
+    A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
+    ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator goes on, so the
+    graph of the source images is freed before that of the target images is built. After the last one every optimizer
+    steps once and its gradients are cleared.
+
+    Every trainable direct child (``segmentor``, ``discriminator``, ...) has its own optimizer of the same name in
+    ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. State that
+    training needs (teachers, statistics, counters) belongs in buffers or frozen children: it is then saved and resumed.
+
+    Args:
+        segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
+        data_preprocessor: Config of a :class:`DomainPairPreprocessor`.
+        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. They live in
+            ``self.loss_weights``, where :class:`LossWeightRampHook` finds them.
+
+    Raises:
+        ValueError: If ``loss_weights`` has a key that the method does not know.
+    """
+
+    LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
+    """Known loss weights and their values in the paper."""
+
+    def __init__(self,
+                 segmentor: dict,
+                 data_preprocessor: Optional[dict] = None,
+                 loss_weights: Optional[Mapping[str, float]] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        if isinstance(data_preprocessor, dict):
+            data_preprocessor = MODELS.build(data_preprocessor)  # mmengine alone would not look in mmseg's registry
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.segmentor = MODELS.build(segmentor)
+        unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
+        if unknown:
+            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are '
+                             f'{sorted(self.LOSS_WEIGHTS)}')
+        self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
+        self._frozen_children: set = set()
+        self._logged: Losses = {}
+
+    # What a method writes.
+
+    @abstractmethod
+    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+        """One training iteration as the paper writes it.
+
+        Args:
+            source: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
+            target: ``inputs`` (M, 3, H', W') and ``data_samples`` without labels.
+
+        Yields:
+            ``(module name, {loss name: scalar tensor})``: the sum of the values is back-propagated through the optimizer
+            of that module at once. Nothing else is ever optimised, whatever its name.
+        """
+
+    # What a method calls.
+
+    def segment(self, batch: dict) -> SegOutputs:
+        """Forward the images of one domain through the segmentor, batch-norm statistics being theirs alone."""
+        return self.segmentor(batch['inputs'], mode='outputs')
+
+    def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
+        """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.
+
+        Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log shows
+        the unweighted values, as the papers' code does.
+        """
+        labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+        return self.weigh(
+            {f'loss_seg_{level}': cross_entropy(outputs.upsample(level), labels) for level in outputs.levels})
+
+    def weigh(self, losses: Losses) -> Losses:
+        """Log ``loss_<name>`` as it is and return it times ``loss_weights[<name>]``.
+
+        A numbered level (``loss_seg_aux_0``) without a weight of its own uses that of the name without the number.
+        """
+        self.log(**losses)
+        return {name: loss * self._weight(name[len('loss_'):]) for name, loss in losses.items()}
+
+    def log(self, **values: Tensor) -> None:
+        """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
+        self._logged.update({name: value.detach() for name, value in values.items()})
+
+    def freeze(self, *names: str) -> None:
+        """Keep direct children (a teacher) in eval mode and without gradients for good.
+
+        The training loop calls ``train()`` in every iteration, which would otherwise wake them up.
+        """
+        for name in names:
+            getattr(self, name).requires_grad_(False).eval()
+            self._frozen_children.add(name)
+
+    # What the runner calls.
+
+    def train_step(self, data: dict, optim_wrapper) -> Losses:
+        """Run :meth:`adapt`, back-propagating each of its parts, then step every optimizer once.
+
+        Args:
+            data: A collated batch of a :class:`DomainPairDataset`.
+            optim_wrapper: The :class:`AdaptorOptimWrapperDict` of this model.
+
+        Returns:
+            Detached scalars for the log, still on the device.
+        """
+        data = self.data_preprocessor(data, training=True)
+        parts = self.adapt(data['source'], data['target'])
+        del data
+        logs: Losses = {}
+        self._logged = {}
+        while True:
+            # Only forward passes belong under autocast; the context must not be left open between two parts.
+            with optim_wrapper.optim_context(self):
+                part = next(parts, None)
+            if part is None:
+                break
+            name, losses = part
+            total = sum(losses.values())
+            optim_wrapper[name].backward(total)
+            logs.update({key: value.detach() for key, value in losses.items()})
+            del part, losses, total
+        optim_wrapper.step()
+        logs.update(self._logged)
+        return logs
+
+    def val_step(self, data: dict) -> list:
+        """Predictions of the segmentor for a plain mmseg batch."""
+        return self.test_step(data)
+
+    def test_step(self, data: dict) -> list:
+        """Predictions of the segmentor for a plain mmseg batch."""
+        data = self.data_preprocessor(data, training=False)
+        return self._run_forward(data, mode='predict')
+
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[SampleList] = None,
+                mode: str = 'tensor') -> Union[Tensor, List, dict]:
+        """Inference goes straight to the segmentor, so mmseg's loops, inferencers and visualizers work.
+
+        Raises:
+            RuntimeError: For ``mode='loss'``: an adaptor is trained by :meth:`train_step`.
+        """
+        if mode == 'loss':
+            raise RuntimeError(f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
+                               'part by part in train_step')
+        return self.segmentor(inputs, data_samples, mode=mode)
+
+    def train(self, mode: bool = True) -> 'BaseAdaptor':
+        """As usual, but frozen children stay in eval mode."""
+        super().train(mode)
+        for name in self._frozen_children:
+            getattr(self, name).eval()
+        return self
+
+    # Attributes that mmseg's inferencer, visualizer and TTA look up on a segmentor.
+
+    @property
+    def align_corners(self) -> bool:
+        """Corner convention of the segmentor."""
+        return self._bare_segmentor.align_corners
+
+    @property
+    def num_classes(self) -> int:
+        """Number C of classes of the segmentor."""
+        return self._bare_segmentor.num_classes
+
+    @property
+    def _bare_segmentor(self) -> nn.Module:
+        return getattr(self.segmentor, 'module', self.segmentor)
+
+    def _weight(self, name: str) -> float:
+        if name in self.loss_weights:
+            return self.loss_weights[name]
+        stem, _, number = name.rpartition('_')
+        if number.isdigit() and stem in self.loss_weights:
+            return self.loss_weights[stem]
+        raise KeyError(f'{type(self).__name__} has no loss weight for {name!r}, known are {sorted(self.loss_weights)}')
+
+    def _dump_init_info(self) -> None:
+        """mmengine would log a line for every parameter; one look at a checkpoint tells more."""

@@ -1,0 +1,18 @@
+"""Training on the source alone: what adaptation is measured against."""
+from typing import Iterator, Tuple
+
+from mmseg.registry import MODELS
+
+from .base import BaseAdaptor, Losses
+
+
+@MODELS.register_module()
+class SourceOnly(BaseAdaptor):
+    """Supervised training on the labelled source.
+
+    The target is never forwarded: in train mode a pass alone would move the running batch-norm statistics towards it,
+    which already is an adaptation (see :class:`AdaBN`).
+    """
+
+    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+        yield 'segmentor', self.supervised_losses(self.segment(source), source)

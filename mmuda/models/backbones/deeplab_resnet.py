@@ -1,0 +1,45 @@
+"""The ResNet trunk of DeepLabV2 as the adaptation papers use it."""
+from typing import Sequence
+
+from mmseg.models.backbones import ResNet
+from mmseg.registry import MODELS
+from torch import nn
+
+
+@MODELS.register_module()
+class DeepLabResNet(ResNet):
+    """mmseg's ResNet with the trunk of DeepLabV2 (Chen et al., TPAMI 2018) as AdaptSegNet and ADVENT built it.
+
+    Differences from mmseg's defaults: output stride 8 by dilation (1, 1, 2, 4) in **every** block of a stage, the stride
+    of a bottleneck in its first 1x1 convolution (``style='caffe'``), a stem pool with ``ceil_mode=True`` (720x1280 gives
+    91x161, not 90x160), and batch-norm whose scale and shift are frozen while its statistics are those of the batch
+    (``norm_eval=False``): source and target passes both move the running statistics.
+
+    Parameters have mmseg's names, so any mmseg or torchvision-style ResNet checkpoint loads.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        strides: Stride of the first block of each stage.
+        dilations: Dilation of each stage.
+        out_indices: Stages that are handed out, (0, 1, 2, 3) by default; stage 2 feeds the auxiliary head.
+        norm_cfg: Norm layers; affine parameters frozen by default.
+        style: ``'caffe'`` or ``'pytorch'``.
+        **kwargs: As :class:`mmseg.models.ResNet`.
+    """
+
+    def __init__(self,
+                 depth: int,
+                 strides: Sequence[int] = (1, 2, 1, 1),
+                 dilations: Sequence[int] = (1, 1, 2, 4),
+                 norm_cfg: dict = dict(type='BN', requires_grad=False),
+                 style: str = 'caffe',
+                 **kwargs) -> None:
+        super().__init__(
+            depth,
+            strides=strides,
+            dilations=dilations,
+            norm_cfg=norm_cfg,
+            style=style,
+            contract_dilation=False,
+            **kwargs)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True)

@@ -1,0 +1,73 @@
+"""The classifier of DeepLabV2: parallel dilated convolutions whose outputs are added."""
+from typing import Optional, Sequence, Tuple
+
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class DeepLabV2Head(BaseDecodeHead):
+    r"""Sum of 3x3 convolutions with different dilations (DeepLabV2's ASPP-L).
+
+    .. math:: P = \sum_{k \in \text{summed}} \mathrm{conv}_{d_k}(x)
+
+    Which branches are summed is part of a method: the released AdaptSegNet and SIM sum only the first two of four
+    (their loop returns early), ADVENT and IntraDA all four. A branch that is not summed stays in the checkpoint,
+    untrained and bit-identical to its initial value, as in the originals: it does not require gradients.
+
+    Args:
+        in_channels: Channels K of the feature map (N, K, h, w).
+        num_classes: C; the output is (N, C, h, w).
+        dilations: Dilation (= padding) of each branch.
+        summed: Indices of the branches that are added; all by default.
+        init_cfg: By default weights N(0, 0.01) and PyTorch's uniform bias, as the papers' code.
+        **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``in_index``,
+            ``align_corners``, ``loss_decode``, ...).
+
+    Raises:
+        ValueError: If ``summed`` is empty or names a branch that does not exist.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_classes: int,
+                 dilations: Sequence[int] = (6, 12, 18, 24),
+                 summed: Optional[Sequence[int]] = None,
+                 align_corners: bool = True,
+                 dropout_ratio: float = 0.,
+                 init_cfg: Optional[dict] = None,
+                 **kwargs) -> None:
+        super().__init__(
+            in_channels,
+            channels=in_channels,
+            num_classes=num_classes,
+            # mmseg would warn about (and the papers do not use) one output channel for two classes.
+            out_channels=num_classes,
+            align_corners=align_corners,
+            dropout_ratio=dropout_ratio,
+            init_cfg=init_cfg,
+            **kwargs)
+        del self.conv_seg
+        self.summed = tuple(range(len(dilations)) if summed is None else summed)
+        if not self.summed or not set(self.summed) <= set(range(len(dilations))):
+            raise ValueError(f'DeepLabV2Head: summed={summed} must name some of the {len(dilations)} branches '
+                             f'(0 to {len(dilations) - 1}), one for each of dilations={tuple(dilations)}')
+        self.branches = nn.ModuleList(
+            nn.Conv2d(in_channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in dilations)
+        for index, branch in enumerate(self.branches):
+            branch.requires_grad_(index in self.summed)
+        if init_cfg is None:
+            for branch in self.branches:
+                nn.init.normal_(branch.weight, std=0.01)
+
+    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
+        """Logits (N, C, h, w) from the features by stage."""
+        x = self._transform_inputs(inputs)
+        if self.dropout is not None:
+            x = self.dropout(x)
+        first, *others = self.summed
+        out = self.branches[first](x)
+        for index in others:
+            out = out + self.branches[index](x)
+        return out

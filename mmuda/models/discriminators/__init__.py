@@ -1,0 +1,3 @@
+from .fc_discriminator_head import FCDiscriminatorHead
+
+__all__ = ['FCDiscriminatorHead']

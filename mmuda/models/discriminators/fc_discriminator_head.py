@@ -1,0 +1,45 @@
+"""The fully-convolutional domain discriminator of AdaptSegNet and ADVENT."""
+from typing import Optional
+
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class FCDiscriminatorHead(BaseModule):
+    """Five 4x4 convolutions of stride 2 that score the domain of each patch (Tsai et al., CVPR 2018, section 3.3).
+
+    Channels ``in_channels -> base -> 2 base -> 4 base -> 8 base -> 1``, biases, LeakyReLU(0.2) in between, no
+    normalisation, no sigmoid, no upsampling of the score map, PyTorch's default initialisation.
+
+    Args:
+        in_channels: Channels C of the map that is judged (class probabilities, weighted self-information).
+        base_channels: Width of the first layer, 64 in the papers.
+        negative_slope: Of the LeakyReLU.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 base_channels: int = 64,
+                 negative_slope: float = 0.2,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        widths = [in_channels] + [base_channels * factor for factor in (1, 2, 4, 8)] + [1]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1) for c_in, c_out in zip(widths, widths[1:]))
+        self.act = nn.LeakyReLU(negative_slope, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Domain logits (N, 1, H // 32, W // 32) of a map (N, C, H, W).
+
+        Raises:
+            ValueError: If a side is shorter than 32 pixels.
+        """
+        if min(x.shape[-2:]) < 32:
+            raise ValueError(f'FCDiscriminatorHead halves its input five times and needs at least 32 pixels per side, '
+                             f'but got {tuple(x.shape[-2:])} (H, W): use larger crops')
+        *hidden, last = self.convs
+        for conv in hidden:
+            x = self.act(conv(x))
+        return last(x)

@@ -1,0 +1,27 @@
+"""How a discriminator's scores become a loss."""
+import torch.nn.functional as F
+from torch import Tensor
+
+SOURCE = 0.
+"""The label of the source domain in AdaptSegNet, ADVENT and their descendants' code (the papers' text has 1)."""
+
+TARGET = 1.
+
+
+def vanilla_gan_loss(scores: Tensor, domain: float) -> Tensor:
+    """Mean binary cross-entropy with logits against one domain label (Goodfellow et al. 2014; ADVENT eq. 8).
+
+    Args:
+        scores: Domain logits of any shape.
+        domain: ``SOURCE`` or ``TARGET``.
+    """
+    # BCE against a constant y is softplus(s) - y * s: no tensor of labels is made.
+    return (F.softplus(scores.float()) - domain * scores.float()).mean()
+
+
+def least_squares_gan_loss(scores: Tensor, domain: float) -> Tensor:
+    """Mean squared distance to one domain label (Mao et al. 2017; AdaptSegNet's ``--gan LS``)."""
+    return (scores.float() - domain).square().mean()
+
+
+GAN_LOSSES = {'vanilla': vanilla_gan_loss, 'least_squares': least_squares_gan_loss}

@@ -1,0 +1,48 @@
+"""mmseg's EncoderDecoder that also hands out features and every head's logits."""
+from typing import List, Optional, Union
+
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from .seg_outputs import SegOutputs
+
+
+@MODELS.register_module()
+class AdaptiveEncoderDecoder(EncoderDecoder):
+    """An :class:`mmseg.models.EncoderDecoder` with one more forward mode, ``'outputs'``.
+
+    Adaptation losses look at logits of every head and at features, on images that may have no label. The mode goes
+    through ``forward`` because only that is seen by a distributed wrapper. Everything else (``loss``, ``predict``,
+    ``tensor``, the arguments) is mmseg's, so any backbone, neck and head of mmseg can be named.
+    """
+
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[SampleList] = None,
+                mode: str = 'tensor') -> Union[SegOutputs, dict, List, Tensor]:
+        """As in mmseg, and ``mode='outputs'`` returns :class:`SegOutputs` for images (N, 3, H, W)."""
+        if mode == 'outputs':
+            return self.outputs(inputs)
+        return super().forward(inputs, data_samples, mode)
+
+    def outputs(self, inputs: Tensor) -> SegOutputs:
+        """Features and the logits of every head, without upsampling.
+
+        Args:
+            inputs: Normalised images, (N, 3, H, W).
+        """
+        features = self.extract_feat(inputs)
+        heads = {}
+        if self.with_auxiliary_head:
+            if isinstance(self.auxiliary_head, nn.ModuleList):
+                heads.update({f'aux_{i}': head for i, head in enumerate(self.auxiliary_head)})
+            else:
+                heads['aux'] = self.auxiliary_head
+        heads['main'] = self.decode_head
+        return SegOutputs(
+            logits={level: head(features) for level, head in heads.items()},
+            features=tuple(features),
+            size=tuple(inputs.shape[-2:]),
+            align_corners=self.align_corners)

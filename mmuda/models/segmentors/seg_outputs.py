@@ -1,0 +1,49 @@
+"""What a segmentor hands to an adaptor: logits of every head and features of every stage."""
+from dataclasses import dataclass, replace
+from typing import Dict, Tuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SegOutputs:
+    """Low-resolution outputs of one forward pass, auxiliary levels first and ``main`` last.
+
+    Attributes:
+        logits: Logits by level, each (N, C, h, w). The decode head is ``main``; one auxiliary head is ``aux``, several
+            are ``aux_0``, ``aux_1``, ...
+        features: Outputs of the backbone (after the neck) by stage, each (N, K, h, w).
+        size: (H, W) of the images they come from.
+        align_corners: Corner convention of the bilinear upsampling (Papers of the DeepLabV2 line: True).
+    """
+    logits: Dict[str, Tensor]
+    features: Tuple[Tensor, ...]
+    size: Tuple[int, int]
+    align_corners: bool
+
+    @property
+    def levels(self) -> Tuple[str, ...]:
+        """Names of the levels, ``main`` last."""
+        return tuple(self.logits)
+
+    def upsample(self, level: str) -> Tensor:
+        """Logits of one level at image size, (N, C, H, W), always float32.
+
+        Maps at image size are large, so they are made where they are used and not kept. Float32 because entropies of
+        a half-precision softmax lose the epsilon of the papers (1e-30 underflows).
+        """
+        return F.interpolate(
+            self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners)
+
+    def detach(self, features: bool = True) -> 'SegOutputs':
+        """The same values without the graph that made them.
+
+        Args:
+            features: False drops the features, which are by far the largest part (270 MB for one 1280x720 image and a
+                ResNet-101), when only logits are needed later.
+        """
+        return replace(
+            self,
+            logits={level: logits.detach() for level, logits in self.logits.items()},
+            features=tuple(feature.detach() for feature in self.features) if features else ())
