@@ -9,6 +9,8 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
+from .building import build_dataset
+
 SOURCE_STREAM, TARGET_STREAM = 1, 2
 
 
@@ -31,18 +33,12 @@ class DomainPairDataset(Dataset):
 
     Raises:
         ValueError: If the two sides do not have the same classes.
-        FileNotFoundError: If a side is empty.
+        FileNotFoundError: If a side does not exist or is empty.
     """
 
     def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0) -> None:
-        self.source = DATASETS.build(source) if isinstance(source, dict) else source
-        self.target = DATASETS.build(target) if isinstance(target, dict) else target
+        self.source, self.target = build_dataset(source), build_dataset(target)
         self.seed = seed
-        for side, dataset in self.sides().items():
-            if len(dataset) == 0:
-                raise FileNotFoundError(
-                    f'the {side} data set, {type(dataset).__name__}, found no image in '
-                    f'{getattr(dataset, "data_prefix", {}).get("img_path")}: see "Data" in README.md for the expected tree')
         classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
         if classes['source'] != classes['target']:
             raise ValueError(f'source and target must have the same classes in the same order, but got '

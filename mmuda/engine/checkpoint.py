@@ -3,23 +3,37 @@ import os
 import re
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Dict, List, Optional, Union
+from typing import Callable, Dict, List, Optional, Union
 from urllib.error import URLError
 
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info, is_distributed
 from mmengine.logging import HistoryBuffer, print_log
+from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
 from torch.hub import get_dir
 
+
+def _statistics_method(owner: type, name: str) -> Callable:
+    """The only ``getattr`` that mmengine's log buffers need when they are read back."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise UnpicklingError(f'it asks for {name!r} of {owner!r}')
+    return getattr(owner, name)
+
+
+_statistics_method.__module__, _statistics_method.__qualname__ = 'builtins', 'getattr'
+_statistics_method.__name__ = 'getattr'
+_numpy_core = getattr(np, '_core', None) or np.core
+
 SAFE_TYPES = [
-    HistoryBuffer, np.ndarray, np.dtype, np._core.multiarray._reconstruct, np._core.multiarray.scalar,
+    HistoryBuffer, _statistics_method, np.ndarray, np.dtype, _numpy_core.multiarray._reconstruct,
+    _numpy_core.multiarray.scalar,
     *{type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint32, np.bool_)}
 ]
-"""What mmengine's training checkpoints hold besides tensors and plain Python values. No callable that does anything."""
+"""What mmengine's training checkpoints hold besides tensors and plain Python values. Nothing here acts when called."""
 
 
 def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu') -> dict:
@@ -41,10 +55,11 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
         with torch.serialization.safe_globals(SAFE_TYPES):
             return torch.load(path, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        found = re.search(r'Unsupported (?:global: GLOBAL|class) (\S+)|(it asks for .*?of .*)', str(error))
+        reason = f'it holds {found.group(1)};' if found and found.group(1) else 'it holds more than weights;'
         raise RuntimeError(
-            f'{path} is not a plain checkpoint: {reason} Reading it in full could run code hidden in it, so it is '
-            'refused. If you made it yourself, save its state_dict again with torch.save.') from None
+            f'{path} is not a plain checkpoint: {reason} reading that could run code hidden in the file, so it '
+            'is refused. If you made it yourself, save its state_dict again with torch.save.') from None
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise RuntimeError(f'{path} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
                            'it again') from error
@@ -117,11 +132,16 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     Raises:
         RuntimeError: With every missing, unexpected and mis-shaped key.
     """
+    if isinstance(model, BaseTTAModel):
+        model = model.module
     weights: Dict[str, Tensor] = dict(checkpoint.get('state_dict', checkpoint))
     weights = {re.sub(r'^module\.', '', key): value for key, value in weights.items()}
     expected = model.state_dict()
-    if hasattr(model, 'segmentor') and not any(key.startswith('segmentor.') for key in weights):
-        weights = {f'segmentor.{key}': value for key, value in weights.items()}
+    prefix = 'segmentor.'
+    if hasattr(model, 'segmentor') and not any(key.startswith(prefix) for key in weights):
+        weights = {prefix + key: value for key, value in weights.items()}
+    elif not hasattr(model, 'segmentor') and any(key.startswith(prefix) for key in weights):
+        weights = {key[len(prefix):]: value for key, value in weights.items() if key.startswith(prefix)}
     # Counters of batch-norm are not in the older checkpoints of the papers.
     for key, value in expected.items():
         if key.endswith('num_batches_tracked'):

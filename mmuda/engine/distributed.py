@@ -9,7 +9,7 @@ import torch.distributed as dist
 from mmengine.device import get_device
 from mmengine.dist import all_reduce
 from mmengine.dist import is_distributed as is_initialized
-from mmseg.registry import MODEL_WRAPPERS
+from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel

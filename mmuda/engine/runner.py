@@ -1,4 +1,5 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
+import copy
 import os
 from typing import Optional, Union
 
@@ -13,6 +14,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmuda.datasets.building import build_dataset
 from mmuda.version import __version__
 
 from .checkpoint import latest_checkpoint, load_weights
@@ -58,19 +60,9 @@ class AdaptationRunner(Runner):
         Raises:
             FileNotFoundError: If a folder or list of the data set does not exist, or holds nothing.
         """
-        try:
-            loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
-        except FileNotFoundError as error:
-            if error.filename is None:
-                raise
-            raise FileNotFoundError(
-                f'{error.filename} does not exist: see "Data" in README.md for the expected tree; the root is the '
-                'data_root of the data set in the config') from error
-        if len(loader.dataset) == 0:
-            prefix = getattr(loader.dataset, 'data_prefix', {})
-            raise FileNotFoundError(f'{type(loader.dataset).__name__} found no image in {prefix.get("img_path")}: see '
-                                    '"Data" in README.md for the expected tree')
-        return loader
+        if isinstance(dataloader, dict):
+            dataloader = dict(dataloader, dataset=build_dataset(copy.deepcopy(dataloader['dataset'])))
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     # Saving and loading.
 

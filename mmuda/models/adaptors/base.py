@@ -207,6 +207,16 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         return self._bare_segmentor.num_classes
 
     @property
+    def out_channels(self) -> int:
+        """Channels of the logits."""
+        return self._bare_segmentor.out_channels
+
+    @property
+    def decode_head(self) -> nn.Module:
+        """The decode head of the segmentor; to look at, not to call during training."""
+        return self._bare_segmentor.decode_head
+
+    @property
     def _bare_segmentor(self) -> nn.Module:
         return getattr(self.segmentor, 'module', self.segmentor)
 

@@ -36,6 +36,7 @@ class DeepLabV2Head(BaseDecodeHead):
                  summed: Optional[Sequence[int]] = None,
                  align_corners: bool = True,
                  dropout_ratio: float = 0.,
+                 loss_decode: dict = dict(type='CrossEntropyLoss', avg_non_ignore=True),
                  init_cfg: Optional[dict] = None,
                  **kwargs) -> None:
         super().__init__(
@@ -46,6 +47,7 @@ class DeepLabV2Head(BaseDecodeHead):
             out_channels=num_classes,
             align_corners=align_corners,
             dropout_ratio=dropout_ratio,
+            loss_decode=loss_decode,
             init_cfg=init_cfg,
             **kwargs)
         del self.conv_seg

@@ -1,4 +1,5 @@
 from .adaptive_encoder_decoder import AdaptiveEncoderDecoder
+from .logit_ensemble import LogitEnsemble
 from .seg_outputs import SegOutputs
 
-__all__ = ['AdaptiveEncoderDecoder', 'SegOutputs']
+__all__ = ['AdaptiveEncoderDecoder', 'LogitEnsemble', 'SegOutputs']

@@ -1,0 +1,63 @@
+# GTA5 (labelled, 1280x720) to Cityscapes (unlabelled, 1024x512). Pillow's antialiased bicubic is the papers' resize.
+# Where the data is: here, or as the environment variables say.
+gta5_root, city_root = '{{$GTA5_ROOT:data/gta5}}', '{{$CITYSCAPES_ROOT:data/cityscapes}}'
+source_size, target_size = (1280, 720), (1024, 512)  # (W, H)
+source_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadDomainAnnotations'),
+    dict(type='Resize', scale=source_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='PackSegInputs'),
+]
+target_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    *target_pipeline[:-1],
+    dict(type='LoadDomainAnnotations', table='cityscapes'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    pin_memory=True,
+    sampler=dict(type='DomainPairSampler'),
+    dataset=dict(
+        type='DomainPairDataset',
+        # A few of the released GTA5 pairs differ in size; they are left out and counted in the log.
+        source=dict(type='GTA5Dataset', data_root=gta5_root, mismatched='skip', pipeline=source_pipeline),
+        target=dict(
+            type='CityscapesDataset',
+            data_root=city_root,
+            data_prefix=dict(img_path='leftImg8bit/train'),
+            pipeline=target_pipeline)))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CityscapesDataset',
+        data_root=city_root,
+        data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        test_mode=True,
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='DomainIoUMetric')
+test_evaluator = val_evaluator
+tta_pipeline = [
+    *target_pipeline[:1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic')],
+            [dict(type='RandomFlip', prob=0., direction='horizontal'),
+             dict(type='RandomFlip', prob=1., direction='horizontal')],
+            [dict(type='LoadDomainAnnotations', table='cityscapes')],
+            [dict(type='PackSegInputs')],
+        ])
+]
+tta_model = dict(type='SegTTAModel')

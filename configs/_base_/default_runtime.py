@@ -1,0 +1,28 @@
+# What every training shares: our runner, hooks for exact resume, calm logs.
+custom_imports = dict(imports=['mmuda'], allow_failed_imports=False)
+default_scope = 'mmseg'
+runner_type = 'AdaptationRunner'
+
+log_interval = 50
+default_hooks = dict(
+    runtime_info=dict(type='TrainScalarsHook', interval=log_interval),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=log_interval, log_metric_by_epoch=False),
+    param_scheduler=dict(type='StepSchedulerHook'),
+    checkpoint=dict(type='AdaptationCheckpointHook', interval=2000, max_keep_ckpts=2),
+    sampler_seed=dict(type='DistSamplerSeedHook'))
+custom_hooks = [dict(type='RandomStateHook'), dict(type='BatchNormSyncHook')]
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+# Losses arrive as means over the interval; times arrive in every iteration.
+log_processor = dict(
+    by_epoch=False, window_size=1, custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)])
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=0)

@@ -1,0 +1,2 @@
+_base_ = '../source_only/gta2city.py'
+model = dict(type='AdaBN')

@@ -1,0 +1,2 @@
+_base_ = '../source_only/synthia2city.py'
+model = dict(type='AdaBN')

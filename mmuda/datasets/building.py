@@ -1,0 +1,40 @@
+"""Building data sets, with one clear error when there is nothing to read."""
+from typing import Union
+
+from mmengine.dataset import BaseDataset
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+ADVICE = ('see "Data" in README.md for the expected tree; the root is data_root of the data set in the config, often '
+          'settable by an environment variable named there')
+
+
+def build_dataset(cfg: Union[dict, Dataset]) -> Dataset:
+    """Build a data set and make sure that it holds something.
+
+    Args:
+        cfg: A config, or a data set that is returned as it is.
+
+    Raises:
+        FileNotFoundError: If a folder or list does not exist, or no image is found in it.
+    """
+    if not isinstance(cfg, dict):
+        return cfg
+    name, where = cfg.get('type'), (cfg.get('data_root') or '', (cfg.get('data_prefix') or {}).get('img_path', ''))
+    nothing = FileNotFoundError(f'{name} found no image in {"/".join(part for part in where if part)!r}: {ADVICE}')
+    try:
+        dataset = DATASETS.build(cfg)
+        if isinstance(dataset, BaseDataset):
+            dataset.full_init()
+    except FileNotFoundError as error:
+        if error.filename is None:
+            raise  # ours, which says it all
+        raise FileNotFoundError(f'{name}: {error.filename} does not exist: {ADVICE}') from error
+    except ValueError as error:
+        # mmengine serialises the list of samples, and NumPy cannot concatenate nothing.
+        if 'need at least one array' not in str(error):
+            raise
+        raise nothing from error
+    if len(dataset) == 0:
+        raise nothing
+    return dataset

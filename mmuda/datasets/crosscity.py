@@ -1,0 +1,82 @@
+"""Cross-City."""
+from typing import List, Mapping, Optional, Union
+
+import mmengine.fileio as fileio
+from mmseg.registry import DATASETS
+
+from .label_tables import LabelTable
+from .raw_dataset import RawSegDataset
+
+CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
+
+_IMG_SUFFIXES = ('.png', '.jpg')
+
+
+@DATASETS.register_module()
+class CrossCityDataset(RawSegDataset):
+    """One city of "No More Discrimination" (Chen et al., ICCV 2017), as downloaded.
+
+    ``CITY/Images/Train`` (3 200 frames without labels), ``CITY/Images/Test`` and
+    ``CITY/Labels/Test/NAME_eval.png`` (100 frames, Cityscapes ids). Thirteen of the 19 classes are
+    annotated. Papers train with 19 and report those 13; to train with 13, use
+    ``metainfo=dict(classes=CROSSCITY13)``.
+
+    Args:
+        city: ``'Rio'``, ``'Rome'``, ``'Taipei'`` or ``'Tokyo'``.
+        split: ``'train'`` (never labelled) or ``'test'``.
+        label_table: As in :class:`RawSegDataset`.
+        data_prefix: Other folders than those of city and split.
+        img_suffix: End of image names. None looks which of ``.png`` and ``.jpg`` is there.
+        seg_map_suffix: End of label names.
+        **kwargs: Of :class:`RawSegDataset`.
+
+    Raises:
+        ValueError: If there is no such city or split, or the images are of both kinds.
+    """
+
+    LAYOUT = ('CITY/Images/Train/NAME.png, CITY/Images/Test/NAME.png and '
+              'CITY/Labels/Test/NAME_eval.png')
+
+    def __init__(self,
+                 city: str,
+                 split: str = 'train',
+                 label_table: Union[str, Mapping, LabelTable] = 'crosscity',
+                 data_prefix: Optional[Mapping] = None,
+                 img_suffix: Optional[str] = None,
+                 seg_map_suffix: str = '_eval.png',
+                 **kwargs) -> None:
+        if city not in CITIES:
+            raise ValueError(f'Cross-City has no city {city!r}: choose one of {", ".join(CITIES)}')
+        if split not in ('train', 'test'):
+            raise ValueError(f"Cross-City has the splits 'train' and 'test', but got {split!r}")
+        if data_prefix is None:
+            data_prefix = dict(img_path=f'{city}/Images/{split.title()}')
+            if split == 'test':
+                data_prefix['seg_map_path'] = f'{city}/Labels/Test'
+        self.city, self.split = city, split
+        super().__init__(
+            label_table=label_table,
+            data_prefix=data_prefix,
+            img_suffix=img_suffix,
+            seg_map_suffix=seg_map_suffix,
+            **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Names of all images, and of labels in the split that has them, sorted by image name."""
+        if self.img_suffix is None:
+            self._check_folders()
+            self.img_suffix = self._find_suffix()
+        return super().load_data_list()
+
+    def _find_suffix(self) -> str:
+        names = fileio.list_dir_or_file(
+            self._img_dir,
+            list_dir=False,
+            suffix=_IMG_SUFFIXES,
+            recursive=True,
+            backend_args=self.backend_args)
+        found = {suffix for name in names for suffix in _IMG_SUFFIXES if name.endswith(suffix)}
+        if len(found) > 1:
+            raise ValueError(f'{self._img_dir} holds {" and ".join(sorted(found))} images: '
+                             "say which to read, as in img_suffix='.png'")
+        return found.pop() if found else _IMG_SUFFIXES[0]

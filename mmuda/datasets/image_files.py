@@ -1,0 +1,78 @@
+"""Image files: their bytes, checked to be whole, and their size, read from the header alone."""
+import io
+import struct
+from typing import Optional, Tuple
+
+import mmengine.fileio as fileio
+from PIL import Image
+
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+JPEG_SIGNATURE = b'\xff\xd8'
+
+_EXIF_ORIENTATION = 0x0112
+
+
+def read_image_bytes(path: str, backend_args: Optional[dict] = None) -> bytes:
+    """Read an image file as it is.
+
+    Some decoders return half an image for half a file without a word, so the end of PNG and JPEG
+    files is checked.
+
+    Args:
+        path: File name.
+        backend_args: Of mmengine's file backend.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read, is empty or truncated.
+    """
+    try:
+        data = fileio.get(path, backend_args=backend_args)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path} does not exist: check data_root and data_prefix of the data set') from None
+    except OSError as error:
+        raise OSError(f'{path} cannot be read: {error}') from error
+    if not _ends_well(data):
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise unreadable(path, str(error)) from error
+    return data
+
+
+def unreadable(path: str, reason: str) -> OSError:
+    """The error for a file that is there but no image."""
+    # PIL names the buffer it was given, which tells the user nothing.
+    reason = 'not an image' if 'BytesIO' in reason or 'cannot identify' in reason else reason
+    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or '
+                   'download it again')
+
+
+def image_size(path: str) -> Tuple[int, int]:
+    """(width, height) of a local image file, decoding nothing.
+
+    A JPEG that a decoder would turn on its side, by its EXIF orientation, has the turned size.
+
+    Raises:
+        OSError: If it is missing or no image.
+    """
+    with open(path, 'rb') as file:
+        head = file.read(24)
+        if len(head) == 24 and head.startswith(PNG_SIGNATURE):
+            return struct.unpack('>II', head[16:24])
+        file.seek(0)
+        with Image.open(file) as image:
+            width, height = image.size
+            if head.startswith(JPEG_SIGNATURE) and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
+                width, height = height, width
+            return width, height
+
+
+def _ends_well(data: bytes) -> bool:
+    if data.startswith(PNG_SIGNATURE):
+        return data[-8:-4] == b'IEND'
+    if data.startswith(JPEG_SIGNATURE):
+        return data[-64:].rstrip(b'\0').endswith(b'\xff\xd9')
+    return False

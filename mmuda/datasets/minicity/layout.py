@@ -1,0 +1,62 @@
+"""Which files MiniCity consists of: GTA5's layout for the source, Cityscapes' for the target."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST_NAME = 'minicity.json'
+PARTS = ('source', 'target')
+"""Top folders that belong to MiniCity under its root."""
+
+_TOWNS = {'train': ('altdorf', 'neustadt'), 'val': ('seeheim', )}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and where its files go.
+
+    Args:
+        domain (str): ``'source'`` or ``'target'``.
+        split (str): ``'train'`` or ``'val'``.
+        index (int): Number within the split.
+        image (Path): Image file, relative to the root.
+        label (Path | None): Label file, relative to the root; None where there is no label.
+    """
+
+    domain: str
+    split: str
+    index: int
+    image: Path
+    label: Path | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of this sample, relative to the root."""
+        return (self.image, ) if self.label is None else (self.image, self.label)
+
+
+def list_samples(num_source: int, num_target: int, num_val: int,
+                 oracle_labels: bool) -> list[Sample]:
+    """List everything that is written.
+
+    Args:
+        num_source (int): Number of source images.
+        num_target (int): Number of target training images.
+        num_val (int): Number of target validation images.
+        oracle_labels (bool): Whether the target training images have labels too.
+
+    Returns:
+        list[Sample]: All samples, source first.
+    """
+    samples = []
+    for index in range(num_source):
+        name = f'{index + 1:05d}.png'
+        samples.append(Sample('source', 'train', index, Path('source/images', name),
+                              Path('source/labels', name)))
+    for split, count, labelled in (('train', num_target, oracle_labels), ('val', num_val, True)):
+        for index in range(count):
+            town = _TOWNS[split][index % len(_TOWNS[split])]
+            stem = f'{town}_000000_{index + 1:06d}'
+            image = Path('target/leftImg8bit', split, town, f'{stem}_leftImg8bit.png')
+            label = Path('target/gtFine', split, town, f'{stem}_gtFine_labelIds.png')
+            samples.append(Sample('target', split, index, image, label if labelled else None))
+    return samples

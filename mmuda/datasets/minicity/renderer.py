@@ -1,0 +1,58 @@
+"""One image of MiniCity with its labels, from its number alone."""
+
+import cv2
+import numpy as np
+
+from .classes import RAW_IDS
+from .looks import colour_image, inverse_depth, raw_id_image
+from .scene import build_scene
+from .style import add_clouds, add_fog, develop
+
+DOMAINS = ('source', 'target')
+SPLITS = ('train', 'val')
+_OVERSAMPLING = 2
+
+
+def render(domain: str, seed: int, split: str, index: int,
+           size: tuple[int, int] = (128, 64)) -> tuple[np.ndarray, np.ndarray]:
+    """Render one image and its labels.
+
+    The result depends on the arguments only.
+
+    Args:
+        domain (str): ``'source'`` or ``'target'``.
+        seed (int): Seed of the data set, not negative.
+        split (str): ``'train'`` or ``'val'``.
+        index (int): Number of the image within its split, not negative.
+        size (tuple[int, int]): (W, H) in pixels, each at least 32.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: The image (H, W, 3) uint8 RGB and the raw label ids (H, W) uint8.
+
+    Raises:
+        ValueError: For an unknown domain or split, a negative number or a size below 32.
+    """
+    if domain not in DOMAINS:
+        raise ValueError(f'Unknown domain {domain!r}: expected one of {DOMAINS}.')
+    if split not in SPLITS:
+        raise ValueError(f'Unknown split {split!r}: expected one of {SPLITS}.')
+    if seed < 0 or index < 0:
+        raise ValueError(f'seed and index must not be negative, got {seed} and {index}.')
+    if min(size) < 32:
+        raise ValueError(f'size (W, H) must be at least 32 each, got {tuple(size)}.')
+    streams = np.random.SeedSequence(
+        [seed, DOMAINS.index(domain), SPLITS.index(split), index]).spawn(3)
+    scene_rng, look_rng, style_rng = (np.random.default_rng(stream) for stream in streams)
+
+    canvas = build_scene(scene_rng, (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING))
+    ids = raw_id_image(canvas)
+    image = colour_image(canvas, domain, look_rng)
+    if domain == 'target':
+        add_clouds(image, ids == RAW_IDS['sky'], style_rng)
+        image = add_fog(image, inverse_depth(canvas), style_rng)
+    image = cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA)
+    if domain == 'target':
+        image = develop(image, style_rng)
+    labels = np.ascontiguousarray(ids[_OVERSAMPLING // 2::_OVERSAMPLING,
+                                      _OVERSAMPLING // 2::_OVERSAMPLING])
+    return np.clip(np.round(image), 0, 255).astype(np.uint8), labels

@@ -1,0 +1,50 @@
+"""Patterns on a plane: numbers in about [-1, 1] from coordinates in units of the pattern's scale."""
+
+import numpy as np
+
+
+def _hash(column: np.ndarray, row: np.ndarray, seed: int) -> np.ndarray:
+    """Hash integer cells to float32 in [0, 1); the same cell always gives the same number."""
+    value = column.astype(np.int64).astype(np.uint32) * np.uint32(374761393)
+    value += row.astype(np.int64).astype(np.uint32) * np.uint32(668265263)
+    value += np.uint32(seed & 0xFFFFFFFF)
+    value ^= value >> np.uint32(13)
+    value *= np.uint32(1274126177)
+    value ^= value >> np.uint32(16)
+    return (value >> np.uint32(8)).astype(np.float32) * np.float32(1.0 / (1 << 24))
+
+
+def bricks(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
+    """Rows of bricks or cobbles with dark joints and a tone of each brick's own.
+
+    Args:
+        along (np.ndarray): Coordinates along the rows, any shape, float32.
+        across (np.ndarray): Coordinates across the rows, same shape.
+        seed (int): Chooses the tones.
+
+    Returns:
+        np.ndarray: Same shape, float32.
+    """
+    row = np.floor(2.0 * across)
+    shifted = along + 0.5 * np.mod(row, 2.0)
+    column = np.floor(shifted)
+    joint = (2.0 * across - row < 0.18) | (shifted - column < 0.1)
+    tone = 2.0 * _hash(column, row, seed) - 1.0
+    return np.where(joint, np.float32(-1.0), tone).astype(np.float32)
+
+
+def patches(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
+    """Blotches at three scales, as of leaves, grass or dirt (arguments as in :func:`bricks`)."""
+    total = np.zeros(along.shape, np.float32)
+    for octave, weight in enumerate((0.4, 0.35, 0.25)):
+        scale = np.float32(0.5 * 2.0**octave)
+        skew = np.float32(0.37 * octave)
+        total += weight * (2.0 * _hash(
+            np.floor(along * scale + skew * across), np.floor(across * scale - skew * along),
+            seed + octave) - 1.0)
+    return 1.5 * total
+
+
+def grain(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
+    """One tone per cell, as of cloth (arguments as in :func:`bricks`)."""
+    return 2.0 * _hash(np.floor(along), np.floor(across), seed) - 1.0

@@ -1,0 +1,227 @@
+"""Writing MiniCity to disk: atomic, resumable, the same for any number of workers."""
+
+import io
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+from mmengine.utils import ProgressBar
+from mmseg.datasets import CityscapesDataset
+from PIL import Image
+
+from .classes import RAW_IDS
+from .layout import MANIFEST_NAME, PARTS, Sample, list_samples
+from .renderer import render
+
+GENERATOR_VERSION = 1
+"""Goes up whenever the same arguments would give other pixels or files."""
+
+_PNG_END = b'IEND\xaeB`\x82'
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+def write_minicity(root: str | os.PathLike = 'data/minicity', num_source: int = 400,
+                   num_target: int = 400, num_val: int = 100, size: tuple[int, int] = (128, 64),
+                   seed: int = 0, workers: int = 0, oracle_labels: bool = False,
+                   overwrite: bool = False) -> Path:
+    """Write MiniCity, or what is still missing of it.
+
+    ``source/`` has the layout of GTA5 (RGB PNG, palette PNG with raw ids) and ``target/`` that of Cityscapes
+    (``leftImg8bit``, ``gtFine/*_gtFine_labelIds.png`` for val). Where everything is there already,
+    nothing is written; a run that was killed goes on where it stopped.
+
+    Args:
+        root (str | os.PathLike): Folder to write to.
+        num_source (int): Number of source images.
+        num_target (int): Number of target training images.
+        num_val (int): Number of target validation images.
+        size (tuple[int, int]): (W, H) of the images in pixels, each at least 32.
+        seed (int): Seed of the data set.
+        workers (int): Number of processes; 0 renders in this one. Has no influence on the result.
+        oracle_labels (bool): Write labels of the target training images too, for upper bounds.
+        overwrite (bool): Delete a MiniCity that is there first.
+
+    Returns:
+        Path: The root.
+
+    Raises:
+        ValueError: For a count, size, seed or number of workers that makes no sense.
+        FileExistsError: If ``root`` holds another MiniCity, or other data in its place.
+    """
+    _check_arguments(num_source, num_target, num_val, size, seed, workers)
+    root = Path(root)
+    wanted = dict(
+        generator='MiniCity', version=GENERATOR_VERSION, seed=seed, size=list(size),
+        num_source=num_source, num_target=num_target, num_val=num_val,
+        oracle_labels=oracle_labels)
+    _claim_root(root, wanted, overwrite)
+    samples = list_samples(num_source, num_target, num_val, oracle_labels)
+    missing = [sample for sample in samples
+               if not all(_is_whole_png(root / file) for file in sample.files)]
+    if missing:
+        for folder in sorted({(root / file).parent for sample in missing for file in sample.files}):
+            folder.mkdir(parents=True, exist_ok=True)
+        _write_samples(root, missing, tuple(size), seed, workers)
+    return root
+
+
+def _check_arguments(num_source: int, num_target: int, num_val: int, size: tuple[int, int],
+                     seed: int, workers: int) -> None:
+    counts = dict(num_source=num_source, num_target=num_target, num_val=num_val)
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f'{name} must be at least 1, got {count}.')
+    if num_source > 99999:
+        raise ValueError(f'num_source must be at most 99999 (five digits), got {num_source}.')
+    if len(size) != 2 or min(size) < 32:
+        raise ValueError(f'size must be (W, H) of at least 32 pixels each, got {tuple(size)}.')
+    for name, value in dict(seed=seed, workers=workers).items():
+        if value < 0:
+            raise ValueError(f'{name} must not be negative, got {value}.')
+
+
+def _claim_root(root: Path, wanted: dict, overwrite: bool) -> None:
+    """Make sure that ``root`` holds this MiniCity (complete or not) or nothing in its place."""
+    manifest = root / MANIFEST_NAME
+    if not manifest.exists():
+        taken = [part for part in PARTS if (root / part).exists()]
+        if taken:
+            raise FileExistsError(
+                f'{root / taken[0]} exists but {manifest} does not: this is not a MiniCity. '
+                'Choose another root.')
+    else:
+        found = _read_manifest(manifest)
+        if found == wanted and not overwrite:
+            return
+        if not overwrite:
+            differing = ', '.join(
+                f'{key}: found {found.get(key)!r}, wanted {value!r}'
+                for key, value in wanted.items() if found.get(key) != value)
+            raise FileExistsError(
+                f'{manifest} describes another MiniCity ({differing or "unknown keys"}). '
+                'Choose another root, or replace it with overwrite=True (--overwrite).')
+        for part in PARTS:
+            shutil.rmtree(root / part, ignore_errors=True)
+    root.mkdir(parents=True, exist_ok=True)
+    _write_atomically(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
+
+
+def _read_manifest(manifest: Path) -> dict:
+    try:
+        found = json.loads(manifest.read_text(encoding='utf-8'))
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict) or found.get('generator') != 'MiniCity':
+        raise FileExistsError(
+            f'{manifest} is not a manifest of MiniCity (a JSON object with "generator": "MiniCity"). '
+            'Choose another root, or delete the file and the folders beside it.')
+    return found
+
+
+def _is_whole_png(path: Path) -> bool:
+    """Tell whether a PNG is there and ends as a PNG does."""
+    try:
+        with open(path, 'rb') as file:
+            file.seek(-len(_PNG_END), os.SEEK_END)
+            return file.read() == _PNG_END
+    except OSError:
+        return False
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    # The temporary name is fixed, so that a run which goes on after a kill takes over its leftover.
+    # A second writer of the same root may have moved it already; it writes the same bytes.
+    temporary = path.with_name(f'.{path.name}.tmp')
+    temporary.write_bytes(content)
+    try:
+        os.replace(temporary, path)
+    except FileNotFoundError:
+        if not path.exists():
+            raise
+
+
+def _palette() -> list[int]:
+    """Cityscapes' colours by raw id, as a flat list of 256 RGB triples; void is black."""
+    palette = np.zeros((256, 3), np.uint8)
+    meta = CityscapesDataset.METAINFO
+    for name, colour in zip(meta['classes'], meta['palette']):
+        palette[RAW_IDS[name]] = colour
+    return palette.ravel().tolist()
+
+
+def _encode(array: np.ndarray, palette: list[int] | None = None) -> bytes:
+    picture = Image.fromarray(array)
+    if palette is not None:
+        picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, format='PNG', compress_level=4)
+    return buffer.getvalue()
+
+
+def _write_sample(sample: Sample, root: Path, size: tuple[int, int], seed: int,
+                  palette: list[int]) -> None:
+    image, ids = render(sample.domain, seed, sample.split, sample.index, size)
+    _write_atomically(root / sample.image, _encode(image))
+    if sample.label is not None:
+        _write_atomically(root / sample.label,
+                          _encode(ids, palette if sample.domain == 'source' else None))
+
+
+def _write_samples(root: Path, samples: list[Sample], size: tuple[int, int], seed: int,
+                   workers: int) -> None:
+    write = partial(_write_sample, root=root, size=size, seed=seed, palette=_palette())
+    start = time.monotonic()
+    with _results(write, samples, workers) as results:
+        _report(results, len(samples), root)
+    seconds = max(time.monotonic() - start, 1e-6)
+    print_log(f'MiniCity: wrote {len(samples)} images to {root} in {seconds:.1f} s '
+              f'({len(samples) / seconds:.0f} images/s).', logger='current')
+
+
+@contextmanager
+def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[Iterator]:
+    if workers == 0:
+        yield map(write, samples)
+        return
+    # A forked child must not inherit OpenCV's thread pool, whose threads do not survive the fork.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        with multiprocessing.get_context(_start_method()).Pool(workers) as pool:
+            yield pool.imap_unordered(write, samples, chunksize=8)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _start_method() -> str:
+    # Spawned processes would import PyTorch first, which takes longer than rendering everything.
+    return 'fork' if sys.platform == 'linux' else 'spawn'
+
+
+def _report(results: Iterator, total: int, root: Path) -> None:
+    """Draw the results; show a bar on a terminal, a line now and then in a log."""
+    if sys.stdout.isatty():
+        bar = ProgressBar(total)
+        for _ in results:
+            bar.update()
+        print()
+        return
+    print_log(f'MiniCity: writing {total} images to {root} ...', logger='current')
+    start = last = time.monotonic()
+    for done, _ in enumerate(results, start=1):
+        now = time.monotonic()
+        if now - last > _SECONDS_BETWEEN_LINES and done < total:
+            rate = done / (now - start)
+            print_log(f'MiniCity: {done}/{total}, {rate:.0f} images/s, '
+                      f'ETA {(total - done) / rate:.0f} s', logger='current')
+            last = now

@@ -1,0 +1,28 @@
+"""Synscapes."""
+from typing import Mapping, Union
+
+from mmseg.registry import DATASETS
+
+from .label_tables import LabelTable
+from .raw_dataset import RawSegDataset
+
+
+@DATASETS.register_module()
+class SynscapesDataset(RawSegDataset):
+    """Synscapes (Wrenninge and Unger, 2018; 25 000 frames), as downloaded.
+
+    ``img/rgb/1.png`` and ``img/class/1.png``; labels hold Cityscapes ids.
+
+    Args:
+        label_table: As in :class:`RawSegDataset`.
+        data_prefix: As in :class:`RawSegDataset`.
+        **kwargs: Of :class:`RawSegDataset`.
+    """
+
+    LAYOUT = 'img/rgb/1.png ... and img/class/1.png ...'
+
+    def __init__(self,
+                 label_table: Union[str, Mapping, LabelTable] = 'synscapes',
+                 data_prefix: Mapping = dict(img_path='img/rgb', seg_map_path='img/class'),
+                 **kwargs) -> None:
+        super().__init__(label_table=label_table, data_prefix=data_prefix, **kwargs)

@@ -1,0 +1,3 @@
+from .loading import LoadDomainAnnotations, LoadDomainImage
+
+__all__ = ['LoadDomainAnnotations', 'LoadDomainImage']

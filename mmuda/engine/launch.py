@@ -1,0 +1,104 @@
+"""From a command line to a runner."""
+import difflib
+import inspect
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+LIVE_KEYS = {
+    *inspect.signature(Runner.__init__).parameters, 'runner_type', 'tta_model', 'tta_pipeline', 'find_unused_parameters',
+    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'stages'
+}
+"""Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
+
+
+def load_config(filename: Union[str, Path],
+                options: Optional[Dict[str, Any]] = None,
+                work_dir: Optional[str] = None) -> Config:
+    """Read a config, apply ``--cfg-options`` and fill in where results go.
+
+    Args:
+        filename: A config file.
+        options: Dotted keys and values. A key that does not exist is an error; a leading ``+`` adds a new one.
+        work_dir: Overrides that of the config; the default is ``work_dirs/<folder of the config>/<its name>``.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        KeyError: For a key that does not exist, or that has no effect.
+    """
+    path = Path(filename)
+    if not path.is_file():
+        raise FileNotFoundError(f'config {path} does not exist')
+    cfg = Config.fromfile(path)
+    apply_options(cfg, options or {})
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', path.resolve().parent.name, path.stem)
+    return cfg
+
+
+def apply_options(cfg: Config, options: Dict[str, Any]) -> None:
+    """Override existing keys of a config; mmengine would accept any spelling without a word.
+
+    Raises:
+        KeyError: Naming the key, the part that does not exist, and what is there instead.
+    """
+    for key in options:
+        new, plain = key.startswith('+'), key.lstrip('+')
+        parts = plain.split('.')
+        if parts[0] in cfg and parts[0] not in LIVE_KEYS:
+            raise KeyError(f'--cfg-options {key}: {parts[0]!r} is a variable of the config file that was used up when the '
+                           'file was read, setting it has no effect. Set the keys where its value went, or, for '
+                           'data roots, the environment variable that the file names.')
+        if not new:
+            _check_exists(cfg, key, parts)
+    cfg.merge_from_dict({key.lstrip('+'): value for key, value in options.items()})
+
+
+def _check_exists(cfg: Config, key: str, parts: List[str]) -> None:
+    node: Any = cfg._cfg_dict
+    for depth, part in enumerate(parts):
+        known = list(node) if isinstance(node, dict) else (
+            [str(i) for i in range(len(node))] if isinstance(node, (list, tuple)) else [])
+        if part not in known:
+            place = '.'.join(parts[:depth]) or 'the config'
+            close = difflib.get_close_matches(part, known, n=3)
+            hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(known) or "no keys"}.'
+            raise KeyError(f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} '
+                           f'To add it on purpose, write +{key}=...')
+        node = node[part] if isinstance(node, dict) else node[int(part)]
+
+
+def set_precision(cfg: Config, precision: str) -> None:
+    """``--amp``: train under autocast.
+
+    Raises:
+        KeyError: If the optimizers of the config are not those of an adaptor.
+    """
+    if cfg.get('optim_wrapper', {}).get('constructor') != 'PerModuleOptimWrapperConstructor':
+        raise KeyError("--amp sets optim_wrapper.precision of 'PerModuleOptimWrapperConstructor', but this config has "
+                       f'{cfg.get("optim_wrapper", {}).get("constructor")!r}')
+    cfg.optim_wrapper.precision = precision
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner that ``runner_type`` names."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def use_tta(cfg: Config) -> None:
+    """``--tta``: test with the config's ``tta_model`` and ``tta_pipeline``.
+
+    Raises:
+        KeyError: If the config has none.
+    """
+    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+    if missing:
+        raise KeyError(f'--tta needs {" and ".join(missing)} in the config; see configs/_base_/datasets/gta2city.py')
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)

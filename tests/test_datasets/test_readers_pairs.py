@@ -1,0 +1,135 @@
+"""Pairs that do not match are reported before training, or skipped."""
+import json
+import logging
+import os
+import re
+
+import layouts
+import pytest
+from layouts import H, W, ids, image, write
+
+import mmuda.datasets.pair_check as pair_check
+import mmuda.datasets.raw_dataset as raw_dataset
+from mmuda.datasets.gta5 import GTA5Dataset
+from mmuda.datasets.pair_check import find_problems
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Six pairs, of which three cannot be used."""
+    layouts.gta5(tmp_path, 6)
+    layouts.write_palette(tmp_path / 'labels' / '00002.png', ids(range(35), 0, H, W + 2))
+    (tmp_path / 'labels' / '00004.png').unlink()
+    (tmp_path / 'images' / '00005.png').write_text('no image')
+    return tmp_path
+
+
+def test_one_error_lists_them_all(broken):
+    with pytest.raises(ValueError) as raised:
+        GTA5Dataset(data_root=str(broken))
+    text = str(raised.value)
+    assert 'GTA5Dataset: 3 of 6 image-label pairs cannot be used' in text
+    for told in ('sizes differ: 1', 'file missing: 1', 'file unreadable: 1', "mismatched='skip'",
+                 f'{broken}/images/00002.png is {W}x{H}, {broken}/labels/00002.png is {W + 2}x{H}',
+                 f'{broken}/labels/00004.png missing',
+                 f'{broken}/images/00005.png is empty, damaged or no image'):
+        assert told in text
+    assert '00001' not in text and '00003' not in text and '00006' not in text
+
+
+def test_skip_says_how_many(broken, monkeypatch):
+    told = []
+    monkeypatch.setattr(raw_dataset, 'print_log',
+                        lambda text, logger=None, level=logging.INFO: told.append((level, text)))
+    dataset = GTA5Dataset(data_root=str(broken), mismatched='skip')
+    names = [dataset.get_data_info(n)['img_path'][-9:-4] for n in range(len(dataset))]
+    assert names == ['00001', '00003', '00006']
+    ((level, text), ) = told
+    assert level == logging.WARNING and '3 of 6' in text and 'labels/00004.png' in text
+
+
+def test_check_can_be_left_out(broken):
+    assert len(GTA5Dataset(data_root=str(broken), check_sizes=False)) == 6
+
+
+def test_long_lists_are_cut(tmp_path):
+    layouts.gta5(tmp_path, 25)
+    for n in range(1, 24):
+        (tmp_path / 'labels' / f'{n:05d}.png').unlink()
+    with pytest.raises(ValueError, match='23 of 25') as raised:
+        GTA5Dataset(data_root=str(tmp_path))
+    assert len(re.findall('missing$', str(raised.value),
+                          re.MULTILINE)) == 20 and '... and 3 more' in str(raised.value)
+
+
+def test_no_pair_left(tmp_path):
+    layouts.gta5(tmp_path, 1)
+    write(tmp_path / 'images' / '00001.png', image(0, H, W + 1))
+    with pytest.raises(ValueError, match='No pair is left'):
+        GTA5Dataset(data_root=str(tmp_path), mismatched='skip')
+
+
+def counted(monkeypatch):
+    calls = []
+    size = pair_check.image_size
+    monkeypatch.setattr(pair_check, 'image_size', lambda path: (calls.append(path), size(path))[1])
+    return calls
+
+
+def test_result_is_kept_until_a_file_changes(tmp_path, cache_dir, monkeypatch):
+    layouts.gta5(tmp_path)
+    layouts.write_palette(tmp_path / 'labels' / '00002.png', ids(range(35), 0, H, W + 2))
+    calls = counted(monkeypatch)
+    assert len(GTA5Dataset(data_root=str(tmp_path), mismatched='skip')) == 2
+    assert len(calls) == 6
+    assert len(GTA5Dataset(data_root=str(tmp_path), mismatched='skip')) == 2
+    assert len(calls) == 6
+    assert [path.suffix for path in cache_dir.rglob('*') if path.is_file()] == ['.json']
+    layouts.write_palette(tmp_path / 'labels' / '00002.png', ids(range(35), 2))
+    assert len(GTA5Dataset(data_root=str(tmp_path))) == 3
+    assert len(calls) == 12
+
+
+def test_same_size_in_bytes_but_newer_is_a_change(tmp_path, monkeypatch):
+    layouts.gta5(tmp_path)
+    calls = counted(monkeypatch)
+    GTA5Dataset(data_root=str(tmp_path))
+    os.utime(tmp_path / 'labels' / '00001.png', ns=(1, 1))
+    GTA5Dataset(data_root=str(tmp_path))
+    assert len(calls) == 12
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{"problems": [[1]]}', '{"problems": 3}'])
+def test_damaged_cache_is_not_trusted(tmp_path, cache_dir, monkeypatch, text):
+    layouts.gta5(tmp_path)
+    GTA5Dataset(data_root=str(tmp_path))
+    (kept, ) = cache_dir.rglob('*.json')
+    kept.write_text(text)
+    calls = counted(monkeypatch)
+    assert len(GTA5Dataset(data_root=str(tmp_path))) == 3
+    assert len(calls) == 6 and json.loads(kept.read_text()) == {'problems': []}
+
+
+def test_unreadable_is_not_kept(broken, cache_dir):
+    """A network disk may answer next time, with the same file."""
+    GTA5Dataset(data_root=str(broken), mismatched='skip')
+    assert list(cache_dir.rglob('*.json')) == []
+
+
+def test_cache_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    layouts.gta5(tmp_path / 'data')
+    (tmp_path / 'file').write_text('not a folder')
+    monkeypatch.setenv('MMUDA_CACHE_DIR', str(tmp_path / 'file'))
+    assert len(GTA5Dataset(data_root=str(tmp_path / 'data'))) == 3
+
+
+def test_many_pairs_show_progress(tmp_path, monkeypatch, capsys):
+    layouts.gta5(tmp_path, 2)
+    pair = (str(tmp_path / 'images' / '00001.png'), str(tmp_path / 'labels' / '00001.png'))
+    wrong = (pair[0], str(write(tmp_path / 'wrong.png', ids([7], 0, H + 1, W))))
+    pairs = [pair] * 2999 + [wrong] + [pair] * 700
+    problems = find_problems(pairs)
+    assert list(problems) == [2999] and problems[2999].kind == 'sizes differ'
+    assert '3700/3700' in capsys.readouterr().err
+    find_problems(pairs)
+    assert '3700' not in capsys.readouterr().err

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# What the other scripts share:   launch.sh PROCESSES_PER_NODE SCRIPT [arguments]
+set -euo pipefail
+PYTHON=${PYTHON:-python}
+NNODES=${NNODES:-1}
+if [ "$NNODES" = 1 ]; then
+    where=(--standalone)  # a free port is found, so two trainings can share a machine
+else
+    where=(--nnodes="$NNODES" --node_rank="${NODE_RANK:?is not set}" --master_addr="${MASTER_ADDR:?is not set}"
+           --master_port="${PORT:-29500}")
+fi
+exec "$PYTHON" -m torch.distributed.run "${where[@]}" --nproc_per_node="$1" "$2" "${@:3}" --launcher pytorch

@@ -1,0 +1,16 @@
+"""Write a plain mmseg checkpoint of a trained segmentor: python tools/publish_model.py iter_120000.pth advent_gta2city.pth"""
+import argparse
+
+from mmuda.engine.publish import publish
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Keep the segmentor of a checkpoint, under the keys of plain mmseg.')
+    parser.add_argument('checkpoint')
+    parser.add_argument('output', help='the first digits of its hash are added to the name')
+    args = parser.parse_args()
+    print(publish(args.checkpoint, args.output))
+
+
+if __name__ == '__main__':
+    main()

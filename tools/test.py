@@ -1,0 +1,60 @@
+"""Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
+
+Several checkpoints are averaged: the weighted sum of their logits is evaluated.
+"""
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import ConfigDict, DictAction
+
+from mmuda.engine.launch import build_runner, load_config, use_tta
+from mmuda.engine.checkpoint import load_weights, read_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test one checkpoint, or the ensemble of several.')
+    parser.add_argument('config')
+    parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
+    parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
+    parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: equal)')
+    parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
+    parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
+    parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    first = Path(args.checkpoints[0])
+    cfg = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
+    cfg.launcher = args.launcher
+    cfg.load_from, cfg.resume = None, False
+    if args.eval:
+        cfg.test_evaluator.iou_metrics = args.eval
+    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{first.stem}.json')
+    if args.out:
+        cfg.test_evaluator.output_dir = args.out
+    if args.show_dir:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
+    if args.tta:
+        use_tta(cfg)
+    if len(args.checkpoints) == 1:
+        cfg.load_from = args.checkpoints[0]
+    else:
+        cfg.model = ConfigDict(type='LogitEnsemble', models=[cfg.model] * len(args.checkpoints), weights=args.weights)
+    runner = build_runner(cfg)
+    if len(args.checkpoints) > 1:
+        bare = getattr(runner.model, 'module', runner.model)
+        for model, checkpoint in zip(bare.models, args.checkpoints):
+            load_weights(model, read_checkpoint(checkpoint), checkpoint)
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()
