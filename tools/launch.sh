@@ -3,6 +3,8 @@
 set -euo pipefail
 PYTHON=${PYTHON:-python}
 NNODES=${NNODES:-1}
+# Without this PyTorch warns on every start that looking for unused parameters was asked for and not needed.
+export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 if [ "$NNODES" = 1 ]; then
     where=(--standalone)  # a free port is found, so two trainings can share a machine
 else

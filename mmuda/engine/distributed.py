@@ -1,6 +1,5 @@
 """Distributed training of adaptors: each child in its own wrapper, and processes that also start without a GPU."""
 import os
-import warnings
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator
 
@@ -49,8 +48,6 @@ class AdaptorDistributedDataParallel(nn.Module):
         module.to(device)
         if device.type != 'cpu':
             kwargs.setdefault('device_ids', [torch.cuda.current_device() if device.type == 'cuda' else device])
-        # Asking for unused parameters is a decision here, not an oversight that PyTorch has to warn about.
-        warnings.filterwarnings('ignore', message='.*find_unused_parameters=True was specified.*')
         for name, child in module.named_children():
             if any(parameter.requires_grad for parameter in child.parameters()):
                 setattr(module, name, ChildDistributedDataParallel(

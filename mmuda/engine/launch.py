@@ -2,6 +2,7 @@
 import difflib
 import inspect
 import os
+import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
@@ -24,7 +25,8 @@ def load_config(filename: Union[str, Path],
     Args:
         filename: A config file.
         options: Dotted keys and values. A key that does not exist is an error; a leading ``+`` adds a new one.
-        work_dir: Overrides that of the config; the default is ``work_dirs/<folder of the config>/<its name>``.
+        work_dir: Overrides that of the config; the default is ``work_dirs/<folder of the config, or project>/<its
+            name>``.
 
     Raises:
         FileNotFoundError: If there is no such config.
@@ -33,12 +35,16 @@ def load_config(filename: Union[str, Path],
     path = Path(filename)
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # plug-ins are named from where the command is run: projects.example_project
     cfg = Config.fromfile(path)
     apply_options(cfg, options or {})
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = os.path.join('work_dirs', path.resolve().parent.name, path.stem)
+        folder = path.resolve().parent
+        folder = folder.parent if folder.name == 'configs' else folder  # projects/NAME/configs/x.py
+        cfg.work_dir = os.path.join('work_dirs', folder.name, path.stem)
     return cfg
 
 

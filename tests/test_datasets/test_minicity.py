@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from mmseg.datasets import CityscapesDataset
+from mmseg.registry import DATASETS
 from PIL import Image
 
-from mmuda.datasets.minicity import render, write_minicity
-from mmuda.datasets.minicity.classes import RAW_IDS, VOID_NAMES
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from mmuda.datasets.minicity import looks, render, write_minicity
+from mmuda.datasets.minicity.classes import RAW_IDS, VOID_IDS
 
-TRAIN_CLASSES = [name for name in RAW_IDS if name not in VOID_NAMES]
 SMALL = dict(num_source=3, num_target=4, num_val=2, size=(64, 32))
 
 
@@ -69,38 +69,44 @@ def test_render_refuses_bad_arguments(arguments, message):
 
 def test_all_classes_occur_as_unequally_as_in_a_street(frequencies):
     for domain, (share, images) in frequencies.items():
-        present = [name for name in TRAIN_CLASSES if share[RAW_IDS[name]] > 5e-4]
+        present = [name for name in CITYSCAPES_CLASSES if share[RAW_IDS[name]] > 5e-4]
         assert len(present) >= 14, (domain, present)
         assert set(np.flatnonzero(share)) <= set(RAW_IDS.values())
         largest = sum(share[RAW_IDS[name]] for name in ('road', 'building', 'sky', 'vegetation'))
         assert 0.6 < largest < 0.9
         for name in ('traffic light', 'traffic sign', 'rider', 'motorcycle', 'bicycle'):
             assert share[RAW_IDS[name]] < 0.02
-        assert sum(share[RAW_IDS[name]] for name in VOID_NAMES) > 0
+        assert share[list(VOID_IDS.values())].min() > 0
         assert images[RAW_IDS['road']] == 1.0 and images[RAW_IDS['bus']] < 0.6
 
 
-def test_towns_differ_in_style_and_in_the_looks_of_classes():
-    means, grain = {}, {}
-    for domain in ('source', 'target'):
-        rendered = [render(domain, 0, 'train', index) for index in range(20)]
-        images = np.stack([image for image, _ in rendered]).astype(np.float32)
-        ids = np.stack([labels for _, labels in rendered])
-        means[domain] = {name: images[ids == RAW_IDS[name]].mean(0)
-                         for name in ('road', 'building', 'vegetation', 'sky')}
-        means[domain]['all'] = images.mean((0, 1, 2))
-        road = (ids[:, :, 1:] == RAW_IDS['road']) & (ids[:, :, :-1] == RAW_IDS['road'])
-        steps = np.abs(np.diff(images.mean(-1), axis=2))
-        grain[domain] = np.median(steps[road])
-    assert np.abs(means['source']['all'] - means['target']['all']).max() > 15
-    # An affine change of colour, the same for all, would keep these differences up to a factor.
-    def hue(domain, name):
-        colour = means[domain][name] - means[domain]['all']
-        return colour / np.linalg.norm(colour)
+def class_means(domain, count=30):
+    """Mean colour (classes, 3) of large classes, and the median step between road neighbours."""
+    rendered = [render(domain, 0, 'train', index) for index in range(count)]
+    images = np.stack([image for image, _ in rendered]).astype(np.float32)
+    ids = np.stack([labels for _, labels in rendered])
+    names = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky', 'car')
+    road = (ids[:, :, 1:] == RAW_IDS['road']) & (ids[:, :, :-1] == RAW_IDS['road'])
+    step = np.median(np.abs(np.diff(images.mean(-1), axis=2))[road])
+    return np.stack([images[ids == RAW_IDS[name]].mean(0) for name in names]), step
 
-    turned = [float(hue('source', name) @ hue('target', name)) for name in ('vegetation', 'sky')]
-    assert min(turned) < 0.9
-    assert grain['target'] > grain['source'] + 1
+
+def left_over(source, target):
+    """RMS distance that the best affine change of each colour channel leaves."""
+    squares = [np.polyfit(source[:, channel], target[:, channel], 1, full=True)[1]
+               for channel in range(3)]
+    return float(np.sqrt(np.sum(squares) / source.size))
+
+
+def test_gap_is_one_of_style_and_one_of_classes(monkeypatch):
+    source, source_step = class_means('source')
+    target, target_step = class_means('target')
+    assert np.abs(source.mean(0) - target.mean(0)).max() > 15
+    assert target_step > source_step + 1
+    monkeypatch.setattr(looks, 'STUFF_GAP', 0.0)
+    monkeypatch.setattr(looks, 'THING_GAP', 0.0)
+    style_only = class_means('target')[0]
+    assert left_over(source, target) > 1.4 * left_over(source, style_only)
 
 
 def test_layout_is_that_of_gta5_and_cityscapes(town):
@@ -126,8 +132,8 @@ def test_files_hold_what_render_returns(town):
         assert file.mode == 'P'
         np.testing.assert_array_equal(np.asarray(file), ids)
         colours = np.asarray(file.convert('RGB'))
-    palette = dict(zip(CityscapesDataset.METAINFO['classes'], CityscapesDataset.METAINFO['palette']))
-    assert colours[ids == RAW_IDS['road']].tolist()[0] == palette['road']
+    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE):
+        assert (colours[ids == RAW_IDS[name]] == colour).all(), name
     image, ids = render('target', 0, 'val', 0, (64, 32))
     stem = 'val/seeheim/seeheim_000000_000001'
     with Image.open(town / f'target/leftImg8bit/{stem}_leftImg8bit.png') as file:
@@ -135,6 +141,27 @@ def test_files_hold_what_render_returns(town):
     with Image.open(town / f'target/gtFine/{stem}_gtFine_labelIds.png') as file:
         assert file.mode == 'L'
         np.testing.assert_array_equal(np.asarray(file), ids)
+
+
+@pytest.mark.parametrize('dataset, domain, split, count', [
+    (dict(type='GTA5Dataset', data_root='source'), 'source', 'train', SMALL['num_source']),
+    (dict(type='CityscapesDataset', data_root='target', seg_map_suffix='_gtFine_labelIds.png',
+          data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val')),
+     'target', 'val', SMALL['num_val']),
+])
+def test_is_read_by_the_data_sets_of_the_real_ones(town, dataset, domain, split, count):
+    table = 'gta5' if domain == 'source' else 'cityscapes'
+    pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table=table)]
+    data = DATASETS.build(
+        {**dataset, 'data_root': str(town / dataset['data_root']), 'pipeline': pipeline})
+    assert len(data) == count
+    sample = data[1]
+    image, ids = render(domain, 0, split, 1, (64, 32))
+    np.testing.assert_array_equal(sample['img'], image[..., ::-1])
+    train_ids = np.full(ids.shape, 255)
+    for train_id, name in enumerate(CITYSCAPES_CLASSES):
+        train_ids[ids == RAW_IDS[name]] = train_id
+    np.testing.assert_array_equal(sample['gt_seg_map'], train_ids)
 
 
 def test_oracle_labels_are_an_option(tmp_path):
@@ -173,7 +200,8 @@ def test_goes_on_where_it_was_killed(town, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             write_minicity(tmp_path, **SMALL)
     assert list(tmp_path.rglob('.*.tmp'))
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / 'source/images').glob('0000[12].png')}
+    kept = {path: path.stat().st_mtime_ns
+            for path in (tmp_path / 'source/images').glob('0000[12].png')}
     assert len(kept) == 2
     write_minicity(tmp_path, **SMALL)
     assert contents(tmp_path) == expected

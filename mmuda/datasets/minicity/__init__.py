@@ -1,8 +1,8 @@
 """MiniCity: a procedural pair of little towns for demos, tests and first experiments.
 
-A flat, clean 'rendered' source town and a textured, foggy, noisy, colour-cast target town share their
-street plans but no image. They are written in the layouts of GTA5 and Cityscapes and are read by
-the same data-set classes.
+The source town is flat and clean as if rendered; the target town is textured, foggy, noisy and has
+a colour cast. Both have streets of the same kind, but no street in common. They are written in the
+layouts of GTA5 and Cityscapes and are read by the same data-set classes.
 """
 
 from .renderer import render

@@ -1,8 +1,8 @@
 """A pinhole camera and a canvas of flat surfaces: the geometry under a street.
 
-A scene is painted from far to near. The canvas does not hold colours but, per pixel, the number of the
-surface that is seen there. Because every surface is a plane, the inverse depth is affine in the pixel
-coordinates, and depth and position on the surface follow exactly for every pixel afterwards.
+A scene is painted from far to near. The canvas holds no colours but, per pixel, the number of the
+surface that is seen there. Because every surface is a plane, its inverse depth is affine in the
+pixel coordinates, and depth and position on the surface follow for every pixel afterwards.
 """
 
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
 """How each class looks in the source town and in the target town: the class-wise half of the gap.
 
-The source is flat and clean. In the target every class moves towards another look that resembles what
-other classes look like in the source (autumn trees the colour of source houses, cobbled roads that of source
-sidewalks, an overcast sky ...) and gets a texture that sticks to its surface.
+The source is flat and clean. In the target every class moves towards another look that resembles
+what other classes look like in the source (autumn trees the colour of source houses, cobbled roads
+that of source sidewalks, an overcast sky ...) and gets a texture that sticks to its surface.
 """
 
 import numpy as np
@@ -13,11 +13,12 @@ from .textures import bricks, grain, patches
 
 _STUFF = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky')
 STUFF_GAP = 0.35
+"""How far stuff moves from its source look (0) to its other look (1) in the target."""
+
 THING_GAP = 0.2
-"""How far a class moves from its source look (0) to its other look (1) in the target."""
+"""The same for all other classes, which are small and hard enough as it is."""
 
 _JITTER = {'source': 10.0, 'target': 12.0}
-_PLAIN = (128, 128, 128)
 
 _SOURCE: dict[str, dict[str, list[tuple[int, int, int]]]] = {
     'sky': {'body': [(118, 178, 240), (130, 190, 245)]},

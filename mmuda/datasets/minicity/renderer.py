@@ -27,7 +27,7 @@ def render(domain: str, seed: int, split: str, index: int,
         size (tuple[int, int]): (W, H) in pixels, each at least 32.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: The image (H, W, 3) uint8 RGB and the raw label ids (H, W) uint8.
+        tuple[np.ndarray, np.ndarray]: Image (H, W, 3) uint8 RGB and raw label ids (H, W) uint8.
 
     Raises:
         ValueError: For an unknown domain or split, a negative number or a size below 32.

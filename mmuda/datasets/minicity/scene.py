@@ -95,7 +95,7 @@ def _place_walk(street: Street, rng: np.random.Generator) -> list[tuple]:
 
         for nearness in rng.random(rng.poisson(1.7)):
             things.append(_thing(paint_person, spot(), _NEAREST + 16.0 * nearness**1.5))
-        begin = rng.uniform(6.0, 16.0)
+        begin = rng.uniform(9.0, 18.0)
         for z in np.arange(begin, 45.0, rng.uniform(16.0, 24.0)):
             things.append(_thing(paint_lamp, kerb, float(z)))
         for painter, chance, farthest in ((paint_sign, 0.5, 16.0), (paint_light, 0.32, 16.0),

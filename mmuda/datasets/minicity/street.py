@@ -179,8 +179,8 @@ def paint_tree(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> 
     canvas.rect_front(trunk, (x - 0.18, x + 0.18), (0.0, height), z)
     for _ in range(4):
         leaves = canvas.front('vegetation', 'body', z, instance, rng.uniform(0.8, 1.15))
-        canvas.disc(leaves, (x + rng.uniform(-0.5, 0.5) * width, height + rng.uniform(-0.6, 1.4), z),
-                    (width * rng.uniform(0.6, 0.9), width * rng.uniform(0.6, 0.9)))
+        middle = (x + rng.uniform(-0.5, 0.5) * width, height + rng.uniform(-0.6, 1.4), z)
+        canvas.disc(leaves, middle, (width * rng.uniform(0.6, 0.9), width * rng.uniform(0.6, 0.9)))
 
 
 _SEGMENTS = dict(house=_house, wall=_wall, fence=_fence, trees=_trees, meadow=_meadow)

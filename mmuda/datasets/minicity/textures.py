@@ -1,4 +1,4 @@
-"""Patterns on a plane: numbers in about [-1, 1] from coordinates in units of the pattern's scale."""
+"""Patterns on a plane: about [-1, 1], from coordinates in units of the pattern's scale."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """What stands and moves in a street: vehicles, people, poles, lights, signs, bins.
 
-Every painter takes the canvas, the place (x of the middle and z of the near end, metres) and a generator.
+Every painter takes the canvas, the place (x of the middle and z of the near end, in metres) and a
+generator.
 """
 
 import numpy as np
@@ -184,7 +185,7 @@ def _post(canvas: Canvas, x: float, z: float, height: float, width: float) -> in
 def paint_lamp(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
     """Paint a street lamp whose arm reaches over the road."""
     height = rng.uniform(5.0, 6.5)
-    pole = _post(canvas, x, z, height, 0.36)
+    pole = _post(canvas, x, z, height, 0.3)
     arm = tuple(sorted((x, x - np.sign(x) * 1.3)))
     canvas.rect_front(pole, arm, (height - 0.15, height), z)
     head = x - np.sign(x) * 1.3

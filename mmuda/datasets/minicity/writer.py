@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 from mmengine.utils import ProgressBar
-from mmseg.datasets import CityscapesDataset
 from PIL import Image
 
+from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from .classes import RAW_IDS
 from .layout import MANIFEST_NAME, PARTS, Sample, list_samples
 from .renderer import render
@@ -36,9 +36,9 @@ def write_minicity(root: str | os.PathLike = 'data/minicity', num_source: int = 
                    overwrite: bool = False) -> Path:
     """Write MiniCity, or what is still missing of it.
 
-    ``source/`` has the layout of GTA5 (RGB PNG, palette PNG with raw ids) and ``target/`` that of Cityscapes
-    (``leftImg8bit``, ``gtFine/*_gtFine_labelIds.png`` for val). Where everything is there already,
-    nothing is written; a run that was killed goes on where it stopped.
+    ``source/`` has the layout of GTA5 (RGB PNG, palette PNG with raw ids) and ``target/`` that of
+    Cityscapes (``leftImg8bit``, ``gtFine/*_gtFine_labelIds.png`` for val). Where everything is
+    there already, nothing is written; a run that was killed goes on where it stopped.
 
     Args:
         root (str | os.PathLike): Folder to write to.
@@ -123,7 +123,7 @@ def _read_manifest(manifest: Path) -> dict:
         found = error
     if not isinstance(found, dict) or found.get('generator') != 'MiniCity':
         raise FileExistsError(
-            f'{manifest} is not a manifest of MiniCity (a JSON object with "generator": "MiniCity"). '
+            f'{manifest} is not a manifest of MiniCity (JSON with "generator": "MiniCity"). '
             'Choose another root, or delete the file and the folders beside it.')
     return found
 
@@ -153,8 +153,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
 def _palette() -> list[int]:
     """Cityscapes' colours by raw id, as a flat list of 256 RGB triples; void is black."""
     palette = np.zeros((256, 3), np.uint8)
-    meta = CityscapesDataset.METAINFO
-    for name, colour in zip(meta['classes'], meta['palette']):
+    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE):
         palette[RAW_IDS[name]] = colour
     return palette.ravel().tolist()
 

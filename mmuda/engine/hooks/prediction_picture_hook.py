@@ -1,0 +1,47 @@
+"""Pictures of what a trained network says."""
+import os
+from pathlib import Path
+from typing import Optional
+
+import cv2
+import numpy as np
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+from mmuda.visualization import colorize, entropy_map, heat, panel
+
+
+@HOOKS.register_module()
+class PredictionPictureHook(Hook):
+    """Writes one panel for each tested image: image, ground truth (if any), prediction and entropy.
+
+    Args:
+        out_dir: Folder of the pictures, named after the images.
+    """
+
+    def __init__(self, out_dir: str) -> None:
+        self.out_dir = Path(out_dir)
+
+    def after_test_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs=None) -> None:
+        """Write the panels of a batch."""
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        palette = runner.test_loop.dataloader.dataset.metainfo['palette']
+        for sample in outputs:
+            path = self.out_dir / f'{Path(sample.img_path).stem}.png'
+            part = path.with_name(f'.{path.stem}.{os.getpid()}.png')
+            cv2.imwrite(str(part), sample_panel(sample, palette)[:, :, ::-1])
+            os.replace(part, path)
+
+
+def sample_panel(sample, palette) -> np.ndarray:
+    """One row of pictures (H, W, 3) uint8 RGB for a predicted data sample."""
+    pictures = {'image': cv2.imread(sample.img_path)[:, :, ::-1]}
+    if 'gt_sem_seg' in sample:
+        pictures['ground truth'] = colorize(_plane(sample.gt_sem_seg), palette)
+    pictures['prediction'] = colorize(_plane(sample.pred_sem_seg), palette)
+    pictures['entropy'] = heat(entropy_map(sample.seg_logits.data))
+    return panel(pictures, columns=len(pictures))
+
+
+def _plane(field) -> np.ndarray:
+    return field.data.squeeze(0).cpu().numpy().astype(np.uint8)

@@ -1,0 +1,41 @@
+"""Predictions for a few images, outside of a runner."""
+from pathlib import Path
+from typing import List, Sequence, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmuda.datasets.building import build_dataset
+
+from .checkpoint import load_weights, read_checkpoint
+
+
+def load_model(cfg: Config, checkpoint: Union[str, Path]) -> nn.Module:
+    """The trained model of a config, in eval mode, on the device that mmengine finds.
+
+    Args:
+        cfg: As :func:`mmuda.engine.launch.load_config` returns it.
+        checkpoint: What training wrote for it.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = MODELS.build(cfg.model)
+    load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
+    return model.to(get_device()).eval()
+
+
+@torch.no_grad()
+def predict(model: nn.Module, cfg: Config, indices: Sequence[int]) -> List:
+    """Data samples with ``pred_sem_seg``, ``seg_logits`` (C, H, W) and ground truth for images of the test set.
+
+    Args:
+        model: From :func:`load_model`.
+        cfg: Its config, whose ``test_dataloader.dataset`` is read.
+        indices: Which images.
+    """
+    dataset = build_dataset(cfg.test_dataloader.dataset)
+    return [model.test_step(pseudo_collate([dataset[index]]))[0] for index in indices]

@@ -1,0 +1,294 @@
+"""DomainIoUMetric: per-class scores under the class protocols of the domain adaptation papers."""
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any, Mapping, Optional, Sequence, Union
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_rank, get_world_size, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+from mmseg.registry import METRICS
+from torch import Tensor
+
+from .confusion import MEASURES, class_measures, mean, pair_counts
+from .files import label_png, write_atomically
+from .paper import PaperFigures, paper_figures
+from .protocols import ProtocolSpec, measure_name, resolve_protocols
+from .table import results_table
+
+
+@METRICS.register_module()
+class DomainIoUMetric(BaseMetric):
+    """IoU, Dice and F-score by class, averaged over the classes that each protocol names.
+
+    ``hist[i, j]`` counts the pixels with label i and prediction j; pixels whose label is ``ignore_index`` or outside
+    the class list are skipped. ``IoU_c = hist[c, c] / (row_c + column_c - hist[c, c])`` over the whole set. A
+    protocol restricts only the *mean* to its classes: predictions are not redone among them, and a pixel lost to a
+    class outside the protocol still counts against the classes inside, as in the papers.
+
+    The state is one (C, C) int64 matrix on the device of the predictions, whatever the number of images. With
+    several processes the matrices are summed and the samples with which mmengine's sampler fills its last round are
+    left out, so that 1 and N processes give equal results.
+
+    Results, in percent: ``mIoU`` (all classes) and one entry per protocol, ``aAcc``, ``mAcc``; ``mDice``;
+    ``mFscore``, ``mPrecision``, ``mRecall``; their counterparts on other protocols (``mDice16``); and ``IoU/<class>``
+    (``Dice/<class>``, ``Fscore/<class>``), NaN for an absent class.
+
+    Args:
+        iou_metrics: One or several of 'mIoU', 'mDice', 'mFscore'.
+        protocols: Names of built-in protocols ('mIoU', 'mIoU16', 'mIoU13', 'synth2camvid10'), or a dict
+            {name: class names} of subsets, or a sequence of both. Classes are found by name.
+        ignore_index: Label that is not evaluated.
+        absent: What becomes of a class with neither label nor prediction (0/0): 'ignore' leaves it out of the
+            means, 'zero' counts it as 0.
+        paper: Published IoU percentages for an extra column: dict(name=..., per_class={class: IoU} or a list in the
+            class order of the data set or of the protocol named by `order`, mIoU=..., mIoU16=...).
+        json_file: Where to write all results with the confusion matrix; rewritten by each evaluation.
+        output_dir: Folder for the predictions, `<image name>.png`: 8-bit, pixel value = index in the data set's
+            class list, coloured with its palette. Images need different names.
+        collect_device: As in mmengine; only counts are collected.
+        prefix: Put before each key of the results.
+
+    Raises:
+        ValueError: If an option is wrong; at the start of the evaluation, if a protocol or the paper's figures do
+            not fit the data set; if an image has a prediction outside the class list (anywhere, also where the label is
+            ignored), or prediction and label of different sizes.
+    """
+
+    def __init__(self,
+                 iou_metrics: Union[str, Sequence[str]] = ('mIoU', ),
+                 protocols: ProtocolSpec = ('mIoU', ),
+                 ignore_index: int = 255,
+                 absent: str = 'ignore',
+                 paper: Optional[Mapping[str, Any]] = None,
+                 json_file: Optional[str] = None,
+                 output_dir: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.iou_metrics = [iou_metrics] if isinstance(iou_metrics, str) else list(iou_metrics)
+        if not self.iou_metrics or not set(self.iou_metrics) <= set(MEASURES):
+            raise ValueError(f'iou_metrics is {self.iou_metrics}: use one or several of {list(MEASURES)}')
+        if absent not in ('ignore', 'zero'):
+            raise ValueError(f"absent is {absent!r}: use 'ignore' or 'zero'")
+        self.ignore_index = ignore_index
+        self.absent = absent
+        self.json_file = json_file
+        self.output_dir = output_dir
+        self._wanted = (protocols, paper)
+        self.protocols: dict[str, list[int]] = {}
+        self.paper: Optional[PaperFigures] = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._counts: Optional[Tensor] = None
+        self._last: Optional[Tensor] = None
+        self._num_samples = 0
+
+    @property
+    def dataset_meta(self) -> Optional[dict]:
+        """Classes and palette of the data set; setting it checks the protocols and the paper's figures."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        classes = list((dataset_meta or {}).get('classes') or ())
+        if not classes:
+            raise ValueError(f'DomainIoUMetric needs `classes` in the meta information of the data set: {dataset_meta}')
+        if self.output_dir is not None and len(classes) > 256:
+            raise ValueError(f'output_dir holds 8-bit PNG files, but the data set has {len(classes)} classes')
+        protocols, paper = self._wanted
+        self.protocols = resolve_protocols(protocols, classes)
+        self.paper = paper_figures(paper, classes, self.protocols)
+        self._dataset_meta = dataset_meta
+        self._reset()
+
+    def process(self, data_batch: Any, data_samples: Sequence[Union[dict, BaseDataElement]]) -> None:
+        """Count the pixels of one batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Each with ``pred_sem_seg`` and ``gt_sem_seg``, whose ``data`` is (1, H, W) or (H, W) of an
+                integer type.
+
+        Raises:
+            ValueError: See the class.
+        """
+        if self.dataset_meta is None:
+            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
+        if not data_samples:
+            return
+        num_classes = len(self.dataset_meta['classes'])
+        samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
+        names = [str(sample.get('img_path') or f'number {self._num_samples + place}')
+                 for place, sample in enumerate(samples)]
+        predictions = [_plane(sample, 'pred_sem_seg', name) for sample, name in zip(samples, names)]
+        counts = []
+        for sample, name, prediction in zip(samples, names, predictions):
+            label = _plane(sample, 'gt_sem_seg', name)
+            if prediction.shape != label.shape:
+                raise ValueError(
+                    f'image {name}: the prediction is {tuple(prediction.shape)}, the label {tuple(label.shape)} '
+                    '(H, W); predict at the size of the label')
+            counts.append(pair_counts(prediction, label, num_classes))
+        stacked = torch.stack(counts)
+        # One look at the device for the whole batch.
+        outside = stacked[:, :, [0, -1]].sum(dim=(1, 2)).tolist()
+        for name, prediction, wrong in zip(names, predictions, outside):
+            if wrong:
+                raise ValueError(
+                    f'image {name}: {wrong} pixels have a prediction outside the {num_classes} classes of the data set '
+                    f'(values from {prediction.min().item()} to {prediction.max().item()}); '
+                    'the network and the data set need the same class list')
+        self._add(stacked)
+        if self.output_dir is not None:
+            for name, sample, prediction in zip(names, samples, predictions):
+                self._write_prediction(name, sample, prediction)
+
+    def _add(self, counts: Tensor) -> None:
+        """Add the (B, C + 2, C + 2) counts of a batch, but keep its last image apart: it may be a duplicate."""
+        if self._counts is None:
+            self._counts = torch.zeros_like(counts[0])
+            self._last = torch.zeros_like(counts[0])
+        self._counts = (self._counts + self._last.to(self._counts.device)
+                        + counts[:-1].sum(dim=0).to(self._counts.device))
+        self._last = counts[-1]
+        self._num_samples += len(counts)
+
+    def _write_prediction(self, name: str, sample: dict, prediction: Tensor) -> None:
+        if not sample.get('img_path'):
+            raise ValueError(f'image {name} has no `img_path`, which output_dir takes the name of its files from')
+        palette = self.dataset_meta.get('palette')
+        write_atomically(Path(self.output_dir) / f'{Path(name).stem}.png',
+                         label_png(prediction.cpu().numpy(), palette))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Results of the whole data set, equal on every rank; the state starts anew.
+
+        Rank r of W has seen the samples r, r + W, r + 2 W ... of the sampler's order. One with a number of `size` or
+        more is a repetition that fills the last round; it can only be the last of a rank and is not counted.
+
+        Args:
+            size: Number of images of the data set.
+
+        Raises:
+            ValueError: If there was no image, or more than `size`.
+        """
+        matrix, num_images = self._collect(size)
+        self._reset()
+        results = self.compute_metrics([matrix])
+        if is_main_process():
+            self._report(matrix, num_images, results)
+        if self.prefix:
+            results = {f'{self.prefix}/{key}': value for key, value in results.items()}
+        return results
+
+    def _collect(self, size: int) -> tuple[np.ndarray, int]:
+        """Confusion matrix (C, C) int64 and number of images, over all ranks."""
+        if self.dataset_meta is None:
+            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
+        rank, world_size = get_rank(), get_world_size()
+        side = len(self.dataset_meta['classes']) + 2
+        counts, num_images = self._counts, self._num_samples
+        if counts is None:
+            counts = torch.zeros((side, side), dtype=torch.int64)
+        elif (num_images - 1) * world_size + rank < size:
+            counts = counts + self._last.to(counts.device)
+        else:
+            num_images -= 1
+        surplus = num_images > 0 and (num_images - 1) * world_size + rank >= size
+        # One message for all: the counts, the images, and whether any rank has seen too many.
+        message = torch.cat([counts.flatten(), counts.new_tensor([num_images, int(surplus)])])
+        all_reduce(message, op='sum')
+        message = message.cpu()
+        num_images, surplus = message[-2:].tolist()
+        if surplus:
+            raise ValueError(
+                f'more images were processed than the {size} of the data set: each rank must see the samples '
+                'r, r + world size, ... once (mmengine\'s DefaultSampler with shuffle=False)')
+        if not num_images:
+            raise ValueError('no image was evaluated: is the data set of the test loader empty?')
+        if num_images < size:
+            print_log(f'only {num_images} of the {size} images of the data set were evaluated', logger='current',
+                      level=logging.WARNING)
+        matrix = message[:-2].view(side, side)[1:-1, 1:-1].numpy().copy()
+        if 0 <= self.ignore_index < len(matrix):
+            matrix[self.ignore_index] = 0
+        return matrix, num_images
+
+    def compute_metrics(self, results: Sequence[np.ndarray]) -> dict[str, float]:
+        """Scores in percent.
+
+        Args:
+            results: Confusion matrices (C, C) of int64, row = label, column = prediction; their sum is evaluated.
+
+        Returns:
+            See the class; Python floats that are not rounded.
+        """
+        matrix = np.sum(results, axis=0)
+        per_class = self._per_class(matrix)
+        scores: dict[str, float] = {}
+        for measure, values in per_class.items():
+            for protocol, members in self.protocols.items():
+                scores[measure_name(measure, protocol)] = mean(values[members])
+        total = int(matrix.sum())
+        scores['aAcc'] = 100 * int(np.trace(matrix)) / total if total else float('nan')
+        for metric in self.iou_metrics:
+            measure = metric[1:]
+            for name, value in zip(self.dataset_meta['classes'], per_class[measure].tolist()):
+                scores[f'{measure}/{name}'] = value
+        return scores
+
+    def _per_class(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
+        """Percent (C,) by measure asked for; absent classes as the option says."""
+        wanted = dict.fromkeys(measure for metric in self.iou_metrics for measure in MEASURES[metric])
+        found = class_measures(matrix)
+        if self.absent == 'zero':
+            found = {measure: np.nan_to_num(values) for measure, values in found.items()}
+        return {measure: 100 * found[measure] for measure in wanted}
+
+    def _report(self, matrix: np.ndarray, num_images: int, scores: Mapping[str, float]) -> None:
+        """Print the table and write the JSON file."""
+        classes = list(self.dataset_meta['classes'])
+        per_class = {measure: dict(zip(classes, values.tolist()))
+                     for measure, values in self._per_class(matrix).items()}
+        means = {key: value for key, value in scores.items() if '/' not in key}
+        table = results_table(classes, per_class, means, self.protocols, self.paper)
+        print_log(f'{num_images} images, aAcc {scores["aAcc"]:.2f}\n{table}', logger='current')
+        if self.json_file is None:
+            return
+        content = dict(
+            num_images=num_images,
+            absent=self.absent,
+            classes=classes,
+            metrics=_strict(means),
+            per_class={measure: _strict(values) for measure, values in per_class.items()},
+            protocols={name: [classes[index] for index in members] for name, members in self.protocols.items()},
+            paper=self.paper and self.paper.as_dict(),
+            confusion_matrix=matrix.tolist())
+        write_atomically(self.json_file, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
+
+
+def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
+    """The (H, W) integers of a sample's field."""
+    if key not in sample:
+        remedy = ('the data set has no annotations to compare with' if key == 'gt_sem_seg' else
+                  'the model must return data samples with a prediction')
+        raise ValueError(f'image {name} has no `{key}`: {remedy}')
+    values = sample[key]['data'] if isinstance(sample[key], Mapping) else sample[key].data
+    if values.dim() == 3 and len(values) == 1:
+        values = values[0]
+    if values.dim() != 2 or values.is_floating_point() or values.dtype == torch.bool:
+        raise ValueError(
+            f'image {name}: `{key}` must be integers of shape (1, H, W) or (H, W), not {values.dtype} of shape '
+            f'{tuple(values.shape)}')
+    return values
+
+
+def _strict(values: Mapping[str, float]) -> dict[str, Optional[float]]:
+    """NaN as null: JSON has no NaN."""
+    return {key: None if math.isnan(value) else value for key, value in values.items()}

@@ -1,0 +1,48 @@
+"""The per-class table, with the figures of a paper beside ours."""
+import math
+from typing import Mapping, Optional, Sequence
+
+from terminaltables import AsciiTable
+
+from .paper import PaperFigures
+from .protocols import measure_name
+
+
+def results_table(classes: Sequence[str],
+                  per_class: Mapping[str, Mapping[str, float]],
+                  means: Mapping[str, float],
+                  protocols: Mapping[str, Sequence[int]],
+                  paper: Optional[PaperFigures] = None) -> str:
+    """A text table: one row for each class, then one for the mean of each protocol.
+
+    Args:
+        classes: Class names.
+        per_class: Percent by measure and class; the first measure is compared with the paper.
+        means: Percent by name of mean.
+        protocols: Class indices by protocol.
+        paper: Published figures; they and the difference to ours get columns of their own.
+    """
+    measures = list(per_class)
+    header = ['class', *measures]
+    if paper is not None:
+        header += [paper.name, 'difference']
+    rows = [header]
+
+    def add(label: str, values: Sequence[float], published: Optional[float]) -> None:
+        row = [label, *map(_show, values)]
+        if paper is not None:
+            row += [_show(published), _show(None if published is None else values[0] - published, '+')]
+        rows.append(row)
+
+    for name in classes:
+        add(name, [values[name] for values in per_class.values()], paper and paper.per_class.get(name))
+    for protocol, members in protocols.items():
+        add(f'{measure_name(measures[0], protocol)} ({len(members)} classes)',
+            [means[measure_name(measure, protocol)] for measure in measures], paper and paper.means.get(protocol))
+    table = AsciiTable(rows)
+    table.justify_columns = {column: 'right' for column in range(1, len(header))}
+    return table.table
+
+
+def _show(value: Optional[float], sign: str = '') -> str:
+    return '-' if value is None or math.isnan(value) else f'{value:{sign}.2f}'

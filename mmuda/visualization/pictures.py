@@ -1,0 +1,175 @@
+"""Pictures of label maps and of uncertainty, and sheets of pictures."""
+from typing import Mapping, Optional, Sequence
+
+import cv2
+import numpy as np
+from torch import Tensor, no_grad
+
+from mmuda.models.losses.entropy import self_information
+
+COLORMAPS = dict(inferno=cv2.COLORMAP_INFERNO, viridis=cv2.COLORMAP_VIRIDIS)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+CAPTION_HEIGHT = 18
+GAP = 4
+INK = (40, 44, 52)
+PAPER = (255, 255, 255)
+
+
+def colorize(label: np.ndarray, palette: Sequence[Sequence[int]], ignore_index: int = 255) -> np.ndarray:
+    """Paint a label map.
+
+    Args:
+        label: (H, W) uint8, values in [0, C) or ``ignore_index``.
+        palette: RGB colour of each of the C classes, values in [0, 255].
+        ignore_index: Its pixels become black.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        TypeError: If the labels are not uint8.
+        ValueError: If a shape is wrong or a label has no colour.
+    """
+    if label.dtype != np.uint8:
+        raise TypeError(f'labels must be uint8, not {label.dtype}: convert them with `.astype(np.uint8)`')
+    if label.ndim != 2:
+        raise ValueError(f'a label map has the shape (H, W), not {label.shape}')
+    table = np.zeros((256, 3), dtype=np.uint8)
+    known = np.zeros(256, dtype=bool)
+    colours = check_palette(palette)
+    table[:len(colours)] = colours
+    known[:len(colours)] = True
+    table[ignore_index] = 0
+    known[ignore_index] = True
+    if not known[label].all():
+        strange = [value for value in np.unique(label).tolist() if not known[value]]
+        raise ValueError(f'labels {strange} have no colour: the palette has {len(colours)} and {ignore_index} is '
+                         'ignored; give train ids, not the raw ids of the data set')
+    return table[label]
+
+
+def check_palette(palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """The palette as (C, 3) uint8.
+
+    Raises:
+        ValueError: If it is not a list of at most 256 RGB triples with values in [0, 255].
+    """
+    colours = np.asarray(palette)
+    if colours.ndim != 2 or colours.shape[1] != 3 or len(colours) > 256:
+        raise ValueError(f'a palette is a list of at most 256 RGB triples, not an array of shape {colours.shape}')
+    if colours.min() < 0 or colours.max() > 255:
+        raise ValueError(f'palette values lie in [0, 255], not in [{colours.min()}, {colours.max()}]')
+    return colours.astype(np.uint8)
+
+
+@no_grad()
+def entropy_map(logits: Tensor) -> np.ndarray:
+    """Pixel entropy of the softmax, divided by log C (ADVENT, Vu et al., CVPR 2019, eq. 2).
+
+    Args:
+        logits: (C, H, W), C > 1; half precision is computed in float32.
+
+    Returns:
+        (H, W) float32 in [0, 1]: 0 where one class has all the probability, 1 where all have the same.
+
+    Raises:
+        ValueError: If the shape is another one.
+    """
+    if logits.dim() != 3 or len(logits) < 2:
+        raise ValueError(f'logits of one image have the shape (C, H, W) with C > 1, not {tuple(logits.shape)}')
+    # Rounding can leave the interval by some 1e-7.
+    return self_information(logits[None]).sum(dim=1)[0].clamp(0, 1).cpu().numpy()
+
+
+def heat(values: np.ndarray, colormap: str = 'inferno') -> np.ndarray:
+    """Paint numbers in a perceptual colour map.
+
+    Args:
+        values: (H, W) of a float type in [0, 1].
+        colormap: 'inferno' or 'viridis'.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If a number is outside [0, 1] or not finite, or the colour map is unknown.
+    """
+    if colormap not in COLORMAPS:
+        raise ValueError(f'unknown colour map {colormap!r}: take one of {sorted(COLORMAPS)}')
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f'a map of numbers has the shape (H, W), not {values.shape}')
+    low, high = float(values.min()), float(values.max())
+    # Written so that NaN, for which every comparison is false, fails as well.
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f'numbers for a colour map lie in [0, 1], not in [{low:g}, {high:g}]: scale them first')
+    levels = np.rint(values * 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(levels, COLORMAPS[colormap]), cv2.COLOR_BGR2RGB)
+
+
+def check_rgb(picture: np.ndarray, name: str) -> None:
+    """Refuse what is not an RGB picture.
+
+    Raises:
+        ValueError: If the picture is not (H, W, 3) uint8; the message has ``name``.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f'picture {name!r} must be (H, W, 3) uint8 RGB, not {picture.dtype} of shape {picture.shape}')
+
+
+def panel(pictures: Mapping[str, np.ndarray], columns: int, height: Optional[int] = None) -> np.ndarray:
+    """Tile pictures, each below its caption, into one.
+
+    Pictures keep their aspect ratio. Shrinking averages pixels; growing repeats them, so that small pictures stay crisp.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB by caption, row by row. Letters outside ASCII are drawn as '?'.
+        columns: Pictures in a row.
+        height: Common height of the pictures in pixels; by default that of the tallest.
+
+    Returns:
+        (H, W, 3) uint8, RGB, on white.
+
+    Raises:
+        ValueError: If there are no pictures, or one has another format, or a number is not positive.
+    """
+    if not pictures:
+        raise ValueError('a panel needs at least one picture')
+    for name, picture in pictures.items():
+        check_rgb(picture, name)
+    height = max(picture.shape[0] for picture in pictures.values()) if height is None else height
+    if columns < 1 or height < 1:
+        raise ValueError(f'columns and height must be positive, not {columns} and {height}')
+    tiles = {name: _to_height(picture, height) for name, picture in pictures.items()}
+    width = max(tile.shape[1] for tile in tiles.values())
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    row_height = CAPTION_HEIGHT + height + GAP
+    sheet = np.full((rows * row_height + GAP, columns * (width + GAP) + GAP, 3), PAPER, dtype=np.uint8)
+    for place, (name, tile) in enumerate(tiles.items()):
+        top = GAP + place // columns * row_height
+        left = GAP + place % columns * (width + GAP)
+        # Drawn on a strip of its own, at whose edge a long caption is cut off.
+        strip = np.ascontiguousarray(sheet[top:top + CAPTION_HEIGHT, left:left + width])
+        _write(strip, name)
+        sheet[top:top + CAPTION_HEIGHT, left:left + width] = strip
+        top += CAPTION_HEIGHT
+        sheet[top:top + height, left:left + tile.shape[1]] = tile
+    return sheet
+
+
+def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
+    """The picture at another height and the same aspect ratio."""
+    if picture.shape[0] == height:
+        return picture
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    method = cv2.INTER_AREA if height < picture.shape[0] else cv2.INTER_NEAREST
+    return cv2.resize(picture, (width, height), interpolation=method)
+
+
+def _write(strip: np.ndarray, caption: str) -> None:
+    """Draw a caption into a strip (CAPTION_HEIGHT, W, 3), smaller where it would not fit."""
+    text = caption.encode('ascii', 'replace').decode()
+    scale = 0.42
+    (width, _), _ = cv2.getTextSize(text, FONT, scale, 1)
+    scale = max(0.3, min(scale, scale * (strip.shape[1] - 2) / max(width, 1)))
+    cv2.putText(strip, text, (1, CAPTION_HEIGHT - 6), FONT, scale, INK, 1, cv2.LINE_AA)

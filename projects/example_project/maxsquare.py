@@ -1,0 +1,53 @@
+"""MaxSquare: a whole method in one file."""
+from typing import Iterator, Tuple
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmuda.models import BaseAdaptor
+from mmuda.models.adaptors.base import Losses
+
+
+def max_square_loss(logits: Tensor, ratio: float) -> Tensor:
+    r"""Maximum squares loss with image-wise weights (Chen et al., ICCV 2019, eqs. 8 and 10).
+
+    .. math:: L = -\sum_{n, c} \frac{p_{n,c}^2}{2 N_c^\alpha N^{1-\alpha}}
+
+    summed over pixels n and classes c and averaged over the images and classes, with :math:`N_c` the number of pixels of the
+    image predicted as c. Its gradient grows linearly with confidence, so easy classes do not dominate as under the entropy.
+
+    Args:
+        logits: (B, C, H, W).
+        ratio: The exponent alpha, 0.2 in the paper; 0 weighs all classes alike.
+    """
+    probs = logits.softmax(dim=1)
+    batch, classes, height, width = probs.shape
+    predicted = probs.detach().argmax(dim=1).flatten(1)
+    counts = torch.zeros(batch, classes, device=probs.device).scatter_add_(
+        1, predicted, torch.ones_like(predicted, dtype=torch.float32))
+    weights = 1 / (counts.clamp(min=1) ** ratio * float(height * width) ** (1 - ratio))
+    return -(probs.square().sum(dim=(2, 3)) * weights).sum() / (2 * batch * classes)
+
+
+@MODELS.register_module()
+class MaxSquare(BaseAdaptor):
+    """Domain adaptation with maximum squares loss (Chen, Xue, Cai; ICCV 2019), without multi-level guidance.
+
+    Args:
+        ratio: See :func:`max_square_loss`.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``seg_aux``, ``square_main``, ``square_aux``.
+    """
+
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, square_main=0.1, square_aux=0.01)
+
+    def __init__(self, *args, ratio: float = 0.2, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.ratio = ratio
+
+    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+        yield 'segmentor', self.supervised_losses(self.segment(source), source)
+        outputs = self.segment(target)
+        yield 'segmentor', self.weigh({
+            f'loss_square_{level}': max_square_loss(outputs.upsample(level), self.ratio) for level in outputs.levels
+        })

@@ -1,0 +1,119 @@
+"""The main job, on MiniCity: adapt, evaluate, show. Run by `make demo`.
+
+Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, tests their last checkpoints and writes
+work_dirs/demo/report.html. With several seeds it prints the table of the README.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List
+
+import cv2
+import numpy as np
+from mmengine.config import DictAction
+from mmseg.datasets import CityscapesDataset
+
+from mmuda.datasets.minicity import write_minicity
+from mmuda.engine.inference import load_model, predict
+from mmuda.engine.launch import load_config
+from mmuda.visualization import RunSummary, Sample, entropy_map, read_scalars, write_report
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
+NOTE = ('AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
+        'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.')
+
+
+def run(script: str, *args, log: Path) -> None:
+    """Run a tool of this folder; its output goes to a log file and is shown if it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, 'w') as file:
+        done = subprocess.run([sys.executable, ROOT / 'tools' / script, *map(str, args)], stdout=file,
+                              stderr=subprocess.STDOUT, cwd=ROOT)
+    if done.returncode:
+        tail = '\n'.join(log.read_text().splitlines()[-30:])
+        raise SystemExit(f'{tail}\n\ntools/{script} failed; the whole log is {log}')
+
+
+def adapt_and_evaluate(seed: int, folder: Path, options: Dict[str, object]) -> Dict[str, dict]:
+    """Train and test the three runs; their metrics by name."""
+    found = {}
+    for name, method in RUNS.items():
+        start = time.time()
+        print(f'{name}, seed {seed}: training ...', flush=True)
+        config, work_dir = ROOT / 'configs' / method / 'minicity.py', folder / method
+        overrides = ['--cfg-options', f'randomness.seed={seed}',
+                     *(f'{key}={value}' for key, value in options.items())]
+        run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log')
+        checkpoint = max(work_dir.glob('iter_*.pth'), key=lambda path: int(path.stem[len('iter_'):]))
+        run('test.py', config, checkpoint, '--eval', 'mIoU', *overrides, log=work_dir / 'test.log')
+        found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text())
+        found[name]['checkpoint'] = str(checkpoint)
+        print(f'{name}, seed {seed}: target mIoU {found[name]["metrics"]["mIoU"]:.1f} after '
+              f'{time.time() - start:.0f} s', flush=True)
+    return found
+
+
+def report(found: Dict[str, dict], folder: Path, options: Dict[str, object], pictures: int = 6) -> Path:
+    """Write the HTML report of one seed."""
+    samples: List[Sample] = []
+    for name, metrics in found.items():
+        cfg = load_config(ROOT / 'configs' / RUNS[name] / 'minicity.py', options)
+        model = load_model(cfg, metrics['checkpoint'])
+        indices = np.linspace(0, metrics['num_images'] - 1, pictures).astype(int).tolist()
+        for place, predicted in enumerate(predict(model, cfg, indices)):
+            if len(samples) <= place:
+                samples.append(Sample(
+                    name=Path(predicted.img_path).stem, image=read_rgb(predicted.img_path),
+                    ground_truth=plane(predicted.gt_sem_seg), predictions={}, entropies={}))
+            samples[place].predictions[name] = plane(predicted.pred_sem_seg)
+            samples[place].entropies[name] = entropy_map(predicted.seg_logits.data.cpu())
+    runs = [RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent)) for name, metrics in found.items()]
+    meta = CityscapesDataset.METAINFO
+    return write_report(folder / 'report.html', 'mmuda on MiniCity', runs, samples, meta['classes'], meta['palette'], NOTE)
+
+
+def read_rgb(path: str) -> np.ndarray:
+    return cv2.imread(path)[:, :, ::-1]
+
+
+def plane(field) -> np.ndarray:
+    return field.data.squeeze(0).cpu().numpy().astype(np.uint8)
+
+
+def summary(found: Dict[str, dict]) -> str:
+    """The last line of the demo."""
+    source, adabn, advent = (round(found[name]['metrics']['mIoU'], 1) for name in RUNS)
+    return (f'target mIoU: source-only {source:.1f}, AdaBN {adabn:.1f}, AdvEnt {advent:.1f} '
+            f'({advent - source:+.1f} over source-only, {advent - adabn:+.1f} over AdaBN)')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
+    parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings')
+    args = parser.parse_args()
+    write_minicity(args.data, workers=2)
+    os.environ['MINICITY_ROOT'] = str(args.data)
+    lines = []
+    for seed in args.seeds:
+        folder = args.work_dir if len(args.seeds) == 1 else args.work_dir / f'seed{seed}'
+        found = adapt_and_evaluate(seed, folder, args.cfg_options)
+        print(f'report: {report(found, folder, args.cfg_options)}', flush=True)
+        lines.append([found[name]['metrics']['mIoU'] for name in RUNS])
+        print(summary(found), flush=True)
+    if len(lines) > 1:
+        table = np.array(lines)
+        for name, mean, deviation in zip(RUNS, table.mean(0), table.std(0, ddof=1)):
+            print(f'{name}: {mean:.1f} +- {deviation:.1f} over seeds {args.seeds}')
+
+
+if __name__ == '__main__':
+    main()
