@@ -1,4 +1,5 @@
 """Small real things that many tests share."""
+import os
 import sys
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def optim_cfg(adaptor, lr: float = 0.01, **kwargs) -> dict:
 CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
+@pytest.fixture(autouse=True, scope='session')
+def cache_dir(tmp_path_factory):
+    """Nothing that a test caches ends up in the home of the user."""
+    os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
+
+
 @pytest.fixture(scope='session')
 def minicity(tmp_path_factory) -> Path:
     """A MiniCity of a few small images."""
@@ -86,7 +93,6 @@ def minicity(tmp_path_factory) -> Path:
 def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
     """`configs/<method>/minicity.py` at toy size: width 4, batch 2, a few iterations on the tiny MiniCity."""
     from mmuda.engine.launch import load_config
-    import os
     os.environ['MINICITY_ROOT'] = str(minicity)
     try:
         cfg = load_config(CONFIGS / method / 'minicity.py', tiny_options(method, **options), str(work_dir))

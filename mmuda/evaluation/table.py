@@ -17,21 +17,25 @@ def results_table(classes: Sequence[str],
 
     Args:
         classes: Class names.
-        per_class: Percent by measure and class; the first measure is compared with the paper.
+        per_class: Percent by measure and class.
         means: Percent by name of mean.
         protocols: Class indices by protocol.
-        paper: Published figures; they and the difference to ours get columns of their own.
+        paper: Published IoU, a column of its own; if IoU is evaluated, our difference from it is another.
     """
     measures = list(per_class)
     header = ['class', *measures]
+    compared = paper is not None and 'IoU' in measures
     if paper is not None:
-        header += [paper.name, 'difference']
+        header += [f'{paper.name} IoU', *(['difference'] if compared else [])]
     rows = [header]
 
     def add(label: str, values: Sequence[float], published: Optional[float]) -> None:
         row = [label, *map(_show, values)]
         if paper is not None:
-            row += [_show(published), _show(None if published is None else values[0] - published, '+')]
+            row.append(_show(published))
+        if compared:
+            ours = values[measures.index('IoU')]
+            row.append(_show(None if published is None else ours - published, '+'))
         rows.append(row)
 
     for name in classes:

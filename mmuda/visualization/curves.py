@@ -126,7 +126,7 @@ def line_chart(series: Mapping[str, Tuple[Sequence[float], Sequence[float]]],
         if x_low == x_high:
             x_low, x_high = x_low - 1, x_high + 1
         y_ticks = _ticks(min(y for _, y in points), max(y for _, y in points), max(2, (box[3] - box[1]) // 45))
-        x_ticks = [tick for tick in _ticks(x_low, x_high, max(2, (box[2] - box[0]) // 90), whole=True)
+        x_ticks = [tick for tick in _ticks(x_low, x_high, max(2, (box[2] - box[0]) // 70), whole=True)
                    if x_low <= tick <= x_high]
         scale = _Scale((x_low, x_high), (y_ticks[0], y_ticks[-1]), box)
         parts += _grid(x_ticks, y_ticks, scale)
@@ -159,7 +159,8 @@ class _Scale:
 
 def _ticks(low: float, high: float, count: int, whole: bool = False) -> List[float]:
     """Round numbers, at least two, from at or below ``low`` to at or above ``high``."""
-    if low == high:
+    # As good as equal: between such numbers there is no room for ticks.
+    if high - low <= 1e-12 * max(abs(low), abs(high), 1e-280):
         margin = abs(low) * 0.1 or 1
         low, high = low - margin, high + margin
     rough = (high - low) / count
@@ -173,9 +174,12 @@ def _ticks(low: float, high: float, count: int, whole: bool = False) -> List[flo
 
 def _number(value: float, step: float) -> str:
     """A tick's number, with the digits that its distance to the next needs."""
-    if step >= 1000:
-        return f'{value / 1000:g}k'
-    return f'{round(value, max(0, -math.floor(math.log10(step)))) + 0.0:.6g}'.replace('-', '\u2212')
+    if step >= 1000 and abs(value) < 1e7:
+        text = f'{value / 1000:g}k' if value else '0'
+    else:
+        # Adding zero makes -0.0 a plain zero.
+        text = f'{round(value, max(0, -math.floor(math.log10(step)))) + 0.0:.10g}'
+    return text.replace('-', '\u2212')
 
 
 def _legend(names: Iterable[str], colors: Mapping[str, str], top: int, width: int) -> Tuple[List[str], int]:
@@ -198,7 +202,8 @@ def _frame(box: Tuple[int, int, int, int], x_label: str, y_label: str) -> List[s
     return [f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="currentColor" stroke-opacity="0.35"/>',
             f'<text x="{right}" y="{bottom + 31}" font-size="10.5" text-anchor="end" opacity="0.65">'
             f'{escape(x_label)}</text>',
-            f'<text x="{left}" y="{bottom + 31}" font-size="10.5" opacity="0.65">{escape(y_label)}</text>']
+            f'<text transform="translate(14 {(top + bottom) / 2:.0f}) rotate(-90)" font-size="10.5" text-anchor="middle" '
+            f'opacity="0.65">{escape(y_label)}</text>']
 
 
 def _grid(x_ticks: Sequence[float], y_ticks: Sequence[float], scale: _Scale) -> List[str]:

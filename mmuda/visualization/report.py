@@ -77,7 +77,7 @@ def _headline(runs: Sequence[RunSummary], colors: Mapping[str, str], note: str) 
 
 def _classes(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.ndarray) -> str:
     """The table of the classes."""
-    lead = 'IoU in percent; the best run of each class is marked. A dash: the class does not occur.'
+    lead = 'IoU in percent; the best run of each class is marked. A dash: it does not occur or was not measured.'
     return _section('Classes', lead, f'<div class="card">{class_table(runs, classes, palette)}</div>')
 
 

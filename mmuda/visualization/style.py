@@ -24,7 +24,8 @@ thead th { color: var(--soft); font-size: 13px; }
 td, th { padding: 7px 12px; }
 .num { text-align: right; }
 tbody tr { border-top: 1px solid var(--rule); }
-.headline td, .headline th { padding: 9px 12px; }
+.headline td, .headline th { padding: 9px 10px; }
+.headline thead .versus { white-space: normal; font-size: 12px; line-height: 1.25; }
 .headline thead th { padding-top: 3px; padding-bottom: 3px; vertical-align: bottom; }
 .headline thead .group { color: var(--ink); font-weight: 620; text-align: center; }
 .headline .group, .headline .first { border-left: 1px solid var(--rule); }
@@ -35,7 +36,9 @@ tbody tr { border-top: 1px solid var(--rule); }
 .delta.down { color: var(--down); }
 .classes td, .classes th { padding: 4px 14px; font-size: 14px; }
 .classes tbody tr { border-top: 1px solid var(--card); }
-.classes tbody th { width: 180px; }
+.classes { table-layout: fixed; min-width: 520px; }
+.classes th:first-child { width: 180px; }
+.classes thead th { overflow: hidden; text-overflow: ellipsis; }
 .classes td { border-left: 1px solid var(--card); }
 .classes td.best { font-weight: 700; box-shadow: inset 3px 0 0 var(--accent); }
 .none, .missing { color: var(--soft); }

@@ -35,10 +35,12 @@ def headline_table(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str
     references = [runs[0].name] if len(runs) > 1 else []
     if BASELINE in means and BASELINE not in references and len(runs) > 1:
         references.append(BASELINE)
-    span = 1 + len(references)
-    groups = ''.join(f'<th colspan="{span}" class="group" scope="colgroup">{escape(name)}</th>' for name in measures)
+    # The pixel accuracy is no mean of a protocol: it stands alone.
+    compared = {name: references if name != 'aAcc' else [] for name in measures}
+    groups = ''.join(f'<th colspan="{1 + len(compared[name])}" class="group" scope="colgroup">{escape(name)}</th>'
+                     for name in measures)
     below = ''.join('<th class="first num">%</th>' + ''.join(
-        f'<th class="num">vs {escape(name)}</th>' for name in references) for _ in measures)
+        f'<th class="num versus">vs {escape(reference)}</th>' for reference in compared[name]) for name in measures)
     best = {name: _best([row.get(name) for row in means.values()]) for name in measures}
     body = []
     for run in runs:
@@ -46,7 +48,7 @@ def headline_table(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str
         for name in measures:
             value = means[run.name].get(name)
             cells.append(f'<td class="first num{" best" if _shown(value) == best[name] else ""}">{_text(value)}</td>')
-            for reference in references:
+            for reference in compared[name]:
                 other = means[reference].get(name)
                 cells.append('<td class="num delta"></td>' if reference == run.name else _difference(value, other))
         body.append(f'<tr><th scope="row">{swatch(colors[run.name])}{escape(run.name)}</th>{"".join(cells)}</tr>')

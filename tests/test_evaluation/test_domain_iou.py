@@ -10,6 +10,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 from PIL import Image
 
@@ -195,7 +196,7 @@ def test_batches_and_repeated_evaluations():
 
 
 def test_prefix_and_evaluator():
-    made = Evaluator(dict(type='DomainIoUMetric', prefix='city', protocols=('mIoU', )))
+    made = Evaluator(METRICS.build(dict(type='DomainIoUMetric', prefix='city', protocols=('mIoU', ))))
     made.dataset_meta = dict(classes=SMALL)
     made.process(random_samples(2, 3))
     scores = made.evaluate(2)
@@ -212,11 +213,13 @@ def test_table_json_and_paper(tmp_path, caplog):
     made.process(None, samples)
     scores = made.evaluate(2)
     text = caplog.text
-    assert 'A (2019)' in text and 'difference' in text and 'two (2 classes)' in text and 'absent' in text
+    assert 'A (2019) IoU | difference' in text and 'mIoU (3 classes)' in text
     row = next(line for line in text.split('\n') if line.startswith('| two'))
     assert f'{scores["two"]:.2f}' in row and f'{scores["two"] - 44:+.2f}' in row
     row = next(line for line in text.split('\n') if line.startswith('| car'))
     assert '41.00' in row
+    row = next(line for line in text.split('\n') if line.startswith('| sky'))
+    assert set(row.replace('|', ' ').split()) == {'sky', '-'}
     stored = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f'{name} in JSON'))
     assert stored['classes'] == list(SMALL) and stored['num_images'] == 2
     assert stored['metrics']['two'] == scores['two'] and stored['metrics']['aAcc'] == scores['aAcc']
@@ -226,6 +229,13 @@ def test_table_json_and_paper(tmp_path, caplog):
     assert np.sum(stored['confusion_matrix']) == 2 * 18 * 30
     assert stored['protocols']['two'] == ['road', 'car']
     assert [file.name for file in path.parent.iterdir()] == ['scores.json']
+
+
+def test_published_iou_is_not_compared_with_dice(caplog):
+    MMLogger.get_instance('test_dice').addHandler(caplog.handler)
+    scores_of(random_samples(1, 3), iou_metrics='mDice', paper=dict(name='A', mIoU=40.))
+    row = next(line for line in caplog.text.split('\n') if line.startswith('| mDice'))
+    assert '40.00' in row and 'difference' not in caplog.text
 
 
 @pytest.mark.parametrize('palette', [True, False])

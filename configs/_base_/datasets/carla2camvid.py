@@ -1,0 +1,68 @@
+# CARLA renders to CamVid photographs (the folder "synth2camvid"): a small real pair, 480x360, here at 192x144 so that a CPU will
+# do. Labels are Cityscapes train ids; both domains share 10 classes. Lists of "image label" pairs, relative to the root.
+root = '{{$SYNTH2CAMVID_ROOT:data/synth2camvid}}'
+metainfo = dict(classes=(
+    'road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car'))
+size = (192, 144)  # (W, H)
+source_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadDomainAnnotations'),
+    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+target_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='LoadDomainAnnotations'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type='DomainPairSampler'),
+    dataset=dict(
+        type='DomainPairDataset',
+        source=dict(
+            type='SegmentationListDataset',
+            data_root=root,
+            ann_file='lists/source_all.txt',
+            metainfo=metainfo,
+            pipeline=source_pipeline),
+        target=dict(
+            type='SegmentationListDataset',
+            data_root=root,
+            ann_file='lists/target_train_unlabelled.txt',
+            metainfo=metainfo,
+            use_labels=False,
+            pipeline=target_pipeline)))
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='SegmentationListDataset',
+        data_root=root,
+        ann_file='lists/target_val_labelled.txt',
+        metainfo=metainfo,
+        test_mode=True,
+        pipeline=test_pipeline))
+test_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='SegmentationListDataset',
+        data_root=root,
+        ann_file='lists/target_test_labelled.txt',
+        metainfo=metainfo,
+        test_mode=True,
+        pipeline=test_pipeline))
+val_evaluator = dict(type='DomainIoUMetric')
+test_evaluator = val_evaluator

@@ -1,0 +1,132 @@
+"""Every shipped config builds, and trains, validates and saves at reduced size on real files in its data's layout."""
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import CONFIGS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from PIL import Image
+
+from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.engine.launch import build_runner, load_config
+
+SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
+NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
+MARKS = dict(GTA5_ROOT='source', CITYSCAPES_ROOT='target', MINICITY_ROOT='', SYNTHIA_ROOT='synthia',
+             SYNTH2CAMVID_ROOT='camvid')
+
+
+@pytest.fixture(scope='session')
+def data_roots(minicity) -> dict:
+    """All data sets that configs name: MiniCity, and tiny SYNTHIA and list folders made from it."""
+    rng = np.random.default_rng(0)
+    synthia, camvid = minicity / 'synthia', minicity / 'camvid'
+    for folder in (synthia / 'RGB', synthia / 'GT/LABELS', camvid / 'images', camvid / 'labels', camvid / 'lists'):
+        folder.mkdir(parents=True)
+    pairs = []
+    for i in range(3):
+        image = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        cv2.imwrite(str(synthia / f'RGB/{i:07d}.png'), image)
+        label = np.zeros((48, 64, 3), np.uint16)  # OpenCV's order: the class id is in the last channel
+        label[:, :, 2] = rng.integers(0, 23, (48, 64))
+        cv2.imwrite(str(synthia / f'GT/LABELS/{i:07d}.png'), label)
+        cv2.imwrite(str(camvid / f'images/{i}.jpg'), image)
+        Image.fromarray(rng.integers(0, 19, (48, 64), dtype=np.uint8)).save(camvid / f'labels/{i}.png')
+        pairs.append((f'images/{i}.jpg', f'labels/{i}.png'))
+    for name in ('source_all', 'target_val_labelled', 'target_test_labelled'):
+        (camvid / f'lists/{name}.txt').write_text('\n'.join(map(' '.join, pairs)))
+    (camvid / 'lists/target_train_unlabelled.txt').write_text('\n'.join(image for image, _ in pairs))
+    return {variable: str(minicity / folder) for variable, folder in MARKS.items()}
+
+
+def shrink(node) -> None:
+    """Make a config tiny in place: width, depth, images, workers; what it computes stays the same."""
+    if isinstance(node, dict):
+        kind = node.get('type')
+        if kind == 'DeepLabResNet':
+            node.update(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
+        elif kind == 'DeepLabV2Head':
+            node.in_channels = {2: 16, 3: 32}[node.in_index]
+        elif kind == 'FCDiscriminatorHead':
+            node.base_channels = 2
+        elif kind == 'Resize':
+            node.scale = (64, 48)
+        for value in node.values():
+            shrink(value)
+        if 'num_workers' in node:
+            node.update(num_workers=0, persistent_workers=False)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            shrink(value)
+
+
+def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
+    os.environ.update(roots)
+    try:
+        cfg = load_config(path, work_dir=str(work_dir))
+    finally:
+        for variable in roots:
+            del os.environ[variable]
+    shrink(cfg._cfg_dict)
+    cfg.train_cfg.update(max_iters=2, val_interval=2)
+    return cfg
+
+
+def test_there_are_configs():
+    assert {'advent/gta2city', 'advent/gta2city_minent', 'advent/synthia2city', 'advent/minicity', 'advent/carla2camvid',
+            'adaptsegnet/gta2city', 'adaptsegnet/gta2city_single', 'adaptsegnet/gta2city_single_lsgan',
+            'adaptsegnet/synthia2city', 'adaptsegnet/minicity', 'source_only/minicity', 'adabn/minicity',
+            'source_only/carla2camvid', 'adabn/carla2camvid'} <= set(NAMES)
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
+def test_it_builds_at_full_size(path):
+    cfg = load_config(path)
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model)
+    wrappers = PerModuleOptimWrapperConstructor({k: v for k, v in cfg.optim_wrapper.items() if k != 'constructor'})(model)
+    assert 'segmentor' in wrappers
+    classes = model.num_classes
+    for name in ('discriminator', 'aux_discriminator'):
+        critic = getattr(model, name, None)
+        assert critic is None or critic.convs[0].in_channels == classes
+    end = cfg.param_scheduler[0].end
+    assert end > cfg.train_cfg.max_iters, 'the learning rate may not reach zero before the end'
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
+def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
+    cfg = reduced(path, tmp_path, data_roots)
+    runner = build_runner(cfg)
+    start = {name: value.clone() for name, value in runner.model.segmentor.named_parameters()}
+    runner.train()
+    moved = [name for name, value in runner.model.segmentor.named_parameters() if not torch.equal(start[name], value)]
+    assert moved and (tmp_path / 'iter_2.pth').is_file()
+    cfg.load_from = str(tmp_path / 'iter_2.pth')
+    found = build_runner(cfg).test()
+    assert 0 <= found['mIoU'] <= 100
+
+
+@pytest.mark.parametrize('path', [p for p in SHIPPED if p.stem.startswith(('gta2city', 'minicity', 'carla2camvid'))],
+                         ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_the_target_is_trained_without_labels(path, data_roots):
+    """No step of the target pipeline loads annotations, and nothing that comes out holds any."""
+    from mmuda.datasets import DomainPairDataset
+    cfg = reduced(path, Path('unused'), data_roots)
+    init_default_scope('mmseg')
+    target = cfg.train_dataloader.dataset.target
+    assert not any('Annotations' in step['type'] for step in target.pipeline)
+    pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, target)
+    sample = pairs[(0, 0, 0)]
+    assert 'gt_sem_seg' in sample['source']['data_samples'] and 'gt_sem_seg' not in sample['target']['data_samples']
+    assert 'seg_map_path' not in pairs.target.get_data_info(0)
+
+
+def test_every_method_folder_has_a_readme():
+    missing = [folder.name for folder in CONFIGS.iterdir() if folder.name != '_base_' and not (folder / 'README.md').is_file()]
+    assert not missing

@@ -1,0 +1,207 @@
+"""Reading checkpoints: safe, strict, and clear about what is wrong."""
+import os
+import pickle
+
+import pytest
+import torch
+from conftest import tiny_adaptor, tiny_segmentor
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+import mmuda.engine.checkpoint as checkpoint_module
+from mmuda.engine.checkpoint import latest_checkpoint, load_weights, read_checkpoint
+from mmuda.engine.publish import publish
+
+
+class Trap:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, 'w')
+
+
+def trap(tmp_path):
+    marker = tmp_path / 'marker'
+    torch.save(dict(state_dict={}, meta=dict(trap=Trap(marker))), tmp_path / 'trap.pth')
+    assert not marker.exists()
+    return tmp_path / 'trap.pth', marker
+
+
+def test_the_trap_would_work(tmp_path):
+    path, marker = trap(tmp_path)
+    torch.load(path, weights_only=False)
+    assert marker.exists()
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    path, marker = trap(tmp_path)
+    with pytest.raises(RuntimeError, match=r'trap.pth is not a plain checkpoint.*is refused'):
+        read_checkpoint(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize('kind', ['Pretrained', 'DeepLabPretrained'])
+def test_init_cfg_does_not_unpickle_objects_either(tmp_path, kind):
+    path, marker = trap(tmp_path)
+    cfg = tiny_segmentor()
+    cfg.backbone.init_cfg = dict(type=kind, checkpoint=str(path))
+    init_default_scope('mmseg')
+    with pytest.raises(RuntimeError, match='is not a plain checkpoint'):
+        MODELS.build(cfg).init_weights()
+    assert not marker.exists()
+
+
+def test_getattr_in_a_file_reaches_log_buffers_only(tmp_path):
+    class Reach:
+        def __reduce__(self):
+            return getattr, (HistoryBuffer, '__init__')
+
+    torch.save(dict(state_dict={}, reach=Reach()), tmp_path / 'reach.pth')
+    with pytest.raises(RuntimeError, match='not a plain checkpoint'):
+        read_checkpoint(tmp_path / 'reach.pth')
+
+
+def test_what_mmengine_writes_is_read(tmp_path):
+    buffer = HistoryBuffer()
+    buffer.update(1.5)
+    torch.save(dict(state_dict={}, message_hub=dict(log_scalars=dict(loss=buffer))), tmp_path / 'a.pth')
+    back = read_checkpoint(tmp_path / 'a.pth')['message_hub']['log_scalars']['loss']
+    assert back.current() == 1.5 and back.statistics('mean') == 1.5
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04 torn', pickle.dumps([1])[:5]])
+def test_torn_files_are_named(tmp_path, content):
+    path = tmp_path / 'torn.pth'
+    path.write_bytes(content)
+    with pytest.raises(RuntimeError, match='torn.pth (cannot be read|is not a plain)'):
+        read_checkpoint(path)
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    path = tmp_path / 'cut.pth'
+    torch.save(dict(state_dict=dict(a=torch.rand(1000))), path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(RuntimeError, match='cut.pth cannot be read as a checkpoint'):
+        read_checkpoint(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+        read_checkpoint(tmp_path / 'nowhere.pth')
+
+
+def test_latest_is_by_number(tmp_path):
+    assert latest_checkpoint(tmp_path) is None
+    for name in ('iter_9.pth', 'iter_10.pth', 'iter_11.pth.part', 'iter_x.pth', 'other_99.pth'):
+        (tmp_path / name).touch()
+    assert latest_checkpoint(tmp_path).endswith('iter_10.pth')
+
+
+def test_a_plain_mmseg_checkpoint_goes_into_the_segmentor():
+    adaptor = tiny_adaptor('ADVENT')
+    weights = {key: torch.full_like(value, 3) for key, value in MODELS.build(tiny_segmentor()).state_dict().items()}
+    left_out = load_weights(adaptor, dict(state_dict=weights), 'plain.pth')
+    assert left_out == ['aux_discriminator', 'discriminator']
+    assert all((value == 3).all() for value in adaptor.segmentor.state_dict().values())
+
+
+def test_an_adaptor_checkpoint_goes_into_a_plain_segmentor_and_other_adaptors():
+    state = tiny_adaptor('ADVENT').state_dict()
+    segmentor = MODELS.build(tiny_segmentor())
+    load_weights(segmentor, dict(state_dict=state), 'x.pth')
+    assert torch.equal(segmentor.backbone.conv1.weight, state['segmentor.backbone.conv1.weight'])
+    assert load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth') == ['aux_discriminator', 'discriminator']
+    with pytest.raises(RuntimeError, match='unexpected: .*discriminator.convs'):
+        load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth', strict=True)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda state: state.pop('segmentor.backbone.conv1.weight'), 'missing: segmentor.backbone.conv1.weight'),
+    (lambda state: state.update({'segmentor.new': torch.zeros(1)}), 'unexpected: segmentor.new'),
+    (lambda state: state.update({'segmentor.decode_head.branches.0.bias': torch.zeros(7)}),
+     r'another shape \(checkpoint, model\): segmentor.decode_head.branches.0.bias \(7,\) \(4,\)'),
+    (lambda state: state.pop('discriminator.convs.0.bias'), 'missing: discriminator.convs.0.bias'),
+])
+def test_every_mismatch_is_listed(change, message):
+    adaptor = tiny_adaptor('ADVENT')
+    before = {key: value.clone() for key, value in adaptor.state_dict().items()}
+    state = {key: value + 1 for key, value in adaptor.state_dict().items()}
+    change(state)
+    with pytest.raises(RuntimeError, match=message):
+        load_weights(adaptor, dict(state_dict=state), 'x.pth')
+    assert all(torch.equal(before[key], value) for key, value in adaptor.state_dict().items()), 'nothing is half loaded'
+
+
+def test_old_files_without_batch_counters_load():
+    adaptor = tiny_adaptor('SourceOnly')
+    state = {key: value for key, value in adaptor.state_dict().items() if not key.endswith('num_batches_tracked')}
+    load_weights(adaptor, dict(state_dict=state), 'old.pth', strict=True)
+
+
+def test_offline_download_says_what_to_do(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError('Name or service not known')
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', refuse)
+    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
+    with pytest.raises(RuntimeError, match=r'could not be downloaded .*put it at .*net-0123abcd.pth.*init_cfg=None'):
+        checkpoint_module.load_from_http('https://example.invalid/net-0123abcd.pth')
+
+
+def test_a_file_in_the_cache_needs_no_network(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
+    os.makedirs(tmp_path / 'checkpoints')
+    torch.save(dict(a=torch.ones(1)), tmp_path / 'checkpoints/net.pth')
+    assert checkpoint_module.load_from_http('https://example.invalid/net.pth')['a'] == 1
+
+
+def test_a_download_is_checked_against_the_hash_in_its_name(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.hub, 'download_url_to_file',
+                        lambda url, path, hash_prefix, progress: (asked.append(hash_prefix), torch.save({}, path)))
+    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
+    checkpoint_module.load_from_http('https://example.invalid/init-f81d91e8.pth')
+    checkpoint_module.load_from_http('https://example.invalid/init.pth')
+    assert asked == ['f81d91e8', None]
+
+
+@pytest.mark.parametrize('prefix', ['Scale.', ''])
+def test_papers_starting_points(tmp_path, prefix):
+    cfg = tiny_segmentor()
+    source = MODELS.build(cfg).backbone
+    for value in source.parameters():
+        torch.nn.init.normal_(value)
+    weights = {prefix + key: value for key, value in source.state_dict().items() if 'num_batches' not in key}
+    weights[prefix + 'layer5.conv2d_list.0.weight'] = torch.zeros(21, 2048, 3, 3)
+    torch.save(weights, tmp_path / 'init.pth')
+    cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'init.pth'))
+    init_default_scope('mmseg')
+    net = MODELS.build(cfg)
+    net.init_weights()
+    for key, value in net.backbone.state_dict().items():
+        if 'num_batches' not in key:
+            assert torch.equal(value, source.state_dict()[key]), key
+
+    del weights[prefix + 'layer3.0.conv1.weight']
+    torch.save(weights, tmp_path / 'init.pth')
+    with pytest.raises(RuntimeError, match='1 weights are missing .layer3.0.conv1.weight.*init_cfg=None'):
+        MODELS.build(cfg).init_weights()
+
+
+def test_publish(tmp_path):
+    adaptor = tiny_adaptor('ADVENT')
+    torch.save(dict(state_dict=adaptor.state_dict(), optimizer={}, meta=dict(iter=5, cfg='x', time='now')),
+               tmp_path / 'iter_5.pth')
+    written = publish(tmp_path / 'iter_5.pth', tmp_path / 'out/advent.pth')
+    content = read_checkpoint(written)
+    assert set(content) == {'state_dict', 'meta'} and content['meta'] == dict(iter=5, cfg='x')
+    plain = MODELS.build(dict(tiny_segmentor(), type='EncoderDecoder'))
+    plain.load_state_dict(content['state_dict'])
+    assert len(written.stem.split('-')[-1]) == 8 and list(written.parent.iterdir()) == [written]
+    torch.save(dict(state_dict=plain.state_dict()), tmp_path / 'plain.pth')
+    with pytest.raises(RuntimeError, match="holds no segmentor|holds no weights below 'segmentor.'"):
+        publish(tmp_path / 'plain.pth', tmp_path / 'out/x.pth')

@@ -1,0 +1,84 @@
+"""Configs from the command line."""
+import subprocess
+import sys
+
+import pytest
+from conftest import CONFIGS
+
+from mmuda.engine.launch import load_config, set_precision, use_tta
+
+MINICITY = CONFIGS / 'advent/minicity.py'
+
+
+def test_options_are_applied():
+    cfg = load_config(MINICITY, {'train_cfg.max_iters': 5, 'model.loss_weights.adv_main': 0.5, 'param_scheduler.0.end': 7,
+                                 '+model.gan': 'least_squares'})
+    assert cfg.train_cfg.max_iters == 5 and cfg.model.loss_weights.adv_main == 0.5 and cfg.param_scheduler[0].end == 7
+    assert cfg.model.gan == 'least_squares'
+
+
+@pytest.mark.parametrize('key, message', [
+    ('train_cfg.max_iter', "'max_iter' does not exist in train_cfg; did you mean max_iters"),
+    ('modle.type', "'modle' does not exist in the config; did you mean model"),
+    ('model.loss_weights.adv_mian', 'did you mean adv_main'),
+    ('param_scheduler.3.end', "'3' does not exist in param_scheduler; it has 0"),
+    ('train_cfg.max_iters.deep', 'it has no keys'),
+    ('root', "'root' is a variable of the config file"),
+])
+def test_unknown_keys_are_errors(key, message):
+    with pytest.raises(KeyError, match=message):
+        load_config(MINICITY, {key: 1})
+
+
+def test_work_dirs_do_not_collide(tmp_path):
+    assert load_config(MINICITY).work_dir == 'work_dirs/advent/minicity'
+    assert load_config(CONFIGS / 'adabn/minicity.py').work_dir == 'work_dirs/adabn/minicity'
+    assert load_config(MINICITY, work_dir=str(tmp_path)).work_dir == str(tmp_path)
+    project = CONFIGS.parent / 'projects/example_project/configs/maxsquare_minicity.py'
+    assert load_config(project).work_dir == 'work_dirs/example_project/maxsquare_minicity'
+
+
+def test_a_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='nothing.py does not exist'):
+        load_config('nothing.py')
+
+
+def test_data_roots_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv('GTA5_ROOT', '/mnt/gta')
+    monkeypatch.setenv('CITYSCAPES_ROOT', '/mnt/city')
+    cfg = load_config(CONFIGS / 'advent/gta2city.py')
+    assert cfg.train_dataloader.dataset.source.data_root == '/mnt/gta'
+    assert {cfg.train_dataloader.dataset.target.data_root, cfg.test_dataloader.dataset.data_root} == {'/mnt/city'}
+
+
+def test_amp_and_tta_need_what_they_change():
+    cfg = load_config(MINICITY)
+    set_precision(cfg, 'bfloat16')
+    assert cfg.optim_wrapper.precision == 'bfloat16'
+    cfg.optim_wrapper.constructor = 'DefaultOptimWrapperConstructor'
+    with pytest.raises(KeyError, match='--amp sets'):
+        set_precision(cfg, 'bfloat16')
+    use_tta(cfg)
+    assert cfg.model.type == 'SegTTAModel' and cfg.model.module.type == 'ADVENT'
+    cfg.pop('tta_pipeline')
+    with pytest.raises(KeyError, match='--tta needs tta_pipeline'):
+        use_tta(cfg)
+
+
+def test_importing_mmuda_is_quiet_and_registers():
+    code = ('import mmuda; from mmseg.registry import MODELS, DATASETS, METRICS, HOOKS; '
+            'assert "ADVENT" in MODELS and "GTA5Dataset" in DATASETS and "DomainIoUMetric" in METRICS '
+            'and "RandomStateHook" in HOOKS')
+    out = subprocess.run([sys.executable, '-W', 'ignore::DeprecationWarning', '-c', code], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout == '' and out.stderr == ''
+
+
+def test_other_versions_are_refused(monkeypatch):
+    import mmseg.version
+
+    from mmuda.compat import check_dependencies
+    check_dependencies()
+    monkeypatch.setattr(mmseg.version, '__version__', '0.30.0')
+    with pytest.raises(ImportError, match=r'mmseg is 0.30.0. Install them with\s+pip install .*onedl-mmsegmentation'):
+        check_dependencies()
