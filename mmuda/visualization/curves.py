@@ -190,7 +190,8 @@ def _legend(names: Iterable[str], colors: Mapping[str, str], top: int, width: in
         needed = 22 + 6.4 * len(name) + 14
         if left > 12 and left + needed > width:
             left, top = 12.0, top + 18
-        parts.append(f'<rect x="{left:.0f}" y="{top + 2}" width="14" height="3" rx="1.5" fill="{escape(colors[name])}"/>'
+        parts.append(f'<rect x="{left:.0f}" y="{top + 2}" width="14" height="3" rx="1.5" '
+                     f'fill="{escape(colors[name])}"/>'
                      f'<text x="{left + 20:.0f}" y="{top + 7}" font-size="11">{escape(name)}</text>')
         left += needed
     return parts, top + 18
@@ -202,8 +203,8 @@ def _frame(box: Tuple[int, int, int, int], x_label: str, y_label: str) -> List[s
     return [f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="currentColor" stroke-opacity="0.35"/>',
             f'<text x="{right}" y="{bottom + 31}" font-size="10.5" text-anchor="end" opacity="0.65">'
             f'{escape(x_label)}</text>',
-            f'<text transform="translate(14 {(top + bottom) / 2:.0f}) rotate(-90)" font-size="10.5" text-anchor="middle" '
-            f'opacity="0.65">{escape(y_label)}</text>']
+            f'<text transform="translate(14 {(top + bottom) / 2:.0f}) rotate(-90)" font-size="10.5" '
+            f'text-anchor="middle" opacity="0.65">{escape(y_label)}</text>']
 
 
 def _grid(x_ticks: Sequence[float], y_ticks: Sequence[float], scale: _Scale) -> List[str]:

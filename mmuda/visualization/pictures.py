@@ -119,7 +119,7 @@ def check_rgb(picture: np.ndarray, name: str) -> None:
 def panel(pictures: Mapping[str, np.ndarray], columns: int, height: Optional[int] = None) -> np.ndarray:
     """Tile pictures, each below its caption, into one.
 
-    Pictures keep their aspect ratio. Shrinking averages pixels; growing repeats them, so that small pictures stay crisp.
+    Pictures keep their aspect ratio. Shrinking averages pixels; growing repeats them, which keeps small pictures crisp.
 
     Args:
         pictures: (H, W, 3) uint8 RGB by caption, row by row. Letters outside ASCII are drawn as '?'.
