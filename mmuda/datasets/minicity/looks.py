@@ -15,7 +15,7 @@ _STUFF = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky')
 STUFF_GAP = 0.35
 """How far stuff moves from its source look (0) to its other look (1) in the target."""
 
-THING_GAP = 0.2
+THING_GAP = 0.12
 """The same for all other classes, which are small and hard enough as it is."""
 
 _JITTER = {'source': 10.0, 'target': 12.0}

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 _FOG_COLOUR = np.array([206.0, 204.0, 192.0], np.float32)
-_CAST_GAIN = np.array([0.92, 0.88, 0.78], np.float32)
-_CAST_OFFSET = np.array([14.0, 12.0, 6.0], np.float32)
+_MIDDLE_GREY = np.array([125.0, 125.0, 120.0], np.float32)
+_CONTRAST = 0.72
+_CAST = np.array([5.0, 3.0, -8.0], np.float32)
 
 
 def add_clouds(image: np.ndarray, sky: np.ndarray, rng: np.random.Generator) -> None:
@@ -52,10 +53,10 @@ def develop(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         np.ndarray: (H, W, 3) float32 RGB.
     """
     height, width = image.shape[:2]
-    gain = _CAST_GAIN * rng.uniform(0.85, 1.1) * rng.uniform(0.97, 1.03, 3).astype(np.float32)
-    image = image * gain.astype(np.float32) + _CAST_OFFSET
+    contrast = _CONTRAST * rng.uniform(0.9, 1.1) * rng.uniform(0.97, 1.03, 3)
+    image = (image - _MIDDLE_GREY) * contrast.astype(np.float32) + _MIDDLE_GREY + _CAST
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.35, 0.6) * width / 128.0)
     rows = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     columns = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None]
-    image *= (1.0 - 0.12 * (rows**2 + columns**2))[..., None]
+    image *= (1.0 - 0.06 * (rows**2 + columns**2))[..., None]
     return image + rng.normal(0.0, 4.0, image.shape).astype(np.float32)

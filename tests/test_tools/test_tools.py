@@ -1,0 +1,104 @@
+"""The command-line tools, run as users run them."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import CONFIGS, tiny_config, tiny_options
+from PIL import Image
+
+from mmuda.engine.checkpoint import latest_checkpoint
+from mmuda.engine.launch import build_runner
+
+TOOLS = CONFIGS.parent / 'tools'
+
+
+@pytest.fixture(scope='module')
+def trained(minicity, tmp_path_factory) -> dict:
+    """Checkpoints of a tiny AdvEnt and a tiny AdaBN."""
+    found = {}
+    for method in ('advent', 'adabn'):
+        work_dir = tmp_path_factory.mktemp(method)
+        build_runner(tiny_config(method, minicity, work_dir, iters=4)).train()
+        found[method] = latest_checkpoint(work_dir)
+    return found
+
+
+def run(minicity: Path, *script, fails: bool = False) -> str:
+    out = subprocess.run([sys.executable, *map(str, script)], capture_output=True, text=True, cwd=CONFIGS.parent,
+                         env=dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1'))
+    assert (out.returncode != 0) == fails, out.stdout[-2000:] + out.stderr[-3000:]
+    return out.stdout + out.stderr
+
+
+def options(method: str) -> list:
+    return ['--cfg-options', *(f'{key}={value}' for key, value in tiny_options(method).items())]
+
+
+def test_test_with_everything(minicity, trained, tmp_path):
+    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--eval', 'mIoU', 'mDice',
+              'mFscore', '--work-dir', tmp_path, '--out', tmp_path / 'maps', '--show-dir', tmp_path / 'pictures',
+              *options('advent'))
+    content = json.loads((tmp_path / 'iter_4.json').read_text())
+    assert {'mIoU', 'mDice', 'mFscore', 'aAcc'} <= set(content['metrics'])
+    assert f'{content["metrics"]["mIoU"]:.2f}' in log and '| road ' in log
+    maps, pictures = sorted((tmp_path / 'maps').iterdir()), sorted((tmp_path / 'pictures').iterdir())
+    assert len(maps) == len(pictures) == 5 and [m.stem for m in maps] == [p.stem for p in pictures]
+    with Image.open(maps[0]) as written:
+        labels = np.array(written)
+    assert labels.shape == (48, 64) and labels.max() < 19
+    with Image.open(pictures[0]) as written:
+        assert written.size[0] > 4 * 60, 'image, ground truth, prediction and entropy stand in a row'
+
+
+def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
+    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], trained['adabn'], '--weights',
+              1, 0, '--eval', 'mIoU', '--work-dir', tmp_path / 'both', *options('advent'))
+    assert 'left out discriminator' in log, 'AdaBN has no discriminator, and that is said'
+    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path / 'one',
+        *options('advent'))
+    both, one = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('both', 'one'))
+    assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
+
+
+def test_flip_augmentation(minicity, trained, tmp_path):
+    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--tta', '--work-dir', tmp_path / 'tta',
+        *options('advent'))
+    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path / 'plain',
+        *options('advent'))
+    tta, plain = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('tta', 'plain'))
+    assert tta['num_images'] == plain['num_images'] == 5
+    assert tta['confusion_matrix'] != plain['confusion_matrix']
+
+
+def test_misspelt_option_fails_before_anything_starts(minicity, tmp_path):
+    log = run(minicity, TOOLS / 'train.py', CONFIGS / 'advent/minicity.py', '--work-dir', tmp_path / 'new', '--cfg-options',
+              'train_cfg.max_itres=3', fails=True)
+    assert 'did you mean max_iters' in log and not (tmp_path / 'new').exists()
+
+
+def test_wrong_checkpoint_fails(minicity, trained, tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'other.pth')
+    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', tmp_path / 'other.pth', *options('advent'),
+              fails=True)
+    assert 'other.pth does not fit ADVENT' in log and 'segmentor.a' in log
+
+
+def test_train_with_amp_and_publish(minicity, tmp_path):
+    run(minicity, TOOLS / 'train.py', CONFIGS / 'source_only/minicity.py', '--work-dir', tmp_path, '--amp', 'bfloat16',
+        '--cfg-options', *(f'{key}={value}' for key, value in tiny_options('source_only', iters=2).items()))
+    log = run(minicity, TOOLS / 'publish_model.py', tmp_path / 'iter_2.pth', tmp_path / 'plain.pth')
+    assert Path(log.splitlines()[-1]).is_file()
+
+
+def test_shell_scripts_parse_and_say_what_they_need():
+    for script in TOOLS.glob('*.sh'):
+        subprocess.run(['bash', '-n', str(script)], check=True)
+        assert os.access(script, os.X_OK), script
+    out = subprocess.run([str(TOOLS / 'dist_train.sh'), 'c.py', '2'], capture_output=True, text=True,
+                         env=dict(os.environ, NNODES='2', PYTHON=sys.executable))
+    assert out.returncode != 0 and 'NODE_RANK' in out.stderr
