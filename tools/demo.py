@@ -6,6 +6,7 @@ work_dirs/demo/report.html. With several seeds it prints the table of the README
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -29,14 +30,29 @@ NOTE = ('AdaBN is source-only training that also forwards target images in train
 
 
 def run(script: str, *args, log: Path) -> None:
-    """Run a tool of this folder; its output goes to a log file and is shown if it fails."""
+    """Run a tool of this folder with a bar; its output goes to a log file and is shown if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, 'w') as file:
-        done = subprocess.run([sys.executable, ROOT / 'tools' / script, *map(str, args)], stdout=file,
-                              stderr=subprocess.STDOUT, cwd=ROOT)
-    if done.returncode:
+    command = [sys.executable, str(ROOT / 'tools' / script), *map(str, args)]
+    with open(log, 'w') as file, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
+        for line in process.stdout:
+            file.write(line)
+            show_progress(line)
+    if process.returncode:
         tail = '\n'.join(log.read_text().splitlines()[-30:])
         raise SystemExit(f'{tail}\n\ntools/{script} failed; the whole log is {log}')
+
+
+def show_progress(line: str, width: int = 40) -> None:
+    """Turn a training line of mmengine's log into a bar, where somebody watches."""
+    found = re.search(r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+)', line)
+    if found is None or not sys.stdout.isatty():
+        return
+    done, total, eta = int(found[1]), int(found[2]), found[3]
+    filled = width * done // total
+    print(f'\r  [{"#" * filled}{"." * (width - filled)}] {done}/{total}, {eta} left ', end='', flush=True)
+    if done == total:
+        print()
 
 
 def adapt_and_evaluate(seed: int, folder: Path, options: Dict[str, object]) -> Dict[str, dict]:

@@ -6,4 +6,4 @@ model = dict(
     type='ADVENT',
     segmentor=dict(decode_head=dict(num_classes=10)),
     discriminator=dict(type='FCDiscriminatorHead', in_channels=10, base_channels=16),
-    loss_weights=dict(adv_main=0.1))
+    loss_weights=dict(adv_main=0.05))

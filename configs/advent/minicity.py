@@ -5,4 +5,4 @@ _base_ = [
 model = dict(
     type='ADVENT',
     discriminator=dict(type='FCDiscriminatorHead', in_channels=19, base_channels=16),
-    loss_weights=dict(adv_main=0.1))
+    loss_weights=dict(adv_main=0.05))

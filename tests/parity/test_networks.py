@@ -74,3 +74,20 @@ def test_resnet101(path):
     after = model.state_dict()
     for key, stored in section(data, 'after_train').items():
         np.testing.assert_allclose(after[f'backbone.{key}'].numpy().ravel()[:stored.size], stored, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('path', golden_files('adaptsegnet', 'vgg16'))
+def test_vgg16(path):
+    data = load(path)
+    model = MODELS.build(ConfigDict(
+        type='AdaptiveEncoderDecoder', backbone=dict(type='DeepLabVGG16'),
+        decode_head=dict(type='DeepLabV2Head', in_channels=1024, in_index=0, num_classes=data['eval_out1'].shape[1],
+                         summed=(0, 1)),
+        test_cfg=dict(mode='whole')))
+    model.load_state_dict(rebuild(data, {'classifier': 'decode_head'}))
+    for mode in ('eval', 'train'):
+        model.train(mode == 'train')
+        with torch.no_grad():
+            outputs = model(torch.from_numpy(data['x']), mode='outputs')
+        stored = data[f'{mode}_out1']
+        assert np.abs(outputs.logits['main'].numpy() - stored).max() / np.abs(stored).max() < 1e-4

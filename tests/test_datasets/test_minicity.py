@@ -101,7 +101,8 @@ def left_over(source, target):
 def test_gap_is_one_of_style_and_one_of_classes(monkeypatch):
     source, source_step = class_means('source')
     target, target_step = class_means('target')
-    assert np.abs(source.mean(0) - target.mean(0)).max() > 15
+    assert np.abs(source.mean(0) - target.mean(0)).max() > 10
+    assert target.std(0).max() < 0.8 * source.std(0).max()
     assert target_step > source_step + 1
     monkeypatch.setattr(looks, 'STUFF_GAP', 0.0)
     monkeypatch.setattr(looks, 'THING_GAP', 0.0)

@@ -1,0 +1,39 @@
+"""The VGG-16 trunk of DeepLabV2 as the adaptation papers use it."""
+from typing import Tuple
+
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+
+@MODELS.register_module()
+class DeepLabVGG16(BaseModule):
+    """VGG-16 at output stride 8 (AdaptSegNet's ``DeeplabVGG``).
+
+    Pools 1 to 3 are kept (2x2, rounding down), pools 4 and 5 left out; conv5_1 to conv5_3 have dilation 2; fc6 and fc7 are
+    3x3 convolutions to 1024 channels with dilation 4. No batch-norm, no dropout. One feature map, (N, 1024, H // 8, W // 8).
+
+    Args:
+        init_cfg: As in mmengine; by default PyTorch's initialisation.
+    """
+
+    def __init__(self, init_cfg: dict = None) -> None:
+        super().__init__(init_cfg)
+        layers, channels = [], 3
+        for stage, widths in enumerate(STAGES):
+            dilation = 2 if stage == 4 else 1
+            for width in widths:
+                layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+                channels = width
+            if stage < 3:
+                layers.append(nn.MaxPool2d(2))
+        for _ in range(2):  # fc6, fc7
+            layers += [nn.Conv2d(channels, 1024, 3, padding=4, dilation=4), nn.ReLU(inplace=True)]
+            channels = 1024
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor]:
+        """Features of images (N, 3, H, W)."""
+        return (self.features(x), )
