@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# One stamp for each interpreter: another one makes the environment anew.
+VERSION := $(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])")
+STAMP := $(VENV)/.installed-$(VERSION)
 
 .PHONY: demo test test-slow clean
 
@@ -17,10 +19,11 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest tests projects -m slow
 
 $(STAMP): setup.py mmuda/version.py requirements/runtime.txt requirements/tests.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -n "$(VERSION)" || { echo "$(PYTHON) does not run: choose an interpreter with PYTHON=..."; exit 1; }
+	test -f $@ || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --editable '.[tests]'
-	touch $(STAMP)
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info work_dirs/demo

@@ -27,7 +27,8 @@ class BuildWithConfigs(build_py):
             return
         for folder in ('configs', 'tools'):
             target = Path(self.build_lib) / 'mmuda' / '.mim' / folder
-            shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.rmtree(target, ignore_errors=True)  # a stale build must not bring deleted files back
+            shutil.copytree(ROOT / folder, target, ignore=shutil.ignore_patterns('__pycache__'))
 
 
 setup(

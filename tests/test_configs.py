@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS
+from toolbox import CONFIGS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -112,8 +112,7 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
     assert 0 <= found['mIoU'] <= 100
 
 
-@pytest.mark.parametrize('path', [p for p in SHIPPED if p.stem.startswith(('gta2city', 'minicity', 'carla2camvid'))],
-                         ids=lambda path: f'{path.parent.name}/{path.stem}')
+@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
 def test_the_target_is_trained_without_labels(path, data_roots):
     """No step of the target pipeline loads annotations, and nothing that comes out holds any."""
     from mmuda.datasets import DomainPairDataset

@@ -19,6 +19,7 @@ from mmengine.config import DictAction
 from mmseg.datasets import CityscapesDataset
 
 from mmuda.datasets.minicity import write_minicity
+from mmuda.engine.checkpoint import latest_checkpoint
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
 from mmuda.visualization import RunSummary, Sample, entropy_map, read_scalars, write_report
@@ -65,7 +66,7 @@ def adapt_and_evaluate(seed: int, folder: Path, options: Dict[str, object]) -> D
         overrides = ['--cfg-options', f'randomness.seed={seed}',
                      *(f'{key}={value}' for key, value in options.items())]
         run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log')
-        checkpoint = max(work_dir.glob('iter_*.pth'), key=lambda path: int(path.stem[len('iter_'):]))
+        checkpoint = Path(latest_checkpoint(work_dir))
         run('test.py', config, checkpoint, '--eval', 'mIoU', *overrides, log=work_dir / 'test.log')
         found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text())
         found[name]['checkpoint'] = str(checkpoint)
@@ -115,8 +116,10 @@ def main() -> None:
     parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings')
+    parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 100), metavar=('SOURCE', 'TARGET', 'VAL'))
+    parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
     args = parser.parse_args()
-    write_minicity(args.data, workers=2)
+    write_minicity(args.data, *args.images, size=tuple(args.size), workers=2)
     os.environ['MINICITY_ROOT'] = str(args.data)
     lines = []
     for seed in args.seeds:

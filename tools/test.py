@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mmengine.config import ConfigDict, DictAction
 
-from mmuda.engine.launch import build_runner, load_config, use_tta
 from mmuda.engine.checkpoint import load_weights, read_checkpoint
+from mmuda.engine.launch import build_runner, load_config, use_tta
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,21 +37,24 @@ def main() -> None:
     cfg.load_from, cfg.resume = None, False
     if args.eval:
         cfg.test_evaluator.iou_metrics = args.eval
-    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{first.stem}.json')
+    alone = len(args.checkpoints) == 1
+    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{first.stem if alone else "ensemble"}.json')
     if args.out:
         cfg.test_evaluator.output_dir = args.out
     if args.show_dir:
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
-    if args.tta:
-        use_tta(cfg)
-    if len(args.checkpoints) == 1:
+    if alone:
         cfg.load_from = args.checkpoints[0]
     else:
         cfg.model = ConfigDict(type='LogitEnsemble', models=[cfg.model] * len(args.checkpoints), weights=args.weights)
+    if args.tta:
+        use_tta(cfg)
     runner = build_runner(cfg)
-    if len(args.checkpoints) > 1:
-        bare = getattr(runner.model, 'module', runner.model)
-        for model, checkpoint in zip(bare.models, args.checkpoints):
+    if not alone:
+        ensemble = runner.model
+        while not hasattr(ensemble, 'models'):  # below the wrappers of augmentation and of distributed runs
+            ensemble = ensemble.module
+        for model, checkpoint in zip(ensemble.models, args.checkpoints):
             load_weights(model, read_checkpoint(checkpoint), checkpoint)
     runner.test()
 

@@ -30,15 +30,19 @@ class DomainPairDataset(Dataset):
         target: Data set (or its config). Its pipeline must not load annotations; images come without ground truth,
             or with pseudo labels that were written for them.
         seed: Seed of the augmentation; the sampler sets it to its own.
+        pseudo_labels: The target data set holds labels that were made for it. Otherwise a label that comes out of its
+            pipeline is an error: ground truth of the target must never reach a method.
 
     Raises:
         ValueError: If the two sides do not have the same classes.
         FileNotFoundError: If a side does not exist or is empty.
+        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
     """
 
-    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0) -> None:
+    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0,
+                 pseudo_labels: bool = False) -> None:
         self.source, self.target = build_dataset(source), build_dataset(target)
-        self.seed = seed
+        self.seed, self.pseudo_labels = seed, pseudo_labels
         classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
         if classes['source'] != classes['target']:
             raise ValueError(f'source and target must have the same classes in the same order, but got '
@@ -62,6 +66,10 @@ class DomainPairDataset(Dataset):
             source = self.source[source_index]
         with seeded(self.seed, n, TARGET_STREAM):
             target = self.target[target_index]
+        if not self.pseudo_labels and 'gt_sem_seg' in (target.get('data_samples') or ()):
+            raise RuntimeError(
+                f'the target pipeline loads ground truth ({target["data_samples"].metainfo.get("seg_map_path")}): remove the '
+                'step that loads annotations, or say pseudo_labels=True if these labels were made by a network')
         return {'source': source, 'target': target}
 
 

@@ -1,14 +1,15 @@
 """Reading checkpoints: never unpickling objects by trust, and never loading less than was said."""
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Callable, Dict, List, Optional, Union
+from typing import Callable, Dict, Iterator, List, Optional, Union
 from urllib.error import URLError
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info, is_distributed
+from mmengine.dist import barrier, get_local_rank
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -36,6 +37,16 @@ SAFE_TYPES = [
 """What mmengine's training checkpoints hold besides tensors and plain Python values. Nothing here acts when called."""
 
 
+@contextmanager
+def _safe_types() -> Iterator[None]:
+    if hasattr(torch.serialization, 'safe_globals'):
+        with torch.serialization.safe_globals(SAFE_TYPES):
+            yield
+    else:  # PyTorch 2.4 can only add them for good
+        torch.serialization.add_safe_globals(SAFE_TYPES)
+        yield
+
+
 def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu') -> dict:
     """Read a local checkpoint without executing anything that is in it.
 
@@ -52,7 +63,7 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
         raise FileNotFoundError(f'checkpoint {path} does not exist: check the path (training writes '
                                 'WORK_DIR/iter_N.pth)')
     try:
-        with torch.serialization.safe_globals(SAFE_TYPES):
+        with _safe_types():
             return torch.load(path, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
         found = re.search(r'Unsupported (?:global: GLOBAL|class) (\S+)|(it asks for .*?of .*)', str(error))
@@ -78,12 +89,10 @@ def load_from_http(filename: str, map_location: Optional[str] = None, model_dir:
     Raises:
         RuntimeError: If the file cannot be downloaded.
     """
-    rank, _ = get_dist_info()
     folder = model_dir or os.path.join(get_dir(), 'checkpoints')
-    if rank == 0:
+    if get_local_rank() == 0:  # every machine has its own cache
         _download(filename, folder)
-    if is_distributed():
-        torch.distributed.barrier()
+    barrier()
     return read_checkpoint(os.path.join(folder, os.path.basename(filename)), map_location)
 
 
@@ -105,7 +114,16 @@ def _download(url: str, folder: str) -> None:
 
 
 def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
-    """The newest ``iter_N.pth`` of a work directory; files are written whole or not at all."""
+    """The checkpoint that training wrote last into a work directory, or None.
+
+    mmengine notes its name in ``last_checkpoint``; a note that was torn by a kill is not believed, and then the highest
+    number counts. Checkpoints themselves are written whole or not at all.
+    """
+    note = Path(work_dir) / 'last_checkpoint'
+    if note.is_file():
+        noted = Path(work_dir) / Path(note.read_text().strip() or '.').name
+        if noted.is_file():
+            return str(noted)
     found = {}
     for path in Path(work_dir).glob('iter_*.pth'):
         number = path.stem[len('iter_'):]
@@ -142,16 +160,15 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
         weights = {prefix + key: value for key, value in weights.items()}
     elif not hasattr(model, 'segmentor') and any(key.startswith(prefix) for key in weights):
         weights = {key[len(prefix):]: value for key, value in weights.items() if key.startswith(prefix)}
+    left_out = []
+    if not strict and hasattr(model, 'segmentor'):
+        left_out = sorted((_children(expected) ^ _children(weights)) - {'segmentor'})
+    relevant = {key for key in expected if _child(key) not in left_out}
+    given = {key: value for key, value in weights.items() if _child(key) not in left_out}
     # Counters of batch-norm are not in the older checkpoints of the papers.
-    for key, value in expected.items():
-        if key.endswith('num_batches_tracked'):
-            weights.setdefault(key, torch.zeros_like(value))
-
-    ours, theirs = _children(expected), _children(weights)
-    left_out = [] if strict else sorted(((ours ^ theirs) - {'segmentor'}) if hasattr(model, 'segmentor') else ())
-    skipped = tuple(f'{name}.' for name in left_out)
-    relevant = {key for key in expected if not key.startswith(skipped)} if skipped else set(expected)
-    given = {key: value for key, value in weights.items() if not (skipped and key.startswith(skipped))}
+    for key in relevant:
+        if key.endswith('num_batches_tracked') and not strict:
+            given.setdefault(key, torch.zeros_like(expected[key]))
 
     problems = {
         'missing': sorted(relevant - set(given)),
@@ -172,5 +189,9 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     return left_out
 
 
+def _child(key: str) -> str:
+    return key.split('.', 1)[0]
+
+
 def _children(state: Dict[str, Tensor]) -> set:
-    return {key.split('.', 1)[0] for key in state}
+    return {_child(key) for key in state}

@@ -1,4 +1,7 @@
 """Distributed training of adaptors: each child in its own wrapper, and processes that also start without a GPU."""
+import atexit
+import gc
+import inspect
 import os
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator
@@ -12,6 +15,11 @@ from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
+
+
+# PyTorch 2.13 gave the option another name.
+SYNC_BUFFERS = next(name for name in ('forward_sync_buffers', 'broadcast_buffers')
+                    if name in inspect.signature(DistributedDataParallel.__init__).parameters)
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
@@ -33,7 +41,7 @@ class AdaptorDistributedDataParallel(nn.Module):
         module: The adaptor; its trainable children are replaced by their wrappers.
         find_unused_parameters: A part may use only some weights of a child (an auxiliary head, say); looking for
             them costs about a millisecond for a ResNet-101. False is an error for such methods.
-        broadcast_buffers: Copy the buffers of rank 0 to all in each forward pass. Off by default: batch-norm statistics are
+        sync_buffers: Copy the buffers of rank 0 to all in each forward pass. Off by default: batch-norm statistics are
             averaged when they are needed, see :class:`BatchNormSyncHook`.
         **kwargs: As :class:`torch.nn.parallel.DistributedDataParallel`.
     """
@@ -41,19 +49,19 @@ class AdaptorDistributedDataParallel(nn.Module):
     def __init__(self,
                  module: nn.Module,
                  find_unused_parameters: bool = True,
-                 broadcast_buffers: bool = False,
+                 sync_buffers: bool = False,
                  **kwargs) -> None:
         super().__init__()
         device = torch.device(get_device())
         module.to(device)
         if device.type != 'cpu':
             kwargs.setdefault('device_ids', [torch.cuda.current_device() if device.type == 'cuda' else device])
+        kwargs[SYNC_BUFFERS] = sync_buffers
         for name, child in module.named_children():
             if any(parameter.requires_grad for parameter in child.parameters()):
                 setattr(module, name, ChildDistributedDataParallel(
                     child,
                     find_unused_parameters=find_unused_parameters,
-                    broadcast_buffers=broadcast_buffers,
                     **kwargs))
         self.module = module
 
@@ -96,6 +104,17 @@ def start_gloo() -> None:
         raise RuntimeError(f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
                            'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python')
     dist.init_process_group('gloo')
+
+
+def leave_at_exit() -> None:
+    """Leave the process group when Python ends; gloo's threads may abort the process otherwise."""
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    gc.collect()  # runners are full of cycles, and wrappers in them hold on to the group
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def average_batch_norm(model: nn.Module) -> None:

@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 
 LIVE_KEYS = {
     *inspect.signature(Runner.__init__).parameters, 'runner_type', 'tta_model', 'tta_pipeline', 'find_unused_parameters',
-    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'stages'
-}
+    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'
+} - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
 

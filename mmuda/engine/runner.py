@@ -1,15 +1,16 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
 import copy
 import os
+from pathlib import Path
 from typing import Optional, Union
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 from torch.utils.data import DataLoader
@@ -18,7 +19,7 @@ from mmuda.datasets.building import build_dataset
 from mmuda.version import __version__
 
 from .checkpoint import latest_checkpoint, load_weights
-from .distributed import start_gloo
+from .distributed import leave_at_exit, start_gloo
 
 
 @RUNNERS.register_module()
@@ -42,14 +43,19 @@ class AdaptationRunner(Runner):
         if self.distributed and get_device() == 'cpu' and not torch.distributed.is_initialized():
             start_gloo()
         super().setup_env(env_cfg)
+        if self.distributed:
+            leave_at_exit()
 
     def wrap_model(self, model_wrapper_cfg: Optional[dict], model: nn.Module) -> nn.Module:
         """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""
-        if self.distributed and not is_model_wrapper(model) and hasattr(model, 'adapt'):
-            model_wrapper_cfg = dict(model_wrapper_cfg or {})
-            model_wrapper_cfg.setdefault('type', 'AdaptorDistributedDataParallel')
-        elif self.distributed and get_device() == 'cpu':
-            model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, **(model_wrapper_cfg or {}))
+        given = dict(model_wrapper_cfg or {})
+        if self.distributed and hasattr(model, 'adapt'):
+            given.setdefault('type', 'AdaptorDistributedDataParallel')
+            if 'find_unused_parameters' in self.cfg:
+                given.setdefault('find_unused_parameters', self.cfg.find_unused_parameters)
+            model_wrapper_cfg = given
+        elif self.distributed and get_device() == 'cpu' and not is_model_wrapper(model):
+            model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None, **given}
         return super().wrap_model(model_wrapper_cfg, model)
 
     @staticmethod
@@ -73,7 +79,7 @@ class AdaptationRunner(Runner):
         when it is complete.
         """
         self.call_hook('before_gather_checkpoint')
-        meta = dict(meta or {}, world_size=self.world_size, mmuda_version=__version__)
+        meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts())
         local = isinstance(get_file_backend(out_dir), LocalBackend)
         name = f'{filename}.part' if local else filename
         super().save_checkpoint(out_dir, name, *args, meta=meta, **kwargs)
@@ -85,19 +91,36 @@ class AdaptationRunner(Runner):
         if self._has_loaded:
             return
         if self._resume:
-            found = self._resume if isinstance(self._resume, str) else latest_checkpoint(self.work_dir)
-            if found is not None:
-                self.resume(found)
+            # Rank 0 decides: ranks that saw another folder would start on their own.
+            found = [self._resume if isinstance(self._resume, str) else latest_checkpoint(self.work_dir)]
+            broadcast_object_list(found)
+            if found[0] is not None:
+                self.resume(found[0])
                 return
             self.logger.info(f'nothing to resume in {self.work_dir}: starting at iteration 0')
         if self._load_from is not None:
             self.load_checkpoint(self._load_from)
+        if isinstance(self._train_loop, BaseLoop):
+            barrier()  # load_from may be one of the files that are moved now
+            self._set_aside_earlier_run()
+
+    @master_only
+    def _set_aside_earlier_run(self) -> None:
+        """A run that starts in the folder of an earlier one must neither overwrite nor ever resume its checkpoints."""
+        earlier = [*Path(self.work_dir).glob('iter_*.pth'), *Path(self.work_dir).glob('last_checkpoint')]
+        if not earlier:
+            return
+        folder = Path(self.work_dir) / f'before_{self.timestamp}'
+        folder.mkdir()
+        for path in earlier:
+            os.replace(path, folder / path.name)
+        self.logger.info(f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)')
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
         checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
         if self._resuming:
-            self._check_resumable(checkpoint.get('meta', {}), filename)
+            self._check_resumable(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         load_weights(model, checkpoint, filename, strict=strict or self._resuming)
@@ -109,7 +132,7 @@ class AdaptationRunner(Runner):
         """Go on where a checkpoint of the same config stopped.
 
         Raises:
-            RuntimeError: If the seed differs, since data order and augmentation follow from it.
+            RuntimeError: If the seed, the batch size, the precision or the accumulation differ.
         """
         self._resuming = True
         try:
@@ -117,12 +140,29 @@ class AdaptationRunner(Runner):
         finally:
             self._resuming = False
 
-    def _check_resumable(self, meta: dict, filename: str) -> None:
-        wanted = self._randomness_cfg.get('seed')
-        if meta.get('seed') != wanted:
-            raise RuntimeError(f'{filename} was trained with seed {meta.get("seed")}, this run has {wanted}: resume '
-                               f'with --cfg-options randomness.seed={meta.get("seed")}')
-        before = meta.get('world_size', self.world_size)
-        if before != self.world_size:
-            self.logger.warning(f'{filename} was written by {before} processes and is resumed by {self.world_size}: '
-                                'training goes on, but will not equal a run that was never interrupted')
+    def _training_facts(self) -> dict:
+        """What a resumed run must share with the interrupted one to equal it."""
+        wrapper = self.optim_wrapper
+        return dict(
+            world_size=self.world_size,
+            batch_size=self.train_dataloader.batch_size,
+            accumulative_counts=getattr(wrapper, 'accumulative_counts', 1),
+            precision=str(getattr(wrapper, 'dtype', None)))
+
+    def _check_resumable(self, checkpoint: dict, filename: str) -> None:
+        meta = checkpoint.get('meta', {})
+        before, now = dict(meta.get('training', {})), self._training_facts()
+        before['seed'], now['seed'] = meta.get('seed'), self._randomness_cfg.get('seed')
+        where = dict(seed='randomness.seed', batch_size='train_dataloader.batch_size', precision='--amp',
+                     accumulative_counts='optim_wrapper.accumulative_counts')
+        for key, place in where.items():
+            if before.get(key, now[key]) != now[key]:
+                raise RuntimeError(f'{filename} was trained with {key} {before[key]}, this run has {now[key]}: resume with the '
+                                   f'same {place}, or start anew from its weights with load_from')
+        if before.get('world_size', self.world_size) != self.world_size:
+            self.logger.warning(
+                f'{filename} was written by {before["world_size"]} processes and is resumed by {self.world_size}: '
+                'training goes on, but will not equal a run that was never interrupted')
+        if 'random_states' not in checkpoint:
+            self.logger.warning(f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
+                                'will not equal a run that was never interrupted')

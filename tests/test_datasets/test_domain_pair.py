@@ -137,6 +137,22 @@ def test_an_empty_side_is_an_error(tmp_path, exists):
         DomainPairDataset(Numbers(2), target)
 
 
+def test_ground_truth_of_the_target_is_refused():
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    class Labelled(Numbers):
+        @staticmethod
+        def draw(results):
+            return dict(inputs=torch.zeros(1), data_samples=SegDataSample(
+                metainfo=dict(seg_map_path='secret.png'), gt_sem_seg=PixelData(data=torch.zeros(1, 2, 2))))
+
+    pairs_with_truth = DomainPairDataset(Numbers(2), Labelled(2))
+    with pytest.raises(RuntimeError, match='target pipeline loads ground truth .secret.png.'):
+        pairs_with_truth[(0, 0, 0)]
+    assert DomainPairDataset(Numbers(2), Labelled(2), pseudo_labels=True)[(0, 0, 0)]['target']['data_samples'] is not None
+
+
 def test_the_sampler_wants_pairs():
     with pytest.raises(TypeError, match='needs a DomainPairDataset'):
         DomainPairSampler(Numbers(3), seed=0)

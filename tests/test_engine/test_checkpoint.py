@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 import torch
-from conftest import tiny_adaptor, tiny_segmentor
+from toolbox import tiny_adaptor, tiny_segmentor
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 import mmuda.engine.checkpoint as checkpoint_module
 from mmuda.engine.checkpoint import latest_checkpoint, load_weights, read_checkpoint
 from mmuda.engine.publish import publish
+from mmuda.models import BaseAdaptor
 
 
 class Trap:
@@ -94,11 +95,16 @@ def test_a_missing_file_is_named(tmp_path):
         read_checkpoint(tmp_path / 'nowhere.pth')
 
 
-def test_latest_is_by_number(tmp_path):
+def test_latest_is_what_was_written_last(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     for name in ('iter_9.pth', 'iter_10.pth', 'iter_11.pth.part', 'iter_x.pth', 'other_99.pth'):
         (tmp_path / name).touch()
-    assert latest_checkpoint(tmp_path).endswith('iter_10.pth')
+    assert latest_checkpoint(tmp_path).endswith('iter_10.pth'), 'without a note: the highest number'
+    (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_9.pth')
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'iter_9.pth')
+    for torn in ('', '/elsewhere/iter_', '/elsewhere/iter_7.pth'):
+        (tmp_path / 'last_checkpoint').write_text(torn)
+        assert latest_checkpoint(tmp_path).endswith('iter_10.pth')
 
 
 def test_a_plain_mmseg_checkpoint_goes_into_the_segmentor():
@@ -136,10 +142,33 @@ def test_every_mismatch_is_listed(change, message):
     assert all(torch.equal(before[key], value) for key, value in adaptor.state_dict().items()), 'nothing is half loaded'
 
 
+class WithState(BaseAdaptor):
+    """A method with a teacher, which has batch-norm, and a buffer of its own."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(tiny_segmentor(), **kwargs)
+        self.teacher = MODELS.build(tiny_segmentor())
+        self.register_buffer('prototypes', torch.ones(4, 8))
+        self.freeze('teacher')
+
+    def adapt(self, source, target):
+        yield 'segmentor', self.supervised_losses(self.segment(source), source)
+
+
+def test_state_that_only_one_side_has_is_left_out_and_told():
+    plain, rich = tiny_adaptor('SourceOnly'), WithState()
+    assert load_weights(rich, dict(state_dict=plain.state_dict()), 'x.pth') == ['prototypes', 'teacher']
+    assert torch.equal(rich.segmentor.backbone.conv1.weight, plain.segmentor.backbone.conv1.weight)
+    assert load_weights(plain, dict(state_dict=rich.state_dict()), 'x.pth') == ['prototypes', 'teacher']
+    assert load_weights(rich, dict(state_dict=rich.state_dict()), 'x.pth', strict=True) == []
+    with pytest.raises(RuntimeError, match='missing: prototypes, teacher'):
+        load_weights(rich, dict(state_dict=plain.state_dict()), 'x.pth', strict=True)
+
+
 def test_old_files_without_batch_counters_load():
     adaptor = tiny_adaptor('SourceOnly')
     state = {key: value for key, value in adaptor.state_dict().items() if not key.endswith('num_batches_tracked')}
-    load_weights(adaptor, dict(state_dict=state), 'old.pth', strict=True)
+    load_weights(adaptor, dict(state_dict=state), 'old.pth')
 
 
 def test_offline_download_says_what_to_do(tmp_path, monkeypatch):

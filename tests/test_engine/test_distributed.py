@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
+from toolbox import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
 from mmuda.engine.checkpoint import read_checkpoint
@@ -21,9 +21,11 @@ TESTS = Path(__file__).parents[1]
 STEP = '''
 import copy, sys, torch, torch.distributed as dist
 sys.path.insert(0, {tests!r})
-from conftest import pair_batch, tiny_adaptor
+from toolbox import pair_batch, tiny_adaptor
 from mmuda.engine import AdaptorDistributedDataParallel, PerModuleOptimWrapperConstructor
+from mmuda.engine.distributed import leave_at_exit
 dist.init_process_group('gloo')
+leave_at_exit()
 rank = dist.get_rank()
 adaptor = tiny_adaptor({kind!r}).eval()  # batch-norm of its own in each process would make gradients differ
 if rank:
@@ -47,10 +49,10 @@ if rank == 0:
 '''
 
 
-@pytest.mark.parametrize('kind', ['SourceOnly', 'MinEnt', 'ADVENT'])
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind):
+@pytest.mark.parametrize('kind, gathered', [('SourceOnly', 2), ('MinEnt', 1), ('ADVENT', 1), ('ADVENT', 2)])
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind, gathered):
     adaptor = tiny_adaptor(kind).eval()
-    cfg = optim_cfg(adaptor)
+    cfg = optim_cfg(adaptor, accumulative_counts=gathered)
     script = tmp_path / 'step.py'
     script.write_text(STEP.format(tests=str(TESTS), kind=kind, cfg=repr(cfg), out=str(tmp_path / 'two.pth')))
     out = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)],
@@ -78,7 +80,7 @@ def test_train_with_two_processes_and_test_with_one_or_two(minicity, tmp_path):
     log = run([TOOLS / 'dist_train.sh', config, 2, '--work-dir', tmp_path, *options], env)
     checkpoint = tmp_path / 'iter_4.pth'
     states = read_checkpoint(checkpoint)
-    assert states['meta']['world_size'] == 2 and len(states['random_states']) == 2
+    assert states['meta']['training']['world_size'] == 2 and len(states['random_states']) == 2
     assert all('.module.' not in key for key in states['state_dict'])
 
     found = {}

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import CONFIGS
+from toolbox import CONFIGS
 
 from mmuda.engine.launch import load_config, set_precision, use_tta
 
@@ -24,6 +24,7 @@ def test_options_are_applied():
     ('param_scheduler.3.end', "'3' does not exist in param_scheduler; it has 0"),
     ('train_cfg.max_iters.deep', 'it has no keys'),
     ('root', "'root' is a variable of the config file"),
+    ('data_preprocessor.std', "'data_preprocessor' is a variable"),
 ])
 def test_unknown_keys_are_errors(key, message):
     with pytest.raises(KeyError, match=message):
@@ -59,7 +60,7 @@ def test_amp_and_tta_need_what_they_change():
     with pytest.raises(KeyError, match='--amp sets'):
         set_precision(cfg, 'bfloat16')
     use_tta(cfg)
-    assert cfg.model.type == 'SegTTAModel' and cfg.model.module.type == 'ADVENT'
+    assert cfg.model.type == 'MeanProbabilityTTA' and cfg.model.module.type == 'ADVENT'
     cfg.pop('tta_pipeline')
     with pytest.raises(KeyError, match='--tta needs tta_pipeline'):
         use_tta(cfg)

@@ -3,10 +3,10 @@ import copy
 
 import pytest
 import torch
-from conftest import optim_cfg, pair_batch, tiny_adaptor
+from toolbox import optim_cfg, pair_batch, tiny_adaptor
 from torch import nn
 
-from mmuda.engine import LegacySGD, PerModuleOptimWrapperConstructor
+from mmuda.engine import LegacySGD, ModuleOptimWrapper, PerModuleOptimWrapperConstructor
 from mmuda.engine.optim.wrappers import make_scaler
 
 
@@ -87,6 +87,77 @@ def test_bfloat16_trains_on_a_cpu_with_float32_losses():
     assert all(torch.isfinite(value) for value in logs.values())
     assert all(p.dtype == torch.float32 for p in adaptor.parameters())
     assert not torch.is_autocast_enabled('cpu'), 'the context is closed after the step'
+
+
+def scaled(net: nn.Module, fixed_scale=None, **kwargs) -> ModuleOptimWrapper:
+    scaler = torch.amp.GradScaler('cpu', init_scale=512.)
+    return ModuleOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), scaler, fixed_scale, **kwargs)
+
+
+def test_a_loss_scaler_changes_nothing_but_the_range():
+    nets = [nn.Linear(3, 1) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    wrappers = scaled(nets[0], clip_grad=dict(max_norm=0.1)), ModuleOptimWrapper(
+        torch.optim.SGD(nets[1].parameters(), lr=0.1), clip_grad=dict(max_norm=0.1))
+    for net, wrapper in zip(nets, wrappers):
+        for _ in range(2):  # two parts of one iteration
+            wrapper.backward(net(torch.ones(2, 3)).square().mean())
+        wrapper.update()
+    for a, b in zip(nets[0].parameters(), nets[1].parameters()):
+        torch.testing.assert_close(a, b)
+    torch.testing.assert_close(wrappers[0].grad_norm, wrappers[1].grad_norm)
+
+
+@pytest.mark.parametrize('fixed, after', [(None, 256.), (512., 512.)])
+def test_an_overflow_skips_the_step_and_lowers_the_scale_unless_it_is_fixed(fixed, after):
+    net = nn.Linear(3, 1)
+    wrapper = scaled(net, fixed)
+    before = net.weight.detach().clone()
+    wrapper.backward(net(torch.full((1, 3), float('inf'))).sum())
+    wrapper.update()
+    assert torch.equal(net.weight, before) and wrapper.scaler.get_scale() == after
+    wrapper.backward(net(torch.ones(1, 3)).sum())
+    wrapper.update()
+    assert not torch.equal(net.weight, before)
+
+
+def test_a_module_may_rest_in_an_iteration_and_the_scale_is_resumed():
+    net = nn.Linear(3, 1)
+    wrapper = scaled(net)
+    wrapper.update()
+    wrapper.backward(net(torch.full((1, 3), float('inf'))).sum())
+    wrapper.update()
+    fresh = scaled(net)
+    fresh.load_state_dict(wrapper.state_dict())
+    assert fresh.scaler.get_scale() == wrapper.scaler.get_scale() == 256.
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='float16 autocast needs a GPU')
+def test_float16_trains():
+    adaptor = tiny_adaptor('ADVENT').cuda().train()
+    wrappers = build(adaptor, precision='float16')
+    before = adaptor.segmentor.decode_head.branches[0].weight.detach().clone()
+    for _ in range(3):
+        logs = adaptor.train_step(pair_batch(), wrappers)
+    assert all(torch.isfinite(value) for value in logs.values())
+    assert not torch.equal(before, adaptor.segmentor.decode_head.branches[0].weight)
+
+
+@pytest.mark.parametrize('entry', [dict(type='AmpOptimWrapper'), dict(accumulative_counts=4), dict(clip_gard={})])
+def test_unknown_keys_of_an_entry_are_errors(entry):
+    adaptor = tiny_adaptor('SourceOnly')
+    with pytest.raises(ValueError, match=f"unknown keys .*{next(iter(entry))}.*known are optimizer"):
+        PerModuleOptimWrapperConstructor(dict(segmentor=dict(optimizer=dict(type='SGD', lr=1.), **entry)))(adaptor)
+
+
+def test_clipped_norms_are_logged_by_module():
+    adaptor = tiny_adaptor('ADVENT').train()
+    cfg = optim_cfg(adaptor)
+    for entry in cfg.values():
+        entry['clip_grad'] = dict(max_norm=1e-3)
+    logs = adaptor.train_step(pair_batch(), PerModuleOptimWrapperConstructor(cfg)(adaptor))
+    assert {'segmentor.grad_norm', 'discriminator.grad_norm', 'aux_discriminator.grad_norm'} <= set(logs)
+    assert isinstance(logs['segmentor.grad_norm'], torch.Tensor)
 
 
 def test_precision_errors():

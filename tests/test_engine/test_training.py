@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONFIGS, tiny_config, tiny_options
+from toolbox import CONFIGS, tiny_config, tiny_options
 from mmengine.hooks import Hook
 
 from mmuda.engine.checkpoint import latest_checkpoint, read_checkpoint
@@ -83,10 +83,27 @@ def test_validation_leaves_no_trace(minicity, tmp_path):
     assert_same(final_weights(tmp_path / 'often'), final_weights(tmp_path / 'never'))
 
 
-@pytest.mark.parametrize('processes', [1, 2])
-def test_killed_and_resumed(minicity, tmp_path, processes):
+def kill_tree(pid: int) -> None:
+    """kill -9 a process and all below it; torchrun gives its workers sessions of their own."""
+    children = {}
+    for stat in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            fields = stat.read_text().rsplit(')', 1)[1].split()
+        except OSError:
+            continue  # it ended meanwhile
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    doomed = [pid]
+    for one in doomed:
+        doomed += children.get(one, [])
+    for one in doomed:
+        os.kill(one, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
+@pytest.mark.parametrize('processes, workers', [(1, 2), (2, 0), (2, 2)])
+def test_killed_and_resumed(minicity, tmp_path, processes, workers):
     """kill -9 of a real command, on one process and on two."""
-    options = tiny_options('advent', iters=8, save=2, **{'train_dataloader.num_workers': 2 if processes == 1 else 0})
+    options = tiny_options('advent', iters=12, save=2, **{'train_dataloader.num_workers': workers})
 
     def command(work_dir: Path, *more: str) -> list:
         script = [sys.executable, TOOLS / 'train.py', CONFIGS / 'advent/minicity.py']
@@ -98,14 +115,14 @@ def test_killed_and_resumed(minicity, tmp_path, processes):
     env = dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable)
     subprocess.run(command(tmp_path / 'whole'), env=env, check=True, capture_output=True)
 
-    running = subprocess.Popen(command(tmp_path / 'cut'), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
+    running = subprocess.Popen(command(tmp_path / 'cut'), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
     while not latest_checkpoint(tmp_path / 'cut') and running.poll() is None and time.time() < deadline:
         time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGKILL)
+    kill_tree(running.pid)
     running.wait()
-    assert latest_checkpoint(tmp_path / 'cut'), 'it was killed before its first checkpoint'
+    assert latest_checkpoint(tmp_path / 'cut'), 'it ended before its first checkpoint'
+    assert read_checkpoint(latest_checkpoint(tmp_path / 'cut'))['meta']['iter'] < 12, 'nothing was left to resume'
     subprocess.run(command(tmp_path / 'cut', '--resume'), env=env, check=True, capture_output=True)
     assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
 
@@ -115,7 +132,7 @@ def test_checkpoints_are_plain_and_portable(minicity, tmp_path):
     checkpoint = read_checkpoint(latest_checkpoint(tmp_path))
     assert all('.module.' not in key for key in checkpoint['state_dict'])
     assert set(checkpoint['state_dict']) == set(runner.model.state_dict())
-    assert checkpoint['meta']['world_size'] == 1 and checkpoint['meta']['iter'] == 6
+    assert checkpoint['meta']['training']['world_size'] == 1 and checkpoint['meta']['iter'] == 6
     assert not list(tmp_path.glob('*.part'))
 
 
@@ -136,12 +153,40 @@ def _recording(save, seen, folder):
     return wrapped
 
 
-def test_resume_with_another_seed_is_refused(minicity, tmp_path):
+@pytest.mark.parametrize('key, value, message', [
+    ('randomness.seed', 5, 'trained with seed 0, this run has 5: resume with the same randomness.seed'),
+    ('train_dataloader.batch_size', 1, 'trained with batch_size 2, this run has 1'),
+    ('optim_wrapper.precision', 'bfloat16', 'trained with precision None, this run has torch.bfloat16: .* same --amp'),
+    ('optim_wrapper.accumulative_counts', 2, 'trained with accumulative_counts 1, this run has 2'),
+])
+def test_resume_with_other_settings_is_refused(minicity, tmp_path, key, value, message):
     train(tiny_config('source_only', minicity, tmp_path, iters=2))
-    cfg = tiny_config('source_only', minicity, tmp_path, iters=4, **{'randomness.seed': 5})
+    cfg = tiny_config('source_only', minicity, tmp_path, iters=4, **{key: value})
     cfg.resume = True
-    with pytest.raises(RuntimeError, match='trained with seed 0, this run has 5.*randomness.seed=0'):
+    with pytest.raises(RuntimeError, match=message):
         train(cfg)
+
+
+def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp_path):
+    train(tiny_config('source_only', minicity, tmp_path, iters=4))
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config('source_only', minicity, tmp_path, iters=4), Interrupt(1))
+    assert latest_checkpoint(tmp_path) is None, 'nothing of the new run is there to resume'
+    (aside, ) = tmp_path.glob('before_*')
+    assert sorted(path.name for path in aside.iterdir()) == ['iter_2.pth', 'iter_4.pth', 'last_checkpoint']
+    train(tiny_config('source_only', minicity, tmp_path, iters=2))
+    assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
+
+
+def test_saving_the_best_does_not_disturb_resume(minicity, tmp_path):
+    best = {'val': 2, '+default_hooks.checkpoint.save_best': 'mIoU'}
+    train(tiny_config('advent', minicity, tmp_path / 'whole', **best), Dropout())
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config('advent', minicity, tmp_path / 'cut', **best), Dropout(), Interrupt(5))
+    cfg = tiny_config('advent', minicity, tmp_path / 'cut', **best)
+    cfg.resume = True
+    train(cfg, Dropout())
+    assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
 
 
 def test_resume_with_nothing_to_resume_starts(minicity, tmp_path):
@@ -164,9 +209,13 @@ def test_resume_prefers_its_own_checkpoints_to_load_from(minicity, tmp_path):
 
 
 def test_checkpoint_interval_must_fit_accumulation(minicity, tmp_path):
-    cfg = tiny_config('source_only', minicity, tmp_path, save=3, **{'optim_wrapper.accumulative_counts': 2})
+    gather = {'optim_wrapper.accumulative_counts': 2}
     with pytest.raises(ValueError, match='interval=3 must be a multiple of optim_wrapper.accumulative_counts=2'):
-        train(cfg)
+        train(tiny_config('source_only', minicity, tmp_path, save=3, **gather))
+    with pytest.raises(ValueError, match='val_interval=3 must be a multiple'):
+        train(tiny_config('source_only', minicity, tmp_path, val=3, **gather, **{'+default_hooks.checkpoint.save_best': 'mIoU'}))
+    with pytest.raises(ValueError, match='by_epoch=True'):
+        train(tiny_config('source_only', minicity, tmp_path, **{'+default_hooks.checkpoint.by_epoch': True}))
 
 
 def test_learning_rate_follows_optimizer_steps(minicity, tmp_path):
@@ -207,7 +256,7 @@ def test_loss_weight_ramp(minicity, tmp_path):
         def before_train_iter(self, runner, *args, **kwargs):
             weights.append(runner.model.loss_weights['adv_main'])
 
-    cfg = tiny_config('advent', minicity, tmp_path)
+    cfg = tiny_config('advent', minicity, tmp_path, **{'model.loss_weights.adv_main': 0.1})
     cfg.custom_hooks.append(dict(type='LossWeightRampHook', name='adv_main', begin=1, end=5))
     train(cfg, Record())
     assert weights == pytest.approx([0, 0, .025, .05, .075, .1])

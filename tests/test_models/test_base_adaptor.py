@@ -1,7 +1,7 @@
 """What every method can rely on: update order, freezing, logging, inference."""
 import pytest
 import torch
-from conftest import optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
+from toolbox import optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 from torch import nn
@@ -103,6 +103,53 @@ def test_a_frozen_child_stays_in_eval_mode(batch):
 def test_unknown_loss_weight_is_an_error():
     with pytest.raises(ValueError, match="unknown loss_weights .*'adv_mian'"):
         tiny_adaptor('ADVENT', loss_weights=dict(adv_mian=1.))
+
+
+def yielding(*parts):
+    """An adaptor that yields these parts, made from (adaptor, source outputs)."""
+    adaptor = tiny_adaptor('ADVENT').train()
+
+    def adapt(source, target):
+        for part in parts:
+            yield part(adaptor, adaptor.segment(source))
+
+    adaptor.adapt = adapt
+    return adaptor
+
+
+@pytest.mark.parametrize('name, losses, message', [
+    ('discriminater', lambda: dict(a=torch.zeros(())), "yielded 1 losses for 'discriminater'.*'segmentor'"),
+    ('segmentor', dict, "yielded 0 losses for 'segmentor'"),
+])
+def test_parts_that_make_no_sense_are_errors(batch, name, losses, message):
+    adaptor = yielding(lambda adaptor, outputs: (name, losses()))
+    with pytest.raises(ValueError, match=message):
+        adaptor.train_step(batch, wrappers_of(adaptor))
+
+
+def test_a_forgotten_detach_or_frozen_is_found(batch):
+    def seg(adaptor, outputs):
+        return 'segmentor', dict(loss=outputs.logits['main'].square().mean())
+
+    def critic(adaptor, outputs):
+        return 'discriminator', dict(loss=adaptor.discriminator(outputs.upsample('main')).mean())
+
+    def critic_of_segmentor(adaptor, outputs):
+        return 'segmentor', dict(loss=adaptor.discriminator(outputs.upsample('main')).mean())
+
+    for parts, reached in (((seg, critic), 'segmentor'), ((critic_of_segmentor, ), 'discriminator')):
+        adaptor = yielding(*parts)
+        with pytest.raises(RuntimeError, match=f'also reach the weights of {reached}'):
+            adaptor.train_step(pair_batch(), wrappers_of(adaptor))
+
+
+@pytest.mark.parametrize('head', [dict(loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
+                                  dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7))])
+def test_losses_of_a_head_that_would_be_ignored_are_errors(head):
+    segmentor = tiny_segmentor()
+    segmentor.decode_head.update(head)
+    with pytest.raises(ValueError, match='decode_head: loss_decode and sampler of a head have no effect'):
+        tiny_adaptor('SourceOnly', segmentor=segmentor)
 
 
 def test_joint_loss_is_refused(batch):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import pair_batch, side, tiny_adaptor, tiny_segmentor
+from toolbox import pair_batch, side, tiny_adaptor, tiny_segmentor
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS, tiny_config, tiny_options
+from toolbox import CONFIGS, tiny_config, tiny_options
 from PIL import Image
 
 from mmuda.engine.checkpoint import latest_checkpoint
@@ -61,7 +61,8 @@ def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
     assert 'left out discriminator' in log, 'AdaBN has no discriminator, and that is said'
     run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path / 'one',
         *options('advent'))
-    both, one = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('both', 'one'))
+    both = json.loads((tmp_path / 'both/ensemble.json').read_text())
+    one = json.loads((tmp_path / 'one/iter_4.json').read_text())
     assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
 
 

@@ -18,9 +18,9 @@ target_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadDomainImage'),
+    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
     dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='LoadDomainAnnotations'),
+    dict(type='LoadDomainAnnotations', required=False),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

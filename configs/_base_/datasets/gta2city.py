@@ -14,8 +14,9 @@ target_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    *target_pipeline[:-1],
-    dict(type='LoadDomainAnnotations', table='cityscapes'),
+    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
@@ -60,4 +61,4 @@ tta_pipeline = [
             [dict(type='PackSegInputs')],
         ])
 ]
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='MeanProbabilityTTA')

@@ -7,8 +7,8 @@ source_pipeline = [
 ]
 target_pipeline = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='LoadDomainAnnotations', table='cityscapes'),
+    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
@@ -48,4 +48,4 @@ tta_pipeline = [
             [dict(type='PackSegInputs')],
         ])
 ]
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='MeanProbabilityTTA')

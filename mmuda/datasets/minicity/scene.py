@@ -30,7 +30,7 @@ def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
         centre=(width * rng.uniform(0.42, 0.58), height * rng.uniform(0.40, 0.47)),
         position=(street.half_road * rng.uniform(0.2, 0.5), rng.uniform(1.5, 1.9)))
     canvas = Canvas(camera)
-    paint_end(canvas, street, rng)
+    paint_end(canvas, rng)
     paint_ground(canvas, street, rng)
     paint_rows(canvas, street, rng)
     things = _place_vehicles(street, rng) + _place_walk(street, rng)

@@ -54,7 +54,7 @@ def paint_ground(canvas: Canvas, street: Street, rng: np.random.Generator) -> No
             canvas.rect_ground(mark, (x, x + 0.55), 0.0, (begin, begin + 3.2))
 
 
-def paint_end(canvas: Canvas, street: Street, rng: np.random.Generator) -> None:
+def paint_end(canvas: Canvas, rng: np.random.Generator) -> None:
     """Paint what stands far behind: a skyline of houses and trees."""
     x = -110.0
     while x < 110.0:

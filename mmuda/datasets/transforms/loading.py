@@ -77,6 +77,7 @@ class LoadDomainAnnotations(BaseTransform):
             them an error.
         channel: Channel in RGB order that holds the ids of multi-channel files. None takes
             ``results['label_channel']``.
+        required: False passes images without a label on as they are: test pipelines also serve inference.
         backend_args: Of mmengine's file backend.
 
     Raises:
@@ -90,6 +91,7 @@ class LoadDomainAnnotations(BaseTransform):
                  table: Optional[Union[str, Mapping, LabelTable]] = None,
                  unknown: Optional[int] = None,
                  channel: Optional[int] = None,
+                 required: bool = True,
                  backend_args: Optional[dict] = None) -> None:
         if unknown is not None and not (0 <= unknown < UNKNOWN or unknown == IGNORE):
             raise ValueError(f'unknown must be a train id 0..{UNKNOWN - 1} or {IGNORE} (ignore), '
@@ -97,11 +99,14 @@ class LoadDomainAnnotations(BaseTransform):
         self.table = None if table is None else get_label_table(table)
         self.unknown = unknown
         self.channel = channel
+        self.required = required
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``."""
         path = results.get('seg_map_path')
+        if path is None and not self.required:
+            return results
         if path is None:
             raise ValueError(
                 f'no label file belongs to {results.get("img_path")}: take LoadDomainAnnotations '

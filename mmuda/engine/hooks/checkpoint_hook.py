@@ -10,22 +10,28 @@ from mmseg.registry import HOOKS
 class AdaptationCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that deletes an old checkpoint only after the new one is on the disk.
 
-    Args as in mmengine; ``by_epoch`` is always False.
+    Args as in mmengine.
 
     Raises:
-        ValueError: Before training, if ``interval`` is no multiple of ``optim_wrapper.accumulative_counts``: gathered
-            gradients are not saved, so such a checkpoint could not be resumed exactly.
+        ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where gradients
+            are gathered over ``optim_wrapper.accumulative_counts`` iterations: they are not saved, so such a
+            checkpoint could not be resumed exactly. Also for ``by_epoch=True``.
     """
 
     def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs) -> None:
+        if by_epoch:
+            raise ValueError('AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream')
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
         gathered = getattr(runner.optim_wrapper, 'accumulative_counts', 1)
-        if self.interval > 0 and self.interval % gathered:
-            raise ValueError(f'default_hooks.checkpoint.interval={self.interval} must be a multiple of '
-                             f'optim_wrapper.accumulative_counts={gathered}')
+        when = {'default_hooks.checkpoint.interval': self.interval}
+        if self.save_best:
+            when['train_cfg.val_interval'] = runner.val_interval
+        for key, interval in when.items():
+            if interval > 0 and interval % gathered:
+                raise ValueError(f'{key}={interval} must be a multiple of optim_wrapper.accumulative_counts={gathered}')
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         outdated = []

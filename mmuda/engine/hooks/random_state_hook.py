@@ -28,7 +28,8 @@ class RandomStateHook(Hook):
 
     def before_gather_checkpoint(self, runner) -> None:
         """Collect the states of all ranks."""
-        self._gathered = all_gather_object(random_state())
+        # The best checkpoint is written while validation is still going on.
+        self._gathered = all_gather_object(self._before_val or random_state())
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put them into the file."""

@@ -15,5 +15,6 @@ class StepSchedulerHook(ParamSchedulerHook):
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
         """Step the schedulers if this iteration stepped the optimizers."""
-        if runner.optim_wrapper.stepped():
+        # A plain mmseg model comes with mmengine's own wrapper, which steps in every iteration.
+        if getattr(runner.optim_wrapper, 'stepped', lambda: True)():
             super().after_train_iter(runner, batch_idx, data_batch, outputs)

@@ -1,9 +1,9 @@
 """Training scalars stay on the device until somebody looks at them."""
-import math
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
 from mmengine.hooks import RuntimeInfoHook
+from mmengine.optim import OptimWrapperDict
 from mmseg.registry import HOOKS
 from torch import Tensor
 
@@ -19,21 +19,22 @@ class TrainScalarsHook(RuntimeInfoHook):
         interval: Iterations between two readings.
 
     Raises:
-        FloatingPointError: From the training loop, if a loss was NaN or infinite in the interval: what it would train
-            from there on is lost anyway.
+        FloatingPointError: From the training loop, if a loss was NaN or infinite. With a loss scaler (float16) single
+            overflows are its business: then only if a loss was never finite in the interval.
     """
 
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
-        self._sums: Dict[str, Tensor] = {}
-        self._counts: Dict[str, int] = {}
+        # By the names that an iteration logged: sums and numbers of finite values, and of iterations.
+        self._sums: Dict[Tuple[str, ...], Tuple[Tensor, Tensor, int]] = {}
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
         """Add up; read at the interval and after the last iteration."""
-        for key, value in (outputs or {}).items():
-            value = torch.as_tensor(value).detach().float()
-            self._sums[key] = self._sums[key] + value if key in self._sums else value
-            self._counts[key] = self._counts.get(key, 0) + 1
+        if outputs:
+            values = torch.stack([torch.as_tensor(value).detach().float() for value in outputs.values()])
+            finite = values.isfinite()
+            sums, counts, iters = self._sums.get(tuple(outputs), (0., 0, 0))
+            self._sums[tuple(outputs)] = (sums + values.where(finite, 0.), counts + finite.int(), iters + 1)
         if self.every_n_inner_iters(batch_idx, self.interval) or runner.iter + 1 >= runner.max_iters:
             self.flush(runner)
 
@@ -43,16 +44,23 @@ class TrainScalarsHook(RuntimeInfoHook):
 
     def flush(self, runner) -> None:
         """Hand the means since the last flush to the message hub."""
-        if not self._sums:
-            return
-        sums = torch.stack(list(self._sums.values())).tolist()  # the one transfer
-        named = {key: total / self._counts[key] for key, total in zip(self._sums, sums)}
-        self._sums, self._counts = {}, {}
-        for key, mean in named.items():
-            runner.message_hub.update_scalar(f'train/{key}', mean)
-        bad = sorted(key for key, mean in named.items() if not math.isfinite(mean))
+        blocks, self._sums = self._sums, {}
+        scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in _wrappers(runner))
+        bad = []
+        for names, (sums, counts, iters) in blocks.items():
+            sums, counts = torch.stack([sums, counts.float()]).tolist()  # the one transfer
+            for name, total, count in zip(names, sums, counts):
+                if count:
+                    runner.message_hub.update_scalar(f'train/{name}', total / count)
+                if count == 0 or (count < iters and not scaled):
+                    bad.append(name)
         if bad:
             raise FloatingPointError(
-                f'{", ".join(bad)} became NaN or infinite in the {self.interval} iterations before iteration '
+                f'{", ".join(sorted(bad))} became NaN or infinite in the {self.interval} iterations before iteration '
                 f'{runner.iter + 1}: lower the learning rate or the loss weights, or clip gradients '
                 f'(optim_wrapper.segmentor.clip_grad); the last checkpoint is in {runner.work_dir}')
+
+
+def _wrappers(runner) -> list:
+    wrapper = runner.optim_wrapper
+    return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]

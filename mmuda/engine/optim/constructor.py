@@ -38,7 +38,7 @@ class PerModuleOptimWrapperConstructor:
         optim_wrapper_cfg: The config above without ``constructor``.
 
     Raises:
-        ValueError: If an entry names no trainable child, or a trainable child has no entry.
+        ValueError: If an entry names no trainable child, a trainable child has no entry, or an entry has an unknown key.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
@@ -70,6 +70,11 @@ class PerModuleOptimWrapperConstructor:
         repeats = cfg.pop('repeats', None)
         clip_grad = cfg.pop('clip_grad', None)
         rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
+        extra = set(cfg) - {'optimizer'}
+        if extra:
+            raise ValueError(f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are optimizer, paramwise_cfg, clip_grad '
+                             'and repeats; precision, loss_scale and accumulative_counts hold for all modules and stand '
+                             'beside them in optim_wrapper')
         with _calm_log():
             groups: List[dict] = []
             rules.add_params(groups, module)
@@ -80,6 +85,7 @@ class PerModuleOptimWrapperConstructor:
         return ModuleOptimWrapper(
             optimizer,
             scaler=make_scaler(self.precision, self.loss_scale),
+            fixed_scale=None if self.loss_scale == 'dynamic' else float(self.loss_scale),
             accumulative_counts=self.accumulative_counts,
             clip_grad=None if clip_grad is None else dict(clip_grad))
 

@@ -27,6 +27,7 @@ class ModuleOptimWrapper(OptimWrapper):
     Args:
         optimizer: The optimizer of the module.
         scaler: Loss scaler, or None without float16.
+        fixed_scale: Loss scale that is kept, also after an overflow; None adapts it.
         accumulative_counts: Iterations whose gradients are averaged for one step.
         clip_grad: As in mmengine.
     """
@@ -34,10 +35,13 @@ class ModuleOptimWrapper(OptimWrapper):
     def __init__(self,
                  optimizer: torch.optim.Optimizer,
                  scaler: Optional[torch.amp.GradScaler] = None,
+                 fixed_scale: Optional[float] = None,
                  accumulative_counts: int = 1,
                  clip_grad: Optional[dict] = None) -> None:
         super().__init__(optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad)
         self.scaler = scaler
+        self.fixed_scale = fixed_scale
+        self.grad_norm: Optional[Tensor] = None
 
     def backward(self, loss: Tensor, **kwargs) -> None:
         """Add the gradients of one part of an iteration."""
@@ -64,7 +68,13 @@ class ModuleOptimWrapper(OptimWrapper):
             self.scaler.unscale_(self.optimizer)
             self._clip_grad()
         self.scaler.step(self.optimizer, **kwargs)
-        self.scaler.update()
+        self.scaler.update(self.fixed_scale)
+
+    def _clip_grad(self) -> None:
+        # mmengine's reads the norm at once, which waits for the GPU, and under one name for all modules.
+        params = [p for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
+        if params:
+            self.grad_norm = self.clip_func(params, **self.clip_grad_kwargs)
 
     def state_dict(self) -> dict:
         state = super().state_dict()
@@ -111,6 +121,11 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         for wrapper in self.optim_wrappers.values():
             wrapper.update()
 
+    def grad_norms(self) -> Dict[str, Tensor]:
+        """Norms before clipping of the modules that clip theirs, for the log."""
+        return {f'{name}.grad_norm': wrapper.grad_norm for name, wrapper in self.optim_wrappers.items()
+                if wrapper.grad_norm is not None}
+
     def stepped(self) -> bool:
         """Whether the iteration that :meth:`step` ended last changed the weights."""
         return self._leader.should_update()
@@ -147,7 +162,7 @@ def make_scaler(precision: Optional[str], loss_scale: Union[str, float]) -> Opti
 
     Args:
         precision: As in :class:`AdaptorOptimWrapperDict`.
-        loss_scale: ``'dynamic'``, or the (fixed) first scale.
+        loss_scale: ``'dynamic'``, or the first scale.
 
     Raises:
         ValueError: For an unknown precision, or float16 without a GPU.
@@ -161,7 +176,4 @@ def make_scaler(precision: Optional[str], loss_scale: Union[str, float]) -> Opti
     device = get_device().split(':')[0]
     if device == 'cpu':
         raise ValueError("precision='float16' needs a GPU: on a CPU use 'bfloat16'")
-    if loss_scale == 'dynamic':
-        return torch.amp.GradScaler(device)
-    # An interval that is never reached keeps the scale where it is.
-    return torch.amp.GradScaler(device, init_scale=float(loss_scale), growth_interval=2**31 - 1)
+    return torch.amp.GradScaler(device, **({} if loss_scale == 'dynamic' else dict(init_scale=float(loss_scale))))

@@ -1,6 +1,6 @@
 """The base of every method: who may be called, who is stepped, what is logged."""
+import contextlib
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ..losses import cross_entropy
 from ..segmentors import SegOutputs
+from .checks import check_heads, only_reaches
 
 Losses = Dict[str, Tensor]
 
 
-@contextmanager
+@contextlib.contextmanager
 def frozen(*modules: Optional[nn.Module]) -> Iterator[None]:
     """Gradients pass through the modules but are not accumulated in their parameters.
 
@@ -57,7 +58,8 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             ``self.loss_weights``, where :class:`LossWeightRampHook` finds them.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head brings losses of its own that would be
+            ignored.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
@@ -67,7 +69,11 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
                  segmentor: dict,
                  data_preprocessor: Optional[dict] = None,
                  loss_weights: Optional[Mapping[str, float]] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: Optional[dict] = None,
+                 train_cfg: None = None,
+                 pretrained: None = None) -> None:
+        if train_cfg is not None or pretrained is not None:  # mmseg's init_model sets both to None
+            raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         if isinstance(data_preprocessor, dict):
             data_preprocessor = MODELS.build(data_preprocessor)  # mmengine alone would not look in mmseg's registry
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -77,7 +83,9 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are '
                              f'{sorted(self.LOSS_WEIGHTS)}')
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
+        check_heads(self.segmentor)
         self._frozen_children: set = set()
+        self._routes_checked = False
         self._logged: Losses = {}
 
     # What a method writes.
@@ -121,7 +129,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
 
     def log(self, **values: Tensor) -> None:
         """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
-        self._logged.update({name: value.detach() for name, value in values.items()})
+        self._logged.update({name: torch.as_tensor(value).detach() for name, value in values.items()})
 
     def freeze(self, *names: str) -> None:
         """Keep direct children (a teacher) in eval mode and without gradients for good.
@@ -143,6 +151,10 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
 
         Returns:
             Detached scalars for the log, still on the device.
+
+        Raises:
+            ValueError: If a part names no optimizer, or has no loss.
+            RuntimeError: In the first iteration, if a part trains another child than the one it names.
         """
         data = self.data_preprocessor(data, training=True)
         parts = self.adapt(data['source'], data['target'])
@@ -156,11 +168,17 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             if part is None:
                 break
             name, losses = part
+            if name not in optim_wrapper or not losses:
+                raise ValueError(f'{type(self).__name__}.adapt yielded {len(losses)} losses for {name!r}: expected at least one (a '
+                                 f'zero that depends on the network will do), for one of {list(optim_wrapper.keys())}')
             total = sum(losses.values())
-            optim_wrapper[name].backward(total)
+            with contextlib.nullcontext() if self._routes_checked else only_reaches(self, name):
+                optim_wrapper[name].backward(total)
             logs.update({key: value.detach() for key, value in losses.items()})
             del part, losses, total
         optim_wrapper.step()
+        self._routes_checked = True
+        logs.update(optim_wrapper.grad_norms())
         logs.update(self._logged)
         return logs
 

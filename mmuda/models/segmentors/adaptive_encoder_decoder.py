@@ -1,6 +1,7 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
 from typing import List, Optional, Union
 
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
@@ -15,7 +16,8 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
     Adaptation losses look at logits of every head and at features, on images that may have no label. The mode goes
     through ``forward`` because only that is seen by a distributed wrapper. Everything else (``loss``, ``predict``,
-    ``tensor``, the arguments) is mmseg's, so any backbone, neck and head of mmseg can be named.
+    ``tensor``, the arguments) is mmseg's, so any of its backbones and necks can be named, and any head that returns one map of
+    logits.
     """
 
     def forward(self,
@@ -32,6 +34,9 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
+
+        Raises:
+            TypeError: If a head returns anything but one tensor.
         """
         features = self.extract_feat(inputs)
         heads = {}
@@ -41,8 +46,13 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             else:
                 heads['aux'] = self.auxiliary_head
         heads['main'] = self.decode_head
+        logits = {level: head(features) for level, head in heads.items()}
+        for level, value in logits.items():
+            if not isinstance(value, Tensor):
+                raise TypeError(f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
+                                'needs heads that return one map of logits (N, C, h, w)')
         return SegOutputs(
-            logits={level: head(features) for level, head in heads.items()},
+            logits=logits,
             features=tuple(features),
             size=tuple(inputs.shape[-2:]),
             align_corners=self.align_corners)
@@ -51,9 +61,11 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         """As in mmseg, but logits are upsampled once, straight to the size of the original image.
 
         mmseg upsamples to the size of the network's input and from there to that of the image, which shifts boundaries;
-        the papers evaluate with one bilinear step. Sliding windows and padded inputs go mmseg's way.
+        the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads
+        with their own ``predict`` go mmseg's way.
         """
-        plain = data_samples is not None and self.test_cfg.get('mode', 'whole') == 'whole' and not any(
+        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
+        plain = usual_head and data_samples is not None and self.test_cfg.get('mode', 'whole') == 'whole' and not any(
             any(sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', ())))
             for sample in data_samples)
         if not plain:

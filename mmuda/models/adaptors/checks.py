@@ -1,0 +1,49 @@
+"""Mistakes of configs and of methods that would otherwise train something else in silence."""
+from contextlib import contextmanager
+from typing import Dict, Iterator
+
+from mmseg.models.losses import CrossEntropyLoss
+from torch import nn
+
+
+def check_heads(segmentor: nn.Module) -> None:
+    """Refuse heads whose own training settings would have no effect.
+
+    Adaptors compute the losses of all levels themselves, with ``loss_weights``.
+
+    Raises:
+        ValueError: If a head has a pixel sampler, or losses other than the plain cross-entropy.
+    """
+    for name in ('decode_head', 'auxiliary_head'):
+        heads = getattr(segmentor, name, None)
+        for head in heads if isinstance(heads, nn.ModuleList) else [heads]:
+            loss = getattr(head, 'loss_decode', None)
+            plain = loss is None or (isinstance(loss, CrossEntropyLoss) and not loss.use_sigmoid
+                                     and loss.class_weight is None and loss.loss_weight == 1.)
+            if not plain or getattr(head, 'sampler', None) is not None:
+                raise ValueError(f'segmentor.{name}: loss_decode and sampler of a head have no effect in an adaptor; remove them '
+                                 'and set loss_weights of the adaptor (a loss of your own is a few lines in adapt)')
+
+
+@contextmanager
+def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
+    """Check that a backward pass changes gradients of one child only.
+
+    Raises:
+        RuntimeError: Naming the other child, if a ``detach`` or a ``frozen`` is missing.
+    """
+    before = _gradient_versions(adaptor)
+    yield
+    after = _gradient_versions(adaptor)
+    reached = [child for child in after if child != name and after[child] != before[child]]
+    if reached:
+        raise RuntimeError(f'{type(adaptor).__name__}.adapt: the losses yielded for {name!r} also reach the weights of '
+                           f'{", ".join(reached)}: detach what comes from there, or put the pass under frozen(...)')
+
+
+def _gradient_versions(adaptor: nn.Module) -> Dict[str, list]:
+    """By child, what changes whenever something is added to one of its gradients."""
+    return {
+        child: [None if p.grad is None else (id(p.grad), p.grad._version) for p in module.parameters()]
+        for child, module in adaptor.named_children()
+    }

@@ -1,0 +1,33 @@
+"""Test-time augmentation whose result is whole."""
+from typing import List
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import SegTTAModel
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+
+
+@MODELS.register_module()
+class MeanProbabilityTTA(SegTTAModel):
+    """Mean of the class probabilities over all augmentations of an image, then argmax.
+
+    mmseg's model merges the prediction but leaves the logits of the last augmentation beside it; entropies and pictures need
+    those of the merged one. They are its log-probabilities here.
+    """
+
+    def merge_preds(self, data_samples_list: List[SampleList]) -> SampleList:
+        """One data sample for each image.
+
+        Args:
+            data_samples_list: By image, the predictions (logits (C, H, W) at image size, unflipped) of its
+                augmentations.
+        """
+        merged = []
+        for samples in data_samples_list:
+            probs = sum(sample.seg_logits.data.softmax(dim=0) for sample in samples) / len(samples)
+            samples[0].set_data(dict(
+                seg_logits=PixelData(data=torch.log(probs + 1e-30)),
+                pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True))))
+            merged.append(samples[0])
+        return merged

@@ -1,0 +1,95 @@
+"""Small real models, batches and configs that many tests share."""
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+import mmuda  # noqa: F401
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NUM_CLASSES = 4
+
+
+def tiny_segmentor(two_levels: bool = True, num_classes: int = NUM_CLASSES, **head) -> ConfigDict:
+    """Config of a ResNet-18 of width 4 with one or two DeepLabV2 heads, output stride 8."""
+    head = dict(type='DeepLabV2Head', num_classes=num_classes, dilations=(1, 2), **head)
+    return ConfigDict(
+        type='AdaptiveEncoderDecoder',
+        backbone=dict(
+            type='DeepLabResNet', depth=18, base_channels=4, stem_channels=4, style='pytorch',
+            norm_cfg=dict(type='BN', requires_grad=True)),
+        decode_head=dict(head, in_channels=32, in_index=3),
+        auxiliary_head=dict(head, in_channels=16, in_index=2) if two_levels else None,
+        test_cfg=dict(mode='whole'))
+
+
+def tiny_adaptor(type: str = 'ADVENT', two_levels: bool = True, **kwargs):
+    """A small adaptor; adversarial ones get their discriminators."""
+    cfg = dict(type=type, segmentor=tiny_segmentor(two_levels), data_preprocessor=dict(type='DomainPairPreprocessor'))
+    if type in ('ADVENT', 'AdaptSegNet'):
+        critic = dict(type='FCDiscriminatorHead', in_channels=NUM_CLASSES, base_channels=2)
+        cfg.update(discriminator=critic, aux_discriminator=critic if two_levels else None)
+    cfg.update(kwargs)
+    torch.manual_seed(0)
+    return MODELS.build(ConfigDict(cfg))
+
+
+def side(seed: int, labelled: bool, size=(40, 56), batch_size: int = 2) -> dict:
+    """One domain of a collated batch."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(batch_size):
+        sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
+        if labelled:
+            label = rng.integers(0, NUM_CLASSES, (1, *size))
+            label[:, :3] = 255
+            sample.gt_sem_seg = PixelData(data=torch.from_numpy(label))
+        samples.append(sample)
+    images = [torch.from_numpy(rng.integers(0, 256, (3, *size), dtype=np.uint8)) for _ in range(batch_size)]
+    return dict(inputs=images, data_samples=samples)
+
+
+def pair_batch(seed: int = 0, **kwargs) -> dict:
+    """A collated batch of domain pairs; the two domains differ in size."""
+    return dict(source=side(seed, True, **kwargs), target=side(seed + 1000, False, **{**kwargs, 'size': (48, 40)}))
+
+
+def optim_cfg(adaptor, lr: float = 0.01, **kwargs) -> dict:
+    """An `optim_wrapper` config (without constructor) with one SGD for each trainable child."""
+    children = [name for name, child in adaptor.named_children() if any(p.requires_grad for p in child.parameters())]
+    return dict(**{name: dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9)) for name in children}, **kwargs)
+
+
+def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
+    """`configs/<method>/minicity.py` at toy size: width 4, batch 2, a few iterations on the tiny MiniCity."""
+    from mmuda.engine.launch import load_config
+    os.environ['MINICITY_ROOT'] = str(minicity)
+    try:
+        cfg = load_config(CONFIGS / method / 'minicity.py', tiny_options(method, **options), str(work_dir))
+    finally:
+        del os.environ['MINICITY_ROOT']
+    return cfg
+
+
+def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **options) -> dict:
+    """What makes `configs/<method>/minicity.py` tiny, as `--cfg-options`."""
+    found = {
+        'model.segmentor.backbone.base_channels': 4,
+        'model.segmentor.backbone.stem_channels': 4,
+        'model.segmentor.decode_head.in_channels': 32,
+        'train_dataloader.batch_size': 2,
+        'train_cfg.max_iters': iters,
+        'train_cfg.val_interval': val,
+        'default_hooks.checkpoint.interval': save,
+        'default_hooks.logger.interval': 2,
+        'default_hooks.runtime_info.interval': 2,
+        **options,
+    }
+    if method in ('advent', 'adaptsegnet'):
+        found['model.discriminator.base_channels'] = 2
+    return found
