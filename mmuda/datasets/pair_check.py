@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -12,6 +11,8 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.utils import ProgressBar
+
+from mmuda.files import write_atomically
 
 from .image_files import image_size
 
@@ -133,15 +134,7 @@ def _read_cache(path: Path) -> Optional[Dict[int, Problem]]:
 def _write_cache(path: Path, problems: Dict[int, Problem]) -> None:
     entries = [[index, *problem] for index, problem in problems.items()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-        try:
-            with os.fdopen(handle, 'w', encoding='utf-8') as file:
-                json.dump({'problems': entries}, file)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_atomically(path, json.dumps({'problems': entries}).encode())
     except OSError as error:
         # The answer itself is fine; it only has to be found again next time.
         print_log(f'{path.parent} cannot be written ({error}): sizes will be compared again next '

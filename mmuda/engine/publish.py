@@ -1,11 +1,12 @@
 """Trained segmentors for users of plain mmseg."""
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Union
 
 import torch
+
+from mmuda.files import write_atomically
 
 from .checkpoint import read_checkpoint
 
@@ -39,8 +40,5 @@ def publish(checkpoint: Union[str, Path], output: Union[str, Path]) -> Path:
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
     output = Path(output)
     final = output.with_name(f'{output.stem}-{digest}{output.suffix or ".pth"}')
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(final.name + '.part')
-    part.write_bytes(buffer.getvalue())
-    os.replace(part, final)
+    write_atomically(final, buffer.getvalue())
     return final

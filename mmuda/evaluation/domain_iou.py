@@ -14,8 +14,10 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from mmuda.files import write_atomically
+
 from .confusion import MEASURES, class_measures, mean, pair_counts
-from .files import label_png, write_atomically
+from .label_png import label_png
 from .paper import PaperFigures, paper_figures
 from .protocols import ProtocolSpec, measure_name, resolve_protocols
 from .table import results_table

@@ -5,7 +5,7 @@ from typing import Dict, List, Mapping, Sequence, Union
 
 import numpy as np
 
-from mmuda.evaluation.files import write_atomically
+from mmuda.files import write_atomically
 
 from .curves import Curve, line_chart, series_colors
 from .gallery import class_legend, picture_grid

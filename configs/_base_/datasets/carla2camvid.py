@@ -53,16 +53,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         test_mode=True,
         pipeline=test_pipeline))
-test_dataloader = dict(
-    batch_size=4,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='SegmentationListDataset',
-        data_root=root,
-        ann_file='lists/target_test_labelled.txt',
-        metainfo=metainfo,
-        test_mode=True,
-        pipeline=test_pipeline))
+test_dataloader = {
+    **val_dataloader, 'dataset': {**val_dataloader['dataset'], 'ann_file': 'lists/target_test_labelled.txt'}}
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator

@@ -1,5 +1,4 @@
 """Pictures of what a trained network says."""
-import os
 from pathlib import Path
 from typing import Optional
 
@@ -8,6 +7,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from mmuda.files import write_atomically
 from mmuda.visualization import colorize, entropy_map, heat, panel
 
 
@@ -24,13 +24,10 @@ class PredictionPictureHook(Hook):
 
     def after_test_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs=None) -> None:
         """Write the panels of a batch."""
-        self.out_dir.mkdir(parents=True, exist_ok=True)
         palette = runner.test_loop.dataloader.dataset.metainfo['palette']
         for sample in outputs:
             path = self.out_dir / f'{Path(sample.img_path).stem}.png'
-            part = path.with_name(f'.{path.stem}.{os.getpid()}.png')
-            cv2.imwrite(str(part), sample_panel(sample, palette)[:, :, ::-1])
-            os.replace(part, path)
+            write_atomically(path, cv2.imencode('.png', sample_panel(sample, palette)[:, :, ::-1])[1].tobytes())
 
 
 def sample_panel(sample, palette) -> np.ndarray:

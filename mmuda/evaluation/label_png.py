@@ -1,28 +1,9 @@
-"""Results on disk: whole or not at all."""
+"""Predictions as pictures."""
 import io
-import os
-from pathlib import Path
-from typing import Optional, Sequence, Union
+from typing import Optional, Sequence
 
 import numpy as np
 from PIL import Image
-
-
-def write_atomically(path: Union[str, Path], content: bytes) -> None:
-    """Write a file so that a reader never meets half of it; missing folders are made.
-
-    Args:
-        path: Where to.
-        content: All of it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def label_png(label: np.ndarray, palette: Optional[Sequence[Sequence[int]]] = None) -> bytes:
