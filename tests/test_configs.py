@@ -129,3 +129,10 @@ def test_the_target_is_trained_without_labels(path, data_roots):
 def test_every_method_folder_has_a_readme():
     missing = [folder.name for folder in CONFIGS.iterdir() if folder.name != '_base_' and not (folder / 'README.md').is_file()]
     assert not missing
+
+
+def test_no_placeholder_is_left_in_a_readme():
+    root = CONFIGS.parent
+    for path in (root / 'README.md', *root.glob('configs/*/README.md'), *root.glob('projects/**/README.md')):
+        text = path.read_text()
+        assert '<!--' not in text and '@minicity' not in text and '@camvid' not in text, path
