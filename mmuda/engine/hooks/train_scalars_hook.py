@@ -31,7 +31,8 @@ class TrainScalarsHook(RuntimeInfoHook):
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
         """Add up; read at the interval and after the last iteration."""
         if outputs:
-            values = torch.stack([torch.as_tensor(value).detach().float() for value in outputs.values()])
+            device = next((value.device for value in outputs.values() if isinstance(value, Tensor)), 'cpu')
+            values = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in outputs.values()])
             finite = values.isfinite()
             sums, counts, iters = self._sums.get(tuple(outputs), (0., 0, 0))
             self._sums[tuple(outputs)] = (sums + values.where(finite, 0.), counts + finite.int(), iters + 1)

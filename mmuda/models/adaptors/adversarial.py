@@ -3,7 +3,7 @@ from abc import abstractmethod
 from typing import Iterator, Optional, Tuple
 
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..losses import GAN_LOSSES, SOURCE, TARGET
 from ..segmentors import SegOutputs
@@ -43,6 +43,8 @@ class OutputSpaceAdversary(BaseAdaptor):
         if self.segmentor.with_auxiliary_head != (aux_discriminator is not None):
             raise ValueError(f'{type(self).__name__}: every level needs its discriminator: give both '
                              'segmentor.auxiliary_head and aux_discriminator (two levels), or neither (one level)')
+        if isinstance(getattr(self.segmentor, 'auxiliary_head', None), nn.ModuleList):
+            raise ValueError(f'{type(self).__name__} has one auxiliary level, but segmentor.auxiliary_head is a list')
         self.gan_loss = GAN_LOSSES[gan]
         self.discriminator = MODELS.build(discriminator)
         self.aux_discriminator = None if aux_discriminator is None else MODELS.build(aux_discriminator)
