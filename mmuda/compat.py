@@ -8,11 +8,13 @@ from typing import Dict, Iterator, Tuple
 from packaging.version import Version
 
 SUPPORTED: Dict[str, Tuple[str, str, str]] = {
-    'mmengine': ('0.10.12', '0.11', 'onedl-mmengine'),
-    'mmcv': ('2.3.6', '2.4', 'onedl-mmcv'),
-    'mmseg': ('1.4.2', '1.5', 'onedl-mmsegmentation'),
+    'mmengine': ('0.10.7', '0.11', 'onedl-mmengine'),
+    'mmcv': ('2.1.0', '2.4', 'onedl-mmcv'),
+    'mmseg': ('1.2.2', '1.5', 'onedl-mmsegmentation'),
 }
-"""Import name: lowest tested version, first version that is too new, distribution. As in requirements/runtime.txt."""
+"""Import name: lowest tested version, first version that is too new, distribution that requirements/runtime.txt installs.
+
+The lowest versions are OpenMMLab's own, the distributions start higher."""
 
 
 def check_dependencies() -> None:
