@@ -3,8 +3,7 @@ import atexit
 import gc
 import inspect
 import os
-from contextlib import ExitStack, contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -80,15 +79,6 @@ class AdaptorDistributedDataParallel(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """As :meth:`BaseAdaptor.forward`."""
         return self.module(*args, **kwargs)
-
-    @contextmanager
-    def no_sync(self) -> Iterator[None]:
-        """No gradient synchronisation of any child inside."""
-        with ExitStack() as stack:
-            for child in self.module.children():
-                if isinstance(child, DistributedDataParallel):
-                    stack.enter_context(child.no_sync())
-            yield
 
 
 def start_gloo() -> None:

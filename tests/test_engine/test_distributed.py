@@ -24,28 +24,30 @@ sys.path.insert(0, {tests!r})
 from toolbox import pair_batch, tiny_adaptor
 from mmuda.engine import AdaptorDistributedDataParallel, PerModuleOptimWrapperConstructor
 from mmuda.engine.distributed import leave_at_exit
-dist.init_process_group('gloo')
-leave_at_exit()
-rank = dist.get_rank()
-adaptor = tiny_adaptor({kind!r}).eval()  # batch-norm of its own in each process would make gradients differ
-if rank:
-    for parameter in adaptor.parameters():
-        parameter.data.zero_()  # the wrapper must bring the weights of rank 0
-model = AdaptorDistributedDataParallel(adaptor)
-wrappers = PerModuleOptimWrapperConstructor({cfg})(model)
-batch = pair_batch(batch_size=2)
-for side in batch.values():
-    for key in side:
-        side[key] = side[key][rank:rank + 1]
-for step in range(2):
-    model.train_step(copy.deepcopy(batch), wrappers)
-assert all('.module.' not in key for key in model.module.state_dict())
-for name, value in model.module.state_dict().items():
-    others = [torch.empty_like(value) for _ in range(2)]
-    dist.all_gather(others, value)
-    assert torch.equal(*others), name
-if rank == 0:
-    torch.save(model.module.state_dict(), {out!r})
+def main():
+    dist.init_process_group('gloo')
+    leave_at_exit()
+    rank = dist.get_rank()
+    adaptor = tiny_adaptor({kind!r}).eval()  # batch-norm of its own in each process would make gradients differ
+    if rank:
+        for parameter in adaptor.parameters():
+            parameter.data.zero_()  # the wrapper must bring the weights of rank 0
+    model = AdaptorDistributedDataParallel(adaptor)
+    wrappers = PerModuleOptimWrapperConstructor({cfg})(model)
+    batch = pair_batch(batch_size=2)
+    for side in batch.values():
+        for key in side:
+            side[key] = side[key][rank:rank + 1]
+    for step in range(2):
+        model.train_step(copy.deepcopy(batch), wrappers)
+    assert all('.module.' not in key for key in model.module.state_dict())
+    for name, value in model.module.state_dict().items():
+        others = [torch.empty_like(value) for _ in range(2)]
+        dist.all_gather(others, value)
+        assert torch.equal(*others), name
+    if rank == 0:
+        torch.save(model.module.state_dict(), {out!r})
+main()  # wrappers must be gone when the process group is left at exit
 '''
 
 
