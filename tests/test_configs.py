@@ -12,11 +12,22 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.engine import PerModuleOptimWrapperConstructor, TrainStage, network_config
 from mmuda.engine.launch import build_runner, load_config
+from mmuda.engine.staged_runner import build_stages
+from mmuda.engine.stages.run import StagedRun
 
 SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
 NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
+STAGED = [path for path in SHIPPED if 'runner_type' in Config.fromfile(path) and
+          Config.fromfile(path).runner_type == 'StagedRunner']
+SINGLE = [path for path in SHIPPED if path not in STAGED]
+
+
+def ids(paths) -> dict:
+    return dict(argnames='path', argvalues=paths, ids=[f'{path.parent.name}/{path.stem}' for path in paths])
+
+
 MARKS = dict(GTA5_ROOT='source', CITYSCAPES_ROOT='target', MINICITY_ROOT='', SYNTHIA_ROOT='synthia',
              SYNTH2CAMVID_ROOT='camvid')
 
@@ -56,10 +67,20 @@ def shrink(node) -> None:
             node.base_channels = 2
         elif kind == 'Resize':
             node.scale = (64, 48)
+        elif kind == 'ResizeLongSide':
+            node.length = 64
+        elif kind == 'SmallClassCrop':
+            node.update(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64))
+        elif kind == 'PriorStage':
+            node.update(size=(24, 32), kernel=5)
+        elif kind == 'SelfTrainingRounds':
+            node.update(num_rounds=1, epochs_per_round=1)
+            node.source_portion.update(init=0.5, max=0.6)
         for value in node.values():
             shrink(value)
         if 'num_workers' in node:
-            node.update(num_workers=0, persistent_workers=False)
+            node.num_workers = 0
+            node.pop('persistent_workers', None)
     elif isinstance(node, (list, tuple)):
         for value in node:
             shrink(value)
@@ -81,13 +102,30 @@ def test_there_are_configs():
     assert {'advent/gta2city', 'advent/gta2city_minent', 'advent/synthia2city', 'advent/minicity', 'advent/carla2camvid',
             'adaptsegnet/gta2city', 'adaptsegnet/gta2city_single', 'adaptsegnet/gta2city_single_lsgan',
             'adaptsegnet/synthia2city', 'adaptsegnet/minicity', 'source_only/minicity', 'adabn/minicity',
-            'source_only/carla2camvid', 'adabn/carla2camvid'} <= set(NAMES)
+            'source_only/carla2camvid', 'adabn/carla2camvid', 'cbst/gta2city', 'cbst/gta2city_st', 'cbst/gta2city_sp',
+            'cbst/synthia2city', 'cbst/synthia2city_st', 'cbst/minicity', 'intrada/gta2city', 'intrada/synthia2city',
+            'intrada/minicity'} <= set(NAMES)
+
+
+def trainings(cfg: Config) -> list:
+    """The config of every training of a config: one, or one for each training stage."""
+    if cfg.runner_type != 'StagedRunner':
+        return [cfg]
+    stages = build_stages(cfg)
+    run = StagedRun(cfg, stages, cfg.work_dir)
+    return [stage.config(run) for stage in stages if isinstance(stage, TrainStage)]
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
 def test_it_builds_at_full_size(path):
-    cfg = load_config(path)
     init_default_scope('mmseg')
+    # The rounds of self-training differ in numbers only.
+    found = {str(training.model) + str(training.optim_wrapper): training for training in trainings(load_config(path))}
+    for cfg in found.values():
+        check_training(cfg)
+
+
+def check_training(cfg: Config) -> None:
     model = MODELS.build(cfg.model)
     wrappers = PerModuleOptimWrapperConstructor({k: v for k, v in cfg.optim_wrapper.items() if k != 'constructor'})(model)
     assert 'segmentor' in wrappers
@@ -95,11 +133,26 @@ def test_it_builds_at_full_size(path):
     for name in ('discriminator', 'aux_discriminator'):
         critic = getattr(model, name, None)
         assert critic is None or critic.convs[0].in_channels == classes
-    end = cfg.param_scheduler[0].end
-    assert end > cfg.train_cfg.max_iters, 'the learning rate may not reach zero before the end'
+    if cfg.param_scheduler:
+        end = cfg.param_scheduler[0].end
+        assert end > cfg.train_cfg.max_iters, 'the learning rate may not reach zero before the end'
 
 
-@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
+@pytest.mark.parametrize(**ids(STAGED))
+def test_all_its_stages_run_at_reduced_size(path, tmp_path, data_roots):
+    cfg = reduced(path, tmp_path, data_roots)
+    runner = build_runner(cfg)
+    runner.train()
+    entries = runner.run.ledger.entries
+    assert [entry['status'] for entry in entries.values()] == ['done'] * len(runner.stages) and len(entries) >= 3
+    last = [stage for stage in runner.stages if isinstance(stage, TrainStage)][-1]
+    plain = network_config(cfg)
+    plain.load_from = str(runner.run.checkpoint(last.name))
+    found = build_runner(plain).test()
+    assert found['mIoU'] == pytest.approx(entries[last.name]['result']['metrics']['mIoU'])
+
+
+@pytest.mark.parametrize(**ids(SINGLE))
 def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
     cfg = reduced(path, tmp_path, data_roots)
     runner = build_runner(cfg)
@@ -118,6 +171,10 @@ def test_the_target_is_trained_without_labels(path, data_roots):
     from mmuda.datasets import DomainPairDataset
     cfg = reduced(path, Path('unused'), data_roots)
     init_default_scope('mmseg')
+    for training in trainings(cfg):
+        side = training.train_dataloader.dataset.target
+        labelled = any('Annotations' in step['type'] for step in side.pipeline)
+        assert not labelled, 'pseudo labels have a loader of their own'
     target = cfg.train_dataloader.dataset.target
     assert not any('Annotations' in step['type'] for step in target.pipeline)
     pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, target)

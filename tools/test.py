@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import ConfigDict, DictAction
 
+from mmuda.engine import network_config
 from mmuda.engine.checkpoint import load_weights, read_checkpoint
 from mmuda.engine.launch import build_runner, load_config, use_tta
 
@@ -21,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
+    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
@@ -33,6 +35,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     first = Path(args.checkpoints[0])
     cfg = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
+    cfg = network_config(cfg, args.stage)
     cfg.launcher = args.launcher
     cfg.load_from, cfg.resume = None, False
     if args.eval:

@@ -15,6 +15,11 @@ def parse_args() -> argparse.Namespace:
         '--resume', nargs='?', const=True, default=False, metavar='CHECKPOINT',
         help='go on from the newest checkpoint in the work dir, or from the given one')
     parser.add_argument(
+        '--stages', type=lambda text: text.split(','), metavar='A,B',
+        help='of a config with stages: run only these (by name, or the beginning of a name such as rounds/0)')
+    parser.add_argument(
+        '--restart-from', metavar='STAGE', help='of a config with stages: run this one and all after it anew')
+    parser.add_argument(
         '--amp', nargs='?', const='float16', choices=['float16', 'bfloat16'],
         help='mixed precision (float16 needs a GPU)')
     parser.add_argument(
@@ -27,6 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    of_stages = {key: value for key, value in dict(only=args.stages, restart_from=args.restart_from).items() if value}
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.launcher = args.launcher
@@ -34,7 +40,12 @@ def main() -> None:
         cfg.resume = args.resume
     if args.amp:
         set_precision(cfg, args.amp)
-    build_runner(cfg).train()
+    staged = cfg.get('runner_type') == 'StagedRunner'
+    if of_stages and not staged:
+        raise SystemExit(f'{args.config} has no stages: --stages and --restart-from do not apply')
+    if staged and isinstance(args.resume, str):
+        raise SystemExit('--resume takes no checkpoint where there are stages: the ledger in the work dir knows them')
+    build_runner(cfg).train(**of_stages)
 
 
 if __name__ == '__main__':

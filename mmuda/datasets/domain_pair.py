@@ -14,16 +14,8 @@ from .building import build_dataset
 SOURCE_STREAM, TARGET_STREAM = 1, 2
 
 
-@DATASETS.register_module()
-class DomainPairDataset(Dataset):
-    """A labelled source and an unlabelled target image for every index.
-
-    An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
-    ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
-    index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair is
-    the same for any number of workers, and after a resume.
-
-    The two sides are independent streams; the length is that of the longer one, never the product.
+class DomainSides(Dataset):
+    """A labelled source and a target data set that agree on their classes; what pairs and mixtures share.
 
     Args:
         source: Data set (or its config) with labels.
@@ -57,20 +49,43 @@ class DomainPairDataset(Dataset):
         """Meta information of the source, which has the labels."""
         return self.source.metainfo
 
+    def read(self, side: str, n: int, index: int) -> dict:
+        """One image of one side, with generators seeded from (``seed``, n, side).
+
+        Args:
+            side: ``'source'`` or ``'target'``.
+            n: Place in the stream of items.
+            index: Which image.
+        """
+        with seeded(self.seed, n, SOURCE_STREAM if side == 'source' else TARGET_STREAM):
+            packed = self.sides()[side][index]
+        if side == 'target' and not self.pseudo_labels and 'gt_sem_seg' in (packed.get('data_samples') or ()):
+            raise RuntimeError(
+                f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
+                'remove the step that loads annotations, or say pseudo_labels=True if these labels were made by a '
+                'network')
+        return packed
+
+
+@DATASETS.register_module()
+class DomainPairDataset(DomainSides):
+    """A labelled source and an unlabelled target image for every index.
+
+    An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
+    ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
+    index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair
+    is the same for any number of workers, and after a resume.
+
+    The two sides are independent streams; the length is that of the longer one, never the product. Arguments and
+    errors are those of :class:`DomainSides`.
+    """
+
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
 
     def __getitem__(self, index: Tuple[int, int, int]) -> Dict[str, dict]:
         n, source_index, target_index = index
-        with seeded(self.seed, n, SOURCE_STREAM):
-            source = self.source[source_index]
-        with seeded(self.seed, n, TARGET_STREAM):
-            target = self.target[target_index]
-        if not self.pseudo_labels and 'gt_sem_seg' in (target.get('data_samples') or ()):
-            raise RuntimeError(
-                f'the target pipeline loads ground truth ({target["data_samples"].metainfo.get("seg_map_path")}): remove the '
-                'step that loads annotations, or say pseudo_labels=True if these labels were made by a network')
-        return {'source': source, 'target': target}
+        return {'source': self.read('source', n, source_index), 'target': self.read('target', n, target_index)}
 
 
 @contextmanager

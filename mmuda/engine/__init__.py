@@ -2,5 +2,7 @@ from .distributed import AdaptorDistributedDataParallel
 from .hooks import *  # noqa: F401,F403
 from .optim import *  # noqa: F401,F403
 from .runner import AdaptationRunner
+from .staged_runner import StagedRunner, network_config
+from .stages import *  # noqa: F401,F403
 
-__all__ = ['AdaptationRunner', 'AdaptorDistributedDataParallel']
+__all__ = ['AdaptationRunner', 'AdaptorDistributedDataParallel', 'StagedRunner', 'network_config']

@@ -1,4 +1,5 @@
 """Reading checkpoints: never unpickling objects by trust, and never loading less than was said."""
+import hashlib
 import os
 import re
 from contextlib import contextmanager
@@ -187,6 +188,19 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     full = {key: given.get(key, expected[key]) for key in expected}
     load_state_dict_through_wrappers(model, full, strict=True)
     return left_out
+
+
+def weights_digest(checkpoint: dict) -> str:
+    """SHA-256 of the weights in a checkpoint: names, types, shapes and values, whatever else the file holds.
+
+    Args:
+        checkpoint: What :func:`read_checkpoint` returned.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(checkpoint.get('state_dict', checkpoint).items()):
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)};'.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _child(key: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, init_dist
 from mmengine.dist import is_distributed as is_initialized
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
@@ -94,6 +94,23 @@ def start_gloo() -> None:
         raise RuntimeError(f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
                            'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python')
     dist.init_process_group('gloo')
+
+
+def join_processes(launcher: str, env_cfg: dict) -> None:
+    """Join the process group of a launcher once: gloo without a GPU, otherwise as mmengine does.
+
+    Args:
+        launcher: ``'none'`` does nothing.
+        env_cfg: Of the config; ``dist_cfg`` is handed to mmengine.
+    """
+    if launcher == 'none':
+        return
+    if not is_initialized():
+        if get_device() == 'cpu':
+            start_gloo()
+        else:
+            init_dist(launcher, **env_cfg.get('dist_cfg', {}))
+        leave_at_exit()
 
 
 def leave_at_exit() -> None:

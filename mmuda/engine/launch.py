@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 LIVE_KEYS = {
     *inspect.signature(Runner.__init__).parameters, 'runner_type', 'tta_model', 'tta_pipeline', 'find_unused_parameters',
-    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'
+    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'stages'
 } - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
@@ -57,7 +57,7 @@ def apply_options(cfg: Config, options: Dict[str, Any]) -> None:
     for key in options:
         new, plain = key.startswith('+'), key.lstrip('+')
         parts = plain.split('.')
-        if parts[0] in cfg and parts[0] not in LIVE_KEYS:
+        if parts[0] in cfg and parts[0] not in LIVE_KEYS and parts[0] not in cfg.get('stages', ()):
             raise KeyError(f'--cfg-options {key}: {parts[0]!r} is a variable of the config file that was used up when the '
                            'file was read, setting it has no effect. Set the keys where its value went, or, for '
                            'data roots, the environment variable that the file names.')

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Optional, Union
 
-import torch
 from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
@@ -19,7 +18,7 @@ from mmuda.datasets.building import build_dataset
 from mmuda.version import __version__
 
 from .checkpoint import latest_checkpoint, load_weights
-from .distributed import leave_at_exit, start_gloo
+from .distributed import join_processes
 
 
 @RUNNERS.register_module()
@@ -40,11 +39,8 @@ class AdaptationRunner(Runner):
 
     def setup_env(self, env_cfg: dict) -> None:
         """As in mmengine, over gloo where there is no GPU."""
-        if self.distributed and get_device() == 'cpu' and not torch.distributed.is_initialized():
-            start_gloo()
+        join_processes(self.launcher, env_cfg)
         super().setup_env(env_cfg)
-        if self.distributed:
-            leave_at_exit()
 
     def wrap_model(self, model_wrapper_cfg: Optional[dict], model: nn.Module) -> nn.Module:
         """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""

@@ -4,8 +4,10 @@ from .advent import ADVENT
 from .adversarial import OutputSpaceAdversary
 from .base import BaseAdaptor, frozen
 from .minent import MinEnt
+from .self_training import SelfTraining
 from .source_only import SourceOnly
 
 __all__ = [
-    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'MinEnt', 'OutputSpaceAdversary', 'SourceOnly', 'frozen'
+    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'MinEnt', 'OutputSpaceAdversary', 'SelfTraining', 'SourceOnly',
+    'frozen'
 ]

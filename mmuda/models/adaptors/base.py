@@ -65,6 +65,9 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
     """Known loss weights and their values in the paper."""
 
+    TAKES_ONE_SIDE = False
+    """Whether :meth:`adapt` can do with None instead of ``source`` or ``target`` (batches of a ``DomainMixDataset``)."""
+
     def __init__(self,
                  segmentor: dict,
                  data_preprocessor: Optional[dict] = None,
@@ -157,7 +160,10 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             RuntimeError: In the first iteration, if a part trains another child than the one it names.
         """
         data = self.data_preprocessor(data, training=True)
-        parts = self.adapt(data['source'], data['target'])
+        if not self.TAKES_ONE_SIDE and not {'source', 'target'} <= set(data):
+            raise ValueError(f'{type(self).__name__} needs images of both domains in every iteration, but got {sorted(data)}: use a '
+                             'DomainPairDataset with a DomainPairSampler')
+        parts = self.adapt(data.get('source'), data.get('target'))
         del data
         logs: Losses = {}
         self._logged = {}
@@ -190,6 +196,17 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         """Predictions of the segmentor for a plain mmseg batch."""
         data = self.data_preprocessor(data, training=False)
         return self._run_forward(data, mode='predict')
+
+    @torch.no_grad()
+    def probabilities(self, data: dict, at: str = 'image') -> List[Tensor]:
+        """Class probabilities (C, H, W), float32, for a plain mmseg batch.
+
+        Args:
+            data: A collated batch that is not preprocessed.
+            at: See :meth:`AdaptiveEncoderDecoder.probabilities`.
+        """
+        data = self.data_preprocessor(data, training=False)
+        return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], at=at)
 
     def forward(self,
                 inputs: Tensor,

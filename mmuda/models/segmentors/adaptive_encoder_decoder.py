@@ -1,6 +1,8 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
 from typing import List, Optional, Union
 
+import torch
+import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
@@ -71,3 +73,24 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         if not plain:
             return super().predict(inputs, data_samples)
         return self.postprocess_result(self.decode_head(self.extract_feat(inputs)), data_samples)
+
+    @torch.no_grad()
+    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> List[Tensor]:
+        """Class probabilities of each image: what pseudo labels are made of.
+
+        Args:
+            inputs: Normalised images, (N, 3, H, W).
+            data_samples: Their meta information.
+            at: ``'image'``: at the size of the original image, as :meth:`predict` has it. ``'input'``: at the size that the
+                network saw, padding cut off.
+
+        Returns:
+            (C, H, W) float32 for each image.
+        """
+        if at == 'image':
+            return [sample.seg_logits.data.float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
+        logits = F.interpolate(
+            self.decode_head(self.extract_feat(inputs)).float(), size=inputs.shape[-2:], mode='bilinear',
+            align_corners=self.align_corners)
+        sizes = [sample.metainfo.get('img_shape', inputs.shape[-2:])[:2] for sample in data_samples]
+        return [logit[:, :height, :width].softmax(dim=0) for logit, (height, width) in zip(logits, sizes)]

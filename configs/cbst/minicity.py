@@ -1,0 +1,44 @@
+# CBST on MiniCity: source-only training, then rounds of labelling and training. Statistics of batch-norm stay those of the
+# source model, as in the paper.
+_base_ = '../source_only/minicity.py'
+runner_type = 'StagedRunner'
+stages = ['source', 'rounds']
+source = dict(type='TrainStage')
+root = '{{$MINICITY_ROOT:data/minicity}}'
+crop = dict(
+    type='SmallClassCrop',
+    size=64,
+    label_stride=1,
+    scale_range=(0.7, 1.3),
+    origin_size=128,
+    probability=0.8,
+    threshold=0.001,
+    number=3,
+    manifest='{label}')
+mix = dict(
+    _delete_=True,
+    type='DomainMixDataset',
+    source=dict(
+        type='GTA5Dataset',
+        data_root=root + '/source',
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), crop, dict(type='PackSegInputs')]),
+    target=dict(
+        type='PseudoLabelDataset',
+        labels='{label}',
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')]))
+rounds = dict(
+    type='SelfTrainingRounds',
+    weights='source',
+    num_rounds=4,
+    epochs_per_round=2,
+    target_portion=dict(init=0.2, step=0.1, max=0.5),
+    source_portion=dict(init=0.25, step=0.05, max=0.5),
+    label=dict(strategy=dict(type='ClassBalanced'), flip=True, batch_size=4),
+    train=dict(
+        model=dict(type='SelfTraining', freeze_bn_statistics=True),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005))),
+        param_scheduler=[],
+        train_dataloader=dict(
+            sampler=dict(_delete_=True, type='DomainMixSampler'),
+            collate_fn=dict(type='mixed_collate'),
+            dataset=mix)))

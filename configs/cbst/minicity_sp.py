@@ -1,0 +1,5 @@
+# CBST-SP: as CBST, with a prior of where classes are in source images.
+_base_ = './minicity.py'
+stages = ['source', 'prior', 'rounds']
+prior = dict(type='PriorStage', size=(64, 128), kernel=9)
+rounds = dict(label=dict(prior='{prior}/prior.npz'))

@@ -1,0 +1,147 @@
+"""Batches in which source and target images are mixed at random: how CBST trains."""
+import math
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.registry import FUNCTIONS
+from mmseg.registry import DATA_SAMPLERS, DATASETS
+from torch.utils.data import Sampler
+
+from .domain_pair import DomainSides
+from .pair_sampler import _Permutations
+
+MIX_STREAM = 3
+
+SIDES = ('source', 'target')
+
+
+@DATASETS.register_module()
+class DomainMixDataset(DomainSides):
+    """All images of the source and all of the target, each an item of its own.
+
+    An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`mixed_collate` batches
+    them by domain. It is indexed by what a :class:`DomainMixSampler` yields, (n, side, index); the pipeline runs with
+    generators seeded from (``seed``, n, side), so the n-th item is the same for any number of workers, and after a
+    resume. The length is that of both sides together.
+
+    Args:
+        source: As in :class:`DomainSides`.
+        target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
+        seed: Seed of the augmentation; the sampler sets it to its own.
+        pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
+
+    Raises:
+        ValueError: If the two sides do not have the same classes.
+        FileNotFoundError: If a side does not exist or is empty.
+        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
+    """
+
+    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0,
+                 pseudo_labels: bool = True) -> None:
+        super().__init__(source, target, seed, pseudo_labels)
+
+    def __len__(self) -> int:
+        return len(self.source) + len(self.target)
+
+    def __getitem__(self, index: Tuple[int, str, int]) -> Dict[str, dict]:
+        n, side, image = index
+        return {side: self.read(side, n, image)}
+
+
+@DATA_SAMPLERS.register_module()
+class DomainMixSampler(Sampler):
+    """An endless, sharded stream of (n, side, index) out of permutations of source and target together.
+
+    Every epoch is one random permutation of all images, without the last few that do not fill an iteration (CBST drops
+    the incomplete last batch). The n-th item is a pure function of (seed, n). Rank r of W draws n = r, r + W, ..., so W
+    processes with batch size B see the batches of one process with batch size W * B.
+
+    Args:
+        dataset: A :class:`DomainMixDataset`; it takes over the seed for its augmentation.
+        seed: Seed of order and augmentation. None draws one and shares it among ranks.
+        shuffle: False walks through the source, then through the target, in order.
+        drop_to: Images of one iteration on all processes together: every epoch has a multiple of them. 1 drops none.
+
+    Raises:
+        TypeError: If the data set is another.
+        ValueError: If there are fewer images than ``drop_to``, or it is not positive.
+    """
+
+    def __init__(self, dataset: DomainMixDataset, seed: Optional[int] = None, shuffle: bool = True,
+                 drop_to: int = 1) -> None:
+        if not isinstance(dataset, DomainMixDataset):
+            raise TypeError(f'DomainMixSampler needs a DomainMixDataset, but got {type(dataset).__name__}')
+        if not 1 <= drop_to <= len(dataset):
+            raise ValueError(
+                f'drop_to is the number of images per iteration, at least 1 and at most the {len(dataset)} images that '
+                f'there are, but got {drop_to}: choose a smaller batch, or more images')
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        self.dataset = dataset
+        dataset.seed = self.seed
+        self.start = 0
+        self.epoch_length = len(dataset) // drop_to * drop_to
+        self._order = _Permutations(len(dataset), self.seed, MIX_STREAM, shuffle)
+
+    def __iter__(self) -> Iterator[Tuple[int, str, int]]:
+        n, num_source = self.start * self.world_size + self.rank, len(self.dataset.source)
+        while True:
+            epoch, offset = divmod(n, self.epoch_length)
+            image = self._order[epoch * len(self.dataset) + offset]
+            yield (n, 'source', image) if image < num_source else (n, 'target', image - num_source)
+            n += self.world_size
+
+    def __len__(self) -> int:
+        """Samples of this rank in one epoch."""
+        return math.ceil(self.epoch_length / self.world_size)
+
+    def skip(self, num_samples: int) -> None:
+        """Start at sample ``num_samples`` of this rank, counted from the start of the stream; costs nothing.
+
+        mmengine's training loop calls it on resume.
+        """
+        if num_samples < 0:
+            raise ValueError(f'num_samples must not be negative, but got {num_samples}')
+        self.start = num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """The stream counts its epochs itself."""
+
+
+@FUNCTIONS.register_module()
+def mixed_collate(items: Sequence[Dict[str, dict]]) -> Dict[str, dict]:
+    """Batch the items of a :class:`DomainMixDataset` by domain.
+
+    Args:
+        items: ``{'source': packed}`` or ``{'target': packed}`` each.
+
+    Returns:
+        ``{side: what pseudo_collate makes of its items}``, source first, with only the sides that are there: a batch
+        may well be all source.
+    """
+    packed: Dict[str, List[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
+    return {side: pseudo_collate(batch) for side, batch in packed.items() if batch}
+
+
+def source_subset(seed: int, n: int, m: int) -> np.ndarray:
+    """Which source images CBST trains with in a round: the first m of a permutation of n.
+
+    With one seed for all rounds (the policy "cumulative") a larger subset contains the smaller ones.
+
+    Args:
+        seed: Seed of NumPy's legacy generator, which the original uses.
+        n: Number of source images.
+        m: How many to take.
+
+    Returns:
+        (m,) int64 indices.
+
+    Raises:
+        ValueError: If m is not in 1..n.
+    """
+    if not 1 <= m <= n:
+        raise ValueError(f'{m} of {n} source images cannot be chosen: the portion of the source must give at least one '
+                         'image and at most all')
+    return np.random.RandomState(seed).permutation(n)[:m]

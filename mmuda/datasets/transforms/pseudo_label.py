@@ -1,0 +1,93 @@
+"""Reading labels that a network made."""
+from typing import Optional
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from ..image_files import read_image_bytes
+from ..label_tables import IGNORE, ranges
+from .loading import decode_label
+from .pillow_resize import Resampling, pillow_resize
+
+
+@TRANSFORMS.register_module()
+class LoadPseudoLabel(BaseTransform):
+    """Reads a pseudo label: an 8-bit PNG of train ids, taken as they are; 255 is ignored.
+
+    No label table and no ``label_map`` is applied: the ids are those of the classes that the labels were made with,
+    which :class:`~mmuda.datasets.PseudoLabelDataset` compares with those of training.
+
+    Needs ``seg_map_path`` and, normally, ``num_classes``. Adds ``gt_seg_map`` (H, W) uint8, and its name to
+    ``seg_fields``.
+
+    Args:
+        resize: False: the label has the size of the image file, and is read before anything is resized. True: scale it
+            to the size of ``img`` at this point by Pillow's nearest neighbour, as IntraDA does with labels of the size
+            of the network's input.
+        num_classes: How many classes there are, for data sets that do not say it.
+        backend_args: Of mmengine's file backend.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        OSError: If it is truncated, damaged or no image.
+        ValueError: If it is no 8-bit single-channel file, holds an id that is no class, or is of another size than its
+            image; or if no label belongs to the image.
+    """
+
+    def __init__(self,
+                 resize: bool = False,
+                 num_classes: Optional[int] = None,
+                 backend_args: Optional[dict] = None) -> None:
+        self.resize = resize
+        self.num_classes = num_classes
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Load ``results['seg_map_path']``."""
+        path = results.get('seg_map_path')
+        if path is None:
+            raise ValueError(f'no pseudo label belongs to {results.get("img_path")}: use LoadPseudoLabel with a '
+                             'PseudoLabelDataset, or take it out of the pipeline')
+        label = decode_label(read_image_bytes(path, self.backend_args), path)
+        if label.dtype != np.uint8:
+            raise ValueError(f'{path} is a 16-bit file, but pseudo labels are 8-bit PNG files of train ids: this is no '
+                             'pseudo label; make them with tools/pseudo_label.py')
+        self._check_ids(results, label, path)
+        results['gt_seg_map'] = self._fit(results, label, path)
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+        return results
+
+    def _check_ids(self, results: dict, label: np.ndarray, path: str) -> None:
+        num_classes = results.get('num_classes') or self.num_classes
+        if num_classes is None:
+            raise ValueError(f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
+                             "or dict(type='LoadPseudoLabel', num_classes=...)")
+        wrong = (label >= num_classes) & (label != IGNORE)
+        if wrong.any():
+            raise ValueError(
+                f'{path} holds the ids {ranges(np.unique(label[wrong]).tolist())}, but a pseudo label holds train ids '
+                f'0-{num_classes - 1} and {IGNORE} (ignored): raw ids need LoadDomainAnnotations; if the classes have '
+                'changed, make the labels again')
+
+    def _fit(self, results: dict, label: np.ndarray, path: str) -> np.ndarray:
+        image = results.get('img')
+        if not self.resize:
+            sizes = {tuple(results['ori_shape'][:2])} if 'ori_shape' in results else set()
+            sizes |= {image.shape[:2]} if image is not None else set()
+            if sizes - {label.shape}:
+                told = ' and '.join('%dx%d' % size[::-1] for size in sorted(sizes))
+                raise ValueError(
+                    f'{path} is {label.shape[1]}x{label.shape[0]} (width x height), but its image '
+                    f'{results.get("img_path")} is {told}: put LoadPseudoLabel before what resizes the image; if the '
+                    'label was made at another size, put it after and say resize=True')
+            return label
+        if image is None:
+            raise ValueError(f'{path}: with resize=True, LoadPseudoLabel comes after the image is loaded and resized')
+        if results.get('flip'):
+            raise ValueError(f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel '
+                             'before RandomFlip')
+        return pillow_resize(label, image.shape[1::-1], Resampling.NEAREST)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(resize={self.resize}, num_classes={self.num_classes})'

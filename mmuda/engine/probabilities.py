@@ -1,0 +1,67 @@
+"""Class probabilities of a trained network for the images of a data set, one batch at a time."""
+import copy
+from typing import Iterator, List, Optional, Sequence
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.config import Config
+from mmseg.datasets import BaseSegDataset
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+AT = ('image', 'input')
+
+
+@torch.no_grad()
+def class_probabilities(model: nn.Module,
+                        dataset: BaseSegDataset,
+                        indices: Sequence[int],
+                        at: str = 'image',
+                        flip: bool = False,
+                        batch_size: int = 1,
+                        num_workers: int = 0) -> Iterator[Tensor]:
+    """Probabilities (C, H, W), float32, of one image after the other.
+
+    Args:
+        model: In eval mode: an adaptor, or anything with ``test_step``.
+        dataset: Images with a test pipeline.
+        indices: Which images, in this order.
+        at: ``'image'``: at the size of the original image; ``'input'``: at the size that the network saw, which only
+            adaptors know.
+        flip: Average with the probabilities of the mirrored image.
+        batch_size: Images for one forward pass; must have one size if there are several.
+        num_workers: Processes that read images.
+
+    Raises:
+        ValueError: For ``at='input'`` and a model that only predicts at image size.
+    """
+    loader = DataLoader(
+        Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
+    if not hasattr(model, 'probabilities') and at != 'image':
+        raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
+    for batch in loader:
+        maps = _predict(model, batch, at)
+        if flip:
+            mirrored = _predict(model, dict(batch, inputs=[image.flip(-1) for image in batch['inputs']]), at)
+            maps = [(straight + other.flip(-1)) / 2 for straight, other in zip(maps, mirrored)]
+        yield from maps
+
+
+def _predict(model: nn.Module, batch: dict, at: str) -> List[Tensor]:
+    # Preprocessing changes data samples and may be asked twice.
+    batch = dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
+    if hasattr(model, 'probabilities'):
+        return model.probabilities(batch, at=at)
+    return [sample.seg_logits.data.float().softmax(dim=0) for sample in model.test_step(batch)]
+
+
+def inference_dataset(cfg: Config, pipeline: Optional[Sequence[dict]] = None) -> dict:
+    """Config of the target images that a config trains with, read as its test images are, without their labels.
+
+    Args:
+        cfg: With ``train_dataloader.dataset.target`` and ``test_dataloader``.
+        pipeline: Instead of that of the test images.
+    """
+    pipeline = cfg.test_dataloader.dataset.pipeline if pipeline is None else pipeline
+    steps = [step for step in pipeline if 'Annotations' not in step['type']]
+    return dict(cfg.train_dataloader.dataset.target, pipeline=steps, test_mode=True)

@@ -1,0 +1,203 @@
+"""A paper of several steps, run by one command."""
+import copy
+import time
+from typing import List, Optional, Sequence
+
+from mmengine.config import Config
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.logging import MMLogger
+from mmengine.registry import RUNNERS, init_default_scope
+from mmseg.registry import TASK_UTILS
+from terminaltables import AsciiTable
+
+from .distributed import join_processes
+from .launch import LIVE_KEYS
+from .stages import Stage, TrainStage
+from .stages.run import StagedRun
+
+
+@RUNNERS.register_module()
+class StagedRunner:
+    """Runs the ``stages`` of a config one after the other; configs name it by ``runner_type='StagedRunner'``.
+
+    ``stages`` is a list of names; each is a dict of the config, so a config that inherits changes one by its name
+    (``rounds = dict(num_rounds=3)``). Dicts with a ``name`` may stand in the list as well. :class:`TrainStage` trains this very config with some keys changed,
+    :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits images, :class:`PriorStage` estimates where classes are,
+    :class:`SelfTrainingRounds` stands for all rounds of CBST; plug-ins register their own in ``TASK_UTILS``. Each has a folder in
+    ``work_dir``, and ``ledger.json`` there says which are done, with which settings and results. A stage takes weights, lists
+    and labels from an earlier one by its name.
+
+    With ``resume`` finished stages are skipped and the interrupted one goes on inside. Killed at any time and resumed, a run
+    ends with the same weights and labels as one that was not (on a CPU, bit for bit). Without it a run starts anew, and
+    what an earlier one left is moved into ``before_<time>``.
+
+    Args:
+        cfg: The whole config.
+
+    Raises:
+        ValueError: If stages have the same name, or one refers to a stage that does not come before it.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        self.cfg = cfg
+        self.stages = build_stages(cfg)
+        join_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
+        self._join_ledger()
+        log_file = self.run.work_dir / 'stages.log'
+        if is_main_process():
+            self.run.work_dir.mkdir(parents=True, exist_ok=True)
+        barrier()
+        self.logger = MMLogger.get_instance(f'stages-{time.time_ns()}', logger_name='mmengine', log_file=str(log_file),
+                                            file_mode='a', log_level=cfg.get('log_level', 'INFO'))
+        self._check_references()
+
+    @classmethod
+    def from_cfg(cls, cfg) -> 'StagedRunner':
+        """Build from a config."""
+        return cls(copy.deepcopy(cfg))
+
+    def train(self, only: Optional[Sequence[str]] = None, restart_from: Optional[str] = None) -> None:
+        """Run all stages that are not done.
+
+        Args:
+            only: Run just these, by name or by the beginning of their names (``rounds/0``); what they take from other stages
+                must be there.
+            restart_from: Run this stage and all after it anew.
+
+        Raises:
+            RuntimeError: If a finished or interrupted stage had other settings, or results of another stage are missing.
+            KeyError: If a stage is unknown.
+        """
+        resume = bool(self.cfg.get('resume')) or only is not None or restart_from is not None
+        if not resume:
+            self._forget(self.stages, 'an earlier run')
+        elif restart_from is not None:
+            first = self.stages.index(self._find(restart_from)[0])
+            self._forget(self.stages[first:], f'{restart_from} and what came after it')
+        wanted = self.stages if only is None else [stage for stage in self.stages if stage in {
+            found for name in only for found in self._find(name)}]
+        for stage in self.stages:  # a change is told before anything long starts
+            if self.run.ledger.status(stage.name) is not None:
+                self.run.ledger.check(stage.name, stage.settings(self.run))
+        for stage in wanted:
+            self._run(stage)
+        self._summary()
+
+    def _run(self, stage: Stage) -> None:
+        number = f'{self.stages.index(stage) + 1}/{len(self.stages)}'
+        ledger, status = self.run.ledger, self.run.ledger.status(stage.name)
+        if status == 'done':
+            self.logger.info(f'stage {number} {stage.name}: done before')
+            return
+        missing = sorted(name for name in stage.needs(self.run) if ledger.status(name) != 'done')
+        if missing:
+            raise RuntimeError(f'stage {stage.name!r} needs results of {", ".join(missing)}: run them first (--stages '
+                               f'{",".join([*missing, stage.name])})')
+        self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
+        folder = self.run.folders[stage.name]
+        start = time.time()
+        if is_main_process():
+            folder.mkdir(parents=True, exist_ok=True)
+            if status is None:
+                ledger.begin(stage.name, stage.settings(self.run))
+        barrier()
+        result = stage.run(self.run, folder, resume=status == 'running')
+        barrier()
+        if is_main_process():
+            ledger.finish(stage.name, result, time.time() - start)
+        self._share_ledger()
+        self.run.free_memory()
+        self.logger.info(f'stage {number} {stage.name}: done in {time.time() - start:.0f} s')
+
+    def _find(self, name: str) -> List[Stage]:
+        found = [stage for stage in self.stages if stage.name == name or stage.name.startswith(name.rstrip('/') + '/')]
+        if not found:
+            raise KeyError(f'there is no stage {name!r}; there are {", ".join(stage.name for stage in self.stages)}')
+        return found
+
+    def _forget(self, stages: Sequence[Stage], what: str) -> None:
+        names = [stage.name for stage in stages]
+        timestamp = time.strftime('%Y%m%d_%H%M%S')
+        if is_main_process() and any(self.run.ledger.status(name) or self.run.folders[name].is_dir() for name in names):
+            folder = self.run.set_aside(names, timestamp)
+            self.run.ledger.forget(names)
+            self.logger.info(f'results of {what} were moved to {folder}')
+        self._share_ledger()
+
+    def _join_ledger(self) -> None:
+        self.run = StagedRun(self.cfg, self.stages, self.cfg.work_dir, self.cfg.get('launcher', 'none'))
+        self._share_ledger()
+
+    def _share_ledger(self) -> None:
+        """Rank 0 decides what is done."""
+        entries = [self.run.ledger.entries]
+        broadcast_object_list(entries)
+        self.run.ledger.entries = entries[0]
+
+    def _check_references(self) -> None:
+        before: List[str] = []
+        for stage in self.stages:
+            unknown = sorted(stage.needs(self.run) - set(before))
+            if unknown:
+                raise ValueError(f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; those are '
+                                 f'{", ".join(before) or "none"}')
+            before.append(stage.name)
+
+    def _summary(self) -> None:
+        rows = [['stage', 'state', 'time', 'mIoU']]
+        for stage in self.stages:
+            entry = self.run.ledger.entries.get(stage.name, {})
+            score = entry.get('result', {}).get('metrics', {}).get('mIoU')
+            rows.append([stage.name, entry.get('status', 'not run'), f'{entry["seconds"]:.0f} s' if 'seconds' in entry else '',
+                         '' if score is None else f'{score:.1f}'])
+        self.logger.info('stages (mIoU: last checkpoint, validation images)\n' + AsciiTable(rows).table)
+
+
+def build_stages(cfg: Config) -> List[Stage]:
+    """The stages of a config; entries that stand for several are expanded.
+
+    Raises:
+        ValueError: If there are none, or one names nothing.
+    """
+    if not cfg.get('stages'):
+        raise ValueError(f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of dicts in it")
+    stages: List[Stage] = []
+    for entry in cfg.stages:
+        if isinstance(entry, str):
+            if not isinstance(cfg.get(entry), dict) or entry in LIVE_KEYS:
+                raise ValueError(f"stages names {entry!r}, but {cfg.filename} has no {entry} = dict(type=...) of its own")
+            entry = dict(cfg[entry], name=entry)
+        built = TASK_UTILS.build(copy.deepcopy(entry))
+        stages.extend(built.expand() if hasattr(built, 'expand') else [built])
+    return stages
+
+
+def network_config(cfg: Config, stage: Optional[str] = None) -> Config:
+    """The plain config of the network that a config trains: of the last training stage, or as it is if it has no stages.
+
+    Without its training, which needs results of other stages.
+
+    Args:
+        cfg: Any config.
+        stage: Name of another training stage.
+
+    Raises:
+        KeyError: If there is no such training stage.
+    """
+    if cfg.get('runner_type') != 'StagedRunner':
+        if stage is not None:
+            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
+        return cfg
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    stages = build_stages(cfg)
+    run = StagedRun(cfg, stages, cfg.work_dir)
+    trainings = {found.name: found for found in stages if isinstance(found, TrainStage)}
+    name = stage or list(trainings)[-1]
+    if name not in trainings:
+        raise KeyError(f'there is no training stage {name!r} in {cfg.filename}; there are {", ".join(trainings)}')
+    found = trainings[name].config(run)
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        found.pop(key, None)
+    found.work_dir = cfg.work_dir
+    return found

@@ -1,0 +1,7 @@
+from .base import Stage
+from .label import LabelStage, RankStage
+from .prior import PriorStage
+from .rounds import SelfTrainingRounds
+from .train import TrainStage
+
+__all__ = ['LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'TrainStage']

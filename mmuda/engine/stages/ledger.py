@@ -1,0 +1,75 @@
+"""Which stages of a run are done: ``ledger.json`` in its work directory."""
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from mmuda.files import write_atomically
+
+from .base import comparable, differences
+
+_FORMAT = 1
+
+
+class Ledger:
+    """Stages by name, each ``running`` or ``done``, with the settings it was run with.
+
+    Written whole after every change, so a kill at any time leaves the state before or after it.
+
+    Args:
+        work_dir: Of the whole run.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+
+    def __init__(self, work_dir: Path) -> None:
+        self.path = Path(work_dir) / 'ledger.json'
+        self.entries: Dict[str, dict] = {}
+        if self.path.is_file():
+            try:
+                content = json.loads(self.path.read_text(encoding='utf-8'))
+                if content['format'] != _FORMAT:
+                    raise ValueError(f'its format is {content["format"]}, expected {_FORMAT}')
+                self.entries = dict(content['stages'])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f'{self.path} cannot be read ({error}): move the folder away and start anew') from error
+
+    def status(self, name: str) -> Optional[str]:
+        """``'running'``, ``'done'`` or None."""
+        return self.entries.get(name, {}).get('status')
+
+    def result(self, name: str) -> Dict[str, Any]:
+        """What a finished stage returned."""
+        return self.entries[name]['result']
+
+    def begin(self, name: str, settings: Any) -> None:
+        """Note that a stage was started."""
+        self.entries[name] = dict(status='running', settings=comparable(settings))
+        self._write()
+
+    def finish(self, name: str, result: Dict[str, Any], seconds: float) -> None:
+        """Note that a stage is done."""
+        self.entries[name].update(status='done', result=result, seconds=round(seconds, 1))
+        self._write()
+
+    def forget(self, names: List[str]) -> None:
+        """Stages that will be run again."""
+        for name in names:
+            self.entries.pop(name, None)
+        self._write()
+
+    def check(self, name: str, settings: Any) -> None:
+        """Compare with the settings that a stage was begun with.
+
+        Raises:
+            RuntimeError: If they differ, naming where and what to do.
+        """
+        changed = differences(self.entries[name]['settings'], comparable(settings))
+        if changed:
+            told = '\n  '.join(changed[:10] + [f'and {len(changed) - 10} more'] * (len(changed) > 10))
+            raise RuntimeError(f'stage {name!r} in {self.path.parent} was run with other settings:\n  {told}\n'
+                               f'Undo the change, or run it and all after it again with --restart-from {name}')
+
+    def _write(self) -> None:
+        content = dict(format=_FORMAT, stages=self.entries)
+        write_atomically(self.path, json.dumps(content, indent=1).encode())

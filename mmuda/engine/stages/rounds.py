@@ -1,0 +1,150 @@
+"""Self-training in rounds: label, train, label with the trained network, train again."""
+import copy
+from typing import Any, Dict, List, Mapping, Optional
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+from mmseg.registry import TASK_UTILS
+
+from mmuda.datasets import build_dataset, source_subset
+from mmuda.labeling import Manifest
+
+from .base import Stage
+from .label import LabelStage
+from .references import rename
+from .run import StagedRun
+from .train import TrainStage
+
+POLICIES = ('cumulative', 'random')
+
+
+def portion_schedule(init: float, step: float, max: float, rounds: int) -> List[float]:
+    """Portions by round, as the original's driver computes them.
+
+    The step is added while the portion is *below* the maximum, so the last one may lie above it by almost a step; and
+    values pass through 12 significant digits, which decides how ``floor(n * portion)`` falls.
+
+    Args:
+        init: Portion of round 0.
+        step: What is added after a round.
+        max: From where on nothing is added.
+        rounds: How many.
+    """
+    portions, value = [], float(init)
+    for _ in range(rounds):
+        portions.append(float(f'{value:.12g}'))
+        if value < max:
+            value += step
+    return portions
+
+
+@TASK_UTILS.register_module()
+class SelfTrainingRound(TrainStage):
+    """The training of one round: some source images with their labels, all target images with their pseudo labels.
+
+    Args:
+        name: See :class:`Stage`.
+        overrides: See :class:`TrainStage`.
+        weights: See :class:`TrainStage`.
+        labels: The labelling of this round.
+        source_portion: Share of the source images, a random subset.
+        sample_seed: Which one; equal seeds make a larger share a superset.
+        epochs: Passes over the union of both domains.
+        lr_factor: Of the learning rates of all modules.
+    """
+
+    def __init__(self, name: str, overrides: Optional[dict], weights: str, labels: str, source_portion: float,
+                 sample_seed: int, epochs: int, lr_factor: float) -> None:
+        super().__init__(name, overrides, weights)
+        self.labels, self.source_portion, self.sample_seed = labels, source_portion, sample_seed
+        self.epochs, self.lr_factor = epochs, lr_factor
+
+    def settings(self, run: StagedRun) -> Dict[str, Any]:
+        return dict(super().settings(run), labels=self.labels, source_portion=self.source_portion,
+                    sample_seed=self.sample_seed, epochs=self.epochs, lr_factor=self.lr_factor)
+
+    def needs(self, run: StagedRun) -> set:
+        return super().needs(run) | {self.labels}
+
+    def prepare(self, run: StagedRun, cfg: Config) -> None:
+        """Draw the source images, set the length of the round and its learning rate."""
+        loader = cfg.train_dataloader
+        total = len(build_dataset(copy.deepcopy(loader.dataset.source)))
+        num_source = int(total * self.source_portion)
+        loader.dataset.source.indices = source_subset(self.sample_seed, total, num_source).tolist()
+        num_target = len(Manifest.read(run.folders[self.labels]).images)
+        batch = loader.batch_size * get_world_size()
+        iterations = (num_source + num_target) // batch
+        if iterations == 0:
+            raise ValueError(f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of {batch}: '
+                             'raise the portions or lower train_dataloader.batch_size')
+        loader.sampler.drop_to = batch
+        cfg.train_cfg.max_iters = self.epochs * iterations
+        cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once
+        for entry in cfg.optim_wrapper.values():
+            if isinstance(entry, dict) and 'optimizer' in entry:
+                entry.optimizer.lr *= self.lr_factor
+
+
+@TASK_UTILS.register_module()
+class SelfTrainingRounds:
+    r"""The alternating optimisation of CBST (Zou et al., ECCV 2018, algorithm 1), one labelling and one training per round.
+
+    Stands for the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label`` and ``train``,
+    ``'{label}'`` means the labelling of the same round. Every round trains from the weights of the one before, with a fresh
+    optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends.
+
+    Args:
+        name: See :class:`Stage`.
+        weights: Where round 0 starts: a stage or a checkpoint file.
+        label: Arguments of :class:`LabelStage` but ``name`` and ``weights``; ``strategy.portion`` is set by round.
+        train: ``overrides`` of :class:`TrainStage` for the trainings.
+        num_rounds: Rounds R.
+        epochs_per_round: Passes over the union of both domains in a round.
+        target_portion: ``dict(init=, step=, max=)`` of the share of pixels to label, see :func:`portion_schedule`.
+        source_portion: The same for the share of source images.
+        sample_policy: ``'cumulative'``: the source images of a round include those of the round before. ``'random'``: each
+            round draws its own.
+        sample_seed: Seed of the cumulative draw (the random one uses the number of the round).
+        lr_decay: Factor of the learning rate from round to round.
+
+    Raises:
+        ValueError: For an unknown policy.
+    """
+
+    def __init__(self,
+                 name: str,
+                 weights: str,
+                 label: dict,
+                 train: dict,
+                 num_rounds: int,
+                 epochs_per_round: int = 2,
+                 target_portion: Optional[Mapping[str, float]] = None,
+                 source_portion: Mapping[str, float] = dict(init=0.3, step=0.0025, max=0.06),
+                 sample_policy: str = 'cumulative',
+                 sample_seed: int = 0,
+                 lr_decay: float = 2**-0.5) -> None:
+        self.name = name
+        if sample_policy not in POLICIES:
+            raise ValueError(f'stage {name!r}: sample_policy is {sample_policy!r}, expected one of {POLICIES}')
+        self.weights, self.label, self.train = weights, label, train
+        self.num_rounds, self.epochs, self.lr_decay = num_rounds, epochs_per_round, lr_decay
+        self.seeds = [sample_seed if sample_policy == 'cumulative' else r for r in range(num_rounds)]
+        self.source_portions = portion_schedule(rounds=num_rounds, **source_portion)
+        self.target_portions = None if target_portion is None else portion_schedule(rounds=num_rounds, **target_portion)
+
+    def expand(self) -> List[Stage]:
+        """Two stages for each round."""
+        stages: List[Stage] = []
+        weights = self.weights
+        for r in range(self.num_rounds):
+            own = dict(label=f'{self.name}/{r}/label', train=f'{self.name}/{r}/train')
+            label, train = rename(copy.deepcopy(self.label), own), rename(copy.deepcopy(self.train), own)
+            if self.target_portions is not None:
+                label['strategy'] = dict(label['strategy'], portion=self.target_portions[r])
+            stages.append(LabelStage(own['label'], weights=weights, **label))
+            stages.append(SelfTrainingRound(
+                own['train'], train, weights, labels=own['label'], source_portion=self.source_portions[r],
+                sample_seed=self.seeds[r], epochs=self.epochs, lr_factor=self.lr_decay**r))
+            weights = own['train']
+        return stages

@@ -1,0 +1,98 @@
+"""What stages know about the run that they belong to."""
+import copy
+import gc
+import shutil
+from pathlib import Path
+from typing import Dict, Iterable, List, Set, Union
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from ..checkpoint import read_checkpoint, weights_digest
+from ..inference import load_model
+from ..launch import LIVE_KEYS
+from .base import Stage
+from .ledger import Ledger
+
+
+class StagedRun:
+    """Config, folders and ledger of a run of several stages.
+
+    Args:
+        cfg: The config that lists the stages.
+        stages: All of them, expanded, in order.
+        work_dir: Of the run; each stage has a folder in it.
+        launcher: As in mmengine.
+
+    Raises:
+        ValueError: If two stages have the same name.
+    """
+
+    def __init__(self, cfg: Config, stages: List[Stage], work_dir: Union[str, Path], launcher: str = 'none') -> None:
+        self.cfg, self.stages, self.work_dir, self.launcher = cfg, stages, Path(work_dir), launcher
+        names = [stage.name for stage in stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f'two stages have the same name: {", ".join(names)}')
+        self.folders: Dict[str, Path] = {name: self.work_dir / name for name in names}
+        self.ledger = Ledger(self.work_dir)
+
+    def base_config(self) -> Config:
+        """The config without its stages and used-up variables."""
+        kept = {key: copy.deepcopy(value) for key, value in self.cfg._cfg_dict.items()
+                if key in LIVE_KEYS - {'stages'} or key == 'custom_imports'}
+        return Config(kept, filename=self.cfg.filename)
+
+    def named(self, values: Iterable) -> Set[str]:
+        """Those of the values that are names of stages."""
+        return {value for value in values if value in self.folders}
+
+    def stage(self, name: str) -> Stage:
+        """A stage by name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def checkpoint(self, weights: str) -> Path:
+        """The last checkpoint of a training stage, or a file.
+
+        Raises:
+            FileNotFoundError: If it is neither.
+            ValueError: If the stage is not a training.
+        """
+        if weights in self.folders:
+            result = self.ledger.result(weights)
+            if 'checkpoint' not in result:
+                raise ValueError(f'stage {weights!r} has no weights, it is no training')
+            return self.folders[weights] / result['checkpoint']
+        if not Path(weights).is_file():
+            raise FileNotFoundError(f'weights {weights!r} are neither a file nor one of the stages {", ".join(self.folders)}')
+        return Path(weights)
+
+    def network_config(self, weights: str) -> Config:
+        """The config that belongs to weights: that of their stage, or, for a file, that of the run."""
+        if weights in self.folders:
+            return self.stage(weights).config(self)
+        return self.base_config()
+
+    def load_network(self, weights: str) -> nn.Module:
+        """The trained network in eval mode."""
+        return load_model(self.network_config(weights), self.checkpoint(weights))
+
+    def weights_digest(self, weights: str) -> str:
+        """SHA-256 of the weights; unlike that of their file it does not change with the times in the log."""
+        return weights_digest(read_checkpoint(self.checkpoint(weights)))
+
+    def set_aside(self, names: Iterable[str], timestamp: str) -> Path:
+        """Move the folders of stages into ``before_<timestamp>``; nothing is ever deleted."""
+        folder = self.work_dir / f'before_{timestamp}'
+        for name in names:
+            if self.folders[name].is_dir():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(str(self.folders[name]), str(folder / name))
+        return folder
+
+    @staticmethod
+    def free_memory() -> None:
+        """What a stage has left on the device."""
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

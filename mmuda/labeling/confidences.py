@@ -1,0 +1,216 @@
+"""What a network is sure of: the most likely class of each pixel, and statistics of its confidence in each class."""
+from abc import ABC, abstractmethod
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather_object, is_distributed
+from torch import Tensor
+
+IGNORE = 255
+BLOCK = 2 ** 20  # values whose temporaries stay in the cache of a CPU: a third of the time of a whole map at once
+
+
+def row_blocks(maps: Tensor) -> Tuple[Tensor, ...]:
+    """Views of (C, H, W) maps, some rows each, of about :data:`BLOCK` values."""
+    return maps.split(max(1, BLOCK // (maps.shape[0] * maps.shape[2])), dim=1)
+
+
+def most_likely(scores: Tensor, divisors: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+    """Greatest score of each pixel, and the lowest of the classes that have it.
+
+    ``scores.max(dim=0)`` takes longer on a CPU and promises nothing about equal scores.
+
+    Args:
+        scores: (C, H, W), at most 255 classes.
+        divisors: (C,) that the scores are divided by first, in the type of the scores.
+
+    Returns:
+        Scores (H, W), and classes (H, W) uint8. Where a score is NaN the first is NaN and the second is 255.
+    """
+    # Of equal scores the lowest class has the greatest code; NaN equals nothing, so that its code is 0.
+    codes = IGNORE - torch.arange(len(scores), dtype=torch.uint8, device=scores.device)[:, None, None]
+    best, labels = [], []
+    for block in row_blocks(scores):
+        if divisors is not None:
+            block = block / divisors[:, None, None].to(block)
+        best.append(block.amax(dim=0))
+        labels.append(IGNORE - (block == best[-1]).view(torch.uint8).mul_(codes).amax(dim=0))
+    return torch.cat(best), torch.cat(labels)
+
+
+def check_rate(rate: int) -> None:
+    """Raise ValueError unless every ``rate``-th pixel is a way to choose pixels."""
+    if not isinstance(rate, int) or rate < 1:
+        raise ValueError(f'rate={rate!r}: must be a whole number from 1 (every pixel) on')
+
+
+class Confidences(ABC):
+    """Order statistics of the confidences in each class over many images.
+
+    In each image the confidences in a class are taken in row-major order, and every ``rate``-th of them is kept,
+    beginning with the first. Negative ones (bicubic undershoot) count as 0. Ranks count down from the greatest, 1.
+
+    Args:
+        num_classes: C, at most 255.
+        rate: 1 keeps every pixel; CBST keeps every fourth.
+
+    Raises:
+        ValueError: If one of them is out of range.
+    """
+
+    def __init__(self, num_classes: int, rate: int = 1) -> None:
+        if not 1 <= num_classes <= IGNORE:
+            raise ValueError(f'num_classes={num_classes}: must be 1 to {IGNORE}, as labels have 8 bits')
+        check_rate(rate)
+        self.num_classes = num_classes
+        self.rate = rate
+
+    def add(self, confidence: Tensor, labels: Tensor) -> None:
+        """Take in one image; on a GPU a histogram does not make the host wait.
+
+        Args:
+            confidence: (H, W) float32.
+            labels: (H, W) integers below C, as of :func:`most_likely`; fastest as uint8.
+
+        Raises:
+            ValueError: If shapes or types are others. A confidence that is NaN and a label of C or more are told as
+                soon as the values are known: now if statistics are exact, otherwise when a rank is asked for.
+        """
+        if confidence.shape != labels.shape or confidence.ndim != 2 or confidence.dtype != torch.float32:
+            raise ValueError(f'confidence is {confidence.dtype} {tuple(confidence.shape)}, labels are '
+                             f'{tuple(labels.shape)}: expected float32 (H, W) and labels of that size')
+        labels = labels.to(torch.uint8)
+        invalid = (confidence.isnan() | (labels >= self.num_classes)).sum()
+        self._count(*self._sample(confidence.flatten(), labels.flatten()), invalid)
+
+    def _sample(self, values: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
+        """Kept values (K,) and their classes (K,); K depends on no data, slots to spare have class C."""
+        if self.rate == 1:
+            return values, labels
+        labels, order = labels.sort(stable=True)
+        classes = torch.arange(self.num_classes + 1, dtype=torch.uint8, device=labels.device)
+        first = torch.searchsorted(labels, classes)  # where each class begins in `order`
+        end = ((first.diff() + self.rate - 1) // self.rate).cumsum(0)  # the slots of a class end here
+        slots = torch.arange(len(values) // self.rate + self.num_classes, device=labels.device)
+        owner = torch.searchsorted(end, slots, right=True)
+        start = first - self.rate * F.pad(end, (1, 0))
+        places = (start[owner] + self.rate * slots).clamp_(max=len(values) - 1)
+        return values[order[places]], owner
+
+    def _invalid(self, count: int) -> ValueError:
+        return ValueError(f'{count} pixels are NaN or of a class outside 0..{self.num_classes - 1}: the network has '
+                          f'diverged, or it has another number of classes than {self.num_classes}')
+
+    @abstractmethod
+    def _count(self, values: Tensor, labels: Tensor, invalid: Tensor) -> None:
+        """Keep values (K,) of classes (K,), but those of class C or more; ``invalid`` pixels were no good."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> np.ndarray:
+        """(C,) int64: how many confidences were kept."""
+
+    @property
+    def total(self) -> int:
+        """How many confidences were kept."""
+        return int(self.counts.sum())
+
+    @abstractmethod
+    def kth_largest(self, ranks: np.ndarray) -> np.ndarray:
+        """The confidence that has a rank in its class.
+
+        Args:
+            ranks: (C,) integers.
+
+        Returns:
+            (C,) float64 that hold float32 values; 0 where the rank is below 1 or beyond the count.
+        """
+
+    @abstractmethod
+    def kth_largest_overall(self, rank: int) -> float:
+        """The confidence that has a rank among all classes together; 0 as in :meth:`kth_largest`."""
+
+    @abstractmethod
+    def merge(self, other: 'Confidences') -> None:
+        """Take in all that another one, of the same kind, classes and rate, has seen."""
+
+    @abstractmethod
+    def all_reduce(self) -> None:
+        """Merge those of all processes into each; without processes nothing happens."""
+
+    @abstractmethod
+    def state(self) -> Dict[str, np.ndarray]:
+        """What was seen, as small arrays."""
+
+    @abstractmethod
+    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+        """Forget what was seen, and take a :meth:`state` instead."""
+
+    @property
+    def layout(self) -> np.ndarray:
+        """What statistics must have in common to be merged, or loaded."""
+        return np.array([self.num_classes, self.rate])
+
+    def _check_layout(self, layout: np.ndarray) -> None:
+        if not np.array_equal(layout, self.layout):
+            raise ValueError(f'statistics of layout {np.asarray(layout).tolist()} do not fit a {type(self).__name__} '
+                             f'of layout {self.layout.tolist()} (classes, rate, bins): collect them anew')
+
+
+class ExactConfidences(Confidences):
+    """All confidences, 5 bytes each: for small data, and to judge :class:`ConfidenceHistogram` by."""
+
+    def __init__(self, num_classes: int, rate: int = 1) -> None:
+        super().__init__(num_classes, rate)
+        self._values: List[np.ndarray] = []
+        self._labels: List[np.ndarray] = []
+
+    def _count(self, values: Tensor, labels: Tensor, invalid: Tensor) -> None:
+        if invalid:
+            raise self._invalid(int(invalid))
+        kept = labels < self.num_classes
+        self._values.append(values[kept].clamp(min=0).cpu().numpy())
+        self._labels.append(labels[kept].to(torch.uint8).cpu().numpy())
+
+    def _gathered(self) -> Tuple[np.ndarray, np.ndarray]:
+        self._values = [np.concatenate([np.empty(0, np.float32), *self._values])]
+        self._labels = [np.concatenate([np.empty(0, np.uint8), *self._labels])]
+        return self._values[0], self._labels[0]
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.bincount(self._gathered()[1], minlength=self.num_classes)
+
+    def kth_largest(self, ranks: np.ndarray) -> np.ndarray:
+        counts = self.counts
+        found = (ranks >= 1) & (ranks <= counts)
+        places = (counts.cumsum() - ranks)[found]
+        values, labels = self._gathered()
+        result = np.zeros(self.num_classes)
+        result[found] = values[np.lexsort((values, labels))[places]]
+        return result
+
+    def kth_largest_overall(self, rank: int) -> float:
+        values, _ = self._gathered()
+        return float(np.partition(values, -rank)[-rank]) if 1 <= rank <= len(values) else 0.0
+
+    def merge(self, other: 'ExactConfidences') -> None:
+        self._check_layout(other.layout)
+        self._values += other._values
+        self._labels += other._labels
+
+    def all_reduce(self) -> None:
+        if is_distributed():
+            states = all_gather_object(self.state())
+            self._values = [state['values'] for state in states]
+            self._labels = [state['labels'] for state in states]
+
+    def state(self) -> Dict[str, np.ndarray]:
+        values, labels = self._gathered()
+        return dict(layout=self.layout, values=values, labels=labels)
+
+    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+        self._check_layout(state['layout'])
+        self._values, self._labels = [state['values']], [state['labels']]

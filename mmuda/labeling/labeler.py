@@ -1,0 +1,187 @@
+"""From class probabilities to label files, in two passes over the images and in the memory of one batch."""
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, barrier, is_main_process
+from mmengine.logging import print_log
+from terminaltables import AsciiTable
+from torch import Tensor
+
+from mmuda.files import write_atomically
+
+from .confidences import IGNORE, most_likely
+from .manifest import NAME, Manifest, label_names
+from .progress import progress
+from .strategies import Strategy
+from .work_folder import WorkFolder, digest
+from .writer import LabelWriter, encode_label
+
+Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
+"""Gives the maps (C, H, W), float32, of the images at some places in the list, in that order."""
+
+
+def label_images(images: Sequence[str],
+                 probabilities: Probabilities,
+                 out_dir: Path,
+                 strategy: Strategy,
+                 classes: Sequence[str],
+                 facts: Optional[Dict[str, Any]] = None,
+                 prior: Optional[np.ndarray] = None,
+                 writers: int = 2,
+                 snapshot_every: float = 30.) -> Manifest:
+    """Write a pseudo label for each image.
+
+    A strategy with thresholds needs two passes: statistics of all images, then the labels. Nothing of an image is kept between
+    them, so probabilities are asked for twice and the disk holds only label files. Called again after an
+    interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the first file that is missing;
+    complete files are never touched. Called on several ranks, each does its share.
+
+    Args:
+        images: Paths of all images, the same on every rank.
+        probabilities: Asked for the images of this rank that are still to do.
+        out_dir: Where ``labels/`` and ``manifest.json`` go.
+        strategy: How pixels are chosen.
+        classes: Names of the C classes.
+        facts: What made the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest, and
+            a folder that was begun with others is refused.
+        prior: Spatial prior (C, H, W) that probabilities are multiplied by first, at their size.
+        writers: Threads that encode and write.
+        snapshot_every: Seconds between two snapshots of the statistics.
+
+    Returns:
+        The manifest of the complete labelling.
+
+    Raises:
+        ValueError: If the list of images is empty or ambiguous, or a map has another number of classes or size, or NaN.
+        RuntimeError: If the folder was begun with other images, facts or another strategy.
+        OSError: If the disk is full.
+    """
+    names = label_names(images)
+    folder = Path(out_dir)
+    plan = dict(
+        strategy=strategy.describe(), classes=list(classes), facts=facts or {}, images=len(images), list=digest(list(images)),
+        prior=None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest())
+    work = WorkFolder(folder, plan)
+    if (folder / NAME).is_file():
+        return Manifest.read(folder)
+    maps = _Maps(images, probabilities, len(classes), prior)
+    own = range(work.rank, len(images), work.world_size)
+    thresholds, sizes = _thresholds(maps, own, strategy, work, snapshot_every)
+    counts = _write_labels(maps, own, names, strategy, thresholds, folder, writers)
+    counts = torch.from_numpy(counts)
+    all_reduce(counts)
+    manifest = Manifest(
+        folder=folder, images=list(images), labels=names, classes=list(classes), strategy=strategy.describe(), facts=facts or {},
+        thresholds=None if thresholds is None else thresholds.tolist(), sizes=sizes, counts=counts[:len(classes)].tolist(),
+        ignored=int(counts[IGNORE]))
+    barrier()  # all files are there
+    if is_main_process():
+        manifest.write()
+        print_log(_summary(manifest), logger='current')
+    work.drop_snapshots()
+    barrier()
+    return manifest
+
+
+class _Maps:
+    """Checked probabilities, times the prior."""
+
+    def __init__(self, images: Sequence[str], probabilities: Probabilities, num_classes: int, prior: Optional[np.ndarray]) -> None:
+        self.images, self.probabilities, self.num_classes = images, probabilities, num_classes
+        self.prior = None if prior is None else torch.from_numpy(np.asarray(prior, np.float32))
+
+    def __call__(self, places: Sequence[int], what: str) -> Iterator[Tuple[int, Tensor]]:
+        found = progress(self.probabilities(places), len(places), what)
+        for place, prob in zip(places, found, strict=True):
+            if prob.ndim != 3 or len(prob) != self.num_classes:
+                raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected ({self.num_classes}, H, W) for '
+                                 'as many class names')
+            if self.prior is not None:
+                if prob.shape != self.prior.shape:
+                    raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, but the prior is '
+                                     f'{tuple(self.prior.shape)}: all images must have one size, and the prior that size')
+                self.prior = self.prior.to(prob.device)
+                prob = prob * self.prior
+            yield place, prob
+
+
+def _thresholds(maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkFolder,
+                snapshot_every: float) -> Tuple[Optional[np.ndarray], Optional[List[int]]]:
+    """Thresholds and class sizes: from the file of an earlier call, or from a pass over the images."""
+    if not strategy.two_passes:
+        return None, None
+    path = work.folder / 'thresholds.json'
+    if not path.is_file():
+        statistics = strategy.new_statistics(maps.num_classes)
+        state = work.load_snapshot()
+        seen = 0
+        if state is not None:
+            seen = int(state.pop('seen'))
+            statistics.load_state(state)
+        saved = time.monotonic()
+        for place, prob in maps(own[seen:], 'statistics'):
+            confidence, labels = most_likely(prob)
+            _check_finite(confidence, maps.images[place])
+            statistics.add(confidence, labels)
+            seen += 1
+            if time.monotonic() - saved >= snapshot_every or seen == len(own):
+                work.save_snapshot(seen=np.array(seen), **statistics.state())
+                saved = time.monotonic()
+        statistics.all_reduce()
+        content = dict(thresholds=strategy.thresholds(statistics).tolist(), sizes=strategy.sizes(statistics).tolist())
+        barrier()
+        if is_main_process():
+            write_atomically(path, json.dumps(content).encode())
+    barrier()
+    content = json.loads(path.read_text(encoding='utf-8'))
+    return np.array(content['thresholds']), content['sizes']
+
+
+def _write_labels(maps: _Maps, own: Sequence[int], names: List[str], strategy: Strategy, thresholds: Optional[np.ndarray],
+                  folder: Path, writers: int) -> np.ndarray:
+    """Write what is missing; pixels by label (256,) of all files of this rank."""
+    present = {place for place in own if (folder / names[place]).is_file()}
+    missing = [place for place in own if place not in present]
+    wanted = None if thresholds is None else torch.from_numpy(thresholds)
+    with LabelWriter(writers) as writer:
+        for place in present:
+            writer.count(folder / names[place])
+        for number, (place, prob) in enumerate(maps(missing, 'labels')):
+            if wanted is None:
+                _check_finite(prob, maps.images[place])
+            label = strategy.label(prob, wanted)
+            if number == 0 and is_main_process():
+                _tell_disk_need(folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
+            writer.put(folder / names[place], label)
+    return writer.counts
+
+
+def _check_finite(values: Tensor, image: str) -> None:
+    if values.isnan().any():
+        raise ValueError(f'{image}: probabilities are NaN: the network has diverged, or its weights do not belong to it')
+
+
+def _tell_disk_need(folder: Path, label: Tensor, count: int) -> None:
+    """Say what the files will take, and stop if that is clearly not there."""
+    need, free = len(encode_label(label.cpu().numpy())) * count, shutil.disk_usage(folder).free
+    print_log(f'{count} label files of about {need / count / 1e3:.0f} kB: {need / 1e6:.0f} MB (at most {label.numel() * count / 1e6:.0f} MB) '
+              f'in {folder}, {free / 1e6:.0f} MB are free', logger='current')
+    if need > 1.2 * free:
+        raise OSError(f'{folder}: {count} label files need about {need / 1e6:.0f} MB, but {free / 1e6:.0f} MB are free: make room, or choose '
+                      'another folder')
+
+
+def _summary(manifest: Manifest) -> str:
+    total = max(sum(manifest.counts) + manifest.ignored, 1)
+    rows = [['class', 'labelled pixels', 'share of all', 'threshold']]
+    thresholds = manifest.thresholds or [None] * len(manifest.classes)
+    for name, count, threshold in zip(manifest.classes, manifest.counts, thresholds):
+        rows.append([name, count, f'{count / total:.2%}', '' if threshold is None else f'{threshold:.4g}'])
+    rows.append(['none', manifest.ignored, f'{manifest.ignored / total:.2%}', ''])
+    return f'{len(manifest.images)} pseudo labels in {manifest.folder}\n{AsciiTable(rows).table}'

@@ -1,0 +1,109 @@
+"""What is in a folder of pseudo labels: ``manifest.json``, written when the last label is."""
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from mmuda.files import write_atomically
+
+NAME, FORMAT = 'manifest.json', 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A complete labelling.
+
+    Attributes:
+        folder: Where it is.
+        images: Paths of the images, as they were given.
+        labels: Their label files (8-bit PNG of train ids, 255 is ignored), relative to the folder.
+        classes: Names of the classes; a label is a place in this list.
+        strategy: How pixels were chosen.
+        facts: What made the probabilities: digests of weights and config.
+        thresholds: Of each class; None if every pixel was labelled.
+        sizes: Of each class, for small-class mining; None as above.
+        counts: Labelled pixels of each class.
+        ignored: Pixels without a label.
+    """
+    folder: Path
+    images: List[str]
+    labels: List[str]
+    classes: List[str]
+    strategy: Dict[str, Any]
+    facts: Dict[str, Any]
+    thresholds: Optional[List[float]]
+    sizes: Optional[List[int]]
+    counts: List[int]
+    ignored: int
+
+    @property
+    def label_paths(self) -> List[str]:
+        """Paths of the label files, in the order of the images."""
+        return [os.path.join(self.folder, label) for label in self.labels]
+
+    def write(self) -> None:
+        """Write ``manifest.json``: from then on the labelling counts as complete."""
+        content = asdict(self)
+        del content['folder']
+        write_atomically(self.folder / NAME, json.dumps(dict(format=FORMAT, **content), indent=1).encode())
+
+    @classmethod
+    def read(cls, folder: Union[str, Path]) -> 'Manifest':
+        """Read and check a labelling.
+
+        Raises:
+            FileNotFoundError: If there is none, it is not complete, or label files are missing.
+            ValueError: If the manifest is damaged, or of another version.
+        """
+        folder = Path(folder)
+        path = folder / NAME
+        if not path.is_file():
+            what = ('holds labels, but no manifest.json: the labelling was interrupted, run it again and it goes on'
+                    if (folder / 'labels').is_dir() else 'is no folder of pseudo labels: it has no manifest.json')
+            raise FileNotFoundError(f'{folder} {what}')
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            version = content.pop('format')
+            if version != FORMAT:
+                raise ValueError(f'format {version}, expected {FORMAT}')
+            manifest = cls(folder=folder, **content)
+            if len(manifest.images) != len(manifest.labels) or not manifest.images:
+                raise ValueError(f'{len(manifest.images)} images and {len(manifest.labels)} labels')
+            if len(manifest.counts) != len(manifest.classes):
+                raise ValueError(f'{len(manifest.classes)} classes, but counts of {len(manifest.counts)}')
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f'{path} cannot be used ({error}): delete the folder and label again') from error
+        present = {entry for entry in _files(folder / 'labels')}
+        missing = [label for label in manifest.labels if os.path.normpath(label) not in present]
+        if missing:
+            raise FileNotFoundError(f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first is '
+                                    f'{missing[0]}: put them back, or delete {path} and run the labelling again')
+        return manifest
+
+
+def label_names(images: Sequence[str]) -> List[str]:
+    """File names for the labels of images, relative to the folder of a labelling.
+
+    They keep the folders below the deepest one that all images share, so equal names in different folders do not collide.
+
+    Raises:
+        ValueError: If there are no images, one is listed twice, or two differ in their extension only.
+    """
+    if not images:
+        raise ValueError('there are no images to label')
+    paths = [os.path.abspath(image) for image in images]
+    common = os.path.commonpath([os.path.dirname(path) for path in paths])
+    names = [os.path.join('labels', os.path.splitext(os.path.relpath(path, common))[0] + '.png') for path in paths]
+    taken: Dict[str, str] = {}
+    for name, image in zip(names, images):
+        if name in taken:
+            raise ValueError(f'{taken[name]} and {image} would have the same label file {name}: list each image once, and rename '
+                             'one of two that differ only in their extension')
+        taken[name] = image
+    return names
+
+
+def _files(folder: Path) -> List[str]:
+    """All files below a folder, relative to its parent; one look into each folder, not one at each file."""
+    return [os.path.relpath(os.path.join(where, name), folder.parent) for where, _, names in os.walk(folder) for name in names]

@@ -1,0 +1,184 @@
+"""Which pixels become pseudo labels: the rules of the papers."""
+from abc import ABC, abstractmethod
+from typing import Optional, Tuple
+
+import numpy as np
+import torch
+from mmseg.registry import TASK_UTILS
+from torch import Tensor
+
+from .confidences import IGNORE, Confidences, ExactConfidences, check_rate, most_likely
+from .histogram import ConfidenceHistogram
+
+
+class Strategy(ABC):
+    """How pseudo labels are chosen. Attributes are the arguments of the constructor.
+
+    With ``two_passes`` the confidences of all images are collected before the first label can be made: each rank of
+    them goes into :meth:`new_statistics`, and :meth:`thresholds` of all tells :meth:`label` what to ignore.
+    """
+
+    two_passes = True
+
+    @abstractmethod
+    def new_statistics(self, num_classes: int) -> Optional[Confidences]:
+        """Statistics that have seen nothing; None if none are needed."""
+
+    @abstractmethod
+    def thresholds(self, statistics: Optional[Confidences]) -> Optional[np.ndarray]:
+        """(C,) float64, for :meth:`label`; None without statistics."""
+
+    def sizes(self, statistics: Optional[Confidences]) -> Optional[np.ndarray]:
+        """(C,) int64: how large each class is for small-class mining; None without statistics."""
+        return None if statistics is None else statistics.counts
+
+    @abstractmethod
+    def label(self, prob: Tensor, thresholds: Optional[Tensor]) -> Tensor:
+        """Pseudo labels of one image.
+
+        Args:
+            prob: (C, H, W) float32; left as it is.
+            thresholds: (C,) float64, on any device.
+
+        Returns:
+            (H, W) uint8 train ids; 255 is ignored, as is a pixel with NaN.
+
+        Raises:
+            ValueError: If shapes or types are others.
+        """
+
+    def describe(self) -> dict:
+        """Type and arguments, as plain values."""
+        return dict(type=type(self).__name__, **vars(self))
+
+
+def _checked(prob: Tensor, thresholds: Tensor) -> Tensor:
+    """The thresholds (C,) float64 on the device of the probabilities."""
+    thresholds = torch.as_tensor(thresholds, dtype=torch.float64, device=prob.device)
+    if prob.dtype != torch.float32 or prob.ndim != 3 or thresholds.shape != prob.shape[:1]:
+        raise ValueError(f'probabilities are {prob.dtype} {tuple(prob.shape)}, thresholds {tuple(thresholds.shape)}: '
+                         'expected float32 (C, H, W) and (C,)')
+    return thresholds
+
+
+class PortionStrategy(Strategy):
+    r"""What both policies of CBST have in common (Zou et al., ECCV 2018, as the authors' code).
+
+    With thresholds :math:`t_c = \exp(-k_c)` and :math:`R_c = p_c / t_c` in float32, a pixel has the label
+    :math:`\arg\max_c R_c` (the lowest of equal ones) if :math:`\max_c R_c \ge 1`. A threshold of 0, that is none,
+    becomes 1: only overshooting probabilities reach it.
+
+    Args:
+        portion: Share of the pixels that become labels, in [0, 1]; 1 meets one of the extra zeros and gives no label.
+        rate: Every so many pixels count, see :class:`Confidences`; the authors' value is 4.
+        exact: Keep all confidences instead of a histogram.
+    """
+
+    def __init__(self, portion: float, rate: int = 4, exact: bool = False) -> None:
+        if not 0 <= portion <= 1:
+            raise ValueError(f'portion={portion}: must be in [0, 1], the share of the pixels that become labels')
+        check_rate(rate)
+        self.portion = float(portion)
+        self.rate = rate
+        self.exact = exact
+
+    def new_statistics(self, num_classes: int) -> Confidences:
+        return (ExactConfidences if self.exact else ConfidenceHistogram)(num_classes, self.rate)
+
+    @abstractmethod
+    def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
+        """(C,) float64: thresholds as the authors store them, 0 where there is none."""
+
+    def thresholds(self, statistics: Confidences) -> np.ndarray:
+        raw = self.raw_thresholds(statistics)
+        return np.where(raw == 0, 1, raw)
+
+    def sizes(self, statistics: Confidences) -> np.ndarray:
+        """(C,) int64: kept pixels of each class and one extra zero; 0 for a class that was never predicted."""
+        counts = statistics.counts
+        return counts + (counts > 0)
+
+    def reweighted(self, prob: Tensor, thresholds: Tensor) -> Tuple[Tensor, Tensor]:
+        """Greatest ratio (H, W) float32 of probability (C, H, W) and threshold (C,), and its class (H, W) uint8."""
+        return most_likely(prob, _checked(prob, thresholds))
+
+    def label(self, prob: Tensor, thresholds: Tensor) -> Tensor:
+        ratio, labels = self.reweighted(prob, thresholds)
+        return labels.masked_fill_(ratio < 1, IGNORE)
+
+
+@TASK_UTILS.register_module()
+class ClassBalanced(PortionStrategy):
+    """CBST: the threshold of a class keeps ``portion`` of the pixels predicted as that class (policy "cb").
+
+    Of n confidences, among them an extra zero, it is the one of rank floor(n * portion).
+    """
+
+    def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
+        return statistics.kth_largest(np.floor(self.sizes(statistics) * self.portion).astype(np.int64))
+
+
+@TASK_UTILS.register_module()
+class Global(PortionStrategy):
+    """ST: one threshold keeps ``portion`` of all pixels (policy "global").
+
+    Of all n confidences, among them C + 1 extra zeros, it is the one of rank floor(n * portion). The authors say that
+    every class has size n, which makes mining pick classes by accident; :meth:`sizes` are those of the classes here.
+    """
+
+    def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
+        n = statistics.total + statistics.num_classes + 1
+        return np.full(statistics.num_classes, statistics.kth_largest_overall(int(n * self.portion)))
+
+
+@TASK_UTILS.register_module()
+class MedianCap(Strategy):
+    """The median of a class, or ``cap`` if that is less (SIM, Wang et al., CVPR 2020, and SDCA, as the authors' code).
+
+    Of n confidences in ascending order it is the one at index rint(n / 2), halves to even, from 0 on; 0 for n = 0.
+    A pixel below the threshold of its class is ignored.
+
+    Args:
+        cap: Greatest threshold, in (0, 1].
+        exact: Keep all confidences instead of a histogram.
+    """
+
+    def __init__(self, cap: float = 0.9, exact: bool = False) -> None:
+        if not 0 < cap <= 1:
+            raise ValueError(f'cap={cap}: must be in (0, 1], the confidence that is always enough')
+        self.cap = float(cap)
+        self.exact = exact
+
+    def new_statistics(self, num_classes: int) -> Confidences:
+        return (ExactConfidences if self.exact else ConfidenceHistogram)(num_classes)
+
+    def thresholds(self, statistics: Confidences) -> np.ndarray:
+        counts = statistics.counts
+        medians = statistics.kth_largest(counts - np.rint(counts / 2).astype(np.int64))
+        return np.minimum(medians, self.cap)
+
+    def label(self, prob: Tensor, thresholds: Tensor) -> Tensor:
+        exact = _checked(prob, thresholds)
+        confidence, labels = most_likely(prob)
+        # A float32 is below a float64 if it is below the next float32, which spares a float64 map.
+        rounded = exact.float()
+        up = rounded.nextafter(torch.full_like(rounded, torch.inf))
+        least = torch.zeros(IGNORE + 1, device=prob.device)
+        least[:len(exact)] = torch.where(rounded < exact, up, rounded)
+        return labels.masked_fill_(confidence < least[labels.long()], IGNORE)
+
+
+@TASK_UTILS.register_module()
+class Argmax(Strategy):
+    """Every pixel is labelled, in one pass (IntraDA, Pan et al., CVPR 2020)."""
+
+    two_passes = False
+
+    def new_statistics(self, num_classes: int) -> None:
+        return None
+
+    def thresholds(self, statistics: None = None) -> None:
+        return None
+
+    def label(self, prob: Tensor, thresholds: None = None) -> Tensor:
+        return most_likely(prob)[1]

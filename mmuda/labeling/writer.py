@@ -1,0 +1,85 @@
+"""Label files, written by threads while the network works on."""
+import errno
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Deque
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from mmuda.files import write_atomically
+
+from .confidences import IGNORE
+
+
+class LabelWriter:
+    """Encodes and writes label maps, and counts their pixels by class.
+
+    Use it as a context: leaving it waits for what is under way. An error of a thread is raised by the next call.
+
+    Args:
+        threads: How many; as many maps again may wait.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(max(threads, 1))
+        self._limit = 2 * max(threads, 1)
+        self._pending: Deque[Future] = deque()
+        self.counts = np.zeros(IGNORE + 1, np.int64)
+
+    def __enter__(self) -> 'LabelWriter':
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        try:
+            while self._pending and kind is None:
+                self._collect()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def put(self, path: Path, label: Tensor) -> None:
+        """Write a label map (H, W) uint8 as a PNG; waits if too many are under way."""
+        while len(self._pending) >= self._limit:
+            self._collect()
+        self._pending.append(self._pool.submit(_write, path, label.cpu().numpy()))
+
+    def count(self, path: Path) -> None:
+        """Count the pixels of a file that is there already."""
+        while len(self._pending) >= self._limit:
+            self._collect()
+        self._pending.append(self._pool.submit(_read_counts, path))
+
+    def _collect(self) -> None:
+        self.counts += self._pending.popleft().result()
+
+
+def encode_label(label: np.ndarray) -> bytes:
+    """A label map (H, W) uint8 as an 8-bit grey PNG."""
+    done, data = cv2.imencode('.png', label, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY,
+                                              cv2.IMWRITE_PNG_STRATEGY_RLE])
+    if not done:
+        raise ValueError(f'OpenCV cannot encode a label map of shape {label.shape} and type {label.dtype}')
+    return data.tobytes()
+
+
+def _write(path: Path, label: np.ndarray) -> np.ndarray:
+    try:
+        write_atomically(path, encode_label(label))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, f'the disk is full: make room and run the same command again, it goes on here ({path})') from error
+        raise
+    return _histogram(label)
+
+
+def _read_counts(path: Path) -> np.ndarray:
+    label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if label is None or label.dtype != np.uint8 or label.ndim != 2:
+        raise OSError(f'{path} is no 8-bit grey PNG: delete it and run the labelling again')
+    return _histogram(label)
+
+
+def _histogram(label: np.ndarray) -> np.ndarray:
+    return cv2.calcHist([label], [0], None, [IGNORE + 1], [0, IGNORE + 1]).ravel().astype(np.int64)

@@ -1,0 +1,83 @@
+"""Pseudo labels by the capped median of each class: those that the programs of SIM and SDCA wrote."""
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from golden import golden_files, load, section
+from torch import Tensor
+
+from mmuda.labeling import Confidences, MedianCap, most_likely
+
+
+def upsample(maps: Tensor, size) -> Tensor:
+    """(N, C, h, w) to (N, C, H, W)."""
+    return F.interpolate(maps, tuple(size), mode='bilinear', align_corners=True)
+
+
+def collect(strategy: MedianCap, num_classes: int, images) -> Confidences:
+    statistics = strategy.new_statistics(num_classes)
+    for confidence, labels in images:
+        statistics.add(confidence, labels)
+    return statistics
+
+
+@pytest.mark.parametrize('path', golden_files('sim', 'ssl_pseudo_labels'))
+def test_sim(path):
+    data = load(path)
+    logits = torch.from_numpy(data['logits'])
+    num_classes = logits.shape[1]
+    stored = [(torch.from_numpy(prob), torch.from_numpy(labels))
+              for prob, labels in zip(data['pred_prob'], data['pred_label'])]
+    strategy = MedianCap(exact=True)
+    statistics = collect(strategy, num_classes, stored)
+    np.testing.assert_array_equal(statistics.counts, data['class_pixels'])
+    raw = MedianCap(cap=1, exact=True).thresholds(statistics)
+    np.testing.assert_array_equal(raw.astype(np.float32), data['thres_raw'])
+    thresholds = strategy.thresholds(statistics)
+    np.testing.assert_array_equal(thresholds.astype(np.float32), data['thres'])
+
+    for (confidence, labels), expected in zip(stored, data['pseudo']):
+        # A map that has the stored confidence and class, and is less sure of all others.
+        prob = torch.zeros(num_classes, *labels.shape).scatter_(0, labels.long()[None], confidence[None])
+        np.testing.assert_array_equal(strategy.label(prob, torch.from_numpy(thresholds)), expected)
+
+    # From the logits on, the last bits of the up-sampling depend on the version of PyTorch.
+    for prob, (confidence, labels) in zip(upsample(logits.softmax(dim=1), data['pseudo'].shape[1:]), stored):
+        found = most_likely(prob)
+        torch.testing.assert_close(found[0], confidence, rtol=1e-6, atol=1e-7)
+        assert (found[1] == labels).float().mean() >= 0.999
+
+
+def network(data: dict, images: Tensor) -> Tensor:
+    """Logits (N, C, h, w) of the stand-in S1 and its summed classifier."""
+    features = images
+    for name in ('conv1', 'conv2'):
+        weight, bias = (torch.from_numpy(data[f'fea.{name}.{part}']) for part in ('weight', 'bias'))
+        features = F.conv2d(features, weight, bias, stride=2, padding=1).relu()
+    logits = []
+    for i, dilation in enumerate((6, 12, 18, 24)):
+        weight, bias = (torch.from_numpy(data[f'cls.conv2d_list.{i}.{part}']) for part in ('weight', 'bias'))
+        logits.append(F.conv2d(features, weight, bias, padding=dilation, dilation=dilation))
+    return sum(logits)
+
+
+@pytest.mark.parametrize('path', golden_files('sdca', 'pseudo_label'))
+def test_sdca(path):
+    data = load(path)
+    strategy = MedianCap(exact=True)
+    raw = section(data, 'raw')
+    prob = torch.from_numpy(raw['logits']).softmax(dim=1)
+    statistics = collect(strategy, prob.shape[1], map(most_likely, prob))
+    np.testing.assert_array_equal(statistics.counts, raw['class_counts'])
+    np.testing.assert_allclose(strategy.thresholds(statistics), raw['thresholds'], rtol=1e-6, atol=0)
+
+    numbers = range(sum(key.startswith('image') for key in data))
+    images = [torch.from_numpy(data[f'image{i}']) for i in numbers]
+    logits = [network(data, image) for image in images]
+    seen = [most_likely(upsample(maps, image.shape[2:]).softmax(dim=1)[0]) for maps, image in zip(logits, images)]
+    thresholds = strategy.thresholds(collect(strategy, prob.shape[1], seen))
+    np.testing.assert_allclose(thresholds, data['thresholds'], rtol=1e-5, atol=0)
+    for i, maps in zip(numbers, logits):
+        expected = data[f'pseudo{i}']
+        labels = strategy.label(upsample(maps, expected.shape).softmax(dim=1)[0], torch.from_numpy(thresholds))
+        assert np.sum(labels.numpy() != expected) <= 3, 'a handful of pixels may tie with a threshold'

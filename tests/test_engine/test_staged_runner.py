@@ -1,0 +1,140 @@
+"""Stages run in order, hand their results on by name, and are resumed where they stopped."""
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmseg.registry import TASK_UTILS
+
+from mmuda.engine import StagedRunner, network_config
+from mmuda.engine.launch import apply_options, build_runner
+from mmuda.engine.stages import Stage
+from mmuda.engine.stages.references import resolve
+
+FAILING = set()
+"""Stages that die halfway."""
+
+
+@TASK_UTILS.register_module(force=True)
+class AppendStage(Stage):
+    """Writes the text of an earlier stage and its own; half of it first, as a long stage would."""
+
+    def __init__(self, name: str, text: str, after: str = None) -> None:
+        super().__init__(name)
+        self.text, self.after = text, after
+
+    def settings(self, run) -> dict:
+        return dict(text=self.text, after=self.after)
+
+    def run(self, run, folder: Path, resume: bool) -> dict:
+        before = Path(resolve(self.after, run.folders)).read_text() if self.after else ''
+        (folder / 'calls').open('a').write('resumed ' if resume else 'fresh ')
+        if self.name in FAILING:
+            raise KeyboardInterrupt
+        (folder / 'out').write_text(before + self.text)
+        return dict(metrics=dict(mIoU=12.34))
+
+
+def config(tmp_path, **changes) -> Config:
+    return Config({**dict(
+        runner_type='StagedRunner',
+        work_dir=str(tmp_path / 'run'),
+        stages=['a', 'b', dict(type='AppendStage', name='deep/c', text='c', after='{b}/out')],
+        a=dict(type='AppendStage', text='a'),
+        b=dict(type='AppendStage', text='b', after='{a}/out')), **changes})
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails():
+    FAILING.clear()
+
+
+def read(tmp_path, name: str) -> str:
+    return (tmp_path / 'run' / name).read_text()
+
+
+def test_all_stages_run_in_order(tmp_path):
+    runner = build_runner(config(tmp_path))
+    assert isinstance(runner, StagedRunner)
+    runner.train()
+    assert read(tmp_path, 'deep/c/out') == 'abc'
+    ledger = json.loads(read(tmp_path, 'ledger.json'))['stages']
+    assert [entry['status'] for entry in ledger.values()] == ['done'] * 3
+    assert '12.3' in read(tmp_path, 'stages.log')
+
+
+def test_a_resumed_run_skips_and_goes_on(tmp_path):
+    FAILING.add('b')
+    with pytest.raises(KeyboardInterrupt):
+        build_runner(config(tmp_path)).train()
+    assert not (tmp_path / 'run/b/out').exists()
+    FAILING.clear()
+    build_runner(config(tmp_path, resume=True)).train()
+    assert read(tmp_path, 'deep/c/out') == 'abc'
+    assert [read(tmp_path, f'{name}/calls') for name in ('a', 'b', 'deep/c')] == ['fresh ', 'fresh resumed ', 'fresh ']
+
+
+def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
+    build_runner(config(tmp_path)).train()
+    build_runner(config(tmp_path, a=dict(type='AppendStage', text='A'))).train()
+    assert read(tmp_path, 'deep/c/out') == 'Abc'
+    aside, = (tmp_path / 'run').glob('before_*')
+    assert (aside / 'deep/c/out').read_text() == 'abc'
+
+
+def test_a_changed_stage_is_noticed_before_anything_runs(tmp_path):
+    build_runner(config(tmp_path)).train()
+    changed = config(tmp_path, resume=True, b=dict(type='AppendStage', text='B', after='{a}/out'))
+    with pytest.raises(RuntimeError, match=r"(?s)stage 'b'.*text: was \"b\", is \"B\".*--restart-from b"):
+        build_runner(changed).train()
+    build_runner(changed).train(restart_from='b')
+    assert read(tmp_path, 'deep/c/out') == 'aBc' and read(tmp_path, 'a/calls') == 'fresh '
+
+
+def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
+    with pytest.raises(RuntimeError, match=r"'b' needs results of a.*--stages a,b"):
+        build_runner(config(tmp_path)).train(only=['b'])
+    build_runner(config(tmp_path)).train(only=['a', 'b'])
+    assert not (tmp_path / 'run/deep').exists()
+    build_runner(config(tmp_path)).train(only=['deep'])
+    assert read(tmp_path, 'deep/c/out') == 'abc' and read(tmp_path, 'a/calls') == 'fresh '
+    with pytest.raises(KeyError, match="no stage 'd'.*deep/c"):
+        build_runner(config(tmp_path)).train(only=['d'])
+
+
+@pytest.mark.parametrize('changes, message', [
+    (dict(stages=[]), "needs stages"),
+    (dict(stages=['a', 'x']), "names 'x', but .* has no x = dict"),
+    (dict(stages=['a', 'model'], model=dict(type='A')), "names 'model'"),
+    (dict(stages=['b', 'a']), "'b' refers to a, which is no stage before it"),
+    (dict(stages=['a', 'a']), 'the same name'),
+    (dict(stages=['a'], a=dict(type='AppendStage', text='{nobody}/x')), "refers to nobody"),
+    (dict(stages=[dict(type='AppendStage', name='../a', text='')]), 'cannot be the name'),
+])
+def test_mistakes_are_told_before_the_first_stage(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        build_runner(config(tmp_path, **changes))
+
+
+def test_options_reach_a_stage_by_its_name(tmp_path):
+    cfg = config(tmp_path)
+    apply_options(cfg, {'b.text': 'X'})
+    build_runner(cfg).train()
+    assert read(tmp_path, 'deep/c/out') == 'aXc'
+    with pytest.raises(KeyError, match="'txt' does not exist in b; did you mean text"):
+        apply_options(cfg, {'b.txt': 'X'})
+
+
+def test_the_network_is_that_of_the_last_training(tmp_path):
+    cfg = config(
+        tmp_path, stages=['first', 'second'], model=dict(type='A', width=1), train_cfg=dict(max_iters=3), unused=3,
+        first=dict(type='TrainStage'), second=dict(type='TrainStage', overrides=dict(model=dict(width=2)), weights='first'))
+    assert network_config(cfg).model == dict(type='A', width=2)
+    assert network_config(cfg, 'first').model == dict(type='A', width=1)
+    assert 'unused' not in network_config(cfg) and network_config(cfg).runner_type == 'AdaptationRunner'
+    with pytest.raises(KeyError, match="no training stage 'third'.*first, second"):
+        network_config(cfg, 'third')
+    plain = Config(dict(model=dict(type='A')))
+    assert network_config(plain) is plain
+    with pytest.raises(KeyError, match='has no stages'):
+        network_config(plain, 'first')

@@ -1,0 +1,55 @@
+"""Write pseudo labels by hand: python tools/pseudo_label.py CONFIG CHECKPOINT --strategy ClassBalanced --portion 0.2
+
+Labels the target images of the config, read as its test images are. PseudoLabelDataset(labels=OUT) reads the result;
+called again with the same arguments it goes on where it was interrupted.
+"""
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import load_config
+from mmuda.engine.stages import LabelStage
+from mmuda.engine.stages.run import StagedRun
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax, or yours')
+    parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
+    parser.add_argument('--strategy-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')
+    parser.add_argument('--images', help='text file of image paths to label (default: all target images)')
+    parser.add_argument('--prior', help='spatial prior (.mat, .npz, .npy)')
+    parser.add_argument('--at', choices=['image', 'input'], default='image', help='resolution of the labels')
+    parser.add_argument('--flip', action='store_true', help='average with the prediction for the mirrored image')
+    parser.add_argument('--batch-size', type=int, default=1)
+    parser.add_argument('--num-workers', type=int, default=4)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = load_config(args.config, args.cfg_options, str(Path(args.checkpoint).parent))
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    join_processes(args.launcher, cfg.get('env_cfg', {}))
+    strategy = dict(type=args.strategy, **args.strategy_options)
+    if args.portion is not None:
+        strategy['portion'] = args.portion
+    stage = LabelStage('pseudo_labels', args.checkpoint, strategy, images=args.images, prior=args.prior, at=args.at,
+                       flip=args.flip, batch_size=args.batch_size, num_workers=args.num_workers)
+    run = StagedRun(cfg, [stage], cfg.work_dir, args.launcher)
+    stage.run(run, Path(args.out) if args.out else run.folders[stage.name], resume=True)
+
+
+if __name__ == '__main__':
+    main()
