@@ -29,15 +29,15 @@ mix = dict(
 rounds = dict(
     type='SelfTrainingRounds',
     weights='source',
-    num_rounds=4,
+    num_rounds=3,
     epochs_per_round=2,
-    target_portion=dict(init=0.2, step=0.1, max=0.5),
-    source_portion=dict(init=0.25, step=0.05, max=0.5),
-    label=dict(strategy=dict(type='ClassBalanced'), flip=True, batch_size=4),
+    target_portion=dict(init=0.2, step=0.05, max=0.5),
+    source_portion=dict(init=1.0, step=0., max=1.0),
+    label=dict(strategy=dict(type='ClassBalanced'), batch_size=4),
     train=dict(
         model=dict(type='SelfTraining', freeze_bn_statistics=True),
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005))),
-        param_scheduler=[],
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, by_epoch=False)],
         train_dataloader=dict(
             sampler=dict(_delete_=True, type='DomainMixSampler'),
             collate_fn=dict(type='mixed_collate'),

@@ -17,9 +17,9 @@ from mmuda.models.segmentors.logit_ensemble import LogitEnsemble
 EXACT = dict(rtol=1e-12, atol=0, equal_nan=True)
 
 
-def evaluate(samples, num_classes, json_file):
+def evaluate(samples, num_classes, json_file, **options):
     """Scores, confusion matrix and IoU (fractions) of data samples that come one by one."""
-    metric = DomainIoUMetric(json_file=str(json_file))
+    metric = DomainIoUMetric(json_file=str(json_file), **options)
     metric.dataset_meta = dict(classes=[f'class {index}' for index in range(num_classes)])
     for sample in samples:
         metric.process(None, [sample])
@@ -53,6 +53,27 @@ def test_miou(path, tmp_path):
         _, hist, iou = evaluate(samples, num_classes, tmp_path / 'scores.json')
         np.testing.assert_array_equal(hist, data['accum/hist'])
         np.testing.assert_allclose(iou, data['accum/iou'], **EXACT)
+
+
+@pytest.mark.parametrize('path', golden_files('cbst', 'miou'))
+def test_miou_with_absent_classes_as_zero(path, tmp_path):
+    data = {key.replace('__', '/', 1): value for key, value in load(path).items()}
+    cases = sorted({key.split('/')[0] for key in data})
+    assert cases
+    for case in cases:
+        arrays = section(data, case)
+        num_classes = len(arrays['valid_labelIds'])
+        train_ids = np.full(256, 255)
+        train_ids[arrays['valid_labelIds']] = np.arange(num_classes)
+        assert np.isin(arrays['pred_labelIds'], arrays['valid_labelIds']).all()
+        samples = [stored_sample(dict(pred=train_ids[pred], gt=train_ids[gt]))
+                   for pred, gt in zip(arrays['pred_labelIds'], arrays['gt_labelIds'])]
+        scores, hist, iou = evaluate(samples, num_classes, tmp_path / 'scores.json', absent='zero')
+        np.testing.assert_array_equal(hist, arrays['confusion_gt_by_pred'], err_msg=case)
+        np.testing.assert_allclose(iou, arrays['iou'], **EXACT, err_msg=case)
+        means = dict(mIoU=arrays['miou'], aAcc=arrays['pixel_acc'], mAcc=arrays['class_acc'].mean())
+        for ours, stored in means.items():
+            np.testing.assert_allclose(scores[ours] / 100, stored, **EXACT, err_msg=f'{case} {ours}')
 
 
 class StoredLogits(BaseModel):

@@ -26,6 +26,7 @@ NAMES = dict(
         losses=dict(loss_seg_aux='loss_seg_src_aux', loss_seg_main='loss_seg_src_main', loss_adv_aux='loss_adv_trg_aux',
                     loss_adv_main='loss_adv_trg_main', loss_ent_aux='loss_ent_aux', loss_ent_main='loss_ent_main'),
         discriminator=dict(aux='loss_d_aux', main='loss_d_main')))
+NAMES['intrada'] = NAMES['advent']  # the second stage: easy images with pseudo labels as source, hard ones as target
 
 
 def build(family: str, data: dict, trunk: str):
@@ -145,8 +146,8 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
     for level, theirs in names['discriminator'].items():
         if theirs + suffix not in data:
             continue
-        # ADVENT logs the target half alone: its source half is overwritten.
-        sides = ('target', ) if family == 'advent' else ('source', 'target')
+        # ADVENT (and IntraDA, a copy) logs the target half alone: its source half is overwritten.
+        sides = ('source', 'target') if family == 'adaptsegnet' else ('target', )
         computed = np.array([sum(log.get(f'loss_dis_{level}_{side}', 0.) for side in sides) for log in logs])
         np.testing.assert_allclose(computed, data[theirs + suffix], rtol=0, atol=LOSS, err_msg=theirs)
         compared += 1
@@ -155,7 +156,8 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
 
 @pytest.mark.parametrize('path', [
     *golden_files('adaptsegnet', 'traj_multi'), *golden_files('adaptsegnet', 'traj_single'),
-    *golden_files('advent', 'traj_advent'), *golden_files('advent', 'traj_minent')])
+    *golden_files('advent', 'traj_advent'), *golden_files('advent', 'traj_minent'),
+    *golden_files('intrada', 'traj')])
 def test_trajectory(path):
     data, family = load(path), path.parent.name
     model, nets, logs, grads, rates = run(family, data, 'T')

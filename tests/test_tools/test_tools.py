@@ -103,3 +103,21 @@ def test_shell_scripts_parse_and_say_what_they_need():
     out = subprocess.run([str(TOOLS / 'dist_train.sh'), 'c.py', '2'], capture_output=True, text=True,
                          env=dict(os.environ, NNODES='2', PYTHON=sys.executable))
     assert out.returncode != 0 and 'NODE_RANK' in out.stderr
+
+
+def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
+    from mmuda.labeling import Manifest
+    command = [TOOLS / 'pseudo_label.py', CONFIGS / 'adabn/minicity.py', trained['adabn'], '--portion', 0.3, '--num-workers', 0,
+               '--out', tmp_path / 'labels', *options('adabn')]
+    log = run(minicity, *command, '--strategy-options', 'rate=1')
+    manifest = Manifest.read(tmp_path / 'labels')
+    assert 'labels: 5/5' in log and '5 pseudo labels' in log
+    assert manifest.strategy == dict(type='ClassBalanced', portion=0.3, rate=1, exact=False) and len(manifest.images) == 5
+    assert 0 < sum(manifest.counts) < 5 * 48 * 64 == sum(manifest.counts) + manifest.ignored
+    with Image.open(manifest.label_paths[0]) as label:
+        assert label.mode == 'L' and label.size == (64, 48)
+    times = [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
+    assert 'labels: ' not in run(minicity, *command, '--strategy-options', 'rate=1'), 'it was complete'
+    assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
+    log = run(minicity, *command, fails=True)
+    assert 'was begun for something else: strategy was' in log and "'rate': 4" in log

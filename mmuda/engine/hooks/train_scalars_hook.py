@@ -47,14 +47,18 @@ class TrainScalarsHook(RuntimeInfoHook):
         """Hand the means since the last flush to the message hub."""
         blocks, self._sums = self._sums, {}
         scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in _wrappers(runner))
-        bad = []
+        totals: Dict[str, Tuple[float, float, int]] = {}
         for names, (sums, counts, iters) in blocks.items():
             sums, counts = torch.stack([sums, counts.float()]).tolist()  # the one transfer
             for name, total, count in zip(names, sums, counts):
-                if count:
-                    runner.message_hub.update_scalar(f'train/{name}', total / count)
-                if count == 0 or (count < iters and not scaled):
-                    bad.append(name)
+                before = totals.get(name, (0., 0., 0))
+                totals[name] = (before[0] + total, before[1] + count, before[2] + iters)
+        bad = []
+        for name, (total, count, iters) in totals.items():
+            if count:
+                runner.message_hub.update_scalar(f'train/{name}', total / count)
+            if count == 0 or (count < iters and not scaled):
+                bad.append(name)
         if bad:
             raise FloatingPointError(
                 f'{", ".join(sorted(bad))} became NaN or infinite in the {self.interval} iterations before iteration '

@@ -81,6 +81,8 @@ class SelfTrainingRound(TrainStage):
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
         cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once
+        for scheduler in cfg.param_scheduler or []:
+            scheduler.setdefault('end', cfg.train_cfg.max_iters + 1)  # one that does not say it ends with the round
         for entry in cfg.optim_wrapper.values():
             if isinstance(entry, dict) and 'optimizer' in entry:
                 entry.optimizer.lr *= self.lr_factor
@@ -92,7 +94,8 @@ class SelfTrainingRounds:
 
     Stands for the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label`` and ``train``,
     ``'{label}'`` means the labelling of the same round. Every round trains from the weights of the one before, with a fresh
-    optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends.
+    optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends. A scheduler in
+    ``train.param_scheduler`` without ``end`` ends with the round (the paper has none: the rate is constant in a round).
 
     Args:
         name: See :class:`Stage`.

@@ -66,7 +66,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     """Known loss weights and their values in the paper."""
 
     TAKES_ONE_SIDE = False
-    """Whether :meth:`adapt` can do with None instead of ``source`` or ``target`` (batches of a ``DomainMixDataset``)."""
+    """Whether :meth:`adapt` may be given None for ``source`` or ``target``: batches of a ``DomainMixDataset``."""
 
     def __init__(self,
                  segmentor: dict,
@@ -149,20 +149,25 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         """Run :meth:`adapt`, back-propagating each of its parts, then step every optimizer once.
 
         Args:
-            data: A collated batch of a :class:`DomainPairDataset`.
+            data: A collated batch of a :class:`DomainPairDataset`, or, if the method takes one side alone, of a
+                :class:`DomainMixDataset`.
             optim_wrapper: The :class:`AdaptorOptimWrapperDict` of this model.
 
         Returns:
             Detached scalars for the log, still on the device.
 
         Raises:
-            ValueError: If a part names no optimizer, or has no loss.
+            ValueError: If a domain is missing that the method needs, a part names no optimizer, or has no loss.
             RuntimeError: In the first iteration, if a part trains another child than the one it names.
         """
         data = self.data_preprocessor(data, training=True)
-        if not self.TAKES_ONE_SIDE and not {'source', 'target'} <= set(data):
-            raise ValueError(f'{type(self).__name__} needs images of both domains in every iteration, but got {sorted(data)}: use a '
-                             'DomainPairDataset with a DomainPairSampler')
+        sides = [side for side in ('source', 'target') if side in data]
+        if not sides or len(sides) < 2 and not self.TAKES_ONE_SIDE:
+            wanted, dataset = ('both source and target', 'DomainPairDataset')
+            if self.TAKES_ONE_SIDE:
+                wanted, dataset = ('source, target or both', 'DomainMixDataset')
+            raise ValueError(f'{type(self).__name__} trains with images of {wanted}, but the batch has {sorted(data)}: '
+                             f'use a {dataset} in train_dataloader')
         parts = self.adapt(data.get('source'), data.get('target'))
         del data
         logs: Losses = {}
@@ -199,11 +204,11 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
 
     @torch.no_grad()
     def probabilities(self, data: dict, at: str = 'image') -> List[Tensor]:
-        """Class probabilities (C, H, W), float32, for a plain mmseg batch.
+        """Class probabilities (C, H, W), float32, of each image of a plain mmseg batch.
 
         Args:
             data: A collated batch that is not preprocessed.
-            at: See :meth:`AdaptiveEncoderDecoder.probabilities`.
+            at: ``'image'`` or ``'input'``, see :meth:`AdaptiveEncoderDecoder.probabilities`.
         """
         data = self.data_preprocessor(data, training=False)
         return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], at=at)

@@ -1,37 +1,45 @@
 """Self-training: labels that the network made are trained on like true ones."""
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..losses import cross_entropy
 from ..segmentors import SegOutputs
 from .base import BaseAdaptor, Losses
 
+IGNORE = 255
+
 
 @MODELS.register_module()
 class SelfTraining(BaseAdaptor):
     r"""The training step of ST, CBST and CBST-SP (Zou et al., ECCV 2018, eq. 4 with the pseudo labels fixed).
 
-    .. math:: L = \frac{1}{|\mathcal{V}_s| + |\mathcal{V}_t|} \Big(
+    .. math:: L = \frac{1}{\max(1, |\mathcal{V}_s| + |\mathcal{V}_t|)} \Big(
        \sum_{n \in \mathcal{V}_s} -\log p_{y_n}(n) + \sum_{n \in \mathcal{V}_t} -\log p_{\hat y_n}(n) \Big)
 
-    over the labelled pixels of both domains in the batch, with no weight between them. A batch of a
-    :class:`DomainMixDataset` holds whatever images were drawn, of one domain or both, all of one size.
+    over the labelled pixels of both domains in the batch of a process, with no weight between the domains. A batch
+    of a :class:`DomainMixDataset` holds whatever images were drawn, of one domain or of both, all of one size; they
+    are forwarded together. A batch without any labelled pixel has no gradient, but momentum and weight decay act.
 
-    The loss is taken at the size of the label maps: that of the logits (the paper: stride 8, labels sampled, logits never
-    upsampled), or that of the images.
+    The loss is taken at the size of the label maps: that of the logits (the paper: stride 8, labels sampled, logits
+    never upsampled), or that of the images. Auxiliary levels, if the network has any, add ``seg_aux`` times theirs.
+
+    The log shows ``loss_seg_<level>``, and the mean loss of the main level over the pixels of each domain that is in
+    the batch, ``source_loss`` and ``target_loss``.
 
     Args:
+        segmentor: As in :class:`BaseAdaptor`.
         freeze_bn_statistics: Batch-norm keeps the running statistics it was loaded with, and normalises with them in
-            training too; its scale and shift are trained. In the paper this holds for the whole pipeline.
+            training too; scale and shift are trained if they require gradients. In the paper this holds for the whole
+            pipeline, source-only training included. False leaves that to the segmentor (``backbone.norm_eval``).
         **kwargs: As :class:`BaseAdaptor`.
 
     Raises:
-        ValueError: In the first iteration, if images differ in size, or labels have neither the size of the logits nor that of
-            the images.
+        ValueError: From :meth:`train_step`, if an image has no label, images or labels differ in size, or labels have
+            neither the size of the logits nor that of the images.
     """
 
     TAKES_ONE_SIDE = True
@@ -42,18 +50,13 @@ class SelfTraining(BaseAdaptor):
 
     def adapt(self, source: Optional[dict], target: Optional[dict]) -> Iterator[Tuple[str, Losses]]:
         sides = {name: side for name, side in dict(source=source, target=target).items() if side is not None}
-        sizes = {name: tuple(side['inputs'].shape[-2:]) for name, side in sides.items()}
-        if len(set(sizes.values())) > 1:
-            raise ValueError(f'SelfTraining forwards both domains together, but their images are {sizes} (H, W): crop both to one '
-                             'size')
-        outputs = self.segmentor(torch.cat([side['inputs'] for side in sides.values()]), mode='outputs')
-        labels = [torch.cat([sample.gt_sem_seg.data for sample in side['data_samples']]) for side in sides.values()]
-        losses: Dict[str, Tensor] = {}
+        inputs, labels = one_batch(sides)
+        outputs = self.segment(dict(inputs=inputs))
+        losses: Losses = {}
         for level in outputs.levels:
-            logits = logits_like(outputs, level, labels[0])
-            losses[f'loss_seg_{level}'] = cross_entropy(logits, torch.cat(labels))
-            if level == 'main':
-                self._log_sides(list(sides), logits.detach(), labels)
+            logits = logits_like(outputs, level, tuple(labels[next(iter(labels))].shape[-2:]))
+            losses[f'loss_seg_{level}'], by_side = joint_cross_entropy(logits, labels)
+        self.log(**{f'{name}_loss': loss for name, loss in by_side.items()})  # of the last level, which is main
         yield 'segmentor', self.weigh(losses)
 
     def train(self, mode: bool = True) -> 'SelfTraining':
@@ -65,21 +68,68 @@ class SelfTraining(BaseAdaptor):
                     module.eval()
         return self
 
-    def _log_sides(self, names: List[str], logits: Tensor, labels: List[Tensor]) -> None:
-        for name, part, label in zip(names, logits.split([len(label) for label in labels]), labels):
-            self.log(**{f'{name}_loss': cross_entropy(part, label)})
+
+def one_batch(sides: Dict[str, dict]) -> Tuple[Tensor, Dict[str, Tensor]]:
+    """What is there of both domains as one batch.
+
+    Args:
+        sides: ``inputs`` (n, 3, H, W) and labelled ``data_samples`` by domain.
+
+    Returns:
+        Images (N, 3, H, W), and label maps (n, h, w) by domain, in the same order.
+
+    Raises:
+        ValueError: If an image has no label, or images or labels are not all of one size.
+    """
+    sizes = {name: tuple(side['inputs'].shape[-2:]) for name, side in sides.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f'SelfTraining forwards both domains in one batch, but the images of {_list(sizes)} (H, W): '
+                         'crop those of both to one size, for instance by the `size` of SmallClassCrop')
+    for name, side in sides.items():
+        bare = [sample.metainfo.get('img_path') for sample in side['data_samples'] if 'gt_sem_seg' not in sample]
+        if bare:
+            raise ValueError(f'SelfTraining needs a label for every image, but {len(bare)} of the {name} have none, '
+                             f'the first is {bare[0]}: load annotations in its pipeline (those of the target with '
+                             'LoadPseudoLabel, in a PseudoLabelDataset)')
+    maps = {name: [sample.gt_sem_seg.data for sample in side['data_samples']] for name, side in sides.items()}
+    sizes = {name: sorted({tuple(label.shape[-2:]) for label in labels}) for name, labels in maps.items()}
+    if len(set(sum(sizes.values(), []))) > 1:
+        raise ValueError(f'SelfTraining needs label maps of one size, but those of {_list(sizes)} (H, W): sample both '
+                         'domains alike, for instance by the `size` and `label_stride` of SmallClassCrop')
+    return torch.cat([side['inputs'] for side in sides.values()]), {
+        name: torch.cat(labels) for name, labels in maps.items()}
 
 
-def logits_like(outputs: SegOutputs, level: str, labels: Tensor) -> Tensor:
-    """Logits of a level at the size of label maps (N, h, w).
+def logits_like(outputs: SegOutputs, level: str, size: Tuple[int, int]) -> Tensor:
+    """Logits (N, C, h, w) of a level at the size (h, w) of label maps, float32.
 
     Raises:
         ValueError: If that is neither their own size nor that of the images.
     """
-    size, own = tuple(labels.shape[-2:]), tuple(outputs.logits[level].shape[-2:])
+    own = tuple(outputs.logits[level].shape[-2:])
     if size == own:
         return outputs.logits[level].float()
     if size == outputs.size:
         return outputs.upsample(level)
-    raise ValueError(f'labels are {size}, but the {level} logits are {own} and the images {outputs.size} (H, W): sample labels at the '
-                     "network's stride (SmallClassCrop.label_stride), or not at all (label_stride=1)")
+    raise ValueError(f'labels are {size}, but the {level} logits are {own} and the images {outputs.size} (H, W): '
+                     "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
+                     'all (label_stride=1)')
+
+
+def joint_cross_entropy(logits: Tensor, labels: Dict[str, Tensor]) -> Tuple[Tensor, Losses]:
+    """Mean cross-entropy over the labelled pixels of all domains, and of each domain apart; 0 where there are none.
+
+    Args:
+        logits: (N, C, h, w), the images of one domain after those of the other.
+        labels: (n, h, w) int64 by domain, in the same order; 255 is ignored.
+    """
+    parts = logits.split([len(label) for label in labels.values()])
+    means = {name: cross_entropy(part, label) for part, (name, label) in zip(parts, labels.items())}
+    # Counts stay on the device, and no pixel is looked at twice: the joint mean is that of the means, by their pixels.
+    counts = {name: ((label != IGNORE) & (label >= 0)).sum() for name, label in labels.items()}
+    total = sum(mean * counts[name] for name, mean in means.items())
+    return total / sum(counts.values()).clamp(min=1), means
+
+
+def _list(sizes: dict) -> str:
+    return ' and '.join(f'the {name} are {size}' for name, size in sizes.items())

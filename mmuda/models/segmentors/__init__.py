@@ -1,6 +1,11 @@
 from .adaptive_encoder_decoder import AdaptiveEncoderDecoder
+from .bicubic_encoder_decoder import BicubicEncoderDecoder, full_probabilities
 from .logit_ensemble import LogitEnsemble
 from .mean_probability_tta import MeanProbabilityTTA
+from .pillow_resize import pillow_resize
 from .seg_outputs import SegOutputs
 
-__all__ = ['AdaptiveEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA', 'SegOutputs']
+__all__ = [
+    'AdaptiveEncoderDecoder', 'BicubicEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA', 'SegOutputs',
+    'full_probabilities', 'pillow_resize'
+]

@@ -1,11 +1,12 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
-from typing import List, Optional, Union
+from typing import List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
@@ -66,10 +67,8 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads
         with their own ``predict`` go mmseg's way.
         """
-        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
-        plain = usual_head and data_samples is not None and self.test_cfg.get('mode', 'whole') == 'whole' and not any(
-            any(sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', ())))
-            for sample in data_samples)
+        plain = self._whole_images() and data_samples is not None and not any(
+            any(padding_of(sample)) for sample in data_samples)
         if not plain:
             return super().predict(inputs, data_samples)
         return self.postprocess_result(self.decode_head(self.extract_feat(inputs)), data_samples)
@@ -80,17 +79,62 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information.
-            at: ``'image'``: at the size of the original image, as :meth:`predict` has it. ``'input'``: at the size that the
-                network saw, padding cut off.
+            data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are turned back.
+            at: ``'image'``: at the size of the original image, with the argmax of :meth:`predict`. ``'input'``: at the
+                size of the network's input; IntraDA ranks and labels there.
 
         Returns:
             (C, H, W) float32 for each image.
+
+        Raises:
+            ValueError: For another ``at``.
         """
+        check_at(at)
         if at == 'image':
-            return [sample.seg_logits.data.float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
-        logits = F.interpolate(
-            self.decode_head(self.extract_feat(inputs)).float(), size=inputs.shape[-2:], mode='bilinear',
-            align_corners=self.align_corners)
-        sizes = [sample.metainfo.get('img_shape', inputs.shape[-2:])[:2] for sample in data_samples]
-        return [logit[:, :height, :width].softmax(dim=0) for logit, (height, width) in zip(logits, sizes)]
+            return [take_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
+        if self._whole_images():
+            logits = self.decode_head(self.extract_feat(inputs))
+        else:
+            logits = self.inference(inputs, [sample.metainfo for sample in data_samples])
+        maps = []
+        for one, sample in zip(logits.float().split(1), data_samples):
+            one = F.interpolate(one, size=inputs.shape[-2:], mode='bilinear', align_corners=self.align_corners)
+            maps.append(turned_back(without_padding(one[0], sample).softmax(dim=0), sample))
+        return maps
+
+    def _whole_images(self) -> bool:
+        """Whether a prediction is the upsampled output of the decode head for the whole image, and nothing else."""
+        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
+        return usual_head and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
+
+
+def check_at(at: str) -> None:
+    """Refuse a resolution of probabilities that does not exist."""
+    if at not in ('image', 'input'):
+        raise ValueError(f"at={at!r}, expected 'image' (the size of the original image) or 'input' (that of the "
+                         "network's input)")
+
+
+def take_logits(sample: SegDataSample) -> Tensor:
+    """The logits (C, H, W) of a prediction, which no longer keeps them: those of all images are large."""
+    logits = sample.seg_logits.data
+    del sample.seg_logits
+    return logits
+
+
+def padding_of(sample: SegDataSample) -> Tuple[int, int, int, int]:
+    """Padding (left, right, top, bottom) that the preprocessor gave an image."""
+    return tuple(sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', (0, 0, 0, 0))))
+
+
+def without_padding(plane: Tensor, sample: SegDataSample) -> Tensor:
+    """A map (C, H, W) at the size of the input without what was padded there."""
+    left, right, top, bottom = padding_of(sample)
+    return plane[:, top:plane.shape[1] - bottom, left:plane.shape[2] - right]
+
+
+def turned_back(plane: Tensor, sample: SegDataSample) -> Tensor:
+    """A map (C, H, W) of a mirrored input as the original image has it."""
+    if not sample.metainfo.get('flip'):
+        return plane
+    return plane.flip(-1 if sample.metainfo.get('flip_direction', 'horizontal') == 'horizontal' else -2)

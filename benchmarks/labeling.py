@@ -1,0 +1,136 @@
+"""Seconds per image and memory of pseudo labelling, ours against the plain procedure of CBST, paired in one run.
+
+    python benchmarks/labeling.py [--images 40] [--rounds 3] [--threads 2]
+
+The plain side does what the CBST paper's procedure does, one image after the other, with NumPy: save each map as float32
+.npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map again, divide,
+take the argmax, write a PNG, delete the map. Ours asks for every map twice and keeps none. Maps are synthetic, smooth, 19x256x512;
+making them is not counted on either side, though ours has them made twice (a network would run twice: the last column says
+how long that may take before the plain side wins). Each variant runs in a process of its own; the variants take turns.
+"""
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+CLASSES, HEIGHT, WIDTH, PORTION, RATE = 19, 256, 512, 0.2, 4
+
+
+def make_map(index: int) -> np.ndarray:
+    """Probabilities (C, H, W) of image `index`: a few smooth regions, sure inside and unsure at their borders."""
+    rng = np.random.default_rng(index)
+    coarse = rng.normal(0, 4, (CLASSES, HEIGHT // 32, WIDTH // 32)).astype(np.float32)
+    logits = np.stack([cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for plane in coarse])
+    logits += rng.normal(0, 0.2, (HEIGHT, WIDTH)).astype(np.float32) * np.linspace(-1, 1, CLASSES, dtype=np.float32)[:, None, None]
+    return torch.from_numpy(logits).softmax(dim=0).numpy()
+
+
+class Watch:
+    """Seconds spent outside of making maps."""
+
+    def __init__(self) -> None:
+        self.making, self.start = 0., time.perf_counter()
+
+    def make(self, index: int) -> np.ndarray:
+        start = time.perf_counter()
+        prob = make_map(index)
+        self.making += time.perf_counter() - start
+        return prob
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start - self.making
+
+
+def plain(policy: str, images: int, folder: Path, watch: Watch) -> None:
+    confidences = [np.zeros(1, np.float32) for _ in range(CLASSES)]
+    for index in range(images):
+        prob = watch.make(index)
+        np.save(folder / f'{index}.npy', prob)
+        label, best = prob.argmax(axis=0), prob.max(axis=0)
+        for c in range(CLASSES):
+            values = best[label == c]
+            if len(values):
+                confidences[c] = np.append(confidences[c], values[::RATE])
+    thresholds = np.zeros(CLASSES, np.float32)
+    if policy == 'Global':
+        ranked = sorted(np.concatenate([np.zeros(1, np.float32), *confidences]), reverse=True)
+        thresholds[:] = ranked[int(len(ranked) * PORTION) - 1]
+    else:
+        for c, values in enumerate(confidences):
+            ranked = sorted(values, reverse=True)
+            rank = int(len(ranked) * PORTION)
+            thresholds[c] = ranked[rank - 1] if rank else 0
+    thresholds[thresholds == 0] = 1
+    for index in range(images):
+        ratio = np.load(folder / f'{index}.npy') / thresholds[:, None, None]
+        label = ratio.argmax(axis=0).astype(np.uint8)
+        label[ratio.max(axis=0) < 1] = 255
+        cv2.imwrite(str(folder / f'{index}.png'), label)
+    for index in range(images):
+        (folder / f'{index}.npy').unlink()
+
+
+def ours(policy: str, images: int, folder: Path, watch: Watch) -> None:
+    from mmuda.labeling import ClassBalanced, Global, label_images
+    strategy = dict(ClassBalanced=ClassBalanced, Global=Global)[policy](PORTION)
+    label_images([f'/images/{index}.png' for index in range(images)],
+                 lambda places: (torch.from_numpy(watch.make(place)) for place in places),
+                 folder / 'labels', strategy, [f'class {c}' for c in range(CLASSES)])
+
+
+def measure(side: str, policy: str, images: int, threads: int) -> dict:
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    import mmuda.labeling  # noqa: F401
+    make_map(0)
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Watch()
+        dict(plain=plain, ours=ours)[side](policy, images, Path(folder), watch)
+        seconds = watch.seconds()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return dict(seconds=seconds / images, growth=(peak - base) / 1024, making=watch.making / images)
+
+
+def run(side: str, policy: str, images: int, threads: int) -> dict:
+    out = subprocess.run([sys.executable, __file__, '--one', side, policy, '--images', str(images), '--threads', str(threads)],
+                         check=True, capture_output=True, text=True)
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--images', type=int, default=40)
+    parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--one', nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(*args.one, args.images, args.threads)))
+        return
+    print(f'{"":24}{"plain s/image":>15}{"ours s/image":>14}{"faster":>8}{"plain MiB":>11}{"ours MiB":>10}')
+    for policy in ('ClassBalanced', 'Global'):
+        pairs = [[run(side, policy, args.images, args.threads) for side in ('plain', 'ours')] for _ in range(args.rounds)]
+        middle = [[statistics.median(pair[i][key] for pair in pairs) for i in (0, 1)] for key in ('seconds', 'growth')]
+        ratio = statistics.median(pair[0]['seconds'] / pair[1]['seconds'] for pair in pairs)
+        print(f'{policy:24}{middle[0][0]:15.4f}{middle[0][1]:14.4f}{ratio:8.1f}{middle[1][0]:11.0f}{middle[1][1]:10.0f}')
+        gain = statistics.median(pair[0]['seconds'] - pair[1]['seconds'] for pair in pairs)
+        making = statistics.median(pair[1]['making'] - pair[0]['making'] for pair in pairs)
+        print(f'{"":24}one more map may take up to {gain:.3f} s before the plain side wins; making one again took {making:.3f} s')
+    print(f'\nours, ClassBalanced: {"images":>10}{"s/image":>10}{"MiB grown":>12}')
+    for factor in (1, 4, 16):
+        found = run('ours', 'ClassBalanced', factor * args.images, args.threads)
+        print(f'{"":20} {factor * args.images:>10}{found["seconds"]:10.4f}{found["growth"]:12.0f}')
+
+
+if __name__ == '__main__':
+    main()
