@@ -1,9 +1,7 @@
-# CBST on MiniCity: source-only training, then rounds of labelling and training. Statistics of batch-norm stay those of the
-# source model, as in the paper.
-_base_ = '../source_only/minicity.py'
+# CBST on MiniCity: AdaBN training, then one round of labelling and training. As in the paper, batch-norm statistics are
+# frozen in the round, here at those of both domains.
+_base_ = '../adabn/minicity.py'
 runner_type = 'StagedRunner'
-stages = ['source', 'rounds']
-source = dict(type='TrainStage')
 root = '{{$MINICITY_ROOT:data/minicity}}'
 crop = dict(
     type='SmallClassCrop',
@@ -26,11 +24,13 @@ mix = dict(
         type='PseudoLabelDataset',
         labels='{label}',
         pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')]))
+stages = ['source', 'rounds']
+source = dict(type='TrainStage')
 rounds = dict(
     type='SelfTrainingRounds',
     weights='source',
-    num_rounds=3,
-    epochs_per_round=2,
+    num_rounds=1,
+    epochs_per_round=4,
     target_portion=dict(init=0.2, step=0.05, max=0.5),
     source_portion=dict(init=1.0, step=0., max=1.0),
     label=dict(strategy=dict(type='ClassBalanced'), batch_size=4),

@@ -3,11 +3,13 @@ import copy
 from typing import Iterator, List, Optional, Sequence
 
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmseg.datasets import BaseSegDataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
+
+from mmuda.models import BaseAdaptor
 
 AT = ('image', 'input')
 
@@ -37,7 +39,7 @@ def class_probabilities(model: nn.Module,
     """
     loader = DataLoader(
         Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
-    if not hasattr(model, 'probabilities') and at != 'image':
+    if not isinstance(model, BaseAdaptor) and at != 'image':
         raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
     for batch in loader:
         maps = _predict(model, batch, at)
@@ -50,7 +52,7 @@ def class_probabilities(model: nn.Module,
 def _predict(model: nn.Module, batch: dict, at: str) -> List[Tensor]:
     # Preprocessing changes data samples and may be asked twice.
     batch = dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
-    if hasattr(model, 'probabilities'):
+    if isinstance(model, BaseAdaptor):
         return model.probabilities(batch, at=at)
     return [sample.seg_logits.data.float().softmax(dim=0) for sample in model.test_step(batch)]
 

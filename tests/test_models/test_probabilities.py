@@ -101,6 +101,7 @@ def test_a_head_with_its_own_prediction_keeps_it(at):
         logits = model(images)
     expected = (3 * F.interpolate(logits, size=INPUT, mode='bilinear', align_corners=False)).softmax(dim=1)
     torch.testing.assert_close(model.probabilities(images, samples, at=at)[0], expected[0])
+    assert 'seg_logits' not in samples[0], 'logits of all images at once are large'
 
 
 def test_an_unknown_resolution_is_an_error():
