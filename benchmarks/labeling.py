@@ -2,11 +2,11 @@
 
     python benchmarks/labeling.py [--images 40] [--rounds 3] [--threads 2]
 
-The plain side does what the CBST paper's procedure does, one image after the other, with NumPy: save each map as float32
-.npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map again, divide,
-take the argmax, write a PNG, delete the map. Ours asks for every map twice and keeps none. Maps are synthetic, smooth, 19x256x512;
-making them is not counted on either side, though ours has them made twice (a network would run twice: the last column says
-how long that may take before the plain side wins). Each variant runs in a process of its own; the variants take turns.
+The plain side does what the CBST paper's procedure does, one image after the other, with NumPy: save each map as
+float32 .npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map
+again, divide, take the argmax, write a PNG, delete the map. Ours asks for every map twice and keeps none. Maps are
+synthetic, smooth, 19x256x512; making them is not counted on either side, though ours has them made twice (a network
+would run twice: the line below each says how long that may take before the plain side wins). Each variant runs in a process of its own; the variants take turns.
 """
 import argparse
 import json
@@ -30,7 +30,8 @@ def make_map(index: int) -> np.ndarray:
     rng = np.random.default_rng(index)
     coarse = rng.normal(0, 4, (CLASSES, HEIGHT // 32, WIDTH // 32)).astype(np.float32)
     logits = np.stack([cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for plane in coarse])
-    logits += rng.normal(0, 0.2, (HEIGHT, WIDTH)).astype(np.float32) * np.linspace(-1, 1, CLASSES, dtype=np.float32)[:, None, None]
+    noise = rng.normal(0, 0.2, (HEIGHT, WIDTH)).astype(np.float32)
+    logits += noise * np.linspace(-1, 1, CLASSES, dtype=np.float32)[:, None, None]
     return torch.from_numpy(logits).softmax(dim=0).numpy()
 
 
@@ -125,7 +126,7 @@ def main() -> None:
         print(f'{policy:24}{middle[0][0]:15.4f}{middle[0][1]:14.4f}{ratio:8.1f}{middle[1][0]:11.0f}{middle[1][1]:10.0f}')
         gain = statistics.median(pair[0]['seconds'] - pair[1]['seconds'] for pair in pairs)
         making = statistics.median(pair[1]['making'] - pair[0]['making'] for pair in pairs)
-        print(f'{"":24}one more map may take up to {gain:.3f} s before the plain side wins; making one again took {making:.3f} s')
+        print(f'{"":24}a map made again may take {gain:.3f} s before the plain side wins; here it took {making:.3f} s')
     print(f'\nours, ClassBalanced: {"images":>10}{"s/image":>10}{"MiB grown":>12}')
     for factor in (1, 4, 16):
         found = run('ours', 'ClassBalanced', factor * args.images, args.threads)

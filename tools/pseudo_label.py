@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
-    parser.add_argument('--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax, or yours')
+    parser.add_argument('--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax')
     parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
     parser.add_argument('--strategy-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')

@@ -9,7 +9,12 @@ easy_pipeline = [
     dict(type='PackSegInputs'),
 ]
 splits = dict(
-    source=dict(_delete_=True, type='PseudoLabelDataset', labels='{label}', metainfo={{_base_.metainfo}}, pipeline=easy_pipeline),
+    source=dict(
+        _delete_=True,
+        type='PseudoLabelDataset',
+        labels='{label}',
+        metainfo={{_base_.metainfo}},
+        pipeline=easy_pipeline),
     target=dict(
         _delete_=True,
         type='SegmentationListDataset',

@@ -21,11 +21,11 @@ class StagedRunner:
     """Runs the ``stages`` of a config one after the other; configs name it by ``runner_type='StagedRunner'``.
 
     ``stages`` is a list of names; each is a dict of the config, so a config that inherits changes one by its name
-    (``rounds = dict(num_rounds=3)``). Dicts with a ``name`` may stand in the list as well. :class:`TrainStage` trains this very config with some keys changed,
-    :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits images, :class:`PriorStage` estimates where classes are,
-    :class:`SelfTrainingRounds` stands for all rounds of CBST; plug-ins register their own in ``TASK_UTILS``. Each has a folder in
-    ``work_dir``, and ``ledger.json`` there says which are done, with which settings and results. A stage takes weights, lists
-    and labels from an earlier one by its name.
+    (``rounds = dict(num_rounds=3)``). Dicts with a ``name`` may stand in the list as well. :class:`TrainStage` trains
+    this very config with some keys changed, :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits images,
+    :class:`PriorStage` estimates where classes are, :class:`SelfTrainingRounds` stands for all rounds of CBST; plug-ins
+    register their own in ``TASK_UTILS``. Each has a folder in ``work_dir``, and ``ledger.json`` there says which are
+    done, with which settings and results. A stage takes weights, lists and labels from an earlier one by its name.
 
     With ``resume`` finished stages are skipped and the interrupted one goes on inside. Killed at any time and resumed, a run
     ends with the same weights and labels as one that was not (on a CPU, bit for bit). Without it a run starts anew, and
@@ -140,8 +140,8 @@ class StagedRunner:
         for stage in self.stages:
             unknown = sorted(stage.needs(self.run) - set(before))
             if unknown:
-                raise ValueError(f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; those are '
-                                 f'{", ".join(before) or "none"}')
+                raise ValueError(f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
+                                 f'those are {", ".join(before) or "none"}')
             before.append(stage.name)
 
     def _summary(self) -> None:
@@ -161,7 +161,8 @@ def build_stages(cfg: Config) -> List[Stage]:
         ValueError: If there are none, or one names nothing.
     """
     if not cfg.get('stages'):
-        raise ValueError(f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of dicts in it")
+        raise ValueError(f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of "
+                         'dicts in it')
     stages: List[Stage] = []
     for entry in cfg.stages:
         if isinstance(entry, str):

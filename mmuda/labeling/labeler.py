@@ -92,7 +92,8 @@ def label_images(images: Sequence[str],
 class _Maps:
     """Checked probabilities, times the prior."""
 
-    def __init__(self, images: Sequence[str], probabilities: Probabilities, num_classes: int, prior: Optional[np.ndarray]) -> None:
+    def __init__(self, images: Sequence[str], probabilities: Probabilities, num_classes: int,
+                 prior: Optional[np.ndarray]) -> None:
         self.images, self.probabilities, self.num_classes = images, probabilities, num_classes
         self.prior = None if prior is None else torch.from_numpy(np.asarray(prior, np.float32))
 
@@ -100,8 +101,8 @@ class _Maps:
         found = progress(self.probabilities(places), len(places), what)
         for place, prob in zip(places, found, strict=True):
             if prob.ndim != 3 or len(prob) != self.num_classes:
-                raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected ({self.num_classes}, H, W) for '
-                                 'as many class names')
+                raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected '
+                                 f'({self.num_classes}, H, W) for as many class names')
             if self.prior is not None:
                 if prob.shape != self.prior.shape:
                     raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, but the prior is '
@@ -169,11 +170,12 @@ def _check_finite(values: Tensor, image: str) -> None:
 
 def _tell_disk_need(folder: Path, label: Tensor, count: int) -> None:
     """Say what the files will take, and stop if that is clearly not there."""
-    need, free = len(encode_label(label.cpu().numpy())) * count, shutil.disk_usage(folder).free
-    print_log(f'{count} label files of about {need / count / 1e3:.0f} kB: {need / 1e6:.0f} MB (at most {label.numel() * count / 1e6:.0f} MB) '
-              f'in {folder}, {free / 1e6:.0f} MB are free', logger='current')
+    each, most = len(encode_label(label.cpu().numpy())), label.numel()
+    need, free = each * count / 1e6, shutil.disk_usage(folder).free / 1e6
+    print_log(f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in {folder}, '
+              f'{free:.0f} MB are free', logger='current')
     if need > 1.2 * free:
-        raise OSError(f'{folder}: {count} label files need about {need / 1e6:.0f} MB, but {free / 1e6:.0f} MB are free: make room, or choose '
+        raise OSError(f'{folder}: {count} label files need about {need:.3g} MB, but {free:.3g} MB are free: make room, or choose '
                       'another folder')
 
 

@@ -74,11 +74,11 @@ class Manifest:
                 raise ValueError(f'{len(manifest.classes)} classes, but counts of {len(manifest.counts)}')
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f'{path} cannot be used ({error}): delete the folder and label again') from error
-        present = {entry for entry in _files(folder / 'labels')}
+        present = set(_files(folder / 'labels'))
         missing = [label for label in manifest.labels if os.path.normpath(label) not in present]
         if missing:
-            raise FileNotFoundError(f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first is '
-                                    f'{missing[0]}: put them back, or delete {path} and run the labelling again')
+            raise FileNotFoundError(f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first '
+                                    f'is {missing[0]}: put them back, or delete {path} and run the labelling again')
         return manifest
 
 
@@ -98,12 +98,13 @@ def label_names(images: Sequence[str]) -> List[str]:
     taken: Dict[str, str] = {}
     for name, image in zip(names, images):
         if name in taken:
-            raise ValueError(f'{taken[name]} and {image} would have the same label file {name}: list each image once, and rename '
-                             'one of two that differ only in their extension')
+            raise ValueError(f'{taken[name]} and {image} would have the same label file {name}: list each image once, and '
+                             'rename one of two that differ only in their extension')
         taken[name] = image
     return names
 
 
 def _files(folder: Path) -> List[str]:
     """All files below a folder, relative to its parent; one look into each folder, not one at each file."""
-    return [os.path.relpath(os.path.join(where, name), folder.parent) for where, _, names in os.walk(folder) for name in names]
+    return [os.path.relpath(os.path.join(where, name), folder.parent)
+            for where, _, names in os.walk(folder) for name in names]

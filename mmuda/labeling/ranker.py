@@ -66,7 +66,7 @@ def rank_images(images: Sequence[str],
     work = WorkFolder(folder, plan)
     if not (folder / 'scores.json').is_file():
         own = range(work.rank, len(images), work.world_size)
-        found = [(images[place], score) for place, score in zip(own, _scores(own, probabilities, rare_classes, work, snapshot_every))]
+        found = list(zip([images[place] for place in own], _scores(own, probabilities, rare_classes, work, snapshot_every)))
         scores = dict(sum(all_gather_object(found), []))
         if is_main_process():
             first, second = split_by_score(images, [scores[image] for image in images], easy)

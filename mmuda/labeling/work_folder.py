@@ -38,8 +38,8 @@ class WorkFolder:
         shared = [problem]
         broadcast_object_list(shared)  # also: nobody goes on before the plan is written
         if shared[0]:
-            raise RuntimeError(f'{self.folder} was begun for something else: {shared[0]}. Choose another folder, delete this one, or, '
-                               'in a run of stages, use --restart-from STAGE')
+            raise RuntimeError(f'{self.folder} was begun for something else: {shared[0]}. Choose another folder, delete this '
+                               'one, or, in a run of stages, use --restart-from STAGE')
 
     def load_snapshot(self) -> Optional[Dict[str, np.ndarray]]:
         """What :meth:`save_snapshot` of this rank, among as many ranks, wrote last."""

@@ -69,7 +69,8 @@ def _write(path: Path, label: np.ndarray) -> np.ndarray:
         write_atomically(path, encode_label(label))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(error.errno, f'the disk is full: make room and run the same command again, it goes on here ({path})') from error
+            raise OSError(error.errno, f'the disk is full at {path}: make room and run the same command again, it goes on '
+                          'here') from error
         raise
     return _histogram(label)
 

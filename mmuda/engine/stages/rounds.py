@@ -76,8 +76,8 @@ class SelfTrainingRound(TrainStage):
         batch = loader.batch_size * get_world_size()
         iterations = (num_source + num_target) // batch
         if iterations == 0:
-            raise ValueError(f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of {batch}: '
-                             'raise the portions or lower train_dataloader.batch_size')
+            raise ValueError(f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
+                             f'{batch}: raise the portions or lower train_dataloader.batch_size')
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
         cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once

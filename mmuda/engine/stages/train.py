@@ -16,8 +16,8 @@ from .run import StagedRun
 EVALUATION = ('val_', 'test_', 'tta_')
 """Top-level keys with these beginnings do not change weights."""
 RUNTIME = {
-    'runner_type', 'default_hooks', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends', 'launcher', 'resume',
-    'work_dir', 'experiment_name'
+    'runner_type', 'default_hooks', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends', 'launcher',
+    'resume', 'work_dir', 'experiment_name'
 }
 
 
@@ -83,8 +83,8 @@ class TrainStage(Stage):
             runner.val()
         checkpoint = f'iter_{runner.max_iters}.pth'
         if not (folder / checkpoint).is_file():
-            raise FileNotFoundError(f'stage {self.name!r} wrote no {checkpoint} to {folder}: default_hooks.checkpoint must save '
-                                    'the last iteration')
+            raise FileNotFoundError(f'stage {self.name!r} wrote no {checkpoint} to {folder}: default_hooks.checkpoint must '
+                                    'save the last iteration')
         result: Dict[str, Any] = dict(checkpoint=checkpoint)
         if is_main_process() and metrics.is_file():
             result['metrics'] = json.loads(metrics.read_text(encoding='utf-8'))['metrics']
