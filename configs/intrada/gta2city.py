@@ -1,30 +1,6 @@
-# IntraDA, GTA5 to Cityscapes (Pan et al., CVPR 2020): AdvEnt, then the target's easy images, with pseudo labels, as source
-# and its hard ones as target.
-_base_ = '../advent/gta2city.py'
+# IntraDA, GTA5 to Cityscapes (Pan et al., CVPR 2020).
+_base_ = ['../advent/gta2city.py', '../_base_/schedules/intrada.py']
 runner_type = 'StagedRunner'
-size = (1024, 512)  # (W, H) of both splits
-easy_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='LoadPseudoLabel', resize=True),
-    dict(type='PackSegInputs'),
-]
-splits = dict(
-    source=dict(_delete_=True, type='PseudoLabelDataset', labels='{label}', pipeline=easy_pipeline),
-    target=dict(
-        _delete_=True,
-        type='SegmentationListDataset',
-        ann_file='{rank}/hard.txt',
-        use_labels=False,
-        pipeline={{_base_.target_pipeline}}))
-stages = ['inter', 'rank', 'label', 'intra']
-inter = dict(type='TrainStage')
-# normalize=True is the 47.0 model: fewer rare classes in a prediction make an image harder.
-rank = dict(type='RankStage', weights='inter', easy=0.67, normalize=False, at='input', num_workers=4)
-label = dict(
-    type='LabelStage', weights='inter', strategy=dict(type='Argmax'), images='{rank}/easy.txt', at='input', num_workers=4)
-# From ImageNet again, not from stage 1: the authors found little difference.
-intra = dict(type='TrainStage', overrides=dict(train_dataloader=dict(dataset=splits)))
 test_evaluator = dict(
     paper=dict(
         _delete_=True,
