@@ -52,7 +52,7 @@ rounds = dict(
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.parametrize('processes', [1, 2])
+@pytest.mark.parametrize('processes', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes):
     (tmp_path / 'pause.py').write_text(PAUSE)
     config = tmp_path / 'config.py'
