@@ -138,7 +138,7 @@ def check_training(cfg: Config) -> None:
     for name in ('discriminator', 'aux_discriminator'):
         critic = getattr(model, name, None)
         assert critic is None or critic.convs[0].in_channels == classes
-    if cfg.param_scheduler:
+    if cfg.param_scheduler and 'end' in cfg.param_scheduler[0]:  # without one it ends with a round of self-training
         end = cfg.param_scheduler[0].end
         assert end > cfg.train_cfg.max_iters, 'the learning rate may not reach zero before the end'
 

@@ -30,7 +30,8 @@ def class_probabilities(model: nn.Module,
         indices: Which images, in this order.
         at: ``'image'``: at the size of the original image; ``'input'``: at the size that the network saw, which only
             adaptors know.
-        flip: Average with the probabilities of the mirrored image.
+        flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on its
+            own, so it is not needed there).
         batch_size: Images for one forward pass; must have one size if there are several.
         num_workers: Processes that read images.
 

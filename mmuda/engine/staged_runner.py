@@ -44,12 +44,10 @@ class StagedRunner:
         self.stages = build_stages(cfg)
         join_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
         self._join_ledger()
-        log_file = self.run.work_dir / 'stages.log'
         if is_main_process():
             self.run.work_dir.mkdir(parents=True, exist_ok=True)
         barrier()
-        self.logger = MMLogger.get_instance(f'stages-{time.time_ns()}', logger_name='mmengine', log_file=str(log_file),
-                                            file_mode='a', log_level=cfg.get('log_level', 'INFO'))
+        self._log_here()
         self._check_references()
 
     @classmethod
@@ -79,7 +77,7 @@ class StagedRunner:
             found for name in only for found in self._find(name)}]
         for stage in self.stages:  # a change is told before anything long starts
             if self.run.ledger.status(stage.name) is not None:
-                self.run.ledger.check(stage.name, stage.settings(self.run))
+                self.run.ledger.check(stage.name, stage.settings(self.run), self.run.inputs(stage))
         for stage in wanted:
             self._run(stage)
         self._summary()
@@ -87,20 +85,26 @@ class StagedRunner:
     def _run(self, stage: Stage) -> None:
         number = f'{self.stages.index(stage) + 1}/{len(self.stages)}'
         ledger, status = self.run.ledger, self.run.ledger.status(stage.name)
+        folder = self.run.folders[stage.name]
         if status == 'done':
+            if not folder.is_dir():
+                raise RuntimeError(f'stage {stage.name!r} is done, but its folder {folder} is gone: put it back, or run it and all '
+                                   f'after it again with --restart-from {stage.name}')
             self.logger.info(f'stage {number} {stage.name}: done before')
             return
         missing = sorted(name for name in stage.needs(self.run) if ledger.status(name) != 'done')
         if missing:
             raise RuntimeError(f'stage {stage.name!r} needs results of {", ".join(missing)}: run them first (--stages '
                                f'{",".join([*missing, stage.name])})')
+        self._log_here()  # what a stage says is in stages.log, and not in the log of the training before it
         self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
-        folder = self.run.folders[stage.name]
         start = time.time()
         if is_main_process():
-            folder.mkdir(parents=True, exist_ok=True)
             if status is None:
-                ledger.begin(stage.name, stage.settings(self.run))
+                if folder.is_dir():  # of a run that the ledger does not know any more
+                    self.run.set_aside([stage.name], time.strftime('%Y%m%d_%H%M%S'))
+                ledger.begin(stage.name, stage.settings(self.run), self.run.inputs(stage))
+            folder.mkdir(parents=True, exist_ok=True)
         barrier()
         result = stage.run(self.run, folder, resume=status == 'running')
         barrier()
@@ -108,6 +112,7 @@ class StagedRunner:
             ledger.finish(stage.name, result, time.time() - start)
         self._share_ledger()
         self.run.free_memory()
+        self._log_here()
         self.logger.info(f'stage {number} {stage.name}: done in {time.time() - start:.0f} s')
 
     def _find(self, name: str) -> List[Stage]:
@@ -120,10 +125,16 @@ class StagedRunner:
         names = [stage.name for stage in stages]
         timestamp = time.strftime('%Y%m%d_%H%M%S')
         if is_main_process() and any(self.run.ledger.status(name) or self.run.folders[name].is_dir() for name in names):
+            self.run.ledger.forget(names)  # first: a folder without an entry is set aside later, an entry must have its folder
             folder = self.run.set_aside(names, timestamp)
-            self.run.ledger.forget(names)
             self.logger.info(f'results of {what} were moved to {folder}')
         self._share_ledger()
+
+    def _log_here(self) -> None:
+        """Make ``stages.log`` the current log; every training has its own."""
+        self.logger = MMLogger.get_instance(
+            f'stages-{time.time_ns()}', logger_name='mmengine', log_file=str(self.run.work_dir / 'stages.log'),
+            file_mode='a', log_level=self.cfg.get('log_level', 'INFO'))
 
     def _join_ledger(self) -> None:
         self.run = StagedRun(self.cfg, self.stages, self.cfg.work_dir, self.cfg.get('launcher', 'none'))
@@ -194,9 +205,10 @@ def network_config(cfg: Config, stage: Optional[str] = None) -> Config:
     stages = build_stages(cfg)
     run = StagedRun(cfg, stages, cfg.work_dir)
     trainings = {found.name: found for found in stages if isinstance(found, TrainStage)}
-    name = stage or list(trainings)[-1]
+    name = stage or next(reversed(trainings), None)
     if name not in trainings:
-        raise KeyError(f'there is no training stage {name!r} in {cfg.filename}; there are {", ".join(trainings)}')
+        raise KeyError(f'there is no training stage {name or ""!r} in {cfg.filename}; there are '
+                       f'{", ".join(trainings) or "none"}')
     found = trainings[name].config(run)
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
         found.pop(key, None)

@@ -65,7 +65,7 @@ def label_images(images: Sequence[str],
     names = label_names(images)
     folder = Path(out_dir)
     plan = dict(
-        strategy=strategy.describe(), classes=list(classes), facts=facts or {}, images=len(images), list=digest(list(images)),
+        strategy=strategy.describe(), classes=list(classes), facts=facts or {}, images=len(images), list=digest(names),
         prior=None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest())
     work = WorkFolder(folder, plan)
     if (folder / NAME).is_file():
@@ -96,6 +96,7 @@ class _Maps:
                  prior: Optional[np.ndarray]) -> None:
         self.images, self.probabilities, self.num_classes = images, probabilities, num_classes
         self.prior = None if prior is None else torch.from_numpy(np.asarray(prior, np.float32))
+        self.disk_need_told = False
 
     def __call__(self, places: Sequence[int], what: str) -> Iterator[Tuple[int, Tensor]]:
         found = progress(self.probabilities(places), len(places), what)
@@ -129,6 +130,7 @@ def _thresholds(maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkF
         for place, prob in maps(own[seen:], 'statistics'):
             confidence, labels = most_likely(prob)
             _check_finite(confidence, maps.images[place])
+            _tell_disk_need(maps, work.folder, labels, len(maps.images))
             statistics.add(confidence, labels)
             seen += 1
             if time.monotonic() - saved >= snapshot_every or seen == len(own):
@@ -153,12 +155,11 @@ def _write_labels(maps: _Maps, own: Sequence[int], names: List[str], strategy: S
     with LabelWriter(writers) as writer:
         for place in present:
             writer.count(folder / names[place])
-        for number, (place, prob) in enumerate(maps(missing, 'labels')):
-            if wanted is None:
+        for place, prob in maps(missing, 'labels'):
+            if wanted is None:  # with thresholds the first pass has looked
                 _check_finite(prob, maps.images[place])
             label = strategy.label(prob, wanted)
-            if number == 0 and is_main_process():
-                _tell_disk_need(folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
+            _tell_disk_need(maps, folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
             writer.put(folder / names[place], label)
     return writer.counts
 
@@ -168,8 +169,11 @@ def _check_finite(values: Tensor, image: str) -> None:
         raise ValueError(f'{image}: probabilities are NaN: the network has diverged, or its weights do not belong to it')
 
 
-def _tell_disk_need(folder: Path, label: Tensor, count: int) -> None:
-    """Say what the files will take, and stop if that is clearly not there."""
+def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> None:
+    """With the first map, say what the files will take, and stop if that is clearly not there."""
+    if maps.disk_need_told or not is_main_process():
+        return
+    maps.disk_need_told = True
     each, most = len(encode_label(label.cpu().numpy())), label.numel()
     need, free = each * count / 1e6, shutil.disk_usage(folder).free / 1e6
     print_log(f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in {folder}, '

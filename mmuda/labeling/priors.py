@@ -97,12 +97,20 @@ def estimate_prior(labels: Iterable[np.ndarray],
     Raises:
         ValueError: If there is no label at all, one has a class of C or more, or the kernel has no pixel.
     """
-    if kernel < 1:
-        raise ValueError(f'kernel={kernel}: must be at least 1 pixel, which does not smooth')
+    return prior_of_counts(count_classes(labels, num_classes, size), kernel)
+
+
+def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: Tuple[int, int]) -> np.ndarray:
+    """How often each class is at each place, (C, H, W) float32; counts of several processes can be added up.
+
+    Args are those of :func:`estimate_prior`.
+
+    Raises:
+        ValueError: If a label has a class of C or more.
+    """
     height, width = size
     prior = np.zeros((num_classes, height, width), np.float32)
     counts = prior.reshape(num_classes, -1)
-    number = -1
     for number, label in enumerate(labels):
         if label.shape != (height, width):
             label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -111,8 +119,24 @@ def estimate_prior(labels: Iterable[np.ndarray],
         if classes.size and classes.max() >= num_classes:
             raise ValueError(f'label {number} has class {classes.max()}, expected 0..{num_classes - 1} or {IGNORE}')
         counts[classes, places] += 1
-    if not prior.any():
-        raise ValueError(f'{number + 1} labels, none with a class: a prior needs labelled pixels')
+    return prior
+
+
+def prior_of_counts(counts: np.ndarray, kernel: int = 70) -> np.ndarray:
+    """Smooth what :func:`count_classes` returned, in place; each class sums to 1.
+
+    Args:
+        counts: (C, H, W) float32.
+        kernel: See :func:`estimate_prior`.
+
+    Raises:
+        ValueError: If nothing was counted, or the kernel has no pixel.
+    """
+    if kernel < 1:
+        raise ValueError(f'kernel={kernel}: must be at least 1 pixel, which does not smooth')
+    if not counts.any():
+        raise ValueError('no label has a class: a prior needs labelled pixels')
+    prior = counts
     for plane in prior:
         cv2.GaussianBlur(plane, (kernel | 1, ) * 2, kernel / 6, dst=plane, borderType=cv2.BORDER_REFLECT)
     return _scaled(prior, (prior.sum(axis=(1, 2)) > 0).astype(np.float32))

@@ -13,6 +13,7 @@ from mmuda.files import write_atomically
 
 from .confidences import most_likely
 from .labeler import Probabilities
+from .manifest import label_names
 from .progress import progress
 from .ranking import entropy_score, rare_factor, split_by_score
 from .work_folder import WorkFolder, digest
@@ -62,7 +63,7 @@ def rank_images(images: Sequence[str],
         raise ValueError(f'easy={easy} of {len(images)} images leaves one of the lists empty: choose another share')
     folder = Path(out_dir)
     plan = dict(easy=easy, rare_classes=None if rare_classes is None else list(rare_classes), facts=facts or {},
-                images=len(images), list=digest(list(images)))
+                images=len(images), list=digest(label_names(images)))
     work = WorkFolder(folder, plan)
     if not (folder / 'scores.json').is_file():
         own = range(work.rank, len(images), work.world_size)

@@ -35,6 +35,8 @@ class WorkFolder:
                 problem = 'it holds labels, but no plan.json that says what they are'
             else:
                 write_atomically(path, json.dumps(plan, indent=1).encode())
+            for draft in () if problem else self.folder.rglob('.*.tmp'):  # of a process that was killed
+                draft.unlink()
         shared = [problem]
         broadcast_object_list(shared)  # also: nobody goes on before the plan is written
         if shared[0]:

@@ -91,6 +91,35 @@ def test_a_changed_stage_is_noticed_before_anything_runs(tmp_path):
     assert read(tmp_path, 'deep/c/out') == 'aBc' and read(tmp_path, 'a/calls') == 'fresh '
 
 
+def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
+    build_runner(config(tmp_path)).train()
+    changed = dict(b=dict(type='AppendStage', text='B', after='{a}/out'))
+    build_runner(config(tmp_path, stages=['a', 'b'], **changed)).train(restart_from='b')
+    with pytest.raises(RuntimeError, match=r"(?s)stage 'deep/c'.*b is not what it was made from any more.*--restart-from deep/c"):
+        build_runner(config(tmp_path, resume=True, **changed)).train()
+    build_runner(config(tmp_path, **changed)).train(restart_from='deep/c')
+    assert read(tmp_path, 'deep/c/out') == 'aBc'
+
+
+def test_a_kill_while_an_earlier_run_is_set_aside(tmp_path, monkeypatch):
+    build_runner(config(tmp_path)).train()
+    with monkeypatch.context() as patched:
+        patched.setattr('mmuda.engine.stages.run.shutil.move', lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            build_runner(config(tmp_path)).train(restart_from='b')
+    build_runner(config(tmp_path, resume=True)).train()
+    assert read(tmp_path, 'deep/c/out') == 'abc'
+    assert [read(tmp_path, f'{name}/calls') for name in ('a', 'b', 'deep/c')] == ['fresh '] * 3
+
+
+def test_a_done_stage_whose_folder_is_gone(tmp_path):
+    import shutil
+    build_runner(config(tmp_path)).train()
+    shutil.rmtree(tmp_path / 'run/b')
+    with pytest.raises(RuntimeError, match="'b' is done, but its folder .* is gone.*--restart-from b"):
+        build_runner(config(tmp_path, resume=True)).train()
+
+
 def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
     with pytest.raises(RuntimeError, match=r"'b' needs results of a.*--stages a,b"):
         build_runner(config(tmp_path)).train(only=['b'])

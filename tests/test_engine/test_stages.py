@@ -33,14 +33,17 @@ def test_settings_do_not_depend_on_where_data_is():
 
 def test_ledger_survives_and_notices_changes(tmp_path):
     ledger = Ledger(tmp_path)
-    ledger.begin('a', dict(lr=0.1))
+    ledger.begin('a', dict(lr=0.1), dict(file='123'))
     assert Ledger(tmp_path).status('a') == 'running'
     ledger.finish('a', dict(checkpoint='iter_1.pth'), 1.23)
     again = Ledger(tmp_path)
     assert again.status('a') == 'done' and again.result('a') == dict(checkpoint='iter_1.pth')
-    again.check('a', dict(lr=0.1))
+    again.check('a', dict(lr=0.1), dict(file='123'))
+    assert again.identity('a') and again.identity('b') is None
     with pytest.raises(RuntimeError, match=r'(?s)lr: was 0.1, is 0.3.*--restart-from a'):
-        again.check('a', dict(lr=0.3))
+        again.check('a', dict(lr=0.3), dict(file='123'))
+    with pytest.raises(RuntimeError, match='file is not what it was made from any more'):
+        again.check('a', dict(lr=0.1), dict(file='456'))
     again.forget(['a'])
     assert Ledger(tmp_path).status('a') is None
 
@@ -80,9 +83,11 @@ def test_mistakes_in_rounds_are_told_at_once():
         rounds(sample_policy='all')
     with pytest.raises(TypeError):
         rounds(target_portion=dict(init=0.1))
+    with pytest.raises(ValueError, match=r'source_portion runs through \[0.9, 1.1, 1.1\]'):
+        rounds(source_portion=dict(init=0.9, step=0.2, max=1.))
 
 
 def test_ledger_is_plain_json(tmp_path):
     ledger = Ledger(tmp_path)
-    ledger.begin('a', dict(kind=int, size=(1, 2)))
+    ledger.begin('a', dict(kind=int, size=(1, 2)), {})
     assert json.loads((tmp_path / 'ledger.json').read_text())['stages']['a']['settings']['size'] == [1, 2]

@@ -27,4 +27,4 @@ rank = dict(type='RankStage', weights='inter', easy=0.67, normalize=False, at='i
 label = dict(
     type='LabelStage', weights='inter', strategy=dict(type='Argmax'), images='{rank}/easy.txt', at='input', num_workers=4)
 # From the config's own starting weights (ImageNet) again, not from `inter`: the authors found little difference.
-intra = dict(type='TrainStage', overrides=dict(train_dataloader=dict(dataset=splits)))
+intra = dict(type='TrainStage', weights=None, overrides=dict(train_dataloader=dict(dataset=splits)))

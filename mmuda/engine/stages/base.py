@@ -54,6 +54,10 @@ class Stage(metaclass=ABCMeta):
         """Names of the stages whose results this one uses."""
         return set(references(self.settings(run)))
 
+    def files(self, run: 'StagedRun') -> Set[str]:
+        """Files from outside of the run (weights, lists) whose content decides the result."""
+        return set()
+
 
 def comparable(settings: Any) -> Any:
     """Settings as JSON has them, without keys that cannot change a result."""

@@ -13,7 +13,7 @@ from mmuda.labeling.ranking import RARE_CLASSES
 
 from ..probabilities import AT, class_probabilities, inference_dataset
 from .base import Stage, fingerprint
-from .references import resolve
+from .references import references, resolve
 from .run import StagedRun
 
 
@@ -86,7 +86,12 @@ class InferenceStage(Stage):
 
     def facts(self, run: StagedRun) -> Dict[str, Any]:
         """What made the result, for its manifest."""
-        return dict(weights=run.weights_digest(self.weights), config=fingerprint(self.settings(run)))
+        # Files are told by their content, wherever they are: weights here, lists and priors by the labelling itself.
+        settings = {key: value for key, value in self.settings(run).items() if key not in ('weights', 'images', 'prior')}
+        return dict(weights=run.weights_digest(self.weights), config=fingerprint(settings))
+
+    def files(self, run: StagedRun) -> Set[str]:
+        return {name for name in (self.weights, self.images) if name and name not in run.folders and not list(references(name))}
 
 
 class ImageSet:
@@ -143,10 +148,17 @@ class LabelStage(InferenceStage):
     def __init__(self, name: str, weights: str, strategy: dict, prior: Optional[str] = None, **kwargs) -> None:
         super().__init__(name, weights, **kwargs)
         self.strategy, self.prior = strategy, prior
-        TASK_UTILS.build(dict(strategy))  # mistakes show before the first stage
+        try:
+            TASK_UTILS.build(dict(strategy))
+        except TypeError as error:  # mistakes show before the first stage
+            raise ValueError(f'stage {name!r}: strategy {dict(strategy)} lacks or has too many arguments ({error})') from error
 
     def settings(self, run: StagedRun) -> Dict[str, Any]:
         return dict(super().settings(run), strategy=self.strategy, prior=self.prior)
+
+    def files(self, run: StagedRun) -> Set[str]:
+        prior = self.prior if self.prior and not list(references(self.prior)) else None
+        return super().files(run) | ({prior} if prior else set())
 
     def run(self, run: StagedRun, folder: Path, resume: bool) -> Dict[str, Any]:
         """Label, or go on labelling."""

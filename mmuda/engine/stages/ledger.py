@@ -1,5 +1,6 @@
 """Which stages of a run are done: ``ledger.json`` in its work directory."""
 import json
+import secrets
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -11,7 +12,7 @@ _FORMAT = 1
 
 
 class Ledger:
-    """Stages by name, each ``running`` or ``done``, with the settings it was run with.
+    """Stages by name, each ``running`` or ``done``, with the settings and the inputs it was run with.
 
     Written whole after every change, so a kill at any time leaves the state before or after it.
 
@@ -42,9 +43,14 @@ class Ledger:
         """What a finished stage returned."""
         return self.entries[name]['result']
 
-    def begin(self, name: str, settings: Any) -> None:
-        """Note that a stage was started."""
-        self.entries[name] = dict(status='running', settings=comparable(settings))
+    def identity(self, name: str) -> Optional[str]:
+        """Tells one run of a stage from another; None unless it is done."""
+        return self.entries[name]['id'] if self.status(name) == 'done' else None
+
+    def begin(self, name: str, settings: Any, inputs: Dict[str, Optional[str]]) -> None:
+        """Note that a stage was started, and from what: identities of stages and digests of files by name."""
+        self.entries[name] = dict(
+            status='running', id=secrets.token_hex(8), settings=comparable(settings), inputs=inputs)
         self._write()
 
     def finish(self, name: str, result: Dict[str, Any], seconds: float) -> None:
@@ -58,16 +64,18 @@ class Ledger:
             self.entries.pop(name, None)
         self._write()
 
-    def check(self, name: str, settings: Any) -> None:
-        """Compare with the settings that a stage was begun with.
+    def check(self, name: str, settings: Any, inputs: Dict[str, Optional[str]]) -> None:
+        """Compare with the settings and inputs that a stage was begun with.
 
         Raises:
             RuntimeError: If they differ, naming where and what to do.
         """
         changed = differences(self.entries[name]['settings'], comparable(settings))
+        changed += [f'{used} is not what it was made from any more' for used, identity in self.entries[name]['inputs'].items()
+                    if inputs.get(used) != identity]
         if changed:
             told = '\n  '.join(changed[:10] + [f'and {len(changed) - 10} more'] * (len(changed) > 10))
-            raise RuntimeError(f'stage {name!r} in {self.path.parent} was run with other settings:\n  {told}\n'
+            raise RuntimeError(f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
                                f'Undo the change, or run it and all after it again with --restart-from {name}')
 
     def _write(self) -> None:

@@ -1,15 +1,14 @@
 """Where classes are in source images, as a stage."""
-import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
-import numpy as np
-from mmengine.dist import barrier, is_main_process
-from mmengine.utils import track_iter_progress
+import torch
+from mmengine.dist import all_reduce, barrier, get_dist_info, is_main_process
 from mmseg.registry import TASK_UTILS
 
 from mmuda.datasets import build_dataset
-from mmuda.labeling import estimate_prior, save_prior
+from mmuda.labeling import count_classes, prior_of_counts, save_prior
+from mmuda.labeling.progress import progress
 
 from .base import Stage
 from .run import StagedRun
@@ -35,19 +34,17 @@ class PriorStage(Stage):
         return dict(size=self.size, kernel=self.kernel, dataset=self._dataset(run))
 
     def run(self, run: StagedRun, folder: Path, resume: bool) -> Dict[str, Any]:
-        """Estimate; the work of seconds to minutes, done by one process."""
-        target = folder / 'prior.npz'
-        if is_main_process() and not target.is_file():
-            dataset = build_dataset(self._dataset(run))
-
-            def labels() -> Iterator[np.ndarray]:
-                for i in track_iter_progress(range(len(dataset)), file=sys.stderr):
-                    yield dataset[i]['gt_seg_map']
-
-            prior = estimate_prior(labels(), len(dataset.metainfo['classes']), self.size, self.kernel)
-            save_prior(target, prior)
+        """Read all source labels, each rank its share; begun anew after an interruption."""
+        dataset = build_dataset(self._dataset(run))
+        rank, world_size = get_dist_info()
+        own = range(rank, len(dataset), world_size)
+        labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior'))
+        counts = torch.from_numpy(count_classes(labels, len(dataset.metainfo['classes']), self.size))
+        all_reduce(counts)
+        if is_main_process():
+            save_prior(folder / 'prior.npz', prior_of_counts(counts.numpy(), self.kernel))
         barrier()
-        return {}
+        return dict(labels=len(dataset))
 
     def _dataset(self, run: StagedRun) -> dict:
         if self.dataset is not None:

@@ -1,12 +1,15 @@
 """Self-training in rounds: label, train, label with the trained network, train again."""
 import copy
+import json
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
-from mmengine.dist import get_world_size
+from mmengine.dist import barrier, get_world_size, is_main_process
 from mmseg.registry import TASK_UTILS
 
 from mmuda.datasets import build_dataset, source_subset
+from mmuda.files import write_atomically
 from mmuda.labeling import Manifest
 
 from .base import Stage
@@ -60,7 +63,9 @@ class SelfTrainingRound(TrainStage):
         self.epochs, self.lr_factor = epochs, lr_factor
 
     def settings(self, run: StagedRun) -> Dict[str, Any]:
-        return dict(super().settings(run), labels=self.labels, source_portion=self.source_portion,
+        settings = super().settings(run)
+        settings['train_cfg'].pop('max_iters', None)  # follows from the images
+        return dict(settings, labels=self.labels, source_portion=self.source_portion,
                     sample_seed=self.sample_seed, epochs=self.epochs, lr_factor=self.lr_factor)
 
     def needs(self, run: StagedRun) -> set:
@@ -69,6 +74,9 @@ class SelfTrainingRound(TrainStage):
     def prepare(self, run: StagedRun, cfg: Config) -> None:
         """Draw the source images, set the length of the round and its learning rate."""
         loader = cfg.train_dataloader
+        if 'indices' in loader.dataset.source:
+            raise ValueError(f'stage {self.name!r} chooses the source images itself: take indices out of the source data set, '
+                             'and list the images that you want in a file (ann_file)')
         total = len(build_dataset(copy.deepcopy(loader.dataset.source)))
         num_source = int(total * self.source_portion)
         loader.dataset.source.indices = source_subset(self.sample_seed, total, num_source).tolist()
@@ -78,6 +86,7 @@ class SelfTrainingRound(TrainStage):
         if iterations == 0:
             raise ValueError(f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
                              f'{batch}: raise the portions or lower train_dataloader.batch_size')
+        self._check_length(run.folders[self.name], batch)
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
         cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once
@@ -86,6 +95,19 @@ class SelfTrainingRound(TrainStage):
         for entry in cfg.optim_wrapper.values():
             if isinstance(entry, dict) and 'optimizer' in entry:
                 entry.optimizer.lr *= self.lr_factor
+
+
+    def _check_length(self, folder: Path, batch: int) -> None:
+        """A round has a fixed number of passes, so it cannot go on with another batch."""
+        path = folder / 'batch.json'
+        begun = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch
+        barrier()
+        if begun != batch:
+            raise RuntimeError(f'stage {self.name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size '
+                               'times processes): go on with as many processes, or run the round again with '
+                               f'--restart-from {self.name}')
+        if is_main_process():
+            write_atomically(path, json.dumps(batch).encode())
 
 
 @TASK_UTILS.register_module()
@@ -112,7 +134,7 @@ class SelfTrainingRounds:
         lr_decay: Factor of the learning rate from round to round.
 
     Raises:
-        ValueError: For an unknown policy.
+        ValueError: For an unknown policy, or portions that are no shares.
     """
 
     def __init__(self,
@@ -135,6 +157,10 @@ class SelfTrainingRounds:
         self.seeds = [sample_seed if sample_policy == 'cumulative' else r for r in range(num_rounds)]
         self.source_portions = portion_schedule(rounds=num_rounds, **source_portion)
         self.target_portions = None if target_portion is None else portion_schedule(rounds=num_rounds, **target_portion)
+        for what, portions in (('source', self.source_portions), ('target', self.target_portions or [])):
+            if not all(0 < portion <= 1 for portion in portions):
+                raise ValueError(f'stage {name!r}: {what}_portion runs through {portions}, but a share is above 0 and at most 1 '
+                                 '(the step is added while below max, so the last one may exceed it)')
 
     def expand(self) -> List[Stage]:
         """Two stages for each round."""

@@ -1,9 +1,10 @@
 """What stages know about the run that they belong to."""
 import copy
 import gc
+import hashlib
 import shutil
 from pathlib import Path
-from typing import Dict, Iterable, List, Set, Union
+from typing import Dict, Iterable, List, Optional, Set, Union
 
 import torch
 from mmengine.config import Config
@@ -36,6 +37,7 @@ class StagedRun:
             raise ValueError(f'two stages have the same name: {", ".join(names)}')
         self.folders: Dict[str, Path] = {name: self.work_dir / name for name in names}
         self.ledger = Ledger(self.work_dir)
+        self._digests: Dict[str, str] = {}
 
     def base_config(self) -> Config:
         """The config without its stages and used-up variables."""
@@ -46,6 +48,24 @@ class StagedRun:
     def named(self, values: Iterable) -> Set[str]:
         """Those of the values that are names of stages."""
         return {value for value in values if value in self.folders}
+
+    def inputs(self, stage: Stage) -> Dict[str, Optional[str]]:
+        """What a stage is made from: identities of other stages, digests of files; None for what is not there."""
+        found: Dict[str, Optional[str]] = {name: self.ledger.identity(name) for name in stage.needs(self)}
+        for file in stage.files(self):
+            found[file] = self._digest(file)
+        return found
+
+    def _digest(self, file: str) -> Optional[str]:
+        if not Path(file).is_file():
+            return None
+        if file not in self._digests:
+            digest = hashlib.sha256()
+            with open(file, 'rb') as content:
+                for block in iter(lambda: content.read(2**24), b''):
+                    digest.update(block)
+            self._digests[file] = digest.hexdigest()
+        return self._digests[file]
 
     def stage(self, name: str) -> Stage:
         """A stage by name."""
@@ -64,7 +84,8 @@ class StagedRun:
                 raise ValueError(f'stage {weights!r} has no weights, it is no training')
             return self.folders[weights] / result['checkpoint']
         if not Path(weights).is_file():
-            raise FileNotFoundError(f'weights {weights!r} are neither a file nor one of the stages {", ".join(self.folders)}')
+            raise FileNotFoundError(f'weights {weights!r} are neither a file nor one of the stages '
+                                    f'{", ".join(self.folders)}')
         return Path(weights)
 
     def network_config(self, weights: str) -> Config:

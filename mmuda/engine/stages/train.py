@@ -52,7 +52,11 @@ class TrainStage(Stage):
         """The config without its evaluation and runtime."""
         kept = {key: value for key, value in self.config(run)._cfg_dict.items()
                 if not key.startswith(EVALUATION) and key not in RUNTIME}
+        kept['train_cfg'] = {key: value for key, value in kept.get('train_cfg', {}).items() if not key.startswith('val_')}
         return dict(kept, weights=self.weights)
+
+    def files(self, run: StagedRun) -> Set[str]:
+        return {name for name in (self.weights or self.config(run).get('load_from'), ) if name and name not in run.folders}
 
     def needs(self, run: StagedRun) -> Set[str]:
         return super().needs(run) | run.named({self.weights})
