@@ -1,4 +1,4 @@
-# IntraDA on MiniCity, whose images are not resized.
+# IntraDA on MiniCity, whose images are not resized. There are no ImageNet weights here, so the last stage starts from the first.
 _base_ = ['../advent/minicity.py', '../_base_/schedules/intrada.py']
 runner_type = 'StagedRunner'
 splits = dict(
@@ -6,4 +6,4 @@ splits = dict(
     target=dict(pipeline={{_base_.target_pipeline}}))
 rank = dict(batch_size=4, num_workers=0)
 label = dict(batch_size=4, num_workers=0)
-intra = dict(overrides=dict(train_dataloader=dict(dataset=splits)))
+intra = dict(weights='inter', overrides=dict(train_dataloader=dict(dataset=splits)))

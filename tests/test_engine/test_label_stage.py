@@ -12,6 +12,7 @@ from mmuda.datasets import build_dataset
 from mmuda.engine import LabelStage
 from mmuda.engine.probabilities import class_probabilities, inference_dataset
 from mmuda.engine.stages.label import ImageSet
+from mmuda.engine.stages.run import StagedRun
 
 
 @pytest.fixture
@@ -82,3 +83,19 @@ def test_mistakes_are_told_when_the_stage_is_built(changes, error, message):
     init_default_scope('mmseg')
     with pytest.raises(error, match=message):
         LabelStage(**{**dict(name='label', weights='x', strategy=dict(type='Argmax')), **changes})
+
+
+def test_a_replaced_file_is_another_input(cfg, tmp_path):
+    weights, keep = tmp_path / 'model.pth', tmp_path / 'keep.txt'
+    stage = LabelStage('label', str(weights), dict(type='Argmax'), images=str(keep))
+
+    def inputs() -> dict:
+        return StagedRun(cfg, [stage], tmp_path).inputs(stage)
+
+    weights.write_bytes(b'1')
+    assert inputs()[str(keep)] is None
+    keep.write_text('a.png')
+    before = inputs()
+    assert set(before) == {str(weights), str(keep)} and inputs() == before
+    weights.write_bytes(b'2')
+    assert inputs()[str(weights)] != before[str(weights)] and inputs()[str(keep)] == before[str(keep)]

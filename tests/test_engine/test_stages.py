@@ -91,3 +91,11 @@ def test_ledger_is_plain_json(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.begin('a', dict(kind=int, size=(1, 2)), {})
     assert json.loads((tmp_path / 'ledger.json').read_text())['stages']['a']['settings']['size'] == [1, 2]
+
+
+def test_a_round_does_not_go_on_with_another_batch(tmp_path):
+    stage = rounds().expand()[1]
+    stage._check_length(tmp_path, 4)
+    stage._check_length(tmp_path, 4)
+    with pytest.raises(RuntimeError, match=r'begun with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'):
+        stage._check_length(tmp_path, 8)
