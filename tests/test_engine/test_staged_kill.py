@@ -52,7 +52,8 @@ rounds = dict(
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.parametrize('processes', [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow  # about two minutes each; interruptions inside one process are in the suite
+@pytest.mark.parametrize('processes', [1, 2])
 def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes):
     (tmp_path / 'pause.py').write_text(PAUSE)
     config = tmp_path / 'config.py'

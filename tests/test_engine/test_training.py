@@ -100,7 +100,7 @@ def kill_tree(pid: int) -> None:
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.parametrize('processes, workers', [(1, 2), (2, 0), (2, 2)])
+@pytest.mark.parametrize('processes, workers', [(1, 2), pytest.param(2, 0, marks=pytest.mark.slow), (2, 2)])
 def test_killed_and_resumed(minicity, tmp_path, processes, workers):
     """kill -9 of a real command, on one process and on two."""
     options = tiny_options('advent', iters=12, save=2, **{'train_dataloader.num_workers': workers})
