@@ -9,8 +9,9 @@ from pathlib import Path
 from mmengine.config import ConfigDict, DictAction
 
 from mmuda.engine import network_config
-from mmuda.engine.checkpoint import load_weights, read_checkpoint
+from mmuda.engine.checkpoint import load_weights
 from mmuda.engine.launch import build_runner, load_config, use_tta
+from mmuda.engine.reading import read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -132,7 +132,10 @@ class RawSegDataset(BaseSegDataset):
 
     @property
     def _expected(self) -> str:
-        root = self.data_root or '.'
+        if not self.data_root:
+            return (f'Expected in the folders that data_prefix of this data set names: {self.LAYOUT}. '
+                    'Point data_prefix to your copy')
+        root = self.data_root
         return (f'Expected below data_root={root!r}: {self.LAYOUT}. Point data_root of this data '
                 f'set to your copy, or link it: ln -s /path/to/your/copy {root}')
 

@@ -1,8 +1,9 @@
 from .distributed import AdaptorDistributedDataParallel
 from .hooks import *  # noqa: F401,F403
 from .optim import *  # noqa: F401,F403
+from .reading import read_checkpoint  # makes mmengine's loaders safe, too
 from .runner import AdaptationRunner
 from .staged_runner import StagedRunner, network_config
 from .stages import *  # noqa: F401,F403
 
-__all__ = ['AdaptationRunner', 'AdaptorDistributedDataParallel', 'StagedRunner', 'network_config']
+__all__ = ['AdaptationRunner', 'AdaptorDistributedDataParallel', 'StagedRunner', 'network_config', 'read_checkpoint']

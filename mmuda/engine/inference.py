@@ -12,7 +12,8 @@ from torch import nn
 
 from mmuda.datasets.building import build_dataset
 
-from .checkpoint import load_weights, read_checkpoint
+from .checkpoint import load_weights
+from .reading import read_checkpoint
 
 
 def load_model(cfg: Config, checkpoint: Union[str, Path]) -> nn.Module:

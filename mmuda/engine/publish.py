@@ -8,7 +8,7 @@ import torch
 
 from mmuda.files import write_atomically
 
-from .checkpoint import read_checkpoint
+from .reading import read_checkpoint
 
 PREFIX = 'segmentor.'
 

@@ -1,19 +1,23 @@
 """Starting points of the papers: trunk weights inside somebody else's checkpoint."""
-from typing import Dict
+from typing import Dict, Optional
 
 from mmengine.logging import print_log
 from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from .weights.key_maps import TORCHVISION_VGG, rename
+
 
 @WEIGHT_INITIALIZERS.register_module(name='DeepLabPretrained')
 class DeepLabPretrainedInit:
-    """Loads the trunk from a DeepLabV2 initialisation file of AdaptSegNet or ADVENT.
+    """Loads the trunk from the initialisation file of a paper.
 
-    Their keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``: the first component is
-    dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a plain trunk) load too; their
-    classifier is skipped likewise. Every weight of the backbone must be found with its shape.
+    AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``: the
+    first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a plain trunk) and
+    those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise. VGG-16 files of torchvision are
+    renumbered. Every weight of the backbone must be found with its shape, except those that the backbone says are
+    always drawn at random (``NOT_PRETRAINED``).
 
     ::
 
@@ -22,22 +26,33 @@ class DeepLabPretrainedInit:
 
     Args:
         checkpoint: Path or URL.
+        hint: Where the file comes from, for the error when it is not there.
     """
 
-    CLASSIFIERS = ('layer5', 'layer6', 'fc')
+    CLASSIFIERS = ('layer5', 'layer6', 'fc', 'classifier', 'decode_head', 'auxiliary_head')
 
-    def __init__(self, checkpoint: str) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: str, hint: Optional[str] = None) -> None:
+        self.checkpoint, self.hint = checkpoint, hint
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into a backbone.
 
         Raises:
+            FileNotFoundError: If there is no such file.
             RuntimeError: If the file cannot be had, or does not hold every weight of the backbone.
         """
-        checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu', logger='current')
+        try:
+            checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu', logger='current')
+        except FileNotFoundError as error:
+            hint = self.hint or 'put the file there, or name a copy in init_cfg.checkpoint'
+            raise FileNotFoundError(f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
+                                    'init_cfg=None starts from random weights.') from error
         weights = self._trunk(checkpoint.get('state_dict', checkpoint), module)
-        expected = {key: value for key, value in module.state_dict().items() if not key.endswith('num_batches_tracked')}
+        fresh = tuple(getattr(module, 'NOT_PRETRAINED', ()))
+        expected = {
+            key: value for key, value in module.state_dict().items()
+            if not key.endswith('num_batches_tracked') and not key.startswith(fresh)
+        }
         missing = sorted(set(expected) - set(weights))
         shapes = sorted(key for key in set(expected) & set(weights) if expected[key].shape != weights[key].shape)
         if missing or shapes:
@@ -49,6 +64,8 @@ class DeepLabPretrainedInit:
         print_log(f'{type(module).__name__} starts from {self.checkpoint}', logger='current')
 
     def _trunk(self, weights: Dict[str, Tensor], module: nn.Module) -> Dict[str, Tensor]:
+        if 'features.24.weight' in weights:
+            weights = rename(weights, TORCHVISION_VGG).weights
         ours = {name.split('.', 1)[0] for name in module.state_dict()}
         trunk = {}
         for key, value in weights.items():

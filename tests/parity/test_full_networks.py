@@ -1,14 +1,20 @@
-"""The full ResNet-101 networks of the papers, with weights rebuilt from the recipe of the files."""
+"""The full networks of the papers: files as the originals write them, with weights rebuilt from the recipe, converted and compared."""
 import ast
+import zlib
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
 from golden import golden_files, load, scalar, section
-from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
+from toolbox import CONFIGS
+from torch import nn
 
-import mmuda  # noqa: F401
+from mmuda.engine import network_config
+from mmuda.engine.checkpoint import load_weights
+from mmuda.engine.convert import convert
+from mmuda.engine.launch import load_config
 
 
 def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
@@ -25,69 +31,134 @@ def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.asarray(x, np.float32))
 
 
-def rebuild(data: dict, levels: dict) -> dict:
-    """Our state dict of a file; `levels` maps the original's heads to ours."""
-    state = {}
+def original_weights(data: dict) -> dict:
+    """The state dict of the original network of a file."""
+    state = OrderedDict()
     for index, (key, shape) in enumerate(zip(data['keys'].tolist(), data['shapes'].tolist())):
         shape = ast.literal_eval(shape) if shape.startswith(('(', '[')) else tuple(
             int(n) for n in shape.replace('x', ',').split(',') if n)
-        stem = key.split('.')[0]
-        ours = f'backbone.{key}'
-        if stem in levels:
-            ours = key.replace(f'{stem}.conv2d_list', f'{levels[stem]}.branches')
-        state[ours] = recipe(key, tuple(shape), scalar(data, 'base_seed') + index)
+        state[key] = recipe(key, tuple(shape), scalar(data, 'base_seed') + index)
     return state
 
 
-def build(num_classes: int, summed, two_levels: bool):
-    head = dict(type='DeepLabV2Head', num_classes=num_classes, summed=summed)
-    return MODELS.build(ConfigDict(
-        type='AdaptiveEncoderDecoder',
-        backbone=dict(type='DeepLabResNet', depth=101),
-        decode_head=dict(head, in_channels=2048, in_index=3),
-        auxiliary_head=dict(head, in_channels=1024, in_index=2) if two_levels else None,
-        test_cfg=dict(mode='whole')))
+def converted(origin: str, content: dict, folder) -> tuple:
+    """The segmentor that an original file becomes, and what the converter says of it."""
+    torch.save(content, folder / 'original.pth')
+    del content
+    done = convert(origin, folder / 'original.pth', folder / 'ours.pth', CONFIGS)
+    segmentor = MODELS.build(network_config(load_config(done.config)).model.segmentor)
+    load_weights(segmentor, torch.load(folder / 'ours.pth', weights_only=True), 'ours.pth')
+    for file in folder.glob('*.pth'):
+        file.unlink()  # they are large
+    return segmentor, done
 
 
-@pytest.mark.parametrize('path', [*golden_files('adaptsegnet', 'r101'), *golden_files('advent', 'r101')])
-def test_resnet101(path):
+def deviation(ours: torch.Tensor, stored: np.ndarray) -> float:
+    return np.abs(ours.numpy() - stored).max() / np.abs(stored).max()
+
+
+@pytest.mark.parametrize('path', [
+    *golden_files('adaptsegnet', 'r101'), *golden_files('adaptsegnet', 'vgg16'), *golden_files('advent', 'r101')])
+def test_deeplab(path, tmp_path):
     data = load(path)
-    keys = data['keys'].tolist()
-    two_levels = any(key.startswith('layer5') for key in keys) and any(key.startswith('layer6') for key in keys)
-    main = 'layer6' if any(key.startswith('layer6') for key in keys) else 'layer5'
-    levels = {main: 'decode_head', **({'layer5': 'auxiliary_head'} if two_levels else {})}
-    model = build(data['eval_out1'].shape[1], (0, 1) if path.parent.name == 'adaptsegnet' else None, two_levels)
-    state = rebuild(data, levels)
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected and all(key.endswith('num_batches_tracked') for key in missing)
-
+    model, done = converted(path.parent.name, original_weights(data), tmp_path)
+    two_levels = 'eval_out2' in data
+    summed = [0, 1] if path.parent.name == 'adaptsegnet' else [0, 1, 2, 3]
+    assert done.meta['summed_branches'] == {
+        'decode_head': summed, **({'auxiliary_head': summed} if two_levels else {})}
     x = torch.from_numpy(data['x'])
     for mode in ('eval', 'train'):
         model.train(mode == 'train')
         with torch.no_grad():
             outputs = model(x, mode='outputs')
-        order = ('aux', 'main') if two_levels else ('main', )
-        for number, level in enumerate(order, 1):
-            stored = data[f'{mode}_out{number}']
-            deviation = np.abs(outputs.logits[level].numpy() - stored).max() / np.abs(stored).max()
-            assert deviation < 1e-4, (mode, level, deviation)
+        for number, level in enumerate(('aux', 'main') if two_levels else ('main', ), 1):
+            assert deviation(outputs.logits[level], data[f'{mode}_out{number}']) < 1e-4, (mode, level)
     after = model.state_dict()
     for key, stored in section(data, 'after_train').items():
         np.testing.assert_allclose(after[f'backbone.{key}'].numpy().ravel()[:stored.size], stored, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('path', golden_files('adaptsegnet', 'vgg16'))
-def test_vgg16(path):
-    data = load(path)
-    model = MODELS.build(ConfigDict(
-        type='AdaptiveEncoderDecoder', backbone=dict(type='DeepLabVGG16'),
-        decode_head=dict(type='DeepLabV2Head', in_channels=1024, in_index=0, num_classes=data['eval_out1'].shape[1],
-                         summed=(0, 1)),
-        test_cfg=dict(mode='whole')))
-    model.load_state_dict(rebuild(data, {'classifier': 'decode_head'}))
-    for mode in ('eval', 'train'):
-        model.train(mode == 'train')
-        with torch.no_grad():
-            outputs = model(torch.from_numpy(data['x']), mode='outputs')
-        stored = data[f'{mode}_out1']
-        assert np.abs(outputs.logits['main'].numpy() - stored).max() / np.abs(stored).max() < 1e-4
+def test_the_same_file_is_another_network_for_another_origin(tmp_path):
+    """AdaptSegNet's, ADVENT's and SIM's files have the same keys; who trained them decides what is summed."""
+    data = load(golden_files('adaptsegnet', 'r101_multi')[0].values[0])
+    weights = original_weights(data)
+    model, done = converted('sim', weights, tmp_path)
+    assert done.meta['summed_branches'] == {'decode_head': [0, 1]} and len(done.left_out) == 8
+    with torch.no_grad():
+        outputs = model.eval()(torch.from_numpy(data['x']), mode='outputs')
+    assert deviation(outputs.logits['main'], data['eval_out2']) < 1e-4
+
+
+def rule(key: str, shape: tuple) -> torch.Tensor:
+    """The weight that the README of SDCA's networks prescribes for a key."""
+    r = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
+    if key.endswith('running_var'):
+        value = np.exp(0.1 * r)
+    elif key.endswith(('running_mean', 'bias')):
+        value = 0.05 * r
+    elif len(shape) == 1:
+        value = (1 + 0.1 * r) * (0.2 if '.bn3.' in key else 1.)
+    else:
+        value = r * np.sqrt((0.02 if key.startswith('conv2d_list') else 2) / np.prod(shape[1:]))
+    return torch.from_numpy(np.asarray(value, np.float32))
+
+
+class Names(nn.Module):
+    """Keys and shapes of the originals, written down from their description: nothing here is ever run."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        convs = nn.ModuleDict if kind == 'vgg16' else nn.Module
+        self.backbone = convs()
+        if kind == 'vgg16':
+            widths = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
+            places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31]
+            for place, c_in, c_out in zip(places, widths, widths[1:]):
+                self.backbone[str(place)] = nn.Conv2d(c_in, c_out, 3)
+            return
+        self.backbone.conv1, self.backbone.bn1 = nn.Conv2d(3, 64, 7, bias=False), nn.BatchNorm2d(64)
+        c_in = 64
+        for number, (planes, blocks) in enumerate(((64, 3), (128, 4), (256, 23), (512, 3)), 1):
+            layer = []
+            for i in range(blocks):
+                block = nn.Module()
+                widths = [c_in, planes, planes, 4 * planes]
+                for j, kernel in enumerate((1, 3, 1), 1):
+                    block.add_module(f'conv{j}', nn.Conv2d(widths[j - 1], widths[j], kernel, bias=False))
+                    block.add_module(f'bn{j}', nn.BatchNorm2d(widths[j]))
+                if i == 0:
+                    block.downsample = nn.Sequential(nn.Conv2d(c_in, 4 * planes, 1, bias=False), nn.BatchNorm2d(4 * planes))
+                layer.append(block)
+                c_in = 4 * planes
+            self.backbone.add_module(f'layer{number}', nn.Sequential(*layer))
+
+
+@pytest.mark.parametrize('kind', ['resnet101', 'resnet101_bn', 'vgg16'])
+@pytest.mark.parametrize('path', golden_files('sdca', 'networks'))
+def test_fada_and_sdca(path, kind, tmp_path):
+    data = section(load(path), kind)
+    with torch.device('meta'):
+        shapes = {key: tuple(value.shape) for key, value in Names(kind).state_dict().items()}
+    if kind == 'resnet101':  # its frozen batch-norm does not count
+        shapes = {key: shape for key, shape in shapes.items() if not key.endswith('num_batches_tracked')}
+    assert len(shapes) == scalar(data, 'num_keys')
+    channels, num_classes = (1024 if kind == 'vgg16' else 2048), data['logits'].shape[1]
+    extractor = {key: torch.tensor(0) if key.endswith('num_batches_tracked') else rule(key, shape)
+                 for key, shape in shapes.items()}
+    classifier = {}
+    for i in range(4):
+        for name, shape in (('weight', (num_classes, channels, 3, 3)), ('bias', (num_classes, ))):
+            classifier[f'conv2d_list.{i}.{name}'] = rule(f'conv2d_list.{i}.{name}', shape)
+    content = dict(
+        iteration=20000, feature_extractor={f'module.{key}': value for key, value in extractor.items()},
+        classifier={f'module.{key}': value for key, value in classifier.items()},
+        optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]))
+    model, done = converted('sdca', content, tmp_path)
+    assert done.left_out == ['iteration', 'optimizer_fea']
+    with torch.no_grad():
+        outputs = model.eval()(torch.from_numpy(load(path)['input']), mode='outputs')
+    feature = outputs.features[-1]
+    np.testing.assert_array_equal(feature.shape, data['feat_shape'])
+    assert deviation(feature[:, ::16], data['feat_every16']) < 1e-5
+    assert deviation(feature.mean(dim=(0, 2, 3)), data['feat_channel_mean']) < 1e-5
+    assert deviation(outputs.logits['main'], data['logits']) < 1e-5

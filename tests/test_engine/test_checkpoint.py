@@ -4,14 +4,18 @@ import pickle
 
 import pytest
 import torch
-from toolbox import tiny_adaptor, tiny_segmentor
+from toolbox import tiny_adaptor, tiny_config, tiny_segmentor
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.apis import init_model
 from mmseg.registry import MODELS
 
-import mmuda.engine.checkpoint as checkpoint_module
-from mmuda.engine.checkpoint import latest_checkpoint, load_weights, read_checkpoint
+import mmuda.engine.reading as reading
+from mmuda.engine.checkpoint import latest_checkpoint, load_weights
+from mmuda.engine.launch import build_runner
 from mmuda.engine.publish import publish
+from mmuda.engine.reading import read_checkpoint
 from mmuda.models import BaseAdaptor
 
 
@@ -53,6 +57,41 @@ def test_init_cfg_does_not_unpickle_objects_either(tmp_path, kind):
     init_default_scope('mmseg')
     with pytest.raises(RuntimeError, match='is not a plain checkpoint'):
         MODELS.build(cfg).init_weights()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize('scheme, listing, prefix', [
+    ('open-mmlab://', 'get_external_models', ''), ('mmcls://', 'get_mmcls_models', 'file://')])
+def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, scheme, listing, prefix):
+    """Those of mmengine reach loaders that would fall back to full unpickling."""
+    path, marker = trap(tmp_path)
+    torch.save({'backbone.a': torch.ones(1)}, tmp_path / 'plain.pth')
+    urls = dict(trap=f'{prefix}{path}', plain=f'{prefix}{tmp_path}/plain.pth')
+    monkeypatch.setattr(f'mmengine.runner.checkpoint.{listing}', lambda: urls)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'hub'))
+    with pytest.raises(RuntimeError, match=f'{scheme}trap is not a plain checkpoint'):
+        CheckpointLoader.load_checkpoint(f'{scheme}trap')
+    assert not marker.exists() and 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+    assert CheckpointLoader.load_checkpoint(f'{scheme}plain')
+
+
+@pytest.mark.parametrize('action', ['train', 'test', 'resume', 'ensemble', 'publish', 'init_model'])
+def test_nothing_that_is_given_a_checkpoint_unpickles_objects(tmp_path, minicity, action):
+    path, marker = trap(tmp_path)
+    cfg = tiny_config('source_only', minicity, tmp_path / 'work')
+    with pytest.raises(RuntimeError, match='is not a plain checkpoint'):
+        if action == 'publish':
+            publish(path, tmp_path / 'out.pth')
+        elif action == 'init_model':
+            init_model(cfg, str(path), device='cpu')
+        elif action == 'ensemble':
+            load_weights(tiny_adaptor('SourceOnly'), read_checkpoint(path), 'trap.pth')
+        elif action == 'resume':
+            cfg.resume = str(path)
+            build_runner(cfg).train()
+        else:
+            cfg.load_from = str(path)
+            getattr(build_runner(cfg), action)()
     assert not marker.exists()
 
 
@@ -176,25 +215,25 @@ def test_offline_download_says_what_to_do(tmp_path, monkeypatch):
         raise OSError('Name or service not known')
 
     monkeypatch.setattr(torch.hub, 'download_url_to_file', refuse)
-    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(reading, 'get_dir', lambda: str(tmp_path))
     with pytest.raises(RuntimeError, match=r'could not be downloaded .*put it at .*net-0123abcd.pth.*init_cfg=None'):
-        checkpoint_module.load_from_http('https://example.invalid/net-0123abcd.pth')
+        reading.load_from_http('https://example.invalid/net-0123abcd.pth')
 
 
 def test_a_file_in_the_cache_needs_no_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(reading, 'get_dir', lambda: str(tmp_path))
     os.makedirs(tmp_path / 'checkpoints')
     torch.save(dict(a=torch.ones(1)), tmp_path / 'checkpoints/net.pth')
-    assert checkpoint_module.load_from_http('https://example.invalid/net.pth')['a'] == 1
+    assert reading.load_from_http('https://example.invalid/net.pth')['a'] == 1
 
 
 def test_a_download_is_checked_against_the_hash_in_its_name(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(torch.hub, 'download_url_to_file',
                         lambda url, path, hash_prefix, progress: (asked.append(hash_prefix), torch.save({}, path)))
-    monkeypatch.setattr(checkpoint_module, 'get_dir', lambda: str(tmp_path))
-    checkpoint_module.load_from_http('https://example.invalid/init-f81d91e8.pth')
-    checkpoint_module.load_from_http('https://example.invalid/init.pth')
+    monkeypatch.setattr(reading, 'get_dir', lambda: str(tmp_path))
+    reading.load_from_http('https://example.invalid/init-f81d91e8.pth')
+    reading.load_from_http('https://example.invalid/init.pth')
     assert asked == ['f81d91e8', None]
 
 

@@ -12,7 +12,7 @@ import torch
 from toolbox import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.engine.checkpoint import read_checkpoint
+from mmuda.engine.reading import read_checkpoint
 from mmuda.engine.distributed import start_gloo
 
 TOOLS = CONFIGS.parent / 'tools'

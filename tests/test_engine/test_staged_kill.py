@@ -12,7 +12,7 @@ import torch
 from test_training import kill_tree
 from toolbox import CONFIGS, tiny_options
 
-from mmuda.engine.checkpoint import read_checkpoint
+from mmuda.engine.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 

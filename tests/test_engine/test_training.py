@@ -11,7 +11,8 @@ import torch
 from toolbox import CONFIGS, tiny_config, tiny_options
 from mmengine.hooks import Hook
 
-from mmuda.engine.checkpoint import latest_checkpoint, read_checkpoint
+from mmuda.engine.checkpoint import latest_checkpoint
+from mmuda.engine.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
 
 TOOLS = CONFIGS.parent / 'tools'

@@ -6,7 +6,8 @@ from toolbox import pair_batch, side, tiny_adaptor, tiny_segmentor
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 
-from mmuda.models import AdaptiveEncoderDecoder, DeepLabResNet, DeepLabV2Head, FCDiscriminatorHead, LogitEnsemble
+from mmuda.models import (AdaptiveEncoderDecoder, DeepLabResNet, DeepLabV2Head, DeepLabVGG16, FCDiscriminatorHead,
+                          LogitEnsemble)
 from mmuda.models.losses import cross_entropy
 
 
@@ -28,6 +29,15 @@ def test_bottleneck_stride_is_in_the_first_convolution():
     net = DeepLabResNet(depth=50, base_channels=2, stem_channels=2)
     assert net.layer2[0].conv1.stride == (2, 2) and net.layer2[0].conv2.stride == (1, 1)
     assert all(block.conv2.dilation == (4, 4) for block in net.layer4)
+
+
+def test_vgg_scales_with_its_first_width():
+    net = DeepLabVGG16(base_channels=2)
+    with torch.no_grad():
+        (features, ) = net(torch.zeros(2, 3, 47, 64))
+    assert features.shape == (2, 32, 5, 8)
+    widths = [conv.out_channels for conv in net.features if isinstance(conv, torch.nn.Conv2d)]
+    assert widths == [2, 2, 4, 4, 8, 8, 8, 16, 16, 16, 16, 16, 16, 32, 32]
 
 
 def test_head_sums_what_it_is_told_and_leaves_the_rest_alone():

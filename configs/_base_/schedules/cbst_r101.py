@@ -1,31 +1,8 @@
-# The rounds of CBST on DeepLabV2-ResNet-101: schedules, mining and scales of the paper, the learning rate that its authors
-# use with this network (CRST, 2019).
-stages = ['source', 'rounds']
-source = dict(type='TrainStage')
+# CBST's rounds for DeepLabV2-ResNet-101, with the learning rate that its authors use with this network (CRST, 2019).
+_base_ = './cbst.py'
 rounds = dict(
-    type='SelfTrainingRounds',
-    weights='source',  # or the file of a source model of yours: then stages = ['rounds']
-    num_rounds=6,
-    epochs_per_round=2,
-    target_portion=dict(init=0.15, step=0.05, max=0.5),
-    source_portion=dict(init=0.03, step=0.0025, max=0.06),
-    sample_policy='cumulative',
-    sample_seed=0,
-    lr_decay=2**-0.5,
-    label=dict(
-        strategy=dict(type='ClassBalanced', rate=4, exact=False),
-        prior=None,
-        images=None,  # a text file of image paths restricts the target images
-        pipeline=[dict(type='LoadDomainImage'), dict(type='ResizeLongSide', length=1850), dict(type='PackSegInputs')],
-        flip=True,
-        num_workers=4),
+    label=dict(flip=True),
     train=dict(
-        model=dict(type='SelfTraining', freeze_bn_statistics=True),
         optim_wrapper=dict(
             segmentor=dict(
-                optimizer=dict(_delete_=True, type='SGD', lr=5e-5, momentum=0.9, weight_decay=5e-4), repeats=None)),
-        param_scheduler=[],
-        train_dataloader=dict(
-            batch_size=2,
-            sampler=dict(_delete_=True, type='DomainMixSampler'),
-            collate_fn=dict(type='mixed_collate'))))
+                optimizer=dict(_delete_=True, type='SGD', lr=5e-5, momentum=0.9, weight_decay=5e-4), repeats=None))))

@@ -10,7 +10,8 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from ..checkpoint import read_checkpoint, weights_digest
+from ..checkpoint import weights_digest
+from ..reading import read_checkpoint
 from ..inference import load_model
 from ..launch import LIVE_KEYS
 from .base import Stage

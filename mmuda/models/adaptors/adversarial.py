@@ -53,15 +53,29 @@ class OutputSpaceAdversary(BaseAdaptor):
     def domain_map(self, logits: Tensor) -> Tensor:
         """What the discriminator sees of upsampled logits (N, C, H, W)."""
 
+    # Discriminators of something else than predictions replace these three together.
+
+    def observe(self, target: dict) -> SegOutputs:
+        """Forward the target images."""
+        return self.segment(target)
+
+    def judged(self, outputs: SegOutputs, level: str) -> Tensor:
+        """What the discriminator of a level sees: a map made of its upsampled logits."""
+        return self.domain_map(outputs.upsample(level))
+
+    def keep(self, outputs: SegOutputs) -> SegOutputs:
+        """What of a pass the discriminators learn from later, without its graph: logits, which are small."""
+        return outputs.detach(features=False)
+
     def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
         on_source = self.segment(source)
         yield 'segmentor', self.supervised_losses(on_source, source)
-        on_source = on_source.detach(features=False)
+        on_source = self.keep(on_source)
 
-        on_target = self.segment(target)
+        on_target = self.observe(target)
         with frozen(self.discriminator, self.aux_discriminator):
             yield 'segmentor', self.adversarial_losses(on_target)
-        on_target = on_target.detach(features=False)
+        on_target = self.keep(on_target)
 
         for name, level in self.discriminators().items():
             yield name, self.discriminator_losses(name, level, on_source, SOURCE)
@@ -75,12 +89,12 @@ class OutputSpaceAdversary(BaseAdaptor):
     def adversarial_losses(self, outputs: SegOutputs) -> Losses:
         """How far the target predictions are from being taken for source ones, by level."""
         return self.weigh({
-            f'loss_adv_{level}': self.gan_loss(getattr(self, name)(self.domain_map(outputs.upsample(level))), SOURCE)
+            f'loss_adv_{level}': self.gan_loss(getattr(self, name)(self.judged(outputs, level)), SOURCE)
             for name, level in self.discriminators().items()
         })
 
     def discriminator_losses(self, name: str, level: str, outputs: SegOutputs, domain: float) -> Losses:
         """Half the loss of one discriminator, on one domain."""
-        scores = getattr(self, name)(self.domain_map(outputs.upsample(level)))
+        scores = getattr(self, name)(self.judged(outputs, level))
         side = 'source' if domain == SOURCE else 'target'
         return {f'loss_dis_{level}_{side}': self.gan_loss(scores, domain) / 2}

@@ -115,12 +115,14 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
         """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.
 
+        Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
         Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log shows
         the unweighted values, as the papers' code does.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+        size = tuple(labels.shape[-2:])
         return self.weigh(
-            {f'loss_seg_{level}': cross_entropy(outputs.upsample(level), labels) for level in outputs.levels})
+            {f'loss_seg_{level}': cross_entropy(outputs.like(level, size), labels) for level in outputs.levels})
 
     def weigh(self, losses: Losses) -> Losses:
         """Log ``loss_<name>`` as it is and return it times ``loss_weights[<name>]``.

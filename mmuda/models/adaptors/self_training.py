@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..losses import cross_entropy
-from ..segmentors import SegOutputs
 from .base import BaseAdaptor, Losses
 
 IGNORE = 255
@@ -54,7 +53,7 @@ class SelfTraining(BaseAdaptor):
         outputs = self.segment(dict(inputs=inputs))
         losses: Losses = {}
         for level in outputs.levels:
-            logits = logits_like(outputs, level, tuple(labels[next(iter(labels))].shape[-2:]))
+            logits = outputs.like(level, tuple(labels[next(iter(labels))].shape[-2:]))
             losses[f'loss_seg_{level}'], by_side = joint_cross_entropy(logits, labels)
         self.log(**{f'{name}_loss': loss for name, loss in by_side.items()})  # of the last level, which is main
         yield 'segmentor', self.weigh(losses)
@@ -98,22 +97,6 @@ def one_batch(sides: Dict[str, dict]) -> Tuple[Tensor, Dict[str, Tensor]]:
                          'domains alike, for instance by the `size` and `label_stride` of SmallClassCrop')
     return torch.cat([side['inputs'] for side in sides.values()]), {
         name: torch.cat(labels) for name, labels in maps.items()}
-
-
-def logits_like(outputs: SegOutputs, level: str, size: Tuple[int, int]) -> Tensor:
-    """Logits (N, C, h, w) of a level at the size (h, w) of label maps, float32.
-
-    Raises:
-        ValueError: If that is neither their own size nor that of the images.
-    """
-    own = tuple(outputs.logits[level].shape[-2:])
-    if size == own:
-        return outputs.logits[level].float()
-    if size == outputs.size:
-        return outputs.upsample(level)
-    raise ValueError(f'labels are {size}, but the {level} logits are {own} and the images {outputs.size} (H, W): '
-                     "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
-                     'all (label_stride=1)')
 
 
 def joint_cross_entropy(logits: Tensor, labels: Dict[str, Tensor]) -> Tuple[Tensor, Losses]:

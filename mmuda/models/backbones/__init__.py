@@ -1,4 +1,5 @@
 from .deeplab_resnet import DeepLabResNet
 from .deeplab_vgg16 import DeepLabVGG16
+from .resnet38 import ResNet38
 
-__all__ = ['DeepLabResNet', 'DeepLabVGG16']
+__all__ = ['DeepLabResNet', 'DeepLabVGG16', 'ResNet38']

@@ -1,11 +1,15 @@
 """The VGG-16 trunk of DeepLabV2 as the adaptation papers use it."""
-from typing import Tuple
+from typing import Optional, Tuple
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
+"""Widths of the convolutions, as multiples of the first one's."""
+
+FC = 16
+"""Width of fc6 and fc7 likewise."""
 
 
 @MODELS.register_module()
@@ -16,22 +20,27 @@ class DeepLabVGG16(BaseModule):
     3x3 convolutions to 1024 channels with dilation 4. No batch-norm, no dropout. One feature map, (N, 1024, H // 8, W // 8).
 
     Args:
+        base_channels: Width of the first convolutions, 64 in VGG-16. All other widths scale with it: fc6 and fc7, and so the
+            feature map, have 16 times as many channels.
         init_cfg: As in mmengine; by default PyTorch's initialisation.
     """
 
-    def __init__(self, init_cfg: dict = None) -> None:
+    NOT_PRETRAINED = ('features.29.', 'features.31.')
+    """fc6 and fc7: convolutions that no ImageNet file has; the papers draw them at random."""
+
+    def __init__(self, base_channels: int = 64, init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         layers, channels = [], 3
         for stage, widths in enumerate(STAGES):
             dilation = 2 if stage == 4 else 1
-            for width in widths:
+            for width in (base_channels * factor for factor in widths):
                 layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
                 channels = width
             if stage < 3:
                 layers.append(nn.MaxPool2d(2))
         for _ in range(2):  # fc6, fc7
-            layers += [nn.Conv2d(channels, 1024, 3, padding=4, dilation=4), nn.ReLU(inplace=True)]
-            channels = 1024
+            layers += [nn.Conv2d(channels, FC * base_channels, 3, padding=4, dilation=4), nn.ReLU(inplace=True)]
+            channels = FC * base_channels
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tuple[Tensor]:

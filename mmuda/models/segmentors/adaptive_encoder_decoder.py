@@ -1,5 +1,5 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
-from typing import List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,9 @@ from .seg_outputs import SegOutputs
 
 @MODELS.register_module()
 class AdaptiveEncoderDecoder(EncoderDecoder):
-    """An :class:`mmseg.models.EncoderDecoder` with one more forward mode, ``'outputs'``.
+    """An :class:`mmseg.models.EncoderDecoder` with two more forward modes, ``'outputs'`` and ``'features'``.
 
-    Adaptation losses look at logits of every head and at features, on images that may have no label. The mode goes
+    Adaptation losses look at logits of every head and at features, on images that may have no label. The modes go
     through ``forward`` because only that is seen by a distributed wrapper. Everything else (``loss``, ``predict``,
     ``tensor``, the arguments) is mmseg's, so any of its backbones and necks can be named, and any head that returns one map of
     logits.
@@ -27,21 +27,40 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
                 inputs: Tensor,
                 data_samples: Optional[SampleList] = None,
                 mode: str = 'tensor') -> Union[SegOutputs, dict, List, Tensor]:
-        """As in mmseg, and ``mode='outputs'`` returns :class:`SegOutputs` for images (N, 3, H, W)."""
-        if mode == 'outputs':
-            return self.outputs(inputs)
+        """As in mmseg, and for images (N, 3, H, W) these modes return :class:`SegOutputs`.
+
+        ``'outputs'``: features and logits of every head. ``'features'``: features alone, no head is run, for losses that need
+        no logits (a distributed wrapper waits for the gradients of all that took part).
+        """
+        if mode in ('outputs', 'features'):
+            return self.outputs(inputs, logits=mode == 'outputs')
         return super().forward(inputs, data_samples, mode)
 
-    def outputs(self, inputs: Tensor) -> SegOutputs:
+    def outputs(self, inputs: Tensor, logits: bool = True) -> SegOutputs:
         """Features and the logits of every head, without upsampling.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
+            logits: False runs no head: there are no levels then.
 
         Raises:
             TypeError: If a head returns anything but one tensor.
         """
         features = self.extract_feat(inputs)
+        heads = self.heads() if logits else {}
+        by_level = {level: head(features) for level, head in heads.items()}
+        for level, value in by_level.items():
+            if not isinstance(value, Tensor):
+                raise TypeError(f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
+                                'needs heads that return one map of logits (N, C, h, w)')
+        return SegOutputs(
+            logits=by_level,
+            features=tuple(features),
+            size=tuple(inputs.shape[-2:]),
+            align_corners=self.align_corners)
+
+    def heads(self) -> Dict[str, nn.Module]:
+        """Heads by level, ``main`` last; to look at, not to call during training."""
         heads = {}
         if self.with_auxiliary_head:
             if isinstance(self.auxiliary_head, nn.ModuleList):
@@ -49,16 +68,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             else:
                 heads['aux'] = self.auxiliary_head
         heads['main'] = self.decode_head
-        logits = {level: head(features) for level, head in heads.items()}
-        for level, value in logits.items():
-            if not isinstance(value, Tensor):
-                raise TypeError(f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
-                                'needs heads that return one map of logits (N, C, h, w)')
-        return SegOutputs(
-            logits=logits,
-            features=tuple(features),
-            size=tuple(inputs.shape[-2:]),
-            align_corners=self.align_corners)
+        return heads
 
     def predict(self, inputs: Tensor, data_samples: Optional[SampleList] = None) -> SampleList:
         """As in mmseg, but logits are upsampled once, straight to the size of the original image.

@@ -36,6 +36,23 @@ class SegOutputs:
         return F.interpolate(
             self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners)
 
+    def like(self, level: str, size: Tuple[int, int]) -> Tensor:
+        """Logits (N, C, h, w) of a level at the size (h, w) of label maps, float32.
+
+        Labels have the size of the images, or were sampled at the stride of the network; then logits are not upsampled.
+
+        Raises:
+            ValueError: If ``size`` is neither that of the logits nor that of the images.
+        """
+        own = tuple(self.logits[level].shape[-2:])
+        if tuple(size) == own:
+            return self.logits[level].float()
+        if tuple(size) == self.size:
+            return self.upsample(level)
+        raise ValueError(f'labels are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): '
+                         "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
+                         'all (label_stride=1)')
+
     def detach(self, features: bool = True) -> 'SegOutputs':
         """The same values without the graph that made them.
 

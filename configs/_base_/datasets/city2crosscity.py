@@ -1,0 +1,26 @@
+# Cityscapes (labelled training split) to one city of Cross-City: training images without labels, its 100 test images with. Here
+# Rio; another city is another `city` of the target and of both test sides. Trained with 19 classes and reported for the 13 that
+# Cross-City annotates, which are those of SYNTHIA's mIoU13; its labels have Cityscapes ids.
+_base_ = './city2city.py'
+crosscity_root = '{{$CROSSCITY_ROOT:data/crosscity}}'
+train_dataloader = dict(
+    dataset=dict(
+        target=dict(
+            _delete_=True,
+            type='CrossCityDataset',
+            data_root=crosscity_root,
+            city='Rio',
+            split='train',
+            pipeline=_base_.target_pipeline)))
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='CrossCityDataset',
+        data_root=crosscity_root,
+        city='Rio',
+        split='test',
+        test_mode=True,
+        pipeline=_base_.test_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(protocols=('mIoU13', ))
+test_evaluator = val_evaluator

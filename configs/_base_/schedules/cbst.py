@@ -1,0 +1,28 @@
+# The rounds of CBST (Zou et al., ECCV 2018) on ResNet-38, around the config of their source training.
+stages = ['source', 'rounds']
+source = dict(type='TrainStage')
+rounds = dict(
+    type='SelfTrainingRounds',
+    weights='source',  # or the file of a source model of yours: then stages = ['rounds']
+    num_rounds=6,
+    epochs_per_round=2,
+    target_portion=dict(init=0.15, step=0.05, max=0.5),
+    source_portion=dict(init=0.03, step=0.0025, max=0.06),
+    sample_policy='cumulative',
+    sample_seed=0,
+    lr_decay=2**-0.5,
+    label=dict(
+        strategy=dict(type='ClassBalanced', rate=4, exact=False),
+        prior=None,
+        images=None,  # a text file of image paths restricts the target images
+        pipeline=[dict(type='LoadDomainImage'), dict(type='ResizeLongSide', length=1850), dict(type='PackSegInputs')],
+        flip=False,  # ResNet-38's segmentor averages with the mirrored image itself
+        num_workers=4),
+    train=dict(
+        model=dict(type='SelfTraining', freeze_bn_statistics=True),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=1e-4))),
+        param_scheduler=[],
+        train_dataloader=dict(
+            batch_size=2,
+            sampler=dict(_delete_=True, type='DomainMixSampler'),
+            collate_fn=dict(type='mixed_collate'))))

@@ -1,0 +1,124 @@
+"""How the original implementations name their weights, and what these are called here.
+
+A layout is a list of rules (pattern, ours): the first pattern that matches a whole key says its new name, None leaves the key
+out on purpose. Segmentors here are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+"""
+import re
+from typing import Callable, Dict, List, Mapping, Match, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+
+T = TypeVar('T')
+Rule = Tuple[str, Union[str, None, Callable[[Match], Optional[str]]]]
+Layout = Sequence[Rule]
+
+
+class Renamed(NamedTuple):
+    """Weights under our names.
+
+    Attributes:
+        weights: By our names; a key that no rule knows keeps its own.
+        left_out: Keys that the layout leaves out on purpose.
+    """
+    weights: Dict
+    left_out: List[str]
+
+
+def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
+    """Apply a layout to all keys.
+
+    Args:
+        weights: Tensors or arrays by the original's keys.
+        layout: Its rules.
+
+    Raises:
+        ValueError: If two keys get one name.
+    """
+    renamed: Dict[str, T] = {}
+    came_from: Dict[str, str] = {}
+    left_out = []
+    for key, value in weights.items():
+        ours = _new_name(key, layout)
+        if ours is None:
+            left_out.append(key)
+            continue
+        if ours in renamed:
+            raise ValueError(f'{came_from[ours]} and {key} are both {ours} here: one file holds two networks')
+        renamed[ours], came_from[ours] = value, key
+    return Renamed(renamed, left_out)
+
+
+def _new_name(key: str, layout: Layout) -> Optional[str]:
+    for pattern, ours in layout:
+        match = re.fullmatch(pattern, key)
+        if match:
+            return ours(match) if callable(ours) else None if ours is None else match.expand(ours)
+    return key
+
+
+def without_prefix(weights: Mapping[str, T], prefix: str = 'module.') -> Dict[str, T]:
+    """The weights without what a distributed wrapper puts before every key; unchanged unless all keys have it."""
+    if weights and all(key.startswith(prefix) for key in weights):
+        return {key[len(prefix):]: value for key, value in weights.items()}
+    return dict(weights)
+
+
+def _head(theirs: str, ours: str) -> Rule:
+    return rf'{theirs}\.conv2d_list\.(\d+)\.(weight|bias)', rf'{ours}.branches.\1.\2'
+
+
+RESNET = (r'(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2')
+VGG = (r'features\.(\d+)\.(weight|bias)', r'backbone.features.\1.\2')
+
+DEEPLAB: Layout = (
+    RESNET, VGG, _head('layer5', 'auxiliary_head'), _head('layer6', 'decode_head'), _head('classifier', 'decode_head'))
+"""AdaptSegNet, ADVENT and IntraDA: ``layer5`` is the auxiliary head. Its VGG-16 has one head."""
+
+DEEPLAB_ORACLE: Layout = (RESNET, _head('layer5', 'decode_head'))
+"""AdaptSegNet's oracle: one head, called ``layer5`` although it sits on layer4."""
+
+DEEPLAB_ONE_LEVEL: Layout = ((r'layer5\..+', None), *DEEPLAB)
+"""SIM: as AdaptSegNet, but ``layer5`` is never called and never trained."""
+
+FADA: Layout = (
+    (r'feature_extractor\.backbone\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
+    (r'feature_extractor\.backbone\.(\d+)\.(weight|bias)', r'backbone.features.\1.\2'),
+    _head('classifier', 'decode_head'))
+"""FADA and SDCA, their two networks joined under ``feature_extractor.`` and ``classifier.``."""
+
+
+def _torchvision_vgg(match: Match) -> str:
+    index = int(match[1])
+    # Without the fourth pool the convolutions behind it move up by one.
+    return f'backbone.features.{index - 1 if index > 23 else index}.{match[2]}'
+
+
+TORCHVISION_VGG: Layout = (('features\\.(\\d+)\\.(weight|bias)', _torchvision_vgg), (r'classifier\..+', None))
+"""torchvision's VGG-16, and the Caffe weights under its names. fc6 and fc7 are others here: they are left out."""
+
+INITIAL_RESNET: Layout = (
+    RESNET, (r'(?:fc|layer[56])\..+', None), (r'[^.]+\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
+    (r'[^.]+\.(?:fc|layer[56])\..+', None))
+"""Starting points: a ResNet of torchvision or Caffe, or DeepLab's with one component (``Scale.``) before every key."""
+
+_SLOTS = dict(branch1='shortcut', branch2a='{}1', branch2b1='{}2', branch2b2='{}3')
+_KINDS = dict(res='conv', bn='bn')
+_SUFFIXES = dict(weight='weight', bias='bias', gamma='weight', beta='bias', moving_mean='running_mean', moving_var='running_var')
+
+
+def _resnet38_block(match: Match) -> str:
+    kind, level, block, slot, suffix = match.groups()
+    index = 0 if block == 'a' else int(block[1:])
+    return f'backbone.level{level}.{index}.{_SLOTS[slot].format(_KINDS[kind])}.{_SUFFIXES[suffix]}'
+
+
+RESNET38: Layout = (
+    (r'arg:conv1a_weight', 'backbone.conv1a.weight'),
+    (r'arg:(res)([2-7])(a|b\d+)_(branch1|branch2a|branch2b1|branch2b2)_(weight)', _resnet38_block),
+    (r'arg:(bn)([2-7])(a|b\d+)_(branch2a|branch2b1|branch2b2)_(gamma|beta)', _resnet38_block),
+    (r'aux:(bn)([2-7])(a|b\d+)_(branch2a|branch2b1|branch2b2)_(moving_mean|moving_var)', _resnet38_block),
+    (r'(?:arg:bn7_(gamma|beta)|aux:bn7_(moving_mean|moving_var))',
+     lambda match: f'backbone.bn7.{_SUFFIXES[match[1] or match[2]]}'),
+    (r'arg:conv6a_(weight|bias)', r'decode_head.conv6a.\1'),
+    (r'arg:linear1000_(weight|bias)', None),  # of ImageNet
+    (r'arg:linear\d+_(weight|bias)', r'decode_head.conv_seg.\1'),
+    (r'(?!arg:|aux:)[^:]*:.*', None))  # MXNet reads parameters and auxiliary states only
+"""ResNet-38 of ademxapp and CBST, as MXNet names it: ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4."""

@@ -1,0 +1,244 @@
+"""Converters: what they refuse, what they say, and that the result tests and trains."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from toolbox import CONFIGS
+
+from mmuda.engine.checkpoint import load_weights
+from mmuda.engine.convert import ORIGINS, convert, describe
+from mmuda.engine.launch import load_config
+from mmuda.engine.reading import UntrustedCheckpoint, read_checkpoint
+from mmuda.models import DeepLabVGG16
+
+TOOLS = CONFIGS.parent / 'tools/model_converters'
+
+
+@pytest.fixture
+def config(tmp_path) -> Path:
+    """ADVENT's network at toy width."""
+    path = tmp_path / 'tiny.py'
+    path.write_text(f"""
+_base_ = {str(CONFIGS / 'advent/gta2city.py')!r}
+head = dict(num_classes=3, dilations=(1, 2, 3, 4))
+model = dict(segmentor=dict(
+    backbone=dict(depth=50, base_channels=2, stem_channels=2, init_cfg=None),
+    auxiliary_head=dict(in_channels=32, **head), decode_head=dict(in_channels=64, **head)))
+test_dataloader = dict(dataset=dict(metainfo=dict(classes=('road', 'car', 'sky'))))
+""")
+    return path
+
+
+def original(config: Path, **model) -> dict:
+    """The state dict that ADVENT's code would write of the network of a config."""
+    init_default_scope('mmseg')
+    cfg = load_config(config).model.segmentor
+    cfg.update(model)
+    torch.manual_seed(0)
+    state = {}
+    for key, value in MODELS.build(cfg).state_dict().items():
+        key = key.replace('backbone.', '', 1).replace('auxiliary_head.branches', 'layer5.conv2d_list')
+        state[key.replace('decode_head.branches', 'layer6.conv2d_list')] = torch.rand_like(value, dtype=torch.float32) \
+            if value.is_floating_point() else value
+    return state
+
+
+def run(origin, tmp_path, content, config=None, **kwargs):
+    torch.save(content, tmp_path / 'original.pth')
+    return convert(origin, tmp_path / 'original.pth', tmp_path / 'out/ours.pth', CONFIGS, config, **kwargs)
+
+
+def test_values_and_meta(tmp_path, config):
+    state = original(config)
+    done = run('advent', tmp_path, {key: value for key, value in state.items() if 'num_batches' not in key}, config)
+    content = read_checkpoint(done.path)
+    weights = content['state_dict']
+    assert torch.equal(weights['decode_head.branches.2.weight'], state['layer6.conv2d_list.2.weight'])
+    assert torch.equal(weights['backbone.layer3.1.conv2.weight'], state['layer3.1.conv2.weight'])
+    assert weights['backbone.bn1.num_batches_tracked'] == 0, 'old files do not count'
+    meta = content['meta']
+    assert meta['origin'] == 'advent' and meta['method'] == 'ADVENT' and meta['source'] == 'original.pth'
+    assert meta['classes'] == ['road', 'car', 'sky'] and meta['palette'][0] == [128, 64, 128]
+    assert meta['dataset_meta'] == dict(classes=meta['classes'], palette=meta['palette'])
+    assert meta['summed_branches'] == dict(decode_head=[0, 1, 2, 3], auxiliary_head=[0, 1, 2, 3])
+    adaptor = MODELS.build(load_config(config).model)
+    assert load_weights(adaptor, content, 'ours.pth') == ['aux_discriminator', 'discriminator']
+
+
+def test_wrapped_and_half_precision_weights(tmp_path, config):
+    state = {f'module.{key}': value.half() if value.is_floating_point() else value for key, value in original(config).items()}
+    weights = read_checkpoint(run('advent', tmp_path, dict(state_dict=state), config).path)['state_dict']
+    assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
+
+
+def test_every_wrong_key_is_listed_and_nothing_is_written(tmp_path, config):
+    state = original(config)
+    del state['layer2.0.bn1.weight'], state['layer5.conv2d_list.0.bias']
+    state['layer9.weight'] = torch.rand(2)
+    state['conv1.weight'] = torch.rand(5, 3, 7, 7)
+    with pytest.raises(RuntimeError) as caught:
+        run('advent', tmp_path, state, config)
+    told = str(caught.value)
+    assert 'missing: auxiliary_head.branches.0.bias, backbone.layer2.0.bn1.weight' in told
+    assert 'unexpected: layer9.weight' in told and 'backbone.conv1.weight (5, 3, 7, 7) (2, 3, 7, 7)' in told
+    assert not (tmp_path / 'out').exists()
+
+
+def test_another_number_of_classes_is_another_network(tmp_path):
+    weights = {'layer5.conv2d_list.0.weight': torch.rand(7, 4, 3, 3), 'layer6.conv2d_list.0.weight': torch.rand(7, 4, 3, 3)}
+    with pytest.raises(RuntimeError, match=r'holds a network \(resnet 7 aux\) that no config of ADVENT has.*--config'):
+        run('advent', tmp_path, weights)
+
+
+class Trap:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, 'w')
+
+
+def test_objects_are_only_unpickled_on_request(tmp_path, config):
+    marker = tmp_path / 'marker'
+    content = dict(state_dict=original(config), args=Trap(marker))
+    with pytest.raises(UntrustedCheckpoint, match='runs whatever code somebody put into the file.*--trust'):
+        run('advent', tmp_path, content, config)
+    assert not marker.exists()
+    run('advent', tmp_path, content, config, trust=True)
+    assert marker.exists()
+
+
+def test_a_network_of_another_sum_is_not_loaded_without_a_word(tmp_path, config):
+    done = run('advent', tmp_path, original(config), config)
+    cfg = load_config(config)
+    cfg.model.segmentor.decode_head.summed = cfg.model.segmentor.auxiliary_head.summed = (0, 1)
+    with pytest.raises(RuntimeError, match=r'adds up the branches \[0, 1, 2, 3\], but this config adds up \[0, 1\]'):
+        load_weights(MODELS.build(cfg.model), read_checkpoint(done.path), 'ours.pth')
+
+
+def test_a_level_that_was_never_trained_is_left_out(tmp_path, config):
+    one_level = tmp_path / 'one.py'
+    one_level.write_text(f"_base_ = {str(config)!r}\nmodel = dict(segmentor=dict(auxiliary_head=None))\n")
+    done = run('sim', tmp_path, original(config), one_level)
+    assert len(done.left_out) == 8 and all(key.startswith('layer5.') for key in done.left_out)
+
+
+@pytest.mark.parametrize('content, message', [
+    ([1, 2], 'holds a list, not the weights'),
+    (dict(epoch=torch.tensor(1), note='x'), 'note are not tensors'),
+])
+def test_files_that_are_no_state_dicts(tmp_path, content, message):
+    with pytest.raises(RuntimeError, match=message):
+        run('advent', tmp_path, content)
+
+
+def test_fada_needs_both_parts(tmp_path):
+    with pytest.raises(RuntimeError, match='has no classifier: a checkpoint of FADA is a dict with feature_extractor and '
+                                           'classifier; this one has feature_extractor, iteration'):
+        run('fada', tmp_path, dict(feature_extractor=dict(a=torch.rand(1)), iteration=3))
+
+
+def test_two_networks_in_one_file(tmp_path):
+    weights = {'layer6.conv2d_list.0.bias': torch.rand(19), 'classifier.conv2d_list.0.bias': torch.rand(19)}
+    with pytest.raises(RuntimeError, match='one file holds two networks'):
+        run('advent', tmp_path, weights)
+
+
+def test_a_starting_point_starts_a_network(tmp_path, config):
+    state = {f'Scale.{key}': value for key, value in original(config).items() if not key.startswith('layer6')}
+    done = run('caffe_resnet101', tmp_path, state, config)
+    weights = read_checkpoint(done.path)['state_dict']
+    assert all(key.startswith('backbone.') for key in weights) and len(done.left_out) == 8
+    for checkpoint in (done.path, tmp_path / 'original.pth'):
+        cfg = load_config(config).model.segmentor
+        cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(checkpoint))
+        segmentor = MODELS.build(cfg)
+        segmentor.init_weights()
+        assert torch.equal(segmentor.backbone.layer4[0].conv1.weight, state['Scale.layer4.0.conv1.weight'])
+
+
+def test_the_trunk_alone(tmp_path, config):
+    state = original(config)
+    state['layer6.conv2d_list.0.weight'] = torch.rand(50, 64, 3, 3)  # of other classes
+    done = run('advent', tmp_path, state, config, backbone_only=True)
+    assert all(key.startswith('backbone.') for key in read_checkpoint(done.path)['state_dict'])
+    assert 'summed_branches' not in done.meta
+
+
+def vgg_of_torchvision() -> dict:
+    """torchvision's names of a VGG-16 of width 2."""
+    ours = DeepLabVGG16(base_channels=2).state_dict()
+    state = {}
+    for key in ours:
+        index = int(key.split('.')[1])
+        if index < 29:
+            state[key if index < 23 else f'features.{index + 1}.{key.split(".")[2]}'] = torch.rand_like(ours[key])
+    return {**state, 'classifier.0.weight': torch.rand(4, 4)}
+
+
+def test_vgg_of_torchvision(tmp_path):
+    config = tmp_path / 'vgg.py'
+    config.write_text(f"""
+_base_ = {str(CONFIGS / 'adaptsegnet/gta2city_vgg16.py')!r}
+model = dict(segmentor=dict(backbone=dict(base_channels=2, init_cfg=None), decode_head=dict(in_channels=32)))
+""")
+    state = vgg_of_torchvision()
+    done = run('torchvision_vgg16', tmp_path, state, config)
+    assert done.left_out == ['classifier.0.weight']
+    for checkpoint in (done.path, tmp_path / 'original.pth'):
+        net = DeepLabVGG16(base_channels=2, init_cfg=dict(type='DeepLabPretrained', checkpoint=str(checkpoint)))
+        fresh = net.features[29].weight.clone()
+        net.init_weights()
+        assert torch.equal(net.features[27].weight, state['features.28.weight'])
+        assert torch.equal(net.features[21].weight, state['features.21.weight'])
+        assert torch.equal(net.features[29].weight, fresh), 'fc6 is drawn at random'
+
+
+def test_descriptions():
+    assert describe({'backbone.conv1.weight': 0, 'decode_head.branches.0.weight': range(19)}) == 'resnet 19'
+    assert describe({'backbone.bn1.num_batches_tracked': 0, 'decode_head.branches.0.weight': range(16)}) == 'resnet 16 counted'
+    assert describe({'backbone.conv1a.weight': 0, 'decode_head.conv_seg.weight': range(16)}) == 'resnet38 16'
+    assert describe({'backbone.features.0.weight': 0}) == 'vgg'
+
+
+def test_every_origin_has_its_command_and_its_configs():
+    assert {path.stem for path in TOOLS.glob('*.py')} == set(ORIGINS)
+    for name, origin in ORIGINS.items():
+        assert all((CONFIGS / config).is_file() for config in origin.configs.values()), name
+        assert name in (TOOLS / f'{name}.py').read_text()
+
+
+@pytest.mark.parametrize('trained', ['advent'])
+def test_the_test_command_of_the_original(tmp_path, minicity, trained):
+    """Convert by the command line, then `tools/test.py CONFIG converted.pth --eval mIoU`."""
+    config = tmp_path / 'tiny_minicity.py'
+    config.write_text(f"""
+_base_ = {str(CONFIGS / trained / 'minicity.py')!r}
+model = dict(
+    segmentor=dict(backbone=dict(base_channels=4, stem_channels=4), decode_head=dict(in_channels=32)),
+    discriminator=dict(base_channels=2))
+train_dataloader = dict(dataset=dict(source=dict(data_root={str(minicity / 'source')!r}),
+                                     target=dict(data_root={str(minicity / 'target')!r})))
+val_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
+test_dataloader = val_dataloader
+""")
+    torch.save(original(config), tmp_path / 'original.pth')
+    commands = [
+        [TOOLS / f'{trained}.py', tmp_path / 'original.pth', tmp_path / 'ours.pth', '--config', config],
+        [CONFIGS.parent / 'tools/test.py', config, tmp_path / 'ours.pth', '--eval', 'mIoU'],
+    ]
+    for command in commands:
+        done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert 0 <= json.loads((tmp_path / 'test/ours.json').read_text())['metrics']['mIoU'] <= 100
+    broken = subprocess.run([sys.executable, str(TOOLS / 'fada.py'), str(tmp_path / 'original.pth'), str(tmp_path / 'x.pth')],
+                            capture_output=True, text=True)
+    assert broken.returncode == 1 and 'has no feature_extractor and no classifier' in broken.stderr
+    assert 'Traceback' not in broken.stderr and not (tmp_path / 'x.pth').exists()

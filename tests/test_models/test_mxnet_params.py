@@ -1,0 +1,182 @@
+"""The reader of `.params` files on files built by hand, on hostile ones and on mutated ones."""
+import os
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmuda.models.weights import ParamsError, read_params
+
+GOLDEN = Path(os.environ.get('MMUDA_GOLDEN_DIR') or Path(__file__).parents[1] / 'data/golden') / 'cbst'
+SEEDS = [path.read_bytes() for path in sorted(GOLDEN.glob('toy_*.params'))]
+HEADER = struct.pack('<QQ', 0x112, 0)
+
+
+def file_of(records, names=None) -> bytes:
+    names = [f'arg:{i}'.encode() for i in range(len(records))] if names is None else names
+    return b''.join([
+        HEADER, struct.pack('<Q', len(records)), *records, struct.pack('<Q', len(names)),
+        *(struct.pack('<Q', len(name)) + name for name in names)])
+
+
+def v2(shape, data: bytes = b'', dtype: int = 0, storage: int = 0, middle: bytes = b'') -> bytes:
+    return struct.pack(f'<Ii{len(middle)}sI{len(shape)}qiii', 0xF993FAC9, storage, middle, len(shape), *shape, 1, 0, dtype) + data
+
+
+def shape_record(*shape) -> bytes:
+    return struct.pack(f'<I{len(shape)}q', len(shape), *shape)
+
+
+def read(tmp_path, content: bytes) -> dict:
+    path = tmp_path / 'some.params'
+    path.write_bytes(content)
+    return read_params(path)
+
+
+def peak_of_reading(path: Path) -> tuple:
+    """What came of it, and the largest amount of memory that was held at once."""
+    tracemalloc.start()
+    try:
+        found = read_params(path)
+    except ParamsError as error:
+        found = error
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return found, peak
+
+
+def test_the_example_of_the_format(tmp_path):
+    content = bytes.fromhex(
+        '12 01 00 00 00 00 00 00' '00 00 00 00 00 00 00 00' '01 00 00 00 00 00 00 00' 'c9 fa 93 f9' '00 00 00 00' '02 00 00 00'
+        '02 00 00 00 00 00 00 00' '03 00 00 00 00 00 00 00' '01 00 00 00 00 00 00 00' '00 00 00 00'
+    ) + np.arange(6, dtype='<f4').tobytes() + bytes.fromhex('01 00 00 00 00 00 00 00' '05 00 00 00 00 00 00 00') + b'arg:a'
+    assert len(content) == 109
+    found = read(tmp_path, content)
+    np.testing.assert_array_equal(found['arg:a'], [[0, 1, 2], [3, 4, 5]])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.params does not exist'):
+        read_params(tmp_path / 'nowhere.params')
+
+
+def csr(ends=(0, 2, 2, 3), columns=(0, 3, 1), shape=(3, 4)) -> bytes:
+    ends, columns = np.asarray(ends, '<i8'), np.asarray(columns, '<i8')
+    head = struct.pack('<Ii', 0xF993FAC9, 2) + shape_record(len(columns)) + shape_record(*shape) + struct.pack('<iii', 1, 0, 3)
+    aux = struct.pack('<i', 6) + shape_record(len(ends)) + struct.pack('<i', 6) + shape_record(len(columns))
+    return head + aux + bytes(range(1, len(columns) + 1)) + ends.tobytes() + columns.tobytes()
+
+
+def test_csr(tmp_path):
+    found = read(tmp_path, file_of([csr()]))['arg:0']
+    np.testing.assert_array_equal(found, [[1, 0, 0, 2], [0, 0, 0, 0], [0, 3, 0, 0]])
+
+
+@pytest.mark.parametrize('changed', [
+    dict(columns=(0, 4, 1)), dict(columns=(0, -1, 1)), dict(ends=(0, 2, 1, 3)), dict(ends=(1, 2, 2, 3)),
+    dict(ends=(0, 2, 2, 4)), dict(ends=(0, 2, 3))])
+def test_csr_with_indices_that_do_not_fit(tmp_path, changed):
+    with pytest.raises(ParamsError, match='indices of a sparse array that do not fit'):
+        read(tmp_path, file_of([csr(**changed)]))
+
+
+def test_empty_arrays(tmp_path):
+    found = read(tmp_path, file_of([v2((0, 3)), struct.pack('<iII', 0, 0, 0)[:4], struct.pack('<IiI', 0xF993FAC9, -1, 0)]))
+    assert [array.size for array in found.values()] == [0, 0, 0]
+
+
+@pytest.mark.parametrize('content, message', [
+    (file_of([v2((2**40, 2**40))]), 'needs 4835703278458516698824704 bytes'),
+    (file_of([v2((0, 2**62, 2**62))]), 'no array has the shape'),
+    (file_of([v2((2**62, 4))]), 'needs'),
+    (file_of([v2((-1, 4))]), 'expected no negative side'),
+    (file_of([v2((1, ), b'1234', dtype=9)]), 'data type 9'),
+    (file_of([v2((1, ), b'1234', storage=7)]), 'storage type 7'),
+    (file_of([v2((1, ), b'1234', storage=-1)]), 'undefined storage type'),
+    (file_of([struct.pack('<I', 0xF993FACA) + bytes(40)]), r'NumPy-shape format of MXNet 1.6 \(V3\)'),
+    (file_of([v2((1, ), b'1234')], [b'a'] * 2), '2 names for 1 arrays'),
+    (file_of([v2((1, ), b'1234')] * 2, [b'a', b'a']), "'a' is the name of two arrays"),
+    (file_of([v2((1, ), b'1234')], [b'\xff\xfe']), 'not UTF-8'),
+    (file_of([v2((1, ), b'1234')], [b'x' * 70000]), 'a name of 70000 bytes'),
+    (file_of([v2((1, ), b'1234')]) + b'more', '4 bytes behind the last name'),
+    (HEADER + struct.pack('<Q', 2**60), '1152921504606846976 arrays cannot be'),
+    (HEADER + struct.pack('<QI', 1, 33) + bytes(300), '33 dimensions'),
+    (file_of([v2((2**40, 3), storage=1, middle=shape_record(0, 3), dtype=0) + struct.pack('<i', 6) + shape_record(0)]),
+     'more than half of the file'),
+    (b'PK\x03\x04' + bytes(100), 'the file begins with'),
+])
+def test_hostile_files_end_in_one_clear_error_and_take_no_memory(tmp_path, content, message):
+    path = tmp_path / 'some.params'
+    path.write_bytes(content)
+    with pytest.raises(ParamsError, match=message):
+        read_params(path)
+    assert peak_of_reading(path)[1] < 2 * len(content) + 2**17
+
+
+def test_a_large_file_is_held_once(tmp_path):
+    values = np.random.default_rng(0).random(2**20, np.float32)
+    path = tmp_path / 'large.params'
+    path.write_bytes(file_of([v2((2**20, ), values.tobytes())]))
+    found, peak = peak_of_reading(path)
+    np.testing.assert_array_equal(found['arg:0'], values)
+    assert peak < 1.1 * path.stat().st_size
+
+
+def test_millions_of_empty_records_stay_small(tmp_path):
+    path = tmp_path / 'many.params'
+    path.write_bytes(HEADER + struct.pack('<Q', 2**18) + bytes(4 * 2**18))
+    found, peak = peak_of_reading(path)
+    assert isinstance(found, ParamsError) and peak < 3 * path.stat().st_size
+
+
+@st.composite
+def mutated(draw) -> bytes:
+    """A real file with some bytes flipped, replaced, inserted or left out, or with a piece of another."""
+    content = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, max(0, len(content) - 1)))
+        kind = draw(st.sampled_from(['flip', 'number', 'insert', 'delete', 'truncate', 'splice']))
+        if kind == 'flip' and content:
+            content[place] ^= 1 << draw(st.integers(0, 7))
+        elif kind == 'number':
+            number = draw(st.sampled_from([0, 1, 2, 3, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1]))
+            size = draw(st.sampled_from([4, 8]))
+            content[place:place + size] = (number % 256**size).to_bytes(size, 'little')
+        elif kind == 'insert':
+            content[place:place] = draw(st.binary(min_size=1, max_size=16))
+        elif kind == 'delete':
+            del content[place:place + draw(st.integers(1, 16))]
+        elif kind == 'truncate':
+            del content[place:]
+        elif kind == 'splice':
+            other = draw(st.sampled_from(SEEDS))
+            start = draw(st.integers(0, len(other)))
+            content[place:] = other[start:]
+    return bytes(content)
+
+
+def survives(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    found, peak = peak_of_reading(path)
+    assert isinstance(found, (dict, ParamsError))
+    assert peak <= 2 * len(content) + 2**16, 'what the reader itself takes is some 20 kB'
+    if isinstance(found, dict):
+        assert sum(array.nbytes for array in found.values()) <= 1.5 * len(content)
+
+
+def test_mutated_files(tmp_path):
+    check = settings(max_examples=300, deadline=None, database=None, derandomize=True)(
+        given(mutated())(lambda content: survives(tmp_path / 'mutated.params', content)))
+    check()
+
+
+@pytest.mark.slow
+def test_ten_thousand_mutated_files(tmp_path):
+    check = settings(max_examples=12000, deadline=None, database=None)(
+        given(mutated())(lambda content: survives(tmp_path / 'mutated.params', content)))
+    check()
