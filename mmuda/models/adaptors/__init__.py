@@ -3,11 +3,13 @@ from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT
 from .adversarial import OutputSpaceAdversary
 from .base import BaseAdaptor, frozen
+from .fada import FADA
 from .minent import MinEnt
+from .sdca import SDCA
 from .self_training import SelfTraining
 from .source_only import SourceOnly
 
 __all__ = [
-    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'MinEnt', 'OutputSpaceAdversary', 'SelfTraining', 'SourceOnly',
-    'frozen'
+    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'FADA', 'MinEnt', 'OutputSpaceAdversary', 'SDCA', 'SelfTraining',
+    'SourceOnly', 'frozen'
 ]

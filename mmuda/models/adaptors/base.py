@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from ..losses import cross_entropy
+from ..losses import cross_entropy, lovasz_softmax
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
 
@@ -112,17 +112,35 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         """Forward the images of one domain through the segmentor, batch-norm statistics being theirs alone."""
         return self.segmentor(batch['inputs'], mode='outputs')
 
+    def head_features(self, outputs: SegOutputs) -> Tensor:
+        """The feature map (N, K, h, w) that the decode head reads.
+
+        Raises:
+            ValueError: If it reads several.
+        """
+        index = self.decode_head.in_index
+        if not isinstance(index, int):
+            raise ValueError(f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
+                             f'{index}: choose a head of one stage')
+        return outputs.features[index]
+
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
         """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.
+
+        A method that has a loss weight ``lov_<level>`` other than 0 adds the Lovász-softmax loss of that level.
 
         Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
         Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log shows
         the unweighted values, as the papers' code does.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
-        size = tuple(labels.shape[-2:])
-        return self.weigh(
-            {f'loss_seg_{level}': cross_entropy(outputs.like(level, size), labels) for level in outputs.levels})
+        losses: Losses = {}
+        for level in outputs.levels:
+            logits = outputs.like(level, tuple(labels.shape[-2:]))
+            losses[f'loss_seg_{level}'] = cross_entropy(logits, labels)
+            if self.loss_weights.get(f'lov_{level}'):
+                losses[f'loss_lov_{level}'] = lovasz_softmax(logits, labels)
+        return self.weigh(losses)
 
     def weigh(self, losses: Losses) -> Losses:
         """Log ``loss_<name>`` as it is and return it times ``loss_weights[<name>]``.

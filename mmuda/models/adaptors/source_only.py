@@ -11,8 +11,10 @@ class SourceOnly(BaseAdaptor):
     """Supervised training on the labelled source.
 
     The target is never forwarded: in train mode a pass alone would move the running batch-norm statistics towards it,
-    which already is an adaptation (see :class:`AdaBN`).
+    which already is an adaptation (see :class:`AdaBN`). SDCA's source training has the loss weight ``lov_main=0.75``.
     """
+
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.)
 
     def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)

@@ -1,3 +1,4 @@
 from .fc_discriminator_head import FCDiscriminatorHead
+from .pixel_discriminator_head import PixelDiscriminatorHead
 
-__all__ = ['FCDiscriminatorHead']
+__all__ = ['FCDiscriminatorHead', 'PixelDiscriminatorHead']

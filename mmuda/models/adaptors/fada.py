@@ -1,0 +1,67 @@
+"""FADA: adversarial learning class by class."""
+from dataclasses import replace
+from typing import Iterator, Tuple
+
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..losses import SOURCE, TARGET, soft_cross_entropy, soft_labels
+from ..segmentors import SegOutputs
+from .base import BaseAdaptor, Losses, frozen
+
+
+@MODELS.register_module()
+class FADA(BaseAdaptor):
+    r"""Fine-grained adversarial adaptation (Wang, Shen, Zhang, Duan and Mei, ECCV 2020).
+
+    A discriminator tells for each pixel of the feature map which class of which domain it is, 2C in all. Its labels are
+    the soft predictions of the segmentor, :math:`s = \min(\mathrm{softmax}(P / T), 0.9)`, in the half of their domain:
+
+    .. math:: L_D = \tfrac12 \mathrm{SCE}(D(f_s), [s_s, 0]) + \tfrac12 \mathrm{SCE}(D(f_t), [0, s_t]), \quad
+       L_{adv} = \lambda \, \mathrm{SCE}(D(f_t), [s_t, 0])
+
+    One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the adversarial
+    loss on the target, through a frozen discriminator, which reaches the backbone alone; then the discriminator on the
+    features and soft labels of before the step. Scores of the discriminator are upsampled to the size of the image, where all pixels
+    count, the unlabelled ones of the source too.
+
+    Args:
+        segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
+        discriminator: Config of a :class:`PixelDiscriminatorHead`.
+        temperature: T of all logits in training.
+        clip: Largest soft label; the probability above it is dropped.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``.
+
+    Raises:
+        ValueError: If the decode head reads several feature maps.
+    """
+
+    LOSS_WEIGHTS = dict(seg_main=1.0, adv=0.001)
+
+    def __init__(self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs) -> None:
+        super().__init__(segmentor, **kwargs)
+        self.temperature, self.clip = temperature, clip
+        self.discriminator = MODELS.build(discriminator)
+
+    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+        on_source = self.tempered(self.segment(source))
+        yield 'segmentor', self.supervised_losses(on_source, source)
+        on_source = on_source.detach()
+
+        on_target = self.tempered(self.segment(target))
+        with frozen(self.discriminator):
+            yield 'segmentor', self.weigh(dict(loss_adv=self.domain_loss(on_target, SOURCE)))
+        on_target = on_target.detach()
+
+        yield 'discriminator', dict(loss_dis_source=self.domain_loss(on_source, SOURCE) / 2)
+        yield 'discriminator', dict(loss_dis_target=self.domain_loss(on_target, TARGET) / 2)
+
+    def tempered(self, outputs: SegOutputs) -> SegOutputs:
+        """The same with logits divided by the temperature; upsampling is linear, so it may come later."""
+        return replace(outputs, logits={level: logits / self.temperature for level, logits in outputs.logits.items()})
+
+    def domain_loss(self, outputs: SegOutputs, domain: float) -> Tensor:
+        """How far the discriminator is from taking the pixels for their classes of a domain."""
+        scores = self.discriminator(self.head_features(outputs))
+        scores = replace(outputs, logits=dict(main=scores)).upsample('main')
+        return soft_cross_entropy(scores, soft_labels(outputs.upsample('main'), self.clip), domain)

@@ -1,0 +1,73 @@
+"""Lovász-softmax: a loss whose minimum is the largest mean IoU."""
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 22
+"""Values that are sorted at a time; the classes of larger maps are sorted in several turns."""
+
+
+def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+    r"""Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12), over the classes that occur, the whole batch at once.
+
+    For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted downwards and multiplied
+    with the differences of the Jaccard loss of their beginnings; the mean over these classes is the loss. Without a labelled
+    pixel it is a zero with zero gradient. The gradient is computed with the loss, so that only one map of the size of
+    the probabilities is kept.
+
+    Args:
+        logits: (N, C, H, W).
+        labels: (N, H, W) int64.
+        ignore_index: The ignored label; negative labels are ignored too.
+    """
+    probs = logits.float().softmax(dim=1).transpose(0, 1).flatten(1)
+    return _Lovasz.apply(probs, labels.flatten(), ignore_index)
+
+
+class _Lovasz(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+        num_classes, pixels = probs.shape
+        valid = (labels != ignore_index) & (labels >= 0)
+        counted = torch.float32 if pixels < 1 << 24 else torch.float64  # sums of ones have to be exact
+        grad = torch.empty_like(probs)
+        losses = probs.new_zeros(num_classes)
+        present = torch.zeros_like(losses, dtype=torch.bool)
+        step = max(1, BLOCK // max(1, pixels))
+        for start in range(0, num_classes, step):
+            block = slice(start, min(start + step, num_classes))
+            classes = torch.arange(block.start, block.stop, device=labels.device)[:, None]
+            is_class = labels == classes
+            # Ignored pixels come last, where they touch no beginning that counts, and weigh nothing.
+            errors = torch.where(is_class, 1 - probs[block], probs[block]).masked_fill_(~valid, -1)
+            errors, order = errors.sort(dim=1, descending=True)
+            slopes = _jaccard_slopes(is_class.gather(1, order), counted).masked_fill_(errors < 0, 0)
+            losses[block] = (errors * slopes).sum(dim=1)
+            present[block] = (is_class & valid).any(dim=1)
+            slopes = torch.empty_like(slopes).scatter_(1, order, slopes)  # back in the order of the pixels
+            grad[block] = torch.where(is_class, -slopes, slopes)
+        share = present / present.sum().clamp(min=1)
+        ctx.save_for_backward(grad.mul_(share[:, None]))
+        return (losses * share).sum()
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> Tuple[Optional[Tensor], ...]:
+        grad, = ctx.saved_tensors
+        return grad * upstream, None, None
+
+
+def _jaccard_slopes(is_class: Tensor, counted: torch.dtype) -> Tensor:
+    """Differences of the Jaccard loss of growing sets of pixels.
+
+    Args:
+        is_class: (C, P) in the order of the errors.
+        counted: Type of the counts.
+    """
+    is_class = is_class.to(counted)
+    hits = is_class.cumsum(dim=1)
+    total = hits[:, -1:]
+    ranks = torch.arange(1, is_class.shape[1] + 1, device=is_class.device, dtype=counted)
+    jaccard = 1 - (total - hits) / (total + ranks - hits).clamp_(min=1)
+    return torch.diff(jaccard, dim=1, prepend=torch.zeros_like(total)).float()

@@ -1,0 +1,105 @@
+"""SDCA, its source training and its self-training: stored runs of the original, step by step."""
+import numpy as np
+import pytest
+import torch
+from golden import golden_files, load, section
+from mmseg.registry import MODELS
+from standins_contrast import (AsItIs, deviation, heads_at_ten_times, load_original, our_name, segmentor, set_rates,
+                               side)
+
+from mmuda.engine import PerModuleOptimWrapperConstructor
+
+TOLERANCE = 1e-5
+
+
+def build(data: dict, **kwargs):
+    init = section(data, 'init')
+    model = MODELS.build(dict(segmentor=segmentor(init), **kwargs))
+    load_original(model.segmentor, init)
+    model.data_preprocessor = AsItIs()
+    return model.train()
+
+
+def optimizers(model, lr: float, momentum: float, weight_decay: float):
+    return PerModuleOptimWrapperConstructor(dict(segmentor=dict(
+        optimizer=dict(type='SGD', lr=lr, momentum=momentum, weight_decay=weight_decay),
+        paramwise_cfg=heads_at_ten_times())))(model)
+
+
+def check_final(model, data: dict) -> None:
+    state = model.segmentor.state_dict()
+    for key, stored in section(data, 'final').items():
+        if key.startswith(('fea.', 'cls.')):
+            assert deviation(state[our_name(key)], stored) < TOLERANCE, key
+
+
+def check_statistics(model, data: dict, prefix: str) -> None:
+    for name, statistics in (('feat', model.feature_statistics), ('out', model.output_statistics)):
+        for key, value in dict(Mean=statistics.mean, CoVariance=statistics.variance, Amount=statistics.count).items():
+            assert deviation(value, data[f'{prefix}/{name}.{key}']) < TOLERANCE, (name, key)
+
+
+@pytest.mark.parametrize('path', golden_files('sdca', 'trajectory_sdca'))
+def test_sdca(path):
+    data = load(path)
+    lr, power, momentum, decay, horizon, lov, feat, out, tau, delta, multi_level = data['hyper_f64'].tolist()
+    model = build(data, type='SDCA', tau=tau, delta=delta, multi_level=bool(multi_level),
+                  loss_weights=dict(lov_main=lov, feat=feat, out=out))
+    warm = [key for key in data if key.startswith('warm/image')]
+    model.eval()
+    for i in range(len(warm)):
+        model.gather(side(data[f'warm/image{i}'], data[f'warm/label{i}']))
+    if warm:
+        check_statistics(model, data, 'warm')
+    wrappers = optimizers(model.train(), lr, momentum, decay)
+    masks = {}
+    contrast = model.contrast
+    model.contrast = lambda outputs, labels, name: masks.update({name: labels}) or contrast(outputs, labels, name)
+    for i in range(len(data['loss_sup'])):
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
+        logs = model.train_step(dict(source=side(data[f'src_image{i}'], data[f'src_label{i}']),
+                                     target=side(data[f'tgt_image{i}'])), wrappers)
+        np.testing.assert_array_equal(masks['source'].flatten().numpy(), data[f'src_mask{i}'])
+        np.testing.assert_array_equal(masks['target'].flatten().numpy(), data[f'tgt_mask{i}'])
+        supervised = logs['loss_seg_main'] + lov * logs['loss_lov_main']
+        np.testing.assert_allclose(supervised, data['loss_sup'][i], rtol=TOLERANCE)
+        np.testing.assert_allclose(logs['loss_lov_main'], data['loss_lov'][i], rtol=TOLERANCE)
+        for name in ('feat', 'out'):
+            for short, domain in (('src', 'source'), ('tgt', 'target')):
+                stored = data[f'loss_{name}_{short}'][i]
+                # The original logs the mean over no pixel, NaN; it has no gradient, like our zero.
+                np.testing.assert_allclose(
+                    logs[f'loss_{name}_{domain}'], np.nan_to_num(stored, nan=0.), rtol=TOLERANCE, err_msg=f'{name} {domain}')
+        norm = sum(value.double().square().sum() for value in model.segmentor.state_dict().values()).sqrt()
+        np.testing.assert_allclose(norm, data['weights_l2_after_step_f64'][i], rtol=1e-6)
+    check_final(model, data)
+    check_statistics(model, data, 'final')
+
+
+@pytest.mark.parametrize('path', golden_files('sdca', 'trajectory_src'))
+def test_source_training(path):
+    data = load(path)
+    lr, power, momentum, decay, horizon, lov = data['hyper_f64'].tolist()
+    model = build(data, type='SourceOnly', loss_weights=dict(lov_main=lov))
+    wrappers = optimizers(model, lr, momentum, decay)
+    for i, stored in enumerate(data['loss_seg']):
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
+        image = side(data[f'image{i}'], data[f'label{i}'])
+        logs = model.train_step(dict(source=image, target=side(data[f'image{i}'])), wrappers)
+        np.testing.assert_allclose(logs['loss_seg_main'] + lov * logs['loss_lov_main'], stored, rtol=TOLERANCE)
+        np.testing.assert_allclose(logs['loss_lov_main'], data['loss_lov'][i], rtol=TOLERANCE)
+    check_final(model, data)
+
+
+@pytest.mark.parametrize('path', [
+    *golden_files('sdca', 'trajectory_ssl'), *golden_files('fada', 'trajectory_self_distill')])
+def test_training_on_pseudo_labels_alone(path):
+    data = load(path)
+    lr, power, momentum, decay, horizon = data['hyper_f64'].tolist()[:5]
+    model = build(data, type='SelfTraining')
+    wrappers = optimizers(model, lr, momentum, decay)
+    for i, stored in enumerate(data['loss_seg']):
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
+        logs = model.train_step(dict(target=side(data[f'image{i}'], data[f'label{i}'])), wrappers)
+        np.testing.assert_allclose(logs['loss_seg_main'], stored, rtol=TOLERANCE)
+    check_final(model, data)
