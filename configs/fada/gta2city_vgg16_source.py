@@ -4,4 +4,5 @@ _base_ = [
 ]
 data_preprocessor = dict(mean=[103.939, 116.779, 123.68])
 model = dict(type='SourceOnly', data_preprocessor=data_preprocessor)
-train_dataloader = dict(batch_size=2)
+# Images with rare classes come more often.
+train_dataloader = dict(batch_size=2, sampler=dict(source_policy=dict(type='ClassBalancedOrder')))

@@ -4,4 +4,5 @@ _base_ = [
     '../_base_/schedules/poly_31k.py'
 ]
 model = dict(type='SourceOnly', segmentor=dict(decode_head=dict(num_classes=16)))
-train_dataloader = dict(batch_size=2)
+# Images with rare classes come more often.
+train_dataloader = dict(batch_size=2, sampler=dict(source_policy=dict(type='ClassBalancedOrder')))

@@ -1,4 +1,6 @@
 from .building import build_dataset
+from .class_balanced import ClassBalancedOrder, class_balanced_sequence
+from .class_presence import class_counts, classes_present
 from .classes import *  # noqa: F401,F403
 from .crosscity import CrossCityDataset
 from .domain_mix import DomainMixDataset, DomainMixSampler, mixed_collate, source_subset
@@ -14,7 +16,8 @@ from .synthia import SYNTHIADataset
 from .transforms import *  # noqa: F401,F403
 
 __all__ = [
-    'CrossCityDataset', 'DomainMixDataset', 'DomainMixSampler', 'DomainPairDataset', 'DomainPairSampler', 'GTA5Dataset',
-    'PseudoLabelDataset', 'RawSegDataset', 'SYNTHIADataset', 'SegmentationListDataset', 'SynscapesDataset',
-    'build_dataset', 'get_label_table', 'mixed_collate', 'register_label_table', 'source_subset'
+    'ClassBalancedOrder', 'CrossCityDataset', 'DomainMixDataset', 'DomainMixSampler', 'DomainPairDataset',
+    'DomainPairSampler', 'GTA5Dataset', 'PseudoLabelDataset', 'RawSegDataset', 'SYNTHIADataset',
+    'SegmentationListDataset', 'SynscapesDataset', 'build_dataset', 'class_balanced_sequence', 'class_counts',
+    'classes_present', 'get_label_table', 'mixed_collate', 'register_label_table', 'source_subset'
 ]

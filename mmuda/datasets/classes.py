@@ -1,9 +1,10 @@
 """Class lists of the data sets, all of them parts of the 19 Cityscapes classes."""
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
+import numpy as np
 from mmseg.datasets import CityscapesDataset
 
-__all__ = ['CITYSCAPES_CLASSES', 'CITYSCAPES_PALETTE', 'CROSSCITY13', 'SYNTHIA13', 'SYNTHIA16']
+__all__ = ['CITYSCAPES_CLASSES', 'CITYSCAPES_PALETTE', 'CROSSCITY13', 'SYNTHIA13', 'SYNTHIA16', 'train_ids_among']
 
 CITYSCAPES_CLASSES: Tuple[str, ...] = tuple(CityscapesDataset.METAINFO['classes'])
 """The 19 classes; a class's place is its train id."""
@@ -38,3 +39,24 @@ SYNTHIA13: Tuple[str, ...] = without(SYNTHIA16, 'wall', 'fence', 'pole')
 
 CROSSCITY13: Tuple[str, ...] = SYNTHIA13
 """The classes that are annotated in the Cross-City cities: the same thirteen."""
+
+
+def train_ids_among(classes: Sequence[str], whole: Sequence[str] = CITYSCAPES_CLASSES) -> np.ndarray:
+    """Train ids of some classes as those of all of them, so that maps of 16 classes, say, get the colours of 19.
+
+    Args:
+        classes: The classes that the ids count.
+        whole: Classes to count instead, which contain them.
+
+    Returns:
+        (256,) uint8: the new id by the old one, 255 for all that are no class; ``cv2.LUT(ids, train_ids_among(...))``.
+
+    Raises:
+        ValueError: If one of the classes is not among the whole.
+    """
+    unknown = [name for name in classes if name not in whole]
+    if unknown:
+        raise ValueError(f'{unknown} are not among the classes {list(whole)}')
+    ids = np.full(256, 255, np.uint8)
+    ids[:len(classes)] = [list(whole).index(name) for name in classes]
+    return ids

@@ -1,4 +1,4 @@
-"""Batches in which source and target images are mixed at random: how CBST trains."""
+"""Batches in which source and target images are mixed at random, or of the target alone: self-training."""
 import math
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -19,7 +19,9 @@ SIDES = ('source', 'target')
 
 @DATASETS.register_module()
 class DomainMixDataset(DomainSides):
-    """All images of the source and all of the target, each an item of its own.
+    """All images of the source and all of the target, each an item of its own; or those of the target alone.
+
+    CBST trains with both, the last stages of FADA (self-distillation) and SDCA with the target and its pseudo labels.
 
     An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`mixed_collate` batches
     them by domain. It is indexed by what a :class:`DomainMixSampler` yields, (n, side, index); the pipeline runs with
@@ -27,7 +29,7 @@ class DomainMixDataset(DomainSides):
     resume. The length is that of both sides together.
 
     Args:
-        source: As in :class:`DomainSides`.
+        source: As in :class:`DomainSides`; None to train with the target alone.
         target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
         seed: Seed of the augmentation; the sampler sets it to its own.
         pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
@@ -38,12 +40,14 @@ class DomainMixDataset(DomainSides):
         RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
     """
 
-    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0,
+    SOURCE_OPTIONAL = True
+
+    def __init__(self, source: Optional[Union[dict, BaseDataset]], target: Union[dict, BaseDataset], seed: int = 0,
                  pseudo_labels: bool = True) -> None:
         super().__init__(source, target, seed, pseudo_labels)
 
     def __len__(self) -> int:
-        return len(self.source) + len(self.target)
+        return sum(map(len, self.sides().values()))
 
     def __getitem__(self, index: Tuple[int, str, int]) -> Dict[str, dict]:
         n, side, image = index
@@ -61,7 +65,7 @@ class DomainMixSampler(Sampler):
     Args:
         dataset: A :class:`DomainMixDataset`; it takes over the seed for its augmentation.
         seed: Seed of order and augmentation. None draws one and shares it among ranks.
-        shuffle: False walks through the source, then through the target, in order.
+        shuffle: False walks through the source, if there is one, then through the target, in order.
         drop_to: Images of one iteration on all processes together: every epoch has a multiple of them. 1 drops none.
 
     Raises:
@@ -86,7 +90,7 @@ class DomainMixSampler(Sampler):
         self._order = _Permutations(len(dataset), self.seed, MIX_STREAM, shuffle)
 
     def __iter__(self) -> Iterator[Tuple[int, str, int]]:
-        n, num_source = self.start * self.world_size + self.rank, len(self.dataset.source)
+        n, num_source = self.start * self.world_size + self.rank, len(self.dataset) - len(self.dataset.target)
         while True:
             epoch, offset = divmod(n, self.epoch_length)
             image = self._order[epoch * len(self.dataset) + offset]

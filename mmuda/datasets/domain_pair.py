@@ -1,7 +1,7 @@
 """Two ordinary data sets become one of domain pairs."""
 import random
 from contextlib import contextmanager
-from typing import Dict, Iterator, Tuple, Union
+from typing import Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ class DomainSides(Dataset):
     """A labelled source and a target data set that agree on their classes; what pairs and mixtures share.
 
     Args:
-        source: Data set (or its config) with labels.
+        source: Data set (or its config) with labels. None, if the kind of data set does without (``SOURCE_OPTIONAL``):
+            the target alone.
         target: Data set (or its config). Its pipeline must not load annotations; images come without ground truth,
             or with pseudo labels that were written for them.
         seed: Seed of the augmentation; the sampler sets it to its own.
@@ -27,27 +28,35 @@ class DomainSides(Dataset):
 
     Raises:
         ValueError: If the two sides do not have the same classes.
+        TypeError: If there is no source, and it is needed.
         FileNotFoundError: If a side does not exist or is empty.
         RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
     """
 
-    def __init__(self, source: Union[dict, BaseDataset], target: Union[dict, BaseDataset], seed: int = 0,
+    SOURCE_OPTIONAL = False
+
+    def __init__(self, source: Optional[Union[dict, BaseDataset]], target: Union[dict, BaseDataset], seed: int = 0,
                  pseudo_labels: bool = False) -> None:
-        self.source, self.target = build_dataset(source), build_dataset(target)
+        if source is None and not self.SOURCE_OPTIONAL:
+            raise TypeError(f'{type(self).__name__} needs a source: give it one, or train with the images of the target '
+                            'alone in a DomainMixDataset with source=None')
+        self.source = None if source is None else build_dataset(source)
+        self.target = build_dataset(target)
         self.seed, self.pseudo_labels = seed, pseudo_labels
         classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
-        if classes['source'] != classes['target']:
+        if classes.get('source', classes['target']) != classes['target']:
             raise ValueError(f'source and target must have the same classes in the same order, but got '
                              f'{classes["source"]} and {classes["target"]}: set metainfo=dict(classes=...) on both')
 
     def sides(self) -> Dict[str, BaseDataset]:
-        """The data sets by domain."""
-        return {'source': self.source, 'target': self.target}
+        """The data sets by domain; those that there are."""
+        sides = {'source': self.source, 'target': self.target}
+        return {side: dataset for side, dataset in sides.items() if dataset is not None}
 
     @property
     def metainfo(self) -> dict:
-        """Meta information of the source, which has the labels."""
-        return self.source.metainfo
+        """Meta information of the source, which has the labels; of the target, if it is alone."""
+        return next(iter(self.sides().values())).metainfo
 
     def read(self, side: str, n: int, index: int) -> dict:
         """One image of one side, with generators seeded from (``seed``, n, side).

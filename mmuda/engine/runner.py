@@ -44,6 +44,9 @@ class AdaptationRunner(Runner):
 
     def wrap_model(self, model_wrapper_cfg: Optional[dict], model: nn.Module) -> nn.Module:
         """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""
+        if self.distributed and get_device() == 'cpu' and self.cfg.get('sync_bn') is not None:
+            self.logger.warning('sync_bn needs GPUs: on CPUs each process normalises with its own images')
+            self.cfg.pop('sync_bn')
         given = dict(model_wrapper_cfg or {})
         if self.distributed and hasattr(model, 'adapt'):
             given.setdefault('type', 'AdaptorDistributedDataParallel')

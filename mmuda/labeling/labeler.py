@@ -33,6 +33,7 @@ def label_images(images: Sequence[str],
                  classes: Sequence[str],
                  facts: Optional[Dict[str, Any]] = None,
                  prior: Optional[np.ndarray] = None,
+                 for_statistics: Optional[Probabilities] = None,
                  writers: int = 2,
                  snapshot_every: float = 30.) -> Manifest:
     """Write a pseudo label for each image.
@@ -51,6 +52,7 @@ def label_images(images: Sequence[str],
         facts: What made the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest, and
             a folder that was begun with others is refused.
         prior: Spatial prior (C, H, W) that probabilities are multiplied by first, at their size.
+        for_statistics: Probabilities that thresholds are taken from, if not the same: at another resolution, say.
         writers: Threads that encode and write.
         snapshot_every: Seconds between two snapshots of the statistics.
 
@@ -72,7 +74,8 @@ def label_images(images: Sequence[str],
         return Manifest.read(folder)
     maps = _Maps(images, probabilities, len(classes), prior)
     own = range(work.rank, len(images), work.world_size)
-    thresholds, sizes = _thresholds(maps, own, strategy, work, snapshot_every)
+    counted = maps if for_statistics is None else _Maps(images, for_statistics, len(classes), prior)
+    thresholds, sizes = _thresholds(counted, own, strategy, work, snapshot_every)
     counts = _write_labels(maps, own, names, strategy, thresholds, folder, writers)
     counts = torch.from_numpy(counts)
     all_reduce(counts)

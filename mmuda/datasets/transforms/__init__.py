@@ -1,9 +1,12 @@
 from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop
+from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
 from .pillow_resize import ResizeLongSide, auto_filter, pillow_resize
 from .pseudo_label import LoadPseudoLabel
+from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
 
 __all__ = [
-    'LoadDomainAnnotations', 'LoadDomainImage', 'LoadPseudoLabel', 'ResizeLongSide', 'SmallClassCrop', 'auto_filter',
-    'pillow_resize', 'plan_crop'
+    'ColorJitter', 'LoadDomainAnnotations', 'LoadDomainImage', 'LoadPseudoLabel', 'PadCrop', 'RandomGaussianBlur',
+    'RandomPillowGrayscale', 'RandomScale', 'ResizeLongSide', 'SmallClassCrop', 'auto_filter', 'pillow_resize',
+    'plan_crop', 'plan_scale', 'plan_window'
 ]

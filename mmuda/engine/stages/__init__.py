@@ -2,6 +2,9 @@ from .base import Stage
 from .label import LabelStage, RankStage
 from .prior import PriorStage
 from .rounds import SelfTrainingRounds
+from .statistics import StatisticsStage
 from .train import TrainStage
 
-__all__ = ['LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'TrainStage']
+__all__ = [
+    'LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'StatisticsStage', 'TrainStage'
+]

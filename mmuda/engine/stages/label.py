@@ -1,5 +1,6 @@
 """What a trained network makes of unlabelled images: pseudo labels, and an order of the images."""
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
 
@@ -73,13 +74,13 @@ class InferenceStage(Stage):
         keep = resolve(self.images, run.folders)
         return ImageSet(dataset, None if keep is None else Path(keep))
 
-    def probabilities(self, run: StagedRun, images: 'ImageSet') -> Callable[[Sequence[int]], Iterator[Tensor]]:
-        """Loads the network; what it returns gives probabilities by place in the list of images."""
+    def probabilities(self, run: StagedRun, images: 'ImageSet') -> Callable[..., Iterator[Tensor]]:
+        """Loads the network; what it returns gives probabilities by place in the list of images, at another ``at`` if asked."""
         model = run.load_network(self.weights)
 
-        def predict(places: Sequence[int]) -> Iterator[Tensor]:
+        def predict(places: Sequence[int], at: str = self.at) -> Iterator[Tensor]:
             return class_probabilities(
-                model, images.dataset, [images.indices[place] for place in places], self.at, self.flip, self.batch_size,
+                model, images.dataset, [images.indices[place] for place in places], at, self.flip, self.batch_size,
                 self.num_workers)
 
         return predict
@@ -142,19 +143,29 @@ class LabelStage(InferenceStage):
         weights: See :class:`InferenceStage`.
         strategy: How labels are chosen, such as ``dict(type='ClassBalanced', portion=0.2)``.
         prior: File of a spatial prior (.mat, .npz, .npy), such as ``'{prior}/prior.npz'``; resized to the images if need be.
+        thresholds_at: Resolution that thresholds are taken at, if not ``at``: SDCA takes them at ``'input'`` and labels at
+            ``'image'``.
         **kwargs: Of :class:`InferenceStage`.
     """
 
-    def __init__(self, name: str, weights: str, strategy: dict, prior: Optional[str] = None, **kwargs) -> None:
+    def __init__(self, name: str, weights: str, strategy: dict, prior: Optional[str] = None,
+                 thresholds_at: Optional[str] = None, **kwargs) -> None:
         super().__init__(name, weights, **kwargs)
-        self.strategy, self.prior = strategy, prior
+        self.strategy, self.prior, self.thresholds_at = strategy, prior, thresholds_at
+        if thresholds_at not in (None, *AT):
+            raise ValueError(f'stage {name!r}: thresholds_at is {thresholds_at!r}, expected None or one of {AT}')
+        if thresholds_at not in (None, self.at) and prior is not None:
+            raise ValueError(f'stage {name!r}: a prior has one resolution, leave thresholds_at out')
         try:
             TASK_UTILS.build(dict(strategy))
         except TypeError as error:  # mistakes show before the first stage
             raise ValueError(f'stage {name!r}: strategy {dict(strategy)} lacks or has too many arguments ({error})') from error
 
     def settings(self, run: StagedRun) -> Dict[str, Any]:
-        return dict(super().settings(run), strategy=self.strategy, prior=self.prior)
+        settings = dict(super().settings(run), strategy=self.strategy, prior=self.prior)
+        if self.thresholds_at is not None:
+            settings['thresholds_at'] = self.thresholds_at
+        return settings
 
     def files(self, run: StagedRun) -> Set[str]:
         prior = self.prior if self.prior and not list(references(self.prior)) else None
@@ -167,9 +178,10 @@ class LabelStage(InferenceStage):
         if self.prior is not None:
             prior = load_prior(resolve(self.prior, run.folders))
             prior = resize_prior(prior, images.size(self.at))
+        probabilities = self.probabilities(run, images)
         manifest = label_images(
-            images.paths, self.probabilities(run, images), folder, TASK_UTILS.build(dict(self.strategy)), images.classes,
-            self.facts(run), prior=prior)
+            images.paths, probabilities, folder, TASK_UTILS.build(dict(self.strategy)), images.classes, self.facts(run),
+            prior=prior, for_statistics=partial(probabilities, at=self.thresholds_at or self.at))
         return dict(images=len(manifest.images))
 
 

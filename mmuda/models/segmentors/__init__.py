@@ -2,10 +2,11 @@ from .adaptive_encoder_decoder import AdaptiveEncoderDecoder
 from .bicubic_encoder_decoder import BicubicEncoderDecoder, full_probabilities
 from .logit_ensemble import LogitEnsemble
 from .mean_probability_tta import MeanProbabilityTTA
+from .multi_scale_encoder_decoder import MultiScaleEncoderDecoder
 from .pillow_resize import pillow_resize
 from .seg_outputs import SegOutputs
 
 __all__ = [
-    'AdaptiveEncoderDecoder', 'BicubicEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA', 'SegOutputs',
-    'full_probabilities', 'pillow_resize'
+    'AdaptiveEncoderDecoder', 'BicubicEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA',
+    'MultiScaleEncoderDecoder', 'SegOutputs', 'full_probabilities', 'pillow_resize'
 ]

@@ -1,0 +1,34 @@
+# The stages of SDCA after its source training: distributions of the source's classes, contrast with them, pseudo labels at median
+# thresholds, training on these alone.
+stages = ['source', 'statistics', 'adapt', 'label', 'ssl']
+source = dict(type='TrainStage', overrides=dict(model=dict(loss_weights=dict(lov_main=0.75))))
+statistics = dict(type='StatisticsStage', weights='source', model='adapt', num_workers=4)
+adapt = dict(
+    type='TrainStage',
+    weights='statistics',
+    overrides=dict(
+        model=dict(
+            type='SDCA',
+            tau=100.,
+            delta=0.9,
+            multi_level=True,
+            loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0)),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2.5e-4))),
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=62501, by_epoch=False)],
+        train_cfg=dict(max_iters=40000, val_interval=8000),
+        train_dataloader=dict(batch_size=1)))
+# Thresholds at the size of the network's input, labels at that of the image.
+label = dict(
+    type='LabelStage',
+    weights='adapt',
+    strategy=dict(type='MedianCap', cap=0.9),
+    thresholds_at='input',
+    num_workers=4)
+# From ImageNet again, on target images alone, without Lovasz.
+ssl = dict(
+    type='TrainStage',
+    weights=None,
+    overrides=dict(
+        model=dict(type='SelfTraining'),
+        train_dataloader=dict(
+            sampler=dict(_delete_=True, type='DomainMixSampler'), collate_fn=dict(type='mixed_collate'))))

@@ -1,0 +1,34 @@
+# FADA on MiniCity, from random weights: the stages of gta2city.py, each 600 iterations. Batch-norm is trained throughout, and the last
+# stage starts from the one before, as there are no ImageNet weights here.
+_base_ = ['../source_only/minicity.py', '../_base_/schedules/fada.py']
+runner_type = 'StagedRunner'
+adversarial = dict(
+    overrides=dict(
+        model=dict(
+            discriminator=dict(in_channels=256, channels=(64, 32)), temperature=1.8, loss_weights=dict(adv=0.05)),
+        optim_wrapper=dict(
+            segmentor=dict(optimizer=dict(lr=0.01)), discriminator=dict(optimizer=dict(lr=1e-3))),
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=601, by_epoch=False)],
+        train_cfg=dict(max_iters=600, val_interval=600),
+        train_dataloader=dict(batch_size=4)))
+label = dict(batch_size=4, num_workers=0)
+distil = dict(
+    weights='adversarial',
+    overrides=dict(
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
+        train_dataloader=dict(
+            dataset=dict(
+                _delete_=True,
+                type='DomainMixDataset',
+                source=None,
+                target=dict(
+                    type='PseudoLabelDataset',
+                    labels='{label}',
+                    pipeline=[
+                        dict(type='LoadDomainImage'),
+                        dict(type='LoadPseudoLabel'),
+                        dict(type='RandomScale', range=(0.5, 1.5)),
+                        dict(type='PadCrop', size=(64, 128)),
+                        dict(type='RandomFlip', prob=0.5),
+                        dict(type='PackSegInputs')
+                    ])))))

@@ -1,0 +1,144 @@
+"""The order of source images in which rare classes come more often: FADA's and SDCA's source list.
+
+A class is drawn, then the next image that has it. The weight of a class falls with its share q among the classes of
+the images drawn so far, as ENet weighs its loss (Paszke et al., arXiv 1606.02147): 1 / log(1.01 + q).
+"""
+from typing import List, Sequence
+
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmseg.registry import TASK_UTILS
+from torch.utils.data import Dataset
+
+from .class_presence import classes_present
+from .domain_pair import SOURCE_STREAM
+
+SUB_EPOCH = 3000
+"""After so many draws the shares are counted anew."""
+
+
+class ClassBalancedDraws:
+    """Endless class-balanced draws, a sub-epoch at a time; see :func:`class_balanced_sequence` for the arguments."""
+
+    def __init__(self, lists: Sequence[Sequence[int]], presence: np.ndarray, random: np.random.RandomState,
+                 sub_epoch: int = SUB_EPOCH) -> None:
+        presence = np.asarray(presence, dtype=bool)
+        if presence.ndim != 2 or presence.shape[1] != len(lists):
+            raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is {presence.shape}')
+        if sub_epoch < 1:
+            raise ValueError(f'sub_epoch must be at least 1 draw, but got {sub_epoch}')
+        self._lists: List[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # they get shuffled
+        if not any(images.size for images in self._lists):
+            raise ValueError('no image has any class: class-balanced draws need labels with at least one labelled pixel')
+        self._presence, self._random, self.sub_epoch = presence, random, sub_epoch
+        self._num_classes_of = presence.sum(axis=1).tolist()
+        # A class that no image has gets no weight.
+        self._weight_of_one = np.array([float(images.size > 0) for images in self._lists])
+        self._next = [0] * len(self._lists)
+
+    def next_block(self) -> np.ndarray:
+        """The images of the next sub-epoch, (sub_epoch,) int32."""
+        counts, total = np.zeros(len(self._lists)), 0
+        weights = np.empty_like(counts)
+        drawn = np.empty(self.sub_epoch, np.int32)
+        for i in range(self.sub_epoch):
+            np.divide(counts, total or 1, out=weights)
+            np.add(weights, 1.01, out=weights)
+            np.log(weights, out=weights)
+            np.divide(self._weight_of_one, weights, out=weights)
+            weights /= weights.sum()
+            # As RandomState.choice(C, p=weights) does, without its checks, which take most of its time.
+            bounds = weights.cumsum()
+            bounds /= bounds[-1]
+            image = self._take(int(bounds.searchsorted(self._random.random_sample(), side='right')))
+            drawn[i] = image
+            np.add(counts, self._presence[image], out=counts)
+            total += self._num_classes_of[image]
+        return drawn
+
+    def _take(self, label: int) -> int:
+        images, place = self._lists[label], self._next[label]
+        if place >= len(images):
+            self._random.shuffle(images)
+            # The original's wrap-around: it goes on at 1, so that the first of the shuffled images is passed over.
+            place = place % (len(images) - 1) if len(images) > 1 else 0
+        self._next[label] = place + 1
+        return int(images[place])
+
+
+def class_balanced_sequence(lists: Sequence[Sequence[int]],
+                            presence: np.ndarray,
+                            num_draws: int,
+                            random: np.random.RandomState,
+                            sub_epoch: int = SUB_EPOCH) -> np.ndarray:
+    """The class-balanced source list of FADA (Wang et al., ECCV 2020) and SDCA (arXiv 2105.05013), from their code.
+
+    Sub-epochs of 3000 draws each start with no class counted. For each draw, a class c is drawn with probability in
+    proportion to 1 / log(1.01 + q_c), q being the histogram of the classes in the images of this sub-epoch (each image
+    adds 1 to each of its classes), normalised to 1. The image is the next one in the list of class c; the places in
+    the lists outlive sub-epochs. A list that was gone through is shuffled and gone on with at its second image.
+
+    Args:
+        lists: The images of each class, in the order in which they are first taken; C of them. Empty ones are for
+            classes that no image has, which are never drawn.
+        presence: (images, C) bool, which classes each image adds to the histogram.
+        num_draws: How many to draw; the originals take whole sub-epochs.
+        random: NumPy's legacy generator, which the originals use. It is advanced by whole sub-epochs.
+        sub_epoch: Draws in a sub-epoch.
+
+    Returns:
+        (num_draws,) int32 image numbers.
+
+    Raises:
+        ValueError: If all lists are empty, lists and presence have different numbers of classes, or the sub-epoch has
+            no draw.
+    """
+    draws = ClassBalancedDraws(lists, presence, random, sub_epoch)
+    blocks = [draws.next_block() for _ in range(-(-num_draws // sub_epoch))]
+    return np.concatenate(blocks)[:num_draws] if blocks else np.empty(0, np.int32)
+
+
+@TASK_UTILS.register_module()
+class ClassBalancedOrder:
+    """A source policy of :class:`DomainPairSampler`: the n-th image of an endless :func:`class_balanced_sequence`.
+
+    Lists start in random order (theirs is arbitrary in the originals, which then shuffle the draws of the whole
+    training; here they are taken as they come). The n-th image is a pure function of (seed, n). Only one sub-epoch is
+    kept; to get to a later one, those between are drawn, about 10 us a draw: 160 000 draws of a resumed run take two
+    seconds. An earlier one is drawn from the start again.
+
+    All labels are read when it is built for the first time, see :func:`class_counts`: all processes must build it.
+
+    Args:
+        dataset: Labelled source; the sampler gives it.
+        seed: The sampler's.
+        sub_epoch: Draws in a sub-epoch.
+        min_pixels: How many pixels of a class put an image on its list; 1 in the originals.
+
+    Raises:
+        ValueError: If no label has a class, and as :func:`class_counts`.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
+        self.seed, self.sub_epoch = seed, sub_epoch
+        self._presence = classes_present(dataset, min_pixels)
+        absent = [name for name, there in zip(dataset.metainfo['classes'], self._presence.any(axis=0)) if not there]
+        if absent and is_main_process():
+            print_log(f'no source image has the classes {", ".join(absent)}: they are not drawn', logger='current')
+        self._rewind()
+
+    def _rewind(self) -> None:
+        random = np.random.RandomState(np.random.SeedSequence([self.seed, SOURCE_STREAM]).generate_state(4))
+        lists = [random.permutation(np.flatnonzero(there)) for there in self._presence.T]
+        self._draws = ClassBalancedDraws(lists, self._presence, random, self.sub_epoch)
+        self._number, self._block = -1, np.empty(0, np.int32)
+
+    def __getitem__(self, n: int) -> int:
+        number, offset = divmod(n, self.sub_epoch)
+        if number < self._number:
+            self._rewind()
+        while self._number < number:
+            self._block = self._draws.next_block()
+            self._number += 1
+        return int(self._block[offset])

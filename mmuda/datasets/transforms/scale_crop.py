@@ -1,0 +1,167 @@
+"""A random scale, and a random crop of a fixed size: the last training stages of FADA and SDCA."""
+from typing import NamedTuple, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from ..label_tables import IGNORE
+from .mining_crop import Draws, NumPyDraws
+from .pillow_resize import Resampling, pillow_resize
+
+
+def plan_scale(shape: Tuple[int, int], factors: Tuple[float, float], draws: Draws) -> Tuple[int, int]:
+    """The size (h, w) that an image is scaled to: that of the image times a random factor, cut to whole pixels.
+
+    Args:
+        shape: (H, W) of the image.
+        factors: Smallest and largest; the drawn one is smallest + u * (largest - smallest), u in [0, 1).
+        draws: The random numbers; one fraction is taken.
+    """
+    factor = factors[0] + (factors[1] - factors[0]) * draws.fraction(1)
+    return tuple(max(1, int(length * factor)) for length in shape)
+
+
+class CropWindow(NamedTuple):
+    """Where to cut from a padded image.
+
+    Attributes:
+        padding: Pixels that are added at the top and at the bottom, and at the left and at the right.
+        padded: (H, W) after that.
+        corner: (row, column) of the first pixel of the crop in the padded image.
+        size: (h, w) of the crop.
+    """
+    padding: Tuple[int, int]
+    padded: Tuple[int, int]
+    corner: Tuple[int, int]
+    size: Tuple[int, int]
+
+
+def plan_window(shape: Tuple[int, int], size: Tuple[int, int], draws: Draws) -> CropWindow:
+    """Find the crop: a pure function of its arguments and of what is drawn, the row and the column, in this order.
+
+    A side that is too short by d pixels gets d on both ends, so that the image may lie anywhere in the crop.
+
+    Args:
+        shape: (H, W) of the image.
+        size: (h, w) of the crop.
+        draws: The random numbers.
+    """
+    padding = tuple(max(0, wanted - length) for length, wanted in zip(shape, size))
+    padded = tuple(length + 2 * added for length, added in zip(shape, padding))
+    corner = tuple(draws.integer(0, length - wanted + 1) for length, wanted in zip(padded, size))
+    return CropWindow(padding, padded, corner, tuple(size))
+
+
+def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray:
+    """Cut the crop out of an image, padding no more than what lies in it.
+
+    Args:
+        array: (H, W) or (H, W, C) uint8.
+        window: The crop.
+        border: Value outside the image.
+
+    Returns:
+        (h, w) or (h, w, C), contiguous.
+    """
+    top, left = (start - added for start, added in zip(window.corner, window.padding))
+    bottom, right = (start + length for start, length in zip((top, left), window.size))
+    height, width = array.shape[:2]
+    inside = array[max(0, top):min(height, bottom), max(0, left):min(width, right)]
+    margins = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
+    if not any(margins):
+        return np.ascontiguousarray(inside)
+    return cv2.copyMakeBorder(inside, *margins, borderType=cv2.BORDER_CONSTANT, value=(border, ) * 4)
+
+
+@TRANSFORMS.register_module()
+class RandomScale(BaseTransform):
+    """Scale image and labels by one random factor: Pillow's antialiased bicubic, nearest neighbours for labels.
+
+    Needs ``img`` (H, W, 3) uint8. Changes it and the labels in ``seg_fields`` (H, W) uint8, ``img_shape`` (h, w),
+    ``scale`` (w, h), ``scale_factor`` (w, h) and ``keep_ratio``, as mmcv's ``Resize``. The last stages of FADA and SDCA
+    scale the original images by (0.5, 1.5).
+
+    Args:
+        range: Smallest and largest factor.
+
+    Raises:
+        ValueError: If a factor is not positive. When an image comes: if a label has another size.
+        TypeError: When an image comes, if it or a label is not uint8.
+    """
+
+    def __init__(self, range: Sequence[float] = (0.5, 1.5)) -> None:
+        if len(range) != 2 or not 0 < range[0] <= range[1]:
+            raise ValueError(f'range must be (smallest, largest) with 0 < smallest <= largest, but got {range!r}')
+        self.range = tuple(range)
+
+    def transform(self, results: dict) -> dict:
+        """Scale ``results['img']`` and the labels."""
+        _check_labels(results, self)
+        shape = results['img'].shape[:2]
+        height, width = plan_scale(shape, self.range, NumPyDraws())
+        results['img'] = pillow_resize(results['img'], (width, height), Resampling.BICUBIC)
+        for key in results.get('seg_fields', []):
+            results[key] = pillow_resize(results[key], (width, height), Resampling.NEAREST)
+        results['img_shape'] = (height, width)
+        results['scale'] = (width, height)
+        results['scale_factor'] = (width / shape[1], height / shape[0])
+        results['keep_ratio'] = True
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(range={self.range})'
+
+
+@TRANSFORMS.register_module()
+class PadCrop(BaseTransform):
+    """Cut a random window of a fixed size; what lies outside the image is black, and ignored in labels.
+
+    A side that is too short is padded on both ends by all that is missing, so the image may lie anywhere in the window
+    (mmseg's ``RandomCrop`` pads nothing). Needs ``img`` (H, W, 3) uint8 and changes it, the labels in ``seg_fields``
+    (H, W) uint8 and ``img_shape`` (h, w).
+
+    Args:
+        size: (h, w) of the window.
+        pad_value: Of all channels outside the image; 0, black, in FADA and SDCA, whose padding comes before
+            normalisation.
+
+    Raises:
+        ValueError: If a side is not positive. When an image comes: if a label has another size.
+        TypeError: When an image comes, if it or a label is not uint8.
+    """
+
+    def __init__(self, size: Tuple[int, int], pad_value: int = 0) -> None:
+        if len(size) != 2 or min(size) < 1:
+            raise ValueError(f'size must be (height, width), both at least 1 pixel, but got {size!r}')
+        if not 0 <= pad_value <= 255:
+            raise ValueError(f'pad_value must be in 0..255, but got {pad_value}')
+        self.size, self.pad_value = tuple(size), pad_value
+
+    def transform(self, results: dict) -> dict:
+        """Cut ``results['img']`` and the labels."""
+        _check_labels(results, self)
+        window = plan_window(results['img'].shape[:2], self.size, NumPyDraws())
+        results['img'] = cut_window(results['img'], window, self.pad_value)
+        for key in results.get('seg_fields', []):
+            results[key] = cut_window(results[key], window, IGNORE)
+        results['img_shape'] = self.size
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(size={self.size}, pad_value={self.pad_value})'
+
+
+def _check_labels(results: dict, step: BaseTransform) -> None:
+    name, path, image = type(step).__name__, results.get('img_path'), results['img']
+    if image.dtype != np.uint8 or image.shape[2:] != (3, ):
+        raise TypeError(f'{name}: the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
+                        'images with 8 bits and three channels (to_float32=False)')
+    for key in results.get('seg_fields', []):
+        label = results[key]
+        if label.dtype != np.uint8:
+            raise TypeError(f'{name}: {key} of {path} must be uint8 train ids, but is {label.dtype}')
+        if label.shape != image.shape[:2]:
+            raise ValueError(f'{name}: {key} of {path} is {label.shape}, but the image is {image.shape[:2]} (H, W): put '
+                             f'{name} where both have one size, right after loading')
