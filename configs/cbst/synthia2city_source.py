@@ -18,7 +18,7 @@ test_pipeline = [
 train_dataloader = dict(batch_size=4, dataset=dict(source=dict(pipeline=source_pipeline)))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters=29400, val_interval=4900)
+train_cfg = dict(max_iters=117400, val_interval=23480)
 test_evaluator = dict(
     paper=dict(
         name='Source, ResNet-38 (Zou et al. 2018)',

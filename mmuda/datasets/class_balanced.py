@@ -25,7 +25,8 @@ class ClassBalancedDraws:
                  sub_epoch: int = SUB_EPOCH) -> None:
         presence = np.asarray(presence, dtype=bool)
         if presence.ndim != 2 or presence.shape[1] != len(lists):
-            raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is {presence.shape}')
+            raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is '
+                             f'{presence.shape}')
         if sub_epoch < 1:
             raise ValueError(f'sub_epoch must be at least 1 draw, but got {sub_epoch}')
         self._lists: List[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # they get shuffled

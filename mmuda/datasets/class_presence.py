@@ -106,7 +106,7 @@ def _remembered(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> 
     path = cache_dir() / 'class_counts' / f'{fingerprint[:32]}.json'
     counts = _read_cache(path, fingerprint, shape) if lasting else None
     if counts is None:
-        kept = f'once; the result is kept in {cache_dir()}' if lasting else 'every time, as they are not on a local disk'
+        kept = f'once; the result is kept in {cache_dir()}' if lasting else 'every time: they are not on a local disk'
         print_log(f'{name}: looking for the classes in {shape[0]} labels ({kept})', logger='current')
         counts = np.zeros(shape, np.int32)
         for index, row in enumerate(progress(_rows(dataset, loader), shape[0], f'{name}, classes')):
@@ -144,7 +144,8 @@ def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) ->
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         table = info.get('label_table')
-        meaning = (None if table is None else get_label_table(table), tuple(sorted((info.get('label_map') or {}).items())),
+        label_map = info.get('label_map') or {}
+        meaning = (None if table is None else get_label_table(table), tuple(sorted(label_map.items())),
                    *(info.get(key) for key in ('label_channel', 'reduce_zero_label', 'num_classes')))
         samples.append((info.get('seg_map_path'), meanings.setdefault(meaning, len(meanings))))
     stamps = [stamp for chunk in _in_threads(_stamps, [(path, ) for path, _ in samples]) for stamp, in chunk]

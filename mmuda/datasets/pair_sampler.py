@@ -15,8 +15,8 @@ class DomainPairSampler(Sampler):
     """An endless, sharded stream of (n, source index, target index).
 
     Each domain runs through its own endless sequence of random permutations, the source through that of a
-    ``source_policy`` if there is one; the n-th pair is a pure function of (seed, n). Rank r of W draws n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with
-    batch size W * B.
+    ``source_policy`` if there is one; the n-th pair is a pure function of (seed, n). Rank r of W draws
+    n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with batch size W * B.
 
     Args:
         dataset: A :class:`DomainPairDataset`; it takes over the seed for its augmentation.
@@ -46,7 +46,8 @@ class DomainPairSampler(Sampler):
         if source_policy is None:
             self._source = _Permutations(len(dataset.source), self.seed, SOURCE_STREAM, shuffle)
         else:
-            self._source = TASK_UTILS.build(dict(source_policy), default_args=dict(dataset=dataset.source, seed=self.seed))
+            self._source = TASK_UTILS.build(
+                dict(source_policy), default_args=dict(dataset=dataset.source, seed=self.seed))
         self._target = _Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
 
     def __iter__(self) -> Iterator[Tuple[int, int, int]]:

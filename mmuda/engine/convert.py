@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
 from mmuda.files import write_atomically
-from mmuda.models.weights import read_params
+from mmuda.models.weights import MAGIC, read_params
 from mmuda.models.weights.key_maps import (DEEPLAB, DEEPLAB_ONE_LEVEL, DEEPLAB_ORACLE, FADA, INITIAL_RESNET, RESNET38,
                                            TORCHVISION_VGG, Layout, rename, without_prefix)
 from mmuda.version import __version__
@@ -44,23 +44,22 @@ class Origin(NamedTuple):
     only_backbone: bool = False
 
 
-DISTILLED = {
-    'resnet 19': 'fada/gta2city_source.py', 'resnet 16': 'fada/synthia2city_source.py',
-    'resnet 19 counted': 'fada/gta2city_distilled.py', 'resnet 16 counted': 'fada/synthia2city_distilled.py',
-    'vgg 19': 'fada/gta2city_vgg16_source.py', 'vgg 16': 'fada/synthia2city_vgg16_source.py',
-}
 ORIGINS: Dict[str, Origin] = {
     'adaptsegnet': Origin('AdaptSegNet', DEEPLAB, {
         'resnet 19 aux': 'adaptsegnet/gta2city.py', 'resnet 16 aux': 'adaptsegnet/synthia2city.py',
         'resnet 19': 'adaptsegnet/oracle.py', 'vgg 19': 'adaptsegnet/gta2city_vgg16.py'}),
-    'advent': Origin('ADVENT', DEEPLAB, {
+    'advent': Origin('ADVENT or IntraDA', DEEPLAB, {
         'resnet 19 aux': 'advent/gta2city.py', 'resnet 16 aux': 'advent/synthia2city.py',
         'resnet 19': 'advent/gta2city_single.py'}),
     'cbst': Origin('CBST', RESNET38, {'resnet38 19': 'cbst/gta2city.py', 'resnet38 16': 'cbst/synthia2city.py'}),
     'sim': Origin('SIM', DEEPLAB_ONE_LEVEL, {
         'resnet 19': 'sim/gta2city_source.py', 'vgg 19': 'adaptsegnet/gta2city_vgg16.py'}),
-    'fada': Origin('FADA', FADA, DISTILLED, ('feature_extractor', 'classifier')),
-    'sdca': Origin('SDCA', FADA, DISTILLED, ('feature_extractor', 'classifier')),
+    'fada': Origin('FADA', FADA, {
+        'resnet 19': 'fada/gta2city.py', 'resnet 16': 'fada/synthia2city.py',
+        'vgg 19': 'fada/gta2city_vgg16.py', 'vgg 16': 'fada/synthia2city_vgg16.py'}, ('feature_extractor', 'classifier')),
+    'sdca': Origin('SDCA', FADA, {
+        'resnet 19': 'sdca/gta2city.py', 'resnet 16': 'sdca/synthia2city.py',
+        'vgg 19': 'sdca/gta2city_vgg16.py', 'vgg 16': 'sdca/synthia2city_vgg16.py'}, ('feature_extractor', 'classifier')),
     'caffe_resnet101': Origin('ImageNet', INITIAL_RESNET, {'resnet': 'advent/gta2city.py'}, only_backbone=True),
     'torchvision_vgg16': Origin('ImageNet', TORCHVISION_VGG, {'vgg': 'adaptsegnet/gta2city_vgg16.py'}, only_backbone=True),
 }
@@ -108,14 +107,20 @@ def convert(origin: str,
             a network that the origin has no config for.
     """
     kind = ORIGINS[origin]
+    if Path(output).exists() and Path(output).samefile(source):
+        raise RuntimeError(f'{output} is the file that is converted: write to another one')
     weights, left_out = _read(kind, Path(source), trust)
-    only_backbone = backbone_only or kind.only_backbone or not any(key.startswith('decode_head.') for key in weights)
+    only_backbone = backbone_only or kind.only_backbone or 'arg:linear1000_weight' in left_out
     if only_backbone:
-        left_out += [key for key in weights if not key.startswith('backbone.')]
-        weights = {key: value for key, value in weights.items() if key.startswith('backbone.')}
+        heads = [key for key in weights if key.startswith(('decode_head.', 'auxiliary_head.'))]
+        left_out += heads
+        weights = {key: value for key, value in weights.items() if key not in heads}
+    if not any(key.startswith('backbone.') for key in weights):
+        raise RuntimeError(f'{source} has no key of a checkpoint of {kind.method}; it has {", ".join(list(weights)[:5]) or "none"} ...: '
+                           'choose the converter of its origin')
     network = describe(weights)
     if config is None:
-        config = kind.configs.get(network, kind.configs.get(network.removesuffix(' counted')))
+        config = kind.configs.get(network)
         if only_backbone and config is None:
             config = next((path for words, path in kind.configs.items() if words.split()[0] == network), None)
         if config is None:
@@ -134,7 +139,8 @@ def convert(origin: str,
     problems = weight_problems(expected, weights)
     if problems:
         raise RuntimeError(f'{source} is no checkpoint of {kind.method} for {config}:\n{problems}\n'
-                           'Choose the converter of its origin, or name the config of its network with --config')
+                           'Choose the converter of its origin, or name the config of its network with --config; '
+                           '--backbone-only converts the trunk alone')
     meta = _meta(origin, kind, Path(source), Path(config), cfg)
     if not only_backbone:
         meta['summed_branches'] = summed_branches(segmentor)
@@ -145,26 +151,23 @@ def convert(origin: str,
 
 
 def describe(weights: Mapping[str, Tensor]) -> str:
-    """What network weights under our names belong to, in words: trunk, number of classes, auxiliary head, counters.
+    """What network weights under our names belong to, in words: trunk, number of classes, auxiliary head.
 
-    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes; ``counted`` (only said of one head) means that its batch-norm
-    counted batches, so it was not frozen.
+    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes.
     """
     trunk = 'vgg' if 'backbone.features.0.weight' in weights else 'resnet38' if 'backbone.conv1a.weight' in weights else 'resnet'
     words = [trunk]
     for key in ('decode_head.branches.0.weight', 'decode_head.conv_seg.weight'):
         if key in weights:
-            words.append(str(len(weights[key])))
+            words.append(str(weights[key].shape[0] if weights[key].dim() else 0))
     if any(key.startswith('auxiliary_head.') for key in weights):
         words.append('aux')
-    elif trunk == 'resnet' and len(words) > 1 and any(key.endswith('num_batches_tracked') for key in weights):
-        words.append('counted')
     return ' '.join(words)
 
 
 def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], List[str]]:
     """The weights of a file under our names, in float32, and what was left out."""
-    if path.suffix == '.params':
+    if _is_params(path):
         content: Any = {key: torch.from_numpy(np.atleast_1d(value)) for key, value in read_params(path).items()}
     else:
         try:
@@ -180,12 +183,9 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
             raise RuntimeError(f'{path} has no {" and no ".join(missing)}: a checkpoint of {kind.method} is a dict with '
                                f'{" and ".join(kind.parts)}; this one has {", ".join(map(str, content)) or "nothing"}')
         ignored = sorted(str(key) for key in content if key not in kind.parts)
-        content = {f'{part}.{key}': value for part in kind.parts for key, value in without_prefix(content[part]).items()}
+        content = {f'{part}.{key}': value for part in kind.parts for key, value in _state(path, content[part]).items()}
     else:
-        content = without_prefix(content.get('state_dict', content))
-    strangers = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise RuntimeError(f'{path} is no state dict: {", ".join(strangers[:10])} are not tensors. Choose the converter of its origin')
+        content = _state(path, content.get('state_dict', content))
     layout = kind.layout
     if layout is DEEPLAB and not any(key.startswith('layer6.') for key in content):
         layout = DEEPLAB_ORACLE if any(key.startswith('layer5.') for key in content) else layout
@@ -195,6 +195,31 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
         raise RuntimeError(f'{path}: {error}') from error
     # Networks that were trained in half precision are used in full.
     return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}, ignored + left_out
+
+
+def _is_params(path: Path) -> bool:
+    """Whether a file begins as MXNet's do, whatever its name."""
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist')
+    with open(path, 'rb') as file:
+        return file.read(8) == MAGIC.to_bytes(8, 'little')
+
+
+def _state(path: Path, state: Any) -> Dict[str, Tensor]:
+    """A state dict of plain tensors, without the prefix of a distributed wrapper."""
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        raise RuntimeError(f'{path} holds a {type(state).__name__} where the weights of a network were expected, a dict of names and '
+                           'tensors. Choose the converter of its origin')
+    strangers = [key for key, value in state.items() if not _is_plain(value)]
+    if strangers:
+        raise RuntimeError(f'{path} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. Choose the '
+                           'converter of its origin')
+    return without_prefix(state)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != 'meta' and (
+        value.is_floating_point() or value.dtype in (torch.int64, torch.int32, torch.uint8)) and not value.is_quantized
 
 
 def _network(cfg: Config) -> nn.Module:
@@ -234,4 +259,5 @@ def run_converter(origin: str, description: str, configs: Path) -> None:
         parser.exit(1, f'{error}\n')
     if done.left_out:
         print(f'left out: {", ".join(done.left_out[:10])}{" ..." if len(done.left_out) > 10 else ""}')
-    print(f'{done.path}: {done.meta["method"]}, {len(done.meta["classes"])} classes, fits {done.config}')
+    what = f'{len(done.meta["classes"])} classes' if 'summed_branches' in done.meta else 'the trunk alone, for init_cfg'
+    print(f'{done.path}: {done.meta["method"]}, {what}, fits {done.config}')

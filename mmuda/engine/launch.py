@@ -98,13 +98,28 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def use_tta(cfg: Config) -> None:
-    """``--tta``: test with the config's ``tta_model`` and ``tta_pipeline``.
+    """``--tta``: average with the mirrored image. The test pipeline stays as it is, with a flip before labels are loaded.
+
+    A config may name its own ``tta_model`` and ``tta_pipeline``.
 
     Raises:
-        KeyError: If the config has none.
+        ValueError: If the segmentor mirrors on its own, or the pipeline does not begin with loading an image.
     """
-    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
-    if missing:
-        raise KeyError(f'--tta needs {" and ".join(missing)} in the config; see configs/_base_/datasets/gta2city.py')
+    segmentor = cfg.model.get('segmentor', {})
+    if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
+        raise ValueError(f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: leave it out')
+    if cfg.get('tta_pipeline') is None:
+        cfg.tta_pipeline = mirrored_pipeline(cfg.test_dataloader.dataset.pipeline)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    cfg.model = ConfigDict(**cfg.get('tta_model', dict(type='MeanProbabilityTTA')), module=cfg.model)
+
+
+def mirrored_pipeline(pipeline: List[dict]) -> List[dict]:
+    """A test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not."""
+    load, *steps = pipeline
+    if not load['type'].startswith('Load'):
+        raise ValueError(f'--tta needs a test pipeline that begins with loading an image, not with {load["type"]}')
+    flips = [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0., 1.)]
+    place = next(i for i, step in enumerate(steps) if 'Annotations' in step['type'] or step['type'].startswith('Pack'))
+    transforms = [[step] for step in steps]
+    return [load, dict(type='TestTimeAug', transforms=[*transforms[:place], flips, *transforms[place:]])]

@@ -33,7 +33,7 @@ def publish(checkpoint: Union[str, Path], output: Union[str, Path]) -> Path:
     if not weights:
         raise RuntimeError(f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote')
     meta = content.get('meta', {})
-    kept = {key: meta[key] for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'mmuda_version', 'mmengine_version')
+    kept = {key: meta[key] for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'summed_branches', 'mmuda_version', 'mmengine_version')
             if key in meta}
     buffer = io.BytesIO()
     torch.save(dict(state_dict=weights, meta=kept), buffer)

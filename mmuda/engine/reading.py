@@ -70,12 +70,14 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
         with _safe_types():
             return torch.load(path, map_location=map_location, weights_only=not trust)
     except UnpicklingError as error:
-        found = re.search(r'Unsupported (?:global: GLOBAL|class) (\S+)|(it asks for .*?of .*)', str(error))
-        reason = f'it holds {found.group(1)};' if found and found.group(1) else 'it holds more than weights;'
+        found = re.search(r'(?:Unsupported (?:global: GLOBAL|class)|GLOBAL) (\S+)|(it asks for .*?of .*)', str(error))
+        if not found:
+            raise RuntimeError(f'{path} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
+        reason = f'it holds {found.group(1)};' if found.group(1) else 'it holds more than weights;'
         raise UntrustedCheckpoint(
             f'{path} is not a plain checkpoint: {reason} reading that could run code hidden in the file, so it '
             'is refused. If you made it yourself, save its state_dict again with torch.save.') from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # what PyTorch raises on damaged files depends on where they are damaged
         raise RuntimeError(f'{path} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
                            'it again') from error
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from mmuda.datasets.building import build_dataset
 from mmuda.version import __version__
 
-from .checkpoint import latest_checkpoint, load_weights
+from .checkpoint import latest_checkpoint, load_weights, summed_branches
 from .distributed import join_processes
 
 
@@ -79,6 +79,8 @@ class AdaptationRunner(Runner):
         """
         self.call_hook('before_gather_checkpoint')
         meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts())
+        bare = getattr(self.model, 'module', self.model)
+        meta['summed_branches'] = summed_branches(getattr(bare, 'segmentor', bare))
         local = isinstance(get_file_backend(out_dir), LocalBackend)
         name = f'{filename}.part' if local else filename
         super().save_checkpoint(out_dir, name, *args, meta=meta, **kwargs)

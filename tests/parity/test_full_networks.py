@@ -41,12 +41,12 @@ def original_weights(data: dict) -> dict:
     return state
 
 
-def converted(origin: str, content: dict, folder) -> tuple:
-    """The segmentor that an original file becomes, and what the converter says of it."""
+def converted(origin: str, content: dict, folder, stage: str = None) -> tuple:
+    """The segmentor (of a stage of the config) that an original file becomes, and what the converter says of it."""
     torch.save(content, folder / 'original.pth')
     del content
     done = convert(origin, folder / 'original.pth', folder / 'ours.pth', CONFIGS)
-    segmentor = MODELS.build(network_config(load_config(done.config)).model.segmentor)
+    segmentor = MODELS.build(network_config(load_config(done.config), stage).model.segmentor)
     load_weights(segmentor, torch.load(folder / 'ours.pth', weights_only=True), 'ours.pth')
     for file in folder.glob('*.pth'):
         file.unlink()  # they are large
@@ -153,7 +153,8 @@ def test_fada_and_sdca(path, kind, tmp_path):
         iteration=20000, feature_extractor={f'module.{key}': value for key, value in extractor.items()},
         classifier={f'module.{key}': value for key, value in classifier.items()},
         optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]))
-    model, done = converted('sdca', content, tmp_path)
+    # Batch-norm of the last stage has an epsilon, that of the stages before has none.
+    model, done = converted('sdca', content, tmp_path, 'source' if kind == 'resnet101' else None)
     assert done.left_out == ['iteration', 'optimizer_fea']
     with torch.no_grad():
         outputs = model.eval()(torch.from_numpy(load(path)['input']), mode='outputs')

@@ -8,11 +8,12 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from toolbox import CONFIGS
+from toolbox import CONFIGS, tiny_config
 
 from mmuda.engine.checkpoint import load_weights
 from mmuda.engine.convert import ORIGINS, convert, describe
-from mmuda.engine.launch import load_config
+from mmuda.engine.launch import build_runner, load_config
+from mmuda.engine.publish import publish
 from mmuda.engine.reading import UntrustedCheckpoint, read_checkpoint
 from mmuda.models import DeepLabVGG16
 
@@ -62,7 +63,7 @@ def test_values_and_meta(tmp_path, config):
     assert torch.equal(weights['backbone.layer3.1.conv2.weight'], state['layer3.1.conv2.weight'])
     assert weights['backbone.bn1.num_batches_tracked'] == 0, 'old files do not count'
     meta = content['meta']
-    assert meta['origin'] == 'advent' and meta['method'] == 'ADVENT' and meta['source'] == 'original.pth'
+    assert meta['origin'] == 'advent' and meta['method'] == 'ADVENT or IntraDA' and meta['source'] == 'original.pth'
     assert meta['classes'] == ['road', 'car', 'sky'] and meta['palette'][0] == [128, 64, 128]
     assert meta['dataset_meta'] == dict(classes=meta['classes'], palette=meta['palette'])
     assert meta['summed_branches'] == dict(decode_head=[0, 1, 2, 3], auxiliary_head=[0, 1, 2, 3])
@@ -90,8 +91,9 @@ def test_every_wrong_key_is_listed_and_nothing_is_written(tmp_path, config):
 
 
 def test_another_number_of_classes_is_another_network(tmp_path):
-    weights = {'layer5.conv2d_list.0.weight': torch.rand(7, 4, 3, 3), 'layer6.conv2d_list.0.weight': torch.rand(7, 4, 3, 3)}
-    with pytest.raises(RuntimeError, match=r'holds a network \(resnet 7 aux\) that no config of ADVENT has.*--config'):
+    weights = {'conv1.weight': torch.rand(4, 3, 7, 7), 'layer5.conv2d_list.0.weight': torch.rand(7, 4, 3, 3),
+               'layer6.conv2d_list.0.weight': torch.rand(7, 4, 3, 3)}
+    with pytest.raises(RuntimeError, match=r'holds a network \(resnet 7 aux\) that no config of ADVENT or IntraDA has.*--config'):
         run('advent', tmp_path, weights)
 
 
@@ -132,11 +134,52 @@ def test_a_level_that_was_never_trained_is_left_out(tmp_path, config):
 
 @pytest.mark.parametrize('content, message', [
     ([1, 2], 'holds a list, not the weights'),
-    (dict(epoch=torch.tensor(1), note='x'), 'note are not tensors'),
+    (dict(epoch=torch.tensor(1), note='x'), 'note are not plain tensors'),
+    ({3: torch.rand(1)}, 'holds a dict where the weights of a network were expected'),
+    (dict(state_dict=3), 'holds a int where the weights of a network were expected'),
+    (dict(state_dict=torch.rand(3)), 'holds a Tensor where the weights'),
+    ({'conv1.weight': torch.rand(3, 3).to_sparse()}, 'conv1.weight are not plain tensors'),
+    ({'conv1.weight': torch.rand(3, 3, dtype=torch.complex64)}, 'conv1.weight are not plain tensors'),
+    ({'encoder.weight': torch.rand(3, 3)}, 'has no key of a checkpoint of ADVENT or IntraDA; it has encoder.weight'),
+    ({'conv1.weight': torch.rand(3, 3), 'layer6.conv2d_list.0.weight': torch.tensor(1.)}, r'a network \(resnet 0\)'),
 ])
 def test_files_that_are_no_state_dicts(tmp_path, content, message):
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(RuntimeError, match=message) as caught:
         run('advent', tmp_path, content)
+    assert 'original.pth' in str(caught.value)
+
+
+def test_a_file_without_a_head_is_no_network(tmp_path, config):
+    state = {key.replace('layer6', 'layer8'): value for key, value in original(config).items()}
+    with pytest.raises(RuntimeError, match='(?s)missing: .*unexpected: layer8'):
+        run('advent', tmp_path, state, config)
+    with pytest.raises(RuntimeError, match='unexpected: layer8'):
+        run('advent', tmp_path, state, config, backbone_only=True)
+
+
+@pytest.mark.parametrize('content', [b'import this', b'PK', b'', bytes(100), b'\x80\x02}q\x00.'])
+def test_files_of_another_kind_are_not_to_be_trusted(tmp_path, content):
+    (tmp_path / 'original.pth').write_bytes(content)
+    with pytest.raises(RuntimeError) as caught:
+        convert('advent', tmp_path / 'original.pth', tmp_path / 'ours.pth', CONFIGS)
+    assert '--trust' not in str(caught.value) and 'original.pth' in str(caught.value)
+
+
+def test_the_original_is_never_overwritten(tmp_path, config):
+    torch.save(original(config), tmp_path / 'original.pth')
+    before = (tmp_path / 'original.pth').read_bytes()
+    with pytest.raises(RuntimeError, match='is the file that is converted'):
+        convert('advent', tmp_path / 'original.pth', tmp_path / 'original.pth', CONFIGS, config)
+    assert (tmp_path / 'original.pth').read_bytes() == before
+
+
+def test_what_we_train_says_what_it_sums(minicity, tmp_path):
+    cfg = tiny_config('source_only', minicity, tmp_path, iters=1, save=1)
+    build_runner(cfg).train()
+    content = read_checkpoint(tmp_path / 'iter_1.pth')
+    assert content['meta']['summed_branches'] == dict(decode_head=[0, 1, 2, 3])
+    published = publish(tmp_path / 'iter_1.pth', tmp_path / 'plain.pth')
+    assert read_checkpoint(published)['meta']['summed_branches'] == dict(decode_head=[0, 1, 2, 3])
 
 
 def test_fada_needs_both_parts(tmp_path):
@@ -202,9 +245,8 @@ model = dict(segmentor=dict(backbone=dict(base_channels=2, init_cfg=None), decod
 
 
 def test_descriptions():
-    assert describe({'backbone.conv1.weight': 0, 'decode_head.branches.0.weight': range(19)}) == 'resnet 19'
-    assert describe({'backbone.bn1.num_batches_tracked': 0, 'decode_head.branches.0.weight': range(16)}) == 'resnet 16 counted'
-    assert describe({'backbone.conv1a.weight': 0, 'decode_head.conv_seg.weight': range(16)}) == 'resnet38 16'
+    assert describe({'backbone.conv1.weight': 0, 'decode_head.branches.0.weight': torch.rand(19, 1)}) == 'resnet 19'
+    assert describe({'backbone.conv1a.weight': 0, 'decode_head.conv_seg.weight': torch.rand(16, 1)}) == 'resnet38 16'
     assert describe({'backbone.features.0.weight': 0}) == 'vgg'
 
 

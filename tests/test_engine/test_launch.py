@@ -61,8 +61,22 @@ def test_amp_and_tta_need_what_they_change():
         set_precision(cfg, 'bfloat16')
     use_tta(cfg)
     assert cfg.model.type == 'MeanProbabilityTTA' and cfg.model.module.type == 'ADVENT'
-    cfg.pop('tta_pipeline')
-    with pytest.raises(KeyError, match='--tta needs tta_pipeline'):
+
+
+def test_tta_mirrors_what_the_config_tests():
+    cfg = load_config(CONFIGS / 'cbst/gta2city_r101.py')
+    use_tta(cfg)
+    load, augment = cfg.test_dataloader.dataset.pipeline
+    kinds = [[step['type'] for step in steps] for steps in augment['transforms']]
+    assert load['type'] == 'LoadImageFromFile'
+    assert kinds == [['ResizeLongSide'], ['RandomFlip'] * 2, ['LoadDomainAnnotations'], ['PackSegInputs']]
+    assert augment['transforms'][0][0]['length'] == 2048
+    with pytest.raises(ValueError, match='BicubicEncoderDecoder of this config does already'):
+        use_tta(load_config(CONFIGS / 'cbst/gta2city.py'))
+    cfg = load_config(MINICITY)
+    cfg.test_dataloader.dataset.pipeline = cfg.test_dataloader.dataset.pipeline[1:]
+    cfg.test_dataloader.dataset.pipeline[0]['type'] = 'Resize'
+    with pytest.raises(ValueError, match='begins with loading an image, not with Resize'):
         use_tta(cfg)
 
 

@@ -49,16 +49,3 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator
-tta_pipeline = [
-    *target_pipeline[:1],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic')],
-            [dict(type='RandomFlip', prob=0., direction='horizontal'),
-             dict(type='RandomFlip', prob=1., direction='horizontal')],
-            [dict(type='LoadDomainAnnotations', table='cityscapes')],
-            [dict(type='PackSegInputs')],
-        ])
-]
-tta_model = dict(type='MeanProbabilityTTA')

@@ -37,15 +37,3 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator
-tta_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='RandomFlip', prob=0., direction='horizontal'),
-             dict(type='RandomFlip', prob=1., direction='horizontal')],
-            [dict(type='LoadDomainAnnotations', table='cityscapes')],
-            [dict(type='PackSegInputs')],
-        ])
-]
-tta_model = dict(type='MeanProbabilityTTA')

@@ -20,7 +20,8 @@ rounds = dict(
         num_workers=4),
     train=dict(
         model=dict(type='SelfTraining', freeze_bn_statistics=True),
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=1e-4))),
+        # Two images on all processes together: on N of them batch_size=2/N.
+        optim_wrapper=dict(accumulative_counts=1, segmentor=dict(optimizer=dict(lr=1e-4))),
         param_scheduler=[],
         train_dataloader=dict(
             batch_size=2,

@@ -1,7 +1,7 @@
 """Colour jitter, grey images and blur: how FADA and SDCA change the colours of source images.
 
-Pillow does the arithmetic, as in the originals. Images are BGR, as ``LoadDomainImage`` gives them, and change to RGB and
-back around it. Random numbers come from NumPy's global generator, which the domain data sets seed for every item.
+Pillow does the arithmetic, as in the originals. Images are BGR, as ``LoadDomainImage`` gives them, and are RGB only
+within. Random numbers come from NumPy's global generator, which the domain data sets seed for every item.
 """
 from typing import Dict, Optional, Sequence, Tuple, Union
 
@@ -78,7 +78,7 @@ def _checked(results: dict, step: BaseTransform) -> np.ndarray:
     image = results['img']
     if image.dtype != np.uint8 or image.shape[2:] != (3, ):
         raise TypeError(f'{type(step).__name__}: the image {results.get("img_path")} must be (H, W, 3) uint8, but is '
-                        f'{image.shape} {image.dtype}: put this step before normalisation, and load images with '
+                        f'{image.shape} {image.dtype}: put it before normalisation, and load images with '
                         'to_float32=False')
     return image
 
@@ -87,7 +87,7 @@ def _checked(results: dict, step: BaseTransform) -> np.ndarray:
 class ColorJitter(BaseTransform):
     """Brightness, contrast, saturation and hue change at random, in random order: torchvision's transform of this name.
 
-    Always applied. Needs and changes ``img`` (H, W, 3) uint8 in BGR order. Sources in FADA and SDCA: 0.5, 0.5, 0.5, 0.2.
+    Always applied. Needs and changes ``img`` (H, W, 3) uint8 in BGR order. FADA and SDCA: 0.5, 0.5, 0.5, 0.2.
 
     Args:
         brightness: b draws a factor from [max(0, 1 - b), 1 + b]; a pair is the range itself. 0: stays as it is.
@@ -140,8 +140,7 @@ class RandomPillowGrayscale(BaseTransform):
     """The image becomes grey with a probability: torchvision's ``RandomGrayscale``.
 
     It has a name of its own as mmcv has that one, which takes the mean of the channels by default and always cuts off
-    where Pillow rounds. Needs and changes ``img`` (H, W, 3) uint8 in BGR order; it keeps three channels. Sources in SDCA:
-    0.2.
+    where Pillow rounds. Needs and changes ``img`` (H, W, 3) uint8 in BGR order; it keeps three channels. SDCA: 0.2.
 
     Args:
         prob: Probability.

@@ -90,9 +90,9 @@ class MultiScaleEncoderDecoder(AdaptiveEncoderDecoder):
             scaled = _scaled(image, scale)
             for mirrored in (False, True) if self.flip else (False, ):
                 logits = self.decode_head(self.extract_feat(scaled.flip(-1) if mirrored else scaled)).float()
-                if mirrored:
-                    logits = logits.flip(-1)  # before they are large; enlarging treats left and right alike
                 probs = F.interpolate(logits, size, mode='bilinear', align_corners=self.align_corners).softmax(dim=1)
+                if mirrored:
+                    probs = probs.flip(-1)
                 total = probs if total is None else total.add_(probs)
                 del probs  # or it would be held while the next is made
                 count += 1

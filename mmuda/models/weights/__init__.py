@@ -1,4 +1,4 @@
 """Weights in the formats and under the names of other frameworks and projects."""
-from .mxnet_params import ParamsError, read_params
+from .mxnet_params import MAGIC, ParamsError, read_params
 
-__all__ = ['ParamsError', 'read_params']
+__all__ = ['MAGIC', 'ParamsError', 'read_params']

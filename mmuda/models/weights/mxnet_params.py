@@ -1,9 +1,9 @@
 """Reading MXNet's ``.params`` files (lists of named arrays) with NumPy alone.
 
-The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record begins with
-a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the number of
-dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed before it was compared with the
-bytes that are left: nothing is allocated that the file cannot fill.
+The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
+begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the
+number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed before it
+was compared with the bytes that are left: nothing is allocated that the file cannot fill.
 """
 import os
 import struct
@@ -19,8 +19,12 @@ DENSE, ROW_SPARSE, CSR = 0, 1, 2
 DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
 MAX_NAME = 1 << 16
+MAX_ARRAYS = 1 << 12
+"""Networks have some hundred. Every array costs memory beside its data, so a file may not consist of millions."""
+CHUNK = 1 << 12
+"""Entries of a CSR array that are placed at a time."""
 EMPTY = np.empty(0, np.float32)
-"""All records without dimensions are this one array: a file may consist of millions of them."""
+"""All records without dimensions are this one array."""
 
 
 class ParamsError(ValueError):
@@ -31,7 +35,8 @@ def read_params(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     """All arrays of a file by name, in the order of the file.
 
     Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense, as long
-    as that takes no more than half the size of the file. What is allocated stays below twice the size of the file.
+    as that takes no more than the size of the file. What is allocated stays below twice the size of the file and some
+    hundred bytes for each array.
 
     Args:
         path: A ``.params`` file.
@@ -58,16 +63,16 @@ class _Reader:
         self.file, self.path = file, path
         self.size = os.fstat(file.fileno()).st_size
         self.place = 0
-        self.budget = self.size // 2
+        self.budget = self.size
         """Bytes that sparse arrays may still take when they are made dense."""
 
     @property
     def left(self) -> int:
         return self.size - self.place
 
-    def error(self, found: str, place: int = -1) -> ParamsError:
-        return ParamsError(f'{self.path}, byte {self.place if place < 0 else place}: {found}. It is no whole .params file of MXNet '
-                           '(V2, V1 or older): copy or download it again')
+    def error(self, found: str, place: int = -1,
+              remedy: str = 'It is no whole .params file of MXNet (V2, V1 or older): copy or download it again') -> ParamsError:
+        return ParamsError(f'{self.path}, byte {self.place if place < 0 else place}: {found}. {remedy}')
 
     # Numbers, as the file has them.
 
@@ -92,7 +97,9 @@ class _Reader:
         self.number('Q', 'the header')
         count = self.number('Q', 'the number of arrays')
         if count > self.left // 4:  # the smallest record
-            raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left')
+            raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left', 16)
+        if count > MAX_ARRAYS:
+            raise self.error(f'{count} arrays, more than any network has ({MAX_ARRAYS})', 16)
         return [self.array() for _ in range(count)]
 
     def names(self, expected: int) -> List[str]:
@@ -112,7 +119,7 @@ class _Reader:
             except UnicodeDecodeError:
                 raise self.error('a name that is not UTF-8', place) from None
             if name in names:
-                raise self.error(f'{name!r} is the name of two arrays', place)
+                raise self.error(f'{name[:80]!r} is the name of two arrays', place)
             names[name] = None
         return list(names)
 
@@ -126,8 +133,8 @@ class _Reader:
         place = self.place
         first = self.number('I', 'an array')
         if first == V3:
-            raise self.error('an array in the NumPy-shape format of MXNet 1.6 (V3), which is not read here: save the file again without '
-                             'mxnet.npx.set_np()', place)
+            raise self.error('an array in the NumPy-shape format of MXNet 1.6 (V3), which is not read here', place,
+                             'Save it again with MXNet, without mxnet.npx.set_np()')
         kind, storage = DENSE, ()
         if first == V2:
             kind = self.number('i', 'a storage type')
@@ -171,7 +178,7 @@ class _Reader:
             raise self.error(f'an array of shape {shape} and {dtype.name} needs {needed} bytes, but {self.left} are left')
         array = self.room(shape, dtype)
         if needed:
-            if self.file.readinto(array.data.cast('B')) != needed:
+            if self.file.readinto(array) != needed:
                 raise self.error('the file ended: it changed while it was read')
             self.place += needed
         return array.astype(dtype.newbyteorder('='), copy=False)
@@ -192,7 +199,8 @@ class _Reader:
             raise self.error('indices of a sparse array that are not lists of int64', place)
         needed = prod(shape) * dtype.itemsize
         if needed > self.budget:
-            raise self.error(f'a sparse array of shape {shape} that would take {needed} bytes, more than half of the file ({self.size} bytes)', place)
+            raise self.error(f'a sparse array of shape {shape} that would take {needed} bytes: '
+                             f'sparse arrays may not become larger than the whole file ({self.size} bytes)', place)
         self.budget -= needed
         if kind == ROW_SPARSE:
             rows = aux[0]
@@ -203,8 +211,10 @@ class _Reader:
             raise self.error(f'indices of a sparse array that do not fit its shape {shape} and its data {storage}', place)
         dense = self.room(shape, data.dtype)
         if kind == CSR:
-            rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(aux[0]))
-            dense[rows, aux[1]] = data
+            for start in range(0, len(data), CHUNK):  # the row of every entry at once would be larger than the file
+                stop = min(start + CHUNK, len(data))
+                rows = np.searchsorted(aux[0], np.arange(start, stop), side='right') - 1
+                dense[rows, aux[1][start:stop]] = data[start:stop]
         else:
             dense[rows] = data
         return dense

@@ -1,0 +1,5 @@
+# As city2crosscity_rio.py, to Rome.
+_base_ = './city2crosscity_rio.py'
+train_dataloader = dict(dataset=dict(target=dict(city='Rome')))
+val_dataloader = dict(dataset=dict(city='Rome'))
+test_dataloader = val_dataloader

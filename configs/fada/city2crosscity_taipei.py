@@ -1,0 +1,5 @@
+# As city2crosscity_rio.py, to Taipei.
+_base_ = './city2crosscity_rio.py'
+train_dataloader = dict(dataset=dict(target=dict(city='Taipei')))
+val_dataloader = dict(dataset=dict(city='Taipei'))
+test_dataloader = val_dataloader

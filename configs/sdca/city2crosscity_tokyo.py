@@ -1,0 +1,5 @@
+# As city2crosscity_rio.py, to Tokyo.
+_base_ = './city2crosscity_rio.py'
+train_dataloader = dict(dataset=dict(target=dict(city='Tokyo')))
+val_dataloader = dict(dataset=dict(city='Tokyo'))
+test_dataloader = val_dataloader

@@ -1,0 +1,148 @@
+"""FADA: whom each of its losses reaches, and what they are."""
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.config import ConfigDict
+from toolbox import NUM_CLASSES, optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
+
+from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.models import PixelDiscriminatorHead
+
+WIDTH = 32
+
+
+def fada(**kwargs):
+    critic = dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=NUM_CLASSES, channels=(8, 4))
+    return tiny_adaptor('FADA', two_levels=False, discriminator=critic, **kwargs).train()
+
+
+def wrappers_of(adaptor, **kwargs):
+    return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
+
+
+def parts_of(adaptor, batch: dict):
+    """Name and losses of each part, and the gradients that it alone gives, by child of interest."""
+    data = adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
+    modules = dict(backbone=adaptor.segmentor.backbone, head=adaptor.segmentor.decode_head, critic=adaptor.discriminator)
+    for name, losses in adaptor.adapt(data['source'], data['target']):
+        adaptor.zero_grad(set_to_none=True)
+        sum(losses.values()).backward()
+        reached = {key for key, module in modules.items()
+                   if any(p.grad is not None and p.grad.any() for p in module.parameters())}
+        yield name, losses, reached
+
+
+def test_whom_the_losses_reach(batch):
+    adaptor = fada()
+    found = [(name, set(losses), reached) for name, losses, reached in parts_of(adaptor, batch)]
+    assert found == [
+        ('segmentor', {'loss_seg_main'}, {'backbone', 'head'}),
+        ('segmentor', {'loss_adv'}, {'backbone'}),
+        ('discriminator', {'loss_dis_source'}, {'critic'}),
+        ('discriminator', {'loss_dis_target'}, {'critic'}),
+    ]
+
+
+def test_the_discriminator_is_frozen_only_meanwhile(batch):
+    adaptor = fada()
+    trained = [all(p.requires_grad for p in adaptor.discriminator.parameters()) for _ in parts_of(adaptor, batch)]
+    assert trained == [True, False, True, True]
+    assert all(p.requires_grad for p in adaptor.parameters())
+
+
+def test_the_losses(batch):
+    """Written out, with the statistics of batch-norm frozen so that all passes see the same network."""
+    adaptor = fada(temperature=0.05, clip=0.8).eval()
+    losses, log = {}, {}
+    for _, part, _ in parts_of(adaptor, batch):
+        losses.update({key: value.item() for key, value in part.items()})
+        log.update(adaptor._logged)
+    data = adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
+
+    def full(maps, side):
+        return F.interpolate(maps, size=data[side]['inputs'].shape[-2:], mode='bilinear', align_corners=True)
+
+    with torch.no_grad():
+        expected, clipped = {}, 0
+        for side in ('source', 'target'):
+            outputs = adaptor.segment(data[side])
+            logits = full(outputs.logits['main'], side) / 0.05
+            soft = logits.softmax(dim=1).clamp(max=0.8)
+            clipped += (soft == 0.8).sum()
+            log_probs = full(adaptor.discriminator(outputs.features[3]), side).log_softmax(dim=1)
+            halves = dict(zip(('source', 'target'), log_probs.split(NUM_CLASSES, dim=1)))
+            expected[f'loss_dis_{side}'] = -0.5 * (soft * halves[side]).sum(dim=1).mean()
+            if side == 'target':
+                expected['loss_adv'] = -0.001 * (soft * halves['source']).sum(dim=1).mean()
+            else:
+                labels = torch.cat([sample.gt_sem_seg.data for sample in data[side]['data_samples']])
+                expected['loss_seg_main'] = F.cross_entropy(logits, labels, ignore_index=255)
+    assert clipped
+    assert losses == pytest.approx({key: value.item() for key, value in expected.items()}, rel=1e-4)
+    assert log['loss_adv'].item() == pytest.approx(1000 * losses['loss_adv'])
+
+
+def test_a_step_trains_every_child(batch):
+    adaptor = fada()
+    before = {name: value.detach().clone() for name, value in adaptor.named_parameters()}
+    wrappers = wrappers_of(adaptor)
+    logs = adaptor.train_step(batch, wrappers)
+    same = [name for name, value in adaptor.named_parameters() if torch.equal(before[name], value)]
+    assert not same
+    assert set(wrappers.keys()) == {'segmentor', 'discriminator'}
+    assert set(logs) == {'loss_seg_main', 'loss_adv', 'loss_dis_source', 'loss_dis_target'}
+    assert all(value.isfinite() and not value.requires_grad for value in logs.values())
+    assert all(p.grad is None for p in adaptor.parameters())
+
+
+def test_the_classifier_learns_from_the_source_alone():
+    states = {}
+    for weight in (0., 100.):
+        adaptor = fada(loss_weights=dict(adv=weight))
+        adaptor.train_step(pair_batch(), wrappers_of(adaptor))
+        states[weight] = adaptor.state_dict()
+    differing = {'.'.join(key.split('.')[:2]) for key in states[0.] if not torch.equal(states[0.][key], states[100.][key])}
+    assert differing == {'segmentor.backbone'}
+
+
+def test_half_precision(batch):
+    exact, half = fada(), fada()
+    exact_logs = exact.train_step(copy.deepcopy(batch), wrappers_of(exact, lr=0.))
+    logs = half.train_step(batch, wrappers_of(half, lr=0., precision='bfloat16'))
+    for key, value in exact_logs.items():
+        assert logs[key].dtype == torch.float32
+        torch.testing.assert_close(logs[key], value, rtol=0.03, atol=0.01)
+
+
+def test_a_head_of_several_stages_is_refused(batch):
+    segmentor = tiny_segmentor(two_levels=False)
+    segmentor.decode_head = ConfigDict(
+        type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
+    with pytest.raises(ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\): choose a head of one'):
+        adaptor = fada(segmentor=segmentor)
+        adaptor.train_step(batch, wrappers_of(adaptor))
+
+
+def test_unknown_weights_are_refused():
+    with pytest.raises(ValueError, match=r"FADA: unknown loss_weights \['adv_main'\], known are \['adv', 'seg_main'\]"):
+        fada(loss_weights=dict(adv_main=1.))
+
+
+def test_the_discriminator():
+    critic = PixelDiscriminatorHead(5, num_classes=3, channels=(4, 6))
+    x = torch.randn(2, 5, 7, 9)
+    out = critic(x)
+    assert out.shape == (2, 6, 7, 9)
+    with torch.no_grad():
+        critic.target_head.weight.zero_()
+        critic.target_head.bias.fill_(1.)
+        other = critic(x)
+    torch.testing.assert_close(other[:, :3], out[:, :3])
+    assert (other[:, 3:] == 1).all()
+    assert [conv.out_channels for conv in critic.convs] == [4, 6]
+    default = PixelDiscriminatorHead(2048, 19)
+    assert sum(p.numel() for p in default.parameters()) == sum(
+        (9 * c_in + 1) * c_out for c_in, c_out in ((2048, 256), (256, 128), (128, 19), (128, 19)))
