@@ -28,3 +28,10 @@ def minicity(tmp_path_factory) -> Path:
     from mmuda.datasets.minicity import write_minicity
     return Path(write_minicity(
         tmp_path_factory.mktemp('data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)))
+
+
+@pytest.fixture(scope='session')
+def data_roots(minicity) -> dict:
+    """Where the data sets that configs name are, by environment variable."""
+    from shipped import make_roots
+    return make_roots(minicity)

@@ -121,13 +121,24 @@ def test_a_head_of_several_stages_is_refused(batch):
     segmentor.decode_head = ConfigDict(
         type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
-    with pytest.raises(ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\): choose a head of one'):
-        adaptor = fada(segmentor=segmentor)
+    critic = dict(type='PixelDiscriminatorHead', in_channels=48, num_classes=NUM_CLASSES, channels=(8, 4))
+    adaptor = tiny_adaptor('FADA', segmentor=segmentor, discriminator=critic)
+    with pytest.raises(ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\): choose a head'):
         adaptor.train_step(batch, wrappers_of(adaptor))
 
 
+@pytest.mark.parametrize('options, message', [
+    (dict(temperature=0.), 'temperature=0.0'), (dict(clip=1.5), 'clip=1.5'),
+    (dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=31, num_classes=NUM_CLASSES)), 'in_channels is 31'),
+    (dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=9)), 'num_classes is 9')])
+def test_what_makes_no_sense_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_adaptor('FADA', **{**dict(discriminator=dict(
+            type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=NUM_CLASSES)), **options})
+
+
 def test_unknown_weights_are_refused():
-    with pytest.raises(ValueError, match=r"FADA: unknown loss_weights \['adv_main'\], known are \['adv', 'seg_main'\]"):
+    with pytest.raises(ValueError, match=r"FADA: unknown loss_weights \['adv_main'\], known are \['adv', 'seg_aux', 'seg_main'\]"):
         fada(loss_weights=dict(adv_main=1.))
 
 

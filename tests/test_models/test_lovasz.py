@@ -97,6 +97,14 @@ def test_negative_labels_are_ignored():
     assert torch.equal(lovasz_softmax(logits, negative, ignore_index=7), lovasz_softmax(logits, labels))
 
 
+def test_a_class_may_be_ignored():
+    logits, labels = case(4, absent=())
+    rest = labels.masked_fill(labels == 2, 255)
+    losses = lovasz_softmax(logits, rest.masked_fill(rest == 255, 2), ignore_index=2), lovasz_softmax(logits, rest)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*(torch.autograd.grad(value, logits)[0] for value in losses))
+
+
 def test_half_precision_logits():
     logits, labels = case(5)
     half = logits.detach().bfloat16().requires_grad_()

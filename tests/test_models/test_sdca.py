@@ -133,7 +133,11 @@ def test_gather(batch, training):
     adaptor = sdca().train(training)
     data = prepared(adaptor, batch)['source']
     before = {key: value.clone() for key, value in adaptor.state_dict().items()}
+    with_graph = []
+    handle = adaptor.segmentor.decode_head.register_forward_hook(lambda *args: with_graph.append(args[2].requires_grad))
     adaptor.gather(data)
+    handle.remove()
+    assert with_graph == [False]
     assert adaptor.training == training and all(p.grad is None for p in adaptor.parameters())
     changed = {key for key, value in adaptor.state_dict().items() if not torch.equal(value, before[key])}
     assert NAMES <= changed and not changed & {name for name, _ in adaptor.named_parameters()}
@@ -198,6 +202,6 @@ def test_a_head_of_several_stages_is_refused(batch):
     segmentor.decode_head = ConfigDict(
         type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
-    with pytest.raises(ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\): choose a head of one'):
+    with pytest.raises(ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\): choose a head'):
         adaptor = sdca(segmentor=segmentor)
         adaptor.train_step(batch, wrappers_of(adaptor))

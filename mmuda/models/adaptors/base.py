@@ -1,7 +1,7 @@
 """The base of every method: who may be called, who is stepped, what is logged."""
 import contextlib
 from abc import ABCMeta, abstractmethod
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import ContextManager, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -123,6 +123,17 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             raise ValueError(f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
                              f'{index}: choose a head of one stage')
         return outputs.features[index]
+
+    def without_heads(self, auxiliary_only: bool = False) -> ContextManager[None]:
+        """Forward passes inside leave the heads out of their graph.
+
+        For losses that do not look at their logits: heads that get no gradient must take no part, or a distributed wrapper would
+        wait for it.
+
+        Args:
+            auxiliary_only: The decode head takes part.
+        """
+        return frozen(None if auxiliary_only else self.decode_head, getattr(self._bare_segmentor, 'auxiliary_head', None))
 
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
         """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.

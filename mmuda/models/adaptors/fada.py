@@ -30,25 +30,34 @@ class FADA(BaseAdaptor):
         discriminator: Config of a :class:`PixelDiscriminatorHead`.
         temperature: T of all logits in training.
         clip: Largest soft label; the probability above it is dropped.
-        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``, and ``seg_aux`` if there are auxiliary heads.
 
     Raises:
-        ValueError: If the decode head reads several feature maps.
+        ValueError: If the discriminator is for other channels or classes than the decode head, or the temperature or the
+            clip makes no sense. In the first iteration: if the decode head reads several feature maps.
     """
 
-    LOSS_WEIGHTS = dict(seg_main=1.0, adv=0.001)
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.001)
 
     def __init__(self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs) -> None:
         super().__init__(segmentor, **kwargs)
+        if temperature <= 0 or not 0 < clip <= 1:
+            raise ValueError(f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]')
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
+        head = self.decode_head
+        for name, wanted in (('in_channels', head.in_channels), ('num_classes', head.num_classes)):
+            value = getattr(self.discriminator, name, wanted)  # a discriminator of your own need not say it
+            if value != wanted:
+                raise ValueError(f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike')
 
     def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
         on_source = self.tempered(self.segment(source))
         yield 'segmentor', self.supervised_losses(on_source, source)
         on_source = on_source.detach()
 
-        on_target = self.tempered(self.segment(target))
+        with self.without_heads():
+            on_target = self.tempered(self.segment(target))
         with frozen(self.discriminator):
             yield 'segmentor', self.weigh(dict(loss_adv=self.domain_loss(on_target, SOURCE)))
         on_target = on_target.detach()

@@ -33,7 +33,8 @@ class SDCA(BaseAdaptor):
             with logits.)
         multi_level: Contrast the logits too.
         reduce_statistics: Distributions of the images of all processes, see :class:`ClassStatistics`.
-        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``, and ``seg_aux`` if there
+            are auxiliary heads.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.75, feat=1.0, out=1.0)
@@ -58,7 +59,8 @@ class SDCA(BaseAdaptor):
         yield 'segmentor', {**self.supervised_losses(outputs, source), **self.contrast(outputs, labels, 'source')}
         del outputs
 
-        outputs = self.segment(target)
+        with self.without_heads(auxiliary_only=self.output_statistics is not None):
+            outputs = self.segment(target)
         labels = confident_labels(outputs.logits['main'], self.delta)
         yield 'segmentor', self.contrast(outputs, labels, 'target')
 

@@ -28,6 +28,7 @@ class PixelDiscriminatorHead(BaseModule):
                  negative_slope: float = 0.2,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        self.in_channels, self.num_classes = in_channels, num_classes
         widths = [in_channels, *channels]
         self.convs = nn.ModuleList(nn.Conv2d(c_in, c_out, 3, padding=1) for c_in, c_out in zip(widths, widths[1:]))
         self.source_head = nn.Conv2d(widths[-1], num_classes, 3, padding=1)

@@ -89,7 +89,7 @@ class _Bound(torch.autograd.Function):
         along = along.masked_fill_(cut, 0)
         out = variance.T @ (to_quadratic * (scale.square() / ctx.tau**2))
         out.sub_(along).mul_(flat)
-        out = torch.baddbmm(out, mean.T.expand(len(out), -1, -1), to_linear * (scale / ctx.tau))
+        out.baddbmm_(mean.T.expand(len(out), -1, -1), to_linear * (scale / ctx.tau))
         return out.view_as(maps), None, None, None, None, None
 
 

@@ -1,0 +1,165 @@
+"""The shipped configs, and how they are made small."""
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from PIL import Image
+from toolbox import CONFIGS
+
+from mmuda.engine import TrainStage
+from mmuda.engine.launch import load_config
+from mmuda.engine.staged_runner import build_stages
+from mmuda.engine.stages.run import StagedRun
+
+SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
+NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
+LOADED = {path: Config.fromfile(path) for path in SHIPPED}
+CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
+
+
+def computes(path: Path) -> str:
+    """What a config does, without the paper's figures that it shows; all cities are one."""
+    text = str({key: value for key, value in LOADED[path].items() if key != 'test_evaluator'})
+    for city in CITIES:
+        text = text.replace(f"'{city}'", "'CITY'")
+    return text
+
+
+DIFFERENT = list({computes(path): path for path in SHIPPED}.values())
+STAGED = [path for path in DIFFERENT if LOADED[path].runner_type == 'StagedRunner']
+SINGLE = [path for path in DIFFERENT if path not in STAGED]
+
+
+def ids(paths) -> dict:
+    """Arguments of `parametrize` for some of them."""
+    return dict(argnames='path', argvalues=paths, ids=[f'{path.parent.name}/{path.stem}' for path in paths])
+
+
+def trainings(cfg: Config) -> list:
+    """The config of every training of a config: one, or one for each training stage."""
+    if cfg.runner_type != 'StagedRunner':
+        return [cfg]
+    stages = build_stages(cfg)
+    run = StagedRun(cfg, stages, cfg.work_dir)
+    return [stage.config(run) for stage in stages if isinstance(stage, TrainStage)]
+
+
+MARKS = dict(GTA5_ROOT='source', CITYSCAPES_ROOT='cityscapes', MINICITY_ROOT='', SYNTHIA_ROOT='synthia',
+             SYNTH2CAMVID_ROOT='camvid', SYNSCAPES_ROOT='synscapes', CROSSCITY_ROOT='crosscity',
+             GTA5_CYCLEGAN_ROOT='translated')
+
+
+def rearrange(minicity: Path) -> None:
+    """MiniCity's files in the layouts of other data sets."""
+    def copy(file: Path, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, to)
+
+    for number, image in enumerate(sorted((minicity / 'source/images').iterdir()), 1):
+        copy(image, minicity / f'translated/images/{image.name}')
+        copy(image, minicity / f'synscapes/img/rgb/{number}.png')
+        copy(minicity / f'source/labels/{image.name}', minicity / f'synscapes/img/class/{number}.png')
+
+    cityscapes = minicity / 'cityscapes'
+    shutil.copytree(minicity / 'target', cityscapes)
+    train = sorted((cityscapes / 'leftImg8bit/train').rglob('*.png'))
+    labels = sorted((cityscapes / 'gtFine/val').rglob('*_labelIds.png'))
+    for image, label in zip(train, labels, strict=True):  # other images' labels: nothing here asks what is learnt
+        name = image.name.replace('leftImg8bit', 'gtFine_labelIds')
+        copy(label, cityscapes / 'gtFine/train' / image.parent.name / name)
+    for city in ('Rio', 'Rome', 'Taipei', 'Tokyo'):
+        folder = minicity / 'crosscity' / city
+        for number, (image, label) in enumerate(zip(train, labels), 1):
+            copy(image, folder / f'Images/Train/pano_{number:05d}.png')
+            copy(image, folder / f'Images/Test/pano_9{number:04d}.png')
+            copy(label, folder / f'Labels/Test/pano_9{number:04d}_eval.png')
+
+
+def make_roots(minicity: Path) -> dict:
+    """All data sets that configs name: MiniCity, its files in other layouts, and tiny SYNTHIA and list folders."""
+    rearrange(minicity)
+    rng = np.random.default_rng(0)
+    synthia, camvid = minicity / 'synthia', minicity / 'camvid'
+    for folder in (synthia / 'RGB', synthia / 'GT/LABELS', camvid / 'images', camvid / 'labels', camvid / 'lists'):
+        folder.mkdir(parents=True)
+    pairs = []
+    for i in range(3):
+        image = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        cv2.imwrite(str(synthia / f'RGB/{i:07d}.png'), image)
+        label = np.zeros((48, 64, 3), np.uint16)  # OpenCV's order: the class id is in the last channel
+        label[:, :, 2] = rng.integers(0, 23, (48, 64))
+        cv2.imwrite(str(synthia / f'GT/LABELS/{i:07d}.png'), label)
+        cv2.imwrite(str(camvid / f'images/{i}.jpg'), image)
+        Image.fromarray(rng.integers(0, 19, (48, 64), dtype=np.uint8)).save(camvid / f'labels/{i}.png')
+        pairs.append((f'images/{i}.jpg', f'labels/{i}.png'))
+    for name in ('source_all', 'target_val_labelled', 'target_test_labelled'):
+        (camvid / f'lists/{name}.txt').write_text('\n'.join(map(' '.join, pairs)))
+    (camvid / 'lists/target_train_unlabelled.txt').write_text('\n'.join(image for image, _ in pairs))
+    return {variable: str(minicity / folder) for variable, folder in MARKS.items()}
+
+
+def shrink(node, size=(64, 48)) -> None:
+    """Make a config tiny in place: width, depth, images, workers; what it computes stays the same.
+
+    Args:
+        node: The config, or a part of it.
+        size: (W, H) of the images.
+    """
+    if isinstance(node, dict):
+        kind = node.get('type')
+        if kind in ('DeepLabResNet', 'ResNet'):
+            node.update(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
+        elif kind == 'ResNet38':
+            node.update(base_channels=2, init_cfg=None)
+        elif kind == 'ResNet38Head':
+            node.update(in_channels=128, channels=8)
+        elif kind == 'DeepLabVGG16':
+            node.update(base_channels=2, init_cfg=None)
+        elif kind == 'DeepLabV2Head':
+            node.in_channels = {0: 32, 2: 16, 3: 32}[node.in_index]  # 0 is an only map, of stage 4 or VGG-16
+        elif kind == 'FCDiscriminatorHead':
+            node.base_channels = 2
+            node.in_channels = {1024: 16, 2048: 32}.get(node.in_channels, node.in_channels)  # judges features
+        elif kind == 'PixelDiscriminatorHead':
+            node.update(in_channels=32, channels=(8, 4))
+        elif kind == 'Resize':
+            node.scale = size
+        elif kind == 'PadCrop':
+            node.size = (48, 64)
+        elif kind == 'ResizeLongSide':
+            node.length = 64
+        elif kind == 'SmallClassCrop':
+            node.update(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64))
+        elif kind == 'TrainStage' and 'train_cfg' in node.get('overrides', {}):
+            node.overrides.train_cfg.update(max_iters=2, val_interval=2)
+        elif kind == 'PriorStage':
+            node.update(size=(24, 32), kernel=5)
+        elif kind == 'SelfTrainingRounds':
+            node.update(num_rounds=1, epochs_per_round=1)
+            node.source_portion.update(init=0.5, max=0.6)
+        for value in node.values():
+            shrink(value, size)
+        if 'num_workers' in node:
+            node.num_workers = 0
+            node.pop('persistent_workers', None)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            shrink(value, size)
+
+
+def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
+    os.environ.update(roots)
+    try:
+        cfg = load_config(path, work_dir=str(work_dir))
+    finally:
+        for variable in roots:
+            del os.environ[variable]
+    if cfg.model.get('space') == 'feature':
+        shrink(cfg._cfg_dict, size=(256, 256))  # features are an eighth of it, and halved five times
+    else:
+        shrink(cfg._cfg_dict)
+    cfg.train_cfg.update(max_iters=2, val_interval=2)
+    return cfg

@@ -1,0 +1,20 @@
+"""Every shipped config of several stages runs them all at reduced size, on real files in its data's layout."""
+import pytest
+from shipped import STAGED, ids, reduced
+
+from mmuda.engine import TrainStage, network_config
+from mmuda.engine.launch import build_runner
+
+
+@pytest.mark.parametrize(**ids(STAGED))
+def test_all_its_stages_run_at_reduced_size(path, tmp_path, data_roots):
+    cfg = reduced(path, tmp_path, data_roots)
+    runner = build_runner(cfg)
+    runner.train()
+    entries = runner.run.ledger.entries
+    assert [entry['status'] for entry in entries.values()] == ['done'] * len(runner.stages) and len(entries) >= 3
+    last = [stage for stage in runner.stages if isinstance(stage, TrainStage)][-1]
+    plain = network_config(cfg)
+    plain.load_from = str(runner.run.checkpoint(last.name))
+    found = build_runner(plain).test()
+    assert found['mIoU'] == pytest.approx(entries[last.name]['result']['metrics']['mIoU'])
