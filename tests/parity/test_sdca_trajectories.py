@@ -1,7 +1,6 @@
 """SDCA, its source training and its self-training: stored runs of the original, step by step."""
 import numpy as np
 import pytest
-import torch
 from golden import golden_files, load, section
 from mmseg.registry import MODELS
 from standins_contrast import (AsItIs, deviation, heads_at_ten_times, load_original, our_name, segmentor, set_rates,

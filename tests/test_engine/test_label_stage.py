@@ -99,3 +99,12 @@ def test_a_replaced_file_is_another_input(cfg, tmp_path):
     assert set(before) == {str(weights), str(keep)} and inputs() == before
     weights.write_bytes(b'2')
     assert inputs()[str(weights)] != before[str(weights)] and inputs()[str(keep)] == before[str(keep)]
+
+
+def test_thresholds_have_a_resolution_of_their_own():
+    strategy = dict(type='MedianCap')
+    assert LabelStage('a', 'w', strategy, thresholds_at='input').thresholds_at == 'input'
+    with pytest.raises(ValueError, match="thresholds_at is 'low'"):
+        LabelStage('a', 'w', strategy, thresholds_at='low')
+    with pytest.raises(ValueError, match='a prior has one resolution'):
+        LabelStage('a', 'w', strategy, prior='p.npz', thresholds_at='input')

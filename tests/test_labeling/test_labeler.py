@@ -44,6 +44,21 @@ def read(path: str) -> np.ndarray:
     return cv2.imread(path, cv2.IMREAD_UNCHANGED)
 
 
+def test_thresholds_may_come_from_other_maps(tmp_path):
+    """SDCA takes them at the size of the input and labels at that of the image."""
+    def coarse(places):
+        for place in places:
+            yield prob(place, (5, 6)) ** 2
+
+    manifest = label(tmp_path / 'a', MedianCap(exact=True), for_statistics=coarse)
+    statistics = ExactConfidences(len(CLASSES))
+    for q in coarse(range(len(IMAGES))):
+        statistics.add(*most_likely(q))
+    np.testing.assert_allclose(manifest.thresholds, MedianCap().thresholds(statistics))
+    plain = label(tmp_path / 'b', MedianCap(exact=True))
+    assert plain.thresholds != manifest.thresholds and read(manifest.label_paths[0]).shape == SIZE
+
+
 @pytest.mark.parametrize('strategy', [
     ClassBalanced(0.4, exact=True), Global(0.3, rate=1, exact=True), MedianCap(exact=True), ClassBalanced(0.4)])
 @pytest.mark.parametrize('with_prior', [False, True])

@@ -5,6 +5,7 @@ import torch
 from mmseg.registry import MODELS
 
 from .base import BaseAdaptor, Losses
+from .source_only import SourceOnly
 
 
 @MODELS.register_module()
@@ -16,6 +17,8 @@ class AdaBN(BaseAdaptor):
     (issues 25 and 95 of its authors' tracker): the difference is batch-norm, in the spirit of Li et al. 2016 ("Revisiting
     Batch Normalization For Practical Domain Adaptation"). What a method adds is what it gains over this.
     """
+
+    LOSS_WEIGHTS = SourceOnly.LOSS_WEIGHTS
 
     def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)
