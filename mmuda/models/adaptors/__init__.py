@@ -7,9 +7,10 @@ from .fada import FADA
 from .minent import MinEnt
 from .sdca import SDCA
 from .self_training import SelfTraining
+from .sim import SIM
 from .source_only import SourceOnly
 
 __all__ = [
-    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'FADA', 'MinEnt', 'OutputSpaceAdversary', 'SDCA', 'SelfTraining',
+    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'FADA', 'MinEnt', 'OutputSpaceAdversary', 'SDCA', 'SIM', 'SelfTraining',
     'SourceOnly', 'frozen'
 ]

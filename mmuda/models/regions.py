@@ -1,0 +1,103 @@
+"""Regions of a class map, stuff and things, and the mean features of all of them at once."""
+from typing import List, NamedTuple, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Component(NamedTuple):
+    """A connected region: its number in raster order of first pixels, from 1 on, and how many pixels it has."""
+    number: int
+    area: int
+
+
+def connected_components(mask: np.ndarray) -> Tuple[np.ndarray, List[Component]]:
+    """8-connected components of a mask, the largest first.
+
+    Of equal areas the one that begins later in raster order comes first: an order that no library decides.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        Numbers of the components (h, w) int32, 0 outside of all, and the components.
+    """
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    if count == 1:
+        return labels, []
+    # OpenCV numbers by blocks of pixels.
+    found, first = np.unique(labels, return_index=True)
+    found, first = found[found > 0], first[found > 0]
+    order = np.zeros(count, np.int32)
+    order[found[np.argsort(first)]] = np.arange(1, count)
+    labels = order[labels]
+    areas = np.bincount(labels.ravel(), minlength=count)
+    ranked = np.argsort(areas[1:], kind='stable')[::-1] + 1
+    return labels, [Component(int(number), int(areas[number])) for number in ranked]
+
+
+class Regions(NamedTuple):
+    """Where the regions of some images are. Every image has K = S + T * keep, most of them empty.
+
+    Region s < S is all pixels of stuff class s; S + t * keep + i is the i-th largest component of thing class t.
+
+    Attributes:
+        index: (N, h, w) int64, the region of each pixel, K where there is none.
+        instances: (N, T) int64, how many components of each thing class are kept.
+    """
+    index: Tensor
+    instances: Tensor
+
+
+def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], keep: int = 10) -> Regions:
+    """The stuff regions and thing instances of class maps; looks at them on the host, once for all.
+
+    Args:
+        classes: (N, h, w) integers; values that are neither stuff nor things belong to no region.
+        stuff: Ids of the S stuff classes.
+        things: Ids of the T thing classes.
+        keep: Components that are kept of each thing class and image, the largest.
+    """
+    maps = classes.cpu().numpy()
+    total = len(stuff) + len(things) * keep
+    index = np.full(maps.shape, total, np.int64)
+    instances = np.zeros((len(maps), len(things)), np.int64)
+    table = np.full(256, total, np.int64)
+    table[list(stuff)] = np.arange(len(stuff))
+    for image, one in enumerate(maps):
+        index[image] = table[one]
+        for t in np.flatnonzero(np.isin(things, one)):
+            labels, components = connected_components(one == things[t])
+            components = components[:keep]
+            instances[image, t] = len(components)
+            places = np.full(labels.max() + 1, total, np.int64)
+            for rank, component in enumerate(components):
+                places[component.number] = len(stuff) + t * keep + rank
+            inside = labels > 0
+            index[image][inside] = places[labels[inside]]
+    return Regions(torch.from_numpy(index).to(classes.device, non_blocking=True),
+                   torch.from_numpy(instances).to(classes.device, non_blocking=True))
+
+
+def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Tensor, Tensor]:
+    """Mean feature of every region, all by one sum over the pixels.
+
+    Args:
+        features: (N, C, h, w); gradients flow into them.
+        index: (N, h, w) int64, as in :class:`Regions`.
+        num_regions: K.
+
+    Returns:
+        Means (N, K, C) float32, zero where a region is empty, and numbers of pixels (N, K) float32.
+    """
+    n, channels = features.shape[:2]
+    index = index.flatten(1)
+    index = (index + torch.arange(n, device=index.device)[:, None] * (num_regions + 1)).flatten()
+    with torch.autocast(features.device.type, enabled=False):
+        pixels = features.float().flatten(2).transpose(1, 2).reshape(-1, channels)
+        sums = pixels.new_zeros(n * (num_regions + 1), channels).index_add(0, index, pixels)
+        counts = torch.zeros(len(sums), device=sums.device).index_add_(0, index, torch.ones_like(index, dtype=torch.float32))
+        means = sums / counts.clamp(min=1)[:, None]
+    return means.view(n, num_regions + 1, channels)[:, :-1], counts.view(n, num_regions + 1)[:, :-1]
