@@ -26,7 +26,8 @@ def test_there_are_configs():
             'cbst/gta2city_source', 'cbst/synthia2city_source', 'cbst/gta2city_r101', 'cbst/synthia2city_r101',
             'fada/gta2city_source', 'fada/gta2city', 'fada/synthia2city', 'fada/gta2city_vgg16', 'fada/synthia2city_vgg16',
             'fada/city2crosscity_rio', 'fada/city2crosscity_tokyo', 'fada/minicity', 'sdca/gta2city', 'sdca/synthia2city',
-            'sdca/gta2city_vgg16', 'sdca/synthia2city_vgg16', 'sdca/city2crosscity_rio', 'sdca/minicity', 'sim/gta2city_source',
+            'sdca/gta2city_vgg16', 'sdca/synthia2city_vgg16', 'sdca/city2crosscity_rio', 'sdca/minicity', 'sim/gta2city', 'sim/gta2city_untranslated',
+            'sim/gta2city_vgg16', 'sim/synthia2city', 'sim/minicity',
             'cbst/synthia2city', 'cbst/synthia2city_st', 'cbst/minicity', 'intrada/gta2city', 'intrada/synthia2city',
             'intrada/minicity'} <= set(NAMES)
 

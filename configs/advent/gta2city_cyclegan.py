@@ -1,11 +1,11 @@
-# AdvEnt on GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png
-# with the names and sizes of the original images; labels are the original ones, GTA5_ROOT/labels.
-_base_ = './gta2city.py'
-gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
-train_dataloader = dict(
-    dataset=dict(
-        source=dict(
-            data_root=None,  # the two folders have no common one
-            data_prefix=dict(img_path=translated_root + '/images', seg_map_path=gta5_root + '/labels'))))
-test_evaluator = dict(
-    paper=dict(_delete_=True, name='AdvEnt on translated images (README of Vu et al. 2019)', mIoU=46.3))
+# AdvEnt on GTA5 images that a CycleGAN has translated; you provide them in GTA5_CYCLEGAN_ROOT/images.
+_base_ = [
+    '../_base_/models/deeplabv2_r101-d8.py', '../_base_/datasets/gta2city_cyclegan.py',
+    '../_base_/schedules/poly_250k_adversarial.py'
+]
+model = dict(
+    type='ADVENT',
+    aux_discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
+    discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
+    loss_weights=dict(seg_main=1.0, seg_aux=0.1, adv_main=0.001, adv_aux=0.0002))
+test_evaluator = dict(paper=dict(name='AdvEnt on translated images (README of Vu et al. 2019)', mIoU=46.3))

@@ -53,7 +53,7 @@ ORIGINS: Dict[str, Origin] = {
         'resnet 19': 'advent/gta2city_single.py'}),
     'cbst': Origin('CBST', RESNET38, {'resnet38 19': 'cbst/gta2city.py', 'resnet38 16': 'cbst/synthia2city.py'}),
     'sim': Origin('SIM', DEEPLAB_ONE_LEVEL, {
-        'resnet 19': 'sim/gta2city_source.py', 'vgg 19': 'adaptsegnet/gta2city_vgg16.py'}),
+        'resnet 19': 'sim/gta2city.py', 'vgg 19': 'sim/gta2city_vgg16.py'}),
     'fada': Origin('FADA', FADA, {
         'resnet 19': 'fada/gta2city.py', 'resnet 16': 'fada/synthia2city.py',
         'vgg 19': 'fada/gta2city_vgg16.py', 'vgg 16': 'fada/synthia2city_vgg16.py'}, ('feature_extractor', 'classifier')),

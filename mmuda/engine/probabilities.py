@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmuda.models import BaseAdaptor
 
-AT = ('image', 'input')
+AT = ('image', 'input', 'input_soft')
 
 
 @torch.no_grad()
@@ -29,14 +29,14 @@ def class_probabilities(model: nn.Module,
         dataset: Images with a test pipeline.
         indices: Which images, in this order.
         at: ``'image'``: at the size of the original image; ``'input'``: at the size that the network saw, which only
-            adaptors know.
+            adaptors know; ``'input_soft'``: there, with the softmax taken before upsampling (SIM).
         flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on its
             own, so it is not needed there).
         batch_size: Images for one forward pass; must have one size if there are several.
         num_workers: Processes that read images.
 
     Raises:
-        ValueError: For ``at='input'`` and a model that only predicts at image size.
+        ValueError: For another ``at`` than ``'image'`` and a model that only predicts at image size.
     """
     loader = DataLoader(
         Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate)

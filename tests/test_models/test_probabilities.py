@@ -47,6 +47,17 @@ def test_one_bilinear_step_to_either_size():
         torch.testing.assert_close(torch.stack(maps), expected, rtol=0, atol=1e-6)
 
 
+@torch.no_grad()
+def test_probabilities_may_be_upsampled_instead_of_logits():
+    model, batch = adaptor(), plain_batch()
+    images = torch.stack([(image.float() - 120) / 60 for image in batch['inputs']])
+    soft = model.segmentor.decode_head(model.segmentor.extract_feat(images)).softmax(dim=1)
+    expected = F.interpolate(soft, size=INPUT, mode='bilinear', align_corners=True)
+    maps = torch.stack(model.probabilities(copy.deepcopy(batch), at='input_soft'))
+    torch.testing.assert_close(maps, expected, rtol=0, atol=1e-6)
+    assert (maps - torch.stack(model.probabilities(copy.deepcopy(batch), at='input'))).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize('padding', [None, dict(size_divisor=32), dict(size=(64, 96))])
 @pytest.mark.parametrize('mode', ['whole', 'slide'])
 def test_consistent_with_the_prediction(padding, mode):

@@ -27,7 +27,7 @@ class InferenceStage(Stage):
         dataset: Config of the images; by default the target images of the config, read as its test images are.
         pipeline: Of the images, if the default data set is read another way.
         images: A text file of image paths to keep, such as ``'{rank}/easy.txt'``.
-        at: Resolution of probabilities: ``'image'`` or ``'input'``, see :func:`class_probabilities`.
+        at: Resolution of probabilities: ``'image'``, ``'input'`` or ``'input_soft'``, see :func:`class_probabilities`.
         flip: Average with the probabilities of the mirrored image.
         batch_size: Images for one forward pass.
         num_workers: Processes that read images.

@@ -91,7 +91,8 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             inputs: Normalised images, (N, 3, H, W).
             data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are turned back.
             at: ``'image'``: at the size of the original image, with the argmax of :meth:`predict`. ``'input'``: at the
-                size of the network's input; IntraDA ranks and labels there.
+                size of the network's input; IntraDA ranks and labels there. ``'input_soft'``: there too, but the softmax
+                comes first and probabilities are upsampled, as SIM labels.
 
         Returns:
             (C, H, W) float32 for each image.
@@ -99,7 +100,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         Raises:
             ValueError: For another ``at``.
         """
-        check_at(at)
+        check_at(at, 'input_soft')
         if at == 'image':
             return [take_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
         if self._whole_images():
@@ -108,8 +109,10 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             logits = self.inference(inputs, [sample.metainfo for sample in data_samples])
         maps = []
         for one, sample in zip(logits.float().split(1), data_samples):
+            one = one.softmax(dim=1) if at == 'input_soft' else one
             one = F.interpolate(one, size=inputs.shape[-2:], mode='bilinear', align_corners=self.align_corners)
-            maps.append(turned_back(without_padding(one[0], sample).softmax(dim=0), sample))
+            one = one if at == 'input_soft' else one.softmax(dim=1)
+            maps.append(turned_back(without_padding(one[0], sample), sample))
         return maps
 
     def _whole_images(self) -> bool:
@@ -118,11 +121,11 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         return usual_head and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
 
 
-def check_at(at: str) -> None:
-    """Refuse a resolution of probabilities that does not exist."""
-    if at not in ('image', 'input'):
+def check_at(at: str, *more: str) -> None:
+    """Refuse a resolution of probabilities that does not exist; some segmentors know more of them."""
+    if at not in ('image', 'input', *more):
         raise ValueError(f"at={at!r}, expected 'image' (the size of the original image) or 'input' (that of the "
-                         "network's input)")
+                         f"network's input){''.join(f', or {name!r}' for name in more)}")
 
 
 def take_logits(sample: SegDataSample) -> Tensor:

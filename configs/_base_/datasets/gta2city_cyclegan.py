@@ -1,0 +1,9 @@
+# GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png with the names and
+# sizes of the original images (those of BDL are the ones that SIM was published with); labels are the original ones.
+_base_ = './gta2city.py'
+gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
+train_dataloader = dict(
+    dataset=dict(
+        source=dict(
+            data_root=None,  # the two folders have no common one
+            data_prefix=dict(img_path=translated_root + '/images', seg_map_path=gta5_root + '/labels'))))
