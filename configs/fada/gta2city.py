@@ -1,4 +1,5 @@
-# FADA, GTA5 to Cityscapes (Wang et al., ECCV 2020), all stages. Batch-norm is trained in the last one, which is tested at 2048x1024.
+# FADA, GTA5 to Cityscapes (Wang et al., ECCV 2020), all stages. Batch-norm is trained in the last one, which is tested at
+# 2048x1024.
 _base_ = ['./gta2city_source.py', '../_base_/schedules/fada.py']
 runner_type = 'StagedRunner'
 jitter = dict(type='ColorJitter', brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2)

@@ -1,5 +1,5 @@
-# FADA on MiniCity, from random weights: the stages of gta2city.py, each 600 iterations. Batch-norm is trained throughout, and the last
-# stage starts from the one before, as there are no ImageNet weights here.
+# FADA on MiniCity, from random weights: the stages of gta2city.py, each 600 iterations. Batch-norm is trained
+# throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
 _base_ = ['../source_only/minicity.py', '../_base_/schedules/fada.py']
 runner_type = 'StagedRunner'
 adversarial = dict(

@@ -1,4 +1,5 @@
-# SDCA, GTA5 to Cityscapes (Li et al., 2021), all stages. Batch-norm is trained in the last one, which is tested at 2048x1024.
+# SDCA, GTA5 to Cityscapes (Li et al., 2021), all stages. Batch-norm is trained in the last one, which is tested at
+# 2048x1024.
 _base_ = ['../fada/gta2city_source.py', '../_base_/schedules/sdca.py']
 runner_type = 'StagedRunner'
 photometric = [

@@ -116,8 +116,8 @@ def convert(origin: str,
         left_out += heads
         weights = {key: value for key, value in weights.items() if key not in heads}
     if not any(key.startswith('backbone.') for key in weights):
-        raise RuntimeError(f'{source} has no key of a checkpoint of {kind.method}; it has {", ".join(list(weights)[:5]) or "none"} ...: '
-                           'choose the converter of its origin')
+        some = ', '.join(list(weights)[:5]) or 'none'
+        raise RuntimeError(f'{source} has no key of a checkpoint of {kind.method}; it has {some} ...: choose the converter of its origin')
     network = describe(weights)
     if config is None:
         config = kind.configs.get(network)
@@ -208,12 +208,12 @@ def _is_params(path: Path) -> bool:
 def _state(path: Path, state: Any) -> Dict[str, Tensor]:
     """A state dict of plain tensors, without the prefix of a distributed wrapper."""
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        raise RuntimeError(f'{path} holds a {type(state).__name__} where the weights of a network were expected, a dict of names and '
-                           'tensors. Choose the converter of its origin')
+        raise RuntimeError(f'{path} holds a {type(state).__name__} where the weights of a network were expected, a dict of '
+                           'names and tensors. Choose the converter of its origin')
     strangers = [key for key, value in state.items() if not _is_plain(value)]
     if strangers:
-        raise RuntimeError(f'{path} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. Choose the '
-                           'converter of its origin')
+        raise RuntimeError(f'{path} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. '
+                           'Choose the converter of its origin')
     return without_prefix(state)
 
 

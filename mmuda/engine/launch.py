@@ -107,7 +107,8 @@ def use_tta(cfg: Config) -> None:
     """
     segmentor = cfg.model.get('segmentor', {})
     if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
-        raise ValueError(f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: leave it out')
+        raise ValueError(f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
+                         'leave it out')
     if cfg.get('tta_pipeline') is None:
         cfg.tta_pipeline = mirrored_pipeline(cfg.test_dataloader.dataset.pipeline)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline

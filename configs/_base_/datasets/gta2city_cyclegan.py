@@ -1,5 +1,5 @@
-# GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png with the names and
-# sizes of the original images (those of BDL are the ones that SIM was published with); labels are the original ones.
+# GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png
+# with the names and sizes of the original images (SIM was published with those of BDL); labels are the original ones.
 _base_ = './gta2city.py'
 gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
 train_dataloader = dict(

@@ -1,5 +1,5 @@
-# Both phases of SIM: adaptation, a label for the surer half of every class, adaptation with these labels. Batch 1 + 1, 200,000 of 250,000
-# iterations each. Mixed precision saved the originals from listing weights twice: every weight makes one step.
+# Both phases of SIM: adaptation, a label for the surer half of every class, adaptation with these labels. Batch 1 + 1,
+# 200,000 of 250,000 iterations each. Mixed precision saved the originals from listing weights twice: every weight makes one step.
 _base_ = './poly_250k_adversarial_single.py'
 optim_wrapper = dict(segmentor=dict(optimizer=dict(type='SGD'), repeats=None))
 train_cfg = dict(max_iters=200000)

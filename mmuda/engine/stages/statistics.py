@@ -77,7 +77,8 @@ class StatisticsStage(Stage):
         checkpoint = run.checkpoint(self.weights)
         load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
         if not hasattr(model, 'gather'):
-            raise ValueError(f'stage {self.name!r}: {type(model).__name__}, the model of stage {self.model!r}, gathers no statistics')
+            raise ValueError(f'stage {self.name!r}: {type(model).__name__}, the model of stage {self.model!r}, gathers no '
+                             'statistics')
         model = model.to(get_device()).eval()
         statistics = [module for module in model.modules() if isinstance(module, ClassStatistics)]
         dataset = build_dataset(resolve(self._dataset(run), run.folders))

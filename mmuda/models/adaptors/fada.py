@@ -22,8 +22,8 @@ class FADA(BaseAdaptor):
 
     One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the adversarial
     loss on the target, through a frozen discriminator, which reaches the backbone alone; then the discriminator on the
-    features and soft labels of before the step. Scores of the discriminator are upsampled to the size of the image, where all pixels
-    count, the unlabelled ones of the source too.
+    features and soft labels of before the step. Scores of the discriminator are upsampled to the size of the image, where
+    all pixels count, the unlabelled ones of the source too.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.

@@ -121,4 +121,5 @@ RESNET38: Layout = (
     (r'arg:linear1000_(weight|bias)', None),  # of ImageNet
     (r'arg:linear\d+_(weight|bias)', r'decode_head.conv_seg.\1'),
     (r'(?!arg:|aux:)[^:]*:.*', None))  # MXNet reads parameters and auxiliary states only
-"""ResNet-38 of ademxapp and CBST, as MXNet names it: ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4."""
+"""ResNet-38 of ademxapp and CBST, as MXNet names it: ``res4b2_branch2b1_weight`` is the second convolution of block 2 of
+level 4."""
