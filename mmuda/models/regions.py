@@ -1,5 +1,5 @@
 """Regions of a class map, stuff and things, and the mean features of all of them at once."""
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -46,9 +46,11 @@ class Regions(NamedTuple):
     Attributes:
         index: (N, h, w) int64, the region of each pixel, K where there is none.
         instances: (N, T) int64, how many components of each thing class are kept.
+        most: The largest of these numbers.
     """
     index: Tensor
     instances: Tensor
+    most: int
 
 
 def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], keep: int = 10) -> Regions:
@@ -78,7 +80,7 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
             inside = labels > 0
             index[image][inside] = places[labels[inside]]
     return Regions(torch.from_numpy(index).to(classes.device, non_blocking=True),
-                   torch.from_numpy(instances).to(classes.device, non_blocking=True))
+                   torch.from_numpy(instances).to(classes.device, non_blocking=True), int(instances.max(initial=0)))
 
 
 def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Tensor, Tensor]:
@@ -92,12 +94,24 @@ def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Ten
     Returns:
         Means (N, K, C) float32, zero where a region is empty, and numbers of pixels (N, K) float32.
     """
-    n, channels = features.shape[:2]
     index = index.flatten(1)
-    index = (index + torch.arange(n, device=index.device)[:, None] * (num_regions + 1)).flatten()
     with torch.autocast(features.device.type, enabled=False):
-        pixels = features.float().flatten(2).transpose(1, 2).reshape(-1, channels)
-        sums = pixels.new_zeros(n * (num_regions + 1), channels).index_add(0, index, pixels)
-        counts = torch.zeros(len(sums), device=sums.device).index_add_(0, index, torch.ones_like(index, dtype=torch.float32))
+        sums = _RegionSums.apply(features.float().flatten(2), index, num_regions + 1)
+        counts = sums.new_zeros(len(sums), num_regions + 1).scatter_add_(1, index, torch.ones_like(index, dtype=sums.dtype))
         means = sums / counts.clamp(min=1)[:, None]
-    return means.view(n, num_regions + 1, channels)[:, :-1], counts.view(n, num_regions + 1)[:, :-1]
+    return means.transpose(1, 2)[:, :-1], counts[:, :-1]
+
+
+class _RegionSums(torch.autograd.Function):
+    """Sums (N, C, K) of pixels (N, C, P) by their index (N, P), in the layout of the features, back and forth."""
+
+    @staticmethod
+    def forward(ctx, pixels: Tensor, index: Tensor, num_regions: int) -> Tensor:
+        ctx.save_for_backward(index)
+        sums = pixels.new_zeros(*pixels.shape[:2], num_regions)
+        return sums.scatter_add_(2, index[:, None].expand_as(pixels), pixels)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        index, = ctx.saved_tensors
+        return torch.stack([one.index_select(1, places) for one, places in zip(grad, index)]), None, None

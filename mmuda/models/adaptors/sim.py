@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..feature_memory import FeatureMemory
 from ..losses import SOURCE, TARGET, cross_entropy, nearest_labels
-from ..regions import find_regions, region_means
+from ..regions import Regions, find_regions, region_means
 from ..segmentors import SegOutputs
 from .adaptsegnet import AdaptSegNet
 from .base import Losses, frozen
@@ -69,7 +69,8 @@ class SIM(AdaptSegNet):
         super().__init__(segmentor, discriminator, **kwargs)
         both = [*stuff, *things]
         if len(set(both)) < len(both) or not all(0 <= c < self.num_classes for c in both):
-            raise ValueError(f'SIM: stuff={tuple(stuff)} and things={tuple(things)} must be different ids of the {self.num_classes} classes')
+            raise ValueError(f'SIM: stuff={tuple(stuff)} and things={tuple(things)} must be different ids of the '
+                             f'{self.num_classes} classes')
         if self.segmentor.with_auxiliary_head:
             raise ValueError('SIM has one level: remove segmentor.auxiliary_head')
         self.stuff, self.things, self.instances = tuple(stuff), tuple(things), instances
@@ -110,15 +111,15 @@ class SIM(AdaptSegNet):
 
     def alignment_losses(self, outputs: SegOutputs) -> Losses:
         """Distances of the target's stuff and instances to their memories."""
-        means, counts, instances = self.pool(outputs, outputs.logits['main'].detach().argmax(dim=1))
-        with torch.no_grad():
-            is_class = self.classify(means) == self.region_classes
-            counted = counts > 0
+        means, counts, regions = self.pool(outputs, outputs.logits['main'].detach().argmax(dim=1))
+        is_class = self.classify(means[:, :len(self.stuff)]) == self.region_classes[:len(self.stuff)]
         stuff, ins = [], []
-        for mean, ok, there, number in zip(means, is_class, counted, instances):
-            vectors, ok = self.stuff_of(mean, ok if self.count_empty else ok & there)
-            stuff.append((self.stuff_memory.distance(vectors) * (ok & self.stuff_memory.started[:, None])).sum())
-            vectors, there = self.things_of(mean, there)
+        for mean, there, ok, number in zip(means, counts > 0, is_class, regions.instances):
+            vectors, seen = self.stuff_of(mean, there)
+            ok = ok[:, None] & self.stuff_memory.started[:, None] & (seen | self.count_empty)
+            stuff.append((self.stuff_memory.distance(vectors) * ok).sum())
+            # The largest come first: what no class has so many of needs no distances.
+            vectors, there = (part[:, :max(1, regions.most)] for part in self.things_of(mean, there))
             distances = self.thing_memory.distance(vectors) * (there & self.thing_memory.started[:, None])
             ins.append((distances.sum(dim=1) / number.clamp(min=1)).sum())
         return self.weigh(dict(loss_stuff=torch.stack(stuff).mean(), loss_ins=torch.stack(ins).mean()))
@@ -130,11 +131,11 @@ class SIM(AdaptSegNet):
         labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
         return self.weigh(dict(loss_seg_target=cross_entropy(outputs.like('main', tuple(labels.shape[-2:])), labels)))
 
-    def pool(self, outputs: SegOutputs, classes: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Mean features (N, K, C) of all regions of class maps (N, h, w), their sizes (N, K), and instances by class (N, T)."""
+    def pool(self, outputs: SegOutputs, classes: Tensor) -> Tuple[Tensor, Tensor, Regions]:
+        """Mean features (N, K, C) of all regions of class maps (N, h, w), their sizes (N, K), and the regions."""
         regions = find_regions(classes, self.stuff, self.things, self.instances)
         means, counts = region_means(self.head_features(outputs), regions.index, len(self.region_classes))
-        return means, counts, regions.instances
+        return means, counts, regions
 
     @torch.no_grad()
     def classify(self, vectors: Tensor) -> Tensor:

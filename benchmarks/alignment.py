@@ -1,0 +1,226 @@
+"""Seconds and memory of SIM's own work in one iteration, ours against a loop over regions, paired in one run.
+
+    python benchmarks/alignment.py [--rounds 3] [--iters 5] [--threads 2]
+
+One iteration takes the source's stuff and instances into the memories, then computes both alignment losses of the target and their
+gradient, without network: 2048 channels, 91x161 on the source with 66 instances, 65x129 on the target with 49, eight stuff classes,
+full memories. The plain side follows the paper's description region by region: a mask of the whole map, a masked sum, a call of
+the classifier, the distances to the memory of the class. Each variant runs in a process of its own; the variants take turns. Memory
+is the peak above what the process held when its inputs were made; losses, memories and gradients of both sides are compared.
+"""
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+STUFF, THINGS = (0, 1, 2, 3, 4, 8, 9, 10), (5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
+CLASSES, PROTOTYPES, KEPT = 19, 50, 10
+
+
+def class_map(height: int, width: int, instances: int) -> np.ndarray:
+    """Bands of all stuff classes with so many squares of thing classes on them, of different sizes."""
+    classes = np.array(STUFF)[np.arange(height) * len(STUFF) // height].repeat(width).reshape(height, width)
+    columns = int(np.ceil(np.sqrt(instances * width / height)))
+    rows = int(np.ceil(instances / columns))
+    for i in range(instances):
+        top, left = (i // columns) * (height // rows), (i % columns) * (width // columns)
+        side = 2 + i % (min(height // rows, width // columns) - 2)
+        classes[top:top + side, left:left + side] = THINGS[i % len(THINGS)]
+    return classes
+
+
+def inputs(seed: int, channels: int, height: int, width: int, instances: int) -> Tuple[Tensor, Tensor]:
+    """Features (1, C, h, w) as behind a ReLU, and the map of predicted classes (1, h, w)."""
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(1, channels, height, width, generator=generator).relu_()
+    classes = torch.from_numpy(class_map(height, width, instances))[None]
+    # Features tell their class, so that most means pass the classifier's check.
+    features[:, :CLASSES] += 40 * torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2)
+    return features.requires_grad_(), classes
+
+
+def classifier(channels: int) -> nn.Module:
+    from mmseg.registry import MODELS
+    torch.manual_seed(0)
+    head = MODELS.build(dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=CLASSES, summed=(0, 1)))
+    with torch.no_grad():
+        for branch in head.branches:
+            branch.weight.mul_(0.01)
+            branch.weight[range(CLASSES), range(CLASSES), 1, 1] = 1.
+    return head
+
+
+class Plain:
+    """Region by region."""
+
+    def __init__(self, channels: int) -> None:
+        self.head = classifier(channels)
+        generator = torch.Generator().manual_seed(9)
+        self.stuff = torch.rand(len(STUFF), PROTOTYPES, channels, generator=generator)
+        self.things = torch.rand(len(THINGS), PROTOTYPES * KEPT, channels, generator=generator)
+        self.places = {c: 0 for c in range(CLASSES)}
+
+    @staticmethod
+    def components(mask: np.ndarray) -> List[np.ndarray]:
+        count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+        masks = [labels == number for number in range(1, count)]
+        return sorted(masks, key=lambda one: -one.sum())[:KEPT]
+
+    @staticmethod
+    def mean(features: Tensor, mask: Tensor) -> Tensor:
+        return (features[0] * mask).sum(dim=(1, 2)) / mask.sum().clamp(min=1)
+
+    def says(self, vector: Tensor) -> int:
+        with torch.no_grad():
+            return int(self.head((vector[None, :, None, None], ))[0, :, 0, 0].argmax())
+
+    def remember(self, features: Tensor, classes: Tensor) -> None:
+        with torch.no_grad():
+            for memory, ids in ((self.stuff, STUFF), (self.things, THINGS)):
+                for row, c in enumerate(ids):
+                    whole = classes[0].numpy() == c
+                    for mask in [whole] if ids is STUFF and whole.any() else self.components(whole) if ids is THINGS else []:
+                        vector = self.mean(features, torch.from_numpy(mask).float())
+                        if self.says(vector) == c:
+                            memory[row, self.places[c] % memory.shape[1]] = vector
+                            self.places[c] += 1
+
+    def losses(self, features: Tensor, classes: Tensor) -> Tuple[Tensor, Tensor]:
+        stuff, ins = features.new_zeros(()), features.new_zeros(())
+        for row, c in enumerate(STUFF):
+            mask = classes[0] == c
+            vector = self.mean(features, mask.float())
+            if mask.any() and self.says(vector) == c:
+                stuff = stuff + (self.stuff[row] - vector).abs().mean(dim=1).min()
+        for row, c in enumerate(THINGS):
+            masks = self.components(classes[0].numpy() == c)
+            for mask in masks:
+                vector = self.mean(features, torch.from_numpy(mask).float())
+                ins = ins + (self.things[row] - vector).abs().mean(dim=1).min() / len(masks)
+        return stuff, ins
+
+    def memory(self) -> float:
+        return float(self.stuff.double().sum() + self.things.double().sum())
+
+
+class Ours:
+    """What SIM's adaptor calls."""
+
+    def __init__(self, channels: int) -> None:
+        from mmengine.config import ConfigDict
+        from mmengine.model import BaseModule
+        from mmseg.registry import MODELS
+
+        @MODELS.register_module(force=True)
+        class Lookup(BaseModule):
+            with_auxiliary_head, align_corners, num_classes = False, True, CLASSES
+
+        lookup = MODELS.build(ConfigDict(type='Lookup'))
+        lookup.decode_head = classifier(channels)
+        MODELS.register_module(name='ThisLookup', force=True)(type('ThisLookup', (), dict(__new__=lambda cls: lookup)))
+        self.model = MODELS.build(ConfigDict(
+            type='SIM', segmentor=dict(type='ThisLookup'), prototypes=PROTOTYPES,
+            discriminator=dict(type='FCDiscriminatorHead', in_channels=CLASSES, base_channels=2),
+            loss_weights=dict(stuff=1., ins=1.)))
+        plain = Plain(channels)
+        for memory, entries in ((self.model.stuff_memory, plain.stuff), (self.model.thing_memory, plain.things)):
+            memory.entries.copy_(entries)
+            memory.count.fill_(2 * memory.slots)
+
+    @staticmethod
+    def outputs(features: Tensor, classes: Tensor):
+        from mmuda.models.segmentors import SegOutputs
+        logits = torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2).float()
+        return SegOutputs(dict(main=logits), (features, ), tuple(classes.shape[-2:]), True)
+
+    def remember(self, features: Tensor, classes: Tensor) -> None:
+        from mmengine.structures import PixelData
+        from mmseg.structures import SegDataSample
+        self.model.remember(self.outputs(features, classes), dict(data_samples=[SegDataSample(gt_sem_seg=PixelData(data=classes))]))
+
+    def losses(self, features: Tensor, classes: Tensor) -> Tuple[Tensor, Tensor]:
+        found = self.model.alignment_losses(self.outputs(features, classes))
+        return found['loss_stuff'], found['loss_ins']
+
+    def memory(self) -> float:
+        return float(self.model.stuff_memory.entries.double().sum() + self.model.thing_memory.entries.double().sum())
+
+
+VARIANTS: Dict[str, type] = dict(plain=Plain, ours=Ours)
+PARTS = dict(remember='memories', align='alignment', both='both')
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
+
+
+def measure(variant: str, iters: int, threads: int, channels: int) -> dict:
+    torch.set_num_threads(threads)
+    import mmuda.models  # noqa: F401
+    side = VARIANTS[variant](channels)
+    source, target = inputs(0, channels, 91, 161, 66), inputs(1, channels, 65, 129, 49)
+    base = resident()
+    seconds: Dict[str, List[float]] = {part: [] for part in PARTS}
+    for _ in range(iters + 1):
+        target[0].grad = None
+        start = time.perf_counter()
+        side.remember(*source)
+        middle = time.perf_counter()
+        losses = side.losses(*target)
+        sum(losses).backward()
+        end = time.perf_counter()
+        for part, value in dict(remember=middle - start, align=end - middle, both=end - start).items():
+            seconds[part].append(value)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures = [losses[0].item(), losses[1].item(), target[0].grad.norm().item(), side.memory()]
+    return dict(**{part: statistics.median(values[1:]) for part, values in seconds.items()},
+                memory=(peak - base) / 2**30, figures=figures)
+
+
+def run(variant: str, options: list) -> dict:
+    out = subprocess.run([sys.executable, __file__, '--one', variant, *options], check=True, capture_output=True, text=True)
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
+    parser.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--channels', type=int, default=2048)
+    parser.add_argument('--one', choices=VARIANTS, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.one, args.iters, args.threads, args.channels)))
+        return
+    options = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels')]
+    pairs = []
+    for index in range(args.rounds):
+        order = list(VARIANTS) if index % 2 == 0 else list(VARIANTS)[::-1]
+        found = {variant: run(variant, options) for variant in order}
+        pairs.append([found[variant] for variant in VARIANTS])
+    print(f'{args.channels} channels, source 91x161 with 66 instances, target 65x129 with 49, {args.threads} threads; '
+          f'medians of {args.rounds} rounds of {args.iters} iterations')
+    print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
+    rows = {f'{label}, s': key for key, label in PARTS.items()}
+    for label, key in {**rows, 'memory above base, GiB': 'memory'}.items():
+        plain, ours = (statistics.median(pair[i][key] for pair in pairs) for i in (0, 1))
+        ratio = statistics.median(pair[0][key] / pair[1][key] for pair in pairs)
+        print(f'{label:24}{plain:10.3f}{ours:10.3f}{ratio:14.1f}')
+    apart = max(abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures']))
+    print(f'losses, norm of the gradient, sum of the memories: apart by {apart:.1e} of their values at most')
+
+
+if __name__ == '__main__':
+    main()
