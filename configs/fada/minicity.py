@@ -12,23 +12,18 @@ adversarial = dict(
         train_cfg=dict(max_iters=600, val_interval=600),
         train_dataloader=dict(batch_size=4)))
 label = dict(batch_size=4, num_workers=0)
+small_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadPseudoLabel'),
+    dict(type='RandomScale', range=(0.5, 1.5)),
+    dict(type='PadCrop', size=(64, 128)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
 distil = dict(
     weights='adversarial',
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
-        train_dataloader=dict(
-            dataset=dict(
-                _delete_=True,
-                type='DomainMixDataset',
-                source=None,
-                target=dict(
-                    type='PseudoLabelDataset',
-                    labels='{label}',
-                    pipeline=[
-                        dict(type='LoadDomainImage'),
-                        dict(type='LoadPseudoLabel'),
-                        dict(type='RandomScale', range=(0.5, 1.5)),
-                        dict(type='PadCrop', size=(64, 128)),
-                        dict(type='RandomFlip', prob=0.5),
-                        dict(type='PackSegInputs')
-                    ])))))
+        train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),
+        val_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
+        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline))))

@@ -1,47 +1,15 @@
 # FADA, SYNTHIA to Cityscapes, 16 classes. Batch-norm stays frozen in the last stage, too.
 _base_ = ['./synthia2city_source.py', '../_base_/schedules/fada.py']
 runner_type = 'StagedRunner'
-jitter = dict(type='ColorJitter', brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2)
-source_pipeline = [  # colours change before the image is resized
-    dict(type='LoadDomainImage'),
-    dict(type='LoadDomainAnnotations'),
-    jitter,
-    dict(type='Resize', scale=(1280, 760), keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='PackSegInputs'),
-]
-distil_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='LoadPseudoLabel'),
-    jitter,
-    dict(type='RandomScale', range=(0.5, 1.5)),
-    dict(type='PadCrop', size=(512, 1024)),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
-]
-native_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(2048, 1024), keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
-    dict(type='PackSegInputs'),
-]
+# Colours change before the image is resized.
+source_pipeline = [*_base_.source_pipeline[:2], _base_.jitter, *_base_.source_pipeline[2:]]
 adversarial = dict(
     overrides=dict(
         model=dict(discriminator=dict(num_classes=16)),
         train_dataloader=dict(dataset=dict(source=dict(pipeline=source_pipeline)))))
 distil = dict(
     overrides=dict(
-        train_dataloader=dict(
-            dataset=dict(
-                _delete_=True,
-                type='DomainMixDataset',
-                source=None,
-                target=dict(
-                    type='PseudoLabelDataset',
-                    labels='{label}',
-                    metainfo={{_base_.metainfo}},
-                    pipeline=distil_pipeline))),
-        val_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
-        test_dataloader=dict(dataset=dict(pipeline=native_pipeline))))
+        train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo)))))
 test_evaluator = dict(
     paper=dict(
         name='FADA (Wang et al. 2020)',

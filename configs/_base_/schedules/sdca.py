@@ -1,5 +1,25 @@
 # The stages of SDCA after its source training: distributions of the source's classes, contrast with them, pseudo labels at median
 # thresholds, training on these alone.
+photometric = [
+    dict(type='ColorJitter', brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2),
+    dict(type='RandomPillowGrayscale', prob=0.2),
+    dict(type='RandomGaussianBlur', sigma=(0.1, 2.0), kernel=3),
+]
+ssl_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadPseudoLabel'),
+    dict(type='RandomScale', range=(0.5, 1.5)),
+    dict(type='PadCrop', size=(512, 1024)),
+    dict(type='RandomFlip', prob=0.5),
+    *photometric,
+    dict(type='PackSegInputs'),
+]
+native_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(2048, 1024), keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
+    dict(type='PackSegInputs'),
+]
 stages = ['source', 'statistics', 'adapt', 'label', 'ssl']
 source = dict(type='TrainStage', overrides=dict(model=dict(loss_weights=dict(lov_main=0.75))))
 statistics = dict(type='StatisticsStage', weights='source', model='adapt', num_workers=4)
@@ -24,11 +44,19 @@ label = dict(
     strategy=dict(type='MedianCap', cap=0.9),
     thresholds_at='input',
     num_workers=4)
-# From ImageNet again, on target images alone, without Lovasz.
+# From ImageNet again, on target images alone, without Lovasz; tested at their own size.
 ssl = dict(
     type='TrainStage',
     weights=None,
     overrides=dict(
         model=dict(type='SelfTraining'),
         train_dataloader=dict(
-            sampler=dict(_delete_=True, type='DomainMixSampler'), collate_fn=dict(type='mixed_collate'))))
+            sampler=dict(_delete_=True, type='DomainMixSampler'),
+            collate_fn=dict(type='mixed_collate'),
+            dataset=dict(
+                _delete_=True,
+                type='DomainMixDataset',
+                source=None,
+                target=dict(type='PseudoLabelDataset', labels='{label}', pipeline=ssl_pipeline))),
+        val_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
+        test_dataloader=dict(dataset=dict(pipeline=native_pipeline))))
