@@ -10,9 +10,11 @@ adapt = dict(
         train_cfg=dict(max_iters=600, val_interval=600),
         train_dataloader=dict(batch_size=4)))
 label = dict(batch_size=4, num_workers=0)
-small_pipeline = [  # no random scale: at half of 64 rows small things are gone
+small_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadPseudoLabel'),
+    dict(type='RandomScale', range=(0.5, 1.5)),
+    dict(type='PadCrop', size=(64, 128)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]

@@ -37,6 +37,44 @@ def test_rejected_vectors_leave_no_trace(begun):
     assert memory.entries[0, :, 0].tolist() == before and memory.count.item() == begun + 2
 
 
+def test_writes_are_those_of_a_loop():
+    """Any choice of vectors, around the ring several times, every class at its own pace."""
+    generator = torch.Generator().manual_seed(0)
+    memory = FeatureMemory(3, 5, 2)
+    rings, counts = torch.zeros(3, 5, 2), [0, 0, 0]
+    for step in range(40):
+        number = 1 + step % 5
+        x = torch.randn(3, number, 2, generator=generator)
+        accepted = torch.rand(3, number, generator=generator) < 0.5
+        memory.write(x, accepted)
+        for row in range(3):
+            for place in range(number):
+                if accepted[row, place]:
+                    rings[row, counts[row] % 5] = x[row, place]
+                    counts[row] += 1
+        assert torch.equal(memory.entries, rings) and memory.count.tolist() == counts
+        assert memory.started.tolist() == [count > 5 for count in counts]
+    assert min(counts) > 15 and len(set(counts)) > 1
+
+
+def test_what_is_written_has_no_graph():
+    memory = FeatureMemory(1, 2, 2)
+    memory.write(vectors(1.).requires_grad_(), torch.ones(1, 1, dtype=torch.bool))
+    assert not memory.entries.requires_grad
+
+
+def test_memories_survive_saving(tmp_path):
+    memory, other = FeatureMemory(2, 3, 2), FeatureMemory(2, 3, 2)
+    memory.write(torch.randn(2, 3, 2), torch.tensor([[True, False, True], [False] * 3]))
+    torch.save(memory.state_dict(), tmp_path / 'memory.pth')
+    other.load_state_dict(torch.load(tmp_path / 'memory.pth', weights_only=True))
+    assert other.count.tolist() == [2, 0] and torch.equal(other.entries, memory.entries)
+    more = torch.randn(2, 2, 2)
+    for one in (memory, other):
+        one.write(more, torch.ones(2, 2, dtype=torch.bool))
+    assert other.count.tolist() == [4, 2] and torch.equal(other.entries, memory.entries)
+
+
 def test_distances_are_those_of_a_loop():
     torch.manual_seed(0)
     memory = FeatureMemory(3, 7, 5)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.structures import PixelData
-from toolbox import NUM_CLASSES, optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
+from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
 
+from mmuda.datasets import DomainPairDataset
 from mmuda.engine import PerModuleOptimWrapperConstructor
 
 TESTS = Path(__file__).parents[1]
@@ -32,6 +34,16 @@ def prepared(model, **kwargs) -> dict:
     return model.data_preprocessor(copy.deepcopy(pair_batch(**kwargs)), training=True)
 
 
+def decided(model):
+    """A network that predicts every class somewhere, and whose classifier sees single pixels: means keep their class."""
+    with torch.no_grad():
+        branches = model.segmentor.decode_head.branches
+        for branch in branches:
+            branch.weight *= torch.zeros(3, 3).index_put((torch.tensor(1), torch.tensor(1)), torch.tensor(1.))
+        branches[0].bias -= model.segment(prepared(model)['source']).logits['main'].mean(dim=(0, 2, 3))
+    return model
+
+
 def agreeing(model, batch: dict) -> dict:
     """A batch whose labels are what the network predicts, so that there is something to remember."""
     predicted = model.segment(batch).upsample('main').argmax(dim=1)
@@ -49,23 +61,24 @@ def test_nothing_is_aligned_before_there_are_memories():
 
 
 def test_the_source_is_remembered_and_the_target_is_not():
-    model = sim().eval()
+    model = decided(sim().eval())
     data = prepared(model)
     outputs = model.segment(data['target'])
     model.alignment_losses(outputs)
     assert not model.stuff_memory.count.any() and not model.thing_memory.count.any()
     source = agreeing(model, data['source'])
     model.remember(model.segment(source), source)
-    assert model.stuff_memory.count.any() or model.thing_memory.count.any()
+    counts = model.stuff_memory.count.clone(), model.thing_memory.count.clone()
+    assert counts[0].any() and counts[1].any()
     for sample in source['data_samples']:
         sample.gt_sem_seg.data.fill_(255)
-    counts = model.stuff_memory.count.clone()
     model.remember(model.segment(source), source)
-    assert torch.equal(counts, model.stuff_memory.count), 'only what has a label and the right prediction'
+    assert torch.equal(counts[0], model.stuff_memory.count), 'only what has a label and the right prediction'
+    assert torch.equal(counts[1], model.thing_memory.count)
 
 
 def test_a_batch_is_remembered_image_by_image():
-    together, apart = sim().eval(), sim().eval()
+    together, apart = decided(sim().eval()), decided(sim().eval())
     source = agreeing(together, prepared(together)['source'])
     together.remember(together.segment(source), source)
     for i in range(2):
@@ -73,6 +86,7 @@ def test_a_batch_is_remembered_image_by_image():
         apart.remember(apart.segment(one), one)
     for name, value in apart.state_dict().items():
         torch.testing.assert_close(together.state_dict()[name], value, msg=name)
+    assert apart.stuff_memory.started.any() and apart.thing_memory.count.max() > 2, 'the order of images matters'
 
 
 def test_losses_are_means_over_images():
@@ -107,13 +121,29 @@ def test_whom_the_losses_reach(batch):
     assert any(p.grad is not None and p.grad.any() for p in model.segmentor.backbone.parameters())
 
 
-def test_pseudo_labels_make_the_second_phase(batch):
+class Images(BaseDataset):
+    """Two images, labelled or not, as their pipeline packs them."""
+    METAINFO = dict(classes=tuple('abcd'))
+
+    def __init__(self, labelled: bool) -> None:
+        self.labelled = labelled
+        super().__init__(pipeline=[self.pack])
+
+    def load_data_list(self) -> list:
+        return [dict(seed=seed) for seed in range(2)]
+
+    def pack(self, results: dict) -> dict:
+        return {key: values[0] for key, values in side(results['seed'], self.labelled, batch_size=1).items()}
+
+
+@pytest.mark.parametrize('labelled', [False, True])
+def test_pseudo_labels_make_the_second_phase(labelled):
+    dataset = DomainPairDataset(Images(True), Images(labelled), pseudo_labels=labelled)
     model = sim().train()
     wrappers = PerModuleOptimWrapperConstructor(optim_cfg(model))(model)
-    assert 'loss_seg_target' not in model.train_step(copy.deepcopy(batch), wrappers)
-    for sample in batch['target']['data_samples']:
-        sample.gt_sem_seg = PixelData(data=torch.ones(1, 48, 40, dtype=torch.int64))
-    assert model.train_step(batch, wrappers)['loss_seg_target'] > 0
+    logs = model.train_step(pseudo_collate([dataset[n, n, 1 - n] for n in range(2)]), wrappers)
+    assert ('loss_seg_target' in logs) == labelled and all(torch.isfinite(value) for value in logs.values())
+    assert not labelled or logs['loss_seg_target'] > 0
 
 
 def test_memories_are_saved_and_resumed(batch):
@@ -124,11 +154,16 @@ def test_memories_are_saved_and_resumed(batch):
     assert {'stuff_memory.entries', 'stuff_memory.count', 'thing_memory.entries', 'thing_memory.count'} <= set(state)
     assert 'region_classes' not in state
     other.load_state_dict(state)
-    assert torch.equal(other.thing_memory.entries, model.thing_memory.entries)
+    for name in ('stuff_memory', 'thing_memory'):
+        ours, theirs = getattr(other, name), getattr(model, name)
+        assert torch.equal(ours.entries, theirs.entries) and torch.equal(ours.count, theirs.count) and ours.started.all()
+    ours, theirs = (one.eval().alignment_losses(one.segment(prepared(one)['target'])) for one in (other, model))
+    assert ours == theirs and ours['loss_ins'] > 0
 
 
 @pytest.mark.parametrize('options, message', [
     (dict(stuff=(0, 2)), 'must be different ids of the 4 classes'), (dict(things=(2, 4)), 'must be different ids'),
+    (dict(stuff=(-1, 0)), 'must be different ids'), (dict(things=(2, 2)), 'must be different ids'),
     (dict(gan='other'), "gan='other'")])
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
@@ -136,8 +171,42 @@ def test_what_makes_no_sense_is_refused(options, message):
 
 
 def test_an_auxiliary_head_is_refused():
-    with pytest.raises(ValueError, match='every level needs its discriminator|SIM has one level'):
+    critic = dict(type='FCDiscriminatorHead', in_channels=NUM_CLASSES, base_channels=2)
+    with pytest.raises(ValueError, match='SIM has one level: remove segmentor.auxiliary_head'):
+        sim(segmentor=tiny_segmentor(two_levels=True), aux_discriminator=critic)
+    with pytest.raises(ValueError, match='every level needs its discriminator'):
         sim(segmentor=tiny_segmentor(two_levels=True))
+
+
+@pytest.mark.parametrize('lists', [dict(stuff=()), dict(things=())])
+def test_one_kind_alone(lists):
+    model = sim(**lists).eval()
+    fill(model)
+    data = prepared(model)
+    source = agreeing(model, data['source'])
+    model.remember(model.segment(source), source)
+    losses = model.alignment_losses(model.segment(data['target']))
+    assert losses['loss_stuff' if 'stuff' in lists else 'loss_ins'] == 0
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+@pytest.mark.parametrize('count_empty', [False, True])
+def test_stuff_that_is_not_there(count_empty):
+    """The classifier gives a zero vector class 0, which the target does not have."""
+    model = sim(count_empty=count_empty).eval()
+    fill(model)
+    head = model.segmentor.decode_head
+    with torch.no_grad():
+        for branch in head.branches:
+            branch.weight.zero_()
+            branch.bias.copy_(torch.tensor([1., 0., 0., 0.]))
+    outputs = model.segment(prepared(model)['target'])
+    outputs.logits['main'] = torch.zeros_like(outputs.logits['main']).index_fill(1, torch.tensor(2), 1.)  # things all over
+    losses = model.alignment_losses(outputs)
+    constant = model.stuff_memory.entries[0].abs().mean(dim=1).min() if count_empty else torch.zeros(())
+    torch.testing.assert_close(losses['loss_stuff'], constant * model.loss_weights['stuff'])
+    grad, = torch.autograd.grad(losses['loss_stuff'], outputs.features[3], retain_graph=True)
+    assert not grad.any() and losses['loss_ins'] > 0
 
 
 def test_half_precision(batch):
@@ -148,10 +217,23 @@ def test_half_precision(batch):
     assert all(torch.isfinite(value) for value in logs.values()) and logs['loss_ins'] > 0
 
 
+def trained(model, rank: int) -> None:
+    """Three steps on the image of a rank, labels being what the network of the first step predicts."""
+    bare = getattr(model, 'module', model)
+    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(bare, lr=1e-4))(model)
+    labels = [sample.gt_sem_seg for sample in agreeing(bare, prepared(bare)['source'])['data_samples']]
+    for _ in range(3):
+        batch = copy.deepcopy(pair_batch(batch_size=2))
+        for sample, label in zip(batch['source']['data_samples'], labels):
+            sample.gt_sem_seg = label
+        model.train_step({name: {key: one[key][rank:rank + 1] for key in one} for name, one in batch.items()}, wrappers)
+
+
 SCRIPT = f'''
 import sys, torch, torch.distributed as dist
 sys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}, {str(TESTS / 'test_models')!r}]
-from test_sim import agreeing, prepared, sim
+from test_sim import agreeing, decided, prepared, sim, trained
+from mmuda.engine import AdaptorDistributedDataParallel
 from mmuda.engine.distributed import leave_at_exit
 def main():
     dist.init_process_group('gloo')
@@ -159,11 +241,14 @@ def main():
     rank = dist.get_rank()
     states = []
     for gather in (True, False):
-        model = sim(gather=gather).eval()
+        model = decided(sim(gather=gather).eval())
         source = agreeing(model, prepared(model)['source'])
         own = dict(inputs=source['inputs'][rank:rank + 1], data_samples=source['data_samples'][rank:rank + 1])
         model.remember(model.segment(own), own)
         states.append(model.state_dict())
+    model = AdaptorDistributedDataParallel(decided(sim().train()))
+    trained(model, rank)
+    states.append(model.module.state_dict())
     torch.save(states, sys.argv[1] + str(rank))
 main()
 '''
@@ -173,15 +258,20 @@ def test_two_processes_remember_the_images_of_both(tmp_path):
     script = tmp_path / 'remember.py'
     script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script), str(tmp_path / 'state')],
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script),
+         str(tmp_path / 'state')],
         capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    (first, first_own), (second, second_own) = (torch.load(tmp_path / f'state{rank}', weights_only=True) for rank in (0, 1))
-    whole = sim().eval()
+    (first, first_own, first_run), (second, second_own, second_run) = (
+        torch.load(tmp_path / f'state{rank}', weights_only=True) for rank in (0, 1))
+    whole = decided(sim().eval())
     source = agreeing(whole, prepared(whole)['source'])
     whole.remember(whole.segment(source), source)
     names = [name for name in first if 'memory' in name]
     for name in names:
         torch.testing.assert_close(first[name], whole.state_dict()[name], msg=name)
         assert torch.equal(first[name], second[name]), name
+        assert torch.equal(first_run[name], second_run[name]), f'{name} after training'
     assert any(not torch.equal(first_own[name], second_own[name]) for name in names)
+    for state in (first, first_run):
+        assert state['stuff_memory.count'].any() and state['thing_memory.count'].any()
