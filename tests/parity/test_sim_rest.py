@@ -1,110 +1,188 @@
-"""SIM's discriminator losses, images, labels and scores against the original's."""
+"""What SIM shares with others, against the original's numbers: adversary, learning rates, data, evaluation."""
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from golden import golden_files, load
-from mmcv.transforms import Compose
+from golden import golden_files, load, scalar
+from mmengine.dataset import Compose
 from mmengine.optim import PolyLR
 from mmengine.registry import DefaultScope
-from mmseg.registry import TRANSFORMS
+from mmseg.datasets import CityscapesDataset
 from PIL import Image
 from standins import discriminator_names, load_discriminator
+from toolbox import tiny_adaptor, tiny_segmentor
 
-from mmuda.datasets import get_label_table
-from mmuda.evaluation.confusion import pair_counts
-from mmuda.models import FCDiscriminatorHead
-from mmuda.models.losses import SOURCE, TARGET, vanilla_gan_loss
+from mmuda.datasets import CITYSCAPES_CLASSES, GTA5Dataset, SYNTHIADataset
+from mmuda.evaluation import DomainIoUMetric
+from mmuda.models import DomainPairPreprocessor
+from mmuda.models.adaptors.base import frozen
+from mmuda.models.losses import SOURCE, TARGET
+from mmuda.models.segmentors import SegOutputs
+
+LOSS = dict(rtol=0, atol=1e-6)
+
+
+def starting_with(data: dict, prefix: str) -> dict:
+    return {key[len(prefix):]: value for key, value in data.items() if key.startswith(prefix)}
+
+
+# The adversary, through SIM.
+
+def seen(logits: np.ndarray, size: np.ndarray) -> SegOutputs:
+    return SegOutputs(dict(main=torch.from_numpy(logits).requires_grad_()), (), tuple(size.tolist()), align_corners=True)
 
 
 @pytest.mark.parametrize('path', golden_files('sim', 'adversarial'))
-def test_adversarial_losses(path):
+def test_adversary(path):
     data = load(path)
-    weights = {key[2:]: value for key, value in data.items() if key.startswith('D.')}
-    critic = FCDiscriminatorHead(weights['conv1.weight'].shape[1], base_channels=len(weights['conv1.bias']))
+    weights = starting_with(data, 'D.')
+    width, num_classes = weights['conv1.weight'].shape[:2]
+    model = tiny_adaptor(
+        'SIM', segmentor=tiny_segmentor(False, num_classes), stuff=(0, ), things=(1, ), loss_weights=dict(adv_main=1.),
+        discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=width))
+    critic = model.discriminator
     load_discriminator(critic, weights)
-    logits = {side: torch.from_numpy(data[f'{side}_logits']).requires_grad_() for side in ('src', 'trg')}
+    source, target = (seen(data[f'{name}_logits'], data[f'{name}_size']) for name in ('src', 'trg'))
+    for outputs, name in ((source, 'src'), (target, 'trg')):
+        scores = critic(model.judged(outputs, 'main')).detach()
+        np.testing.assert_allclose(scores, data[f'D_out_{name}'], **LOSS)
 
-    def scores(side: str, maps: torch.Tensor) -> torch.Tensor:
-        size = tuple(data[f'{side}_size'].tolist())
-        return critic(F.interpolate(maps, size=size, mode='bilinear', align_corners=True).softmax(dim=1))
+    with frozen(critic):
+        loss = model.adversarial_losses(target)['loss_adv_main']
+        loss.backward()
+    np.testing.assert_allclose(loss.item(), data['loss_adv'], **LOSS)
+    np.testing.assert_allclose(target.logits['main'].grad, data['grad_trg_logits'], rtol=1e-4, atol=1e-9)
+    assert all(parameter.grad is None for parameter in critic.parameters())
 
-    for side in logits:
-        np.testing.assert_allclose(scores(side, logits[side]).detach(), data[f'D_out_{side}'], rtol=0, atol=1e-6)
-    loss = vanilla_gan_loss(scores('trg', logits['trg']), SOURCE)
-    np.testing.assert_allclose(loss.item(), data['loss_adv'], rtol=0, atol=1e-6)
-    grad, = torch.autograd.grad(loss, logits['trg'])
-    np.testing.assert_allclose(grad, data['grad_trg_logits'], rtol=0, atol=1e-6)
-    halves = [vanilla_gan_loss(scores(side, logits[side].detach()), domain) / 2 for side, domain in (('src', SOURCE), ('trg', TARGET))]
-    np.testing.assert_allclose([half.item() for half in halves], [data['loss_D_src_half'], data['loss_D_trg_half']], rtol=0, atol=1e-6)
-    sum(halves).backward()
-    names = discriminator_names(weights)
-    for key, name in names.items():
-        np.testing.assert_allclose(critic.get_parameter(name).grad, data[f'gradD.{key}'], rtol=0, atol=1e-6, err_msg=key)
-
-
-def processed(image: np.ndarray, size, label: np.ndarray = None, table=None, loader: dict = None, tmp_path=None) -> tuple:
-    """An image file and its label through our pipeline: normalised pixels (3, h, w), and train ids (h, w)."""
-    Image.fromarray(image).save(tmp_path / 'image.png')
-    results = dict(img_path=str(tmp_path / 'image.png'), seg_fields=[], reduce_zero_label=False, label_map=None, num_classes=19)
-    steps = [dict(type='LoadDomainImage')]
-    resize = dict(type='Resize', scale=tuple(size), keep_ratio=False, backend='pillow', interpolation='bicubic')
-    if label is not None:
-        Image.fromarray(label).save(tmp_path / 'label.png')
-        results['seg_map_path'] = str(tmp_path / 'label.png')
-    if table is not None:
-        results.update(label_table=get_label_table(table), label_channel=None)
-        steps.append(dict(type='LoadDomainAnnotations', unknown=255))
-    steps.append(resize)
-    if loader is not None:
-        steps.append(loader)
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        results = Compose([TRANSFORMS.build(step) for step in steps])(results)
-    return results['img'].astype(np.float32).transpose(2, 0, 1), results.get('gt_seg_map')
+    for outputs, domain, side, name in ((source, SOURCE, 'source', 'src'), (target, TARGET, 'target', 'trg')):
+        losses = model.discriminator_losses('discriminator', 'main', outputs.detach(features=False), domain)
+        loss = losses[f'loss_dis_main_{side}']
+        np.testing.assert_allclose(loss.item(), data[f'loss_D_{name}_half'], **LOSS)
+        loss.backward()
+    gradients = starting_with(data, 'gradD.')
+    names, parameters = discriminator_names(gradients), dict(critic.named_parameters())
+    assert set(names.values()) == set(parameters)
+    for key, stored in gradients.items():
+        np.testing.assert_allclose(parameters[names[key]].grad, stored, rtol=1e-4, atol=1e-7, err_msg=key)
 
 
-@pytest.mark.parametrize('path', golden_files('sim', 'data_pipeline'))
-def test_images_and_labels(path, tmp_path):
-    data = load(path)
-    mean = data['mean_bgr'][:, None, None]
-    for table, name in (('gta5', 'gta'), ('synthia', 'synthia')):
-        image, label = processed(data['src_rgb'], data['crop_wh'].tolist(), data[f'{name}_label'], table, tmp_path=tmp_path)
-        np.testing.assert_allclose(image - mean, data[f'{name}_img_out'], rtol=0, atol=1e-4)
-        np.testing.assert_array_equal(label, data[f'{name}_label_out'])
-    image, _ = processed(data['trg_rgb'], data['trg_crop_wh'].tolist(), tmp_path=tmp_path)
-    np.testing.assert_allclose(image - mean, data['trg_img_out'], rtol=0, atol=1e-4)
-    _, label = processed(data['trg_rgb'], data['trg_crop_wh'].tolist(), data['trg_pseudo'],
-                         loader=dict(type='LoadPseudoLabel', resize=True), tmp_path=tmp_path)
-    np.testing.assert_array_equal(label, data['trg_label_out'])
-
+# Learning rates.
 
 @pytest.mark.parametrize('path', golden_files('sim', 'lr_schedule'))
 def test_learning_rates(path):
     data = load(path)
-    bases = [float(data['base_lr']), 10 * float(data['base_lr']), float(data['base_lr_D'])]
-    optimizer = torch.optim.SGD([dict(params=[torch.nn.Parameter(torch.zeros(1))], lr=base) for base in bases])
-    schedule = PolyLR(optimizer, power=float(data['power']), begin=0, end=int(data['max_iter']) + 1, by_epoch=False)
-    optimizer.step()  # mmengine warns about schedulers that step first
-    wanted = {int(i): rates for i, *rates in zip(data['iter'], data['lr_backbone'], data['lr_classifier'], data['lr_D'])}
+    base, total = scalar(data, 'base_lr'), scalar(data, 'max_iter')
+    weight = lambda: torch.nn.Parameter(torch.zeros(()))  # noqa: E731
+    optimizers = [torch.optim.SGD([dict(params=[weight()]), dict(params=[weight()], lr=10 * base)], lr=base),
+                  torch.optim.Adam([weight()], lr=scalar(data, 'base_lr_D'))]
+    # mmengine's `end` is the first step behind the schedule: one more than the number of iterations.
+    poly = dict(power=scalar(data, 'power'), begin=0, end=total + 1, by_epoch=False)
+    schedulers = [PolyLR(optimizer, **poly) for optimizer in optimizers]
+    for optimizer in optimizers:
+        optimizer.step()  # mmengine warns about schedulers that step first
+    wanted = {int(i): row for i, *row in zip(data['iter'], data['lr_backbone'], data['lr_classifier'], data['lr_D'])}
     for i in range(max(wanted) + 1):
         if i in wanted:
-            np.testing.assert_allclose([group['lr'] for group in optimizer.param_groups], wanted[i], rtol=1e-8, atol=1e-15)
-        schedule.step()
+            rates = [group['lr'] for optimizer in optimizers for group in optimizer.param_groups]
+            np.testing.assert_allclose(rates, wanted.pop(i), rtol=1e-8, atol=1e-15, err_msg=str(i))
+        for scheduler in schedulers:
+            scheduler.step()
+    assert not wanted
 
 
-@pytest.mark.parametrize('path', golden_files('sim', 'eval_iou'))
-def test_scores(path):
+# From files to the network's input.
+
+@pytest.fixture
+def surroundings(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMUDA_CACHE_DIR', str(tmp_path / 'cache'))
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
+
+
+def resize(size_wh: np.ndarray) -> dict:
+    return dict(type='Resize', scale=tuple(size_wh.tolist()), keep_ratio=False, backend='pillow', interpolation='bicubic')
+
+
+def check(data: dict, packed: dict, name: str) -> None:
+    """What the preprocessor of the configs makes of a sample: BGR, minus the mean, not scaled."""
+    preprocess = DomainPairPreprocessor(mean=data['mean_bgr'].tolist(), std=(1., 1., 1.))
+    batch = preprocess(dict(source=dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])), training=True)
+    np.testing.assert_array_equal(batch['source']['inputs'][0], data[f'{name}_img_out'])
+    np.testing.assert_array_equal(batch['source']['data_samples'][0].gt_sem_seg.data[0], data[f'{name}_label_out'])
+
+
+def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5Dataset:
+    """Palette PNG files."""
+    (root / 'images').mkdir(parents=True)
+    (root / 'labels').mkdir()
+    Image.fromarray(image).save(root / 'images' / '00001.png')
+    label = Image.frombytes('P', ids.shape[::-1], ids.tobytes())
+    label.putpalette([(5 * i) % 256 for i in range(768)])
+    label.save(root / 'labels' / '00001.png')
+    return GTA5Dataset(data_root=str(root), pipeline=pipeline)
+
+
+def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> SYNTHIADataset:
+    """The one-channel files of ids that SIM reads; all 19 classes."""
+    folder = 'synthia_mapped_to_cityscapes'
+    (root / 'RGB').mkdir(parents=True)
+    (root / folder).mkdir()
+    Image.fromarray(image).save(root / 'RGB' / '0000000.png')
+    Image.fromarray(ids).save(root / folder / '0000000.png')
+    return SYNTHIADataset(data_root=str(root), data_prefix=dict(img_path='RGB', seg_map_path=folder), pipeline=pipeline)
+
+
+@pytest.mark.usefixtures('surroundings')
+@pytest.mark.parametrize('name, key, build', [('gta', 'gta_label', gta5), ('synthia', 'synthia_label', synthia)])
+@pytest.mark.parametrize('path', golden_files('sim', 'data_pipeline'))
+def test_source(path, name, key, build, tmp_path):
     data = load(path)
-    table = get_label_table('cityscapes')
-    ids = np.full(256, 255, np.int64)
-    for raw, train in table.pairs:
-        if raw < 256:
-            ids[raw] = train
-    hist = sum(pair_counts(torch.from_numpy(pred.astype(np.int64)), torch.from_numpy(ids[gt]), 19)
-               for pred, gt in zip(data['pred'], data['gt_label_ids']))
-    hist = hist[1:-1, 1:-1].numpy()  # without what is no class
+    pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), resize(data['crop_wh']),
+                dict(type='PackSegInputs')]
+    dataset = build(tmp_path / name, data['src_rgb'], data[key], pipeline)
+    assert dataset.metainfo['classes'] == CITYSCAPES_CLASSES
+    check(data, dataset[0], name)
+
+
+@pytest.mark.usefixtures('surroundings')
+@pytest.mark.parametrize('path', golden_files('sim', 'data_pipeline'))
+def test_target_with_pseudo_label(path, tmp_path):
+    data = load(path)
+    Image.fromarray(data['trg_rgb']).save(tmp_path / 'image.png')
+    Image.fromarray(data['trg_pseudo']).save(tmp_path / 'pseudo.png')
+    steps = [dict(type='LoadDomainImage'), resize(data['trg_crop_wh']), dict(type='LoadPseudoLabel', resize=True),
+             dict(type='PackSegInputs')]
+    sample = dict(img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'pseudo.png'), seg_fields=[],
+                  num_classes=len(CITYSCAPES_CLASSES))
+    check(data, Compose(steps)(sample), 'trg')
+
+
+# Evaluation.
+
+@pytest.mark.usefixtures('surroundings')
+@pytest.mark.parametrize('path', golden_files('sim', 'eval_iou'))
+def test_iou(path, tmp_path):
+    data = load(path)
+    for folder in ('leftImg8bit', 'gtFine'):
+        (tmp_path / folder).mkdir()
+    for number, ids in enumerate(data['gt_label_ids']):
+        Image.fromarray(ids).save(tmp_path / 'gtFine' / f'{number:03}_gtFine_labelIds.png')
+        Image.new('RGB', ids.shape[::-1]).save(tmp_path / 'leftImg8bit' / f'{number:03}_leftImg8bit.png')
+    dataset = CityscapesDataset(
+        data_root=str(tmp_path), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
+        seg_map_suffix='_gtFine_labelIds.png', pipeline=[dict(type='LoadDomainAnnotations', table='cityscapes')])
+    assert len(dataset) == len(data['pred'])
+    metric = DomainIoUMetric(json_file=str(tmp_path / 'scores.json'))
+    metric.dataset_meta = dataset.metainfo
+    for sample, predicted in zip(dataset, data['pred']):
+        labels = dict(gt=sample['gt_seg_map'], pred=predicted)
+        maps = {name: torch.from_numpy(label.astype(np.int64))[None] for name, label in labels.items()}
+        metric.process(None, [{f'{name}_sem_seg': dict(data=one) for name, one in maps.items()}])
+    scores = metric.evaluate(len(dataset))
+    hist = np.array(json.loads((tmp_path / 'scores.json').read_text())['confusion_matrix'])
     np.testing.assert_array_equal(hist, data['hist'])
-    with np.errstate(invalid='ignore'):
-        iou = np.diag(hist) / (hist.sum(0) + hist.sum(1) - np.diag(hist))
-    np.testing.assert_allclose(iou, data['iou'], rtol=1e-12)
-    assert round(100 * np.nanmean(iou), 2) == data['miou_percent']
+    iou = [scores[f'IoU/{name}'] / 100 for name in CITYSCAPES_CLASSES]
+    np.testing.assert_allclose(iou, data['iou'], rtol=1e-12, atol=0, equal_nan=True)
+    assert round(float(scores['mIoU']), 2) == scalar(data, 'miou_percent')

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.structures import PixelData
 from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
@@ -164,6 +165,7 @@ def test_memories_are_saved_and_resumed(batch):
 @pytest.mark.parametrize('options, message', [
     (dict(stuff=(0, 2)), 'must be different ids of the 4 classes'), (dict(things=(2, 4)), 'must be different ids'),
     (dict(stuff=(-1, 0)), 'must be different ids'), (dict(things=(2, 2)), 'must be different ids'),
+    (dict(prototypes=0), 'must be at least 1'), (dict(instances=0), 'must be at least 1'),
     (dict(gan='other'), "gan='other'")])
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
@@ -207,6 +209,21 @@ def test_stuff_that_is_not_there(count_empty):
     torch.testing.assert_close(losses['loss_stuff'], constant * model.loss_weights['stuff'])
     grad, = torch.autograd.grad(losses['loss_stuff'], outputs.features[3], retain_graph=True)
     assert not grad.any() and losses['loss_ins'] > 0
+
+
+def test_asking_the_classifier_leaves_it_alone():
+    """A head with batch-norm answers each vector for itself, and its statistics stay."""
+    segmentor = tiny_segmentor(two_levels=False)
+    segmentor.decode_head = ConfigDict(
+        type='FCNHead', in_channels=32, in_index=3, channels=4, num_convs=1, num_classes=NUM_CLASSES, norm_cfg=dict(type='BN'),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
+    model = sim(segmentor=segmentor).train()
+    before = {name: value.clone() for name, value in model.segmentor.decode_head.state_dict().items()}
+    vectors = torch.randn(1, 6, 32)
+    together = model.classify(vectors)
+    alone = torch.cat([model.classify(vectors[:, i:i + 1]) for i in range(6)], dim=1)
+    assert torch.equal(together, alone) and model.segmentor.decode_head.training
+    assert all(torch.equal(before[name], value) for name, value in model.segmentor.decode_head.state_dict().items())
 
 
 def test_half_precision(batch):

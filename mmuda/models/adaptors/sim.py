@@ -71,6 +71,9 @@ class SIM(AdaptSegNet):
         if len(set(both)) < len(both) or not all(0 <= c < self.num_classes for c in both):
             raise ValueError(f'SIM: stuff={tuple(stuff)} and things={tuple(things)} must be different ids of the '
                              f'{self.num_classes} classes')
+        if min(prototypes, instances) < 1:
+            raise ValueError(f'SIM: prototypes={prototypes} and instances={instances} must be at least 1; a kind without classes '
+                             '(stuff=() or things=()) is left out')
         if self.segmentor.with_auxiliary_head:
             raise ValueError('SIM has one level: remove segmentor.auxiliary_head')
         self.stuff, self.things, self.instances = tuple(stuff), tuple(things), instances
@@ -142,7 +145,13 @@ class SIM(AdaptSegNet):
         """The class that the decode head gives to single vectors (N, K, C), (N, K)."""
         head = self.decode_head
         maps = vectors.detach().flatten(0, 1)[:, :, None, None]
-        logits = head([None] * head.in_index + [maps])
+        modes = [(module, module.training) for module in head.modules()]
+        head.eval()  # asking must not move batch statistics, nor depend on what else is asked
+        try:
+            logits = head([None] * head.in_index + [maps])
+        finally:
+            for module, mode in modes:
+                module.training = mode
         return logits[:, :, 0, 0].argmax(dim=1).view(vectors.shape[:2])
 
     def stuff_of(self, vectors: Tensor, flags: Tensor) -> Tuple[Tensor, Tensor]:
