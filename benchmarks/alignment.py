@@ -8,19 +8,13 @@ full memories. The plain side follows the paper's description region by region: 
 the classifier, the distances to the memory of the class. Each variant runs in a process of its own; the variants take turns. Memory
 is the peak above what the process held when its inputs were made; losses, memories and gradients of both sides are compared.
 """
-import argparse
 import json
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
 import torch
+from pairing import clock, compare, parser
 from torch import Tensor, nn
 
 STUFF, THINGS = (0, 1, 2, 3, 4, 8, 9, 10), (5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
@@ -157,12 +151,6 @@ class Ours:
 
 
 VARIANTS: Dict[str, type] = dict(plain=Plain, ours=Ours)
-PARTS = dict(remember='memories', align='alignment', both='both')
-
-
-def resident() -> int:
-    """Bytes of memory that this process has now."""
-    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
 
 
 def measure(variant: str, iters: int, threads: int, channels: int) -> dict:
@@ -170,56 +158,28 @@ def measure(variant: str, iters: int, threads: int, channels: int) -> dict:
     import mmuda.models  # noqa: F401
     side = VARIANTS[variant](channels)
     source, target = inputs(0, channels, 91, 161, 66), inputs(1, channels, 65, 129, 49)
-    base = resident()
-    seconds: Dict[str, List[float]] = {part: [] for part in PARTS}
-    for _ in range(iters + 1):
+    losses: Tuple[Tensor, ...] = ()
+
+    def align() -> None:
+        nonlocal losses
         target[0].grad = None
-        start = time.perf_counter()
-        side.remember(*source)
-        middle = time.perf_counter()
         losses = side.losses(*target)
         sum(losses).backward()
-        end = time.perf_counter()
-        for part, value in dict(remember=middle - start, align=end - middle, both=end - start).items():
-            seconds[part].append(value)
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    found = clock(dict(remember=lambda: side.remember(*source), align=align), iters)
     figures = [losses[0].item(), losses[1].item(), target[0].grad.norm().item(), side.memory()]
-    return dict(**{part: statistics.median(values[1:]) for part, values in seconds.items()},
-                memory=(peak - base) / 2**30, figures=figures)
-
-
-def run(variant: str, options: list) -> dict:
-    out = subprocess.run([sys.executable, __file__, '--one', variant, *options], check=True, capture_output=True, text=True)
-    return json.loads(out.stdout.splitlines()[-1])
+    return dict(**found, figures=figures)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
-    parser.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--channels', type=int, default=2048)
-    parser.add_argument('--one', choices=VARIANTS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads, args.channels)))
         return
-    options = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels')]
-    pairs = []
-    for index in range(args.rounds):
-        order = list(VARIANTS) if index % 2 == 0 else list(VARIANTS)[::-1]
-        found = {variant: run(variant, options) for variant in order}
-        pairs.append([found[variant] for variant in VARIANTS])
     print(f'{args.channels} channels, source 91x161 with 66 instances, target 65x129 with 49, {args.threads} threads; '
           f'medians of {args.rounds} rounds of {args.iters} iterations')
-    print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
-    rows = {f'{label}, s': key for key, label in PARTS.items()}
-    for label, key in {**rows, 'memory above base, GiB': 'memory'}.items():
-        plain, ours = (statistics.median(pair[i][key] for pair in pairs) for i in (0, 1))
-        ratio = statistics.median(pair[0][key] / pair[1][key] for pair in pairs)
-        print(f'{label:24}{plain:10.3f}{ours:10.3f}{ratio:14.1f}')
-    apart = max(abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures']))
-    print(f'losses, norm of the gradient, sum of the memories: apart by {apart:.1e} of their values at most')
+    options = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels')]
+    compare(__file__, options, args.rounds, dict(remember='memories', align='alignment'))
 
 
 if __name__ == '__main__':

@@ -9,22 +9,15 @@ The plain side expands the paper's formulas as they stand, with nothing but PyTo
 runs in a process of its own; the variants take turns. Memory is the peak above what the process held when its inputs were
 made (so it includes the gradients), and the losses and statistics of both sides are compared.
 """
-import argparse
 import json
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Callable, Dict, Tuple
 
 import torch
 import torch.nn.functional as F
+from pairing import clock, compare, parser
 from torch import Tensor
 
 CLASSES, TAU, IGNORED = 19, 100., 255
-COUNTED = dict(estimator='statistics', losses='losses', both='both')
 
 
 def make_side(seed: int, channels: int, height: int, width: int) -> Tuple[Tensor, Tensor]:
@@ -94,70 +87,37 @@ class Ours:
 VARIANTS: Dict[str, Callable] = dict(plain=Plain, ours=Ours)
 
 
-def resident() -> int:
-    """Bytes of memory that this process has now."""
-    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
-
-
 def measure(variant: str, iters: int, threads: int, channels: int, height: int, width: int) -> dict:
     torch.set_num_threads(threads)
     import mmuda.models  # noqa: F401
     side = VARIANTS[variant](channels)
     source, target = (make_side(seed, channels, height, width) for seed in (0, 1))
-    base = resident()
-    seconds = {part: [] for part in COUNTED}
-    for _ in range(iters + 1):
-        for maps, _ in (source, target):
-            maps.grad = None
-        start = time.perf_counter()
-        side.update(*source)
-        middle = time.perf_counter()
+    loss = torch.zeros(())
+
+    def losses() -> None:
+        nonlocal loss
+        source[0].grad = target[0].grad = None
         loss = side.loss(*source) + side.loss(*target)
         loss.backward()
-        end = time.perf_counter()
-        for part, value in dict(estimator=middle - start, losses=end - middle, both=end - start).items():
-            seconds[part].append(value)
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    found = clock(dict(estimator=lambda: side.update(*source), losses=losses), iters)
     figures = [loss.item(), side.mean.norm().item(), side.variance.norm().item(),
                source[0].grad.norm().item(), target[0].grad.norm().item()]
-    middle = {part: statistics.median(values[1:]) for part, values in seconds.items()}
-    return dict(**middle, memory=(peak - base) / 2**30, figures=figures)
-
-
-def run(variant: str, options: list) -> dict:
-    out = subprocess.run([sys.executable, __file__, '--one', variant, *options], check=True, capture_output=True, text=True)
-    return json.loads(out.stdout.splitlines()[-1])
+    return dict(**found, figures=figures)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
-    parser.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--channels', type=int, default=2048)
-    parser.add_argument('--height', type=int, default=65)
-    parser.add_argument('--width', type=int, default=129)
-    parser.add_argument('--one', choices=VARIANTS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument('--height', type=int, default=65)
+    options.add_argument('--width', type=int, default=129)
+    args = options.parse_args()
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads, args.channels, args.height, args.width)))
         return
-    options = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels', 'height', 'width')]
-    pairs = []
-    for index in range(args.rounds):
-        order = list(VARIANTS) if index % 2 == 0 else list(VARIANTS)[::-1]
-        found = {variant: run(variant, options) for variant in order}
-        pairs.append([found[variant] for variant in VARIANTS])
     print(f'{args.channels} channels, {args.height}x{args.width}, {CLASSES} classes, {args.threads} threads; '
           f'medians of {args.rounds} rounds of {args.iters} iterations')
-    print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
-    rows = {f'{label}, s': key for key, label in COUNTED.items()}
-    for label, key in {**rows, 'memory above base, GiB': 'memory'}.items():
-        plain, ours = (statistics.median(pair[i][key] for pair in pairs) for i in (0, 1))
-        ratio = statistics.median(pair[0][key] / pair[1][key] for pair in pairs)
-        print(f'{label:24}{plain:10.3f}{ours:10.3f}{ratio:14.1f}')
-    apart = max(abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures']))
-    print(f'loss, norms of the statistics and of the gradients: apart by {apart:.1e} of their values at most')
+    passed = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels', 'height', 'width')]
+    compare(__file__, passed, args.rounds, dict(estimator='statistics', losses='losses'))
 
 
 if __name__ == '__main__':

@@ -9,13 +9,6 @@ model = dict(
     type='SIM',
     discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
     loss_weights=dict(seg_main=1.0, adv_main=0.001, stuff=0.01, ins=0.01))
-labelled_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=(1024, 512), keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='LoadPseudoLabel', resize=True),
-    dict(type='PackSegInputs'),
-]
-phase2 = dict(overrides=dict(train_dataloader=dict(dataset=dict(target=dict(pipeline=labelled_pipeline)))))
 test_evaluator = dict(
     paper=dict(
         name='SIM (Wang et al. 2020)',

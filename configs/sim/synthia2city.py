@@ -15,6 +15,7 @@ val_evaluator = dict(protocols=('mIoU16', 'mIoU13'))
 test_evaluator = dict(
     protocols=('mIoU16', 'mIoU13'),
     paper=dict(
+        _delete_=True,
         name='SIM (Wang et al. 2020)',
         per_class={
             'road': 83.0, 'sidewalk': 44.0, 'building': 80.3, 'traffic light': 17.1, 'traffic sign': 15.8,

@@ -12,6 +12,12 @@ label = dict(
     strategy=dict(type='MedianCap', cap=0.9),
     at='input_soft',
     num_workers=4)
+labelled_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='Resize', scale=(1024, 512), keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='LoadPseudoLabel', resize=True),
+    dict(type='PackSegInputs'),
+]
 # From the starting weights of phase 1 again, with smaller weights of the alignment.
 phase2 = dict(
     type='TrainStage',
@@ -19,4 +25,7 @@ phase2 = dict(
     overrides=dict(
         model=dict(loss_weights=dict(stuff=0.001, ins=0.001)),
         train_dataloader=dict(
-            dataset=dict(pseudo_labels=True, target=dict(_delete_=True, type='PseudoLabelDataset', labels='{label}')))))
+            dataset=dict(
+                pseudo_labels=True,
+                target=dict(
+                    _delete_=True, type='PseudoLabelDataset', labels='{label}', pipeline=labelled_pipeline)))))

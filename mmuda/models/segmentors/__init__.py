@@ -4,9 +4,10 @@ from .logit_ensemble import LogitEnsemble
 from .mean_probability_tta import MeanProbabilityTTA
 from .multi_scale_encoder_decoder import MultiScaleEncoderDecoder
 from .pillow_resize import pillow_resize
+from .probability_encoder_decoder import ProbabilityEncoderDecoder
 from .seg_outputs import SegOutputs
 
 __all__ = [
     'AdaptiveEncoderDecoder', 'BicubicEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA',
-    'MultiScaleEncoderDecoder', 'SegOutputs', 'full_probabilities', 'pillow_resize'
+    'MultiScaleEncoderDecoder', 'ProbabilityEncoderDecoder', 'SegOutputs', 'full_probabilities', 'pillow_resize'
 ]

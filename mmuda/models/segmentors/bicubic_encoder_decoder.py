@@ -1,26 +1,22 @@
 """Inference as CBST does it: mirrored images too, and probabilities enlarged by Pillow's filters."""
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import torch
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_at, padding_of, turned_back
+from .adaptive_encoder_decoder import padding_of, turned_back
 from .pillow_resize import pillow_resize
+from .probability_encoder_decoder import ProbabilityEncoderDecoder
 
 PLANES = 4
 """Classes that are enlarged at a time: only the result is ever held as a whole."""
 
-SMALLEST = 1e-30
-"""Probabilities are not below this before their logarithm is taken; overshooting filters make some negative."""
-
 
 @MODELS.register_module()
-class BicubicEncoderDecoder(AdaptiveEncoderDecoder):
-    r"""An :class:`AdaptiveEncoderDecoder` that predicts as CBST's code (Zou et al., ECCV 2018) does.
+class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
+    r"""A :class:`ProbabilityEncoderDecoder` that predicts as CBST's code (Zou et al., ECCV 2018) does.
 
     .. math:: P = \frac12 \big( \mathrm{softmax}(f(x)) + \mathrm{flip}(\mathrm{softmax}(f(\mathrm{flip}(x)))) \big)
 
@@ -31,51 +27,18 @@ class BicubicEncoderDecoder(AdaptiveEncoderDecoder):
     Training is not changed. For the paper's numbers, the image is resized by ``ResizeLongSide`` and padded by the
     preprocessor, ``DomainPairPreprocessor(test_cfg=dict(size_divisor=8))``; the padded image is what is mirrored.
 
-    Predictions are the argmax of :math:`P`, the first class winning ties. Their ``seg_logits`` are
-    ``log(max(P, 1e-30))``, so that pictures, entropies and ensembles find logits as usual: the softmax of these is P,
-    clamped and normalised.
-
     Args:
         flip: Average with the prediction for the mirrored image. The stages that label have a ``flip`` of their own for
             other networks; one of the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
-
-    Raises:
-        ValueError: For sliding windows (``test_cfg.mode``), or a head with its own way to predict.
     """
 
     def __init__(self, *args, flip: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.flip = flip
-        if not self._whole_images():
-            raise ValueError("BicubicEncoderDecoder enlarges the decode head's output for whole images, but test_cfg "
-                             f'is {self.test_cfg} and the decode head {type(self.decode_head).__name__}: set '
-                             "test_cfg.mode='whole', or use AdaptiveEncoderDecoder for a head with its own predict")
 
-    @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: Optional[SampleList] = None) -> SampleList:
-        """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
-
-        Args:
-            inputs: Normalised and padded images, (N, 3, H, W).
-            data_samples: Their meta information; without, results have the size of the inputs.
-        """
-        if data_samples is None:
-            data_samples = [SegDataSample() for _ in inputs]
-        for sample, probs in zip(data_samples, self._maps(inputs, data_samples, 'image')):
-            prediction = probs.argmax(dim=0, keepdim=True)
-            logits = probs.clamp_(min=SMALLEST).log_()  # in place: these maps are large
-            sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))
-        return data_samples
-
-    @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> List[Tensor]:
-        """As in :class:`AdaptiveEncoderDecoder`; ``at='input'`` leaves out the step to the size of the image."""
-        check_at(at)
-        return list(self._maps(inputs, data_samples, at))
-
-    def _maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
+    def probability_maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
         probs = self._softmax(inputs)
         if self.flip:
             probs = (probs + self._softmax(inputs.flip(-1)).flip(-1)) / 2

@@ -1,22 +1,19 @@
 """Inference as FADA does it: mean of the probabilities for several sizes of the input, mirrored ones too."""
 import math
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
-import torch
 import torch.nn.functional as F
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_at, turned_back, without_padding
-from .bicubic_encoder_decoder import SMALLEST
+from .adaptive_encoder_decoder import turned_back, without_padding
+from .probability_encoder_decoder import ProbabilityEncoderDecoder
 
 
 @MODELS.register_module()
-class MultiScaleEncoderDecoder(AdaptiveEncoderDecoder):
-    r"""An :class:`AdaptiveEncoderDecoder` that predicts as FADA's code (Wang et al., ECCV 2020) does.
+class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
+    r"""A :class:`ProbabilityEncoderDecoder` that predicts as FADA's code (Wang et al., ECCV 2020) does.
 
     .. math:: P = \frac1{|S|} \sum_{s \in S} \mathrm{softmax}(\mathrm{up}(f(\mathrm{resize}_s(x))))
 
@@ -24,14 +21,11 @@ class MultiScaleEncoderDecoder(AdaptiveEncoderDecoder):
     *normalised input* (H, W), not the image file, bilinearly to ``(int(H * s), int(W * s))`` with aligned corners;
     :math:`\mathrm{up}` enlarges the logits straight to the size of the original image, in the corner convention of
     the decode head. The rows "FADA-MST" of the paper: ``scales=(0.7, 1.0, 1.3), flip=True``. The defaults are the
-    prediction of :class:`AdaptiveEncoderDecoder`.
+    prediction of :class:`AdaptiveEncoderDecoder`. With ``at='input'`` every scale is enlarged to the size of the unscaled input.
 
     Training is not changed. Images go through the network one at a time and without the padding that the preprocessor gave
     them, so that a prediction does not depend on the batch it is in; beside the result, two maps (C, H, W) at the
     size of the image are held, however many scales there are.
-
-    Predictions are the argmax of :math:`P`, the first class winning ties. Their ``seg_logits`` are
-    ``log(max(P, 1e-30))``, so that pictures, entropies and ensembles find logits as usual.
 
     Args:
         scales: Factors of the input's size; one that is repeated counts twice.
@@ -41,41 +35,15 @@ class MultiScaleEncoderDecoder(AdaptiveEncoderDecoder):
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
 
     Raises:
-        ValueError: For no scale or one that is not a positive number, sliding windows (``test_cfg.mode``), or a head with
-            its own way to predict; at prediction, for an image of which a scale leaves nothing.
+        ValueError: For no scale or one that is not a positive number; at prediction, for an image of which a scale leaves
+            nothing.
     """
 
     def __init__(self, *args, scales: Sequence[float] = (1.0, ), flip: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.scales, self.flip = _checked(scales), flip
-        if not self._whole_images():
-            raise ValueError("MultiScaleEncoderDecoder enlarges the decode head's output for whole images, but test_cfg "
-                             f'is {self.test_cfg} and the decode head {type(self.decode_head).__name__}: set '
-                             "test_cfg.mode='whole', or use AdaptiveEncoderDecoder for a head with its own predict")
 
-    @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: Optional[SampleList] = None) -> SampleList:
-        """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
-
-        Args:
-            inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information; without, results have the size of the inputs.
-        """
-        if data_samples is None:
-            data_samples = [SegDataSample() for _ in inputs]
-        for sample, probs in zip(data_samples, self._maps(inputs, data_samples, 'image')):
-            prediction = probs.argmax(dim=0, keepdim=True)
-            logits = probs.clamp_(min=SMALLEST).log_()  # in place: these maps are large
-            sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))
-        return data_samples
-
-    @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> List[Tensor]:
-        """As in :class:`AdaptiveEncoderDecoder`; ``at='input'``: every scale at the size of the unscaled input."""
-        check_at(at)
-        return list(self._maps(inputs, data_samples, at))
-
-    def _maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
+    def probability_maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
         for image, sample in zip(inputs, data_samples):
             image = without_padding(image, sample)
             size = tuple(image.shape[-2:])

@@ -1,0 +1,79 @@
+"""A plain variant and ours of one computation, each in processes of its own that take turns; their table."""
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence
+
+SIDES = ('plain', 'ours')
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Options that all paired benchmarks have; a process that measures one side gets it in ``--one``."""
+    found = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument('--rounds', type=int, default=3, help='processes of each variant')
+    found.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
+    found.add_argument('--threads', type=int, default=2)
+    found.add_argument('--channels', type=int, default=2048)
+    found.add_argument('--one', choices=SIDES, help=argparse.SUPPRESS)
+    return found
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
+
+
+def clock(parts: Dict[str, Callable[[], None]], iters: int) -> dict:
+    """Median seconds of each part and of ``both`` after one warm-up, and GiB of the peak above what was held before.
+
+    Args:
+        parts: What an iteration does, in order.
+        iters: Iterations that count.
+    """
+    base = resident()
+    seconds: Dict[str, List[float]] = {name: [] for name in (*parts, 'both')}
+    for _ in range(iters + 1):
+        total = 0.
+        for name, part in parts.items():
+            start = time.perf_counter()
+            part()
+            took = time.perf_counter() - start
+            seconds[name].append(took)
+            total += took
+        seconds['both'].append(total)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return dict(**{name: statistics.median(values[1:]) for name, values in seconds.items()}, memory=(peak - base) / 2**30)
+
+
+def in_process(script: str, side: str, options: Sequence[str]) -> dict:
+    """What the script prints as its last line, JSON, when it measures one side."""
+    out = subprocess.run([sys.executable, script, '--one', side, *options], check=True, capture_output=True, text=True)
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+def compare(script: str, options: Sequence[str], rounds: int, rows: Dict[str, str]) -> None:
+    """Measure both sides in turns and print medians, the median ratio of a round, and how far their ``figures`` are apart.
+
+    Args:
+        script: The benchmark, called with ``--one``.
+        options: Other options of these calls.
+        rounds: Processes of each side.
+        rows: Labels of the parts that were clocked, by their names.
+    """
+    pairs = []
+    for index in range(rounds):
+        found = {side: in_process(script, side, options) for side in (SIDES if index % 2 == 0 else SIDES[::-1])}
+        pairs.append([found[side] for side in SIDES])
+    print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
+    labels = {**{name: f'{label}, s' for name, label in rows.items()}, 'both': 'both, s', 'memory': 'memory above base, GiB'}
+    for key, label in labels.items():
+        plain, ours = (statistics.median(pair[i][key] for pair in pairs) for i in (0, 1))
+        ratio = statistics.median(pair[0][key] / pair[1][key] for pair in pairs)
+        print(f'{label:24}{plain:10.3f}{ours:10.3f}{ratio:14.1f}')
+    apart = max(abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures']))
+    print(f'results of both sides are apart by {apart:.1e} of their values at most')
