@@ -1,14 +1,15 @@
 """Checkpoints and models: which is the latest, does it fit, and never loading less than was said."""
 import hashlib
-import re
 from pathlib import Path
-from typing import Dict, List, Optional, Union
+from typing import Dict, List, Mapping, Optional, Union
 
 import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
+
+from mmuda.models.weights import plain_state, weight_problems, with_counters
 
 
 def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
@@ -46,12 +47,11 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
         Names of the children that were left out.
 
     Raises:
-        RuntimeError: With every missing, unexpected and mis-shaped key.
+        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key; or if it holds no weights.
     """
     if isinstance(model, BaseTTAModel):
         model = model.module
-    weights: Dict[str, Tensor] = dict(checkpoint.get('state_dict', checkpoint))
-    weights = {re.sub(r'^module\.', '', key): value for key, value in weights.items()}
+    weights = plain_state(checkpoint, filename)
     expected = model.state_dict()
     prefix = 'segmentor.'
     if hasattr(model, 'segmentor') and not any(key.startswith(prefix) for key in weights):
@@ -77,25 +77,6 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     return left_out
 
 
-def with_counters(given: Dict[str, Tensor], expected: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """The weights with zero counters of batch-norm where there are none, as in the older checkpoints of the papers."""
-    counters = {key: torch.zeros_like(value) for key, value in expected.items() if key.endswith('num_batches_tracked')}
-    return {**counters, **given}
-
-
-def weight_problems(expected: Dict[str, Tensor], given: Dict[str, Tensor]) -> str:
-    """What keeps weights from being loaded: missing, unexpected and mis-shaped keys, a line each; empty if nothing."""
-    problems = {
-        'missing': sorted(set(expected) - set(given)),
-        'unexpected': sorted(set(given) - set(expected)),
-        'of another shape (checkpoint, model)': [
-            f'{key} {tuple(given[key].shape)} {tuple(expected[key].shape)}' for key in sorted(set(expected) & set(given))
-            if given[key].shape != expected[key].shape
-        ],
-    }
-    return '\n'.join(f'  {kind}: {", ".join(keys)}' for kind, keys in problems.items() if keys)
-
-
 def summed_branches(segmentor: nn.Module) -> Dict[str, List[int]]:
     """Which branches each DeepLabV2 head of a segmentor adds up; checkpoints of different methods have the same keys."""
     segmentor = getattr(segmentor, 'module', segmentor)
@@ -105,13 +86,16 @@ def summed_branches(segmentor: nn.Module) -> Dict[str, List[int]]:
 
 def _check_branches(segmentor: nn.Module, checkpoint: dict, filename: str) -> None:
     """A converted checkpoint says which branches its heads add up; another sum would give wrong results without a word."""
-    trained = checkpoint.get('meta', {}).get('summed_branches', {})
+    meta = checkpoint.get('meta')
+    meta = meta if isinstance(meta, Mapping) else {}
+    trained = meta.get('summed_branches')
+    trained = trained if isinstance(trained, Mapping) else {}
     here = summed_branches(segmentor)
     for name in set(trained) & set(here):
-        if list(trained[name]) != here[name]:
+        if trained[name] != here[name]:
             raise RuntimeError(
-                f'{filename} comes from a network whose {name} adds up the branches {list(trained[name])}, but this config adds up '
-                f'{here[name]}: use a config of its method ({checkpoint["meta"].get("method")}), or set {name}.summed')
+                f'{filename} comes from a network whose {name} adds up the branches {trained[name]}, but this config adds up '
+                f'{here[name]}: use a config of its method ({meta.get("method")}), or set {name}.summed')
 
 
 def weights_digest(checkpoint: dict) -> str:

@@ -13,18 +13,18 @@ from mmseg.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
 from mmuda.files import write_atomically
-from mmuda.models.weights import MAGIC, read_params
+from mmuda.models.weights import MAGIC, plain_state, read_params, weight_problems, with_counters
 from mmuda.models.weights.key_maps import (DEEPLAB, DEEPLAB_ONE_LEVEL, DEEPLAB_ORACLE, FADA, INITIAL_RESNET, RESNET38,
-                                           TORCHVISION_VGG, Layout, rename, without_prefix)
+                                           TORCHVISION_VGG, Layout, rename)
 from mmuda.version import __version__
 
-from .checkpoint import summed_branches, weight_problems, with_counters
+from .checkpoint import summed_branches
 from .launch import load_config
 from .reading import UntrustedCheckpoint, read_checkpoint
 from .staged_runner import network_config
 
-TRUST = ('That runs whatever code somebody put into the file, with your rights. If you know where it comes from, say --trust; '
-         'otherwise do not.')
+TRUST = ('--trust reads it all the same: that runs whatever code somebody put into the file, with your rights. Say so only if '
+         'you know where the file comes from.')
 
 
 class Origin(NamedTuple):
@@ -103,14 +103,19 @@ def convert(origin: str,
         backbone_only: Leave the classifier out, whatever its classes; the result is a starting point (``init_cfg``).
 
     Raises:
-        RuntimeError: With every missing, unexpected and mis-shaped key; or if the file is refused, no checkpoint, or of
+        FileNotFoundError: If there is no such file.
+        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key, or every one with infinite values; or if the file is refused, no checkpoint, or of
             a network that the origin has no config for.
     """
     kind = ORIGINS[origin]
+    if not Path(source).is_file():
+        raise FileNotFoundError(f'{source} is no file: name the one to convert')
+    if Path(output).is_dir():
+        raise RuntimeError(f'{output} is a folder: name the file to write')
     if Path(output).exists() and Path(output).samefile(source):
         raise RuntimeError(f'{output} is the file that is converted: write to another one')
     weights, left_out = _read(kind, Path(source), trust)
-    only_backbone = backbone_only or kind.only_backbone or 'arg:linear1000_weight' in left_out
+    only_backbone = backbone_only or kind.only_backbone or _is_starting_point(weights, left_out)
     if only_backbone:
         heads = [key for key in weights if key.startswith(('decode_head.', 'auxiliary_head.'))]
         left_out += heads
@@ -128,19 +133,26 @@ def convert(origin: str,
                                f'{", ".join(kind.configs)}. Is it a file of {kind.method}? Otherwise name its config with --config')
         config = Path(configs) / config
     cfg = network_config(load_config(config))
+    if 'segmentor' not in cfg.get('model', {}) or 'dataset' not in cfg.get('test_dataloader', {}):
+        raise RuntimeError(f'{config} has no model.segmentor, or no test_dataloader.dataset: --config names a whole config')
     segmentor = _network(cfg)
     expected = segmentor.state_dict()
     if only_backbone:
         fresh = tuple(f'backbone.{name}' for name in getattr(segmentor.backbone, 'NOT_PRETRAINED', ()))
         expected = {key: value for key, value in expected.items()
                     if key.startswith('backbone.') and not key.startswith(fresh)}
-    weights = with_counters(weights, {key: torch.zeros(value.shape, dtype=value.dtype) for key, value in expected.items()
-                                      if key.endswith('num_batches_tracked')})
+    weights = with_counters(weights, expected)
     problems = weight_problems(expected, weights)
     if problems:
         raise RuntimeError(f'{source} is no checkpoint of {kind.method} for {config}:\n{problems}\n'
                            'Choose the converter of its origin, or name the config of its network with --config; '
                            '--backbone-only converts the trunk alone')
+    # Networks that were trained in half precision are used in full.
+    weights = {key: value.to(expected[key].dtype) for key, value in weights.items()}
+    broken = [key for key, value in weights.items() if not value.isfinite().all()]
+    if broken:
+        raise RuntimeError(f'{source} holds weights that are infinite or not a number: {", ".join(broken)}. It is damaged, or its '
+                           'training failed: copy or download it again')
     meta = _meta(origin, kind, Path(source), Path(config), cfg)
     if not only_backbone:
         meta['summed_branches'] = summed_branches(segmentor)
@@ -166,7 +178,7 @@ def describe(weights: Mapping[str, Tensor]) -> str:
 
 
 def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], List[str]]:
-    """The weights of a file under our names, in float32, and what was left out."""
+    """The weights of a file under our names, and what was left out."""
     if _is_params(path):
         content: Any = {key: torch.from_numpy(np.atleast_1d(value)) for key, value in read_params(path).items()}
     else:
@@ -183,9 +195,9 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
             raise RuntimeError(f'{path} has no {" and no ".join(missing)}: a checkpoint of {kind.method} is a dict with '
                                f'{" and ".join(kind.parts)}; this one has {", ".join(map(str, content)) or "nothing"}')
         ignored = sorted(str(key) for key in content if key not in kind.parts)
-        content = {f'{part}.{key}': value for part in kind.parts for key, value in _state(path, content[part]).items()}
+        content = {f'{part}.{key}': value for part in kind.parts for key, value in plain_state(content[part], str(path)).items()}
     else:
-        content = _state(path, content.get('state_dict', content))
+        content = plain_state(content, str(path))
     layout = kind.layout
     if layout is DEEPLAB and not any(key.startswith('layer6.') for key in content):
         layout = DEEPLAB_ORACLE if any(key.startswith('layer5.') for key in content) else layout
@@ -193,33 +205,18 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
         weights, left_out = rename(content, layout)
     except ValueError as error:
         raise RuntimeError(f'{path}: {error}') from error
-    # Networks that were trained in half precision are used in full.
-    return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}, ignored + left_out
+    return weights, ignored + left_out
+
+
+def _is_starting_point(weights: Mapping[str, Tensor], left_out: Sequence[str]) -> bool:
+    """Whether a file of ResNet-38 has the classifier of ImageNet, and no other one."""
+    return 'arg:linear1000_weight' in left_out and not any(key.startswith('decode_head.') for key in weights)
 
 
 def _is_params(path: Path) -> bool:
     """Whether a file begins as MXNet's do, whatever its name."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
     with open(path, 'rb') as file:
         return file.read(8) == MAGIC.to_bytes(8, 'little')
-
-
-def _state(path: Path, state: Any) -> Dict[str, Tensor]:
-    """A state dict of plain tensors, without the prefix of a distributed wrapper."""
-    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        raise RuntimeError(f'{path} holds a {type(state).__name__} where the weights of a network were expected, a dict of '
-                           'names and tensors. Choose the converter of its origin')
-    strangers = [key for key, value in state.items() if not _is_plain(value)]
-    if strangers:
-        raise RuntimeError(f'{path} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. '
-                           'Choose the converter of its origin')
-    return without_prefix(state)
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != 'meta' and (
-        value.is_floating_point() or value.dtype in (torch.int64, torch.int32, torch.uint8)) and not value.is_quantized
 
 
 def _network(cfg: Config) -> nn.Module:
@@ -239,7 +236,7 @@ def _meta(origin: str, kind: Origin, source: Path, config: Path, cfg: Config) ->
         digest = hashlib.file_digest(file, 'sha256') if hasattr(hashlib, 'file_digest') else hashlib.sha256(file.read())
     return dict(
         origin=origin, method=kind.method, source=source.name, source_sha256=digest.hexdigest(),
-        config=f'{config.parent.name}/{config.name}', classes=classes, palette=palette,
+        fits=f'{config.parent.name}/{config.name}', classes=classes, palette=palette,
         dataset_meta=dict(classes=classes, palette=palette), mmuda_version=__version__)
 
 
@@ -255,7 +252,7 @@ def run_converter(origin: str, description: str, configs: Path) -> None:
     args = parser.parse_args()
     try:
         done = convert(origin, args.source, args.output, configs, args.config, args.trust, args.backbone_only)
-    except (RuntimeError, FileNotFoundError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError) as error:
         parser.exit(1, f'{error}\n')
     if done.left_out:
         print(f'left out: {", ".join(done.left_out[:10])}{" ..." if len(done.left_out) > 10 else ""}')

@@ -1,48 +1,24 @@
 """Reading checkpoint files without unpickling objects by trust, from whatever place mmengine knows."""
 import os
 import re
+import zipfile
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Callable, Iterator, Optional, Union
+from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
 from urllib.error import URLError
 
-import numpy as np
 import torch
 from mmengine.dist import barrier, get_local_rank
-from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import get_dir
 
+from .stand_ins import restore, stand_ins
 
-def _statistics_method(owner: type, name: str) -> Callable:
-    """The only ``getattr`` that mmengine's log buffers need when they are read back."""
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
-        raise UnpicklingError(f'it asks for {name!r} of {owner!r}')
-    return getattr(owner, name)
-
-
-_statistics_method.__module__, _statistics_method.__qualname__ = 'builtins', 'getattr'
-_statistics_method.__name__ = 'getattr'
-_numpy_core = getattr(np, '_core', None) or np.core
-
-SAFE_TYPES = [
-    HistoryBuffer, _statistics_method, np.ndarray, np.dtype, _numpy_core.multiarray._reconstruct,
-    _numpy_core.multiarray.scalar,
-    *{type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint32, np.bool_)}
-]
-"""What mmengine's training checkpoints hold besides tensors and plain Python values. Nothing here acts when called."""
-
-
-@contextmanager
-def _safe_types() -> Iterator[None]:
-    if hasattr(torch.serialization, 'safe_globals'):
-        with torch.serialization.safe_globals(SAFE_TYPES):
-            yield
-    else:  # PyTorch 2.4 can only add them for good
-        torch.serialization.add_safe_globals(SAFE_TYPES)
-        yield
+LEGACY_MAGIC = b'\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
+"""The number with which files of PyTorch before 1.6 begin, as pickle writes it."""
 
 
 class UntrustedCheckpoint(RuntimeError):
@@ -66,20 +42,56 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
     if not os.path.isfile(path):
         raise FileNotFoundError(f'checkpoint {path} does not exist: check the path (training writes '
                                 'WORK_DIR/iter_N.pth)')
+    return _load(path, map_location, trust)
+
+
+def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool = False) -> dict:
+    """:func:`torch.load` of a path or an open file, safely and with one clear error."""
+    name = file if isinstance(file, str) else 'the checkpoint'
     try:
-        with _safe_types():
-            return torch.load(path, map_location=map_location, weights_only=not trust)
-    except UnpicklingError as error:
-        found = re.search(r'(?:Unsupported (?:global: GLOBAL|class)|GLOBAL) (\S+)|(it asks for .*?of .*)', str(error))
-        if not found:
-            raise RuntimeError(f'{path} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
-        reason = f'it holds {found.group(1)};' if found.group(1) else 'it holds more than weights;'
-        raise UntrustedCheckpoint(
-            f'{path} is not a plain checkpoint: {reason} reading that could run code hidden in the file, so it '
-            'is refused. If you made it yourself, save its state_dict again with torch.save.') from None
+        if trust:
+            return torch.load(file, map_location=map_location, weights_only=False)
+        with stand_ins():
+            content = restore(torch.load(file, map_location=map_location, weights_only=True))
     except Exception as error:  # what PyTorch raises on damaged files depends on where they are damaged
-        raise RuntimeError(f'{path} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
-                           'it again') from error
+        members = _members(file)
+        if 'constants.pkl' in members:
+            raise RuntimeError(f'{name} is a module of TorchScript, not a checkpoint: save the state_dict of the model') from None
+        if not isinstance(error, UnpicklingError):
+            raise RuntimeError(f'{name} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
+                               'it again') from error
+        if 'data.pkl' not in members:
+            raise RuntimeError(f'{name} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
+        raise UntrustedCheckpoint(
+            f'{name} is not a plain checkpoint: {_reason(str(error))}; reading that could run code hidden in the file, so it '
+            'is refused. If you made it yourself, save its state_dict again with torch.save.') from None
+    meta = content.get('meta') if isinstance(content, dict) else None
+    if isinstance(meta, dict):
+        meta.pop('config', None)  # mmengine executes this text when it resumes
+    return content
+
+
+def _members(file: Union[str, BinaryIO]) -> set:
+    """Names of the parts of a file that PyTorch wrote; files of old versions are but one pickle."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return {os.path.basename(name) for name in archive.namelist()}
+    if isinstance(file, str):
+        with open(file, 'rb') as opened:
+            head = opened.read(64)
+    else:
+        file.seek(0)
+        head = file.read(64)
+    return {'data.pkl'} if LEGACY_MAGIC in head else set()
+
+
+def _reason(error: str) -> str:
+    """What PyTorch's reader of weights did not like, without its advice to trust the file."""
+    found = re.search(r'(?:Unsupported (?:global: GLOBAL|class)|GLOBAL) (\S+)', error)
+    if found:
+        return f'it holds {found[1]}'
+    what = error.rpartition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
+    return f'it holds more than weights, or is damaged ({what[:200]})'
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
@@ -111,29 +123,39 @@ def _guarded(loader: Callable) -> Callable:
         return loader
 
     @wraps(loader)
-    def load(filename: str, *args, **kwargs) -> dict:
-        before = os.environ.get(FORCE)
-        os.environ[FORCE] = '1'
-        try:
-            with _safe_types():
-                return loader(filename, *args, **kwargs)
-        except UnpicklingError as error:
-            raise UntrustedCheckpoint(f'{filename} is not a plain checkpoint: reading the objects in it could run code hidden in '
-                                      f'the file, so it is refused ({error})') from None
-        finally:
-            if before is None:
-                del os.environ[FORCE]
-            else:
-                os.environ[FORCE] = before
+    def load(*args, **kwargs) -> dict:
+        with _weights_only():
+            return loader(*args, **kwargs)
 
     load.reads_weights_only = True
     return load
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    before = os.environ.get(FORCE)
+    os.environ[FORCE] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FORCE]
+        else:
+            os.environ[FORCE] = before
+
+
+def _safe_torch_load(file: Any, map_location: Optional[str] = None, weights_only: Optional[bool] = None) -> dict:
+    """mmengine's function of this name without its fall-back, and without real types that files may call."""
+    return _load(os.fspath(file) if isinstance(file, os.PathLike) else file, map_location)
 
 
 FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 load_from_local.reads_weights_only = load_from_http.reads_weights_only = True
 for _prefix, _loader in list(CheckpointLoader._schemes.items()):
     CheckpointLoader.register_scheme(_prefix, _guarded(_loader), force=True)
+# mmengine's loaders of other schemes end in one of these.
+for _function in (load_from_local, load_from_http, _safe_torch_load):
+    setattr(mmengine_checkpoint, _function.__name__, _function)
 
 
 def _download(url: str, folder: str) -> None:

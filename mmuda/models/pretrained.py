@@ -6,6 +6,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from .weights import plain_state, weight_problems, with_counters
 from .weights.key_maps import TORCHVISION_VGG, rename
 
 
@@ -16,8 +17,8 @@ class DeepLabPretrainedInit:
     AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``: the
     first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a plain trunk) and
     those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise. VGG-16 files of torchvision are
-    renumbered. Every weight of the backbone must be found with its shape, except those that the backbone says are
-    always drawn at random (``NOT_PRETRAINED``).
+    renumbered. What is left must be the weights of the backbone, key by key and shape by shape, except those that the backbone
+    says are always drawn at random (``NOT_PRETRAINED``).
 
     ::
 
@@ -39,7 +40,7 @@ class DeepLabPretrainedInit:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            RuntimeError: If the file cannot be had, or does not hold every weight of the backbone.
+            RuntimeError: If the file cannot be had, or with every missing, unexpected, mis-shaped and mistyped key.
         """
         try:
             checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu', logger='current')
@@ -47,20 +48,15 @@ class DeepLabPretrainedInit:
             hint = self.hint or 'put the file there, or name a copy in init_cfg.checkpoint'
             raise FileNotFoundError(f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
                                     'init_cfg=None starts from random weights.') from error
-        weights = self._trunk(checkpoint.get('state_dict', checkpoint), module)
+        weights = self._trunk(plain_state(checkpoint, self.checkpoint), module)
         fresh = tuple(getattr(module, 'NOT_PRETRAINED', ()))
-        expected = {
-            key: value for key, value in module.state_dict().items()
-            if not key.endswith('num_batches_tracked') and not key.startswith(fresh)
-        }
-        missing = sorted(set(expected) - set(weights))
-        shapes = sorted(key for key in set(expected) & set(weights) if expected[key].shape != weights[key].shape)
-        if missing or shapes:
-            raise RuntimeError(
-                f'{self.checkpoint} does not initialise {type(module).__name__}: {len(missing)} weights are missing '
-                f'({", ".join(missing[:5])}...), {len(shapes)} have another shape ({", ".join(shapes[:5])}...). Use the '
-                'file that the config names, or init_cfg=None for random weights.')
-        module.load_state_dict({key: weights[key] for key in expected}, strict=False)
+        expected = {key: value for key, value in module.state_dict().items() if not key.startswith(fresh)}
+        given = with_counters({key: value for key, value in weights.items() if not key.startswith(fresh)}, expected)
+        problems = weight_problems(expected, given)
+        if problems:
+            raise RuntimeError(f'{self.checkpoint} does not initialise {type(module).__name__}:\n{problems}\nUse the file that the '
+                               'config names, or init_cfg=None for random weights.')
+        module.load_state_dict(given, strict=False)
         print_log(f'{type(module).__name__} starts from {self.checkpoint}', logger='current')
 
     def _trunk(self, weights: Dict[str, Tensor], module: nn.Module) -> Dict[str, Tensor]:
@@ -70,7 +66,7 @@ class DeepLabPretrainedInit:
         trunk = {}
         for key, value in weights.items():
             if key.split('.', 1)[0] not in ours.union(self.CLASSIFIERS):
-                key = key.partition('.')[2]
+                key = key.partition('.')[2] or key
             if key.split('.', 1)[0] not in self.CLASSIFIERS:
                 trunk[key] = value
         return trunk

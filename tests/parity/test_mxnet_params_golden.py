@@ -46,7 +46,7 @@ def test_row_sparse():
 def test_malformed(path, tmp_path):
     for name, content in load(path).items():
         (tmp_path / f'{name}.params').write_bytes(content.tobytes())
-        with pytest.raises(ParamsError, match=rf'{name}.params, byte \d+: .*copy or download it again'):
+        with pytest.raises(ParamsError, match=rf'{name}.params, byte \d+: '):
             read_params(tmp_path / f'{name}.params')
 
 

@@ -63,6 +63,8 @@ def test_values_and_meta(tmp_path, config):
     assert torch.equal(weights['backbone.layer3.1.conv2.weight'], state['layer3.1.conv2.weight'])
     assert weights['backbone.bn1.num_batches_tracked'] == 0, 'old files do not count'
     meta = content['meta']
+    assert 'config' not in meta, 'mmengine would execute it'
+    assert meta['fits'].endswith('/tiny.py')
     assert meta['origin'] == 'advent' and meta['method'] == 'ADVENT or IntraDA' and meta['source'] == 'original.pth'
     assert meta['classes'] == ['road', 'car', 'sky'] and meta['palette'][0] == [128, 64, 128]
     assert meta['dataset_meta'] == dict(classes=meta['classes'], palette=meta['palette'])
@@ -110,11 +112,36 @@ class Trap:
 def test_objects_are_only_unpickled_on_request(tmp_path, config):
     marker = tmp_path / 'marker'
     content = dict(state_dict=original(config), args=Trap(marker))
-    with pytest.raises(UntrustedCheckpoint, match='runs whatever code somebody put into the file.*--trust'):
+    with pytest.raises(UntrustedCheckpoint, match='--trust reads it all the same: that runs whatever code'):
         run('advent', tmp_path, content, config)
     assert not marker.exists()
     run('advent', tmp_path, content, config, trust=True)
     assert marker.exists()
+
+
+@pytest.mark.parametrize('key, value, message', [
+    ('conv1.weight', torch.zeros(2, 3, 7, 7, dtype=torch.int32), r'of another type .*backbone.conv1.weight torch.int32 torch.float32'),
+    ('layer1.0.bn1.running_var', torch.full((2, ), float('nan')), 'infinite or not a number: backbone.layer1.0.bn1.running_var'),
+    ('layer1.0.bn1.bias', torch.full((2, ), float('inf')), 'infinite or not a number: backbone.layer1.0.bn1.bias'),
+    ('conv1.weight', torch.zeros(1, dtype=torch.float16).expand(2**40), r'of another shape .*\(1099511627776,\)'),
+])
+def test_weights_that_are_none_are_refused(tmp_path, config, key, value, message):
+    """One flipped bit turns the type of an array into another of the same size."""
+    with pytest.raises(RuntimeError, match=f'(?s){message}'):
+        run('advent', tmp_path, {**original(config), key: value}, config)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_places_and_configs_that_cannot_be(tmp_path, config):
+    (tmp_path / 'part.py').write_text('a = 1')
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(RuntimeError, match='part.py has no model.segmentor.*--config names a whole config'):
+        run('advent', tmp_path, original(config), tmp_path / 'part.py')
+    with pytest.raises(RuntimeError, match='folder is a folder: name the file to write'):
+        convert('advent', tmp_path / 'original.pth', tmp_path / 'folder', CONFIGS, config)
+    for source in ('folder', 'nowhere.pth'):
+        with pytest.raises(FileNotFoundError, match=f'{source} is no file: name the one to convert'):
+            convert('advent', tmp_path / source, tmp_path / 'original.pth', CONFIGS, config)
 
 
 def test_a_network_of_another_sum_is_not_loaded_without_a_word(tmp_path, config):

@@ -54,19 +54,12 @@ def _new_name(key: str, layout: Layout) -> Optional[str]:
     return key
 
 
-def without_prefix(weights: Mapping[str, T], prefix: str = 'module.') -> Dict[str, T]:
-    """The weights without what a distributed wrapper puts before every key; unchanged unless all keys have it."""
-    if weights and all(key.startswith(prefix) for key in weights):
-        return {key[len(prefix):]: value for key, value in weights.items()}
-    return dict(weights)
-
-
 def _head(theirs: str, ours: str) -> Rule:
-    return rf'{theirs}\.conv2d_list\.(\d+)\.(weight|bias)', rf'{ours}.branches.\1.\2'
+    return rf'{theirs}\.conv2d_list\.([0-9]+)\.(weight|bias)', rf'{ours}.branches.\1.\2'
 
 
 RESNET = (r'(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2')
-VGG = (r'features\.(\d+)\.(weight|bias)', r'backbone.features.\1.\2')
+VGG = (r'features\.([0-9]+)\.(weight|bias)', r'backbone.features.\1.\2')
 
 DEEPLAB: Layout = (
     RESNET, VGG, _head('layer5', 'auxiliary_head'), _head('layer6', 'decode_head'), _head('classifier', 'decode_head'))
@@ -80,7 +73,7 @@ DEEPLAB_ONE_LEVEL: Layout = ((r'layer5\..+', None), *DEEPLAB)
 
 FADA: Layout = (
     (r'feature_extractor\.backbone\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
-    (r'feature_extractor\.backbone\.(\d+)\.(weight|bias)', r'backbone.features.\1.\2'),
+    (r'feature_extractor\.backbone\.([0-9]+)\.(weight|bias)', r'backbone.features.\1.\2'),
     _head('classifier', 'decode_head'))
 """FADA and SDCA, their two networks joined under ``feature_extractor.`` and ``classifier.``."""
 
@@ -91,7 +84,7 @@ def _torchvision_vgg(match: Match) -> str:
     return f'backbone.features.{index - 1 if index > 23 else index}.{match[2]}'
 
 
-TORCHVISION_VGG: Layout = (('features\\.(\\d+)\\.(weight|bias)', _torchvision_vgg), (r'classifier\..+', None))
+TORCHVISION_VGG: Layout = ((r'features\.([0-9]+)\.(weight|bias)', _torchvision_vgg), (r'classifier\..+', None))
 """torchvision's VGG-16, and the Caffe weights under its names. fc6 and fc7 are others here: they are left out."""
 
 INITIAL_RESNET: Layout = (
@@ -112,14 +105,14 @@ def _resnet38_block(match: Match) -> str:
 
 RESNET38: Layout = (
     (r'arg:conv1a_weight', 'backbone.conv1a.weight'),
-    (r'arg:(res)([2-7])(a|b\d+)_(branch1|branch2a|branch2b1|branch2b2)_(weight)', _resnet38_block),
-    (r'arg:(bn)([2-7])(a|b\d+)_(branch2a|branch2b1|branch2b2)_(gamma|beta)', _resnet38_block),
-    (r'aux:(bn)([2-7])(a|b\d+)_(branch2a|branch2b1|branch2b2)_(moving_mean|moving_var)', _resnet38_block),
+    (r'arg:(res)([2-7])(a|b[1-9][0-9]*)_(branch1|branch2a|branch2b1|branch2b2)_(weight)', _resnet38_block),
+    (r'arg:(bn)([2-7])(a|b[1-9][0-9]*)_(branch2a|branch2b1|branch2b2)_(gamma|beta)', _resnet38_block),
+    (r'aux:(bn)([2-7])(a|b[1-9][0-9]*)_(branch2a|branch2b1|branch2b2)_(moving_mean|moving_var)', _resnet38_block),
     (r'(?:arg:bn7_(gamma|beta)|aux:bn7_(moving_mean|moving_var))',
      lambda match: f'backbone.bn7.{_SUFFIXES[match[1] or match[2]]}'),
     (r'arg:conv6a_(weight|bias)', r'decode_head.conv6a.\1'),
     (r'arg:linear1000_(weight|bias)', None),  # of ImageNet
-    (r'arg:linear\d+_(weight|bias)', r'decode_head.conv_seg.\1'),
+    (r'arg:linear[0-9]+_(weight|bias)', r'decode_head.conv_seg.\1'),
     (r'(?!arg:|aux:)[^:]*:.*', None))  # MXNet reads parameters and auxiliary states only
 """ResNet-38 of ademxapp and CBST, as MXNet names it: ``res4b2_branch2b1_weight`` is the second convolution of block 2 of
 level 4."""

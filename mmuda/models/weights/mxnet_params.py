@@ -3,10 +3,11 @@
 The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
 begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the
 number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed before it
-was compared with the bytes that are left: nothing is allocated that the file cannot fill.
+was compared with the bytes that are left, and all that is allocated is counted before: never more than twice the file.
 """
 import os
 import struct
+import sys
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, Dict, List, Tuple, Union
@@ -18,9 +19,14 @@ V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DENSE, ROW_SPARSE, CSR = 0, 1, 2
 DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
-MAX_NAME = 1 << 16
-MAX_ARRAYS = 1 << 12
-"""Networks have some hundred. Every array costs memory beside its data, so a file may not consist of millions."""
+MAX_NAME = 1 << 10
+DEVICES = (1, 2, 3, 5)
+"""CPU, GPU, pinned and shared memory of a CPU."""
+MAX_DEVICE = 1 << 10
+BESIDE = 200
+"""Bytes that an array takes beside its data, and a name beside its letters, in lists and dicts."""
+FLOOR = 1 << 16
+"""Bytes that reading may take however small the file is."""
 CHUNK = 1 << 12
 """Entries of a CSR array that are placed at a time."""
 EMPTY = np.empty(0, np.float32)
@@ -34,9 +40,8 @@ class ParamsError(ValueError):
 def read_params(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     """All arrays of a file by name, in the order of the file.
 
-    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense, as long
-    as that takes no more than the size of the file. What is allocated stays below twice the size of the file and some
-    hundred bytes for each array.
+    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense. What is
+    allocated, objects of Python included, stays below twice the size of the file, and 64 KiB for small ones.
 
     Args:
         path: A ``.params`` file.
@@ -63,8 +68,8 @@ class _Reader:
         self.file, self.path = file, path
         self.size = os.fstat(file.fileno()).st_size
         self.place = 0
-        self.budget = self.size
-        """Bytes that sparse arrays may still take when they are made dense."""
+        self.budget = 2 * self.size + FLOOR
+        """Bytes that may still be allocated."""
 
     @property
     def left(self) -> int:
@@ -73,6 +78,12 @@ class _Reader:
     def error(self, found: str, place: int = -1,
               remedy: str = 'It is no whole .params file of MXNet (V2, V1 or older): copy or download it again') -> ParamsError:
         return ParamsError(f'{self.path}, byte {self.place if place < 0 else place}: {found}. {remedy}')
+
+    def allow(self, count: int, what: str) -> None:
+        """Count what is about to be allocated."""
+        if count > self.budget:
+            raise self.error(f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all')
+        self.budget -= count
 
     # Numbers, as the file has them.
 
@@ -94,18 +105,20 @@ class _Reader:
         magic = self.number('Q', 'the header')
         if magic != MAGIC:
             raise self.error(f'the file begins with {magic:#x}, expected {MAGIC:#x}', 0)
-        self.number('Q', 'the header')
+        reserved = self.number('Q', 'the header')
+        if reserved:
+            raise self.error(f'the header goes on with {reserved:#x}, expected 0', 8)
         count = self.number('Q', 'the number of arrays')
         if count > self.left // 4:  # the smallest record
             raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left', 16)
-        if count > MAX_ARRAYS:
-            raise self.error(f'{count} arrays, more than any network has ({MAX_ARRAYS})', 16)
+        self.allow(count * BESIDE, f'{count} arrays')
         return [self.array() for _ in range(count)]
 
     def names(self, expected: int) -> List[str]:
         count = self.number('Q', 'the number of names')
         if count not in (0, expected):
             raise self.error(f'{count} names for {expected} arrays, expected {expected} or none')
+        self.allow(expected * BESIDE, 'names')
         if count == 0:
             return [str(index) for index in range(expected)]
         names: Dict[str, None] = {}
@@ -118,6 +131,7 @@ class _Reader:
                 name = self.take(length, 'a name').decode()
             except UnicodeDecodeError:
                 raise self.error('a name that is not UTF-8', place) from None
+            self.allow(sys.getsizeof(name), 'names')  # four bytes a letter, if one of them is rare
             if name in names:
                 raise self.error(f'{name[:80]!r} is the name of two arrays', place)
             names[name] = None
@@ -151,7 +165,7 @@ class _Reader:
             return EMPTY
         if kind == -1:
             raise self.error('an array of undefined storage type that has a shape', place)
-        self.take(8, 'a device')  # where it was saved from does not matter
+        self.device()
         dtype = self.dtype()
         if kind == DENSE:
             return self.values(shape, dtype)
@@ -164,6 +178,13 @@ class _Reader:
         if any(side < 0 for side in shape):
             raise self.error(f'the shape {shape}, expected no negative side')
         return shape
+
+    def device(self) -> None:
+        """Where an array was saved from does not matter, but a device that cannot be tells of damage."""
+        place = self.place
+        kind, index = self.number('i', 'a device'), self.number('i', 'a device')
+        if kind not in DEVICES or not 0 <= index < MAX_DEVICE:
+            raise self.error(f'an array of device {index} of kind {kind}, expected kind 1 (CPU) or 2 (GPU)', place)
 
     def dtype(self) -> np.dtype:
         flag = self.number('i', 'a data type')
@@ -184,6 +205,7 @@ class _Reader:
         return array.astype(dtype.newbyteorder('='), copy=False)
 
     def room(self, shape: Tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        self.allow(prod(shape) * dtype.itemsize, f'an array of shape {shape}')
         try:
             return np.zeros(shape, dtype)
         except (ValueError, MemoryError) as error:  # sides beyond any machine, one of them zero
@@ -197,11 +219,6 @@ class _Reader:
         aux = [self.values(aux_shape, aux_dtype) for aux_dtype, aux_shape in parts]
         if any(part.dtype != np.int64 or part.ndim != 1 for part in aux):
             raise self.error('indices of a sparse array that are not lists of int64', place)
-        needed = prod(shape) * dtype.itemsize
-        if needed > self.budget:
-            raise self.error(f'a sparse array of shape {shape} that would take {needed} bytes: '
-                             f'sparse arrays may not become larger than the whole file ({self.size} bytes)', place)
-        self.budget -= needed
         if kind == ROW_SPARSE:
             rows = aux[0]
             fits = storage[:1] == rows.shape and storage[1:] == shape[1:] and _increasing(rows, shape[0])
