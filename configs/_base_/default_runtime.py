@@ -16,7 +16,8 @@ custom_hooks = [dict(type='RandomStateHook'), dict(type='BatchNormSyncHook')]
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    # Seconds that processes wait for each other: the first one reads all labels of a data set for class-balanced sampling.
+    dist_cfg=dict(backend='nccl', timeout=7200))
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
 # Losses arrive as means over the interval; times arrive in every iteration.

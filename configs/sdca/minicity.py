@@ -1,4 +1,4 @@
-# SDCA on MiniCity, from random weights: the stages of gta2city.py, each 600 iterations. Batch-norm is trained
+# SDCA on MiniCity, from random weights: the stages of gta2city.py in small, each 600 iterations. Batch-norm is trained
 # throughout, and the last stage starts from the adapted network, as there are no ImageNet weights here.
 _base_ = ['../source_only/minicity.py', '../_base_/schedules/sdca.py']
 runner_type = 'StagedRunner'

@@ -28,6 +28,8 @@ class ClassStatistics(nn.Module):
     which is exact, not a moving average. A class without new vectors does not change. State is in buffers: it is saved,
     resumed, and read by any number of processes.
 
+    New vectors that are not finite, as after an overflow in half precision, are left out with all that came with them.
+
     Computed from sums by class, which are products of (C, pixels) and (pixels, D) matrices; variances from centred values, because
     differences of large sums lose them.
 
@@ -47,6 +49,12 @@ class ClassStatistics(nn.Module):
         self.register_buffer('count', torch.zeros(num_classes, dtype=torch.float64))  # whole numbers, far beyond 2^24
 
     @torch.no_grad()
+    def reset(self) -> None:
+        """Forget everything."""
+        for buffer in (self.count, self.mean, self.variance):
+            buffer.zero_()
+
+    @torch.no_grad()
     def update(self, maps: Tensor, labels: Tensor, ignore_index: int = 255) -> None:
         """Take in new vectors.
 
@@ -64,8 +72,7 @@ class ClassStatistics(nn.Module):
         if get_world_size() == 1:
             return
         gathered = [all_gather(value) for value in (self.count, self.mean, self.variance)]
-        for buffer in (self.count, self.mean, self.variance):
-            buffer.zero_()
+        self.reset()
         for count, mean, variance in zip(*gathered):
             self._merge(Moments(count, mean, variance))
 
@@ -90,6 +97,9 @@ class ClassStatistics(nn.Module):
         return Moments(count, mean, squares / divisor)
 
     def _merge(self, new: Moments) -> None:
+        # Decided on the device: NaN times a weight of zero would stay.
+        sound = (new.mean.isfinite() & new.variance.isfinite()).all(dim=1)
+        new = Moments(new.count * sound, *(value.masked_fill(~sound[:, None], 0) for value in new[1:]))
         total = self.count + new.count
         weight = (new.count / total.clamp(min=1)).to(self.mean.dtype)[:, None]
         shift = (self.mean - new.mean).square_().mul_(weight * (1 - weight))

@@ -51,7 +51,7 @@ def test_fada(path):
         np.testing.assert_allclose(logs['loss_dis_target'], data['loss_D_tgt'][i], rtol=TOLERANCE)
         norms = [sum(value.double().square().sum() for value in module.state_dict().values()).sqrt().item()
                  for module in (model.segmentor.backbone, model.segmentor.decode_head, model.discriminator)]
-        np.testing.assert_allclose(norms, data['weights_l2_after_step_f64'][i], rtol=1e-6)
+        np.testing.assert_allclose(norms, data['weights_l2_after_step_f64'][i], rtol=TOLERANCE)
 
     state = {**{f'segmentor.{key}': value for key, value in model.segmentor.state_dict().items()},
              **model.discriminator.state_dict()}
@@ -64,8 +64,10 @@ def check_soft_labels(model, data: dict) -> None:
     """Those of the first step, where the files have them."""
     with torch.no_grad():
         for name, image in (('D_src', 'src_image0'), ('D_tgt', 'tgt_image0'), ('adv_tgt', 'tgt_image0')):
+            stored = data.get(f'step0/soft_target_{name}_every4')
+            if stored is None:
+                continue
             outputs = model.tempered(model.segment(side(data[image])))
-            stored = data[f'step0/soft_target_{name}_every4']
             soft = soft_labels(outputs.upsample('main'), model.clip)[:, :, ::4, ::4].numpy()
             zeros = np.zeros_like(soft)
             wanted = np.concatenate([zeros, soft] if name == 'D_tgt' else [soft, zeros], axis=1)

@@ -57,6 +57,11 @@ def test_statistics_are_gathered_and_handed_on(cfg, tmp_path):
     after = read_checkpoint(tmp_path / 'run/adapt/iter_1.pth')['state_dict']
     assert after['feature_statistics.count'].sum() > counts.sum(), 'adaptation goes on from them'
 
+    cfg.statistics.weights, cfg.work_dir = str(tmp_path / 'run/statistics/statistics.pth'), str(tmp_path / 'second')
+    build_runner(cfg).train(only=['statistics'])
+    again = statistics_of(read_checkpoint(tmp_path / 'second/statistics/statistics.pth')['state_dict'])
+    assert all(torch.equal(again[key], found[key]) for key in found), 'what the weights brought along does not count'
+
 
 def test_an_interrupted_pass_goes_on(cfg, tmp_path, monkeypatch):
     cfg.statistics.snapshot_every = 1

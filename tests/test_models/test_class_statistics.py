@@ -85,6 +85,20 @@ def test_nothing_labelled_changes_nothing():
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.parametrize('value', [float('inf'), float('nan')])
+@pytest.mark.parametrize('labelled', [True, False])
+def test_what_overflows_is_left_out(value, labelled):
+    """A step of half precision that the scaler skips must not stay in the statistics for good."""
+    batches = [batch(seed) for seed in (0, 1)]
+    statistics = gathered(batches[:1])
+    maps, labels = batch(2)
+    maps[0, 0, 1, 1], labels[0, 1, 1] = value, 0 if labelled else 255
+    statistics.update(maps, labels)
+    assert all(part.isfinite().all() for part in statistics.state_dict().values())
+    statistics.update(*batches[1])
+    check(statistics, by_numpy(batches))
+
+
 @pytest.mark.parametrize('count', [2**24, 10**8, 2**40])
 def test_counts_beyond_float32(count):
     """Whole numbers stay exact, and what was seen weighs as much as it should."""

@@ -197,11 +197,24 @@ def test_half_precision(batch):
         torch.testing.assert_close(logs['bfloat16'][key], value, rtol=0.03, atol=0.03)
 
 
-def test_a_head_of_several_stages_is_refused(batch):
+@pytest.mark.parametrize('tau', [0., -1., float('nan')])
+def test_temperature_must_be_positive(tau):
+    with pytest.raises(ValueError, match=f'SDCA: tau={tau}, expected a positive temperature'):
+        sdca(tau=tau)
+
+
+def test_a_head_that_enlarges_is_refused(batch, monkeypatch):
+    adaptor = sdca()
+    forward = adaptor.decode_head.forward
+    monkeypatch.setattr(adaptor.decode_head, 'forward', lambda inputs: forward(inputs).repeat_interleave(2, dim=-1))
+    with pytest.raises(ValueError, match=r'the features are \(\d+, \d+\) and the logits \(\d+, \d+\): choose a decode head'):
+        adaptor.train_step(batch, wrappers_of(adaptor))
+
+
+def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = ConfigDict(
         type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
-    with pytest.raises(ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\): choose a head'):
-        adaptor = sdca(segmentor=segmentor)
-        adaptor.train_step(batch, wrappers_of(adaptor))
+    with pytest.raises(ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'):
+        sdca(segmentor=segmentor)

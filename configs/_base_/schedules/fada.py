@@ -23,7 +23,7 @@ adversarial = dict(
     overrides=dict(
         model=dict(
             type='FADA',
-            discriminator=dict(type='PixelDiscriminatorHead', in_channels=2048, num_classes=19),
+            discriminator=dict(type='PixelDiscriminatorHead', in_channels=2048, num_classes=19, channels=(256, 128)),
             temperature=1.8,
             clip=0.9,
             loss_weights=dict(seg_main=1.0, adv=0.001)),

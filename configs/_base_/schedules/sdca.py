@@ -32,6 +32,7 @@ adapt = dict(
             tau=100.,
             delta=0.9,
             multi_level=True,
+            reduce_statistics=True,
             loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0)),
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2.5e-4))),
         param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=62501, by_epoch=False)],

@@ -81,6 +81,8 @@ class StatisticsStage(Stage):
                              'statistics')
         model = model.to(get_device()).eval()
         statistics = [module for module in model.modules() if isinstance(module, ClassStatistics)]
+        for part in statistics:
+            part.reset()  # the weights may come with statistics of their own
         dataset = build_dataset(resolve(self._dataset(run), run.folders))
         rank, world_size = get_dist_info()
         own = list(range(rank, len(dataset), world_size))

@@ -112,17 +112,22 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         """Forward the images of one domain through the segmentor, batch-norm statistics being theirs alone."""
         return self.segmentor(batch['inputs'], mode='outputs')
 
-    def head_features(self, outputs: SegOutputs) -> Tensor:
-        """The feature map (N, K, h, w) that the decode head reads.
+    @property
+    def feature_channels(self) -> int:
+        """K of the one feature map that the decode head reads.
 
         Raises:
             ValueError: If it reads several.
         """
-        index = self.decode_head.in_index
-        if not isinstance(index, int):
+        head = self.decode_head
+        if not isinstance(head.in_index, int) or not isinstance(head.in_channels, int):
             raise ValueError(f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
-                             f'{index}: choose a head of one stage')
-        return outputs.features[index]
+                             f'{head.in_index}, its in_channels {head.in_channels}: choose a head of one stage')
+        return head.in_channels
+
+    def head_features(self, outputs: SegOutputs) -> Tensor:
+        """The feature map (N, K, h, w) that the decode head reads, see :attr:`feature_channels`."""
+        return outputs.features[self.decode_head.in_index]
 
     def without_heads(self, auxiliary_only: bool = False) -> ContextManager[None]:
         """Forward passes inside leave the heads out of their graph.
@@ -142,7 +147,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
 
         Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
         Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log shows
-        the unweighted values, as the papers' code does.
+        the unweighted values.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
         losses: Losses = {}

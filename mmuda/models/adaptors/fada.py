@@ -34,7 +34,7 @@ class FADA(BaseAdaptor):
 
     Raises:
         ValueError: If the discriminator is for other channels or classes than the decode head, or the temperature or the
-            clip makes no sense. In the first iteration: if the decode head reads several feature maps.
+            clip makes no sense, or the decode head reads several feature maps.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.001)
@@ -46,7 +46,7 @@ class FADA(BaseAdaptor):
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
         head = self.decode_head
-        for name, wanted in (('in_channels', head.in_channels), ('num_classes', head.num_classes)):
+        for name, wanted in (('in_channels', self.feature_channels), ('num_classes', head.num_classes)):
             value = getattr(self.discriminator, name, wanted)  # a discriminator of your own need not say it
             if value != wanted:
                 raise ValueError(f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike')

@@ -35,6 +35,10 @@ class SDCA(BaseAdaptor):
         reduce_statistics: Distributions of the images of all processes, see :class:`ClassStatistics`.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``, and ``seg_aux`` if there
             are auxiliary heads.
+
+    Raises:
+        ValueError: If tau is not positive or the decode head reads several feature maps. In the first iteration: if its logits have
+            another size than these.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.75, feat=1.0, out=1.0)
@@ -48,7 +52,9 @@ class SDCA(BaseAdaptor):
                  **kwargs) -> None:
         super().__init__(segmentor, **kwargs)
         self.tau, self.delta, self.reduce_statistics = tau, delta, reduce_statistics
-        classes, channels = self.num_classes, self.decode_head.in_channels
+        if not tau > 0:
+            raise ValueError(f'SDCA: tau={tau}, expected a positive temperature')
+        classes, channels = self.num_classes, self.feature_channels
         self.feature_statistics = ClassStatistics(classes, channels, reduce_statistics)
         self.output_statistics = ClassStatistics(classes, classes, reduce_statistics) if multi_level else None
 
@@ -95,7 +101,11 @@ class SDCA(BaseAdaptor):
 
     def views(self, outputs: SegOutputs) -> Dict[str, Tuple[ClassStatistics, Tensor]]:
         """By name of the loss: distributions, and the maps (N, D, h, w) that they are of."""
-        views = dict(feat=(self.feature_statistics, self.head_features(outputs)))
+        features, logits = self.head_features(outputs), outputs.logits['main']
+        if features.shape[-2:] != logits.shape[-2:]:
+            raise ValueError(f'SDCA compares features and predictions pixel by pixel, but the features are {tuple(features.shape[-2:])} '
+                             f'and the logits {tuple(logits.shape[-2:])}: choose a decode head that keeps the size')
+        views = dict(feat=(self.feature_statistics, features))
         if self.output_statistics is not None:
-            views['out'] = (self.output_statistics, outputs.logits['main'])
+            views['out'] = (self.output_statistics, logits)
         return views

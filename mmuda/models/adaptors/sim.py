@@ -51,7 +51,8 @@ class SIM(AdaptSegNet):
         **kwargs: As :class:`AdaptSegNet`; loss weights ``seg_main``, ``adv_main``, ``stuff``, ``ins`` and ``seg_target``.
 
     Raises:
-        ValueError: If classes are both stuff and things, unknown, or there are auxiliary heads.
+        ValueError: If classes are both stuff and things, unknown, or there are auxiliary heads, or the decode head reads
+            several feature maps.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, adv_main=0.001, stuff=0.01, ins=0.01, seg_target=1.0)
@@ -78,7 +79,7 @@ class SIM(AdaptSegNet):
             raise ValueError('SIM has one level: remove segmentor.auxiliary_head')
         self.stuff, self.things, self.instances = tuple(stuff), tuple(things), instances
         self.gather, self.count_empty = gather, count_empty
-        channels = self.decode_head.in_channels
+        channels = self.feature_channels
         self.stuff_memory = FeatureMemory(len(stuff), prototypes, channels)
         self.thing_memory = FeatureMemory(len(things), prototypes * instances, channels)
         self.register_buffer('region_classes', torch.tensor(

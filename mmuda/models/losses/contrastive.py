@@ -31,7 +31,7 @@ def contrastive_bound(maps: Tensor, labels: Tensor, mean: Tensor, variance: Tens
         mean: Class means (C, D), constants.
         variance: Class variances by dimension (C, D), constants; a class that was never seen has zeros and takes part.
         tau: Temperature.
-        ignore_index: The ignored label.
+        ignore_index: The ignored label; negative ones are ignored, too.
     """
     with torch.autocast(maps.device.type, enabled=False):
         return _Bound.apply(maps.float(), labels, mean.detach().float(), variance.detach().float(), tau, ignore_index)
@@ -69,7 +69,7 @@ class _Bound(torch.autograd.Function):
         flat, labels = maps.flatten(2), labels.flatten(1)
         mean, variance = F.normalize(mean, eps=SMALLEST), F.normalize(variance, eps=SMALLEST)
         parts = class_logits(flat, mean, variance, tau)
-        valid = labels != ignore_index
+        valid = (labels != ignore_index) & (labels >= 0)
         weight = valid / valid.sum().clamp(min=1)  # on the device: asking for the number would stall the step
         positive = labels.masked_fill(~valid, 0)[:, None]
         z = parts.linear + parts.quadratic
