@@ -1,9 +1,12 @@
 """Fixtures of the whole suite; plain helpers are in toolbox.py."""
+import functools
+import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from yapf.yapflib import yapf_api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -14,6 +17,30 @@ from toolbox import pair_batch  # noqa: E402
 def cache_dir(tmp_path_factory) -> None:
     """Nothing that a test caches ends up in the home of the user."""
     os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def quick_runners() -> None:
+    """What takes most of the time of a tiny run: a run formats its config up to eight times, and data sets collect garbage."""
+    original = yapf_api.FormatCode
+    formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))
+
+    def format_once(text: str, style_config: dict, **kwargs):
+        return formatted(text, (('style_config', _Style(style_config)), *kwargs.items()))
+
+    yapf_api.FormatCode = format_once
+    gc.collect()
+    gc.freeze()  # what is imported by now is not looked at again
+    yield
+    gc.unfreeze()
+    yapf_api.FormatCode = original
+
+
+class _Style(dict):
+    """A dict of options that can be a part of a key."""
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.items())))
 
 
 @pytest.fixture
