@@ -73,9 +73,12 @@ def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool =
 
 def _members(file: Union[str, BinaryIO]) -> set:
     """Names of the parts of a file that PyTorch wrote; files of old versions are but one pickle."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            return {os.path.basename(name) for name in archive.namelist()}
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                return {os.path.basename(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):  # damaged
+        return set()
     if isinstance(file, str):
         with open(file, 'rb') as opened:
             head = opened.read(64)

@@ -251,6 +251,26 @@ def test_a_truncated_checkpoint_is_named(tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize('legacy', [False, True])
+def test_no_flipped_bit_ends_in_anything_but_one_error(tmp_path, legacy):
+    buffer = HistoryBuffer()
+    buffer.update(1.5)
+    torch.save(dict(state_dict=dict(a=torch.rand(3, 4)), meta=dict(iter=1), log=buffer, number=np.float64(2)), tmp_path / 'whole.pth',
+               _use_new_zipfile_serialization=not legacy)
+    content, random = (tmp_path / 'whole.pth').read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        flipped = bytearray(content)
+        flipped[random.integers(len(content))] ^= 1 << random.integers(8)
+        (tmp_path / 'flipped.pth').write_bytes(flipped)
+        try:
+            read_checkpoint(tmp_path / 'flipped.pth')
+        except RuntimeError as error:
+            assert 'flipped.pth' in str(error) and type(error) in (RuntimeError, UntrustedCheckpoint)
+            refused += 1
+    assert refused > 50
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         read_checkpoint(tmp_path / 'nowhere.pth')
