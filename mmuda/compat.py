@@ -8,17 +8,19 @@ from typing import Dict, Iterator, Tuple
 from packaging.version import Version
 
 SUPPORTED: Dict[str, Tuple[str, str, str]] = {
+    'torch': ('2.6', '2.14', 'torch'),
     'mmengine': ('0.10.7', '0.11', 'onedl-mmengine'),
     'mmcv': ('2.1.0', '2.4', 'onedl-mmcv'),
     'mmseg': ('1.2.2', '1.5', 'onedl-mmsegmentation'),
 }
 """Import name: lowest tested version, first version that is too new, distribution that requirements/runtime.txt installs.
 
-The lowest versions are OpenMMLab's own, the distributions start higher."""
+The lowest versions are OpenMMLab's own, the distributions start higher. Before PyTorch 2.6 a file can run code although only its
+weights are read (CVE-2025-32434)."""
 
 
 def check_dependencies() -> None:
-    """Check the OpenMMLab packages that mmuda plugs into.
+    """Check the packages that mmuda plugs into.
 
     Raises:
         ImportError: If one is missing or out of the tested range.
