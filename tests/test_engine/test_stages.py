@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmuda.engine.stages.base import comparable, differences, fingerprint
+from mmuda.engine.stages.settings import comparable, differences, fingerprint
 from mmuda.engine.stages.ledger import Ledger
 from mmuda.engine.stages.references import references, rename, resolve
 from mmuda.engine.stages.rounds import SelfTrainingRounds, portion_schedule

@@ -13,9 +13,10 @@ from mmuda.labeling import label_images, load_prior, rank_images, resize_prior
 from mmuda.labeling.ranking import RARE_CLASSES
 
 from ..probabilities import AT, class_probabilities, inference_dataset
-from .base import Stage, fingerprint
+from .base import Stage
 from .references import references, resolve
 from .run import StagedRun
+from .settings import fingerprint
 
 
 class InferenceStage(Stage):

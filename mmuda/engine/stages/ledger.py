@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 
 from mmuda.files import write_atomically
 
-from .base import comparable, differences
+from .settings import comparable, differences
 
 _FORMAT = 1
 
