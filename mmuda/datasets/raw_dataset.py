@@ -1,7 +1,7 @@
 """Data sets that are read as they were published."""
 import logging
 from collections import Counter
-from typing import List, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Union
 
 import mmengine.fileio as fileio
 from mmengine.logging import print_log
@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 from .classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from .label_tables import LabelTable, get_label_table
-from .pair_check import Problem, find_problems
+from .pair_check import DIFFERENT, Problem, find_problems
 
 _LISTED = 20
 
@@ -35,6 +35,8 @@ class RawSegDataset(BaseSegDataset):
         mismatched: What to do about pairs that differ in size, or of which a file is missing or
             unreadable: ``'error'`` lists them in one error, ``'skip'`` leaves them out and logs how
             many.
+        same_size: Whether image and label must have the same size as files. False, for translated copies of images: they may
+            differ, if the pipeline gives both one size (``Resize`` with ``keep_ratio=False``); each sample is checked.
         data_prefix: Folders of images and labels, relative to ``data_root``.
         img_suffix: End of image names.
         seg_map_suffix: End of label names.
@@ -56,6 +58,7 @@ class RawSegDataset(BaseSegDataset):
                  label_channel: Optional[int] = None,
                  check_sizes: bool = True,
                  mismatched: str = 'error',
+                 same_size: bool = True,
                  data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
                  img_suffix: str = '.png',
                  seg_map_suffix: str = '.png',
@@ -66,6 +69,7 @@ class RawSegDataset(BaseSegDataset):
         self.label_channel = label_channel
         self.check_sizes = check_sizes
         self.mismatched = mismatched
+        self.same_size = same_size
         super().__init__(
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
             img_suffix=img_suffix,
@@ -96,13 +100,17 @@ class RawSegDataset(BaseSegDataset):
         if not self.ann_file:
             # Without labels there is nothing to compare, and what a folder lists is there.
             pairs = pairs if any(label for _, label in pairs) else []
-        problems = find_problems(pairs, self._name)
+        problems = {index: problem for index, problem in find_problems(pairs, self._name).items()
+                    if self.same_size or problem.kind != DIFFERENT}
         if not problems:
             return data_list
         kept = [info for index, info in enumerate(data_list) if index not in problems]
         report = self._report(list(problems.values()), len(pairs))
         if not kept:
-            raise ValueError(f'{report}\nNo pair is left: check data_root and data_prefix.')
+            hint = ''
+            if any(problem.kind == DIFFERENT for problem in problems.values()):
+                hint = ', or set same_size=False if the pipeline resizes both to one size'
+            raise ValueError(f'{report}\nNo pair is left: check data_root and data_prefix{hint}.')
         if self.mismatched == 'error':
             raise ValueError(f'{report}\nRepair the files, or train without these pairs: '
                              "mismatched='skip' in the data set.")
@@ -115,7 +123,22 @@ class RawSegDataset(BaseSegDataset):
         if 'seg_map_path' in info:
             info['label_table'] = self.label_table
             info['label_channel'] = self.label_channel
+            info['same_size'] = self.same_size
         return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """One sample through the pipeline.
+
+        Raises:
+            ValueError: If files may differ in size and the pipeline did not make them equal.
+        """
+        sample = super().prepare_data(idx)
+        if not self.same_size and isinstance(sample, dict) and 'gt_sem_seg' in sample.get('data_samples', ()):
+            image, label = (tuple(part.shape[-2:]) for part in (sample['inputs'], sample['data_samples'].gt_sem_seg.data))
+            if image != label:
+                raise ValueError(f'{self.get_data_info(idx)["img_path"]} leaves the pipeline with {image} (H, W), its label with {label}: '
+                                 'with same_size=False the pipeline needs a Resize with keep_ratio=False')
+        return sample
 
     @property
     def _name(self) -> str:

@@ -60,8 +60,8 @@ class FeatureMemory(nn.Module):
             (R, q).
         """
         with torch.autocast(vectors.device.type, enabled=False):
-            vectors = vectors.float()
+            vectors, entries = vectors.float(), self.entries.float()
             with torch.no_grad():
-                nearest = torch.cdist(vectors, self.entries, p=1).argmin(dim=2)
-                nearest = self.entries.gather(1, nearest[..., None].expand_as(vectors))
+                nearest = torch.cdist(vectors, entries, p=1).argmin(dim=2)
+                nearest = entries.gather(1, nearest[..., None].expand_as(vectors))
             return (vectors - nearest).abs().mean(dim=2)

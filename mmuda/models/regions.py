@@ -66,7 +66,7 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
     total = len(stuff) + len(things) * keep
     index = np.full(maps.shape, total, np.int64)
     instances = np.zeros((len(maps), len(things)), np.int64)
-    table = np.full(256, total, np.int64)
+    table = np.full(max(256, int(maps.max(initial=0)) + 1), total, np.int64)
     table[list(stuff)] = np.arange(len(stuff))
     for image, one in enumerate(maps):
         index[image] = table[one]

@@ -18,11 +18,11 @@ LOSS = 1e-5
 class NormedStrided(BaseModule):
     """The trunk of SIM's stand-in network, output stride 2."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 6, 3, 2, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(6).requires_grad_(False)
-        self.conv2 = nn.Conv2d(6, channels, 3, 2, 1)
+        self.conv1 = nn.Conv2d(3, width, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width).requires_grad_(False)
+        self.conv2 = nn.Conv2d(width, channels, 3, 2, 1)
 
     def forward(self, x: Tensor) -> tuple:
         return (self.conv2(self.bn1(self.conv1(x)).relu()).relu(), )
@@ -45,7 +45,7 @@ def test_trajectory(path):
     model = MODELS.build(dict(
         type='SIM', prototypes=cfg['num_prototype'], count_empty=True,
         segmentor=dict(
-            type='AdaptiveEncoderDecoder', backbone=dict(type='NormedStrided', channels=channels),
+            type='AdaptiveEncoderDecoder', backbone=dict(type='NormedStrided', width=len(init['conv1.weight']), channels=channels),
             decode_head=dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1)),
             test_cfg=dict(mode='whole')),
         discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=len(critic['conv1.bias'])),

@@ -4,13 +4,17 @@ import logging
 import os
 import re
 
+import cv2
 import layouts
+import numpy as np
 import pytest
 from layouts import H, W, ids, image, write
+from PIL import Image
 
 import mmuda.datasets.pair_check as pair_check
 import mmuda.datasets.raw_dataset as raw_dataset
 from mmuda.datasets.gta5 import GTA5Dataset
+from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.datasets.pair_check import find_problems
 
 
@@ -46,6 +50,41 @@ def test_skip_says_how_many(broken, monkeypatch):
     assert names == ['00001', '00003', '00006']
     ((level, text), ) = told
     assert level == logging.WARNING and '3 of 6' in text and 'labels/00004.png' in text
+
+
+@pytest.fixture
+def translated(tmp_path):
+    """Labels, and images of another size."""
+    layouts.gta5(tmp_path, 2)
+    for n in (1, 2):
+        layouts.write_palette(tmp_path / 'labels' / f'{n:05d}.png', ids(range(35), n, 2 * H, 3 * W))
+    return tmp_path
+
+
+STEPS = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
+RESIZE = dict(type='Resize', scale=(W, H), keep_ratio=False)
+
+
+def test_translated_images_may_have_another_size(translated):
+    dataset = GTA5Dataset(data_root=str(translated), same_size=False, pipeline=[*STEPS[:2], RESIZE, STEPS[2]])
+    assert len(dataset) == 2
+    sample, label = dataset[0], np.asarray(Image.open(translated / 'labels/00001.png'))
+    assert sample['inputs'].shape[1:] == sample['data_samples'].gt_sem_seg.shape == (H, W)
+    # Straight from the file: a label that was first brought to the size of the image would be sampled twice.
+    nearest = cv2.resize(label, (W, H), interpolation=cv2.INTER_NEAREST)
+    train_ids = lookup_array(get_label_table('gta5'), unknown=255)[nearest]
+    np.testing.assert_array_equal(sample['data_samples'].gt_sem_seg.data[0].numpy(), train_ids)
+
+
+def test_sizes_that_stay_different_are_an_error(translated):
+    dataset = GTA5Dataset(data_root=str(translated), same_size=False, pipeline=STEPS)
+    with pytest.raises(ValueError, match=rf'00001.png leaves the pipeline with \({H}, {W}\) .* needs a Resize'):
+        dataset[0]
+    with pytest.raises(ValueError, match='No pair is left.*or set same_size=False'):
+        GTA5Dataset(data_root=str(translated), mismatched='skip')
+    (translated / 'labels/00001.png').unlink()
+    with pytest.raises(ValueError, match='file missing: 1'):
+        GTA5Dataset(data_root=str(translated), same_size=False)
 
 
 def test_check_can_be_left_out(broken):

@@ -58,6 +58,12 @@ def test_probabilities_may_be_upsampled_instead_of_logits():
     assert (maps - torch.stack(model.probabilities(copy.deepcopy(batch), at='input'))).abs().max() > 1e-3
 
 
+def test_probabilities_of_windows_cannot_be_upsampled():
+    model = adaptor(test_cfg=dict(mode='slide', crop_size=(40, 40), stride=(20, 20)))
+    with pytest.raises(ValueError, match="at='input_soft' upsamples the probabilities of whole images"):
+        model.probabilities(plain_batch(), at='input_soft')
+
+
 @pytest.mark.parametrize('padding', [None, dict(size_divisor=32), dict(size=(64, 96))])
 @pytest.mark.parametrize('mode', ['whole', 'slide'])
 def test_consistent_with_the_prediction(padding, mode):

@@ -166,7 +166,7 @@ def test_memories_are_saved_and_resumed(batch):
     (dict(stuff=(0, 2)), 'must be different ids of the 4 classes'), (dict(things=(2, 4)), 'must be different ids'),
     (dict(stuff=(-1, 0)), 'must be different ids'), (dict(things=(2, 2)), 'must be different ids'),
     (dict(prototypes=0), 'must be at least 1'), (dict(instances=0), 'must be at least 1'),
-    (dict(gan='other'), "gan='other'")])
+    (dict(gan='other'), "gan='other'"), (dict(space='feature'), "its adversary looks at predictions: space='output'")])
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         sim(**options)
@@ -232,6 +232,24 @@ def test_half_precision(batch):
     wrappers = PerModuleOptimWrapperConstructor(optim_cfg(model, precision='bfloat16'))(model)
     logs = model.train_step(batch, wrappers)
     assert all(torch.isfinite(value) for value in logs.values()) and logs['loss_ins'] > 0
+
+
+def test_what_is_sent_to_other_processes_is_contiguous(monkeypatch):
+    """NCCL takes nothing else."""
+    import mmuda.models.adaptors.sim as module
+    model, sent = decided(sim().eval()), []
+    monkeypatch.setattr(module, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(module, 'all_gather', lambda value: sent.append(value) or [value, value])
+    batch = agreeing(model, prepared(model)['source'])
+    model.remember(model.segment(batch), batch)
+    assert len(sent) == 2 and all(value.is_contiguous() for value in sent) and model.stuff_memory.count.sum() > 0
+
+
+def test_memories_of_half_precision():
+    model = sim().half()
+    fill(model)
+    vectors = torch.rand(2, 3, model.stuff_memory.entries.shape[2])
+    assert model.stuff_memory.distance(vectors).dtype == torch.float32
 
 
 def trained(model, rank: int) -> None:

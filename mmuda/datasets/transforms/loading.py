@@ -123,7 +123,7 @@ class LoadDomainAnnotations(BaseTransform):
         channel = results.get('label_channel') if self.channel is None else self.channel
         ids = decode_label(read_image_bytes(path, self.backend_args), path, channel)
         # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
-        if results.get('img') is not None and tuple(results['ori_shape'][:2]) != ids.shape:
+        if results.get('same_size', True) and results.get('img') is not None and tuple(results['ori_shape'][:2]) != ids.shape:
             height, width = results['ori_shape'][:2]
             raise ValueError(
                 'image and label differ in size (width x height): '

@@ -77,6 +77,8 @@ class SIM(AdaptSegNet):
                              '(stuff=() or things=()) is left out')
         if self.segmentor.with_auxiliary_head:
             raise ValueError('SIM has one level: remove segmentor.auxiliary_head')
+        if self.space != 'output':
+            raise ValueError(f"SIM: space={self.space!r}, but its adversary looks at predictions: space='output'")
         self.stuff, self.things, self.instances = tuple(stuff), tuple(things), instances
         self.gather, self.count_empty = gather, count_empty
         channels = self.feature_channels
@@ -108,7 +110,7 @@ class SIM(AdaptSegNet):
         means, counts, _ = self.pool(outputs, labels.masked_fill(labels != predicted, 255))
         accepted = (counts > 0) & (self.classify(means) == self.region_classes)
         if self.gather and get_world_size() > 1:
-            means, accepted = (torch.cat(all_gather(value)) for value in (means, accepted))
+            means, accepted = (torch.cat(all_gather(value.contiguous())) for value in (means, accepted))  # NCCL wants them so
         for mean, ok in zip(means, accepted):
             self.stuff_memory.write(*self.stuff_of(mean, ok))
             self.thing_memory.write(*self.things_of(mean, ok))

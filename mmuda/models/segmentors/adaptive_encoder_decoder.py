@@ -98,13 +98,16 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             (C, H, W) float32 for each image.
 
         Raises:
-            ValueError: For another ``at``.
+            ValueError: For another ``at``; for ``'input_soft'`` with sliding windows or a head with its own ``predict``.
         """
         check_at(at, 'input_soft')
         if at == 'image':
             return [take_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
         if self._whole_images():
             logits = self.decode_head(self.extract_feat(inputs))
+        elif at == 'input_soft':
+            raise ValueError("at='input_soft' upsamples the probabilities of whole images: set test_cfg.mode='whole' and use a "
+                             "decode head without a predict of its own, or at='input'")
         else:
             logits = self.inference(inputs, [sample.metainfo for sample in data_samples])
         maps = []
