@@ -16,8 +16,7 @@ from toolbox import tiny_adaptor, tiny_segmentor
 
 from mmuda.datasets import CITYSCAPES_CLASSES, GTA5Dataset, SYNTHIADataset
 from mmuda.evaluation import DomainIoUMetric
-from mmuda.models import DomainPairPreprocessor
-from mmuda.models.adaptors.base import frozen
+from mmuda.models import DomainPairPreprocessor, frozen
 from mmuda.models.losses import SOURCE, TARGET
 from mmuda.models.segmentors import SegOutputs
 

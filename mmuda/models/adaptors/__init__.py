@@ -2,8 +2,9 @@ from .adabn import AdaBN
 from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT
 from .adversarial import OutputSpaceAdversary
-from .base import BaseAdaptor, frozen
+from .base import BaseAdaptor
 from .fada import FADA
+from .freezing import frozen
 from .minent import MinEnt
 from .sdca import SDCA
 from .self_training import SelfTraining

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from ..losses import GAN_LOSSES, SOURCE, TARGET
 from ..segmentors import SegOutputs
-from .base import BaseAdaptor, Losses, frozen
+from .base import BaseAdaptor, Losses
+from .freezing import frozen
 
 
 class OutputSpaceAdversary(BaseAdaptor):

@@ -1,6 +1,6 @@
 """The base of every method: who may be called, who is stepped, what is logged."""
-import contextlib
 from abc import ABCMeta, abstractmethod
+from contextlib import nullcontext
 from typing import ContextManager, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import torch
@@ -12,31 +12,9 @@ from torch import Tensor, nn
 from ..losses import cross_entropy, lovasz_softmax
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
+from .freezing import frozen
 
 Losses = Dict[str, Tensor]
-
-
-@contextlib.contextmanager
-def frozen(*modules: Optional[nn.Module]) -> Iterator[None]:
-    """Gradients pass through the modules but are not accumulated in their parameters.
-
-    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait for
-    gradients that never come. ``None`` is accepted, so optional networks need no special case.
-    """
-    present = [module for module in modules if module is not None]
-    parameters = [p for module in present for p in module.parameters() if p.requires_grad]
-    synced = [module for module in present if getattr(module, 'require_backward_grad_sync', False)]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    for module in synced:
-        module.require_backward_grad_sync = False
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        for module in synced:
-            module.require_backward_grad_sync = True
 
 
 class BaseAdaptor(BaseModel, metaclass=ABCMeta):
@@ -219,7 +197,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
                 raise ValueError(f'{type(self).__name__}.adapt yielded {len(losses)} losses for {name!r}: expected at least one (a '
                                  f'zero that depends on the network will do), for one of {list(optim_wrapper.keys())}')
             total = sum(losses.values())
-            with contextlib.nullcontext() if self._routes_checked else only_reaches(self, name):
+            with nullcontext() if self._routes_checked else only_reaches(self, name):
                 optim_wrapper[name].backward(total)
             logs.update({key: value.detach() for key, value in losses.items()})
             del part, losses, total

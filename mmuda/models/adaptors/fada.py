@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ..losses import SOURCE, TARGET, soft_cross_entropy, soft_labels
 from ..segmentors import SegOutputs
-from .base import BaseAdaptor, Losses, frozen
+from .base import BaseAdaptor, Losses
+from .freezing import frozen
 
 
 @MODELS.register_module()

@@ -11,7 +11,8 @@ from ..losses import SOURCE, TARGET, cross_entropy, nearest_labels
 from ..regions import Regions, find_regions, region_means
 from ..segmentors import SegOutputs
 from .adaptsegnet import AdaptSegNet
-from .base import Losses, frozen
+from .base import Losses
+from .freezing import frozen
 
 STUFF = (0, 1, 2, 3, 4, 8, 9, 10)
 """Road, sidewalk, building, wall, fence, vegetation, terrain and sky of the 19 classes."""

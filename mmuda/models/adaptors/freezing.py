@@ -1,0 +1,28 @@
+"""Networks that others are trained through."""
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from torch import nn
+
+
+@contextmanager
+def frozen(*modules: Optional[nn.Module]) -> Iterator[None]:
+    """Gradients pass through the modules but are not accumulated in their parameters.
+
+    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait for
+    gradients that never come. ``None`` is accepted, so optional networks need no special case.
+    """
+    present = [module for module in modules if module is not None]
+    parameters = [p for module in present for p in module.parameters() if p.requires_grad]
+    synced = [module for module in present if getattr(module, 'require_backward_grad_sync', False)]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    for module in synced:
+        module.require_backward_grad_sync = False
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        for module in synced:
+            module.require_backward_grad_sync = True
