@@ -3,5 +3,5 @@ _base_ = './gta2city.py'
 train_dataloader = dict(
     dataset=dict(
         source=dict(
-            data_root='{{$GTA5_ROOT:data/gta5}}', data_prefix=dict(img_path='images', seg_map_path='labels'))))
+            data_root='{{$GTA5_ROOT:data/gta5}}', same_size=True, data_prefix=dict(img_path='images', seg_map_path='labels'))))
 test_evaluator = dict(paper=None)

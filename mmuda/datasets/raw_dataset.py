@@ -65,6 +65,8 @@ class RawSegDataset(BaseSegDataset):
                  **kwargs) -> None:
         if mismatched not in ('error', 'skip'):
             raise ValueError(f"mismatched must be 'error' or 'skip', but got {mismatched!r}")
+        if not same_size and kwargs.get('test_mode'):
+            raise ValueError('same_size=False is for training: a prediction is compared with a label of the size of its image')
         self.label_table = get_label_table(label_table)
         self.label_channel = label_channel
         self.check_sizes = check_sizes

@@ -98,14 +98,15 @@ def _check_branches(segmentor: nn.Module, checkpoint: dict, filename: str) -> No
                 f'{here[name]}: use a config of its method ({meta.get("method")}), or set {name}.summed')
 
 
-def weights_digest(checkpoint: dict) -> str:
+def weights_digest(checkpoint: dict, filename: str) -> str:
     """SHA-256 of the weights in a checkpoint: names, types, shapes and values, whatever else the file holds.
 
     Args:
         checkpoint: What :func:`read_checkpoint` returned.
+        filename: For messages.
     """
     digest = hashlib.sha256()
-    for name, value in sorted(checkpoint.get('state_dict', checkpoint).items()):
+    for name, value in sorted(plain_state(checkpoint, filename).items()):
         digest.update(f'{name} {value.dtype} {tuple(value.shape)};'.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -2,11 +2,12 @@
 import hashlib
 import io
 from pathlib import Path
-from typing import Union
+from typing import Mapping, Union
 
 import torch
 
 from mmuda.files import write_atomically
+from mmuda.models.weights import plain_state
 
 from .reading import read_checkpoint
 
@@ -29,10 +30,11 @@ def publish(checkpoint: Union[str, Path], output: Union[str, Path]) -> Path:
         RuntimeError: If the checkpoint holds no segmentor.
     """
     content = read_checkpoint(checkpoint)
-    weights = {key[len(PREFIX):]: value for key, value in content.get('state_dict', {}).items() if key.startswith(PREFIX)}
+    weights = {key[len(PREFIX):]: value for key, value in plain_state(content, str(checkpoint)).items() if key.startswith(PREFIX)}
     if not weights:
         raise RuntimeError(f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote')
-    meta = content.get('meta', {})
+    meta = content.get('meta')
+    meta = meta if isinstance(meta, Mapping) else {}
     kept = {key: meta[key] for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'summed_branches', 'mmuda_version', 'mmengine_version')
             if key in meta}
     buffer = io.BytesIO()

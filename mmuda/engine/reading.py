@@ -25,13 +25,16 @@ class UntrustedCheckpoint(RuntimeError):
     """A file holds objects that only full unpickling could restore."""
 
 
-def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu', trust: bool = False) -> dict:
+def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu', trust: bool = False) -> Any:
     """Read a local checkpoint without executing anything that is in it.
 
     Args:
         filename: A ``.pth`` file.
         map_location: As in :func:`torch.load`.
         trust: Unpickle whatever is in it, which runs any code that somebody put there. Only the converters offer it.
+
+    Returns:
+        What is in it, a dict as a rule.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -45,30 +48,45 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
     return _load(path, map_location, trust)
 
 
-def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool = False) -> dict:
+def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool = False) -> Any:
     """:func:`torch.load` of a path or an open file, safely and with one clear error."""
     name = file if isinstance(file, str) else 'the checkpoint'
+    if map_location is None and not torch.cuda.is_available():
+        map_location = 'cpu'
     try:
         if trust:
             return torch.load(file, map_location=map_location, weights_only=False)
         with stand_ins():
-            content = restore(torch.load(file, map_location=map_location, weights_only=True))
+            return _sound(torch.load(file, map_location=map_location, weights_only=True))
+    except (PermissionError, MemoryError):
+        raise
     except Exception as error:  # what PyTorch raises on damaged files depends on where they are damaged
         members = _members(file)
         if 'constants.pkl' in members:
             raise RuntimeError(f'{name} is a module of TorchScript, not a checkpoint: save the state_dict of the model') from None
+        if 'weights_only' in str(error) and not isinstance(error, UnpicklingError):
+            raise _refusal(name, error) from None  # formats of PyTorch before 1.0
         if not isinstance(error, UnpicklingError):
             raise RuntimeError(f'{name} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
                                'it again') from error
         if 'data.pkl' not in members:
             raise RuntimeError(f'{name} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
-        raise UntrustedCheckpoint(
-            f'{name} is not a plain checkpoint: {_reason(str(error))}; reading that could run code hidden in the file, so it '
-            'is refused. If you made it yourself, save its state_dict again with torch.save.') from None
+        raise _refusal(name, error) from None
+
+
+def _sound(content: Any) -> Any:
+    """What was read, with real things for the stand-ins and without text that somebody executes."""
+    content = restore(content)
     meta = content.get('meta') if isinstance(content, dict) else None
     if isinstance(meta, dict):
-        meta.pop('config', None)  # mmengine executes this text when it resumes
+        meta.pop('config', None)  # mmengine executes it when it resumes
     return content
+
+
+def _refusal(name: str, error: Exception) -> UntrustedCheckpoint:
+    return UntrustedCheckpoint(
+        f'{name} is not a plain checkpoint: {_reason(str(error))}; reading that could run code hidden in the file, so it '
+        'is refused. If you made it yourself, save its state_dict again with torch.save.')
 
 
 def _members(file: Union[str, BinaryIO]) -> set:
@@ -93,18 +111,18 @@ def _reason(error: str) -> str:
     found = re.search(r'(?:Unsupported (?:global: GLOBAL|class)|GLOBAL) (\S+)', error)
     if found:
         return f'it holds {found[1]}'
-    what = error.rpartition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
+    what = re.split(r'\n|\. ', error.rpartition('WeightsUnpickler error: ')[2].strip())[0]
     return f'it holds more than weights, or is damaged ({what[:200]})'
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location: Optional[str] = None) -> dict:
+def load_from_local(filename: str, map_location: Optional[str] = None) -> Any:
     """mmengine's loader of local files (``init_cfg``, ``load_from``) without its fall-back to full unpickling."""
     return read_checkpoint(filename, map_location)
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
-def load_from_http(filename: str, map_location: Optional[str] = None, model_dir: Optional[str] = None) -> dict:
+def load_from_http(filename: str, map_location: Optional[str] = None, model_dir: Optional[str] = None) -> Any:
     """mmengine's loader of URLs, reading safely and saying what to do without a network.
 
     Raises:
@@ -126,9 +144,12 @@ def _guarded(loader: Callable) -> Callable:
         return loader
 
     @wraps(loader)
-    def load(*args, **kwargs) -> dict:
-        with _weights_only():
-            return loader(*args, **kwargs)
+    def load(filename: str, *args, **kwargs) -> Any:
+        try:
+            with _weights_only(), stand_ins():
+                return _sound(loader(filename, *args, **kwargs))
+        except UnpicklingError as error:
+            raise _refusal(filename, error) from None
 
     load.reads_weights_only = True
     return load
@@ -147,7 +168,7 @@ def _weights_only() -> Iterator[None]:
             os.environ[FORCE] = before
 
 
-def _safe_torch_load(file: Any, map_location: Optional[str] = None, weights_only: Optional[bool] = None) -> dict:
+def _safe_torch_load(file: Any, map_location: Optional[str] = None, weights_only: Optional[bool] = None) -> Any:
     """mmengine's function of this name without its fall-back, and without real types that files may call."""
     return _load(os.fspath(file) if isinstance(file, os.PathLike) else file, map_location)
 

@@ -151,7 +151,9 @@ class AdaptationRunner(Runner):
             precision=str(getattr(wrapper, 'dtype', None)))
 
     def _check_resumable(self, checkpoint: dict, filename: str) -> None:
-        meta = checkpoint.get('meta', {})
+        meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+        if not isinstance(meta, dict) or 'iter' not in meta:
+            raise RuntimeError(f'{filename} holds no state of a training that could go on: start anew from its weights with load_from')
         before, now = dict(meta.get('training', {})), self._training_facts()
         before['seed'], now['seed'] = meta.get('seed'), self._randomness_cfg.get('seed')
         where = dict(seed='randomness.seed', batch_size='train_dataloader.batch_size', precision='--amp',

@@ -5,9 +5,10 @@ for arguments of strangers: ``np.ndarray((1,), 'O', bytes)`` makes objects out o
 names of the real things; they note what they are given, and :func:`restore` makes the real things of what is sound.
 """
 import re
+import threading
 from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 import torch
@@ -61,6 +62,13 @@ class _Buffer:
         return HistoryBuffer(log, count, int(self.state['max_length']))
 
 
+def _begun(kind: type, shape: Tuple, code: bytes) -> _Array:
+    """``numpy.core.multiarray._reconstruct``."""
+    if kind is not _Array or shape != (0, ) or code != b'b':
+        raise UnpicklingError(f'it asks for an array that begins as {kind!r} of {shape!r}')
+    return _Array()
+
+
 def _scalar(dtype: _Dtype, data: bytes) -> np.generic:
     """``numpy.core.multiarray.scalar``."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
@@ -81,7 +89,7 @@ def _under(name: str, thing: Any) -> Any:
 
 
 def _reconstruct(core: str) -> Any:
-    return _under(f'numpy.{core}.multiarray._reconstruct', lambda *_: _Array())
+    return _under(f'numpy.{core}.multiarray._reconstruct', lambda kind, shape, code: _begun(kind, shape, code))
 
 
 def _scalar_of(core: str) -> Any:
@@ -96,19 +104,33 @@ STAND_INS: List[Any] = [
 ]
 
 
+_LOCK, _DEPTH = threading.RLock(), [0]
+
+
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Let :func:`torch.load` with ``weights_only=True`` meet the stand-ins, whatever else was allowed under their names."""
+    """Let :func:`torch.load` with ``weights_only=True`` meet the stand-ins, whatever else was allowed under their names.
+
+    What is allowed is PyTorch's, and one for all threads: files are read one after the other.
+    """
     serialization = torch.serialization
-    before = serialization.get_safe_globals()
-    ours = {_name(thing) for thing in STAND_INS}
-    serialization.clear_safe_globals()
-    serialization.add_safe_globals([*(thing for thing in before if _name(thing) not in ours), *STAND_INS])
-    try:
-        yield
-    finally:
-        serialization.clear_safe_globals()
-        serialization.add_safe_globals(before)
+    with _LOCK:
+        if _DEPTH[0]:
+            yield
+            return
+        ours = {_name(thing) for thing in STAND_INS}
+        before = serialization.get_safe_globals()
+        displaced = [thing for thing in before if _name(thing) in ours]
+        if displaced:
+            serialization.clear_safe_globals()
+            serialization.add_safe_globals([thing for thing in before if thing not in displaced])
+        _DEPTH[0] += 1
+        try:
+            with serialization.safe_globals(STAND_INS):
+                yield
+        finally:
+            _DEPTH[0] -= 1
+            serialization.add_safe_globals(displaced)
 
 
 def _name(thing: Any) -> str:
@@ -116,18 +138,41 @@ def _name(thing: Any) -> str:
 
 
 def restore(content: Any) -> Any:
-    """The content of a file with real arrays and log buffers for their stand-ins.
+    """The content of a file with real arrays, types and log buffers for their stand-ins; lists and dicts are changed in place.
 
     Raises:
-        UnpicklingError: If a stand-in was given what cannot be.
+        UnpicklingError: If a stand-in was given what cannot be, or something has attributes that would stand for its methods.
     """
-    if isinstance(content, _Array):
+    return _restore(content, {})
+
+
+def _restore(content: Any, seen: Dict[int, Any]) -> Any:
+    if id(content) in seen:  # the same thing twice stays one thing
+        return seen[id(content)][1]
+    if isinstance(content, (_Array, _Dtype)):
         return content.real
     if isinstance(content, _Buffer):
-        return content.restore()
-    if type(content) in (list, tuple):
-        return type(content)(restore(value) for value in content)
-    if isinstance(content, dict):
-        for key, value in content.items():
-            content[key] = restore(value)
-    return content
+        result = content.restore()
+    elif isinstance(content, dict):
+        # The reader of weights fills in whatever attributes a file gives to an OrderedDict.
+        if set(getattr(content, '__dict__', ())) - {'_metadata'}:
+            raise UnpicklingError(f'it asks for attributes {sorted(vars(content))} of {type(content)}')
+        seen[id(content)] = content, content
+        for key, value in dict.items(content):
+            dict.__setitem__(content, key, _restore(value, seen))
+        return content
+    elif type(content) is list:
+        seen[id(content)] = content, content
+        content[:] = [_restore(value, seen) for value in content]
+        return content
+    elif type(content) is tuple:
+        result = tuple(_restore(value, seen) for value in content)
+    elif isinstance(content, torch.Tensor):
+        vars(content).clear()  # likewise
+        return content
+    elif any(content is thing for thing in STAND_INS):
+        raise UnpicklingError(f'it asks for {_name(content)!r} of itself')
+    else:
+        return content
+    seen[id(content)] = content, result  # kept, or its id would be another's
+    return result

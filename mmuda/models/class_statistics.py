@@ -97,12 +97,13 @@ class ClassStatistics(nn.Module):
         return Moments(count, mean, squares / divisor)
 
     def _merge(self, new: Moments) -> None:
-        # Decided on the device: NaN times a weight of zero would stay.
-        sound = (new.mean.isfinite() & new.variance.isfinite()).all(dim=1)
-        new = Moments(new.count * sound, *(value.masked_fill(~sound[:, None], 0) for value in new[1:]))
         total = self.count + new.count
         weight = (new.count / total.clamp(min=1)).to(self.mean.dtype)[:, None]
         shift = (self.mean - new.mean).square_().mul_(weight * (1 - weight))
-        self.variance.mul_(1 - weight).addcmul_(weight, new.variance).add_(shift)
-        self.mean.mul_(1 - weight).addcmul_(weight, new.mean)
-        self.count.copy_(total)
+        variance = (self.variance * (1 - weight)).addcmul_(weight, new.variance).add_(shift)
+        mean = (self.mean * (1 - weight)).addcmul_(weight, new.mean)
+        # Decided on the device: what is not finite would stay for good, even with a weight of zero.
+        sound = (mean.isfinite() & variance.isfinite()).all(dim=1)
+        self.variance.copy_(torch.where(sound[:, None], variance, self.variance))
+        self.mean.copy_(torch.where(sound[:, None], mean, self.mean))
+        self.count.copy_(torch.where(sound, total, self.count))

@@ -82,6 +82,8 @@ def test_sizes_that_stay_different_are_an_error(translated):
         dataset[0]
     with pytest.raises(ValueError, match='No pair is left.*or set same_size=False'):
         GTA5Dataset(data_root=str(translated), mismatched='skip')
+    with pytest.raises(ValueError, match='same_size=False is for training'):
+        GTA5Dataset(data_root=str(translated), same_size=False, test_mode=True)
     (translated / 'labels/00001.png').unlink()
     with pytest.raises(ValueError, match='file missing: 1'):
         GTA5Dataset(data_root=str(translated), same_size=False)

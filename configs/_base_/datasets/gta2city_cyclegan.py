@@ -1,6 +1,6 @@
 # GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png
 # with the names of the original images (SIM was published with those of BDL). Labels are the original ones; images may have
-# another size, as both are resized.
+# another size, as both are resized; so the few pairs of GTA5 that differ in size are used, as by the originals.
 _base_ = './gta2city.py'
 gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
 train_dataloader = dict(

@@ -75,10 +75,18 @@ def random_state() -> dict:
 
 
 def set_random_state(state: dict) -> None:
-    """Undo everything drawn since :func:`random_state`."""
+    """Undo everything drawn since :func:`random_state`.
+
+    Raises:
+        ValueError: If the state cannot be one of NumPy, which would believe it and read beside its memory.
+    """
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = state['numpy']
+    position = rest[0] if rest else None
+    if name != 'MT19937' or keys.shape != (624, ) or type(position) is not int or not 0 <= position <= 624:
+        raise ValueError(f'the checkpoint has a damaged random state ({name!r}, {tuple(keys.shape)}, position {position}): resume from '
+                         'another one, or start anew from its weights with load_from')
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state['torch'])
     if 'cuda' in state and torch.cuda.is_available():

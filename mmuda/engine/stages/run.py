@@ -101,7 +101,8 @@ class StagedRun:
 
     def weights_digest(self, weights: str) -> str:
         """SHA-256 of the weights; unlike that of their file it does not change with the times in the log."""
-        return weights_digest(read_checkpoint(self.checkpoint(weights)))
+        path = self.checkpoint(weights)
+        return weights_digest(read_checkpoint(path), str(path))
 
     def set_aside(self, names: Iterable[str], timestamp: str) -> Path:
         """Move the folders of stages into ``before_<timestamp>``; nothing is ever deleted."""

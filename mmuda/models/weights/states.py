@@ -32,7 +32,7 @@ def plain_state(content: Any, filename: str) -> Dict[str, Tensor]:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != 'meta' and not (
-        value.is_quantized or value.is_complex())
+        value.is_quantized or value.is_complex() or value.is_nested)
 
 
 def with_counters(given: Dict[str, Tensor], expected: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -44,7 +44,8 @@ def with_counters(given: Dict[str, Tensor], expected: Dict[str, Tensor]) -> Dict
 
 def weight_problems(expected: Dict[str, Tensor], given: Dict[str, Tensor]) -> str:
     """What keeps weights from being loaded: a line each for keys that are missing, unexpected, of another shape, and for
-    floating-point numbers where the network has integers or the other way round; empty if nothing."""
+    floating-point numbers where the network has integers or the other way round (but for counters of batch-norm, which
+    ``half()`` makes floating); empty if nothing."""
     both = sorted(set(expected) & set(given))
     problems = {
         'missing': sorted(set(expected) - set(given)),
@@ -54,7 +55,7 @@ def weight_problems(expected: Dict[str, Tensor], given: Dict[str, Tensor]) -> st
         ],
         'of another type (checkpoint, model)': [
             f'{key} {given[key].dtype} {expected[key].dtype}' for key in both
-            if given[key].is_floating_point() != expected[key].is_floating_point()
+            if given[key].is_floating_point() != expected[key].is_floating_point() and not key.endswith('num_batches_tracked')
         ],
     }
     return '\n'.join(f'  {kind}: {", ".join(keys)}' for kind, keys in problems.items() if keys)
