@@ -16,7 +16,7 @@ SUPPORTED: Dict[str, Tuple[str, str, str]] = {
 """Import name: lowest tested version, first version that is too new, distribution that requirements/runtime.txt installs.
 
 The lowest versions are OpenMMLab's own, the distributions start higher. Before PyTorch 2.6 a file can run code although only its
-weights are read (CVE-2025-32434)."""
+weights are read (CVE-2025-32434); builds on the way to 2.6 (``2.6.0a0``) may lack the remedy and are refused, too."""
 
 
 def check_dependencies() -> None:

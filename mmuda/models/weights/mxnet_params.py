@@ -82,7 +82,8 @@ class _Reader:
     def allow(self, count: int, what: str) -> None:
         """Count what is about to be allocated."""
         if count > self.budget:
-            raise self.error(f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all')
+            raise self.error(f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all',
+                             remedy='No network consists of so many tiny or so sparse arrays: copy or download it again')
         self.budget -= count
 
     # Numbers, as the file has them.
