@@ -104,8 +104,8 @@ def convert(origin: str,
 
     Raises:
         FileNotFoundError: If there is no such file.
-        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key, or every one with infinite values; or if the file is refused, no checkpoint, or of
-            a network that the origin has no config for.
+        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key, or every one with infinite values; or if the
+            file is refused, no checkpoint, or of a network that the origin has no config for.
     """
     kind = ORIGINS[origin]
     if not Path(source).is_file():
