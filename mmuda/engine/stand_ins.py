@@ -36,7 +36,9 @@ class _Array:
     """``numpy.ndarray``, as its ``_reconstruct`` begins it."""
     real: np.ndarray
 
-    def __init__(self, *_) -> None:
+    def __init__(self, *args) -> None:
+        if args:
+            raise UnpicklingError('it calls numpy.ndarray, which only files that were made to do so do')
         self.real = np.empty(0)
 
     def __setstate__(self, state: Tuple) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from toolbox import tiny_config
 
 from mmuda.engine.checkpoint import latest_checkpoint
@@ -41,26 +42,19 @@ NESTED = b'(K\x03' + text('<') + dtype('O8') + b'K\x01\x85\x86NNJ\xff\xff\xff\xf
     b'cbuiltins\ngetattr\ncmmengine.logging.history_buffer\nHistoryBuffer\n' + text('__init__') + b'\x86R',
 ], ids=['buffer', 'history', 'objects', 'nested', 'too_few', 'scalar', 'huge', 'getattr'])
 @pytest.mark.parametrize('through', ['read_checkpoint', 'mmengine'])
-def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through, monkeypatch):
+def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
     """NumPy's own types make objects out of the numbers they are given: one such file ends the process, or worse."""
     torch.save(dict(a=torch.rand(1)), tmp_path / 'plain.pth')
     with zipfile.ZipFile(tmp_path / 'plain.pth') as plain, zipfile.ZipFile(tmp_path / 'forged.pth', 'w') as forged:
         for name in plain.namelist():
             forged.writestr(name, b'\x80\x02' + payload + b'.' if name.endswith('data.pkl') else plain.read(name))
     if through == 'read_checkpoint':
-        try:
-            content = read_checkpoint(tmp_path / 'forged.pth')
-        except RuntimeError as error:
-            assert 'forged.pth' in str(error)
-        else:
-            assert isinstance(content, np.ndarray) and content.size == 0, 'the arguments of a stand-in mean nothing'
+        with pytest.raises(RuntimeError, match='forged.pth (is not a plain checkpoint|cannot be read)'):
+            read_checkpoint(tmp_path / 'forged.pth')
     else:
-        from mmengine.runner import checkpoint
         with open(tmp_path / 'forged.pth', 'rb') as file:
-            try:
-                assert checkpoint._safe_torch_load(file).size == 0
-            except RuntimeError as error:
-                assert 'the checkpoint' in str(error)
+            with pytest.raises(RuntimeError, match='the checkpoint (is not a plain checkpoint|cannot be read)'):
+                mmengine_checkpoint._safe_torch_load(file)
 
 
 def test_what_others_allow_is_not_lost(tmp_path):
