@@ -19,7 +19,7 @@ env_cfg = dict(
     # Seconds that processes wait for each other: the first one reads all labels of a data set for class-balanced sampling.
     dist_cfg=dict(backend='nccl', timeout=7200))
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 # Losses arrive as means over the interval; times arrive in every iteration.
 log_processor = dict(
     by_epoch=False, window_size=1, custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)])

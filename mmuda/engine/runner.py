@@ -1,8 +1,9 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
 import copy
 import os
+from collections import Counter
 from pathlib import Path
-from typing import Optional, Union
+from typing import ClassVar, Optional, Union
 
 from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
@@ -11,6 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -32,15 +34,30 @@ class AdaptationRunner(Runner):
     - every load is strict or says what it left out, on every rank;
     - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A path
       resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same weights;
-    - an empty data set is an error before the first iteration.
+    - an empty data set is an error before the first iteration;
+    - runs of one process, such as stages, share nothing, even if they start in the same second.
     """
 
     _resuming = False
+    _started: ClassVar[Counter] = Counter()
 
     def setup_env(self, env_cfg: dict) -> None:
-        """As in mmengine, over gloo where there is no GPU."""
+        """As in mmengine, over gloo where there is no GPU.
+
+        mmengine knows a run by the second of its start: a second run of that name would take over the message hub of the
+        first, and with it the list of checkpoints to delete.
+        """
         join_processes(self.launcher, env_cfg)
         super().setup_env(env_cfg)
+        self._started[self._timestamp] += 1
+        if self._started[self._timestamp] > 1:
+            self._timestamp += f'_{self._started[self._timestamp]}'
+
+    def build_visualizer(self, visualizer: Union[Visualizer, dict, None] = None) -> Visualizer:
+        """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""
+        if isinstance(visualizer, dict):
+            visualizer = {**visualizer, 'name': self.experiment_name}
+        return super().build_visualizer(visualizer)
 
     def wrap_model(self, model_wrapper_cfg: Optional[dict], model: nn.Module) -> nn.Module:
         """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""

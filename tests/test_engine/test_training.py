@@ -179,6 +179,17 @@ def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp
     assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
 
 
+def test_runs_that_start_in_the_same_second_share_nothing(minicity, tmp_path, monkeypatch):
+    # a run is known by its time: mmengine would hand the third the list of checkpoints of the first, to delete from
+    monkeypatch.setattr(time, 'strftime', lambda *args: '20260101_000000')
+    for iters in (4, 2, 2):
+        train(tiny_config('source_only', minicity, tmp_path, iters=iters))
+        assert latest_checkpoint(tmp_path).endswith(f'iter_{iters}.pth')
+    assert len(list(tmp_path.glob('before_*/last_checkpoint'))) == 2
+    assert len(list(tmp_path.glob('*/*.log'))) == 3, 'each has its own log'
+    assert len(list(tmp_path.glob('*/vis_data/scalars.json'))) == 3
+
+
 def test_saving_the_best_does_not_disturb_resume(minicity, tmp_path):
     best = {'val': 2, '+default_hooks.checkpoint.save_best': 'mIoU'}
     train(tiny_config('advent', minicity, tmp_path / 'whole', **best), Dropout())

@@ -77,10 +77,8 @@ class TrainStage(Stage):
         barrier()
         if cfg.get('val_evaluator') is not None:
             cfg.val_evaluator.json_file = str(metrics)
-        identity = f'{run.work_dir.name}-{self.name.replace("/", "-")}'
-        cfg.update(work_dir=str(folder), launcher=run.launcher, resume=resume, experiment_name=identity)
-        if cfg.get('visualizer') is not None:
-            cfg.visualizer.name = identity  # mmengine would go on with that of the first stage, and in its folder
+        name = f'{run.work_dir.name}-{self.name.replace("/", "-")}'
+        cfg.update(work_dir=str(folder), launcher=run.launcher, resume=resume, experiment_name=name)
         runner = build_runner(cfg)
         runner.train()
         if runner.val_loop is not None and not _everywhere(metrics.is_file()):
