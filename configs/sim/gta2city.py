@@ -8,6 +8,10 @@ runner_type = 'StagedRunner'
 model = dict(
     type='SIM',
     discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
+    prototypes=50,
+    instances=10,
+    gather=True,
+    count_empty=False,
     loss_weights=dict(seg_main=1.0, adv_main=0.001, stuff=0.01, ins=0.01))
 test_evaluator = dict(
     paper=dict(

@@ -1,11 +1,12 @@
 # SIM, SYNTHIA to Cityscapes. As in the released code the network keeps 19 classes; three never occur on the source. No recipe is
-# documented: settings are those of GTA5, images 1280x760. The authors used translated images: SYNTHIA_ROOT/RGB may hold those.
+# documented: settings are those of GTA5, images 1280x720 included. The authors used translated images: SYNTHIA_ROOT/RGB may hold
+# those.
 _base_ = './gta2city_untranslated.py'
 synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='Resize', scale=(1280, 760), keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(type='Resize', scale=(1280, 720), keep_ratio=False, backend='pillow', interpolation='bicubic'),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

@@ -60,7 +60,8 @@ class FeatureMemory(nn.Module):
             (R, q).
         """
         with torch.autocast(vectors.device.type, enabled=False):
-            vectors, entries = vectors.float(), self.entries.float()
+            dtype = torch.promote_types(vectors.dtype, torch.float32)
+            vectors, entries = vectors.to(dtype), self.entries.to(dtype)
             with torch.no_grad():
                 nearest = torch.cdist(vectors, entries, p=1).argmin(dim=2)
                 nearest = entries.gather(1, nearest[..., None].expand_as(vectors))

@@ -120,7 +120,7 @@ def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5
     label = Image.frombytes('P', ids.shape[::-1], ids.tobytes())
     label.putpalette([(5 * i) % 256 for i in range(768)])
     label.save(root / 'labels' / '00001.png')
-    return GTA5Dataset(data_root=str(root), pipeline=pipeline)
+    return GTA5Dataset(data_root=str(root), pipeline=pipeline, same_size=False)
 
 
 def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> SYNTHIADataset:
@@ -130,7 +130,8 @@ def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> S
     (root / folder).mkdir()
     Image.fromarray(image).save(root / 'RGB' / '0000000.png')
     Image.fromarray(ids).save(root / folder / '0000000.png')
-    return SYNTHIADataset(data_root=str(root), data_prefix=dict(img_path='RGB', seg_map_path=folder), pipeline=pipeline)
+    return SYNTHIADataset(data_root=str(root), data_prefix=dict(img_path='RGB', seg_map_path=folder), pipeline=pipeline,
+                          same_size=False)
 
 
 @pytest.mark.usefixtures('surroundings')
@@ -138,7 +139,7 @@ def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> S
 @pytest.mark.parametrize('path', golden_files('sim', 'data_pipeline'))
 def test_source(path, name, key, build, tmp_path):
     data = load(path)
-    pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), resize(data['crop_wh']),
+    pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', unknown=255), resize(data['crop_wh']),
                 dict(type='PackSegInputs')]
     dataset = build(tmp_path / name, data['src_rgb'], data[key], pipeline)
     assert dataset.metainfo['classes'] == CITYSCAPES_CLASSES
@@ -171,7 +172,7 @@ def test_iou(path, tmp_path):
         Image.new('RGB', ids.shape[::-1]).save(tmp_path / 'leftImg8bit' / f'{number:03}_leftImg8bit.png')
     dataset = CityscapesDataset(
         data_root=str(tmp_path), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
-        seg_map_suffix='_gtFine_labelIds.png', pipeline=[dict(type='LoadDomainAnnotations', table='cityscapes')])
+        seg_map_suffix='_gtFine_labelIds.png', pipeline=[dict(type='LoadDomainAnnotations', table='cityscapes', unknown=255)])
     assert len(dataset) == len(data['pred'])
     metric = DomainIoUMetric(json_file=str(tmp_path / 'scores.json'))
     metric.dataset_meta = dataset.metainfo
