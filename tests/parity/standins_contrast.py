@@ -79,10 +79,6 @@ class AsItIs(nn.Module):
         return data
 
 
-def poly(base: float, step: int, power: float, horizon: float) -> float:
-    return base * (1 - step / horizon)**power
-
-
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """All learning rates times a factor of what they began with."""
     for group in optimizer.param_groups:
@@ -93,3 +89,8 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
 def deviation(ours: Tensor, stored: np.ndarray) -> float:
     """Largest difference, relative to 1 + |value|."""
     return float((np.abs(ours.detach().double().numpy() - stored) / (1 + np.abs(stored))).max())
+
+
+def length_of_weights(module: nn.Module) -> float:
+    """L2 norm of everything in the state that is not a counter."""
+    return sum(value.double().square().sum().item() for value in module.state_dict().values() if value.is_floating_point())**0.5

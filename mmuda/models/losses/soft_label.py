@@ -29,8 +29,7 @@ def soft_cross_entropy(scores: Tensor, soft: Tensor, domain: float) -> Tensor:
         soft: (N, C, H, W), constants.
         domain: ``SOURCE`` or ``TARGET``.
     """
-    scores = scores.float()
+    log_prob = scores.float().log_softmax(dim=1)
     num_classes = soft.shape[1]
-    half = scores[:, :num_classes] if domain == SOURCE else scores[:, num_classes:]
-    mass = soft.sum(dim=1)
-    return (mass * scores.logsumexp(dim=1) - (soft * half).sum(dim=1)).mean()
+    half = log_prob[:, :num_classes] if domain == SOURCE else log_prob[:, num_classes:]
+    return -(soft * half).sum(dim=1).mean()
