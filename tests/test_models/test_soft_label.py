@@ -67,6 +67,15 @@ def test_labels_are_constants_in_float32():
     torch.testing.assert_close(loss, soft_cross_entropy(half.detach().float(), soft, TARGET))
 
 
+@pytest.mark.parametrize('scale', [100., 1e4])
+def test_large_scores_have_exact_gradients(scale):
+    scores, logits = case()
+    scores = (scale * scores.detach()).requires_grad_()
+    soft = soft_labels(logits)
+    ours, wanted = (torch.autograd.grad(loss(scores, soft, TARGET), scores)[0] for loss in (soft_cross_entropy, reference))
+    torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-6 * wanted.abs().max().item())
+
+
 def test_large_scores_do_not_overflow():
     scores = torch.zeros(1, 2 * CLASSES, 1, 1)
     scores[0, 1] = 1e4
