@@ -2,6 +2,7 @@
 import argparse
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -130,7 +131,8 @@ def convert(origin: str,
             config = next((path for words, path in kind.configs.items() if words.split()[0] == network), None)
         if config is None:
             raise RuntimeError(f'{source} holds a network ({network}) that no config of {kind.method} has; known are '
-                               f'{", ".join(kind.configs)}. Is it a file of {kind.method}? Otherwise name its config with --config')
+                               f'{", ".join(kind.configs)}. Is it a file of {kind.method}? Otherwise name its config with --config; '
+                               'for another number of classes it inherits from the one of the same network')
         config = Path(configs) / config
     cfg = network_config(load_config(config))
     if 'segmentor' not in cfg.get('model', {}) or 'dataset' not in cfg.get('test_dataloader', {}):
@@ -155,6 +157,9 @@ def convert(origin: str,
                            'training failed: copy or download it again')
     meta = _meta(origin, kind, Path(source), Path(config), cfg)
     if not only_backbone:
+        if segmentor.num_classes != len(meta['classes']):
+            raise RuntimeError(f'{config} has a network of {segmentor.num_classes} classes and a data set of {len(meta["classes"])}: name '
+                               "the network's in test_dataloader.dataset.metainfo.classes")
         meta['summed_branches'] = summed_branches(segmentor)
     buffer = io.BytesIO()
     torch.save(dict(meta=meta, state_dict={key: weights[key].contiguous() for key in expected}), buffer)
@@ -192,12 +197,16 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
     if kind.parts:
         missing = [part for part in kind.parts if not isinstance(content.get(part), Mapping)]
         if missing:
+            some = ', '.join(map(str, list(content)[:5])) or 'nothing'
             raise RuntimeError(f'{path} has no {" and no ".join(missing)}: a checkpoint of {kind.method} is a dict with '
-                               f'{" and ".join(kind.parts)}; this one has {", ".join(map(str, content)) or "nothing"}')
+                               f'{" and ".join(kind.parts)}; this one has {some}{" ..." if len(content) > 5 else ""}')
         ignored = sorted(str(key) for key in content if key not in kind.parts)
         content = {f'{part}.{key}': value for part in kind.parts for key, value in plain_state(content[part], str(path)).items()}
     else:
         content = plain_state(content, str(path))
+    liars = [f'{key} {tuple(value.shape)}' for key, value in content.items() if _claims_other_classes(key, value)]
+    if liars:
+        raise RuntimeError(f'{path}: {", ".join(liars)} should have as many rows as its name says: the file is damaged or was edited')
     layout = kind.layout
     if layout is DEEPLAB and not any(key.startswith('layer6.') for key in content):
         layout = DEEPLAB_ORACLE if any(key.startswith('layer5.') for key in content) else layout
@@ -206,6 +215,12 @@ def _read(kind: Origin, path: Path, trust: bool) -> Tuple[Dict[str, Tensor], Lis
     except ValueError as error:
         raise RuntimeError(f'{path}: {error}') from error
     return weights, ignored + left_out
+
+
+def _claims_other_classes(key: str, value: Tensor) -> bool:
+    """Whether a score layer of ResNet-38, ``linear19_weight``, has another number of classes than it is called by."""
+    match = re.fullmatch(r'arg:linear([0-9]+)_(weight|bias)', key)
+    return match is not None and value.shape[:1] != (int(match[1]), )
 
 
 def _is_starting_point(weights: Mapping[str, Tensor], left_out: Sequence[str]) -> bool:

@@ -67,8 +67,8 @@ def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool =
         if 'weights_only' in str(error) and not isinstance(error, UnpicklingError):
             raise _refusal(name, error) from None  # formats of PyTorch before 1.0
         if not isinstance(error, UnpicklingError):
-            raise RuntimeError(f'{name} cannot be read as a checkpoint ({error}): it may be truncated; copy or download '
-                               'it again') from error
+            raise RuntimeError(f'{name} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is none, or truncated; '
+                               'copy or download it again') from error
         if 'data.pkl' not in members:
             raise RuntimeError(f'{name} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
         raise _refusal(name, error) from None

@@ -6,6 +6,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from conversion import config_for
 from golden import golden_files, load, scalar, section
 from mmseg.registry import MODELS
 from toolbox import CONFIGS
@@ -41,11 +42,18 @@ def original_weights(data: dict) -> dict:
     return state
 
 
-def converted(origin: str, content: dict, folder, stage: str = None) -> tuple:
+def trunk_of(weights: dict) -> str:
+    return 'vgg' if 'features.0.weight' in weights else 'resnet'
+
+
+def converted(origin: str, content: dict, folder, trunk: str, num_classes: int, two_levels: bool = False,
+              stage: str = None) -> tuple:
     """The segmentor (of a stage of the config) that an original file becomes, and what the converter says of it."""
     torch.save(content, folder / 'original.pth')
     del content
-    done = convert(origin, folder / 'original.pth', folder / 'ours.pth', CONFIGS)
+    config = config_for(origin, trunk, num_classes, two_levels, folder)
+    done = convert(origin, folder / 'original.pth', folder / 'ours.pth', CONFIGS, config)
+    assert len(done.meta['classes']) == num_classes
     segmentor = MODELS.build(network_config(load_config(done.config), stage).model.segmentor)
     load_weights(segmentor, torch.load(folder / 'ours.pth', weights_only=True), 'ours.pth')
     for file in folder.glob('*.pth'):
@@ -61,8 +69,9 @@ def deviation(ours: torch.Tensor, stored: np.ndarray) -> float:
     *golden_files('adaptsegnet', 'r101'), *golden_files('adaptsegnet', 'vgg16'), *golden_files('advent', 'r101')])
 def test_deeplab(path, tmp_path):
     data = load(path)
-    model, done = converted(path.parent.name, original_weights(data), tmp_path)
     two_levels = 'eval_out2' in data
+    weights = original_weights(data)
+    model, done = converted(path.parent.name, weights, tmp_path, trunk_of(weights), data['eval_out1'].shape[1], two_levels)
     summed = [0, 1] if path.parent.name == 'adaptsegnet' else [0, 1, 2, 3]
     assert done.meta['summed_branches'] == {
         'decode_head': summed, **({'auxiliary_head': summed} if two_levels else {})}
@@ -78,11 +87,11 @@ def test_deeplab(path, tmp_path):
         np.testing.assert_allclose(after[f'backbone.{key}'].numpy().ravel()[:stored.size], stored, rtol=1e-4, atol=1e-5)
 
 
-def test_the_same_file_is_another_network_for_another_origin(tmp_path):
+@pytest.mark.parametrize('path', golden_files('adaptsegnet', 'r101_multi'))
+def test_the_same_file_is_another_network_for_another_origin(path, tmp_path):
     """AdaptSegNet's, ADVENT's and SIM's files have the same keys; who trained them decides what is summed."""
-    data = load(golden_files('adaptsegnet', 'r101_multi')[0].values[0])
-    weights = original_weights(data)
-    model, done = converted('sim', weights, tmp_path)
+    data = load(path)
+    model, done = converted('sim', original_weights(data), tmp_path, 'resnet', data['eval_out2'].shape[1])
     assert done.meta['summed_branches'] == {'decode_head': [0, 1]} and len(done.left_out) == 8
     with torch.no_grad():
         outputs = model.eval()(torch.from_numpy(data['x']), mode='outputs')
@@ -154,7 +163,8 @@ def test_fada_and_sdca(path, kind, tmp_path):
         classifier={f'module.{key}': value for key, value in classifier.items()},
         optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]))
     # Batch-norm of the last stage has an epsilon, that of the stages before has none.
-    model, done = converted('sdca', content, tmp_path, 'source' if kind == 'resnet101' else None)
+    model, done = converted('sdca', content, tmp_path, 'vgg' if kind == 'vgg16' else 'resnet', num_classes,
+                            stage='source' if kind == 'resnet101' else None)
     assert done.left_out == ['iteration', 'optimizer_fea']
     with torch.no_grad():
         outputs = model.eval()(torch.from_numpy(load(path)['input']), mode='outputs')

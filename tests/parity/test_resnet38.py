@@ -1,4 +1,5 @@
 """ResNet-38, block by block and whole, through the converter of its original files."""
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -6,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conversion import config_for
 from golden import golden_files, load, scalar, section
 from toolbox import CONFIGS
 
 from mmuda.engine.convert import convert
 from mmuda.engine.launch import load_config
 from mmuda.models import ResNet38Head
-from mmuda.models.backbones.resnet38 import LEVELS, PreActivationBlock
+from mmuda.models.backbones.resnet38 import PreActivationBlock
 from mmuda.models.weights.key_maps import RESNET38, rename
 from mmseg.registry import MODELS
 
@@ -31,16 +33,16 @@ def block_weights(arrays: dict) -> dict:
     return {key.split('.', 3)[3]: torch.from_numpy(value) for key, value in renamed.items()}
 
 
-# Strides and dilations by the name of the case, as the table of the network has them.
-GEOMETRY = {
-    'b33_proj_stride2': dict(stride=2, dilations=(1, 1)),
-    'b33_proj_stride2_even': dict(stride=2, dilations=(1, 1)),
-    'b33_proj_incdilate2': dict(dilations=LEVELS[5].first),
-    'b33_proj_incdilate4': dict(dilations=(2, 4)),
-    'b33_identity_d1': dict(dilations=LEVELS[2].others),
-    'b33_identity_d2': dict(dilations=LEVELS[5].others),
-    'b131_d4': dict(dilations=LEVELS[6].first),
-}
+def geometry(case: str, convs: int) -> dict:
+    """Strides and dilations of a block by the name of the case: ``_stride2``, ``_incdilate4`` (from 2), ``_d2`` (in all 3x3 layers)."""
+    kind = re.fullmatch(r'b[0-9]+(?:_proj|_identity)?_(stride2)?(?:_even)?(?:incdilate([0-9]+))?(?:d([0-9]+))?', case)
+    assert kind, f'what is a block called {case!r}?'
+    if kind[1]:
+        return dict(stride=2, dilations=(1, ) * convs)
+    if kind[2]:
+        return dict(dilations=(int(kind[2]) // 2, ) + (int(kind[2]), ) * (convs - 1))
+    dilation = int(kind[3])
+    return dict(dilations=(dilation, ) * convs if convs == 2 else (1, dilation, 1))
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'resnet38_blocks'))
@@ -58,7 +60,7 @@ def test_blocks(path):
             widths = [len(weights[f'conv{i}.weight']) for i in (1, 2, 3) if f'conv{i}.weight' in weights]
             block = PreActivationBlock(
                 x.shape[1], widths, (1, 3, 1) if len(widths) == 3 else (3, 3), projection='shortcut.weight' in weights,
-                dropout=0.5, norm_cfg=EPS, **GEOMETRY[case])
+                dropout=0.5, norm_cfg=EPS, **geometry(case, len(widths)))
             load_strictly(block, weights)
             with torch.no_grad():
                 out = block.eval()(x)
@@ -102,7 +104,7 @@ def write_params(path: Path, data: dict) -> None:
         file.write(struct.pack('<QQQ', 0x112, 0, len(names)))
         for name, shape, first in zip(names, data['param_shapes'].tolist(), data['param_first3']):
             value = recipe(data, name, tuple(int(n) for n in shape.split('x')))
-            np.testing.assert_allclose(value.ravel()[:3], first, rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(value.ravel()[:3], first[:value.size], rtol=1e-6, err_msg=name)
             file.write(struct.pack(f'<IiI{value.ndim}qiii', 0xF993FAC9, 0, value.ndim, *value.shape, 1, 0, 0))
             file.write(value)
         file.write(struct.pack('<Q', len(names)))
@@ -111,11 +113,10 @@ def write_params(path: Path, data: dict) -> None:
             file.write(struct.pack('<Q', len(full)) + full)
 
 
-# MXNet's layers -> modules whose output they are.
-LAYERS = dict(
-    conv1a='backbone.conv1a', res2a_branch1='backbone.level2.0.shortcut', res2b2_branch2b1='backbone.level2.2.conv2',
-    res4b5_branch2b1='backbone.level4.5.conv2', res5b2_branch2b1='backbone.level5.2.conv2',
-    res6a_branch2b2='backbone.level6.0.conv3', res7a_branch2b2='backbone.level7.0.conv3', linear='decode_head.conv_seg')
+def module_of(layer: str) -> str:
+    """The module whose output a layer of MXNet is."""
+    (ours, ) = rename({f'arg:{layer.removesuffix("_relu")}_weight': None}, RESNET38).weights
+    return ours.removesuffix('.weight')
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'resnet38_full'))
@@ -123,17 +124,20 @@ def test_whole(path, tmp_path):
     data = load(path)
     num_classes = scalar(data, 'num_classes')
     write_params(tmp_path / 'net.params', data)
-    done = convert('cbst', tmp_path / 'net.params', tmp_path / 'net.pth', CONFIGS)
+    config = config_for('cbst', 'resnet38', num_classes, False, tmp_path)
+    done = convert('cbst', tmp_path / 'net.params', tmp_path / 'net.pth', CONFIGS, config)
     (tmp_path / 'net.params').unlink()
-    assert done.config.name == {19: 'gta2city.py', 16: 'synthia2city.py'}[num_classes] and not done.left_out
+    assert done.config.name == {19: 'gta2city.py', 16: 'synthia2city.py'}.get(num_classes, 'other_classes.py') and not done.left_out
     segmentor = MODELS.build(load_config(done.config).model.segmentor).eval()
     content = torch.load(tmp_path / 'net.pth', weights_only=True, mmap=True)
     segmentor.load_state_dict(content['state_dict'])
     assert len(content['meta']['classes']) == num_classes
 
-    seen = {}
-    for name, module in LAYERS.items():
-        segmentor.get_submodule(module).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
+    seen, layers = {}, [key.removesuffix('__slice') for key in data if key.endswith('__slice')]
+    assert len(layers) > 1
+    for name in layers:
+        if name != 'relu7':
+            segmentor.get_submodule(module_of(name)).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
     x = np.random.RandomState(scalar(data, 'seed')).standard_normal(data['input_shape']).astype(np.float32)
     with torch.no_grad():
         outputs = segmentor(torch.from_numpy(x), mode='outputs')
@@ -141,13 +145,10 @@ def test_whole(path, tmp_path):
     np.testing.assert_allclose(logits.numpy(), data['logits'], rtol=0, atol=1e-4)
     np.testing.assert_allclose(logits.softmax(1).numpy(), data['prob'], rtol=0, atol=1e-5)
     seen['relu7'] = outputs.features[0]
-    for key in data:
-        layer = key.removesuffix('__slice')
-        if layer == key or layer == 'conv6a_relu':
-            continue
-        out = seen['linear' if layer.startswith('linear') else layer]
+    for layer in layers:
+        out, stored = seen[layer], data[f'{layer}__slice']
+        out = out.relu() if layer.endswith('_relu') else out
         assert tuple(out.shape) == tuple(data[f'{layer}__shape']), layer
-        stored = data[key]
         np.testing.assert_allclose(
             out[0, :8, :8, :8].numpy(), stored, rtol=0, atol=2e-5 * max(1., np.abs(stored).max()), err_msg=layer)
         np.testing.assert_allclose(out.abs().double().mean().item(), scalar(data, f'{layer}__mean_abs'), rtol=1e-5, err_msg=layer)

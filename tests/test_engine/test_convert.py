@@ -99,6 +99,19 @@ def test_another_number_of_classes_is_another_network(tmp_path):
         run('advent', tmp_path, weights)
 
 
+def test_a_network_and_a_data_set_of_different_classes(tmp_path, config):
+    config.write_text(config.read_text().replace("('road', 'car', 'sky')", "('road', 'car')"))
+    with pytest.raises(RuntimeError, match=r'a network of 3 classes and a data set of 2: .*test_dataloader.dataset.metainfo.classes'):
+        run('advent', tmp_path, original(config), config)
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('kind, shape', [('weight', (16, 8, 3, 3)), ('bias', (16, )), ('bias', ())])
+def test_a_score_layer_of_other_classes_than_its_name_says(tmp_path, kind, shape):
+    with pytest.raises(RuntimeError, match=f'original.pth: arg:linear19_{kind} .* as many rows as its name says'):
+        run('cbst', tmp_path, {'arg:conv1a_weight': torch.rand(64, 3, 3, 3), f'arg:linear19_{kind}': torch.rand(shape)})
+
+
 class Trap:
     """Unpickling it writes a file."""
 
@@ -213,6 +226,8 @@ def test_fada_needs_both_parts(tmp_path):
     with pytest.raises(RuntimeError, match='has no classifier: a checkpoint of FADA is a dict with feature_extractor and '
                                            'classifier; this one has feature_extractor, iteration'):
         run('fada', tmp_path, dict(feature_extractor=dict(a=torch.rand(1)), iteration=3))
+    with pytest.raises(RuntimeError, match=r'this one has layer0, layer1, layer2, layer3, layer4 \.\.\.$'):
+        run('fada', tmp_path, {f'layer{i}': torch.rand(1) for i in range(6)})
 
 
 def test_two_networks_in_one_file(tmp_path):
