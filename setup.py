@@ -10,11 +10,11 @@ ROOT = Path(__file__).parent
 
 
 def version() -> str:
-    return re.search(r"__version__ = '(.+)'", (ROOT / 'mmuda/version.py').read_text()).group(1)
+    return re.search(r"__version__ = '(.+)'", (ROOT / 'mmuda/version.py').read_text(encoding='utf-8')).group(1)
 
 
 def requirements(name: str) -> list:
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line for line in lines if line and not line.startswith('#')]
 
 

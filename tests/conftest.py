@@ -54,7 +54,7 @@ def minicity(tmp_path_factory) -> Path:
     """A MiniCity of a few small images."""
     from mmuda.datasets.minicity import write_minicity
     return Path(write_minicity(
-        tmp_path_factory.mktemp('data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)))
+        tmp_path_factory.mktemp('my data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)))
 
 
 @pytest.fixture(scope='session')

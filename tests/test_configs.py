@@ -111,5 +111,5 @@ def test_every_method_folder_has_a_readme():
 def test_no_placeholder_is_left_in_a_readme():
     root = CONFIGS.parent
     for path in (root / 'README.md', *root.glob('configs/*/README.md'), *root.glob('projects/**/README.md')):
-        text = path.read_text()
+        text = path.read_text(encoding='utf-8')
         assert '<!--' not in text and '@minicity' not in text and '@camvid' not in text, path

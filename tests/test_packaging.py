@@ -24,7 +24,7 @@ def test_configs_and_tools_travel_with_the_package(tmp_path):
 
 
 def test_there_is_one_version():
-    found = [path for path in ROOT.glob('mmuda/**/*.py') if re.search(r'^__version__ = ', path.read_text(), re.M)]
+    found = [path for path in ROOT.glob('mmuda/**/*.py') if re.search(r'^__version__ = ', path.read_text(encoding='utf-8'), re.M)]
     assert found == [ROOT / 'mmuda/version.py'] and mmuda.__version__
 
 

@@ -34,13 +34,13 @@ def run(script: str, *args, log: Path) -> None:
     """Run a tool of this folder with a bar; its output goes to a log file and is shown if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / 'tools' / script), *map(str, args)]
-    with open(log, 'w') as file, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
+    with open(log, 'w', encoding='utf-8') as file, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', cwd=ROOT) as process:
         for line in process.stdout:
             file.write(line)
             show_progress(line)
     if process.returncode:
-        tail = '\n'.join(log.read_text().splitlines()[-30:])
+        tail = '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-30:])
         raise SystemExit(f'{tail}\n\ntools/{script} failed; the whole log is {log}')
 
 
@@ -68,7 +68,7 @@ def adapt_and_evaluate(seed: int, folder: Path, options: Dict[str, object]) -> D
         run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log')
         checkpoint = Path(latest_checkpoint(work_dir))
         run('test.py', config, checkpoint, '--eval', 'mIoU', *overrides, log=work_dir / 'test.log')
-        found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text())
+        found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text(encoding='utf-8'))
         found[name]['checkpoint'] = str(checkpoint)
         print(f'{name}, seed {seed}: target mIoU {found[name]["metrics"]["mIoU"]:.1f} after '
               f'{time.time() - start:.0f} s', flush=True)

@@ -16,13 +16,14 @@ class SegmentationListDataset(RawSegDataset):
 
     Each line is ``image label``, or ``image`` alone if it is unlabelled, relative to ``data_root``.
     Empty lines and those that start with ``#`` are passed over. Names with blanks are separated by
-    a tab.
+    a tab. Where a line is always the name of one image, ``images_only`` takes it whole.
 
     Args:
         ann_file: The list; an absolute path, or relative to ``data_root``.
         label_table: As in :class:`RawSegDataset`. None: the files hold train ids, and 255.
         use_labels: False leaves out all labels, as for a target domain.
         require_labels: True makes a line without a label an error.
+        images_only: A line is the name of an image, blanks and all; there are no labels.
         label_classes: Names of the classes, by train id, if they are not the 19 of Cityscapes. Give
             a palette, if wanted, as ``metainfo=dict(palette=...)``.
         metainfo: As in mmseg; its classes may be a part of the 19.
@@ -42,6 +43,7 @@ class SegmentationListDataset(RawSegDataset):
                  label_table: Optional[Union[str, Mapping, LabelTable]] = None,
                  use_labels: bool = True,
                  require_labels: bool = False,
+                 images_only: bool = False,
                  label_classes: Optional[Sequence[str]] = None,
                  metainfo: Optional[dict] = None,
                  data_prefix: Mapping = dict(img_path='', seg_map_path=''),
@@ -51,7 +53,10 @@ class SegmentationListDataset(RawSegDataset):
                              '"image label" per pair')
         if require_labels and not use_labels:
             raise ValueError('require_labels=True and use_labels=False contradict each other')
+        if require_labels and images_only:
+            raise ValueError('require_labels=True and images_only=True contradict each other')
         self.use_labels = use_labels
+        self.images_only = images_only
         self.require_labels = require_labels
         self._own_classes = label_classes is not None
         if label_classes is not None:
@@ -104,6 +109,8 @@ class SegmentationListDataset(RawSegDataset):
         return data_list
 
     def _parse(self, text: str, number: int) -> Tuple[str, Optional[str]]:
+        if self.images_only:
+            return text, None
         parts = [part.strip() for part in text.split('\t')] if '\t' in text else text.split()
         if len(parts) > 2 or not all(parts):
             raise ValueError(

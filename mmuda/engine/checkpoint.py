@@ -20,7 +20,7 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
     """
     note = Path(work_dir) / 'last_checkpoint'
     if note.is_file():
-        noted = Path(work_dir) / Path(note.read_text().strip() or '.').name
+        noted = Path(work_dir) / Path(note.read_text(encoding='utf-8').strip() or '.').name
         if noted.is_file():
             return str(noted)
     found = {}

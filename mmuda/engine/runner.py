@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmuda.datasets.building import build_dataset
+from mmuda.files import fresh_folder
 from mmuda.version import __version__
 
 from .checkpoint import latest_checkpoint, load_weights, summed_branches
@@ -128,8 +129,7 @@ class AdaptationRunner(Runner):
         earlier = [*Path(self.work_dir).glob('iter_*.pth'), *Path(self.work_dir).glob('last_checkpoint')]
         if not earlier:
             return
-        folder = Path(self.work_dir) / f'before_{self.timestamp}'
-        folder.mkdir()
+        folder = fresh_folder(Path(self.work_dir) / f'before_{self.timestamp}')
         for path in earlier:
             os.replace(path, folder / path.name)
         self.logger.info(f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)')

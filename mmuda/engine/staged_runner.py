@@ -102,7 +102,7 @@ class StagedRunner:
         if is_main_process():
             if status is None:
                 if folder.is_dir():  # of a run that the ledger does not know any more
-                    self.run.set_aside([stage.name], time.strftime('%Y%m%d_%H%M%S'))
+                    self.run.set_aside([stage.name])
                 ledger.begin(stage.name, stage.settings(self.run), self.run.inputs(stage))
             folder.mkdir(parents=True, exist_ok=True)
         barrier()
@@ -123,11 +123,10 @@ class StagedRunner:
 
     def _forget(self, stages: Sequence[Stage], what: str) -> None:
         names = [stage.name for stage in stages]
-        timestamp = time.strftime('%Y%m%d_%H%M%S')
         if is_main_process() and any(self.run.ledger.status(name) or self.run.folders[name].is_dir() for name in names):
             self.run.ledger.forget(names)  # first: a folder without an entry is set aside later, an entry must have its folder
-            folder = self.run.set_aside(names, timestamp)
-            self.logger.info(f'results of {what} were moved to {folder}')
+            folder = self.run.set_aside(names)
+            self.logger.info(f'results of {what} were moved to {folder}' if folder else f'there was no folder of {what}')
         self._share_ledger()
 
     def _log_here(self) -> None:

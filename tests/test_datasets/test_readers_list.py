@@ -66,6 +66,14 @@ def test_names_with_blanks(root):
         build(root, 'my frames/a b.png my labels/a b.png\n')
 
 
+def test_lines_that_are_one_name(root):
+    write(root / 'my frames' / 'a b.png', image(5))
+    dataset = build(root, f'frames/0.jpg\n{root}/my frames/a b.png\n', images_only=True, pipeline=LOAD[:1])
+    assert dataset[1]['img_path'] == f'{root}/my frames/a b.png' and 'seg_map_path' not in dataset[1]
+    with pytest.raises(ValueError, match='require_labels=True and images_only=True contradict'):
+        build(root, 'frames/0.jpg', images_only=True, require_labels=True)
+
+
 def test_raw_ids(root):
     write(root / 'raw.png', ids(range(35)))
     dataset = build(root, 'frames/0.jpg raw.png', label_table='cityscapes', pipeline=LOAD)

@@ -141,6 +141,7 @@ def test_what_is_one_thing_stays_one_thing(tmp_path):
 
 @pytest.mark.parametrize('legacy', [False, True])
 def test_no_flipped_bit_ends_in_anything_but_one_error(tmp_path, legacy):
+    torch.manual_seed(0)
     buffer = HistoryBuffer()
     buffer.update(1.5)
     torch.save(dict(state_dict=dict(a=torch.rand(3, 4)), meta=dict(iter=1), log=buffer, number=np.float64(2)), tmp_path / 'whole.pth',

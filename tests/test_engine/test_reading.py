@@ -2,6 +2,7 @@
 import os
 import pickle
 import runpy
+import sys
 
 import numpy as np
 import pytest
@@ -80,6 +81,8 @@ def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, sch
 def test_tools_do_not_unpickle_objects(tmp_path, minicity, monkeypatch, tool, arguments):
     path, marker = trap(tmp_path)
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
+    monkeypatch.setenv('LOCAL_RANK', '0')  # which the tools set for good
+    monkeypatch.setattr('sys.path', list(sys.path))
     places = dict(config=CONFIGS / 'source_only/minicity.py', path=path)
     script = CONFIGS.parent / 'tools' / tool
     monkeypatch.setattr('sys.argv', [str(script), *(argument.format(**places) for argument in arguments)])

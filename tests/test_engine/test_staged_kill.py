@@ -4,12 +4,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
-from test_training import kill_tree
+from killing import kill_when
 from toolbox import CONFIGS, tiny_options
 
 from mmuda.engine.reading import read_checkpoint
@@ -78,7 +77,7 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
         (second / 'label/labels', second / 'label/manifest.json'),
         (second / 'train/iter_2.pth', second / 'train/metrics.json')]
     for number, (there, not_yet) in enumerate(moments):
-        kill_between(command(cut, *['--resume'] * bool(number)), env, there, not_yet)
+        kill_between(command(cut, *['--resume'] * bool(number)), env, there, not_yet, tmp_path / 'log')
         assert json.loads((cut / 'ledger.json').read_text())['stages'][str(there.relative_to(cut).parent)]['status'] == 'running'
     subprocess.run(command(cut, '--resume'), env=env, check=True, capture_output=True)
 
@@ -91,14 +90,9 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
     assert score[0] == score[1] and score[0]['metrics']['mIoU'] >= 0
 
 
-def kill_between(command: list, env: dict, there: Path, not_yet: Path) -> None:
-    running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.time() + 120
-    while not there.exists() and running.poll() is None and time.time() < deadline:
-        time.sleep(0.002)
-    kill_tree(running.pid)
-    running.wait()
-    assert there.exists() and not not_yet.exists(), f'missed the moment between {there} and {not_yet}'
+def kill_between(command: list, env: dict, there: Path, not_yet: Path, log: Path) -> None:
+    kill_when(command, env, there.exists, log)
+    assert not not_yet.exists(), f'missed the moment between {there} and {not_yet}'
 
 
 def weights(folder: Path) -> dict:

@@ -1,5 +1,6 @@
 """Stages run in order, hand their results on by name, and are resumed where they stopped."""
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,14 @@ def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
     assert read(tmp_path, 'deep/c/out') == 'Abc'
     aside, = (tmp_path / 'run').glob('before_*')
     assert (aside / 'deep/c/out').read_text() == 'abc'
+
+
+def test_runs_that_start_in_the_same_second_are_kept_aside_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, 'strftime', lambda *args: 'before_20260101_000000')
+    for text in 'abcd':
+        build_runner(config(tmp_path, a=dict(type='AppendStage', text=text))).train()
+    asides = (tmp_path / 'run').glob('before_*')
+    assert sorted((aside / 'a/out').read_text() for aside in asides) == ['a', 'b', 'c'] and read(tmp_path, 'a/out') == 'd'
 
 
 def test_a_changed_stage_is_noticed_before_anything_runs(tmp_path):

@@ -1,6 +1,5 @@
 """Training with the runner: exact resume, checkpoints, validation that leaves no trace."""
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from killing import kill_when
 from toolbox import CONFIGS, tiny_config, tiny_options
 from mmengine.hooks import Hook
 
@@ -84,22 +84,6 @@ def test_validation_leaves_no_trace(minicity, tmp_path):
     assert_same(final_weights(tmp_path / 'often'), final_weights(tmp_path / 'never'))
 
 
-def kill_tree(pid: int) -> None:
-    """kill -9 a process and all below it; torchrun gives its workers sessions of their own."""
-    children = {}
-    for stat in Path('/proc').glob('[0-9]*/stat'):
-        try:
-            fields = stat.read_text().rsplit(')', 1)[1].split()
-        except OSError:
-            continue  # it ended meanwhile
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    doomed = [pid]
-    for one in doomed:
-        doomed += children.get(one, [])
-    for one in doomed:
-        os.kill(one, signal.SIGKILL)
-
-
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
 @pytest.mark.parametrize('processes, workers', [(1, 2), pytest.param(2, 0, marks=pytest.mark.slow), (2, 2)])
 def test_killed_and_resumed(minicity, tmp_path, processes, workers):
@@ -116,13 +100,7 @@ def test_killed_and_resumed(minicity, tmp_path, processes, workers):
     env = dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable)
     subprocess.run(command(tmp_path / 'whole'), env=env, check=True, capture_output=True)
 
-    running = subprocess.Popen(command(tmp_path / 'cut'), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.time() + 120
-    while not latest_checkpoint(tmp_path / 'cut') and running.poll() is None and time.time() < deadline:
-        time.sleep(0.01)
-    kill_tree(running.pid)
-    running.wait()
-    assert latest_checkpoint(tmp_path / 'cut'), 'it ended before its first checkpoint'
+    kill_when(command(tmp_path / 'cut'), env, lambda: latest_checkpoint(tmp_path / 'cut') is not None, tmp_path / 'log')
     assert read_checkpoint(latest_checkpoint(tmp_path / 'cut'))['meta']['iter'] < 12, 'nothing was left to resume'
     subprocess.run(command(tmp_path / 'cut', '--resume'), env=env, check=True, capture_output=True)
     assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))

@@ -1,7 +1,6 @@
 """DomainIoUMetric: definitions, protocols, errors, files, several processes."""
 import json
 import math
-import socket
 
 import numpy as np
 import pytest
@@ -268,13 +267,13 @@ def test_state_does_not_grow():
     assert sizes == {2 * (3 + 2)**2}
 
 
-def _rank_main(rank, world_size, port, number, folder):
+def _rank_main(rank, world_size, number, folder):
     """One rank of an evaluation whose samples come as mmengine's DefaultSampler deals them."""
     import mmuda  # noqa: F401
     from mmengine.dataset import DefaultSampler
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=world_size)
+        'gloo', f'file://{folder}/store', rank=rank, world_size=world_size)
     samples = random_samples(number, 3)
     made = metric(json_file=f'{folder}/{world_size}.json', protocols=('mIoU', dict(two=['car', 'road'])))
     mine = [samples[index] for index in DefaultSampler(samples, shuffle=False)]
@@ -290,10 +289,7 @@ def test_two_processes_give_equal_results(tmp_path):
     alone = metric(json_file=str(tmp_path / '1.json'), protocols=('mIoU', dict(two=['car', 'road'])))
     alone.process(None, random_samples(5, 3))
     wanted = alone.evaluate(5)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(_rank_main, (2, port, 5, str(tmp_path)), nprocs=2)
+    torch.multiprocessing.spawn(_rank_main, (2, 5, str(tmp_path)), nprocs=2)
     for rank in (0, 1):
         found = json.loads((tmp_path / f'rank{rank}.json').read_text())
         assert found == dict(scores=wanted, seen=3)

@@ -254,7 +254,7 @@ def test_two_processes_make_the_same_files(tmp_path):
     script = tmp_path / 'ranks.py'
     script.write_text(RANKS.format(tests=str(Path(__file__).parent), folder=str(tmp_path / 'two')))
     subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)], check=True,
-                   capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=120)
+                   capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=300)
     label(tmp_path / 'one/exact')
     label(tmp_path / 'one/streamed', ClassBalanced(0.4))
     rank(tmp_path / 'one/ranking')

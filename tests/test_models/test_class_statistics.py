@@ -189,7 +189,7 @@ def test_two_processes(tmp_path):
                                 env=dict(os.environ, OMP_NUM_THREADS='1')) for rank in range(2)]
     try:
         for process in started:
-            told = process.communicate(timeout=120)[1]
+            told = process.communicate(timeout=300)[1]
             assert process.returncode == 0, told[-3000:]
     finally:
         for process in started:

@@ -26,7 +26,7 @@ def test_demo_in_small(minicity, tmp_path):
     source, adabn, advent, over_source, over_adabn = map(float, LAST_LINE.fullmatch(lines[-1]).groups())
     assert over_source == pytest.approx(advent - source, abs=0.051)
     assert over_adabn == pytest.approx(advent - adabn, abs=0.051)
-    html = (tmp_path / 'report.html').read_text()
+    html = (tmp_path / 'report.html').read_text(encoding='utf-8')
     assert f'report: {tmp_path / "report.html"}' in lines
     assert 'AdaBN' in html and html.count('data:image/png;base64,') >= 6 * 6
 

@@ -118,7 +118,7 @@ def test_report_says_what_was_measured(tmp_path, runs, samples):
 
 def test_report_of_one_run_without_pictures(tmp_path, runs):
     run = RunSummary('alone', runs[0].metrics)
-    page = Page(write_report(tmp_path / 'r.html', 'One', [run], [], CLASSES, PALETTE).read_text())
+    page = Page(write_report(tmp_path / 'r.html', 'One', [run], [], CLASSES, PALETTE).read_text(encoding='utf-8'))
     assert not page.images and page.cells('alone')
     assert 'vs' not in ''.join(page.text).split('Classes')[0].split()
 

@@ -18,7 +18,7 @@ splits = dict(
         _delete_=True,
         type='SegmentationListDataset',
         ann_file='{rank}/hard.txt',
-        use_labels=False,
+        images_only=True,
         pipeline=hard_pipeline))
 stages = ['inter', 'rank', 'label', 'intra']
 inter = dict(type='TrainStage')

@@ -3,12 +3,15 @@ import copy
 import gc
 import hashlib
 import shutil
+import time
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set, Union
 
 import torch
 from mmengine.config import Config
 from torch import nn
+
+from mmuda.files import fresh_folder
 
 from ..checkpoint import weights_digest
 from ..reading import read_checkpoint
@@ -104,13 +107,15 @@ class StagedRun:
         path = self.checkpoint(weights)
         return weights_digest(read_checkpoint(path), str(path))
 
-    def set_aside(self, names: Iterable[str], timestamp: str) -> Path:
-        """Move the folders of stages into ``before_<timestamp>``; nothing is ever deleted."""
-        folder = self.work_dir / f'before_{timestamp}'
+    def set_aside(self, names: Iterable[str]) -> Optional[Path]:
+        """Move the folders of stages into a new one, ``before_<time>``, if there are any; nothing is ever deleted."""
+        names = [name for name in names if self.folders[name].is_dir()]
+        if not names:
+            return None
+        folder = fresh_folder(self.work_dir / time.strftime('before_%Y%m%d_%H%M%S'))
         for name in names:
-            if self.folders[name].is_dir():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(str(self.folders[name]), str(folder / name))
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(str(self.folders[name]), str(folder / name))
         return folder
 
     @staticmethod
