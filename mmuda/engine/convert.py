@@ -131,8 +131,8 @@ def convert(origin: str,
             config = next((path for words, path in kind.configs.items() if words.split()[0] == network), None)
         if config is None:
             raise RuntimeError(f'{source} holds a network ({network}) that no config of {kind.method} has; known are '
-                               f'{", ".join(kind.configs)}. Is it a file of {kind.method}? Otherwise name its config with --config; '
-                               'for another number of classes it inherits from the one of the same network')
+                               f'{", ".join(kind.configs)}. Is it a file of {kind.method}? Otherwise name its config with --config '
+                               '(for another number of classes one that inherits from the config of the same network)')
         config = Path(configs) / config
     cfg = network_config(load_config(config))
     if 'segmentor' not in cfg.get('model', {}) or 'dataset' not in cfg.get('test_dataloader', {}):
