@@ -90,7 +90,7 @@ def test_long_names(tmp_path, length):
     assert list(read(tmp_path, file_of([v2((1, ), b'1234')], [b'x' * length]))) == ['x' * length]
 
 
-@pytest.mark.parametrize('count, size', [(1, 1), (195, 1), (1000, 1), (1000, 64), (4000, 64)])
+@pytest.mark.parametrize('count, size', [(1, 1), (195, 1), (1000, 64), (4000, 64)])
 def test_many_small_arrays(tmp_path, count, size):
     names = [f'arg:res{index:04}b12_branch2b1_moving_variance'.encode() for index in range(count)]
     found = read(tmp_path, file_of([v2((size, ), bytes(4 * size))] * count, names))
@@ -166,9 +166,9 @@ def test_a_file_of_nothing_but_empty_arrays_is_refused(tmp_path):
 @pytest.mark.parametrize('record', [csr(), v2((0, 3)), v2((1, ), b'1234')])
 def test_thousands_of_tiny_arrays_would_take_more_than_the_file(tmp_path, record):
     path = tmp_path / 'small.params'
-    path.write_bytes(file_of([record] * 2**14))
+    path.write_bytes(file_of([record] * 4096))
     found, peak = peak_of_reading(path)
-    assert 'more than twice the size of the file' in str(found) and peak < 2 * path.stat().st_size + 2**17 + 2**20
+    assert 'more than twice the size of the file' in str(found) and peak < 2 * path.stat().st_size + 2**17
 
 
 def test_thousands_of_arrays_of_some_size(tmp_path):

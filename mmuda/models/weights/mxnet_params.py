@@ -3,8 +3,7 @@
 The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
 begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the
 number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed before it
-was compared with the bytes that are left, and all that is allocated is counted before: never more than twice the file,
-beside a little room for small ones.
+was compared with the bytes that are left, and all that is allocated is counted before: never more than twice the file.
 """
 import os
 import struct
@@ -21,12 +20,10 @@ DENSE, ROW_SPARSE, CSR = 0, 1, 2
 DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
 MAX_NAME = 1 << 16
-BESIDE = 200
-"""Bytes that an array takes beside its data, and a name beside its letters, in lists and dicts."""
+ENTRY, ARRAY, SIDE = 100, 150, 32
+"""Bytes that objects of Python take: an array and its name in lists and dicts, an array beside its data, each of its sides."""
 FLOOR = 1 << 16
-"""Bytes that data may take however small the file is."""
-OBJECTS = 1 << 20
-"""Bytes that Python's objects may take before they count: a network is some hundred arrays, many of them tiny."""
+"""Bytes that reading may take however small the file is."""
 CHUNK = 1 << 12
 """Entries of a CSR array that are placed at a time."""
 EMPTY = np.empty(0, np.float32)
@@ -40,8 +37,8 @@ class ParamsError(ValueError):
 def read_params(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     """All arrays of a file by name, in the order of the file.
 
-    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense. Data take at
-    most twice the size of the file and 64 KiB; names and objects of Python share that, but for their first MiB.
+    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense. What is
+    allocated, objects of Python included, stays below twice the size of the file, and 64 KiB for small ones.
 
     Args:
         path: A ``.params`` file.
@@ -70,8 +67,6 @@ class _Reader:
         self.place = 0
         self.budget = 2 * self.size + FLOOR
         """Bytes that may still be allocated."""
-        self.free = OBJECTS
-        """Bytes that objects may still take beside that."""
 
     @property
     def left(self) -> int:
@@ -87,12 +82,6 @@ class _Reader:
             raise self.error(f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all',
                              remedy='No network consists of so many tiny or so sparse arrays: copy or download it again')
         self.budget -= count
-
-    def allow_objects(self, count: int, what: str) -> None:
-        """Count bytes of objects that are about to be made."""
-        free = min(count, self.free)
-        self.free -= free
-        self.allow(count - free, what)
 
     # Numbers, as the file has them.
 
@@ -120,15 +109,15 @@ class _Reader:
         count = self.number('Q', 'the number of arrays')
         if count > self.left // 4:  # the smallest record
             raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left', 16)
-        self.allow_objects(count * BESIDE, f'{count} arrays')
+        self.allow(count * ENTRY, f'{count} arrays')
         return [self.array() for _ in range(count)]
 
     def names(self, expected: int) -> List[str]:
         count = self.number('Q', 'the number of names')
         if count not in (0, expected):
             raise self.error(f'{count} names for {expected} arrays, expected {expected} or none')
-        self.allow_objects(expected * BESIDE, 'names')
         if count == 0:
+            self.allow(expected * sys.getsizeof(str(expected)), 'names')
             return [str(index) for index in range(expected)]
         names: Dict[str, None] = {}
         for _ in range(count):
@@ -140,7 +129,7 @@ class _Reader:
                 name = self.take(length, 'a name').decode()
             except UnicodeDecodeError:
                 raise self.error('a name that is not UTF-8', place) from None
-            self.allow_objects(sys.getsizeof(name), 'names')  # four bytes a letter, if one of them is rare
+            self.allow(sys.getsizeof(name), 'names')  # four bytes a letter, if one of them is rare
             if name in names:
                 raise self.error(f'{name[:80]!r} is the name of two arrays', place)
             names[name] = None
@@ -207,7 +196,7 @@ class _Reader:
         return array.astype(dtype.newbyteorder('='), copy=False)
 
     def room(self, shape: Tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        self.allow(prod(shape) * dtype.itemsize, f'an array of shape {shape}')
+        self.allow(prod(shape) * dtype.itemsize + ARRAY + len(shape) * SIDE, f'an array of shape {shape}')
         try:
             return np.zeros(shape, dtype)
         except (ValueError, MemoryError) as error:  # sides beyond any machine, one of them zero
