@@ -10,10 +10,6 @@ model = dict(
     type='SIM',
     segmentor=dict(decode_head=dict(summed=(0, 1))),
     discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
-    prototypes=50,
-    instances=10,
-    gather=True,
-    count_empty=False,
     loss_weights=dict(seg_main=1.0, adv_main=0.001, stuff=0.01, ins=0.01))
 test_evaluator = dict(
     paper=dict(

@@ -60,8 +60,7 @@ class FeatureMemory(nn.Module):
             (R, q).
         """
         with torch.autocast(vectors.device.type, enabled=False):
-            dtype = torch.promote_types(vectors.dtype, torch.float32)
-            vectors, entries = vectors.to(dtype), self.entries.to(dtype)
+            vectors, entries = vectors.float(), self.entries.float()
             with torch.no_grad():
                 nearest = torch.cdist(vectors, entries, p=1).argmin(dim=2)
                 nearest = entries.gather(1, nearest[..., None].expand_as(vectors))

@@ -92,11 +92,11 @@ def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Ten
         num_regions: K.
 
     Returns:
-        Means (N, K, C), zero where a region is empty, and numbers of pixels (N, K); float32, or float64 as the features.
+        Means (N, K, C) float32, zero where a region is empty, and numbers of pixels (N, K) float32.
     """
     index = index.flatten(1)
     with torch.autocast(features.device.type, enabled=False):
-        sums = _RegionSums.apply(features.to(torch.promote_types(features.dtype, torch.float32)).flatten(2), index, num_regions + 1)
+        sums = _RegionSums.apply(features.float().flatten(2), index, num_regions + 1)
         counts = sums.new_zeros(len(sums), num_regions + 1).scatter_add_(1, index, torch.ones_like(index, dtype=sums.dtype))
         means = sums / counts.clamp(min=1)[:, None]
     return means.transpose(1, 2)[:, :-1], counts[:, :-1]

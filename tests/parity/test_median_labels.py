@@ -45,7 +45,7 @@ def test_sim(path):
     for prob, (confidence, labels) in zip(upsample(logits.softmax(dim=1), data['pseudo'].shape[1:]), stored):
         found = most_likely(prob)
         torch.testing.assert_close(found[0], confidence, rtol=1e-6, atol=1e-7)
-        assert (found[1] != labels).sum() <= max(1, labels.numel() // 1000)
+        assert (found[1] == labels).float().mean() >= 0.999
 
 
 def network(data: dict, images: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """SIM beyond its stored values: who learns from what, what is saved, what is refused."""
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -55,24 +54,6 @@ def test_nothing_is_aligned_before_there_are_memories():
     assert set(losses) == {'loss_stuff', 'loss_ins'} and all(loss == 0 for loss in losses.values())
     fill(model)
     assert model.alignment_losses(model.segment(prepared(model)['target']))['loss_ins'] > 0
-
-
-@pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16])
-def test_other_precisions_of_the_whole_model(dtype):
-    model = decided(sim().eval())
-    source = agreeing(model, prepared(model)['source'])
-    outputs, wanted = model.segment(source), copy.deepcopy(model)
-    wanted.remember(outputs, source)
-    model.to(dtype)
-    outputs = dataclasses.replace(outputs, features=tuple(feature.to(dtype) for feature in outputs.features))
-    model.remember(outputs, source)
-    assert model.thing_memory.entries.dtype == dtype and wanted.thing_memory.count.any()
-    assert torch.equal(model.thing_memory.count, wanted.thing_memory.count)
-    torch.testing.assert_close(model.thing_memory.entries.float(), wanted.thing_memory.entries, atol=1e-2, rtol=1e-2)
-    for memory in (model.stuff_memory, model.thing_memory):
-        memory.count.fill_(memory.slots + 1)
-        memory.entries += 1
-    assert all(0 < loss < 1 for loss in model.alignment_losses(outputs).values())
 
 
 def test_the_source_is_remembered_and_the_target_is_not():

@@ -148,7 +148,7 @@ class SIM(AdaptSegNet):
     def classify(self, vectors: Tensor) -> Tensor:
         """The class that the decode head gives to single vectors (N, K, C), (N, K)."""
         head = self.decode_head
-        maps = vectors.detach().flatten(0, 1)[:, :, None, None].to(next(head.parameters()).dtype)
+        maps = vectors.detach().flatten(0, 1)[:, :, None, None]
         modes = [(module, module.training) for module in head.modules()]
         head.eval()  # asking must not move batch statistics, nor depend on what else is asked
         try:
