@@ -1,30 +1,49 @@
-# make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.
-# Both create .venv and install what is needed if that has not happened. PYTHON=python3.12 chooses the interpreter.
+# make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.   make check: format, lint, types, spelling.
+# Each creates .venv and installs what is needed if that has not happened. PYTHON=python3.12 chooses the interpreter,
+# CONSTRAINTS= installs the newest packages instead of the tested ones.
 PYTHON ?= python3
+CONSTRAINTS ?= requirements/tested.txt
 VENV := .venv
 BIN := $(VENV)/bin
 # One stamp for each interpreter: another one makes the environment anew.
 VERSION := $(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])")
 STAMP := $(VENV)/.installed-$(VERSION)
+CODE := mmuda configs tools projects tests benchmarks setup.py
+PIP := $(BIN)/python -m pip
+CONSTRAIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test test-slow check format clean
 
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py
 
-# Two processes of one thread each: half the time of one process on two cores. By its number of tests, the longest file would be
-# the last to begin.
+# Two processes of one thread each take half the time of one process on two cores. Files start in order: sorted by their
+# number of tests, the longest file would be the last to begin.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests projects -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest tests projects -m slow
 
-$(STAMP): setup.py mmuda/version.py requirements/runtime.txt requirements/tests.txt
+check: $(STAMP)-check
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: $(STAMP)-check
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+$(STAMP): pyproject.toml setup.py requirements/runtime.txt requirements/tests.txt requirements/tested.txt
 	@test -n "$(VERSION)" || { echo "$(PYTHON) does not run: choose an interpreter with PYTHON=..."; exit 1; }
 	test -f $@ || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --editable '.[tests]'
+	$(PIP) install --quiet --upgrade pip
+	$(PIP) install $(CONSTRAIN) --editable '.[tests]'
+	touch $@
+
+$(STAMP)-check: $(STAMP) requirements/check.txt
+	$(PIP) install --quiet $(CONSTRAIN) --requirement requirements/check.txt
 	touch $@
 
 clean:

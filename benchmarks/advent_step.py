@@ -2,10 +2,12 @@
 
     python benchmarks/advent_step.py [--iters 8] [--threads 2]
 
-DeepLabV2 on ResNet-101 with random weights, two levels, 19 classes, batch 1, source 3x180x320, target 3x128x256. The plain
-loop is the straightforward one of the paper's algorithm: the same network, upsampled maps kept from the segmentation
-losses for the discriminators, torch's SGD and Adam. Each variant runs in a process of its own; the variants take turns.
+DeepLabV2 on ResNet-101 with random weights, two levels, 19 classes, batch 1, source 3x180x320, target 3x128x256. The
+plain loop is the straightforward one of the paper's algorithm: the same network, upsampled maps kept from the
+segmentation losses for the discriminators, torch's SGD and Adam. Each variant runs in a process of its own; the
+variants take turns.
 """
+
 import argparse
 import json
 import resource
@@ -24,6 +26,7 @@ VARIANTS = ('plain', 'mmuda', 'mmuda channels-last', 'mmuda bfloat16', 'mmuda bf
 
 def config() -> dict:
     from mmengine.config import ConfigDict
+
     head = dict(type='DeepLabV2Head', num_classes=CLASSES)
     critic = dict(type='FCDiscriminatorHead', in_channels=CLASSES)
     return ConfigDict(
@@ -33,15 +36,18 @@ def config() -> dict:
             backbone=dict(type='DeepLabResNet', depth=101),
             auxiliary_head=dict(head, in_channels=1024, in_index=2),
             decode_head=dict(head, in_channels=2048, in_index=3),
-            test_cfg=dict(mode='whole')),
+            test_cfg=dict(mode='whole'),
+        ),
         discriminator=critic,
         aux_discriminator=critic,
-        data_preprocessor=dict(type='DomainPairPreprocessor'))
+        data_preprocessor=dict(type='DomainPairPreprocessor'),
+    )
 
 
 def batch() -> dict:
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
+
     rng = np.random.default_rng(0)
 
     def side(size, labelled):
@@ -76,16 +82,18 @@ def plain_step(model, data: dict, optimizers: list) -> None:
         return F.binary_cross_entropy_with_logits(score, torch.full_like(score, domain))
 
     source = maps(data['source']['inputs'], SOURCE)
-    (F.cross_entropy(source['main'], label, ignore_index=255) +
-     0.1 * F.cross_entropy(source['aux'], label, ignore_index=255)).backward()
+    (
+        F.cross_entropy(source['main'], label, ignore_index=255)
+        + 0.1 * F.cross_entropy(source['aux'], label, ignore_index=255)
+    ).backward()
     target = maps(data['target']['inputs'], TARGET)
-    (0.001 * judge('main', target['main'], 0.) + 0.0002 * judge('aux', target['aux'], 0.)).backward()
+    (0.001 * judge('main', target['main'], 0.0) + 0.0002 * judge('aux', target['aux'], 0.0)).backward()
     for critic in critics.values():
         critic.requires_grad_(True)
     for level in critics:
-        (judge(level, source[level].detach(), 0.) / 2).backward()
+        (judge(level, source[level].detach(), 0.0) / 2).backward()
     for level in critics:
-        (judge(level, target[level].detach(), 1.) / 2).backward()
+        (judge(level, target[level].detach(), 1.0) / 2).backward()
     for optimizer in optimizers:
         optimizer.step()
 
@@ -97,12 +105,18 @@ def measure(variant: str, iters: int, threads: int) -> dict:
 
     import mmuda  # noqa: F401
     from mmuda.engine import PerModuleOptimWrapperConstructor
+
     model = MODELS.build(config()).train()
     sgd = dict(type='SGD', lr=2.5e-4, momentum=0.9, weight_decay=5e-4)
     adam = dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))
-    wrappers = PerModuleOptimWrapperConstructor(dict(
-        precision='bfloat16' if 'bfloat16' in variant else None,
-        segmentor=dict(optimizer=sgd), aux_discriminator=dict(optimizer=adam), discriminator=dict(optimizer=adam)))(model)
+    wrappers = PerModuleOptimWrapperConstructor(
+        dict(
+            precision='bfloat16' if 'bfloat16' in variant else None,
+            segmentor=dict(optimizer=sgd),
+            aux_discriminator=dict(optimizer=adam),
+            discriminator=dict(optimizer=adam),
+        )
+    )(model)
     if 'channels-last' in variant:
         model = model.to(memory_format=torch.channels_last)
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -133,15 +147,33 @@ def main() -> None:
     results = {variant: [] for variant in args.variants}
     for _ in range(args.rounds):
         for variant in args.variants:
-            out = subprocess.run([sys.executable, __file__, '--one', variant, '--iters', str(args.iters), '--threads',
-                                  str(args.threads)], check=True, capture_output=True, text=True)
+            out = subprocess.run(
+                [
+                    sys.executable,
+                    __file__,
+                    '--one',
+                    variant,
+                    '--iters',
+                    str(args.iters),
+                    '--threads',
+                    str(args.threads),
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             results[variant].append(json.loads(out.stdout.splitlines()[-1]))
     first = results[args.variants[0]]
     print(f'{"variant":32}{"s/iteration":>12}{"peak GiB":>10}{"time ratio":>12}{"memory ratio":>14}')
     for variant, runs in results.items():
-        ratio = {key: statistics.median(run[key] / base[key] for run, base in zip(runs, first)) for key in ('seconds', 'peak')}
-        print(f'{variant:32}{statistics.median(r["seconds"] for r in runs):12.2f}'
-              f'{statistics.median(r["peak"] for r in runs):10.2f}{ratio["seconds"]:12.2f}{ratio["peak"]:14.2f}')
+        ratio = {
+            key: statistics.median(run[key] / base[key] for run, base in zip(runs, first, strict=True))
+            for key in ('seconds', 'peak')
+        }
+        print(
+            f'{variant:32}{statistics.median(r["seconds"] for r in runs):12.2f}'
+            f'{statistics.median(r["peak"] for r in runs):10.2f}{ratio["seconds"]:12.2f}{ratio["peak"]:14.2f}'
+        )
 
 
 if __name__ == '__main__':

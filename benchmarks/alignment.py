@@ -2,14 +2,15 @@
 
     python benchmarks/alignment.py [--rounds 3] [--iters 5] [--threads 2]
 
-One iteration takes the source's stuff and instances into the memories, then computes both alignment losses of the target and their
-gradient, without network: 2048 channels, 91x161 on the source with 66 instances, 65x129 on the target with 49, eight stuff classes,
-full memories. The plain side follows the paper's description region by region: a mask of the whole map, a masked sum, a call of
-the classifier, the distances to the memory of the class. Each variant runs in a process of its own; the variants take turns. Memory
-is the peak above what the process held when its inputs were made; losses, memories and gradients of both sides are compared.
+One iteration takes the source's stuff and instances into the memories, then computes both alignment losses of the
+target and their gradient, without network: 2048 channels, 91x161 on the source with 66 instances, 65x129 on the target
+with 49, eight stuff classes, full memories. The plain side follows the paper's description region by region: a mask of
+the whole map, a masked sum, a call of the classifier, the distances to the memory of the class. Each variant runs in a
+process of its own; the variants take turns. Memory is the peak above what the process held when its inputs were made;
+losses, memories and gradients of both sides are compared.
 """
+
 import json
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -29,11 +30,11 @@ def class_map(height: int, width: int, instances: int) -> np.ndarray:
     for i in range(instances):
         top, left = (i // columns) * (height // rows), (i % columns) * (width // columns)
         side = 2 + i % (min(height // rows, width // columns) - 2)
-        classes[top:top + side, left:left + side] = THINGS[i % len(THINGS)]
+        classes[top : top + side, left : left + side] = THINGS[i % len(THINGS)]
     return classes
 
 
-def inputs(seed: int, channels: int, height: int, width: int, instances: int) -> Tuple[Tensor, Tensor]:
+def inputs(seed: int, channels: int, height: int, width: int, instances: int) -> tuple[Tensor, Tensor]:
     """Features (1, C, h, w) as behind a ReLU, and the map of predicted classes (1, h, w)."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(1, channels, height, width, generator=generator).relu_()
@@ -45,12 +46,15 @@ def inputs(seed: int, channels: int, height: int, width: int, instances: int) ->
 
 def classifier(channels: int) -> nn.Module:
     from mmseg.registry import MODELS
+
     torch.manual_seed(0)
-    head = MODELS.build(dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=CLASSES, summed=(0, 1)))
+    head = MODELS.build(
+        dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=CLASSES, summed=(0, 1))
+    )
     with torch.no_grad():
         for branch in head.branches:
             branch.weight.mul_(0.01)
-            branch.weight[range(CLASSES), range(CLASSES), 1, 1] = 1.
+            branch.weight[range(CLASSES), range(CLASSES), 1, 1] = 1.0
     return head
 
 
@@ -65,7 +69,7 @@ class Plain:
         self.places = {c: 0 for c in range(CLASSES)}
 
     @staticmethod
-    def components(mask: np.ndarray) -> List[np.ndarray]:
+    def components(mask: np.ndarray) -> list[np.ndarray]:
         count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
         masks = [labels == number for number in range(1, count)]
         return sorted(masks, key=lambda one: -one.sum())[:KEPT]
@@ -76,20 +80,22 @@ class Plain:
 
     def says(self, vector: Tensor) -> int:
         with torch.no_grad():
-            return int(self.head((vector[None, :, None, None], ))[0, :, 0, 0].argmax())
+            return int(self.head((vector[None, :, None, None],))[0, :, 0, 0].argmax())
 
     def remember(self, features: Tensor, classes: Tensor) -> None:
         with torch.no_grad():
             for memory, ids in ((self.stuff, STUFF), (self.things, THINGS)):
                 for row, c in enumerate(ids):
                     whole = classes[0].numpy() == c
-                    for mask in [whole] if ids is STUFF and whole.any() else self.components(whole) if ids is THINGS else []:
+                    for mask in (
+                        [whole] if ids is STUFF and whole.any() else self.components(whole) if ids is THINGS else []
+                    ):
                         vector = self.mean(features, torch.from_numpy(mask).float())
                         if self.says(vector) == c:
                             memory[row, self.places[c] % memory.shape[1]] = vector
                             self.places[c] += 1
 
-    def losses(self, features: Tensor, classes: Tensor) -> Tuple[Tensor, Tensor]:
+    def losses(self, features: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         stuff, ins = features.new_zeros(()), features.new_zeros(())
         for row, c in enumerate(STUFF):
             mask = classes[0] == c
@@ -122,10 +128,15 @@ class Ours:
         lookup = MODELS.build(ConfigDict(type='Lookup'))
         lookup.decode_head = classifier(channels)
         MODELS.register_module(name='ThisLookup', force=True)(type('ThisLookup', (), dict(__new__=lambda cls: lookup)))
-        self.model = MODELS.build(ConfigDict(
-            type='SIM', segmentor=dict(type='ThisLookup'), prototypes=PROTOTYPES,
-            discriminator=dict(type='FCDiscriminatorHead', in_channels=CLASSES, base_channels=2),
-            loss_weights=dict(stuff=1., ins=1.)))
+        self.model = MODELS.build(
+            ConfigDict(
+                type='SIM',
+                segmentor=dict(type='ThisLookup'),
+                prototypes=PROTOTYPES,
+                discriminator=dict(type='FCDiscriminatorHead', in_channels=CLASSES, base_channels=2),
+                loss_weights=dict(stuff=1.0, ins=1.0),
+            )
+        )
         plain = Plain(channels)
         for memory, entries in ((self.model.stuff_memory, plain.stuff), (self.model.thing_memory, plain.things)):
             memory.entries.copy_(entries)
@@ -134,15 +145,19 @@ class Ours:
     @staticmethod
     def outputs(features: Tensor, classes: Tensor):
         from mmuda.models.segmentors import SegOutputs
+
         logits = torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2).float()
-        return SegOutputs(dict(main=logits), (features, ), tuple(classes.shape[-2:]), True)
+        return SegOutputs(dict(main=logits), (features,), tuple(classes.shape[-2:]), True)
 
     def remember(self, features: Tensor, classes: Tensor) -> None:
         from mmengine.structures import PixelData
         from mmseg.structures import SegDataSample
-        self.model.remember(self.outputs(features, classes), dict(data_samples=[SegDataSample(gt_sem_seg=PixelData(data=classes))]))
 
-    def losses(self, features: Tensor, classes: Tensor) -> Tuple[Tensor, Tensor]:
+        self.model.remember(
+            self.outputs(features, classes), dict(data_samples=[SegDataSample(gt_sem_seg=PixelData(data=classes))])
+        )
+
+    def losses(self, features: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         found = self.model.alignment_losses(self.outputs(features, classes))
         return found['loss_stuff'], found['loss_ins']
 
@@ -150,15 +165,16 @@ class Ours:
         return float(self.model.stuff_memory.entries.double().sum() + self.model.thing_memory.entries.double().sum())
 
 
-VARIANTS: Dict[str, type] = dict(plain=Plain, ours=Ours)
+VARIANTS: dict[str, type] = dict(plain=Plain, ours=Ours)
 
 
 def measure(variant: str, iters: int, threads: int, channels: int) -> dict:
     torch.set_num_threads(threads)
     import mmuda.models  # noqa: F401
+
     side = VARIANTS[variant](channels)
     source, target = inputs(0, channels, 91, 161, 66), inputs(1, channels, 65, 129, 49)
-    losses: Tuple[Tensor, ...] = ()
+    losses: tuple[Tensor, ...] = ()
 
     def align() -> None:
         nonlocal losses
@@ -176,8 +192,10 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads, args.channels)))
         return
-    print(f'{args.channels} channels, source 91x161 with 66 instances, target 65x129 with 49, {args.threads} threads; '
-          f'medians of {args.rounds} rounds of {args.iters} iterations')
+    print(
+        f'{args.channels} channels, source 91x161 with 66 instances, target 65x129 with 49, {args.threads} threads; '
+        f'medians of {args.rounds} rounds of {args.iters} iterations'
+    )
     options = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels')]
     compare(__file__, options, args.rounds, dict(remember='memories', align='alignment'))
 

@@ -2,25 +2,26 @@
 
     python benchmarks/contrastive.py [--rounds 3] [--iters 5] [--threads 2]
 
-One iteration takes the source features into the statistics of their classes, then computes the contrastive losses of the
-source and of the target features and their gradients, without network: 2048 channels, 65x129, 19 classes by default.
-The plain side expands the paper's formulas as they stand, with nothing but PyTorch: features as rows (n, D), tensors
-(n, C, D) for the statistics, normalised rows and the variance of each row's class (n, D) for the losses. Each variant
-runs in a process of its own; the variants take turns. Memory is the peak above what the process held when its inputs were
-made (so it includes the gradients), and the losses and statistics of both sides are compared.
+One iteration takes the source features into the statistics of their classes, then computes the contrastive losses of
+the source and of the target features and their gradients, without network: 2048 channels, 65x129, 19 classes by
+default. The plain side expands the paper's formulas as they stand, with nothing but PyTorch: features as rows (n, D),
+tensors (n, C, D) for the statistics, normalised rows and the variance of each row's class (n, D) for the losses. Each
+variant runs in a process of its own; the variants take turns. Memory is the peak above what the process held when its
+inputs were made (so it includes the gradients), and the losses and statistics of both sides are compared.
 """
+
 import json
-from typing import Callable, Dict, Tuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from pairing import clock, compare, parser
 from torch import Tensor
 
-CLASSES, TAU, IGNORED = 19, 100., 255
+CLASSES, TAU, IGNORED = 19, 100.0, 255
 
 
-def make_side(seed: int, channels: int, height: int, width: int) -> Tuple[Tensor, Tensor]:
+def make_side(seed: int, channels: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Features (1, D, h, w) as behind a ReLU, and labels (1, h, w) of which 2 % are ignored."""
     generator = torch.Generator().manual_seed(seed)
     maps = torch.randn(1, channels, height, width, generator=generator).relu_()  # in place: the peak is what remains
@@ -38,7 +39,7 @@ class Plain:
         self.count = torch.zeros(CLASSES)
 
     @staticmethod
-    def rows(maps: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
+    def rows(maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         labels = labels.flatten()
         valid = labels != IGNORED
         return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])[valid], labels[valid]
@@ -53,8 +54,9 @@ class Plain:
         mean = spread.sum(dim=0) / divisor
         variance = (spread - mean * members).pow(2).sum(dim=0) / divisor
         weight = count / (count + self.count[:, None]).clamp(min=1)
-        self.variance = ((1 - weight) * self.variance + weight * variance
-                         + weight * (1 - weight) * (self.mean - mean).pow(2))
+        self.variance = (
+            (1 - weight) * self.variance + weight * variance + weight * (1 - weight) * (self.mean - mean).pow(2)
+        )
         self.mean = (1 - weight) * self.mean + weight * mean
         self.count = self.count + count[:, 0]
 
@@ -71,6 +73,7 @@ class Ours:
 
     def __init__(self, channels: int) -> None:
         from mmuda.models.class_statistics import ClassStatistics
+
         self.statistics = ClassStatistics(CLASSES, channels)
 
     mean = property(lambda self: self.statistics.mean)
@@ -81,15 +84,17 @@ class Ours:
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
         from mmuda.models.losses import contrastive_bound
+
         return contrastive_bound(maps, labels, self.mean, self.variance, TAU, IGNORED)
 
 
-VARIANTS: Dict[str, Callable] = dict(plain=Plain, ours=Ours)
+VARIANTS: dict[str, Callable] = dict(plain=Plain, ours=Ours)
 
 
 def measure(variant: str, iters: int, threads: int, channels: int, height: int, width: int) -> dict:
     torch.set_num_threads(threads)
     import mmuda.models  # noqa: F401
+
     side = VARIANTS[variant](channels)
     source, target = (make_side(seed, channels, height, width) for seed in (0, 1))
     loss = torch.zeros(())
@@ -101,8 +106,13 @@ def measure(variant: str, iters: int, threads: int, channels: int, height: int, 
         loss.backward()
 
     found = clock(dict(estimator=lambda: side.update(*source), losses=losses), iters)
-    figures = [loss.item(), side.mean.norm().item(), side.variance.norm().item(),
-               source[0].grad.norm().item(), target[0].grad.norm().item()]
+    figures = [
+        loss.item(),
+        side.mean.norm().item(),
+        side.variance.norm().item(),
+        source[0].grad.norm().item(),
+        target[0].grad.norm().item(),
+    ]
     return dict(**found, figures=figures)
 
 
@@ -114,8 +124,10 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads, args.channels, args.height, args.width)))
         return
-    print(f'{args.channels} channels, {args.height}x{args.width}, {CLASSES} classes, {args.threads} threads; '
-          f'medians of {args.rounds} rounds of {args.iters} iterations')
+    print(
+        f'{args.channels} channels, {args.height}x{args.width}, {CLASSES} classes, {args.threads} threads; '
+        f'medians of {args.rounds} rounds of {args.iters} iterations'
+    )
     passed = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'channels', 'height', 'width')]
     compare(__file__, passed, args.rounds, dict(estimator='statistics', losses='losses'))
 

@@ -6,9 +6,10 @@ The plain side does what the CBST paper's procedure does, one image after the ot
 float32 .npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map
 again, divide, take the argmax, write a PNG, delete the map. Ours asks for every map twice and keeps none. Maps are
 synthetic, smooth, 19x256x512, and lie on the disk before the clock starts: both sides read them as a network would hand
-them over, ours twice, and that is counted. A network would also run twice for ours: the line below each table row says how
-long that may take before the plain side wins. Each variant runs in a process of its own; the variants take turns.
+them over, ours twice, and that is counted. A network would also run twice for ours: the line below each table row says
+how long that may take before the plain side wins. Each variant runs in a process of its own; the variants take turns.
 """
+
 import argparse
 import json
 import resource
@@ -86,16 +87,22 @@ def plain(policy: str, images: int, folder: Path, maps: Maps) -> None:
 
 def ours(policy: str, images: int, folder: Path, maps: Maps) -> None:
     from mmuda.labeling import ClassBalanced, Global, label_images
+
     strategy = dict(ClassBalanced=ClassBalanced, Global=Global)[policy](PORTION)
-    label_images([f'/images/{index}.png' for index in range(images)],
-                 lambda places: (torch.from_numpy(maps[place]) for place in places),
-                 folder / 'labels', strategy, [f'class {c}' for c in range(CLASSES)])
+    label_images(
+        [f'/images/{index}.png' for index in range(images)],
+        lambda places: (torch.from_numpy(maps[place]) for place in places),
+        folder / 'labels',
+        strategy,
+        [f'class {c}' for c in range(CLASSES)],
+    )
 
 
 def measure(side: str, policy: str, images: int, threads: int) -> dict:
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     import mmuda.labeling  # noqa: F401
+
     with tempfile.TemporaryDirectory() as folder:
         made, out = Path(folder) / 'maps', Path(folder) / 'out'
         made.mkdir()
@@ -110,8 +117,12 @@ def measure(side: str, policy: str, images: int, threads: int) -> dict:
 
 
 def run(side: str, policy: str, images: int, threads: int) -> dict:
-    out = subprocess.run([sys.executable, __file__, '--one', side, policy, '--images', str(images), '--threads', str(threads)],
-                         check=True, capture_output=True, text=True)
+    out = subprocess.run(
+        [sys.executable, __file__, '--one', side, policy, '--images', str(images), '--threads', str(threads)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return json.loads(out.stdout.splitlines()[-1])
 
 
@@ -127,10 +138,14 @@ def main() -> None:
         return
     print(f'{"":24}{"plain s/image":>15}{"ours s/image":>14}{"faster":>8}{"plain MiB":>11}{"ours MiB":>10}')
     for policy in ('ClassBalanced', 'Global'):
-        pairs = [[run(side, policy, args.images, args.threads) for side in ('plain', 'ours')] for _ in range(args.rounds)]
+        pairs = [
+            [run(side, policy, args.images, args.threads) for side in ('plain', 'ours')] for _ in range(args.rounds)
+        ]
         middle = [[statistics.median(pair[i][key] for pair in pairs) for i in (0, 1)] for key in ('seconds', 'growth')]
         ratio = statistics.median(pair[0]['seconds'] / pair[1]['seconds'] for pair in pairs)
-        print(f'{policy:24}{middle[0][0]:15.4f}{middle[0][1]:14.4f}{ratio:8.1f}{middle[1][0]:11.0f}{middle[1][1]:10.0f}')
+        print(
+            f'{policy:24}{middle[0][0]:15.4f}{middle[0][1]:14.4f}{ratio:8.1f}{middle[1][0]:11.0f}{middle[1][1]:10.0f}'
+        )
         gain = statistics.median(pair[0]['seconds'] - pair[1]['seconds'] for pair in pairs)
         print(f'{"":24}running the network again may take {gain:.3f} s an image before the plain side wins')
     print(f'\nours, ClassBalanced: {"images":>10}{"s/image":>10}{"MiB grown":>12}')

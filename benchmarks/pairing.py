@@ -1,4 +1,5 @@
 """A plain variant and ours of one computation, each in processes of its own that take turns; their table."""
+
 import argparse
 import json
 import resource
@@ -6,8 +7,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 SIDES = ('plain', 'ours')
 
@@ -28,7 +29,7 @@ def resident() -> int:
     return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
 
 
-def clock(parts: Dict[str, Callable[[], None]], iters: int) -> dict:
+def clock(parts: dict[str, Callable[[], None]], iters: int) -> dict:
     """Median seconds of each part and of ``both`` after one warm-up, and GiB of the peak above what was held before.
 
     Args:
@@ -36,9 +37,9 @@ def clock(parts: Dict[str, Callable[[], None]], iters: int) -> dict:
         iters: Iterations that count.
     """
     base = resident()
-    seconds: Dict[str, List[float]] = {name: [] for name in (*parts, 'both')}
+    seconds: dict[str, list[float]] = {name: [] for name in (*parts, 'both')}
     for _ in range(iters + 1):
-        total = 0.
+        total = 0.0
         for name, part in parts.items():
             start = time.perf_counter()
             part()
@@ -47,7 +48,9 @@ def clock(parts: Dict[str, Callable[[], None]], iters: int) -> dict:
             total += took
         seconds['both'].append(total)
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return dict(**{name: statistics.median(values[1:]) for name, values in seconds.items()}, memory=(peak - base) / 2**30)
+    return dict(
+        **{name: statistics.median(values[1:]) for name, values in seconds.items()}, memory=(peak - base) / 2**30
+    )
 
 
 def in_process(script: str, side: str, options: Sequence[str]) -> dict:
@@ -56,8 +59,8 @@ def in_process(script: str, side: str, options: Sequence[str]) -> dict:
     return json.loads(out.stdout.splitlines()[-1])
 
 
-def compare(script: str, options: Sequence[str], rounds: int, rows: Dict[str, str]) -> None:
-    """Measure both sides in turns and print medians, the median ratio of a round, and how far their ``figures`` are apart.
+def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, str]) -> None:
+    """Measure both sides in turns; print medians, the median ratio of a round, and how far their ``figures`` are apart.
 
     Args:
         script: The benchmark, called with ``--one``.
@@ -70,10 +73,16 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: Dict[str, st
         found = {side: in_process(script, side, options) for side in (SIDES if index % 2 == 0 else SIDES[::-1])}
         pairs.append([found[side] for side in SIDES])
     print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
-    labels = {**{name: f'{label}, s' for name, label in rows.items()}, 'both': 'both, s', 'memory': 'memory above base, GiB'}
+    labels = {
+        **{name: f'{label}, s' for name, label in rows.items()},
+        'both': 'both, s',
+        'memory': 'memory above base, GiB',
+    }
     for key, label in labels.items():
         plain, ours = (statistics.median(pair[i][key] for pair in pairs) for i in (0, 1))
         ratio = statistics.median(pair[0][key] / pair[1][key] for pair in pairs)
         print(f'{label:24}{plain:10.3f}{ours:10.3f}{ratio:14.1f}')
-    apart = max(abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures']))
+    apart = max(
+        abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures'], strict=True)
+    )
     print(f'results of both sides are apart by {apart:.1e} of their values at most')

@@ -3,6 +3,7 @@
 Importing the package registers all of its components in mmseg's registries, so a config only needs
 ``custom_imports = dict(imports=['mmuda'])`` and ``default_scope = 'mmseg'``.
 """
+
 from .compat import check_dependencies, quiet_imports
 from .version import __version__
 

@@ -1,47 +1,86 @@
-"""What must be installed beside mmuda, said in one clear error when it is not."""
+"""Versions of the packages that mmuda plugs into: too old is one clear error, newer than tested is one warning."""
+
 import io
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import Dict, Iterator, Tuple
+from typing import NamedTuple
 
 from packaging.version import Version
 
-SUPPORTED: Dict[str, Tuple[str, str, str]] = {
-    'torch': ('2.6', '2.14', 'torch'),
-    'mmengine': ('0.10.7', '0.11', 'onedl-mmengine'),
-    'mmcv': ('2.1.0', '2.4', 'onedl-mmcv'),
-    'mmseg': ('1.2.2', '1.5', 'onedl-mmsegmentation'),
-}
-"""Import name: lowest tested version, first version that is too new, distribution that requirements/runtime.txt installs.
 
-The lowest versions are OpenMMLab's own, the distributions start higher. Before PyTorch 2.6 a file can run code although only its
-weights are read (CVE-2025-32434); builds on the way to 2.6 (``2.6.0a0``) may lack the remedy and are refused, too."""
+class Tested(NamedTuple):
+    """Versions of one package.
+
+    Attributes:
+        lowest: Lowest version that is allowed.
+        newest: Newest release series that the test suite has passed with; ``2.15`` stands for all of 2.15.x.
+        distribution: Name to install it by.
+    """
+
+    lowest: str
+    newest: str
+    distribution: str
+
+
+TESTED: dict[str, Tested] = {
+    'torch': Tested('2.6', '2.13', 'torch'),
+    'mmengine': Tested('0.10.7', '0.10', 'onedl-mmengine'),
+    'mmcv': Tested('2.1.0', '2.3', 'onedl-mmcv'),
+    'mmseg': Tested('1.2.2', '1.4', 'onedl-mmsegmentation'),
+}
+"""Tested versions by import name.
+
+The lowest versions of mmengine, mmcv and mmseg are OpenMMLab's own; the onedl distributions start higher. Before
+PyTorch 2.6 a file can run code although only its weights are read (CVE-2025-32434). Development builds of 2.6
+(``2.6.0a0``) may lack the remedy and count as older."""
 
 
 def check_dependencies() -> None:
-    """Check the packages that mmuda plugs into.
+    """Check the versions of the packages that mmuda plugs into.
+
+    A newer version than the tested ones is one warning that names the tested range.
 
     Raises:
-        ImportError: If one is missing or out of the tested range.
+        ImportError: If a package is missing or too old.
     """
-    problems = []
-    for name, (lowest, limit, distribution) in SUPPORTED.items():
+    problems, newer = [], []
+    for name, tested in TESTED.items():
         try:
             version = import_module(f'{name}.version').__version__
         except ImportError as error:
             problems.append(f'{name} cannot be imported ({error})')
             continue
-        if not Version(lowest) <= Version(version) < Version(limit):
-            problems.append(f'{name} is {version}')
+        if Version(version) < Version(tested.lowest):
+            problems.append(f'{name} {version} is too old')
+        elif _series(version, tested.newest) > Version(tested.newest):
+            newer.append((name, version))
     if problems:
-        wanted = ' '.join(f'"{distribution}>={lowest},<{limit}"' for lowest, limit, distribution in SUPPORTED.values())
-        raise ImportError(f'mmuda needs other versions: {"; ".join(problems)}. Install them with\n  pip install {wanted}')
+        wanted = ' '.join(f'"{tested.distribution}>={tested.lowest}"' for tested in TESTED.values())
+        raise ImportError(
+            f'mmuda needs other packages: {"; ".join(problems)}. Install them with\n  pip install {wanted}'
+        )
+    if newer:
+        told = ', '.join(
+            f'{name} {version} (tested: {TESTED[name].lowest} to {TESTED[name].newest})' for name, version in newer
+        )
+        wanted = ' '.join(f'"{TESTED[name].distribution}=={TESTED[name].newest}.*"' for name, _ in newer)
+        warnings.warn(
+            f'mmuda was not tested with {told}. If something fails, install tested versions with\n'
+            f'  pip install {wanted}',
+            stacklevel=3,
+        )
+
+
+def _series(version: str, newest: str) -> Version:
+    """Cut a version to as many numbers as the newest tested one has: 2.13.1 is of the series 2.13."""
+    return Version('.'.join(map(str, Version(version).release[: newest.count('.') + 1])))
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Import mmseg without what it says about optional packages that mmuda never uses.
+    """Import mmseg without its messages about optional packages that mmuda never uses.
 
     mmcv without compiled operators warns about one of them, and mmseg prints twice that OneDL is missing.
     """

@@ -1,11 +1,11 @@
 """Files that appear whole or not at all, folders that nobody else has."""
+
 import itertools
 import os
 from pathlib import Path
-from typing import Union
 
 
-def write_atomically(path: Union[str, Path], content: bytes) -> None:
+def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file so that a reader never meets half of it; missing folders are made.
 
     Args:
@@ -22,7 +22,7 @@ def write_atomically(path: Union[str, Path], content: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def fresh_folder(path: Union[str, Path]) -> Path:
+def fresh_folder(path: str | Path) -> Path:
     """Make a folder that did not exist: ``path``, or else ``path_2``, ``path_3``, ...
 
     Args:

@@ -1,4 +1,5 @@
 """Fixtures of the whole suite; plain helpers are in toolbox.py."""
+
 import functools
 import gc
 import os
@@ -21,7 +22,7 @@ def cache_dir(tmp_path_factory) -> None:
 
 @pytest.fixture(autouse=True, scope='session')
 def quick_runners() -> None:
-    """What takes most of the time of a tiny run: a run formats its config up to eight times, and data sets collect garbage."""
+    """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage."""
     original = yapf_api.FormatCode
     formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))
 
@@ -53,12 +54,17 @@ def batch() -> dict:
 def minicity(tmp_path_factory) -> Path:
     """A MiniCity of a few small images."""
     from mmuda.datasets.minicity import write_minicity
-    return Path(write_minicity(
-        tmp_path_factory.mktemp('my data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)))
+
+    return Path(
+        write_minicity(
+            tmp_path_factory.mktemp('my data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)
+        )
+    )
 
 
 @pytest.fixture(scope='session')
 def data_roots(minicity) -> dict:
     """Where the data sets that configs name are, by environment variable."""
     from shipped import make_roots
+
     return make_roots(minicity)

@@ -1,17 +1,18 @@
 """kill -9 of real commands at a chosen moment."""
+
 import contextlib
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 PATIENCE = 600
 """Seconds; what is waited for takes a few on a quiet machine."""
 
 
-def kill_when(command: Sequence[str], env: Dict[str, str], reached: Callable[[], bool], log: Path) -> None:
+def kill_when(command: Sequence[str], env: dict[str, str], reached: Callable[[], bool], log: Path) -> None:
     """Start a command and kill it and all below it as soon as something is reached."""
     with open(log, 'wb') as file:
         running = subprocess.Popen(command, env=env, stdout=file, stderr=file)
@@ -35,8 +36,8 @@ def _kill_tree(running: subprocess.Popen) -> None:
     running.wait()
 
 
-def _with_descendants(pid: int) -> List[int]:
-    children: Dict[int, List[int]] = {}
+def _with_descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
     for stat in Path('/proc').glob('[0-9]*/stat'):
         with contextlib.suppress(OSError):  # it ended meanwhile
             fields = stat.read_text().rsplit(')', 1)[1].split()

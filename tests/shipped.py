@@ -1,4 +1,5 @@
 """The shipped configs, and how they are made small."""
+
 import os
 import shutil
 from pathlib import Path
@@ -47,13 +48,21 @@ def trainings(cfg: Config) -> list:
     return [stage.config(run) for stage in stages if isinstance(stage, TrainStage)]
 
 
-MARKS = dict(GTA5_ROOT='source', CITYSCAPES_ROOT='cityscapes', MINICITY_ROOT='', SYNTHIA_ROOT='synthia',
-             SYNTH2CAMVID_ROOT='camvid', SYNSCAPES_ROOT='synscapes', CROSSCITY_ROOT='crosscity',
-             GTA5_CYCLEGAN_ROOT='translated')
+MARKS = dict(
+    GTA5_ROOT='source',
+    CITYSCAPES_ROOT='cityscapes',
+    MINICITY_ROOT='',
+    SYNTHIA_ROOT='synthia',
+    SYNTH2CAMVID_ROOT='camvid',
+    SYNSCAPES_ROOT='synscapes',
+    CROSSCITY_ROOT='crosscity',
+    GTA5_CYCLEGAN_ROOT='translated',
+)
 
 
 def rearrange(minicity: Path) -> None:
     """MiniCity's files in the layouts of other data sets."""
+
     def copy(file: Path, to: Path) -> None:
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
@@ -72,7 +81,7 @@ def rearrange(minicity: Path) -> None:
         copy(label, cityscapes / 'gtFine/train' / image.parent.name / name)
     for city in ('Rio', 'Rome', 'Taipei', 'Tokyo'):
         folder = minicity / 'crosscity' / city
-        for number, (image, label) in enumerate(zip(train, labels), 1):
+        for number, (image, label) in enumerate(zip(train, labels, strict=True), 1):
             copy(image, folder / f'Images/Train/pano_{number:05d}.png')
             copy(image, folder / f'Images/Test/pano_9{number:04d}.png')
             copy(label, folder / f'Labels/Test/pano_9{number:04d}_eval.png')
@@ -101,6 +110,40 @@ def make_roots(minicity: Path) -> dict:
     return {variable: str(minicity / folder) for variable, folder in MARKS.items()}
 
 
+SMALL_RESNET = dict(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
+SMALLER = {
+    'DeepLabResNet': SMALL_RESNET,
+    'ResNet': SMALL_RESNET,
+    'ResNet38': dict(base_channels=2, init_cfg=None),
+    'ResNet38Head': dict(in_channels=128, channels=8),
+    'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
+    # The only map, of stage 4 or VGG-16, has index 0.
+    'DeepLabV2Head': lambda node: dict(in_channels={0: 32, 2: 16, 3: 32}[node.in_index]),
+    # Some discriminators judge features.
+    'FCDiscriminatorHead': lambda node: dict(
+        base_channels=2, in_channels={1024: 16, 2048: 32}.get(node.in_channels, node.in_channels)
+    ),
+    'PixelDiscriminatorHead': dict(in_channels=32, channels=(8, 4)),
+    'PadCrop': dict(size=(48, 64)),
+    'ResizeLongSide': dict(length=64),
+    'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),
+    'TrainStage': lambda node: short_training(node),
+    'PriorStage': dict(size=(24, 32), kernel=5),
+    'SelfTrainingRounds': lambda node: dict(
+        num_rounds=1, epochs_per_round=1, source_portion={**node.source_portion, 'init': 0.5, 'max': 0.6}
+    ),
+}
+"""What makes a part of a config small, by its type."""
+
+
+def short_training(stage) -> dict:
+    """A training stage of two iterations, if it sets its length."""
+    overrides = stage.get('overrides', {})
+    if 'train_cfg' in overrides:
+        overrides.train_cfg.update(max_iters=2, val_interval=2)
+    return {}
+
+
 def shrink(node, size=(64, 48)) -> None:
     """Make a config tiny in place: width, depth, images, workers; what it computes stays the same.
 
@@ -109,37 +152,8 @@ def shrink(node, size=(64, 48)) -> None:
         size: (W, H) of the images.
     """
     if isinstance(node, dict):
-        kind = node.get('type')
-        if kind in ('DeepLabResNet', 'ResNet'):
-            node.update(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
-        elif kind == 'ResNet38':
-            node.update(base_channels=2, init_cfg=None)
-        elif kind == 'ResNet38Head':
-            node.update(in_channels=128, channels=8)
-        elif kind == 'DeepLabVGG16':
-            node.update(base_channels=2, init_cfg=None)
-        elif kind == 'DeepLabV2Head':
-            node.in_channels = {0: 32, 2: 16, 3: 32}[node.in_index]  # 0 is an only map, of stage 4 or VGG-16
-        elif kind == 'FCDiscriminatorHead':
-            node.base_channels = 2
-            node.in_channels = {1024: 16, 2048: 32}.get(node.in_channels, node.in_channels)  # judges features
-        elif kind == 'PixelDiscriminatorHead':
-            node.update(in_channels=32, channels=(8, 4))
-        elif kind == 'Resize':
-            node.scale = size
-        elif kind == 'PadCrop':
-            node.size = (48, 64)
-        elif kind == 'ResizeLongSide':
-            node.length = 64
-        elif kind == 'SmallClassCrop':
-            node.update(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64))
-        elif kind == 'TrainStage' and 'train_cfg' in node.get('overrides', {}):
-            node.overrides.train_cfg.update(max_iters=2, val_interval=2)
-        elif kind == 'PriorStage':
-            node.update(size=(24, 32), kernel=5)
-        elif kind == 'SelfTrainingRounds':
-            node.update(num_rounds=1, epochs_per_round=1)
-            node.source_portion.update(init=0.5, max=0.6)
+        smaller = dict(scale=size) if node.get('type') == 'Resize' else SMALLER.get(node.get('type'), {})
+        node.update(smaller(node) if callable(smaller) else smaller)
         for value in node.values():
             shrink(value, size)
         if 'num_workers' in node:

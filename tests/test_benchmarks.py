@@ -1,4 +1,5 @@
 """The benchmarks run, and their two sides compute the same; nothing here is timed."""
+
 import re
 import subprocess
 import sys
@@ -10,22 +11,30 @@ FOLDER = Path(__file__).parents[1] / 'benchmarks'
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name, options', [
-    ('alignment', ['--channels=32']),
-    ('contrastive', ['--channels=32', '--height=9', '--width=17']),
-])
+@pytest.mark.parametrize(
+    'name, options', [('alignment', ['--channels=32']), ('contrastive', ['--channels=32', '--height=9', '--width=17'])]
+)
 def test_both_sides_compute_the_same(name, options):
-    out = subprocess.run([sys.executable, FOLDER / f'{name}.py', '--rounds=1', '--iters=1', '--threads=1', *options],
-                         check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [sys.executable, FOLDER / f'{name}.py', '--rounds=1', '--iters=1', '--threads=1', *options],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     apart = re.search(r'apart by (\S+) of their values', out)
     assert apart and float(apart[1]) < 1e-4, out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name, options', [
-    ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
-    ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
-])
+@pytest.mark.parametrize(
+    'name, options',
+    [
+        ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
+        ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
+    ],
+)
 def test_the_others_print_their_tables(name, options):
-    out = subprocess.run([sys.executable, FOLDER / f'{name}.py', *options], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [sys.executable, FOLDER / f'{name}.py', *options], check=True, capture_output=True, text=True
+    ).stdout
     assert len(re.findall(r'\d+\.\d+', out)) >= 6, out

@@ -1,4 +1,5 @@
-"""Every shipped config of one training trains, validates, saves and tests at reduced size, on real files in its data's layout."""
+"""Every shipped config of one training trains, validates, saves and tests at reduced size, on files in its layout."""
+
 import pytest
 import torch
 from shipped import SINGLE, ids, reduced

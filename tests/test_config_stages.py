@@ -1,4 +1,5 @@
 """Every shipped config of several stages runs them all at reduced size, on real files in its data's layout."""
+
 import pytest
 from shipped import STAGED, ids, reduced
 

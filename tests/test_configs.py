@@ -1,4 +1,5 @@
 """Every shipped config builds, and keeps the target's labels away from training."""
+
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,64 @@ BUILT = set()
 
 
 def test_there_are_configs():
-    assert {'advent/gta2city', 'advent/gta2city_minent', 'advent/synthia2city', 'advent/minicity', 'advent/carla2camvid',
-            'adaptsegnet/gta2city', 'adaptsegnet/gta2city_single', 'adaptsegnet/gta2city_single_lsgan',
-            'adaptsegnet/gta2city_vgg16', 'adaptsegnet/gta2city_feature', 'adaptsegnet/synscapes2city_lsgan',
-            'adaptsegnet/city2crosscity_rio', 'adaptsegnet/city2crosscity_rome', 'adaptsegnet/city2crosscity_taipei',
-            'adaptsegnet/city2crosscity_tokyo', 'adaptsegnet/oracle', 'advent/gta2city_single', 'advent/gta2city_cyclegan',
-            'adaptsegnet/synthia2city', 'adaptsegnet/minicity', 'source_only/minicity', 'adabn/minicity',
-            'source_only/carla2camvid', 'adabn/carla2camvid', 'cbst/gta2city', 'cbst/gta2city_st', 'cbst/gta2city_sp',
-            'cbst/gta2city_source', 'cbst/synthia2city_source', 'cbst/gta2city_r101', 'cbst/synthia2city_r101',
-            'fada/gta2city_source', 'fada/gta2city', 'fada/synthia2city', 'fada/gta2city_vgg16', 'fada/synthia2city_vgg16',
-            'fada/city2crosscity_rio', 'fada/city2crosscity_tokyo', 'fada/minicity', 'sdca/gta2city', 'sdca/synthia2city',
-            'sdca/gta2city_vgg16', 'sdca/synthia2city_vgg16', 'sdca/city2crosscity_rio', 'sdca/minicity', 'sim/gta2city', 'sim/gta2city_untranslated',
-            'sim/gta2city_vgg16', 'sim/synthia2city', 'sim/minicity',
-            'cbst/synthia2city', 'cbst/synthia2city_st', 'cbst/minicity', 'intrada/gta2city', 'intrada/synthia2city',
-            'intrada/minicity'} <= set(NAMES)
+    assert {
+        'advent/gta2city',
+        'advent/gta2city_minent',
+        'advent/synthia2city',
+        'advent/minicity',
+        'advent/carla2camvid',
+        'adaptsegnet/gta2city',
+        'adaptsegnet/gta2city_single',
+        'adaptsegnet/gta2city_single_lsgan',
+        'adaptsegnet/gta2city_vgg16',
+        'adaptsegnet/gta2city_feature',
+        'adaptsegnet/synscapes2city_lsgan',
+        'adaptsegnet/city2crosscity_rio',
+        'adaptsegnet/city2crosscity_rome',
+        'adaptsegnet/city2crosscity_taipei',
+        'adaptsegnet/city2crosscity_tokyo',
+        'adaptsegnet/oracle',
+        'advent/gta2city_single',
+        'advent/gta2city_cyclegan',
+        'adaptsegnet/synthia2city',
+        'adaptsegnet/minicity',
+        'source_only/minicity',
+        'adabn/minicity',
+        'source_only/carla2camvid',
+        'adabn/carla2camvid',
+        'cbst/gta2city',
+        'cbst/gta2city_st',
+        'cbst/gta2city_sp',
+        'cbst/gta2city_source',
+        'cbst/synthia2city_source',
+        'cbst/gta2city_r101',
+        'cbst/synthia2city_r101',
+        'fada/gta2city_source',
+        'fada/gta2city',
+        'fada/synthia2city',
+        'fada/gta2city_vgg16',
+        'fada/synthia2city_vgg16',
+        'fada/city2crosscity_rio',
+        'fada/city2crosscity_tokyo',
+        'fada/minicity',
+        'sdca/gta2city',
+        'sdca/synthia2city',
+        'sdca/gta2city_vgg16',
+        'sdca/synthia2city_vgg16',
+        'sdca/city2crosscity_rio',
+        'sdca/minicity',
+        'sim/gta2city',
+        'sim/gta2city_untranslated',
+        'sim/gta2city_vgg16',
+        'sim/synthia2city',
+        'sim/minicity',
+        'cbst/synthia2city',
+        'cbst/synthia2city_st',
+        'cbst/minicity',
+        'intrada/gta2city',
+        'intrada/synthia2city',
+        'intrada/minicity',
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
@@ -37,7 +82,9 @@ def test_it_builds_at_full_size(path):
     init_default_scope('mmseg')
     for cfg in trainings(load_config(path)):
         if cfg.param_scheduler and 'end' in cfg.param_scheduler[0]:  # without one it ends with a round of self-training
-            assert cfg.param_scheduler[0].end > cfg.train_cfg.max_iters, 'the learning rate may not reach zero before the end'
+            assert cfg.param_scheduler[0].end > cfg.train_cfg.max_iters, (
+                'the learning rate may not reach zero before the end'
+            )
         key = str(cfg.model) + str(cfg.optim_wrapper)
         if key not in BUILT:  # rounds, and configs of one network, differ in other things
             check_network(cfg)
@@ -46,7 +93,9 @@ def test_it_builds_at_full_size(path):
 
 def check_network(cfg: Config) -> None:
     model = MODELS.build(cfg.model)
-    wrappers = PerModuleOptimWrapperConstructor({k: v for k, v in cfg.optim_wrapper.items() if k != 'constructor'})(model)
+    wrappers = PerModuleOptimWrapperConstructor({k: v for k, v in cfg.optim_wrapper.items() if k != 'constructor'})(
+        model
+    )
     assert 'segmentor' in wrappers
     for name, head in (('discriminator', 'decode_head'), ('aux_discriminator', 'auxiliary_head')):
         critic = getattr(model, name, None)
@@ -60,6 +109,7 @@ def check_network(cfg: Config) -> None:
 def test_the_target_is_trained_without_labels(path, data_roots):
     """No step of the target pipeline loads annotations, and nothing that comes out holds any."""
     from mmuda.datasets import DomainPairDataset
+
     cfg = reduced(path, Path('unused'), data_roots)
     init_default_scope('mmseg')
     for training in trainings(cfg):
@@ -79,7 +129,7 @@ def test_a_city_is_adapted_to_and_tested_on_itself(city, data_roots):
     cfg = reduced(CONFIGS / f'adaptsegnet/city2crosscity_{city.lower()}.py', Path('unused'), data_roots)
     loaders = (cfg.train_dataloader.dataset.target, cfg.val_dataloader.dataset, cfg.test_dataloader.dataset)
     assert [(side.city, side.split) for side in loaders] == [(city, 'train'), (city, 'test'), (city, 'test')]
-    assert cfg.val_evaluator.protocols == cfg.test_evaluator.protocols == ('mIoU13', )
+    assert cfg.val_evaluator.protocols == cfg.test_evaluator.protocols == ('mIoU13',)
     assert (cfg.test_evaluator.paper is not None) == (city == 'Rio'), 'only one figure is known'
 
 
@@ -98,13 +148,17 @@ def test_translated_images_are_paired_with_the_original_labels(relative, data_ro
 
     missing = dict(roots, GTA5_CYCLEGAN_ROOT='nowhere' if relative else str(root / 'nowhere'))
     cfg = reduced(CONFIGS / 'advent/gta2city_cyclegan.py', Path('unused'), missing)
-    message = f'the folder of images, {missing["GTA5_CYCLEGAN_ROOT"]}/images, does not exist.*Point data_prefix to your copy'
+    message = (
+        f'the folder of images, {missing["GTA5_CYCLEGAN_ROOT"]}/images, does not exist.*Point data_prefix to your copy'
+    )
     with pytest.raises(FileNotFoundError, match=message):
         DATASETS.build(cfg.train_dataloader.dataset.source)
 
 
 def test_every_method_folder_has_a_readme():
-    missing = [folder.name for folder in CONFIGS.iterdir() if folder.name != '_base_' and not (folder / 'README.md').is_file()]
+    missing = [
+        folder.name for folder in CONFIGS.iterdir() if folder.name != '_base_' and not (folder / 'README.md').is_file()
+    ]
     assert not missing
 
 

@@ -1,9 +1,12 @@
 """What an installation brings along."""
+
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 import mmuda
@@ -12,25 +15,63 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_configs_and_tools_travel_with_the_package(tmp_path):
-    subprocess.run([sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(tmp_path)], cwd=ROOT, check=True,
-                   capture_output=True)
+    subprocess.run(
+        [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     mim = tmp_path / 'mmuda/.mim'
-    for folder in ('configs', 'tools'):
-        shipped = {path.relative_to(ROOT) for path in (ROOT / folder).rglob('*')
-                   if path.is_file() and '__pycache__' not in path.parts}
-        assert shipped == {path.relative_to(mim) for path in mim.rglob('*')
-                           if path.is_file() and path.relative_to(mim).parts[0] == folder}
+    for folder in ('configs', 'tools', 'projects'):
+        shipped = {
+            path.relative_to(ROOT)
+            for path in (ROOT / folder).rglob('*')
+            if path.is_file() and '__pycache__' not in path.parts
+        }
+        assert shipped == {
+            path.relative_to(mim)
+            for path in mim.rglob('*')
+            if path.is_file() and path.relative_to(mim).parts[0] == folder
+        }
     assert (tmp_path / 'mmuda/models/adaptors/advent.py').is_file()
 
 
 def test_there_is_one_version():
-    found = [path for path in ROOT.glob('mmuda/**/*.py') if re.search(r'^__version__ = ', path.read_text(encoding='utf-8'), re.M)]
+    found = [
+        path
+        for path in ROOT.glob('mmuda/**/*.py')
+        if re.search(r'^__version__ = ', path.read_text(encoding='utf-8'), re.M)
+    ]
     assert found == [ROOT / 'mmuda/version.py'] and mmuda.__version__
 
 
-def test_requirements_are_the_tested_range():
-    from mmuda.compat import SUPPORTED
-    text = (ROOT / 'requirements/runtime.txt').read_text()
-    for lowest, limit, distribution in SUPPORTED.values():
-        installed = re.search(rf'^{distribution}>=(\S+),<{limit}$', text, re.M).group(1)
-        assert Version(lowest) <= Version(installed) < Version(limit)
+def test_requirements_admit_the_tested_versions_and_set_no_upper_bound():
+    from mmuda.compat import TESTED
+
+    runtime, pinned = (read_requirements(name) for name in ('runtime', 'tested'))
+    for lowest, newest, distribution in TESTED.values():
+        assert [bound.operator for bound in runtime[distribution].specifier] == ['>=']
+        version = next(iter(pinned[distribution].specifier)).version
+        assert version in runtime[distribution].specifier
+        assert Version(lowest) <= Version(version) < Version(f'{newest}.99')
+
+
+def test_everything_that_is_imported_is_declared():
+    declared = {name.replace('-', '_').lower() for name in read_requirements('runtime')}
+    names = {'cv2': 'opencv_python', 'PIL': 'pillow', 'mmengine': 'onedl_mmengine', 'mmcv': 'onedl_mmcv',
+             'mmseg': 'onedl_mmsegmentation'}  # fmt: skip
+    imported = set()
+    for path in (ROOT / 'mmuda').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split('.')[0])
+            elif isinstance(node, ast.Import):
+                imported.update(alias.name.split('.')[0] for alias in node.names)
+    foreign = {names.get(name, name).lower() for name in imported - set(sys.stdlib_module_names) - {'mmuda'}}
+    assert foreign == declared
+
+
+def read_requirements(name: str) -> dict:
+    lines = (ROOT / f'requirements/{name}.txt').read_text(encoding='utf-8').splitlines()
+    found = [Requirement(line.split('#')[0]) for line in lines if line.split('#')[0].strip()]
+    return {one.name: one for one in found if one.marker is None or one.marker.evaluate()}

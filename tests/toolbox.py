@@ -1,4 +1,5 @@
 """Small real models, batches and configs that many tests share."""
+
 import os
 from pathlib import Path
 
@@ -21,11 +22,17 @@ def tiny_segmentor(two_levels: bool = True, num_classes: int = NUM_CLASSES, **he
     return ConfigDict(
         type='AdaptiveEncoderDecoder',
         backbone=dict(
-            type='DeepLabResNet', depth=18, base_channels=4, stem_channels=4, style='pytorch',
-            norm_cfg=dict(type='BN', requires_grad=True)),
+            type='DeepLabResNet',
+            depth=18,
+            base_channels=4,
+            stem_channels=4,
+            style='pytorch',
+            norm_cfg=dict(type='BN', requires_grad=True),
+        ),
         decode_head=dict(head, in_channels=32, in_index=3),
         auxiliary_head=dict(head, in_channels=16, in_index=2) if two_levels else None,
-        test_cfg=dict(mode='whole'))
+        test_cfg=dict(mode='whole'),
+    )
 
 
 def tiny_adaptor(type: str = 'ADVENT', two_levels: bool = True, **kwargs):
@@ -68,6 +75,7 @@ def optim_cfg(adaptor, lr: float = 0.01, **kwargs) -> dict:
 def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
     """`configs/<method>/minicity.py` at toy size: width 4, batch 2, a few iterations on the tiny MiniCity."""
     from mmuda.engine.launch import load_config
+
     os.environ['MINICITY_ROOT'] = str(minicity)
     try:
         cfg = load_config(CONFIGS / method / 'minicity.py', tiny_options(method, **options), str(work_dir))

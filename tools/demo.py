@@ -3,6 +3,7 @@
 Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, tests their last checkpoints and writes
 work_dirs/demo/report.html. With several seeds it prints the table of the README.
 """
+
 import argparse
 import json
 import os
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List
 
 import cv2
 import numpy as np
@@ -26,16 +26,22 @@ from mmuda.visualization import RunSummary, Sample, entropy_map, read_scalars, w
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
-NOTE = ('AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
-        'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.')
+NOTE = (
+    'AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
+    'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.'
+)
 
 
 def run(script: str, *args, log: Path) -> None:
     """Run a tool of this folder with a bar; its output goes to a log file and is shown if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / 'tools' / script), *map(str, args)]
-    with open(log, 'w', encoding='utf-8') as file, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', cwd=ROOT) as process:
+    with (
+        open(log, 'w', encoding='utf-8') as file,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', cwd=ROOT
+        ) as process,
+    ):
         for line in process.stdout:
             file.write(line)
             show_progress(line)
@@ -56,42 +62,53 @@ def show_progress(line: str, width: int = 40) -> None:
         print()
 
 
-def adapt_and_evaluate(seed: int, folder: Path, options: Dict[str, object]) -> Dict[str, dict]:
+def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> dict[str, dict]:
     """Train and test the three runs; their metrics by name."""
     found = {}
     for name, method in RUNS.items():
         start = time.time()
         print(f'{name}, seed {seed}: training ...', flush=True)
         config, work_dir = ROOT / 'configs' / method / 'minicity.py', folder / method
-        overrides = ['--cfg-options', f'randomness.seed={seed}',
-                     *(f'{key}={value}' for key, value in options.items())]
+        overrides = ['--cfg-options', f'randomness.seed={seed}', *(f'{key}={value}' for key, value in options.items())]
         run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log')
         checkpoint = Path(latest_checkpoint(work_dir))
         run('test.py', config, checkpoint, '--eval', 'mIoU', *overrides, log=work_dir / 'test.log')
         found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text(encoding='utf-8'))
         found[name]['checkpoint'] = str(checkpoint)
-        print(f'{name}, seed {seed}: target mIoU {found[name]["metrics"]["mIoU"]:.1f} after '
-              f'{time.time() - start:.0f} s', flush=True)
+        print(
+            f'{name}, seed {seed}: target mIoU {found[name]["metrics"]["mIoU"]:.1f} after {time.time() - start:.0f} s',
+            flush=True,
+        )
     return found
 
 
-def report(found: Dict[str, dict], folder: Path, options: Dict[str, object], pictures: int = 6) -> Path:
+def report(found: dict[str, dict], folder: Path, options: dict[str, object], pictures: int = 6) -> Path:
     """Write the HTML report of one seed."""
-    samples: List[Sample] = []
+    samples: list[Sample] = []
     for name, metrics in found.items():
         cfg = load_config(ROOT / 'configs' / RUNS[name] / 'minicity.py', options)
         model = load_model(cfg, metrics['checkpoint'])
         indices = np.linspace(0, metrics['num_images'] - 1, pictures).astype(int).tolist()
         for place, predicted in enumerate(predict(model, cfg, indices)):
             if len(samples) <= place:
-                samples.append(Sample(
-                    name=Path(predicted.img_path).stem, image=read_rgb(predicted.img_path),
-                    ground_truth=plane(predicted.gt_sem_seg), predictions={}, entropies={}))
+                samples.append(
+                    Sample(
+                        name=Path(predicted.img_path).stem,
+                        image=read_rgb(predicted.img_path),
+                        ground_truth=plane(predicted.gt_sem_seg),
+                        predictions={},
+                        entropies={},
+                    )
+                )
             samples[place].predictions[name] = plane(predicted.pred_sem_seg)
             samples[place].entropies[name] = entropy_map(predicted.seg_logits.data.cpu())
-    runs = [RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent)) for name, metrics in found.items()]
+    runs = [
+        RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent)) for name, metrics in found.items()
+    ]
     meta = CityscapesDataset.METAINFO
-    return write_report(folder / 'report.html', 'mmuda on MiniCity', runs, samples, meta['classes'], meta['palette'], NOTE)
+    return write_report(
+        folder / 'report.html', 'mmuda on MiniCity', runs, samples, meta['classes'], meta['palette'], NOTE
+    )
 
 
 def read_rgb(path: str) -> np.ndarray:
@@ -102,11 +119,13 @@ def plane(field) -> np.ndarray:
     return field.data.squeeze(0).cpu().numpy().astype(np.uint8)
 
 
-def summary(found: Dict[str, dict]) -> str:
+def summary(found: dict[str, dict]) -> str:
     """The last line of the demo."""
     source, adabn, advent = (round(found[name]['metrics']['mIoU'], 1) for name in RUNS)
-    return (f'target mIoU: source-only {source:.1f}, AdaBN {adabn:.1f}, AdvEnt {advent:.1f} '
-            f'({advent - source:+.1f} over source-only, {advent - adabn:+.1f} over AdaBN)')
+    return (
+        f'target mIoU: source-only {source:.1f}, AdaBN {adabn:.1f}, AdvEnt {advent:.1f} '
+        f'({advent - source:+.1f} over source-only, {advent - adabn:+.1f} over AdaBN)'
+    )
 
 
 def main() -> None:
@@ -115,7 +134,8 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
     parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings')
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings'
+    )
     parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 100), metavar=('SOURCE', 'TARGET', 'VAL'))
     parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
     args = parser.parse_args()
@@ -130,7 +150,7 @@ def main() -> None:
         print(summary(found), flush=True)
     if len(lines) > 1:
         table = np.array(lines)
-        for name, mean, deviation in zip(RUNS, table.mean(0), table.std(0, ddof=1)):
+        for name, mean, deviation in zip(RUNS, table.mean(0), table.std(0, ddof=1), strict=True):
             print(f'{name}: {mean:.1f} +- {deviation:.1f} over seeds {args.seeds}')
 
 

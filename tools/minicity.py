@@ -15,8 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=int, nargs=2, default=(128, 64), metavar=('W', 'H'))
     parser.add_argument('--seed', type=int, default=0, help='seed of the data set')
     parser.add_argument('--workers', type=int, default=0, help='processes; 0 renders in this one')
-    parser.add_argument('--oracle-labels', action='store_true',
-                        help='label the target training images too, for upper bounds')
+    parser.add_argument(
+        '--oracle-labels', action='store_true', help='label the target training images too, for upper bounds'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace a MiniCity that is there')
     return parser.parse_args()
 
@@ -26,8 +27,16 @@ def main() -> None:
     args = parse_args()
     try:
         root = write_minicity(
-            args.root, args.num_source, args.num_target, args.num_val, tuple(args.size), args.seed,
-            args.workers, args.oracle_labels, args.overwrite)
+            args.root,
+            args.num_source,
+            args.num_target,
+            args.num_val,
+            tuple(args.size),
+            args.seed,
+            args.workers,
+            args.oracle_labels,
+            args.overwrite,
+        )
     except (ValueError, FileExistsError) as error:
         raise SystemExit(f'error: {error}') from error
     print(f'MiniCity is in {root}')

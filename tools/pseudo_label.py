@@ -3,6 +3,7 @@
 Labels the target images of the config, read as its test images are. PseudoLabelDataset(labels=OUT) reads the result;
 called again with the same arguments it goes on where it was interrupted.
 """
+
 import argparse
 import os
 from pathlib import Path
@@ -20,7 +21,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
-    parser.add_argument('--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax')
+    parser.add_argument(
+        '--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax'
+    )
     parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
     parser.add_argument('--strategy-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')
@@ -45,8 +48,17 @@ def main() -> None:
     strategy = dict(type=args.strategy, **args.strategy_options)
     if args.portion is not None:
         strategy['portion'] = args.portion
-    stage = LabelStage('pseudo_labels', args.checkpoint, strategy, images=args.images, prior=args.prior, at=args.at,
-                       flip=args.flip, batch_size=args.batch_size, num_workers=args.num_workers)
+    stage = LabelStage(
+        'pseudo_labels',
+        args.checkpoint,
+        strategy,
+        images=args.images,
+        prior=args.prior,
+        at=args.at,
+        flip=args.flip,
+        batch_size=args.batch_size,
+        num_workers=args.num_workers,
+    )
     run = StagedRun(cfg, [stage], cfg.work_dir, args.launcher)
     stage.run(run, Path(args.out) if args.out else run.folders[stage.name], resume=True)
 

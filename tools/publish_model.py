@@ -1,4 +1,8 @@
-"""Write a plain mmseg checkpoint of a trained segmentor: python tools/publish_model.py iter_120000.pth advent_gta2city.pth"""
+"""Write a plain mmseg checkpoint of a trained segmentor.
+
+python tools/publish_model.py iter_120000.pth advent_gta2city.pth
+"""
+
 import argparse
 
 from mmuda.engine.publish import publish

@@ -2,6 +2,7 @@
 
 Several checkpoints are averaged: the weighted sum of their logits is evaluated.
 """
+
 import argparse
 import os
 from pathlib import Path
@@ -58,7 +59,7 @@ def main() -> None:
         ensemble = runner.model
         while not hasattr(ensemble, 'models'):  # below the wrappers of augmentation and of distributed runs
             ensemble = ensemble.module
-        for model, checkpoint in zip(ensemble.models, args.checkpoints):
+        for model, checkpoint in zip(ensemble.models, args.checkpoints, strict=True):
             load_weights(model, read_checkpoint(checkpoint), checkpoint)
     runner.test()
 

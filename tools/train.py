@@ -1,4 +1,5 @@
 """Train a config: python tools/train.py configs/advent/gta2city.py"""
+
 import argparse
 import os
 
@@ -12,19 +13,36 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/FOLDER/CONFIG)')
     parser.add_argument(
-        '--resume', nargs='?', const=True, default=False, metavar='CHECKPOINT',
-        help='go on from the newest checkpoint in the work dir, or from the given one')
+        '--resume',
+        nargs='?',
+        const=True,
+        default=False,
+        metavar='CHECKPOINT',
+        help='go on from the newest checkpoint in the work dir, or from the given one',
+    )
     parser.add_argument(
-        '--stages', type=lambda text: text.split(','), metavar='A,B',
-        help='of a config with stages: run only these (by name, or the beginning of a name such as rounds/0)')
+        '--stages',
+        type=lambda text: text.split(','),
+        metavar='A,B',
+        help='of a config with stages: run only these (by name, or the beginning of a name such as rounds/0)',
+    )
     parser.add_argument(
-        '--restart-from', metavar='STAGE', help='of a config with stages: run this one and all after it anew')
+        '--restart-from', metavar='STAGE', help='of a config with stages: run this one and all after it anew'
+    )
     parser.add_argument(
-        '--amp', nargs='?', const='float16', choices=['float16', 'bfloat16'],
-        help='mixed precision (float16 needs a GPU)')
+        '--amp',
+        nargs='?',
+        const='float16',
+        choices=['float16', 'bfloat16'],
+        help='mixed precision (float16 needs a GPU)',
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it',
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()

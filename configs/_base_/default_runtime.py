@@ -10,19 +10,23 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=log_interval, log_metric_by_epoch=False),
     param_scheduler=dict(type='StepSchedulerHook'),
     checkpoint=dict(type='AdaptationCheckpointHook', interval=2000, max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
 custom_hooks = [dict(type='RandomStateHook'), dict(type='BatchNormSyncHook')]
 
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    # Seconds that processes wait for each other: the first one reads all labels of a data set for class-balanced sampling.
-    dist_cfg=dict(backend='nccl', timeout=7200))
+    # Seconds that processes wait for each other: the first one reads all labels of a data set for class-balanced
+    # sampling.
+    dist_cfg=dict(backend='nccl', timeout=7200),
+)
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 # Losses arrive as means over the interval; times arrive in every iteration.
 log_processor = dict(
-    by_epoch=False, window_size=1, custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)])
+    by_epoch=False, window_size=1, custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)]
+)
 log_level = 'INFO'
 load_from = None
 resume = False

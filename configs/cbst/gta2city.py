@@ -12,7 +12,8 @@ crop = dict(
     probability=0.8,
     threshold=0.001,
     number=3,
-    manifest='{label}')
+    manifest='{label}',
+)
 mix = dict(
     _delete_=True,
     type='DomainMixDataset',
@@ -20,15 +21,39 @@ mix = dict(
         type='GTA5Dataset',
         data_root=gta5_root,
         mismatched='skip',
-        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), crop, dict(type='PackSegInputs')]),
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), crop, dict(type='PackSegInputs')],
+    ),
     target=dict(
         type='PseudoLabelDataset',
         labels='{label}',
-        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')]))
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')],
+    ),
+)
 rounds = dict(train=dict(train_dataloader=dict(dataset=mix)))
 test_evaluator = dict(
     paper=dict(
         name='CBST, ResNet-38 (Zou et al. 2018)',
-        per_class=[86.8, 46.7, 76.9, 26.3, 24.8, 42.0, 46.0, 38.6, 80.7, 15.7, 48.0, 57.3, 27.9, 78.2, 24.5, 49.6, 17.7,
-                   25.5, 45.1],
-        mIoU=45.2))
+        per_class=[
+            86.8,
+            46.7,
+            76.9,
+            26.3,
+            24.8,
+            42.0,
+            46.0,
+            38.6,
+            80.7,
+            15.7,
+            48.0,
+            57.3,
+            27.9,
+            78.2,
+            24.5,
+            49.6,
+            17.7,
+            25.5,
+            45.1,
+        ],
+        mIoU=45.2,
+    )
+)

@@ -14,7 +14,8 @@ crop = dict(
     probability=0.8,
     threshold=0.001,
     number=3,
-    manifest='{label}')
+    manifest='{label}',
+)
 mix = dict(
     _delete_=True,
     type='DomainMixDataset',
@@ -22,17 +23,20 @@ mix = dict(
         type='GTA5Dataset',
         data_root=gta5_root,
         mismatched='skip',
-        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), crop, dict(type='PackSegInputs')]),
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), crop, dict(type='PackSegInputs')],
+    ),
     target=dict(
         type='PseudoLabelDataset',
         labels='{label}',
-        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')]))
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), crop, dict(type='PackSegInputs')],
+    ),
+)
 rounds = dict(train=dict(train_dataloader=dict(dataset=mix)))
 # Source training on crops of the same scales, and evaluation at the scale that the network knows.
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='SmallClassCrop', size=500, label_stride=1, scale_range=(0.7, 1.3), origin_size=1914, probability=0.),
+    dict(type='SmallClassCrop', size=500, label_stride=1, scale_range=(0.7, 1.3), origin_size=1914, probability=0.0),
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [

@@ -1,12 +1,14 @@
 # Source training of CBST on ResNet-38, SYNTHIA, 16 classes: 50 epochs in batches of 16.
 _base_ = [
-    '../_base_/models/resnet38-a1-d8.py', '../_base_/datasets/synthia2city.py', '../_base_/schedules/cbst_source.py'
+    '../_base_/models/resnet38-a1-d8.py',
+    '../_base_/datasets/synthia2city.py',
+    '../_base_/schedules/cbst_source.py',
 ]
 model = dict(type='SourceOnly', segmentor=dict(decode_head=dict(num_classes=16)))
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='SmallClassCrop', size=500, label_stride=8, scale_range=(0.7, 1.3), origin_size=1280, probability=0.),
+    dict(type='SmallClassCrop', size=500, label_stride=8, scale_range=(0.7, 1.3), origin_size=1280, probability=0.0),
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
@@ -24,4 +26,6 @@ test_evaluator = dict(
         name='Source, ResNet-38 (Zou et al. 2018)',
         per_class=[32.6, 21.5, 46.5, 4.8, 0.1, 26.5, 14.8, 13.1, 70.8, 60.3, 56.6, 3.5, 74.1, 20.4, 8.9, 13.1],
         mIoU16=29.2,
-        mIoU13=33.6))
+        mIoU13=33.6,
+    )
+)

@@ -5,12 +5,14 @@ runner_type = 'StagedRunner'
 adversarial = dict(
     overrides=dict(
         model=dict(
-            discriminator=dict(in_channels=256, channels=(64, 32)), temperature=1.8, loss_weights=dict(adv=0.05)),
-        optim_wrapper=dict(
-            segmentor=dict(optimizer=dict(lr=0.01)), discriminator=dict(optimizer=dict(lr=1e-3))),
-        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=601, by_epoch=False)],
+            discriminator=dict(in_channels=256, channels=(64, 32)), temperature=1.8, loss_weights=dict(adv=0.05)
+        ),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01)), discriminator=dict(optimizer=dict(lr=1e-3))),
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=601, by_epoch=False)],
         train_cfg=dict(max_iters=600, val_interval=600),
-        train_dataloader=dict(batch_size=4)))
+        train_dataloader=dict(batch_size=4),
+    )
+)
 label = dict(batch_size=4, num_workers=0)
 small_pipeline = [  # no random scale: at half of 64 rows small things are gone
     dict(type='LoadDomainImage'),
@@ -24,4 +26,6 @@ distil = dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),
         val_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
-        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline))))
+        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
+    ),
+)

@@ -1,7 +1,8 @@
 # Stage 1 of FADA, SYNTHIA to Cityscapes, 16 classes.
 _base_ = [
-    '../_base_/models/deeplabv2_r101-d8_imagenet.py', '../_base_/datasets/synthia2city.py',
-    '../_base_/schedules/poly_31k.py'
+    '../_base_/models/deeplabv2_r101-d8_imagenet.py',
+    '../_base_/datasets/synthia2city.py',
+    '../_base_/schedules/poly_31k.py',
 ]
 model = dict(type='SourceOnly', segmentor=dict(decode_head=dict(num_classes=16)))
 # Images with rare classes come more often.

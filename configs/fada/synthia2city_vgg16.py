@@ -6,17 +6,26 @@ source_pipeline = [*_base_.source_pipeline[:2], _base_.jitter, *_base_.source_pi
 adversarial = dict(
     overrides=dict(
         model=dict(discriminator=dict(in_channels=1024, num_classes=16)),
-        train_dataloader=dict(dataset=dict(source=dict(pipeline=source_pipeline)))))
+        train_dataloader=dict(dataset=dict(source=dict(pipeline=source_pipeline))),
+    )
+)
 distil = dict(
     overrides=dict(
         train_dataloader=dict(
             dataset=dict(
                 target=dict(
                     metainfo=_base_.metainfo,
-                    pipeline=[step for step in _base_.distil_pipeline if step != _base_.jitter])))))
+                    pipeline=[step for step in _base_.distil_pipeline if step != _base_.jitter],
+                )
+            )
+        )
+    )
+)
 test_evaluator = dict(
     paper=dict(
         name='FADA VGG-16 (Wang et al. 2020)',
         per_class=[80.4, 35.9, 80.9, 2.5, 0.3, 30.4, 7.9, 22.3, 81.8, 83.6, 48.9, 16.8, 77.7, 31.1, 13.5, 17.9],
         mIoU16=39.5,
-        mIoU13=46.0))
+        mIoU13=46.0,
+    )
+)

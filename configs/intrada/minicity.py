@@ -1,9 +1,11 @@
-# IntraDA on MiniCity, whose images are not resized. There are no ImageNet weights here, so the last stage starts from the first.
+# IntraDA on MiniCity, whose images are not resized. There are no ImageNet weights here, so the last stage starts from
+# the first.
 _base_ = ['../advent/minicity.py', '../_base_/schedules/intrada.py']
 runner_type = 'StagedRunner'
 splits = dict(
     source=dict(pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), dict(type='PackSegInputs')]),
-    target=dict(pipeline={{_base_.target_pipeline}}))
+    target=dict(pipeline={{_base_.target_pipeline}}),
+)
 rank = dict(batch_size=4, num_workers=0)
 label = dict(batch_size=4, num_workers=0)
 intra = dict(weights='inter', overrides=dict(train_dataloader=dict(dataset=splits)))

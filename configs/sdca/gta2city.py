@@ -7,5 +7,7 @@ adapt = dict(overrides=dict(train_dataloader=dict(dataset=dict(source=dict(pipel
 ssl = dict(
     overrides=dict(
         model=dict(segmentor=dict(backbone=dict(norm_cfg=dict(eps=1e-5, requires_grad=True), norm_eval=False))),
-        sync_bn='torch'))
+        sync_bn='torch',
+    )
+)
 test_evaluator = dict(paper=dict(name='SDCA (Li et al. 2021)', mIoU=52.9))

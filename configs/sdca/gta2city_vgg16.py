@@ -7,7 +7,8 @@ adapt = dict(overrides=dict(train_dataloader=dict(dataset=dict(source=dict(pipel
 ssl = dict(
     overrides=dict(
         train_dataloader=dict(
-            dataset=dict(
-                target=dict(
-                    pipeline=[step for step in _base_.ssl_pipeline if step not in _base_.photometric])))))
+            dataset=dict(target=dict(pipeline=[step for step in _base_.ssl_pipeline if step not in _base_.photometric]))
+        )
+    )
+)
 test_evaluator = dict(paper=dict(name='SDCA VGG-16 (Li et al. 2021)', mIoU=47.3))

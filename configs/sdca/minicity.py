@@ -6,9 +6,11 @@ statistics = dict(batch_size=4, num_workers=0)
 adapt = dict(
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
-        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=601, by_epoch=False)],
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=601, by_epoch=False)],
         train_cfg=dict(max_iters=600, val_interval=600),
-        train_dataloader=dict(batch_size=4)))
+        train_dataloader=dict(batch_size=4),
+    )
+)
 label = dict(batch_size=4, num_workers=0)
 small_pipeline = [
     dict(type='LoadDomainImage'),
@@ -24,4 +26,6 @@ ssl = dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),
         val_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
-        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline))))
+        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
+    ),
+)

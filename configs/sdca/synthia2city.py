@@ -8,5 +8,7 @@ ssl = dict(
     overrides=dict(
         model=dict(segmentor=dict(backbone=dict(norm_cfg=dict(eps=1e-5, requires_grad=True), norm_eval=False))),
         sync_bn='torch',
-        train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo)))))
+        train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo))),
+    )
+)
 test_evaluator = dict(paper=dict(name='SDCA (Li et al. 2021)', mIoU16=50.2, mIoU13=56.8))

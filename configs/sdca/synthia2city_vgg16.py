@@ -10,5 +10,10 @@ ssl = dict(
             dataset=dict(
                 target=dict(
                     metainfo=_base_.metainfo,
-                    pipeline=[step for step in _base_.ssl_pipeline if step not in _base_.photometric])))))
+                    pipeline=[step for step in _base_.ssl_pipeline if step not in _base_.photometric],
+                )
+            )
+        )
+    )
+)
 test_evaluator = dict(paper=dict(name='SDCA VGG-16 (Li et al. 2021)', mIoU16=43.5, mIoU13=50.3))

@@ -1,6 +1,6 @@
-# SIM, SYNTHIA to Cityscapes. As in the released code the network keeps 19 classes; three never occur on the source. No recipe is
-# documented: settings are those of GTA5, images 1280x720 included. The authors used translated images: SYNTHIA_ROOT/RGB may hold
-# those.
+# SIM, SYNTHIA to Cityscapes. As in the released code the network keeps 19 classes; three never occur on the source. No
+# recipe is documented: settings are those of GTA5, images 1280x720 included. The authors used translated images:
+# SYNTHIA_ROOT/RGB may hold those.
 _base_ = './gta2city_untranslated.py'
 synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
 source_pipeline = [
@@ -10,8 +10,8 @@ source_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    dataset=dict(
-        source=dict(_delete_=True, type='SYNTHIADataset', data_root=synthia_root, pipeline=source_pipeline)))
+    dataset=dict(source=dict(_delete_=True, type='SYNTHIADataset', data_root=synthia_root, pipeline=source_pipeline))
+)
 val_evaluator = dict(protocols=('mIoU16', 'mIoU13'))
 test_evaluator = dict(
     protocols=('mIoU16', 'mIoU13'),
@@ -19,8 +19,20 @@ test_evaluator = dict(
         _delete_=True,
         name='SIM (Wang et al. 2020)',
         per_class={
-            'road': 83.0, 'sidewalk': 44.0, 'building': 80.3, 'traffic light': 17.1, 'traffic sign': 15.8,
-            'vegetation': 80.5, 'sky': 81.8, 'person': 59.9, 'rider': 33.1, 'car': 70.2, 'bus': 37.3,
-            'motorcycle': 28.5, 'bicycle': 45.8
+            'road': 83.0,
+            'sidewalk': 44.0,
+            'building': 80.3,
+            'traffic light': 17.1,
+            'traffic sign': 15.8,
+            'vegetation': 80.5,
+            'sky': 81.8,
+            'person': 59.9,
+            'rider': 33.1,
+            'car': 70.2,
+            'bus': 37.3,
+            'motorcycle': 28.5,
+            'bicycle': 45.8,
         },
-        mIoU13=52.1))
+        mIoU13=52.1,
+    ),
+)

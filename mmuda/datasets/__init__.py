@@ -16,8 +16,24 @@ from .synthia import SYNTHIADataset
 from .transforms import *  # noqa: F401,F403
 
 __all__ = [
-    'ClassBalancedOrder', 'CrossCityDataset', 'DomainMixDataset', 'DomainMixSampler', 'DomainPairDataset',
-    'DomainPairSampler', 'GTA5Dataset', 'PseudoLabelDataset', 'RawSegDataset', 'SYNTHIADataset',
-    'SegmentationListDataset', 'SynscapesDataset', 'build_dataset', 'class_balanced_sequence', 'class_counts',
-    'classes_present', 'get_label_table', 'mixed_collate', 'register_label_table', 'source_subset'
+    'ClassBalancedOrder',
+    'CrossCityDataset',
+    'DomainMixDataset',
+    'DomainMixSampler',
+    'DomainPairDataset',
+    'DomainPairSampler',
+    'GTA5Dataset',
+    'PseudoLabelDataset',
+    'RawSegDataset',
+    'SYNTHIADataset',
+    'SegmentationListDataset',
+    'SynscapesDataset',
+    'build_dataset',
+    'class_balanced_sequence',
+    'class_counts',
+    'classes_present',
+    'get_label_table',
+    'mixed_collate',
+    'register_label_table',
+    'source_subset',
 ]

@@ -1,15 +1,16 @@
 """Building data sets, with one clear error when there is nothing to read."""
-from typing import Union
 
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-ADVICE = ('see "Data" in README.md for the expected tree; the root is data_root of the data set in the config, often '
-          'settable by an environment variable named there')
+ADVICE = (
+    'see "Data" in README.md for the expected tree; the root is data_root of the data set in the config, often '
+    'settable by an environment variable named there'
+)
 
 
-def build_dataset(cfg: Union[dict, Dataset]) -> Dataset:
+def build_dataset(cfg: dict | Dataset) -> Dataset:
     """Build a data set and make sure that it holds something.
 
     Args:

@@ -3,7 +3,8 @@
 A class is drawn, then the next image that has it. The weight of a class falls with its share q among the classes of
 the images drawn so far, as ENet weighs its loss (Paszke et al., arXiv 1606.02147): 1 / log(1.01 + q).
 """
-from typing import List, Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dist import is_main_process
@@ -21,17 +22,23 @@ SUB_EPOCH = 3000
 class ClassBalancedDraws:
     """Endless class-balanced draws, a sub-epoch at a time; see :func:`class_balanced_sequence` for the arguments."""
 
-    def __init__(self, lists: Sequence[Sequence[int]], presence: np.ndarray, random: np.random.RandomState,
-                 sub_epoch: int = SUB_EPOCH) -> None:
+    def __init__(
+        self,
+        lists: Sequence[Sequence[int]],
+        presence: np.ndarray,
+        random: np.random.RandomState,
+        sub_epoch: int = SUB_EPOCH,
+    ) -> None:
         presence = np.asarray(presence, dtype=bool)
         if presence.ndim != 2 or presence.shape[1] != len(lists):
-            raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is '
-                             f'{presence.shape}')
+            raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is {presence.shape}')
         if sub_epoch < 1:
             raise ValueError(f'sub_epoch must be at least 1 draw, but got {sub_epoch}')
-        self._lists: List[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # they get shuffled
+        self._lists: list[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # they get shuffled
         if not any(images.size for images in self._lists):
-            raise ValueError('no image has any class: class-balanced draws need labels with at least one labelled pixel')
+            raise ValueError(
+                'no image has any class: class-balanced draws need labels with at least one labelled pixel'
+            )
         self._presence, self._random, self.sub_epoch = presence, random, sub_epoch
         self._num_classes_of = presence.sum(axis=1).tolist()
         # A class that no image has gets no weight.
@@ -68,11 +75,13 @@ class ClassBalancedDraws:
         return int(images[place])
 
 
-def class_balanced_sequence(lists: Sequence[Sequence[int]],
-                            presence: np.ndarray,
-                            num_draws: int,
-                            random: np.random.RandomState,
-                            sub_epoch: int = SUB_EPOCH) -> np.ndarray:
+def class_balanced_sequence(
+    lists: Sequence[Sequence[int]],
+    presence: np.ndarray,
+    num_draws: int,
+    random: np.random.RandomState,
+    sub_epoch: int = SUB_EPOCH,
+) -> np.ndarray:
     """The class-balanced source list of FADA (Wang et al., ECCV 2020) and SDCA (arXiv 2105.05013), from their code.
 
     Sub-epochs of 3000 draws each start with no class counted. For each draw, a class c is drawn with probability in
@@ -124,7 +133,11 @@ class ClassBalancedOrder:
     def __init__(self, dataset: Dataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
         self.seed, self.sub_epoch = seed, sub_epoch
         self._presence = classes_present(dataset, min_pixels)
-        absent = [name for name, there in zip(dataset.metainfo['classes'], self._presence.any(axis=0)) if not there]
+        absent = [
+            name
+            for name, there in zip(dataset.metainfo['classes'], self._presence.any(axis=0), strict=True)
+            if not there
+        ]
         if absent and is_main_process():
             print_log(f'no source image has the classes {", ".join(absent)}: they are not drawn', logger='current')
         self._rewind()

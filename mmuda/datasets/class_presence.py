@@ -1,9 +1,10 @@
 """Which image has which classes? Asked once per data set, by reading all of its labels."""
+
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
 
 import cv2
 import mmcv.transforms
@@ -71,8 +72,8 @@ def class_counts(dataset: Dataset) -> np.ndarray:
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([class_counts(part) for part in dataset.datasets])
     loader = _label_step(dataset)
-    shared: List = [None, None]
-    failure: Optional[Exception] = None
+    shared: list = [None, None]
+    failure: Exception | None = None
     if is_main_process():
         try:
             shared[0] = _remembered(dataset, loader)
@@ -88,15 +89,19 @@ def class_counts(dataset: Dataset) -> np.ndarray:
 
 def _label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
     if not isinstance(dataset, BaseDataset):
-        raise TypeError('classes are counted in a BaseDataset of mmengine, or a ConcatDataset of them, but got '
-                        f'{type(dataset).__name__}: put wrappers around the pairs, not around the source')
+        raise TypeError(
+            'classes are counted in a BaseDataset of mmengine, or a ConcatDataset of them, but got '
+            f'{type(dataset).__name__}: put wrappers around the pairs, not around the source'
+        )
     if not dataset.metainfo.get('classes'):
         raise ValueError(f'{type(dataset).__name__} has no classes to count: set metainfo=dict(classes=...)')
     steps = [step for step in dataset.pipeline.transforms if isinstance(step, LABEL_STEPS)]
     if not steps:
         known = ', '.join(step.__name__ for step in LABEL_STEPS)
-        raise ValueError(f'the pipeline of {type(dataset).__name__} loads no label to find classes in: it needs one of '
-                         f'the steps {known}')
+        raise ValueError(
+            f'the pipeline of {type(dataset).__name__} loads no label to find classes in: it needs one of '
+            f'the steps {known}'
+        )
     return steps[0]
 
 
@@ -127,8 +132,10 @@ def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterat
             counts[ignored] = 0
         if counts[num_classes:].any():
             found = ranges((num_classes + np.flatnonzero(counts[num_classes:])).tolist())
-            raise ValueError(f'{info.get("seg_map_path")} has the train ids {found}, but {type(dataset).__name__} has '
-                             f'the classes 0-{num_classes - 1}: correct its label table or its classes')
+            raise ValueError(
+                f'{info.get("seg_map_path")} has the train ids {found}, but {type(dataset).__name__} has '
+                f'the classes 0-{num_classes - 1}: correct its label table or its classes'
+            )
         return counts[:num_classes]
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -137,24 +144,32 @@ def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterat
             yield from pool.map(count, range(start, min(start + _AHEAD, len(dataset))))
 
 
-def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Tuple[str, bool]:
+def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> tuple[str, bool]:
     """A hash of all that the answer depends on, and whether it can be told when the files change."""
-    meanings: Dict[tuple, int] = {}
+    meanings: dict[tuple, int] = {}
     samples = []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         table = info.get('label_table')
         label_map = info.get('label_map') or {}
-        meaning = (None if table is None else get_label_table(table), tuple(sorted(label_map.items())),
-                   *(info.get(key) for key in ('label_channel', 'reduce_zero_label', 'num_classes')))
+        meaning = (
+            None if table is None else get_label_table(table),
+            tuple(sorted(label_map.items())),
+            *(info.get(key) for key in ('label_channel', 'reduce_zero_label', 'num_classes')),
+        )
         samples.append((info.get('seg_map_path'), meanings.setdefault(meaning, len(meanings))))
-    stamps = [stamp for chunk in _in_threads(_stamps, [(path, ) for path, _ in samples]) for stamp, in chunk]
+    stamps = [stamp for chunk in _in_threads(_stamps, [(path,) for path, _ in samples]) for (stamp,) in chunk]
     # mmseg's step stores what it finds in the first sample; the samples have it too.
     settings = {key: value for key, value in vars(loader).items() if key != 'reduce_zero_label'}
     content = [
-        _CACHE_FORMAT, stamps, [meaning for _, meaning in samples], [repr(meaning) for meaning in meanings],
-        type(loader).__name__, repr(sorted(settings.items())), list(dataset.metainfo['classes']),
-        getattr(dataset, 'ignore_index', IGNORE)
+        _CACHE_FORMAT,
+        stamps,
+        [meaning for _, meaning in samples],
+        [repr(meaning) for meaning in meanings],
+        type(loader).__name__,
+        repr(sorted(settings.items())),
+        list(dataset.metainfo['classes']),
+        getattr(dataset, 'ignore_index', IGNORE),
     ]
     lasting = all(stamp is not None and len(stamp) > 1 for stamp in stamps)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest(), lasting
@@ -164,7 +179,7 @@ def _checksum(counts: np.ndarray) -> str:
     return hashlib.sha256(counts.astype('<i4').tobytes()).hexdigest()
 
 
-def _read_cache(path: Path, fingerprint: str, shape: Tuple[int, int]) -> Optional[np.ndarray]:
+def _read_cache(path: Path, fingerprint: str, shape: tuple[int, int]) -> np.ndarray | None:
     """The counts in a file of :func:`_write_cache`; None for any other file."""
     try:
         stored = json.loads(path.read_text(encoding='utf-8'))
@@ -183,5 +198,8 @@ def _write_cache(path: Path, fingerprint: str, counts: np.ndarray) -> None:
         write_atomically(path, json.dumps(content, separators=(',', ':')).encode())
     except OSError as error:
         # The answer itself is fine; it only has to be found again next time.
-        print_log(f'{path.parent} cannot be written ({error}): all labels will be read again next time; set '
-                  f'{CACHE_DIR_VARIABLE} to a folder that can', logger='current')
+        print_log(
+            f'{path.parent} cannot be written ({error}): all labels will be read again next time; set '
+            f'{CACHE_DIR_VARIABLE} to a folder that can',
+            logger='current',
+        )

@@ -1,21 +1,20 @@
 """Class lists of the data sets, all of them parts of the 19 Cityscapes classes."""
-from typing import List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import numpy as np
 from mmseg.datasets import CityscapesDataset
 
 __all__ = ['CITYSCAPES_CLASSES', 'CITYSCAPES_PALETTE', 'CROSSCITY13', 'SYNTHIA13', 'SYNTHIA16', 'train_ids_among']
 
-CITYSCAPES_CLASSES: Tuple[str, ...] = tuple(CityscapesDataset.METAINFO['classes'])
+CITYSCAPES_CLASSES: tuple[str, ...] = tuple(CityscapesDataset.METAINFO['classes'])
 """The 19 classes; a class's place is its train id."""
 
-CITYSCAPES_PALETTE: List[List[int]] = [
-    list(colour) for colour in CityscapesDataset.METAINFO['palette']
-]
+CITYSCAPES_PALETTE: list[list[int]] = [list(colour) for colour in CityscapesDataset.METAINFO['palette']]
 """RGB colour of each class."""
 
 
-def without(classes: Tuple[str, ...], *dropped: str) -> Tuple[str, ...]:
+def without(classes: tuple[str, ...], *dropped: str) -> tuple[str, ...]:
     """The classes in their order, less some of them.
 
     Args:
@@ -31,13 +30,13 @@ def without(classes: Tuple[str, ...], *dropped: str) -> Tuple[str, ...]:
     return tuple(name for name in classes if name not in dropped)
 
 
-SYNTHIA16: Tuple[str, ...] = without(CITYSCAPES_CLASSES, 'terrain', 'truck', 'train')
+SYNTHIA16: tuple[str, ...] = without(CITYSCAPES_CLASSES, 'terrain', 'truck', 'train')
 """The classes that SYNTHIA papers train with."""
 
-SYNTHIA13: Tuple[str, ...] = without(SYNTHIA16, 'wall', 'fence', 'pole')
+SYNTHIA13: tuple[str, ...] = without(SYNTHIA16, 'wall', 'fence', 'pole')
 """The classes behind the mIoU* of SYNTHIA papers."""
 
-CROSSCITY13: Tuple[str, ...] = SYNTHIA13
+CROSSCITY13: tuple[str, ...] = SYNTHIA13
 """The classes that are annotated in the Cross-City cities: the same thirteen."""
 
 
@@ -58,5 +57,5 @@ def train_ids_among(classes: Sequence[str], whole: Sequence[str] = CITYSCAPES_CL
     if unknown:
         raise ValueError(f'{unknown} are not among the classes {list(whole)}')
     ids = np.full(256, 255, np.uint8)
-    ids[:len(classes)] = [list(whole).index(name) for name in classes]
+    ids[: len(classes)] = [list(whole).index(name) for name in classes]
     return ids

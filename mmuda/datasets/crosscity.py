@@ -1,5 +1,6 @@
 """Cross-City."""
-from typing import List, Mapping, Optional, Union
+
+from collections.abc import Mapping
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
@@ -34,17 +35,18 @@ class CrossCityDataset(RawSegDataset):
         ValueError: If there is no such city or split, or the images are of both kinds.
     """
 
-    LAYOUT = ('CITY/Images/Train/NAME.png, CITY/Images/Test/NAME.png and '
-              'CITY/Labels/Test/NAME_eval.png')
+    LAYOUT = 'CITY/Images/Train/NAME.png, CITY/Images/Test/NAME.png and CITY/Labels/Test/NAME_eval.png'
 
-    def __init__(self,
-                 city: str,
-                 split: str = 'train',
-                 label_table: Union[str, Mapping, LabelTable] = 'crosscity',
-                 data_prefix: Optional[Mapping] = None,
-                 img_suffix: Optional[str] = None,
-                 seg_map_suffix: str = '_eval.png',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        city: str,
+        split: str = 'train',
+        label_table: str | Mapping | LabelTable = 'crosscity',
+        data_prefix: Mapping | None = None,
+        img_suffix: str | None = None,
+        seg_map_suffix: str = '_eval.png',
+        **kwargs,
+    ) -> None:
         if city not in CITIES:
             raise ValueError(f'Cross-City has no city {city!r}: choose one of {", ".join(CITIES)}')
         if split not in ('train', 'test'):
@@ -59,9 +61,10 @@ class CrossCityDataset(RawSegDataset):
             data_prefix=data_prefix,
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
-            **kwargs)
+            **kwargs,
+        )
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Names of all images, and of labels in the split that has them, sorted by image name."""
         if self.img_suffix is None:
             self._check_folders()
@@ -70,13 +73,12 @@ class CrossCityDataset(RawSegDataset):
 
     def _find_suffix(self) -> str:
         names = fileio.list_dir_or_file(
-            self._img_dir,
-            list_dir=False,
-            suffix=_IMG_SUFFIXES,
-            recursive=True,
-            backend_args=self.backend_args)
+            self._img_dir, list_dir=False, suffix=_IMG_SUFFIXES, recursive=True, backend_args=self.backend_args
+        )
         found = {suffix for name in names for suffix in _IMG_SUFFIXES if name.endswith(suffix)}
         if len(found) > 1:
-            raise ValueError(f'{self._img_dir} holds {" and ".join(sorted(found))} images: '
-                             "say which to read, as in img_suffix='.png'")
+            raise ValueError(
+                f'{self._img_dir} holds {" and ".join(sorted(found))} images: '
+                "say which to read, as in img_suffix='.png'"
+            )
         return found.pop() if found else _IMG_SUFFIXES[0]

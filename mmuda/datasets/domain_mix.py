@@ -1,6 +1,7 @@
 """Batches in which source and target images are mixed at random, or of the target alone: self-training."""
+
 import math
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset, pseudo_collate
@@ -42,14 +43,15 @@ class DomainMixDataset(DomainSides):
 
     SOURCE_OPTIONAL = True
 
-    def __init__(self, source: Optional[Union[dict, BaseDataset]], target: Union[dict, BaseDataset], seed: int = 0,
-                 pseudo_labels: bool = True) -> None:
+    def __init__(
+        self, source: dict | BaseDataset | None, target: dict | BaseDataset, seed: int = 0, pseudo_labels: bool = True
+    ) -> None:
         super().__init__(source, target, seed, pseudo_labels)
 
     def __len__(self) -> int:
         return sum(map(len, self.sides().values()))
 
-    def __getitem__(self, index: Tuple[int, str, int]) -> Dict[str, dict]:
+    def __getitem__(self, index: tuple[int, str, int]) -> dict[str, dict]:
         n, side, image = index
         return {side: self.read(side, n, image)}
 
@@ -73,14 +75,16 @@ class DomainMixSampler(Sampler):
         ValueError: If there are fewer images than ``drop_to``, or it is not positive.
     """
 
-    def __init__(self, dataset: DomainMixDataset, seed: Optional[int] = None, shuffle: bool = True,
-                 drop_to: int = 1) -> None:
+    def __init__(
+        self, dataset: DomainMixDataset, seed: int | None = None, shuffle: bool = True, drop_to: int = 1
+    ) -> None:
         if not isinstance(dataset, DomainMixDataset):
             raise TypeError(f'DomainMixSampler needs a DomainMixDataset, but got {type(dataset).__name__}')
         if not 1 <= drop_to <= len(dataset):
             raise ValueError(
                 f'drop_to is the number of images per iteration, at least 1 and at most the {len(dataset)} images that '
-                f'there are, but got {drop_to}: choose a smaller batch, or more images')
+                f'there are, but got {drop_to}: choose a smaller batch, or more images'
+            )
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         self.dataset = dataset
@@ -89,7 +93,7 @@ class DomainMixSampler(Sampler):
         self.epoch_length = len(dataset) // drop_to * drop_to
         self._order = _Permutations(len(dataset), self.seed, MIX_STREAM, shuffle)
 
-    def __iter__(self) -> Iterator[Tuple[int, str, int]]:
+    def __iter__(self) -> Iterator[tuple[int, str, int]]:
         n, num_source = self.start * self.world_size + self.rank, len(self.dataset) - len(self.dataset.target)
         while True:
             epoch, offset = divmod(n, self.epoch_length)
@@ -115,7 +119,7 @@ class DomainMixSampler(Sampler):
 
 
 @FUNCTIONS.register_module()
-def mixed_collate(items: Sequence[Dict[str, dict]]) -> Dict[str, dict]:
+def mixed_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
     """Batch the items of a :class:`DomainMixDataset` by domain.
 
     Args:
@@ -125,7 +129,7 @@ def mixed_collate(items: Sequence[Dict[str, dict]]) -> Dict[str, dict]:
         ``{side: what pseudo_collate makes of its items}``, source first, with only the sides that are there: a batch
         may well be all source.
     """
-    packed: Dict[str, List[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
+    packed: dict[str, list[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
     return {side: pseudo_collate(batch) for side, batch in packed.items() if batch}
 
 
@@ -146,6 +150,8 @@ def source_subset(seed: int, n: int, m: int) -> np.ndarray:
         ValueError: If m is not in 1..n.
     """
     if not 1 <= m <= n:
-        raise ValueError(f'{m} of {n} source images cannot be chosen: the portion of the source must give at least one '
-                         'image and at most all')
+        raise ValueError(
+            f'{m} of {n} source images cannot be chosen: the portion of the source must give at least one '
+            'image and at most all'
+        )
     return np.random.RandomState(seed).permutation(n)[:m]

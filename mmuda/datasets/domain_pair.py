@@ -1,7 +1,8 @@
 """Two ordinary data sets become one of domain pairs."""
+
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -35,20 +36,25 @@ class DomainSides(Dataset):
 
     SOURCE_OPTIONAL = False
 
-    def __init__(self, source: Optional[Union[dict, BaseDataset]], target: Union[dict, BaseDataset], seed: int = 0,
-                 pseudo_labels: bool = False) -> None:
+    def __init__(
+        self, source: dict | BaseDataset | None, target: dict | BaseDataset, seed: int = 0, pseudo_labels: bool = False
+    ) -> None:
         if source is None and not self.SOURCE_OPTIONAL:
-            raise TypeError(f'{type(self).__name__} needs a source: give it one, or train with the images of the target '
-                            'alone in a DomainMixDataset with source=None')
+            raise TypeError(
+                f'{type(self).__name__} needs a source: give it one, or train with the images of the target '
+                'alone in a DomainMixDataset with source=None'
+            )
         self.source = None if source is None else build_dataset(source)
         self.target = build_dataset(target)
         self.seed, self.pseudo_labels = seed, pseudo_labels
         classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
         if classes.get('source', classes['target']) != classes['target']:
-            raise ValueError(f'source and target must have the same classes in the same order, but got '
-                             f'{classes["source"]} and {classes["target"]}: set metainfo=dict(classes=...) on both')
+            raise ValueError(
+                f'source and target must have the same classes in the same order, but got '
+                f'{classes["source"]} and {classes["target"]}: set metainfo=dict(classes=...) on both'
+            )
 
-    def sides(self) -> Dict[str, BaseDataset]:
+    def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain; those that there are."""
         sides = {'source': self.source, 'target': self.target}
         return {side: dataset for side, dataset in sides.items() if dataset is not None}
@@ -72,7 +78,8 @@ class DomainSides(Dataset):
             raise RuntimeError(
                 f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
                 'remove the step that loads annotations, or say pseudo_labels=True if these labels were made by a '
-                'network')
+                'network'
+            )
         return packed
 
 
@@ -92,7 +99,7 @@ class DomainPairDataset(DomainSides):
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
 
-    def __getitem__(self, index: Tuple[int, int, int]) -> Dict[str, dict]:
+    def __getitem__(self, index: tuple[int, int, int]) -> dict[str, dict]:
         n, source_index, target_index = index
         return {'source': self.read('source', n, source_index), 'target': self.read('target', n, target_index)}
 
@@ -101,7 +108,7 @@ class DomainPairDataset(DomainSides):
 def seeded(*keys: int) -> Iterator[None]:
     """Python's, NumPy's and PyTorch's CPU generators are a pure function of the keys inside, untouched outside."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    entropy = np.random.SeedSequence([key & 0xffffffff for key in keys]).generate_state(3)
+    entropy = np.random.SeedSequence([key & 0xFFFFFFFF for key in keys]).generate_state(3)
     random.seed(int(entropy[0]))
     np.random.seed(int(entropy[1]))
     torch.default_generator.manual_seed(int(entropy[2]))

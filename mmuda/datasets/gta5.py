@@ -1,5 +1,6 @@
 """GTA5."""
-from typing import Mapping, Union
+
+from collections.abc import Mapping
 
 from mmseg.registry import DATASETS
 
@@ -22,8 +23,10 @@ class GTA5Dataset(RawSegDataset):
 
     LAYOUT = 'images/00001.png ... and labels/00001.png ...'
 
-    def __init__(self,
-                 label_table: Union[str, Mapping, LabelTable] = 'gta5',
-                 data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        label_table: str | Mapping | LabelTable = 'gta5',
+        data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
+        **kwargs,
+    ) -> None:
         super().__init__(label_table=label_table, data_prefix=data_prefix, **kwargs)

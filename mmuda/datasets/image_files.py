@@ -1,7 +1,7 @@
 """Image files: their bytes, checked to be whole, and their size, read from the header alone."""
+
 import io
 import struct
-from typing import Optional, Tuple
 
 import mmengine.fileio as fileio
 from PIL import Image
@@ -12,7 +12,7 @@ JPEG_SIGNATURE = b'\xff\xd8'
 _EXIF_ORIENTATION = 0x0112
 
 
-def read_image_bytes(path: str, backend_args: Optional[dict] = None) -> bytes:
+def read_image_bytes(path: str, backend_args: dict | None = None) -> bytes:
     """Read an image file as it is.
 
     Some decoders return half an image for half a file without a word, so the end of PNG and JPEG
@@ -29,8 +29,7 @@ def read_image_bytes(path: str, backend_args: Optional[dict] = None) -> bytes:
     try:
         data = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{path} does not exist: check data_root and data_prefix of the data set') from None
+        raise FileNotFoundError(f'{path} does not exist: check data_root and data_prefix of the data set') from None
     except OSError as error:
         raise OSError(f'{path} cannot be read: {error}') from error
     if not _ends_well(data):
@@ -46,11 +45,10 @@ def unreadable(path: str, reason: str) -> OSError:
     """The error for a file that is there but no image."""
     # PIL names the buffer it was given, which tells the user nothing.
     reason = 'not an image' if 'BytesIO' in reason or 'cannot identify' in reason else reason
-    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or '
-                   'download it again')
+    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or download it again')
 
 
-def image_size(path: str) -> Tuple[int, int]:
+def image_size(path: str) -> tuple[int, int]:
     """(width, height) of a local image file, decoding nothing.
 
     A JPEG that a decoder would turn on its side, by its EXIF orientation, has the turned size.

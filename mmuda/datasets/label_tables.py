@@ -1,6 +1,8 @@
 """Which id of a data set's label files is which of the 19 Cityscapes train ids."""
+
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +25,9 @@ class LabelTable(NamedTuple):
         pairs: (raw id 0..65535, train id 0..253 or 255), sorted by raw id. All other raw ids are
             unknown.
     """
+
     name: str
-    pairs: Tuple[Tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], ...]
 
     @property
     def known(self) -> str:
@@ -37,7 +40,7 @@ class LabelTable(NamedTuple):
         return 1 + max((train for _, train in self.pairs if train != IGNORE), default=-1)
 
 
-def make_label_table(name: str, mapping: Mapping[Union[int, str], int]) -> LabelTable:
+def make_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
     """Check a mapping and freeze it.
 
     Args:
@@ -48,22 +51,22 @@ def make_label_table(name: str, mapping: Mapping[Union[int, str], int]) -> Label
     Raises:
         ValueError: If it is empty or an id is out of range.
     """
-    pairs: Dict[int, int] = {}
+    pairs: dict[int, int] = {}
     for key, value in mapping.items():
         try:
             raw, train = int(key), int(value)
         except (TypeError, ValueError):
-            raise ValueError(
-                f'label table {name!r}: {key!r}: {value!r} is not a pair of integers') from None
+            raise ValueError(f'label table {name!r}: {key!r}: {value!r} is not a pair of integers') from None
         raw = IGNORE if raw == -1 else raw
         if not 0 <= raw < NUM_RAW_IDS:
             raise ValueError(f'label table {name!r}: raw id {raw} is not in 0..{NUM_RAW_IDS - 1}')
         if not (0 <= train < UNKNOWN or train == IGNORE):
-            raise ValueError(f'label table {name!r}: train id {train} of raw id {raw} is not in '
-                             f'0..{UNKNOWN - 1}; write {IGNORE} for pixels to ignore')
+            raise ValueError(
+                f'label table {name!r}: train id {train} of raw id {raw} is not in '
+                f'0..{UNKNOWN - 1}; write {IGNORE} for pixels to ignore'
+            )
         if pairs.setdefault(raw, train) != train:
-            raise ValueError(f'label table {name!r}: raw id {raw} is given twice, as {pairs[raw]} '
-                             f'and {train}')
+            raise ValueError(f'label table {name!r}: raw id {raw} is given twice, as {pairs[raw]} and {train}')
     if not pairs:
         raise ValueError(f'label table {name!r} is empty: give {{raw id: train id, ...}}')
     return LabelTable(name, tuple(sorted(pairs.items())))
@@ -81,32 +84,48 @@ def _table(name: str, raw_ids: Mapping[int, str], known: Iterable[int]) -> Label
 
 # The ids in labelIds files, in the order of the classes.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-_CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES))
+_CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES, strict=True))
 # Licence plates have id -1, which is 255 in the files.
 _CITYSCAPES_KNOWN = (*range(35), 255)
 
 _SYNTHIA = {
-    1: 'sky', 2: 'building', 3: 'road', 4: 'sidewalk', 5: 'fence', 6: 'vegetation', 7: 'pole',
-    8: 'car', 9: 'traffic sign', 10: 'person', 11: 'bicycle', 12: 'motorcycle',
-    15: 'traffic light', 16: 'terrain', 17: 'rider', 18: 'truck', 19: 'bus', 20: 'train', 21: 'wall'
+    1: 'sky',
+    2: 'building',
+    3: 'road',
+    4: 'sidewalk',
+    5: 'fence',
+    6: 'vegetation',
+    7: 'pole',
+    8: 'car',
+    9: 'traffic sign',
+    10: 'person',
+    11: 'bicycle',
+    12: 'motorcycle',
+    15: 'traffic light',
+    16: 'terrain',
+    17: 'rider',
+    18: 'truck',
+    19: 'bus',
+    20: 'train',
+    21: 'wall',
 }
 
-_TABLES: Dict[str, LabelTable] = {
-    table.name: table for table in (
-        *(_table(name, _CITYSCAPES, _CITYSCAPES_KNOWN)
-          for name in ('cityscapes', 'gta5', 'synscapes', 'crosscity')),
+_TABLES: dict[str, LabelTable] = {
+    table.name: table
+    for table in (
+        *(_table(name, _CITYSCAPES, _CITYSCAPES_KNOWN) for name in ('cityscapes', 'gta5', 'synscapes', 'crosscity')),
         _table('synthia', _SYNTHIA, range(23)),
         identity_table('train_ids', len(CITYSCAPES_CLASSES)),
     )
 }
 
 
-def label_table_names() -> List[str]:
+def label_table_names() -> list[str]:
     """Names that :func:`get_label_table` knows."""
     return sorted(_TABLES)
 
 
-def register_label_table(name: str, mapping: Mapping[Union[int, str], int]) -> LabelTable:
+def register_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
     """Make a table known by name to data sets and transforms.
 
     Args:
@@ -118,12 +137,13 @@ def register_label_table(name: str, mapping: Mapping[Union[int, str], int]) -> L
     """
     table = make_label_table(name, mapping)
     if _TABLES.setdefault(name, table) != table:
-        raise ValueError(f'there is another label table named {name!r}: choose a new name '
-                         f'(taken: {", ".join(label_table_names())})')
+        raise ValueError(
+            f'there is another label table named {name!r}: choose a new name (taken: {", ".join(label_table_names())})'
+        )
     return table
 
 
-def get_label_table(table: Union[str, Mapping, LabelTable]) -> LabelTable:
+def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
     """A table by name, or made of a ``{raw id: train id}`` dict.
 
     Raises:
@@ -135,20 +155,21 @@ def get_label_table(table: Union[str, Mapping, LabelTable]) -> LabelTable:
         return table
     if isinstance(table, str):
         if table not in _TABLES:
-            raise KeyError(f'there is no label table {table!r}: choose one of '
-                           f'{", ".join(label_table_names())}, give a dict {{raw id: train id}}, '
-                           'or call register_label_table')
+            raise KeyError(
+                f'there is no label table {table!r}: choose one of '
+                f'{", ".join(label_table_names())}, give a dict {{raw id: train id}}, '
+                'or call register_label_table'
+            )
         return _TABLES[table]
     if isinstance(table, Mapping):
         return make_label_table('the one in the config', table)
-    raise TypeError('a label table is a name or a dict {raw id: train id}, but got '
-                    f'{type(table).__name__}')
+    raise TypeError(f'a label table is a name or a dict {{raw id: train id}}, but got {type(table).__name__}')
 
 
 @lru_cache(maxsize=64)
-def lookup_array(table: LabelTable,
-                 unknown: Optional[int] = None,
-                 label_map: Optional[Tuple[Tuple[int, int], ...]] = None) -> np.ndarray:
+def lookup_array(
+    table: LabelTable, unknown: int | None = None, label_map: tuple[tuple[int, int], ...] | None = None
+) -> np.ndarray:
     """All steps from raw id to the id that a network is trained with, as one look-up.
 
     Args:
@@ -172,7 +193,8 @@ def lookup_array(table: LabelTable,
         if lost:
             raise ValueError(
                 f'label table {table.name!r} gives the train ids {ranges(lost)}, but the data set '
-                f'has the train ids {ranges(old for old, _ in label_map)}: map the others to 255')
+                f'has the train ids {ranges(old for old, _ in label_map)}: map the others to 255'
+            )
         chosen = np.arange(256, dtype=np.uint8)
         for old, new in label_map:
             chosen[old] = new
@@ -183,7 +205,7 @@ def lookup_array(table: LabelTable,
 
 def ranges(ids: Iterable[int]) -> str:
     """Numbers as text, runs shortened: ``0-3, 7, 255``."""
-    runs: List[List[int]] = []
+    runs: list[list[int]] = []
     for number in sorted(set(ids)):
         if runs and number == runs[-1][1] + 1:
             runs[-1][1] = number

@@ -1,6 +1,7 @@
 """The order in which domain pairs are drawn."""
+
 import math
-from typing import Iterator, Optional, Tuple
+from collections.abc import Iterator
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -31,13 +32,20 @@ class DomainPairSampler(Sampler):
         ValueError: If a source policy is to be in order.
     """
 
-    def __init__(self, dataset: DomainPairDataset, seed: Optional[int] = None, shuffle: bool = True,
-                 source_policy: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        dataset: DomainPairDataset,
+        seed: int | None = None,
+        shuffle: bool = True,
+        source_policy: dict | None = None,
+    ) -> None:
         if not isinstance(dataset, DomainPairDataset):
             raise TypeError(f'DomainPairSampler needs a DomainPairDataset, but got {type(dataset).__name__}')
         if source_policy is not None and not shuffle:
-            raise ValueError(f'the source_policy {source_policy.get("type")} draws at random, which shuffle=False '
-                             'forbids: leave one of them out')
+            raise ValueError(
+                f'the source_policy {source_policy.get("type")} draws at random, which shuffle=False '
+                'forbids: leave one of them out'
+            )
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         self.dataset = dataset
@@ -47,10 +55,11 @@ class DomainPairSampler(Sampler):
             self._source = _Permutations(len(dataset.source), self.seed, SOURCE_STREAM, shuffle)
         else:
             self._source = TASK_UTILS.build(
-                dict(source_policy), default_args=dict(dataset=dataset.source, seed=self.seed))
+                dict(source_policy), default_args=dict(dataset=dataset.source, seed=self.seed)
+            )
         self._target = _Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
 
-    def __iter__(self) -> Iterator[Tuple[int, int, int]]:
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
         n = self.start * self.world_size + self.rank
         while True:
             yield n, self._source[n], self._target[n]
@@ -79,7 +88,7 @@ class _Permutations:
 
     def __init__(self, size: int, seed: int, stream: int, shuffle: bool) -> None:
         self.size, self.seed, self.stream, self.shuffle = size, seed, stream, shuffle
-        self._epoch: Optional[int] = None
+        self._epoch: int | None = None
 
     def __getitem__(self, n: int) -> int:
         epoch, offset = divmod(n, self.size)

@@ -1,8 +1,9 @@
 """Target images with the labels that a network made for them."""
+
 import os.path as osp
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -33,15 +34,11 @@ class PseudoLabelDataset(BaseSegDataset):
         ValueError: If the classes are others, or the list is empty, names an image twice or one without label.
     """
 
-    def __init__(self,
-                 labels: str,
-                 images: Optional[str] = None,
-                 metainfo: Optional[dict] = None,
-                 **kwargs) -> None:
+    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs) -> None:
         self.labels, self.images = labels, images
         metainfo = dict(metainfo or {})
         metainfo.setdefault('classes', CITYSCAPES_CLASSES)
-        colours = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE))
+        colours = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True))
         if 'palette' not in metainfo and set(metainfo['classes']) <= set(colours):
             metainfo['palette'] = [colours[name] for name in metainfo['classes']]
         if kwargs.get('reduce_zero_label'):
@@ -49,34 +46,43 @@ class PseudoLabelDataset(BaseSegDataset):
         super().__init__(metainfo=metainfo, **kwargs)
 
     @classmethod
-    def get_label_map(cls, new_classes: Optional[Sequence] = None) -> Optional[Dict[int, int]]:
+    def get_label_map(cls, new_classes: Sequence | None = None) -> dict[int, int] | None:
         """None: the files hold the ids of these very classes."""
         return None
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """The samples in the order of the list, or of the manifest."""
         manifest = Manifest.read(Path(self.labels))
         classes = tuple(self.metainfo['classes'])
         if tuple(manifest.classes) != classes:
             raise ValueError(
                 f'the pseudo labels in {self.labels} were made with the classes {tuple(manifest.classes)}, but the '
-                f'data set has {classes}: set metainfo=dict(classes=...) to the former, or make the labels again')
-        pairs = list(zip(map(str, manifest.images), map(str, manifest.label_paths)))
+                f'data set has {classes}: set metainfo=dict(classes=...) to the former, or make the labels again'
+            )
+        pairs = list(zip(map(str, manifest.images), map(str, manifest.label_paths), strict=True))
         pairs = self._selected(pairs) if self.images is not None else pairs
         self._check_images([image for image, _ in pairs])
         return [
-            dict(img_path=image, seg_map_path=label, label_map=None, reduce_zero_label=False, seg_fields=[],
-                 num_classes=len(classes)) for image, label in pairs
+            dict(
+                img_path=image,
+                seg_map_path=label,
+                label_map=None,
+                reduce_zero_label=False,
+                seg_fields=[],
+                num_classes=len(classes),
+            )
+            for image, label in pairs
         ]
 
-    def _selected(self, pairs: List[tuple]) -> List[tuple]:
+    def _selected(self, pairs: list[tuple]) -> list[tuple]:
         by_image = {osp.abspath(image): (image, label) for image, label in pairs}
         try:
             lines = Path(self.images).read_text(encoding='utf-8').splitlines()
         except FileNotFoundError:
             raise FileNotFoundError(
                 f'the list of images {self.images} does not exist: give images= the easy split that the ranking '
-                'wrote, or leave it out to take all images') from None
+                'wrote, or leave it out to take all images'
+            ) from None
         names = [line.strip() for line in lines if line.strip()]
         if not names:
             raise ValueError(f'{self.images} lists no image: write one image path a line')
@@ -84,22 +90,24 @@ class PseudoLabelDataset(BaseSegDataset):
         twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:
             raise ValueError(f'{self.images} lists images more than once: {_some(twice)}\nKeep one line of each')
-        lost = [name for name, key in zip(names, keys) if key not in by_image]
+        lost = [name for name, key in zip(names, keys, strict=True) if key not in by_image]
         if lost:
             raise ValueError(
                 f'{len(lost)} of the {len(names)} images in {self.images} have no pseudo label in {self.labels}: '
-                f'{_some(lost)}\nWrite paths as they are in its manifest.json, or label these images too')
+                f'{_some(lost)}\nWrite paths as they are in its manifest.json, or label these images too'
+            )
         return [by_image[key] for key in keys]
 
-    def _check_images(self, images: List[str]) -> None:
+    def _check_images(self, images: list[str]) -> None:
         missing = [image for image in images if not osp.isfile(image)]
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(images)} images that {self.labels} has labels for are missing: '
                 f'{_some(missing)}\nPut them back, or label again where the images are now; paths that are not '
-                'absolute start at the current folder')
+                'absolute start at the current folder'
+            )
 
 
-def _some(paths: List[str]) -> str:
+def _some(paths: list[str]) -> str:
     more = [f'... and {len(paths) - _LISTED} more'] if len(paths) > _LISTED else []
     return ''.join(f'\n  {path}' for path in [*paths[:_LISTED], *more])

@@ -1,7 +1,9 @@
 """Data sets that are read as they were published."""
+
 import logging
 from collections import Counter
-from typing import Any, List, Mapping, Optional, Union
+from collections.abc import Mapping
+from typing import Any
 
 import mmengine.fileio as fileio
 from mmengine.logging import print_log
@@ -35,8 +37,9 @@ class RawSegDataset(BaseSegDataset):
         mismatched: What to do about pairs that differ in size, or of which a file is missing or
             unreadable: ``'error'`` lists them in one error, ``'skip'`` leaves them out and logs how
             many.
-        same_size: Whether image and label must have the same size as files. False, for translated copies of images: they may
-            differ, if the pipeline gives both one size (``Resize`` with ``keep_ratio=False``); each sample is checked.
+        same_size: Whether image and label must have the same size as files. False, for translated copies of images:
+            they may differ, if the pipeline gives both one size (``Resize`` with ``keep_ratio=False``); each sample is
+            checked.
         data_prefix: Folders of images and labels, relative to ``data_root``.
         img_suffix: End of image names.
         seg_map_suffix: End of label names.
@@ -53,20 +56,24 @@ class RawSegDataset(BaseSegDataset):
     LAYOUT = 'images, and labels of the same names'
     """What should be found below ``data_root``, for messages."""
 
-    def __init__(self,
-                 label_table: Union[str, Mapping, LabelTable] = 'cityscapes',
-                 label_channel: Optional[int] = None,
-                 check_sizes: bool = True,
-                 mismatched: str = 'error',
-                 same_size: bool = True,
-                 data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
-                 img_suffix: str = '.png',
-                 seg_map_suffix: str = '.png',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        label_table: str | Mapping | LabelTable = 'cityscapes',
+        label_channel: int | None = None,
+        check_sizes: bool = True,
+        mismatched: str = 'error',
+        same_size: bool = True,
+        data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
+        img_suffix: str = '.png',
+        seg_map_suffix: str = '.png',
+        **kwargs,
+    ) -> None:
         if mismatched not in ('error', 'skip'):
             raise ValueError(f"mismatched must be 'error' or 'skip', but got {mismatched!r}")
         if not same_size and kwargs.get('test_mode'):
-            raise ValueError('same_size=False is for training: a prediction is compared with a label of the size of its image')
+            raise ValueError(
+                'same_size=False is for training: a prediction is compared with a label of the size of its image'
+            )
         self.label_table = get_label_table(label_table)
         self.label_channel = label_channel
         self.check_sizes = check_sizes
@@ -76,9 +83,10 @@ class RawSegDataset(BaseSegDataset):
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
-            **kwargs)
+            **kwargs,
+        )
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Names of all images and labels, sorted by image name."""
         self._check_table()
         self._check_folders()
@@ -86,24 +94,31 @@ class RawSegDataset(BaseSegDataset):
         if not data_list:
             raise FileNotFoundError(
                 f'{self._name} found no image named *{self.img_suffix} in '
-                f'{self.ann_file or self._img_dir}. {self._expected}')
+                f'{self.ann_file or self._img_dir}. {self._expected}'
+            )
         return data_list
 
-    def filter_data(self) -> List[dict]:
+    def filter_data(self) -> list[dict]:
         """Check the pairs, and leave out those that do not match if ``mismatched='skip'``."""
         data_list = super().filter_data()
         if not self.check_sizes:
             return data_list
         if not self._local:
-            print_log(f'{self._name}: the files are not on a local disk, so the sizes of images '
-                      'and labels are compared when each pair is loaded', logger='current')
+            print_log(
+                f'{self._name}: the files are not on a local disk, so the sizes of images '
+                'and labels are compared when each pair is loaded',
+                logger='current',
+            )
             return data_list
         pairs = [(info['img_path'], info.get('seg_map_path')) for info in data_list]
         if not self.ann_file:
             # Without labels there is nothing to compare, and what a folder lists is there.
             pairs = pairs if any(label for _, label in pairs) else []
-        problems = {index: problem for index, problem in find_problems(pairs, self._name).items()
-                    if self.same_size or problem.kind != DIFFERENT}
+        problems = {
+            index: problem
+            for index, problem in find_problems(pairs, self._name).items()
+            if self.same_size or problem.kind != DIFFERENT
+        }
         if not problems:
             return data_list
         kept = [info for index, info in enumerate(data_list) if index not in problems]
@@ -114,8 +129,9 @@ class RawSegDataset(BaseSegDataset):
                 hint = ', or set same_size=False if the pipeline resizes both to one size'
             raise ValueError(f'{report}\nNo pair is left: check data_root and data_prefix{hint}.')
         if self.mismatched == 'error':
-            raise ValueError(f'{report}\nRepair the files, or train without these pairs: '
-                             "mismatched='skip' in the data set.")
+            raise ValueError(
+                f"{report}\nRepair the files, or train without these pairs: mismatched='skip' in the data set."
+            )
         print_log(f'skipped pairs of {report}', logger='current', level=logging.WARNING)
         return kept
 
@@ -136,10 +152,14 @@ class RawSegDataset(BaseSegDataset):
         """
         sample = super().prepare_data(idx)
         if not self.same_size and isinstance(sample, dict) and 'gt_sem_seg' in sample.get('data_samples', ()):
-            image, label = (tuple(part.shape[-2:]) for part in (sample['inputs'], sample['data_samples'].gt_sem_seg.data))
+            image, label = (
+                tuple(part.shape[-2:]) for part in (sample['inputs'], sample['data_samples'].gt_sem_seg.data)
+            )
             if image != label:
-                raise ValueError(f'{self.get_data_info(idx)["img_path"]} leaves the pipeline with {image} (H, W), its label with {label}: '
-                                 'with same_size=False the pipeline needs a Resize with keep_ratio=False')
+                raise ValueError(
+                    f'{self.get_data_info(idx)["img_path"]} leaves the pipeline with {image} (H, W), its label with '
+                    f'{label}: with same_size=False the pipeline needs a Resize with keep_ratio=False'
+                )
         return sample
 
     @property
@@ -158,11 +178,15 @@ class RawSegDataset(BaseSegDataset):
     @property
     def _expected(self) -> str:
         if not self.data_root:
-            return (f'Expected in the folders that data_prefix of this data set names: {self.LAYOUT}. '
-                    'Point data_prefix to your copy')
+            return (
+                f'Expected in the folders that data_prefix of this data set names: {self.LAYOUT}. '
+                'Point data_prefix to your copy'
+            )
         root = self.data_root
-        return (f'Expected below data_root={root!r}: {self.LAYOUT}. Point data_root of this data '
-                f'set to your copy, or link it: ln -s /path/to/your/copy {root}')
+        return (
+            f'Expected below data_root={root!r}: {self.LAYOUT}. Point data_root of this data '
+            f'set to your copy, or link it: ln -s /path/to/your/copy {root}'
+        )
 
     def _check_table(self) -> None:
         num_classes = len(self.label_map or self.metainfo['classes'])
@@ -170,13 +194,15 @@ class RawSegDataset(BaseSegDataset):
             raise ValueError(
                 f'{self._name}: label table {self.label_table.name!r} gives train ids up to '
                 f'{self.label_table.num_classes - 1}, but there are {num_classes} classes: map the '
-                'others to 255')
+                'others to 255'
+            )
 
     def _check_folders(self) -> None:
         if self.ann_file and not fileio.exists(self.ann_file, self.backend_args):
             raise FileNotFoundError(
                 f'{self._name}: the list {self.ann_file} does not exist. Give ann_file as an '
-                f'absolute path or relative to data_root={self.data_root!r}')
+                f'absolute path or relative to data_root={self.data_root!r}'
+            )
         if self.ann_file:
             return
         for key, meaning in (('img_path', 'images'), ('seg_map_path', 'labels')):
@@ -186,14 +212,16 @@ class RawSegDataset(BaseSegDataset):
             hint = ''
             if key == 'seg_map_path':
                 hint = ' (to read images only, set data_prefix without seg_map_path)'
-            raise FileNotFoundError(f'{self._name}: the folder of {meaning}, {folder}, does not '
-                                    f'exist{hint}. {self._expected}')
+            raise FileNotFoundError(
+                f'{self._name}: the folder of {meaning}, {folder}, does not exist{hint}. {self._expected}'
+            )
 
-    def _report(self, problems: List[Problem], total: int) -> str:
+    def _report(self, problems: list[Problem], total: int) -> str:
         counts = Counter(problem.kind for problem in problems)
         told = ', '.join(f'{kind}: {count}' for kind, count in counts.items())
         lines = [f'  {problem.detail}' for problem in problems[:_LISTED]]
         if len(problems) > _LISTED:
             lines.append(f'  ... and {len(problems) - _LISTED} more')
-        return (f'{self._name}: {len(problems)} of {total} image-label pairs cannot be used '
-                f'({told}):\n' + '\n'.join(lines))
+        return f'{self._name}: {len(problems)} of {total} image-label pairs cannot be used ({told}):\n' + '\n'.join(
+            lines
+        )

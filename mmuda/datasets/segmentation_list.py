@@ -1,6 +1,7 @@
 """Anybody's own data: a text list of images and labels."""
+
 import os.path as osp
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
 
 import mmengine
 from mmengine.logging import print_log
@@ -38,19 +39,20 @@ class SegmentationListDataset(RawSegDataset):
 
     LAYOUT = 'the files that the list names'
 
-    def __init__(self,
-                 ann_file: str,
-                 label_table: Optional[Union[str, Mapping, LabelTable]] = None,
-                 use_labels: bool = True,
-                 require_labels: bool = False,
-                 images_only: bool = False,
-                 label_classes: Optional[Sequence[str]] = None,
-                 metainfo: Optional[dict] = None,
-                 data_prefix: Mapping = dict(img_path='', seg_map_path=''),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        label_table: str | Mapping | LabelTable | None = None,
+        use_labels: bool = True,
+        require_labels: bool = False,
+        images_only: bool = False,
+        label_classes: Sequence[str] | None = None,
+        metainfo: dict | None = None,
+        data_prefix: Mapping = dict(img_path='', seg_map_path=''),
+        **kwargs,
+    ) -> None:
         if not ann_file:
-            raise ValueError('SegmentationListDataset needs ann_file, a text file with a line '
-                             '"image label" per pair')
+            raise ValueError('SegmentationListDataset needs ann_file, a text file with a line "image label" per pair')
         if require_labels and not use_labels:
             raise ValueError('require_labels=True and use_labels=False contradict each other')
         if require_labels and images_only:
@@ -62,8 +64,9 @@ class SegmentationListDataset(RawSegDataset):
         if label_classes is not None:
             metainfo = dict(metainfo or {})
             if 'classes' in metainfo:
-                raise ValueError('give label_classes, or classes in metainfo (a part of the 19 of '
-                                 'Cityscapes), not both')
+                raise ValueError(
+                    'give label_classes, or classes in metainfo (a part of the 19 of Cityscapes), not both'
+                )
             metainfo['classes'] = tuple(label_classes)
             # An empty palette makes mmseg draw one.
             metainfo.setdefault('palette', [])
@@ -71,22 +74,19 @@ class SegmentationListDataset(RawSegDataset):
             names = label_classes if label_classes is not None else self.METAINFO['classes']
             label_table = identity_table('train_ids', len(names))
         super().__init__(
-            ann_file=ann_file,
-            label_table=label_table,
-            metainfo=metainfo,
-            data_prefix=data_prefix,
-            **kwargs)
+            ann_file=ann_file, label_table=label_table, metainfo=metainfo, data_prefix=data_prefix, **kwargs
+        )
 
-    def get_label_map(self, new_classes: Optional[Sequence] = None) -> Optional[Dict[int, int]]:
+    def get_label_map(self, new_classes: Sequence | None = None) -> dict[int, int] | None:
         """As in mmseg; there is none for classes that are not those of Cityscapes."""
         return None if self._own_classes else super().get_label_map(new_classes)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """The samples in the order of the list."""
         self._check_table()
         self._check_folders()
         lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
-        data_list: List[dict] = []
+        data_list: list[dict] = []
         for number, line in enumerate(lines, start=1):
             text = line.strip()
             if not text or text.startswith('#'):
@@ -96,7 +96,8 @@ class SegmentationListDataset(RawSegDataset):
                 img_path=osp.join(self._img_dir, image),
                 label_map=self.label_map,
                 reduce_zero_label=self.reduce_zero_label,
-                seg_fields=[])
+                seg_fields=[],
+            )
             if label is not None:
                 info['seg_map_path'] = osp.join(self.data_prefix.get('seg_map_path', ''), label)
             data_list.append(info)
@@ -104,19 +105,21 @@ class SegmentationListDataset(RawSegDataset):
             raise ValueError(f'{self.ann_file} lists nothing: write a line "image label" per pair')
         labelled = sum('seg_map_path' in info for info in data_list)
         if 0 < labelled < len(data_list):
-            print_log(f'{self.ann_file}: {labelled} of {len(data_list)} images have a label',
-                      logger='current')
+            print_log(f'{self.ann_file}: {labelled} of {len(data_list)} images have a label', logger='current')
         return data_list
 
-    def _parse(self, text: str, number: int) -> Tuple[str, Optional[str]]:
+    def _parse(self, text: str, number: int) -> tuple[str, str | None]:
         if self.images_only:
             return text, None
         parts = [part.strip() for part in text.split('\t')] if '\t' in text else text.split()
         if len(parts) > 2 or not all(parts):
             raise ValueError(
                 f'{self.ann_file}, line {number}: expected "image label" or "image", but got '
-                f'{text!r}; separate names that have blanks in them by a tab')
+                f'{text!r}; separate names that have blanks in them by a tab'
+            )
         if len(parts) == 1 and self.require_labels:
-            raise ValueError(f'{self.ann_file}, line {number}: {parts[0]} has no label; add it '
-                             'after the image, or set require_labels=False')
+            raise ValueError(
+                f'{self.ann_file}, line {number}: {parts[0]} has no label; add it '
+                'after the image, or set require_labels=False'
+            )
         return parts[0], parts[1] if len(parts) == 2 and self.use_labels else None

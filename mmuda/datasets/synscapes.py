@@ -1,5 +1,6 @@
 """Synscapes."""
-from typing import Mapping, Union
+
+from collections.abc import Mapping
 
 from mmseg.registry import DATASETS
 
@@ -21,8 +22,10 @@ class SynscapesDataset(RawSegDataset):
 
     LAYOUT = 'img/rgb/1.png ... and img/class/1.png ...'
 
-    def __init__(self,
-                 label_table: Union[str, Mapping, LabelTable] = 'synscapes',
-                 data_prefix: Mapping = dict(img_path='img/rgb', seg_map_path='img/class'),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        label_table: str | Mapping | LabelTable = 'synscapes',
+        data_prefix: Mapping = dict(img_path='img/rgb', seg_map_path='img/class'),
+        **kwargs,
+    ) -> None:
         super().__init__(label_table=label_table, data_prefix=data_prefix, **kwargs)

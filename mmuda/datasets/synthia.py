@@ -1,5 +1,6 @@
 """SYNTHIA."""
-from typing import Mapping, Optional, Union
+
+from collections.abc import Mapping
 
 from mmseg.registry import DATASETS
 
@@ -25,10 +26,11 @@ class SYNTHIADataset(RawSegDataset):
 
     LAYOUT = 'RGB/0000000.png ... and GT/LABELS/0000000.png ... (the folder RAND_CITYSCAPES)'
 
-    def __init__(self,
-                 label_table: Union[str, Mapping, LabelTable] = 'synthia',
-                 label_channel: Optional[int] = 0,
-                 data_prefix: Mapping = dict(img_path='RGB', seg_map_path='GT/LABELS'),
-                 **kwargs) -> None:
-        super().__init__(
-            label_table=label_table, label_channel=label_channel, data_prefix=data_prefix, **kwargs)
+    def __init__(
+        self,
+        label_table: str | Mapping | LabelTable = 'synthia',
+        label_channel: int | None = 0,
+        data_prefix: Mapping = dict(img_path='RGB', seg_map_path='GT/LABELS'),
+        **kwargs,
+    ) -> None:
+        super().__init__(label_table=label_table, label_channel=label_channel, data_prefix=data_prefix, **kwargs)

@@ -1,7 +1,8 @@
 """Checkpoints and models: which is the latest, does it fit, and never loading less than was said."""
+
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Union
 
 import torch
 from mmengine.logging import print_log
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from mmuda.models.weights import plain_state, weight_problems, with_counters
 
 
-def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
+def latest_checkpoint(work_dir: str | Path) -> str | None:
     """The checkpoint that training wrote last into a work directory, or None.
 
     mmengine notes its name in ``last_checkpoint``; a note that was torn by a kill is not believed, and then the highest
@@ -25,17 +26,18 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
             return str(noted)
     found = {}
     for path in Path(work_dir).glob('iter_*.pth'):
-        number = path.stem[len('iter_'):]
+        number = path.stem[len('iter_') :]
         if number.isdigit():
             found[int(number)] = path
     return str(found[max(found)]) if found else None
 
 
-def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool = False) -> List[str]:
+def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool = False) -> list[str]:
     """Load the weights of a checkpoint into an adaptor, or say exactly why not.
 
-    A plain mmseg checkpoint goes into the adaptor's ``segmentor``. Each direct child that both sides have must match key
-    by key and shape by shape. Without ``strict``, children that only one side has are left out, and returned and logged.
+    A plain mmseg checkpoint goes into the adaptor's ``segmentor``. Each direct child that both sides have must match
+    key by key and shape by shape. Without ``strict``, children that only one side has are left out, and returned and
+    logged.
 
     Args:
         model: A bare adaptor (children may be wrapped) or a plain segmentor.
@@ -57,7 +59,7 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     if hasattr(model, 'segmentor') and not any(key.startswith(prefix) for key in weights):
         weights = {prefix + key: value for key, value in weights.items()}
     elif not hasattr(model, 'segmentor') and any(key.startswith(prefix) for key in weights):
-        weights = {key[len(prefix):]: value for key, value in weights.items() if key.startswith(prefix)}
+        weights = {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
     left_out = []
     if not strict and hasattr(model, 'segmentor'):
         left_out = sorted((_children(expected) ^ _children(weights)) - {'segmentor'})
@@ -67,8 +69,10 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
         given = with_counters(given, {key: expected[key] for key in relevant})
     problems = weight_problems({key: expected[key] for key in relevant}, given)
     if problems:
-        raise RuntimeError(f'{filename} does not fit {type(model).__name__}:\n{problems}\n'
-                           'Use the config that the checkpoint was trained with (number of classes, levels, backbone).')
+        raise RuntimeError(
+            f'{filename} does not fit {type(model).__name__}:\n{problems}\n'
+            'Use the config that the checkpoint was trained with (number of classes, levels, backbone).'
+        )
     _check_branches(getattr(model, 'segmentor', model), checkpoint, filename)
     if left_out:
         print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
@@ -77,15 +81,15 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
     return left_out
 
 
-def summed_branches(segmentor: nn.Module) -> Dict[str, List[int]]:
-    """Which branches each DeepLabV2 head of a segmentor adds up; checkpoints of different methods have the same keys."""
+def summed_branches(segmentor: nn.Module) -> dict[str, list[int]]:
+    """Which branches each DeepLabV2 head of a segmentor adds up, which the keys of a checkpoint do not tell."""
     segmentor = getattr(segmentor, 'module', segmentor)
     heads = {name: getattr(segmentor, name, None) for name in ('decode_head', 'auxiliary_head')}
     return {name: list(head.summed) for name, head in heads.items() if hasattr(head, 'summed')}
 
 
 def _check_branches(segmentor: nn.Module, checkpoint: dict, filename: str) -> None:
-    """A converted checkpoint says which branches its heads add up; another sum would give wrong results without a word."""
+    """Compare the branches that heads add up; another sum would give wrong results without a word."""
     meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, Mapping) else {}
     trained = meta.get('summed_branches')
@@ -94,8 +98,9 @@ def _check_branches(segmentor: nn.Module, checkpoint: dict, filename: str) -> No
     for name in set(trained) & set(here):
         if trained[name] != here[name]:
             raise RuntimeError(
-                f'{filename} comes from a network whose {name} adds up the branches {trained[name]}, but this config adds up '
-                f'{here[name]}: use a config of its method ({meta.get("method")}), or set {name}.summed')
+                f'{filename} comes from a network whose {name} adds up the branches {trained[name]}, but this config '
+                f'adds up {here[name]}: use a config of its method ({meta.get("method")}), or set {name}.summed'
+            )
 
 
 def weights_digest(checkpoint: dict, filename: str) -> str:
@@ -116,5 +121,5 @@ def _child(key: str) -> str:
     return key.split('.', 1)[0]
 
 
-def _children(state: Dict[str, Tensor]) -> set:
+def _children(state: dict[str, Tensor]) -> set:
     return {_child(key) for key in state}

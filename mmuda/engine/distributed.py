@@ -1,4 +1,5 @@
 """Distributed training of adaptors: each child in its own wrapper, and processes that also start without a GPU."""
+
 import atexit
 import gc
 import inspect
@@ -8,17 +9,18 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
-from mmengine.dist import all_reduce, init_dist
-from mmengine.dist import is_distributed as is_initialized
+from mmengine.dist import all_reduce, init_dist, is_distributed as is_initialized
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-
 # PyTorch 2.13 gave the option another name.
-SYNC_BUFFERS = next(name for name in ('forward_sync_buffers', 'broadcast_buffers')
-                    if name in inspect.signature(DistributedDataParallel.__init__).parameters)
+SYNC_BUFFERS = next(
+    name
+    for name in ('forward_sync_buffers', 'broadcast_buffers')
+    if name in inspect.signature(DistributedDataParallel.__init__).parameters
+)
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
@@ -33,8 +35,9 @@ class ChildDistributedDataParallel(DistributedDataParallel):
 class AdaptorDistributedDataParallel(nn.Module):
     """Wraps every trainable child of an adaptor in its own DistributedDataParallel.
 
-    The parts of an adaptor are back-propagated one after the other and some of them are frozen meanwhile, which one common
-    wrapper cannot follow. Checkpoints have the keys of the bare adaptor, so 1 and N processes read each other's files.
+    The parts of an adaptor are back-propagated one after the other and some of them are frozen meanwhile, which one
+    common wrapper cannot follow. Checkpoints have the keys of the bare adaptor, so 1 and N processes read each other's
+    files.
 
     Args:
         module: The adaptor; its trainable children are replaced by their wrappers.
@@ -45,11 +48,9 @@ class AdaptorDistributedDataParallel(nn.Module):
         **kwargs: As :class:`torch.nn.parallel.DistributedDataParallel`.
     """
 
-    def __init__(self,
-                 module: nn.Module,
-                 find_unused_parameters: bool = True,
-                 sync_buffers: bool = False,
-                 **kwargs) -> None:
+    def __init__(
+        self, module: nn.Module, find_unused_parameters: bool = True, sync_buffers: bool = False, **kwargs
+    ) -> None:
         super().__init__()
         device = torch.device(get_device())
         module.to(device)
@@ -58,10 +59,11 @@ class AdaptorDistributedDataParallel(nn.Module):
         kwargs[SYNC_BUFFERS] = sync_buffers
         for name, child in module.named_children():
             if any(parameter.requires_grad for parameter in child.parameters()):
-                setattr(module, name, ChildDistributedDataParallel(
-                    child,
-                    find_unused_parameters=find_unused_parameters,
-                    **kwargs))
+                setattr(
+                    module,
+                    name,
+                    ChildDistributedDataParallel(child, find_unused_parameters=find_unused_parameters, **kwargs),
+                )
         self.module = module
 
     def train_step(self, data: dict, optim_wrapper) -> dict:
@@ -91,8 +93,10 @@ def start_gloo() -> None:
     """
     missing = [key for key in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT') if key not in os.environ]
     if missing:
-        raise RuntimeError(f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
-                           'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python')
+        raise RuntimeError(
+            f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
+            'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python'
+        )
     dist.init_process_group('gloo')
 
 
@@ -132,12 +136,14 @@ def average_batch_norm(model: nn.Module) -> None:
     if not is_initialized():
         return
     buffers = [
-        buffer for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats
+        buffer
+        for module in model.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
         for buffer in (module.running_mean, module.running_var)
     ]
     if not buffers:
         return
     flat = torch.cat([buffer.flatten() for buffer in buffers])
     all_reduce(flat, op='mean')
-    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers])):
+    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
         buffer.copy_(mean.view_as(buffer))

@@ -1,6 +1,7 @@
 """Predictions for a few images, outside of a runner."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence, Union
 
 import torch
 from mmengine.config import Config
@@ -16,7 +17,7 @@ from .checkpoint import load_weights
 from .reading import read_checkpoint
 
 
-def load_model(cfg: Config, checkpoint: Union[str, Path]) -> nn.Module:
+def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
     """The trained model of a config, in eval mode, on the device that mmengine finds.
 
     Args:
@@ -30,7 +31,7 @@ def load_model(cfg: Config, checkpoint: Union[str, Path]) -> nn.Module:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, cfg: Config, indices: Sequence[int]) -> List:
+def predict(model: nn.Module, cfg: Config, indices: Sequence[int]) -> list:
     """Data samples with ``pred_sem_seg``, ``seg_logits`` (C, H, W) and ground truth for images of the test set.
 
     Args:

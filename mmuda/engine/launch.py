@@ -1,25 +1,33 @@
 """From a command line to a runner."""
+
 import difflib
 import inspect
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 LIVE_KEYS = {
-    *inspect.signature(Runner.__init__).parameters, 'runner_type', 'tta_model', 'tta_pipeline', 'find_unused_parameters',
-    'model_wrapper_cfg', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval', 'stages'
+    *inspect.signature(Runner.__init__).parameters,
+    'runner_type',
+    'tta_model',
+    'tta_pipeline',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+    'compile',
+    'activation_checkpointing',
+    'efficient_conv_bn_eval',
+    'stages',
 } - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
 
-def load_config(filename: Union[str, Path],
-                options: Optional[Dict[str, Any]] = None,
-                work_dir: Optional[str] = None) -> Config:
+def load_config(filename: str | Path, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
     """Read a config, apply ``--cfg-options`` and fill in where results go.
 
     Args:
@@ -48,7 +56,7 @@ def load_config(filename: Union[str, Path],
     return cfg
 
 
-def apply_options(cfg: Config, options: Dict[str, Any]) -> None:
+def apply_options(cfg: Config, options: dict[str, Any]) -> None:
     """Override existing keys of a config; mmengine would accept any spelling without a word.
 
     Raises:
@@ -58,25 +66,32 @@ def apply_options(cfg: Config, options: Dict[str, Any]) -> None:
         new, plain = key.startswith('+'), key.lstrip('+')
         parts = plain.split('.')
         if parts[0] in cfg and parts[0] not in LIVE_KEYS and parts[0] not in cfg.get('stages', ()):
-            raise KeyError(f'--cfg-options {key}: {parts[0]!r} is a variable of the config file that was used up when the '
-                           'file was read, setting it has no effect. Set the keys where its value went, or, for '
-                           'data roots, the environment variable that the file names.')
+            raise KeyError(
+                f'--cfg-options {key}: {parts[0]!r} is a variable of the config file that was used up when the '
+                'file was read, setting it has no effect. Set the keys where its value went, or, for '
+                'data roots, the environment variable that the file names.'
+            )
         if not new:
             _check_exists(cfg, key, parts)
     cfg.merge_from_dict({key.lstrip('+'): value for key, value in options.items()})
 
 
-def _check_exists(cfg: Config, key: str, parts: List[str]) -> None:
+def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
     node: Any = cfg._cfg_dict
     for depth, part in enumerate(parts):
-        known = list(node) if isinstance(node, dict) else (
-            [str(i) for i in range(len(node))] if isinstance(node, (list, tuple)) else [])
+        known = (
+            list(node)
+            if isinstance(node, dict)
+            else ([str(i) for i in range(len(node))] if isinstance(node, (list, tuple)) else [])
+        )
         if part not in known:
             place = '.'.join(parts[:depth]) or 'the config'
             close = difflib.get_close_matches(part, known, n=3)
             hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(known) or "no keys"}.'
-            raise KeyError(f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} '
-                           f'To add it on purpose, write +{key}=...')
+            raise KeyError(
+                f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} '
+                f'To add it on purpose, write +{key}=...'
+            )
         node = node[part] if isinstance(node, dict) else node[int(part)]
 
 
@@ -87,8 +102,10 @@ def set_precision(cfg: Config, precision: str) -> None:
         KeyError: If the optimizers of the config are not those of an adaptor.
     """
     if cfg.get('optim_wrapper', {}).get('constructor') != 'PerModuleOptimWrapperConstructor':
-        raise KeyError("--amp sets optim_wrapper.precision of 'PerModuleOptimWrapperConstructor', but this config has "
-                       f'{cfg.get("optim_wrapper", {}).get("constructor")!r}')
+        raise KeyError(
+            "--amp sets optim_wrapper.precision of 'PerModuleOptimWrapperConstructor', but this config has "
+            f'{cfg.get("optim_wrapper", {}).get("constructor")!r}'
+        )
     cfg.optim_wrapper.precision = precision
 
 
@@ -98,7 +115,7 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def use_tta(cfg: Config) -> None:
-    """``--tta``: average with the mirrored image. The test pipeline stays as it is, with a flip before labels are loaded.
+    """``--tta``: average with the mirrored image. The test pipeline gets a flip before labels are loaded.
 
     A config may name its own ``tta_model`` and ``tta_pipeline``.
 
@@ -107,20 +124,22 @@ def use_tta(cfg: Config) -> None:
     """
     segmentor = cfg.model.get('segmentor', {})
     if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
-        raise ValueError(f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
-                         'leave it out')
+        raise ValueError(
+            f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
+            'leave it out'
+        )
     if cfg.get('tta_pipeline') is None:
         cfg.tta_pipeline = mirrored_pipeline(cfg.test_dataloader.dataset.pipeline)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.model = ConfigDict(**cfg.get('tta_model', dict(type='MeanProbabilityTTA')), module=cfg.model)
 
 
-def mirrored_pipeline(pipeline: List[dict]) -> List[dict]:
+def mirrored_pipeline(pipeline: list[dict]) -> list[dict]:
     """A test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not."""
     load, *steps = pipeline
     if not load['type'].startswith('Load'):
         raise ValueError(f'--tta needs a test pipeline that begins with loading an image, not with {load["type"]}')
-    flips = [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0., 1.)]
+    flips = [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)]
     place = next(i for i, step in enumerate(steps) if 'Annotations' in step['type'] or step['type'].startswith('Pack'))
     transforms = [[step] for step in steps]
     return [load, dict(type='TestTimeAug', transforms=[*transforms[:place], flips, *transforms[place:]])]

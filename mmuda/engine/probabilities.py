@@ -1,6 +1,7 @@
 """Class probabilities of a trained network for the images of a data set, one batch at a time."""
+
 import copy
-from typing import Iterator, List, Optional, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.config import Config
@@ -15,13 +16,15 @@ AT = ('image', 'input', 'input_soft')
 
 
 @torch.no_grad()
-def class_probabilities(model: nn.Module,
-                        dataset: BaseSegDataset,
-                        indices: Sequence[int],
-                        at: str = 'image',
-                        flip: bool = False,
-                        batch_size: int = 1,
-                        num_workers: int = 0) -> Iterator[Tensor]:
+def class_probabilities(
+    model: nn.Module,
+    dataset: BaseSegDataset,
+    indices: Sequence[int],
+    at: str = 'image',
+    flip: bool = False,
+    batch_size: int = 1,
+    num_workers: int = 0,
+) -> Iterator[Tensor]:
     """Probabilities (C, H, W), float32, of one image after the other.
 
     Args:
@@ -30,8 +33,8 @@ def class_probabilities(model: nn.Module,
         indices: Which images, in this order.
         at: ``'image'``: at the size of the original image; ``'input'``: at the size that the network saw, which only
             adaptors know; ``'input_soft'``: there, with the softmax taken before upsampling (SIM).
-        flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on its
-            own, so it is not needed there).
+        flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on
+            its own, so it is not needed there).
         batch_size: Images for one forward pass; must have one size if there are several.
         num_workers: Processes that read images.
 
@@ -39,18 +42,19 @@ def class_probabilities(model: nn.Module,
         ValueError: For another ``at`` than ``'image'`` and a model that only predicts at image size.
     """
     loader = DataLoader(
-        Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
+        Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate
+    )
     if not isinstance(model, BaseAdaptor) and at != 'image':
         raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
     for batch in loader:
         maps = _predict(model, batch, at)
         if flip:
             mirrored = _predict(model, dict(batch, inputs=[image.flip(-1) for image in batch['inputs']]), at)
-            maps = [(straight + other.flip(-1)) / 2 for straight, other in zip(maps, mirrored)]
+            maps = [(straight + other.flip(-1)) / 2 for straight, other in zip(maps, mirrored, strict=True)]
         yield from maps
 
 
-def _predict(model: nn.Module, batch: dict, at: str) -> List[Tensor]:
+def _predict(model: nn.Module, batch: dict, at: str) -> list[Tensor]:
     # Preprocessing changes data samples and may be asked twice.
     batch = dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
     if isinstance(model, BaseAdaptor):
@@ -58,7 +62,7 @@ def _predict(model: nn.Module, batch: dict, at: str) -> List[Tensor]:
     return [sample.seg_logits.data.float().softmax(dim=0) for sample in model.test_step(batch)]
 
 
-def inference_dataset(cfg: Config, pipeline: Optional[Sequence[dict]] = None) -> dict:
+def inference_dataset(cfg: Config, pipeline: Sequence[dict] | None = None) -> dict:
     """Config of the target images that a config trains with, read as its test images are, without their labels.
 
     Args:

@@ -1,8 +1,9 @@
 """Trained segmentors for users of plain mmseg."""
+
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping, Union
 
 import torch
 
@@ -14,7 +15,7 @@ from .reading import read_checkpoint
 PREFIX = 'segmentor.'
 
 
-def publish(checkpoint: Union[str, Path], output: Union[str, Path]) -> Path:
+def publish(checkpoint: str | Path, output: str | Path) -> Path:
     """Write the segmentor of an adaptor's checkpoint with mmseg's own keys and without training state.
 
     The result loads into an ``EncoderDecoder`` of mmseg, and into an adaptor as ``load_from``.
@@ -30,13 +31,22 @@ def publish(checkpoint: Union[str, Path], output: Union[str, Path]) -> Path:
         RuntimeError: If the checkpoint holds no segmentor.
     """
     content = read_checkpoint(checkpoint)
-    weights = {key[len(PREFIX):]: value for key, value in plain_state(content, str(checkpoint)).items() if key.startswith(PREFIX)}
+    weights = {
+        key[len(PREFIX) :]: value
+        for key, value in plain_state(content, str(checkpoint)).items()
+        if key.startswith(PREFIX)
+    }
     if not weights:
-        raise RuntimeError(f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote')
+        raise RuntimeError(
+            f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote'
+        )
     meta = content.get('meta')
     meta = meta if isinstance(meta, Mapping) else {}
-    kept = {key: meta[key] for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'summed_branches', 'mmuda_version', 'mmengine_version')
-            if key in meta}
+    kept = {
+        key: meta[key]
+        for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'summed_branches', 'mmuda_version', 'mmengine_version')
+        if key in meta
+    }
     buffer = io.BytesIO()
     torch.save(dict(state_dict=weights, meta=kept), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]

@@ -1,12 +1,14 @@
 """Reading checkpoint files without unpickling objects by trust, from whatever place mmengine knows."""
+
 import os
 import re
 import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
+from typing import Any, BinaryIO
 from urllib.error import URLError
 
 import torch
@@ -25,7 +27,7 @@ class UntrustedCheckpoint(RuntimeError):
     """A file holds objects that only full unpickling could restore."""
 
 
-def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'cpu', trust: bool = False) -> Any:
+def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trust: bool = False) -> Any:
     """Read a local checkpoint without executing anything that is in it.
 
     Args:
@@ -43,12 +45,13 @@ def read_checkpoint(filename: Union[str, Path], map_location: Optional[str] = 'c
     """
     path = os.path.expanduser(os.fspath(filename))
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'checkpoint {path} does not exist: check the path (training writes '
-                                'WORK_DIR/iter_N.pth)')
+        raise FileNotFoundError(
+            f'checkpoint {path} does not exist: check the path (training writes WORK_DIR/iter_N.pth)'
+        )
     return _load(path, map_location, trust)
 
 
-def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool = False) -> Any:
+def _load(file: str | BinaryIO, map_location: str | None, trust: bool = False) -> Any:
     """:func:`torch.load` of a path or an open file, safely and with one clear error."""
     name = file if isinstance(file, str) else 'the checkpoint'
     if map_location is None and not torch.cuda.is_available():
@@ -63,14 +66,20 @@ def _load(file: Union[str, BinaryIO], map_location: Optional[str], trust: bool =
     except Exception as error:  # what PyTorch raises on damaged files depends on where they are damaged
         members = _members(file)
         if 'constants.pkl' in members:
-            raise RuntimeError(f'{name} is a module of TorchScript, not a checkpoint: save the state_dict of the model') from None
+            raise RuntimeError(
+                f'{name} is a module of TorchScript, not a checkpoint: save the state_dict of the model'
+            ) from None
         if 'weights_only' in str(error) and not isinstance(error, UnpicklingError):
             raise _refusal(name, error) from None  # formats of PyTorch before 1.0
         if not isinstance(error, UnpicklingError):
-            raise RuntimeError(f'{name} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is none, or truncated; '
-                               'copy or download it again') from error
+            raise RuntimeError(
+                f'{name} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is none, or truncated; '
+                'copy or download it again'
+            ) from error
         if 'data.pkl' not in members:
-            raise RuntimeError(f'{name} is no checkpoint of PyTorch, or a damaged one: copy or download it again') from None
+            raise RuntimeError(
+                f'{name} is no checkpoint of PyTorch, or a damaged one: copy or download it again'
+            ) from None
         raise _refusal(name, error) from None
 
 
@@ -85,11 +94,12 @@ def _sound(content: Any) -> Any:
 
 def _refusal(name: str, error: Exception) -> UntrustedCheckpoint:
     return UntrustedCheckpoint(
-        f'{name} is not a plain checkpoint: {_reason(str(error))}; reading that could run code hidden in the file, so it '
-        'is refused. If you made it yourself, save its state_dict again with torch.save.')
+        f'{name} is not a plain checkpoint: {_reason(str(error))}; reading that could run code hidden in the file, so '
+        'it is refused. If you made it yourself, save its state_dict again with torch.save.'
+    )
 
 
-def _members(file: Union[str, BinaryIO]) -> set:
+def _members(file: str | BinaryIO) -> set:
     """Names of the parts of a file that PyTorch wrote; files of old versions are but one pickle."""
     try:
         if zipfile.is_zipfile(file):
@@ -116,13 +126,13 @@ def _reason(error: str) -> str:
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location: Optional[str] = None) -> Any:
+def load_from_local(filename: str, map_location: str | None = None) -> Any:
     """mmengine's loader of local files (``init_cfg``, ``load_from``) without its fall-back to full unpickling."""
     return read_checkpoint(filename, map_location)
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
-def load_from_http(filename: str, map_location: Optional[str] = None, model_dir: Optional[str] = None) -> Any:
+def load_from_http(filename: str, map_location: str | None = None, model_dir: str | None = None) -> Any:
     """mmengine's loader of URLs, reading safely and saying what to do without a network.
 
     Raises:
@@ -168,7 +178,7 @@ def _weights_only() -> Iterator[None]:
             os.environ[FORCE] = before
 
 
-def _safe_torch_load(file: Any, map_location: Optional[str] = None, weights_only: Optional[bool] = None) -> Any:
+def _safe_torch_load(file: Any, map_location: str | None = None, weights_only: bool | None = None) -> Any:
     """mmengine's function of this name without its fall-back, and without real types that files may call."""
     return _load(os.fspath(file) if isinstance(file, os.PathLike) else file, map_location)
 
@@ -196,4 +206,5 @@ def _download(url: str, folder: str) -> None:
         raise RuntimeError(
             f'{url} could not be downloaded ({error}). Fetch it on a machine with a network and put it at {path}, or '
             'name a local copy in the config (init_cfg.checkpoint or load_from); init_cfg=None starts from random '
-            'weights.') from error
+            'weights.'
+        ) from error

@@ -1,9 +1,10 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
+
 import copy
 import os
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar, Optional, Union
+from typing import ClassVar
 
 from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
@@ -33,8 +34,9 @@ class AdaptationRunner(Runner):
     - distributed runs work without a GPU (gloo) and wrap each child of the adaptor on its own;
     - checkpoints are written whole or not at all, and read without unpickling objects;
     - every load is strict or says what it left out, on every rank;
-    - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A path
-      resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same weights;
+    - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A
+      path resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same
+      weights;
     - an empty data set is an error before the first iteration;
     - runs of one process, such as stages, share nothing, even if they start in the same second.
     """
@@ -45,8 +47,8 @@ class AdaptationRunner(Runner):
     def setup_env(self, env_cfg: dict) -> None:
         """As in mmengine, over gloo where there is no GPU.
 
-        mmengine knows a run by the second of its start: a second run of that name would take over the message hub of the
-        first, and with it the list of checkpoints to delete.
+        mmengine knows a run by the second of its start: a second run of that name would take over the message hub of
+        the first, and with it the list of checkpoints to delete.
         """
         join_processes(self.launcher, env_cfg)
         super().setup_env(env_cfg)
@@ -54,13 +56,13 @@ class AdaptationRunner(Runner):
         if self._started[self._timestamp] > 1:
             self._timestamp += f'_{self._started[self._timestamp]}'
 
-    def build_visualizer(self, visualizer: Union[Visualizer, dict, None] = None) -> Visualizer:
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""
         if isinstance(visualizer, dict):
             visualizer = {**visualizer, 'name': self.experiment_name}
         return super().build_visualizer(visualizer)
 
-    def wrap_model(self, model_wrapper_cfg: Optional[dict], model: nn.Module) -> nn.Module:
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""
         if self.distributed and get_device() == 'cpu' and self.cfg.get('sync_bn') is not None:
             self.logger.warning('sync_bn needs GPUs: on CPUs each process normalises with its own images')
@@ -76,8 +78,9 @@ class AdaptationRunner(Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     @staticmethod
-    def build_dataloader(dataloader: Union[DataLoader, dict], seed: Optional[int] = None,
-                         diff_rank_seed: bool = False) -> DataLoader:
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
         """As in mmengine.
 
         Raises:
@@ -89,11 +92,11 @@ class AdaptationRunner(Runner):
 
     # Saving and loading.
 
-    def save_checkpoint(self, out_dir: str, filename: str, *args, meta: Optional[dict] = None, **kwargs) -> None:
+    def save_checkpoint(self, out_dir: str, filename: str, *args, meta: dict | None = None, **kwargs) -> None:
         """Save from the main process; called by **all** ranks, which gather their states first.
 
-        Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name only
-        when it is complete.
+        Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name
+        only when it is complete.
         """
         self.call_hook('before_gather_checkpoint')
         meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts())
@@ -132,7 +135,9 @@ class AdaptationRunner(Runner):
         folder = fresh_folder(Path(self.work_dir) / f'before_{self.timestamp}')
         for path in earlier:
             os.replace(path, folder / path.name)
-        self.logger.info(f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)')
+        self.logger.info(
+            f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
+        )
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
@@ -165,24 +170,36 @@ class AdaptationRunner(Runner):
             world_size=self.world_size,
             batch_size=self.train_dataloader.batch_size,
             accumulative_counts=getattr(wrapper, 'accumulative_counts', 1),
-            precision=str(getattr(wrapper, 'dtype', None)))
+            precision=str(getattr(wrapper, 'dtype', None)),
+        )
 
     def _check_resumable(self, checkpoint: dict, filename: str) -> None:
         meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
         if not isinstance(meta, dict) or 'iter' not in meta:
-            raise RuntimeError(f'{filename} holds no state of a training that could go on: start anew from its weights with load_from')
+            raise RuntimeError(
+                f'{filename} holds no state of a training that could go on: start anew from its weights with load_from'
+            )
         before, now = dict(meta.get('training', {})), self._training_facts()
         before['seed'], now['seed'] = meta.get('seed'), self._randomness_cfg.get('seed')
-        where = dict(seed='randomness.seed', batch_size='train_dataloader.batch_size', precision='--amp',
-                     accumulative_counts='optim_wrapper.accumulative_counts')
+        where = dict(
+            seed='randomness.seed',
+            batch_size='train_dataloader.batch_size',
+            precision='--amp',
+            accumulative_counts='optim_wrapper.accumulative_counts',
+        )
         for key, place in where.items():
             if before.get(key, now[key]) != now[key]:
-                raise RuntimeError(f'{filename} was trained with {key} {before[key]}, this run has {now[key]}: resume with the '
-                                   f'same {place}, or start anew from its weights with load_from')
+                raise RuntimeError(
+                    f'{filename} was trained with {key} {before[key]}, this run has {now[key]}: resume with the '
+                    f'same {place}, or start anew from its weights with load_from'
+                )
         if before.get('world_size', self.world_size) != self.world_size:
             self.logger.warning(
                 f'{filename} was written by {before["world_size"]} processes and is resumed by {self.world_size}: '
-                'training goes on, but will not equal a run that was never interrupted')
+                'training goes on, but will not equal a run that was never interrupted'
+            )
         if 'random_states' not in checkpoint:
-            self.logger.warning(f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
-                                'will not equal a run that was never interrupted')
+            self.logger.warning(
+                f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
+                'will not equal a run that was never interrupted'
+            )

@@ -1,14 +1,17 @@
 """What mmengine's checkpoints hold besides tensors and plain values, read through stand-ins that cannot do anything.
 
-PyTorch's reader of weights calls whatever it is allowed to call with arguments out of the file. NumPy's own types are not made
-for arguments of strangers: ``np.ndarray((1,), 'O', bytes)`` makes objects out of numbers. So files meet these stand-ins under the
-names of the real things; they note what they are given, and :func:`restore` makes the real things of what is sound.
+PyTorch's reader of weights calls whatever it is allowed to call with arguments out of the file. NumPy's own types are
+not made for arguments of strangers: ``np.ndarray((1,), 'O', bytes)`` makes objects out of numbers. So files meet these
+stand-ins under the names of the real things; they note what they are given, and :func:`restore` makes the real things
+of what is sound.
 """
+
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pickle import UnpicklingError
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +28,7 @@ class _Dtype:
             raise UnpicklingError(f'it asks for arrays of {code!r} of numpy')
         self.real = np.dtype(code)
 
-    def __setstate__(self, state: Tuple) -> None:
+    def __setstate__(self, state: tuple) -> None:
         order, *structure = state[1:5]
         if order not in ('<', '>', '|', '=') or any(part is not None for part in structure):
             raise UnpicklingError(f'it asks for arrays of {state!r} of numpy')
@@ -34,6 +37,7 @@ class _Dtype:
 
 class _Array:
     """``numpy.ndarray``, as its ``_reconstruct`` begins it."""
+
     real: np.ndarray
 
     def __init__(self, *args) -> None:
@@ -41,7 +45,7 @@ class _Array:
             raise UnpicklingError('it calls numpy.ndarray, which only files that were made to do so do')
         self.real = np.empty(0)
 
-    def __setstate__(self, state: Tuple) -> None:
+    def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, columns_first, data = state
         if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
             raise UnpicklingError(f'it asks for an array that is made of {type(data).__name__} of {dtype!r}')
@@ -64,9 +68,9 @@ class _Buffer:
         return HistoryBuffer(log, count, int(self.state['max_length']))
 
 
-def _begun(kind: type, shape: Tuple, code: bytes) -> _Array:
+def _begun(kind: type, shape: tuple, code: bytes) -> _Array:
     """``numpy.core.multiarray._reconstruct``."""
-    if kind is not _Array or shape != (0, ) or code != b'b':
+    if kind is not _Array or shape != (0,) or code != b'b':
         raise UnpicklingError(f'it asks for an array that begins as {kind!r} of {shape!r}')
     return _Array()
 
@@ -98,11 +102,13 @@ def _scalar_of(core: str) -> Any:
     return _under(f'numpy.{core}.multiarray.scalar', lambda dtype, data: _scalar(dtype, data))
 
 
-STAND_INS: List[Any] = [
-    _under('numpy.dtype', _Dtype), _under('numpy.ndarray', _Array), _under('builtins.getattr', _getattr),
+STAND_INS: list[Any] = [
+    _under('numpy.dtype', _Dtype),
+    _under('numpy.ndarray', _Array),
+    _under('builtins.getattr', _getattr),
     _under('mmengine.logging.history_buffer.HistoryBuffer', _Buffer),
     _under('builtins.bytes', lambda: b''),  # how empty ones are written
-    *(make(core) for core in ('core', '_core') for make in (_reconstruct, _scalar_of))  # NumPy 1 and 2
+    *(make(core) for core in ('core', '_core') for make in (_reconstruct, _scalar_of)),  # NumPy 1 and 2
 ]
 
 
@@ -111,7 +117,7 @@ _LOCK, _DEPTH = threading.RLock(), [0]
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Let :func:`torch.load` with ``weights_only=True`` meet the stand-ins, whatever else was allowed under their names.
+    """Let :func:`torch.load` with ``weights_only=True`` use the stand-ins, whatever was allowed under their names.
 
     What is allowed is PyTorch's, and one for all threads: files are read one after the other.
     """
@@ -140,15 +146,16 @@ def _name(thing: Any) -> str:
 
 
 def restore(content: Any) -> Any:
-    """The content of a file with real arrays, types and log buffers for their stand-ins; lists and dicts are changed in place.
+    """Replace stand-ins in the content of a file by real arrays, types and log buffers, in place where that can be.
 
     Raises:
-        UnpicklingError: If a stand-in was given what cannot be, or something has attributes that would stand for its methods.
+        UnpicklingError: If a stand-in was given what cannot be, or something has attributes that would stand for its
+            methods.
     """
     return _restore(content, {})
 
 
-def _restore(content: Any, seen: Dict[int, Any]) -> Any:
+def _restore(content: Any, seen: dict[int, Any]) -> Any:
     if id(content) in seen:  # the same thing twice stays one thing
         return seen[id(content)][1]
     if isinstance(content, (_Array, _Dtype)):

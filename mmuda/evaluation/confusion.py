@@ -1,13 +1,10 @@
 """Counting pixels by (label, prediction), and the measures that follow from the counts."""
+
 import numpy as np
 import torch
 from torch import Tensor
 
-MEASURES = {
-    'mIoU': ('IoU', 'Acc'),
-    'mDice': ('Dice', 'Acc'),
-    'mFscore': ('Fscore', 'Precision', 'Recall'),
-}
+MEASURES = {'mIoU': ('IoU', 'Acc'), 'mDice': ('Dice', 'Acc'), 'mFscore': ('Fscore', 'Precision', 'Recall')}
 """Per-class measures that each entry of ``iou_metrics`` asks for."""
 
 
@@ -61,8 +58,13 @@ def class_measures(matrix: np.ndarray) -> dict[str, np.ndarray]:
         dice = 2 * hits / (labelled + predicted)
         recall = hits / labelled
         return dict(
-            IoU=hits / (labelled + predicted - hits), Acc=recall, Dice=dice, Fscore=dice,
-            Precision=hits / predicted, Recall=recall)
+            IoU=hits / (labelled + predicted - hits),
+            Acc=recall,
+            Dice=dice,
+            Fscore=dice,
+            Precision=hits / predicted,
+            Recall=recall,
+        )
 
 
 def mean(values: np.ndarray) -> float:

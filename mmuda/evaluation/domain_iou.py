@@ -1,9 +1,11 @@
 """DomainIoUMetric: per-class scores under the class protocols of the domain adaptation papers."""
+
 import json
 import logging
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,16 +63,18 @@ class DomainIoUMetric(BaseMetric):
             ignored), or prediction and label of different sizes.
     """
 
-    def __init__(self,
-                 iou_metrics: Union[str, Sequence[str]] = ('mIoU', ),
-                 protocols: ProtocolSpec = ('mIoU', ),
-                 ignore_index: int = 255,
-                 absent: str = 'ignore',
-                 paper: Optional[Mapping[str, Any]] = None,
-                 json_file: Optional[str] = None,
-                 output_dir: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        iou_metrics: str | Sequence[str] = ('mIoU',),
+        protocols: ProtocolSpec = ('mIoU',),
+        ignore_index: int = 255,
+        absent: str = 'ignore',
+        paper: Mapping[str, Any] | None = None,
+        json_file: str | None = None,
+        output_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.iou_metrics = [iou_metrics] if isinstance(iou_metrics, str) else list(iou_metrics)
         if not self.iou_metrics or not set(self.iou_metrics) <= set(MEASURES):
@@ -83,16 +87,16 @@ class DomainIoUMetric(BaseMetric):
         self.output_dir = output_dir
         self._wanted = (protocols, paper)
         self.protocols: dict[str, list[int]] = {}
-        self.paper: Optional[PaperFigures] = None
+        self.paper: PaperFigures | None = None
         self._reset()
 
     def _reset(self) -> None:
-        self._counts: Optional[Tensor] = None
-        self._last: Optional[Tensor] = None
+        self._counts: Tensor | None = None
+        self._last: Tensor | None = None
         self._num_samples = 0
 
     @property
-    def dataset_meta(self) -> Optional[dict]:
+    def dataset_meta(self) -> dict | None:
         """Classes and palette of the data set; setting it checks the protocols and the paper's figures."""
         return self._dataset_meta
 
@@ -109,7 +113,7 @@ class DomainIoUMetric(BaseMetric):
         self._dataset_meta = dataset_meta
         self._reset()
 
-    def process(self, data_batch: Any, data_samples: Sequence[Union[dict, BaseDataElement]]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:
         """Count the pixels of one batch.
 
         Args:
@@ -126,29 +130,32 @@ class DomainIoUMetric(BaseMetric):
             return
         num_classes = len(self.dataset_meta['classes'])
         samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
-        names = [str(sample.get('img_path') or f'number {self._num_samples + place}')
-                 for place, sample in enumerate(samples)]
-        predictions = [_plane(sample, 'pred_sem_seg', name) for sample, name in zip(samples, names)]
+        names = [
+            str(sample.get('img_path') or f'number {self._num_samples + place}') for place, sample in enumerate(samples)
+        ]
+        predictions = [_plane(sample, 'pred_sem_seg', name) for sample, name in zip(samples, names, strict=True)]
         counts = []
-        for sample, name, prediction in zip(samples, names, predictions):
+        for sample, name, prediction in zip(samples, names, predictions, strict=True):
             label = _plane(sample, 'gt_sem_seg', name)
             if prediction.shape != label.shape:
                 raise ValueError(
                     f'image {name}: the prediction is {tuple(prediction.shape)}, the label {tuple(label.shape)} '
-                    '(H, W); predict at the size of the label')
+                    '(H, W); predict at the size of the label'
+                )
             counts.append(pair_counts(prediction, label, num_classes))
         stacked = torch.stack(counts)
         # One look at the device for the whole batch.
         outside = stacked[:, :, [0, -1]].sum(dim=(1, 2)).tolist()
-        for name, prediction, wrong in zip(names, predictions, outside):
+        for name, prediction, wrong in zip(names, predictions, outside, strict=True):
             if wrong:
                 raise ValueError(
                     f'image {name}: {wrong} pixels have a prediction outside the {num_classes} classes of the data set '
                     f'(values from {prediction.min().item()} to {prediction.max().item()}); '
-                    'the network and the data set need the same class list')
+                    'the network and the data set need the same class list'
+                )
         self._add(stacked)
         if self.output_dir is not None:
-            for name, sample, prediction in zip(names, samples, predictions):
+            for name, sample, prediction in zip(names, samples, predictions, strict=True):
                 self._write_prediction(name, sample, prediction)
 
     def _add(self, counts: Tensor) -> None:
@@ -156,8 +163,9 @@ class DomainIoUMetric(BaseMetric):
         if self._counts is None:
             self._counts = torch.zeros_like(counts[0])
             self._last = torch.zeros_like(counts[0])
-        self._counts = (self._counts + self._last.to(self._counts.device)
-                        + counts[:-1].sum(dim=0).to(self._counts.device))
+        self._counts = (
+            self._counts + self._last.to(self._counts.device) + counts[:-1].sum(dim=0).to(self._counts.device)
+        )
         self._last = counts[-1]
         self._num_samples += len(counts)
 
@@ -165,8 +173,7 @@ class DomainIoUMetric(BaseMetric):
         if not sample.get('img_path'):
             raise ValueError(f'image {name} has no `img_path`, which output_dir takes the name of its files from')
         palette = self.dataset_meta.get('palette')
-        write_atomically(Path(self.output_dir) / f'{Path(name).stem}.png',
-                         label_png(prediction.cpu().numpy(), palette))
+        write_atomically(Path(self.output_dir) / f'{Path(name).stem}.png', label_png(prediction.cpu().numpy(), palette))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Results of the whole data set, equal on every rank; the state starts anew.
@@ -211,12 +218,16 @@ class DomainIoUMetric(BaseMetric):
         if surplus:
             raise ValueError(
                 f'more images were processed than the {size} of the data set: each rank must see the samples '
-                'r, r + world size, ... once (mmengine\'s DefaultSampler with shuffle=False)')
+                "r, r + world size, ... once (mmengine's DefaultSampler with shuffle=False)"
+            )
         if not num_images:
             raise ValueError('no image was evaluated: is the data set of the test loader empty?')
         if num_images < size:
-            print_log(f'only {num_images} of the {size} images of the data set were evaluated', logger='current',
-                      level=logging.WARNING)
+            print_log(
+                f'only {num_images} of the {size} images of the data set were evaluated',
+                logger='current',
+                level=logging.WARNING,
+            )
         matrix = message[:-2].view(side, side)[1:-1, 1:-1].numpy().copy()
         if 0 <= self.ignore_index < len(matrix):
             matrix[self.ignore_index] = 0
@@ -241,7 +252,7 @@ class DomainIoUMetric(BaseMetric):
         scores['aAcc'] = 100 * int(np.trace(matrix)) / total if total else float('nan')
         for metric in self.iou_metrics:
             measure = metric[1:]
-            for name, value in zip(self.dataset_meta['classes'], per_class[measure].tolist()):
+            for name, value in zip(self.dataset_meta['classes'], per_class[measure].tolist(), strict=True):
                 scores[f'{measure}/{name}'] = value
         return scores
 
@@ -256,8 +267,10 @@ class DomainIoUMetric(BaseMetric):
     def _report(self, matrix: np.ndarray, num_images: int, scores: Mapping[str, float]) -> None:
         """Print the table and write the JSON file."""
         classes = list(self.dataset_meta['classes'])
-        per_class = {measure: dict(zip(classes, values.tolist()))
-                     for measure, values in self._per_class(matrix).items()}
+        per_class = {
+            measure: dict(zip(classes, values.tolist(), strict=True))
+            for measure, values in self._per_class(matrix).items()
+        }
         means = {key: value for key, value in scores.items() if '/' not in key}
         table = results_table(classes, per_class, means, self.protocols, self.paper)
         print_log(f'{num_images} images, aAcc {scores["aAcc"]:.2f}\n{table}', logger='current')
@@ -271,15 +284,19 @@ class DomainIoUMetric(BaseMetric):
             per_class={measure: _strict(values) for measure, values in per_class.items()},
             protocols={name: [classes[index] for index in members] for name, members in self.protocols.items()},
             paper=self.paper and self.paper.as_dict(),
-            confusion_matrix=matrix.tolist())
+            confusion_matrix=matrix.tolist(),
+        )
         write_atomically(self.json_file, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
 
 
 def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
     """The (H, W) integers of a sample's field."""
     if key not in sample:
-        remedy = ('the data set has no annotations to compare with' if key == 'gt_sem_seg' else
-                  'the model must return data samples with a prediction')
+        remedy = (
+            'the data set has no annotations to compare with'
+            if key == 'gt_sem_seg'
+            else 'the model must return data samples with a prediction'
+        )
         raise ValueError(f'image {name} has no `{key}`: {remedy}')
     values = sample[key]['data'] if isinstance(sample[key], Mapping) else sample[key].data
     if values.dim() == 3 and len(values) == 1:
@@ -287,10 +304,11 @@ def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
     if values.dim() != 2 or values.is_floating_point() or values.dtype == torch.bool:
         raise ValueError(
             f'image {name}: `{key}` must be integers of shape (1, H, W) or (H, W), not {values.dtype} of shape '
-            f'{tuple(values.shape)}')
+            f'{tuple(values.shape)}'
+        )
     return values
 
 
-def _strict(values: Mapping[str, float]) -> dict[str, Optional[float]]:
+def _strict(values: Mapping[str, float]) -> dict[str, float | None]:
     """NaN as null: JSON has no NaN."""
     return {key: None if math.isnan(value) else value for key, value in values.items()}

@@ -1,12 +1,13 @@
 """Predictions as pictures."""
+
 import io
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 
-def label_png(label: np.ndarray, palette: Optional[Sequence[Sequence[int]]] = None) -> bytes:
+def label_png(label: np.ndarray, palette: Sequence[Sequence[int]] | None = None) -> bytes:
     """Encode a label map as an 8-bit PNG whose pixel values are the train ids.
 
     Args:

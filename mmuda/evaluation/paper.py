@@ -1,6 +1,8 @@
 """The figures that a paper reports, to be printed beside ours."""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any
 
 from .protocols import PROTOCOLS
 
@@ -14,6 +16,7 @@ class PaperFigures:
         per_class: IoU by class name.
         means: Mean IoU by protocol name.
     """
+
     name: str
     per_class: dict[str, float]
     means: dict[str, float]
@@ -23,8 +26,9 @@ class PaperFigures:
         return dict(name=self.name, per_class=self.per_class, means=self.means)
 
 
-def paper_figures(paper: Optional[Mapping[str, Any]], classes: Sequence[str],
-                  protocols: Mapping[str, Sequence[int]]) -> Optional[PaperFigures]:
+def paper_figures(
+    paper: Mapping[str, Any] | None, classes: Sequence[str], protocols: Mapping[str, Sequence[int]]
+) -> PaperFigures | None:
     """Read the ``paper`` option of :class:`DomainIoUMetric`.
 
     Args:
@@ -51,8 +55,9 @@ def paper_figures(paper: Optional[Mapping[str, Any]], classes: Sequence[str],
         if len(figures) != len(names):
             raise ValueError(
                 f'paper {name!r}: `per_class` has {len(figures)} figures for {len(names)} classes {names}; say with '
-                "`order` which protocol's classes they follow, or give a dict by class name")
-        figures = dict(zip(names, figures))
+                "`order` which protocol's classes they follow, or give a dict by class name"
+            )
+        figures = dict(zip(names, figures, strict=True))
     unknown = [key for key in figures if key not in classes]
     if unknown:
         raise ValueError(f'paper {name!r} has figures for {unknown}; the classes are {list(classes)}')
@@ -60,14 +65,18 @@ def paper_figures(paper: Optional[Mapping[str, Any]], classes: Sequence[str],
     if unknown:
         raise ValueError(
             f'paper {name!r} has the keys {unknown}, which are no evaluated protocol: those are {list(protocols)}. '
-            'Add the protocol to `protocols`, or drop the figure')
+            'Add the protocol to `protocols`, or drop the figure'
+        )
     return PaperFigures(
-        str(name), {key: float(value) for key, value in figures.items()},
-        {key: float(value) for key, value in rest.items()})
+        str(name),
+        {key: float(value) for key, value in figures.items()},
+        {key: float(value) for key, value in rest.items()},
+    )
 
 
-def _class_order(paper: str, order: Optional[str], classes: Sequence[str],
-                 protocols: Mapping[str, Sequence[int]]) -> list[str]:
+def _class_order(
+    paper: str, order: str | None, classes: Sequence[str], protocols: Mapping[str, Sequence[int]]
+) -> list[str]:
     """Class names that a list of figures follows."""
     if order is None:
         return list(classes)

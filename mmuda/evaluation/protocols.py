@@ -1,5 +1,6 @@
 """Which classes a mean is taken over: the protocols of the papers, and named subsets of the user's own."""
-from typing import Mapping, Sequence, Union
+
+from collections.abc import Mapping, Sequence
 
 from mmuda.datasets.classes import SYNTHIA13, SYNTHIA16
 
@@ -9,8 +10,18 @@ ALL_CLASSES = 'mIoU'
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     'mIoU16': SYNTHIA16,
     'mIoU13': SYNTHIA13,
-    'synth2camvid10': ('road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation',
-                       'sky', 'person', 'car'),
+    'synth2camvid10': (
+        'road',
+        'sidewalk',
+        'building',
+        'fence',
+        'pole',
+        'traffic sign',
+        'vegetation',
+        'sky',
+        'person',
+        'car',
+    ),
 }
 """Built-in protocols by name. ``mIoU16`` and ``mIoU13`` are those of SYNTHIA -> Cityscapes; the thirteen classes
 that Cross-City annotates are the same as ``mIoU13``. ``synth2camvid10`` are the classes that the synthetic
@@ -18,7 +29,7 @@ data sets share with CamVid."""
 
 _RESERVED = ('aAcc', 'mAcc', 'mDice', 'mFscore', 'mPrecision', 'mRecall')
 
-ProtocolSpec = Union[str, Mapping[str, Sequence[str]], Sequence[Union[str, Mapping[str, Sequence[str]]]]]
+ProtocolSpec = str | Mapping[str, Sequence[str]] | Sequence[str | Mapping[str, Sequence[str]]]
 
 
 def resolve_protocols(spec: ProtocolSpec, classes: Sequence[str]) -> dict[str, list[int]]:
@@ -48,7 +59,8 @@ def resolve_protocols(spec: ProtocolSpec, classes: Sequence[str]) -> dict[str, l
         elif entry != ALL_CLASSES:
             raise ValueError(
                 f'unknown protocol {entry!r}: use one of {[ALL_CLASSES, *PROTOCOLS]}, '
-                'or name your own subset with a dict, {name: [class names]}')
+                'or name your own subset with a dict, {name: [class names]}'
+            )
     return chosen
 
 
@@ -62,7 +74,8 @@ def _indices(name: str, members: Sequence[str], classes: Sequence[str]) -> list[
     if missing:
         raise ValueError(
             f'protocol {name!r} needs the classes {missing}, which the data set does not have; its classes are '
-            f'{list(classes)}. Choose another protocol or a data set that annotates them')
+            f'{list(classes)}. Choose another protocol or a data set that annotates them'
+        )
     return sorted(classes.index(member) for member in members)
 
 

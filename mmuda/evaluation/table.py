@@ -1,6 +1,7 @@
 """The per-class table, with the figures of a paper beside ours."""
+
 import math
-from typing import Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
 
 from terminaltables import AsciiTable
 
@@ -8,11 +9,13 @@ from .paper import PaperFigures
 from .protocols import measure_name
 
 
-def results_table(classes: Sequence[str],
-                  per_class: Mapping[str, Mapping[str, float]],
-                  means: Mapping[str, float],
-                  protocols: Mapping[str, Sequence[int]],
-                  paper: Optional[PaperFigures] = None) -> str:
+def results_table(
+    classes: Sequence[str],
+    per_class: Mapping[str, Mapping[str, float]],
+    means: Mapping[str, float],
+    protocols: Mapping[str, Sequence[int]],
+    paper: PaperFigures | None = None,
+) -> str:
     """A text table: one row for each class, then one for the mean of each protocol.
 
     Args:
@@ -29,7 +32,7 @@ def results_table(classes: Sequence[str],
         header += [f'{paper.name} IoU', *(['difference'] if compared else [])]
     rows = [header]
 
-    def add(label: str, values: Sequence[float], published: Optional[float]) -> None:
+    def add(label: str, values: Sequence[float], published: float | None) -> None:
         row = [label, *map(_show, values)]
         if paper is not None:
             row.append(_show(published))
@@ -41,12 +44,15 @@ def results_table(classes: Sequence[str],
     for name in classes:
         add(name, [values[name] for values in per_class.values()], paper and paper.per_class.get(name))
     for protocol, members in protocols.items():
-        add(f'{measure_name(measures[0], protocol)} ({len(members)} classes)',
-            [means[measure_name(measure, protocol)] for measure in measures], paper and paper.means.get(protocol))
+        add(
+            f'{measure_name(measures[0], protocol)} ({len(members)} classes)',
+            [means[measure_name(measure, protocol)] for measure in measures],
+            paper and paper.means.get(protocol),
+        )
     table = AsciiTable(rows)
     table.justify_columns = {column: 'right' for column in range(1, len(header))}
     return table.table
 
 
-def _show(value: Optional[float], sign: str = '') -> str:
+def _show(value: float | None, sign: str = '') -> str:
     return '-' if value is None or math.isnan(value) else f'{value:{sign}.2f}'

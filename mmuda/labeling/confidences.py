@@ -1,6 +1,6 @@
 """What a network is sure of: the most likely class of each pixel, and statistics of its confidence in each class."""
+
 from abc import ABC, abstractmethod
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -9,15 +9,15 @@ from mmengine.dist import all_gather_object, is_distributed
 from torch import Tensor
 
 IGNORE = 255
-BLOCK = 2 ** 20  # values whose temporaries stay in the cache of a CPU: a third of the time of a whole map at once
+BLOCK = 2**20  # values whose temporaries stay in the cache of a CPU: a third of the time of a whole map at once
 
 
-def row_blocks(maps: Tensor) -> Tuple[Tensor, ...]:
+def row_blocks(maps: Tensor) -> tuple[Tensor, ...]:
     """Views of (C, H, W) maps, some rows each, of about :data:`BLOCK` values."""
     return maps.split(max(1, BLOCK // (maps.shape[0] * maps.shape[2])), dim=1)
 
 
-def most_likely(scores: Tensor, divisors: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+def most_likely(scores: Tensor, divisors: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Greatest score of each pixel, and the lowest of the classes that have it.
 
     ``scores.max(dim=0)`` takes longer on a CPU and promises nothing about equal scores.
@@ -79,13 +79,15 @@ class Confidences(ABC):
                 soon as the values are known: now if statistics are exact, otherwise when a rank is asked for.
         """
         if confidence.shape != labels.shape or confidence.ndim != 2 or confidence.dtype != torch.float32:
-            raise ValueError(f'confidence is {confidence.dtype} {tuple(confidence.shape)}, labels are '
-                             f'{tuple(labels.shape)}: expected float32 (H, W) and labels of that size')
+            raise ValueError(
+                f'confidence is {confidence.dtype} {tuple(confidence.shape)}, labels are '
+                f'{tuple(labels.shape)}: expected float32 (H, W) and labels of that size'
+            )
         labels = labels.to(torch.uint8)
         invalid = (confidence.isnan() | (labels >= self.num_classes)).sum()
         self._count(*self._sample(confidence.flatten(), labels.flatten()), invalid)
 
-    def _sample(self, values: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
+    def _sample(self, values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Kept values (K,) and their classes (K,); K depends on no data, slots to spare have class C."""
         if self.rate == 1:
             return values, labels
@@ -100,8 +102,10 @@ class Confidences(ABC):
         return values[order[places]], owner
 
     def _invalid(self, count: int) -> ValueError:
-        return ValueError(f'{count} pixels are NaN or of a class outside 0..{self.num_classes - 1}: the network has '
-                          f'diverged, or it has another number of classes than {self.num_classes}')
+        return ValueError(
+            f'{count} pixels are NaN or of a class outside 0..{self.num_classes - 1}: the network has '
+            f'diverged, or it has another number of classes than {self.num_classes}'
+        )
 
     @abstractmethod
     def _count(self, values: Tensor, labels: Tensor, invalid: Tensor) -> None:
@@ -141,11 +145,11 @@ class Confidences(ABC):
         """Merge those of all processes into each; without processes nothing happens."""
 
     @abstractmethod
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """What was seen, as small arrays."""
 
     @abstractmethod
-    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Forget what was seen, and take a :meth:`state` instead."""
 
     @property
@@ -155,8 +159,10 @@ class Confidences(ABC):
 
     def _check_layout(self, layout: np.ndarray) -> None:
         if not np.array_equal(layout, self.layout):
-            raise ValueError(f'statistics of layout {np.asarray(layout).tolist()} do not fit a {type(self).__name__} '
-                             f'of layout {self.layout.tolist()} (classes, rate, bins): collect them anew')
+            raise ValueError(
+                f'statistics of layout {np.asarray(layout).tolist()} do not fit a {type(self).__name__} '
+                f'of layout {self.layout.tolist()} (classes, rate, bins): collect them anew'
+            )
 
 
 class ExactConfidences(Confidences):
@@ -164,8 +170,8 @@ class ExactConfidences(Confidences):
 
     def __init__(self, num_classes: int, rate: int = 1) -> None:
         super().__init__(num_classes, rate)
-        self._values: List[np.ndarray] = []
-        self._labels: List[np.ndarray] = []
+        self._values: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
 
     def _count(self, values: Tensor, labels: Tensor, invalid: Tensor) -> None:
         if invalid:
@@ -174,7 +180,7 @@ class ExactConfidences(Confidences):
         self._values.append(values[kept].clamp(min=0).cpu().numpy())
         self._labels.append(labels[kept].to(torch.uint8).cpu().numpy())
 
-    def _gathered(self) -> Tuple[np.ndarray, np.ndarray]:
+    def _gathered(self) -> tuple[np.ndarray, np.ndarray]:
         self._values = [np.concatenate([np.empty(0, np.float32), *self._values])]
         self._labels = [np.concatenate([np.empty(0, np.uint8), *self._labels])]
         return self._values[0], self._labels[0]
@@ -207,10 +213,10 @@ class ExactConfidences(Confidences):
             self._values = [state['values'] for state in states]
             self._labels = [state['labels'] for state in states]
 
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         values, labels = self._gathered()
         return dict(layout=self.layout, values=values, labels=labels)
 
-    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
         self._check_layout(state['layout'])
         self._values, self._labels = [state['values']], [state['labels']]

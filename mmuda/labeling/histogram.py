@@ -1,5 +1,4 @@
 """Statistics of confidences whose memory does not grow with the images."""
-from typing import Dict
 
 import numpy as np
 import torch
@@ -15,12 +14,12 @@ def _bits(value: float) -> int:
 
 
 # Three runs of bins; each takes bit patterns without their last SHIFT bits.
-SHIFT, OVER_SHIFT = 11, 9                                # 12 and 14 of the 23 bits of a mantissa stay
-LOW = (_bits(2 ** -40) >> SHIFT) - 1                     # q < 0.5 is in bin bits(q) - LOW, below 2^-40 in bin 0
-HIGH = (_bits(0.5) >> SHIFT) - LOW                       # the bin of q = 0.5
-MIRROR = HIGH + (_bits(0.5) - 1 >> SHIFT)                # 0.5 <= q < 1 is in bin MIRROR - bits(1 - q)
-ONE = MIRROR - (_bits(2 ** -24) - 1 >> SHIFT) + 1        # the bin of q = 1; the float32 before it is 1 - 2^-24
-OVER = ONE - (_bits(1) >> OVER_SHIFT)                    # 1 <= q <= 2 is in bin bits(q) + OVER
+SHIFT, OVER_SHIFT = 11, 9  # 12 and 14 of the 23 bits of a mantissa stay
+LOW = (_bits(2**-40) >> SHIFT) - 1  # q < 0.5 is in bin bits(q) - LOW, below 2^-40 in bin 0
+HIGH = (_bits(0.5) >> SHIFT) - LOW  # the bin of q = 0.5
+MIRROR = HIGH + (_bits(0.5) - 1 >> SHIFT)  # 0.5 <= q < 1 is in bin MIRROR - bits(1 - q)
+ONE = MIRROR - (_bits(2**-24) - 1 >> SHIFT) + 1  # the bin of q = 1; the float32 before it is 1 - 2^-24
+OVER = ONE - (_bits(1) >> OVER_SHIFT)  # 1 <= q <= 2 is in bin bits(q) + OVER
 NUM_BINS = (_bits(2) >> OVER_SHIFT) + OVER + 1
 
 
@@ -103,11 +102,11 @@ class ConfidenceHistogram(Confidences):
     def all_reduce(self) -> None:
         all_reduce(self._histogram)
 
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         used = self._histogram.nonzero()[:, 0]
         return dict(layout=self.layout, places=used.cpu().numpy(), numbers=self._histogram[used].cpu().numpy())
 
-    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
         self._check_layout(state['layout'])
         self._histogram = torch.zeros_like(self._histogram, device='cpu')
         self._histogram[torch.from_numpy(state['places'])] = torch.from_numpy(state['numbers'])

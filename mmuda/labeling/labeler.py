@@ -1,10 +1,12 @@
 """From class probabilities to label files, in two passes over the images and in the memory of one batch."""
+
 import hashlib
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,22 +28,24 @@ Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
 """Gives the maps (C, H, W), float32, of the images at some places in the list, in that order."""
 
 
-def label_images(images: Sequence[str],
-                 probabilities: Probabilities,
-                 out_dir: Path,
-                 strategy: Strategy,
-                 classes: Sequence[str],
-                 facts: Optional[Dict[str, Any]] = None,
-                 prior: Optional[np.ndarray] = None,
-                 for_statistics: Optional[Probabilities] = None,
-                 writers: int = 2,
-                 snapshot_every: float = 30.) -> Manifest:
+def label_images(
+    images: Sequence[str],
+    probabilities: Probabilities,
+    out_dir: Path,
+    strategy: Strategy,
+    classes: Sequence[str],
+    facts: dict[str, Any] | None = None,
+    prior: np.ndarray | None = None,
+    for_statistics: Probabilities | None = None,
+    writers: int = 2,
+    snapshot_every: float = 30.0,
+) -> Manifest:
     """Write a pseudo label for each image.
 
-    A strategy with thresholds needs two passes: statistics of all images, then the labels. Nothing of an image is kept between
-    them, so probabilities are asked for twice and the disk holds only label files. Called again after an
-    interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the first file that is missing;
-    complete files are never touched. Called on several ranks, each does its share.
+    A strategy with thresholds needs two passes: statistics of all images, then the labels. Nothing of an image is kept
+    between them, so probabilities are asked for twice and the disk holds only label files. Called again after an
+    interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the first file that is
+    missing; complete files are never touched. Called on several ranks, each does its share.
 
     Args:
         images: Paths of all images, the same on every rank.
@@ -49,8 +53,8 @@ def label_images(images: Sequence[str],
         out_dir: Where ``labels/`` and ``manifest.json`` go.
         strategy: How pixels are chosen.
         classes: Names of the C classes.
-        facts: What made the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest, and
-            a folder that was begun with others is refused.
+        facts: What made the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest,
+            and a folder that was begun with others is refused.
         prior: Spatial prior (C, H, W) that probabilities are multiplied by first, at their size.
         for_statistics: Probabilities that thresholds are taken from, if not the same: at another resolution, say.
         writers: Threads that encode and write.
@@ -67,8 +71,13 @@ def label_images(images: Sequence[str],
     names = label_names(images)
     folder = Path(out_dir)
     plan = dict(
-        strategy=strategy.describe(), classes=list(classes), facts=facts or {}, images=len(images), list=digest(names),
-        prior=None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest())
+        strategy=strategy.describe(),
+        classes=list(classes),
+        facts=facts or {},
+        images=len(images),
+        list=digest(names),
+        prior=None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest(),
+    )
     work = WorkFolder(folder, plan)
     if (folder / NAME).is_file():
         return Manifest.read(folder)
@@ -80,9 +89,17 @@ def label_images(images: Sequence[str],
     counts = torch.from_numpy(counts)
     all_reduce(counts)
     manifest = Manifest(
-        folder=folder, images=list(images), labels=names, classes=list(classes), strategy=strategy.describe(), facts=facts or {},
-        thresholds=None if thresholds is None else thresholds.tolist(), sizes=sizes, counts=counts[:len(classes)].tolist(),
-        ignored=int(counts[IGNORE]))
+        folder=folder,
+        images=list(images),
+        labels=names,
+        classes=list(classes),
+        strategy=strategy.describe(),
+        facts=facts or {},
+        thresholds=None if thresholds is None else thresholds.tolist(),
+        sizes=sizes,
+        counts=counts[: len(classes)].tolist(),
+        ignored=int(counts[IGNORE]),
+    )
     barrier()  # all files are there
     if is_main_process():
         manifest.write()
@@ -95,29 +112,35 @@ def label_images(images: Sequence[str],
 class _Maps:
     """Checked probabilities, times the prior."""
 
-    def __init__(self, images: Sequence[str], probabilities: Probabilities, num_classes: int,
-                 prior: Optional[np.ndarray]) -> None:
+    def __init__(
+        self, images: Sequence[str], probabilities: Probabilities, num_classes: int, prior: np.ndarray | None
+    ) -> None:
         self.images, self.probabilities, self.num_classes = images, probabilities, num_classes
         self.prior = None if prior is None else torch.from_numpy(np.asarray(prior, np.float32))
         self.disk_need_told = False
 
-    def __call__(self, places: Sequence[int], what: str) -> Iterator[Tuple[int, Tensor]]:
+    def __call__(self, places: Sequence[int], what: str) -> Iterator[tuple[int, Tensor]]:
         found = progress(self.probabilities(places), len(places), what)
         for place, prob in zip(places, found, strict=True):
             if prob.ndim != 3 or len(prob) != self.num_classes:
-                raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected '
-                                 f'({self.num_classes}, H, W) for as many class names')
+                raise ValueError(
+                    f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected '
+                    f'({self.num_classes}, H, W) for as many class names'
+                )
             if self.prior is not None:
                 if prob.shape != self.prior.shape:
-                    raise ValueError(f'{self.images[place]}: probabilities are {tuple(prob.shape)}, but the prior is '
-                                     f'{tuple(self.prior.shape)}: all images must have one size, and the prior that size')
+                    raise ValueError(
+                        f'{self.images[place]}: probabilities are {tuple(prob.shape)}, but the prior is '
+                        f'{tuple(self.prior.shape)}: all images must have one size, and the prior that size'
+                    )
                 self.prior = self.prior.to(prob.device)
                 prob = prob * self.prior
             yield place, prob
 
 
-def _thresholds(maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkFolder,
-                snapshot_every: float) -> Tuple[Optional[np.ndarray], Optional[List[int]]]:
+def _thresholds(
+    maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkFolder, snapshot_every: float
+) -> tuple[np.ndarray | None, list[int] | None]:
     """Thresholds and class sizes: from the file of an earlier call, or from a pass over the images."""
     if not strategy.two_passes:
         return None, None
@@ -149,8 +172,15 @@ def _thresholds(maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkF
     return np.array(content['thresholds']), content['sizes']
 
 
-def _write_labels(maps: _Maps, own: Sequence[int], names: List[str], strategy: Strategy, thresholds: Optional[np.ndarray],
-                  folder: Path, writers: int) -> np.ndarray:
+def _write_labels(
+    maps: _Maps,
+    own: Sequence[int],
+    names: list[str],
+    strategy: Strategy,
+    thresholds: np.ndarray | None,
+    folder: Path,
+    writers: int,
+) -> np.ndarray:
     """Write what is missing; pixels by label (256,) of all files of this rank."""
     present = {place for place in own if (folder / names[place]).is_file()}
     missing = [place for place in own if place not in present]
@@ -169,7 +199,9 @@ def _write_labels(maps: _Maps, own: Sequence[int], names: List[str], strategy: S
 
 def _check_finite(values: Tensor, image: str) -> None:
     if values.isnan().any():
-        raise ValueError(f'{image}: probabilities are NaN: the network has diverged, or its weights do not belong to it')
+        raise ValueError(
+            f'{image}: probabilities are NaN: the network has diverged, or its weights do not belong to it'
+        )
 
 
 def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> None:
@@ -179,18 +211,23 @@ def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> Non
     maps.disk_need_told = True
     each, most = len(encode_label(label.cpu().numpy())), label.numel()
     need, free = each * count / 1e6, shutil.disk_usage(folder).free / 1e6
-    print_log(f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in {folder}, '
-              f'{free:.0f} MB are free', logger='current')
+    print_log(
+        f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in '
+        f'{folder}, {free:.0f} MB are free',
+        logger='current',
+    )
     if need > 1.2 * free:
-        raise OSError(f'{folder}: {count} label files need about {need:.3g} MB, but {free:.3g} MB are free: make room, or choose '
-                      'another folder')
+        raise OSError(
+            f'{folder}: {count} label files need about {need:.3g} MB, but {free:.3g} MB are free: make room, or choose '
+            'another folder'
+        )
 
 
 def _summary(manifest: Manifest) -> str:
     total = max(sum(manifest.counts) + manifest.ignored, 1)
     rows = [['class', 'labelled pixels', 'share of all', 'threshold']]
     thresholds = manifest.thresholds or [None] * len(manifest.classes)
-    for name, count, threshold in zip(manifest.classes, manifest.counts, thresholds):
+    for name, count, threshold in zip(manifest.classes, manifest.counts, thresholds, strict=True):
         rows.append([name, count, f'{count / total:.2%}', '' if threshold is None else f'{threshold:.4g}'])
     rows.append(['none', manifest.ignored, f'{manifest.ignored / total:.2%}', ''])
     return f'{len(manifest.images)} pseudo labels in {manifest.folder}\n{AsciiTable(rows).table}'

@@ -1,9 +1,11 @@
 """What is in a folder of pseudo labels: ``manifest.json``, written when the last label is."""
+
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 from mmuda.files import write_atomically
 
@@ -26,19 +28,20 @@ class Manifest:
         counts: Labelled pixels of each class.
         ignored: Pixels without a label.
     """
+
     folder: Path
-    images: List[str]
-    labels: List[str]
-    classes: List[str]
-    strategy: Dict[str, Any]
-    facts: Dict[str, Any]
-    thresholds: Optional[List[float]]
-    sizes: Optional[List[int]]
-    counts: List[int]
+    images: list[str]
+    labels: list[str]
+    classes: list[str]
+    strategy: dict[str, Any]
+    facts: dict[str, Any]
+    thresholds: list[float] | None
+    sizes: list[int] | None
+    counts: list[int]
     ignored: int
 
     @property
-    def label_paths(self) -> List[str]:
+    def label_paths(self) -> list[str]:
         """Paths of the label files, in the order of the images."""
         return [os.path.join(self.folder, label) for label in self.labels]
 
@@ -49,7 +52,7 @@ class Manifest:
         write_atomically(self.folder / NAME, json.dumps(dict(format=FORMAT, **content), indent=1).encode())
 
     @classmethod
-    def read(cls, folder: Union[str, Path]) -> 'Manifest':
+    def read(cls, folder: str | Path) -> 'Manifest':
         """Read and check a labelling.
 
         Raises:
@@ -59,8 +62,11 @@ class Manifest:
         folder = Path(folder)
         path = folder / NAME
         if not path.is_file():
-            what = ('holds labels, but no manifest.json: the labelling was interrupted, run it again and it goes on'
-                    if (folder / 'labels').is_dir() else 'is no folder of pseudo labels: it has no manifest.json')
+            what = (
+                'holds labels, but no manifest.json: the labelling was interrupted, run it again and it goes on'
+                if (folder / 'labels').is_dir()
+                else 'is no folder of pseudo labels: it has no manifest.json'
+            )
             raise FileNotFoundError(f'{folder} {what}')
         try:
             content = json.loads(path.read_text(encoding='utf-8'))
@@ -77,15 +83,18 @@ class Manifest:
         present = set(_files(folder / 'labels'))
         missing = [label for label in manifest.labels if os.path.normpath(label) not in present]
         if missing:
-            raise FileNotFoundError(f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first '
-                                    f'is {missing[0]}: put them back, or delete {path} and run the labelling again')
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first '
+                f'is {missing[0]}: put them back, or delete {path} and run the labelling again'
+            )
         return manifest
 
 
-def label_names(images: Sequence[str]) -> List[str]:
+def label_names(images: Sequence[str]) -> list[str]:
     """File names for the labels of images, relative to the folder of a labelling.
 
-    They keep the folders below the deepest one that all images share, so equal names in different folders do not collide.
+    They keep the folders below the deepest one that all images share, so equal names in different folders do not
+    collide.
 
     Raises:
         ValueError: If there are no images, one is listed twice, or two differ in their extension only.
@@ -95,16 +104,21 @@ def label_names(images: Sequence[str]) -> List[str]:
     paths = [os.path.abspath(image) for image in images]
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
     names = [os.path.join('labels', os.path.splitext(os.path.relpath(path, common))[0] + '.png') for path in paths]
-    taken: Dict[str, str] = {}
-    for name, image in zip(names, images):
+    taken: dict[str, str] = {}
+    for name, image in zip(names, images, strict=True):
         if name in taken:
-            raise ValueError(f'{taken[name]} and {image} would have the same label file {name}: list each image once, and '
-                             'rename one of two that differ only in their extension')
+            raise ValueError(
+                f'{taken[name]} and {image} would have the same label file {name}: list each image once, and '
+                'rename one of two that differ only in their extension'
+            )
         taken[name] = image
     return names
 
 
-def _files(folder: Path) -> List[str]:
+def _files(folder: Path) -> list[str]:
     """All files below a folder, relative to its parent; one look into each folder, not one at each file."""
-    return [os.path.relpath(os.path.join(where, name), folder.parent)
-            for where, _, names in os.walk(folder) for name in names]
+    return [
+        os.path.relpath(os.path.join(where, name), folder.parent)
+        for where, _, names in os.walk(folder)
+        for name in names
+    ]

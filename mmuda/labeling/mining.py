@@ -1,10 +1,9 @@
 """Classes so small that crops are centred on them."""
-from typing import Tuple
 
 import numpy as np
 
 
-def mining_classes(sizes: np.ndarray, threshold: float = 0.001, number: int = 3) -> Tuple[np.ndarray, np.ndarray]:
+def mining_classes(sizes: np.ndarray, threshold: float = 0.001, number: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Classes that small-class patch mining looks for (CBST, Zou et al., ECCV 2018, as the authors' code).
 
     Args:

@@ -2,9 +2,11 @@
 
 A prior is float32 (C, H, W). Each class sums to 1, or to 0 if it was never seen; probabilities are multiplied by it.
 """
+
 import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterable, Tuple, Union
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -30,16 +32,18 @@ def _read_mat(file: BinaryIO) -> np.ndarray:
     try:
         found = loadmat(file, variable_names=['prior_array'])
     except NotImplementedError:
-        raise ValueError("it is an HDF5 file (MATLAB 7.3): in MATLAB save it with save(FILE, 'prior_array', '-v7')")
+        raise ValueError(
+            "it is an HDF5 file (MATLAB 7.3): in MATLAB save it with save(FILE, 'prior_array', '-v7')"
+        ) from None
     if 'prior_array' not in found:
         raise ValueError(f'it has {[name for name, *_ in whosmat(file)]}, but no variable "prior_array"')
     return found['prior_array']
 
 
-READERS: Dict[str, Callable[[BinaryIO], np.ndarray]] = {'.npz': _read_npz, '.npy': _read_npy, '.mat': _read_mat}
+READERS: dict[str, Callable[[BinaryIO], np.ndarray]] = {'.npz': _read_npz, '.npy': _read_npy, '.mat': _read_mat}
 
 
-def load_prior(path: Union[str, Path]) -> np.ndarray:
+def load_prior(path: str | Path) -> np.ndarray:
     """Read a prior, float32 (C, H, W).
 
     Args:
@@ -60,7 +64,7 @@ def load_prior(path: Union[str, Path]) -> np.ndarray:
     return _checked(prior, f'{path}: ')
 
 
-def save_prior(path: Union[str, Path], prior: np.ndarray) -> None:
+def save_prior(path: str | Path, prior: np.ndarray) -> None:
     """Write a prior (C, H, W) as float32 to a ``.npz`` file, whole or not at all."""
     if Path(path).suffix != '.npz':
         raise ValueError(f'{path}: a prior is saved as .npz')
@@ -74,15 +78,16 @@ def _checked(prior: np.ndarray, where: str) -> np.ndarray:
         raise ValueError(f'{where}a prior is an array of numbers (C, H, W), but this is {prior.dtype} {prior.shape}')
     prior = prior.astype(np.float32, copy=False)
     if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.any()):
-        raise ValueError(f'{where}a prior is made of finite weights from 0 on, not all 0, but this has values from '
-                         f'{prior.min()} to {prior.max()}')
+        raise ValueError(
+            f'{where}a prior is made of finite weights from 0 on, not all 0, but this has values from '
+            f'{prior.min()} to {prior.max()}'
+        )
     return prior
 
 
-def estimate_prior(labels: Iterable[np.ndarray],
-                   num_classes: int,
-                   size: Tuple[int, int],
-                   kernel: int = 70) -> np.ndarray:
+def estimate_prior(
+    labels: Iterable[np.ndarray], num_classes: int, size: tuple[int, int], kernel: int = 70
+) -> np.ndarray:
     """How often each class is at each place of the source labels, smoothed; each class sums to 1.
 
     A class that is in no label gets zeros, so that it is never a pseudo label. Memory is that of one prior.
@@ -100,7 +105,7 @@ def estimate_prior(labels: Iterable[np.ndarray],
     return prior_of_counts(count_classes(labels, num_classes, size), kernel)
 
 
-def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: Tuple[int, int]) -> np.ndarray:
+def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: tuple[int, int]) -> np.ndarray:
     """How often each class is at each place, (C, H, W) float32; counts of several processes can be added up.
 
     Args are those of :func:`estimate_prior`.
@@ -138,11 +143,11 @@ def prior_of_counts(counts: np.ndarray, kernel: int = 70) -> np.ndarray:
         raise ValueError('no label has a class: a prior needs labelled pixels')
     prior = counts
     for plane in prior:
-        cv2.GaussianBlur(plane, (kernel | 1, ) * 2, kernel / 6, dst=plane, borderType=cv2.BORDER_REFLECT)
+        cv2.GaussianBlur(plane, (kernel | 1,) * 2, kernel / 6, dst=plane, borderType=cv2.BORDER_REFLECT)
     return _scaled(prior, (prior.sum(axis=(1, 2)) > 0).astype(np.float32))
 
 
-def resize_prior(prior: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+def resize_prior(prior: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A prior (C, H, W) at another size (H, W): bilinear, the sum of each class stays."""
     if prior.shape[1:] == tuple(size):
         return prior

@@ -1,15 +1,18 @@
 """How far a long work over images is."""
+
 import sys
 import time
-from typing import Iterable, Iterator, Optional, TextIO, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import TextIO, TypeVar
 
 from mmengine.dist import is_main_process
 
 Item = TypeVar('Item')
 
 
-def progress(items: Iterable[Item], total: int, what: str, every: float = 10.,
-             file: Optional[TextIO] = None) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], total: int, what: str, every: float = 10.0, file: TextIO | None = None
+) -> Iterator[Item]:
     """Pass items on and show how many there were, images per second and the time that is left.
 
     A bar where somebody watches, a line every few seconds in a log file, nothing on other ranks.

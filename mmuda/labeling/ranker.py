@@ -1,9 +1,11 @@
 """Which images are easy: scores of all, and two lists."""
+
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.dist import all_gather_object, barrier, is_main_process
@@ -29,19 +31,22 @@ class Ranking:
         hard: Paths of the others.
         scores: By image path.
     """
+
     folder: Path
-    easy: List[str]
-    hard: List[str]
-    scores: Dict[str, float]
+    easy: list[str]
+    hard: list[str]
+    scores: dict[str, float]
 
 
-def rank_images(images: Sequence[str],
-                probabilities: Probabilities,
-                out_dir: Path,
-                easy: float = 0.67,
-                rare_classes: Optional[Sequence[int]] = None,
-                facts: Optional[Dict[str, Any]] = None,
-                snapshot_every: float = 30.) -> Ranking:
+def rank_images(
+    images: Sequence[str],
+    probabilities: Probabilities,
+    out_dir: Path,
+    easy: float = 0.67,
+    rare_classes: Sequence[int] | None = None,
+    facts: dict[str, Any] | None = None,
+    snapshot_every: float = 30.0,
+) -> Ranking:
     """Order images by entropy and split them (IntraDA, Pan et al., CVPR 2020, section 3.2).
 
     Goes on after an interruption and shares the work among ranks, as :func:`label_images` does.
@@ -62,19 +67,34 @@ def rank_images(images: Sequence[str],
     if not 0 < int(len(images) * easy) < len(images):
         raise ValueError(f'easy={easy} of {len(images)} images leaves one of the lists empty: choose another share')
     folder = Path(out_dir)
-    plan = dict(easy=easy, rare_classes=None if rare_classes is None else list(rare_classes), facts=facts or {},
-                images=len(images), list=digest(label_names(images)))
+    plan = dict(
+        easy=easy,
+        rare_classes=None if rare_classes is None else list(rare_classes),
+        facts=facts or {},
+        images=len(images),
+        list=digest(label_names(images)),
+    )
     work = WorkFolder(folder, plan)
     if not (folder / 'scores.json').is_file():
         own = range(work.rank, len(images), work.world_size)
-        found = list(zip([images[place] for place in own], _scores(own, probabilities, rare_classes, work, snapshot_every)))
+        found = list(
+            zip(
+                [images[place] for place in own],
+                _scores(own, probabilities, rare_classes, work, snapshot_every),
+                strict=True,
+            )
+        )
         scores = dict(sum(all_gather_object(found), []))
         if is_main_process():
             first, second = split_by_score(images, [scores[image] for image in images], easy)
             for name, part in (('easy', first), ('hard', second)):
                 write_atomically(folder / f'{name}.txt', ''.join(f'{image}\n' for image in part).encode())
-            write_atomically(folder / 'scores.json', json.dumps(
-                dict(plan=plan, scores={image: scores[image] for image in (*first, *second)}), indent=1).encode())
+            write_atomically(
+                folder / 'scores.json',
+                json.dumps(
+                    dict(plan=plan, scores={image: scores[image] for image in (*first, *second)}), indent=1
+                ).encode(),
+            )
             print_log(f'{len(first)} easy and {len(second)} hard images in {folder}', logger='current')
         work.drop_snapshots()
     barrier()
@@ -83,14 +103,19 @@ def rank_images(images: Sequence[str],
     return Ranking(folder, first, second, scores)
 
 
-def _scores(own: Sequence[int], probabilities: Probabilities, rare_classes: Optional[Sequence[int]], work: WorkFolder,
-            snapshot_every: float) -> List[float]:
+def _scores(
+    own: Sequence[int],
+    probabilities: Probabilities,
+    rare_classes: Sequence[int] | None,
+    work: WorkFolder,
+    snapshot_every: float,
+) -> list[float]:
     state = work.load_snapshot()
-    scores: List[float] = [] if state is None else state['scores'].tolist()
-    rest = own[len(scores):]
+    scores: list[float] = [] if state is None else state['scores'].tolist()
+    rest = own[len(scores) :]
     saved = time.monotonic()
     for prob in progress(probabilities(rest), len(rest), 'ranking'):
-        factor = 1. if rare_classes is None else rare_factor(most_likely(prob)[1], rare_classes)
+        factor = 1.0 if rare_classes is None else rare_factor(most_likely(prob)[1], rare_classes)
         scores.append(float(entropy_score(prob)) * factor)
         if time.monotonic() - saved >= snapshot_every or len(scores) == len(own):
             work.save_snapshot(scores=np.array(scores))

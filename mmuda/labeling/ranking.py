@@ -1,6 +1,7 @@
 """Easy and hard images, by the entropy of what a network says of them (IntraDA, Pan et al., CVPR 2020, section 3.2)."""
+
 import math
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,8 +11,19 @@ from .confidences import row_blocks
 
 EPSILON = 1e-30
 # The authors count these of the 19 Cityscapes classes as rare.
-RARE_CLASSES = ('wall', 'fence', 'pole', 'traffic light', 'traffic sign', 'terrain', 'rider', 'truck', 'bus', 'train',
-                'motorcycle')
+RARE_CLASSES = (
+    'wall',
+    'fence',
+    'pole',
+    'traffic light',
+    'traffic sign',
+    'terrain',
+    'rider',
+    'truck',
+    'bus',
+    'train',
+    'motorcycle',
+)
 
 
 def entropy_score(prob: Tensor) -> Tensor:
@@ -45,7 +57,7 @@ def rare_factor(labels: Tensor, rare_classes: Sequence[int]) -> float:
     return (len(rare_classes) - seen) / len(rare_classes) + 0.5
 
 
-def split_by_score(names: Sequence[str], scores: Sequence[float], easy: float = 0.67) -> Tuple[List[str], List[str]]:
+def split_by_score(names: Sequence[str], scores: Sequence[float], easy: float = 0.67) -> tuple[list[str], list[str]]:
     """Names in ascending order of their scores (equal ones keep their order), cut into easy and hard.
 
     Args:
@@ -60,10 +72,12 @@ def split_by_score(names: Sequence[str], scores: Sequence[float], easy: float = 
         raise ValueError(f'easy={easy}: must be in [0, 1], the share of the images that is easy')
     if len(names) != len(scores):
         raise ValueError(f'{len(names)} names, but {len(scores)} scores')
-    lost = [name for name, score in zip(names, scores) if not math.isfinite(score)]
+    lost = [name for name, score in zip(names, scores, strict=True) if not math.isfinite(score)]
     if lost:
-        raise ValueError(f'the scores of {len(lost)} images are not finite (the first: {lost[0]}): probabilities must '
-                         'be those of a softmax, from a network that has not diverged')
+        raise ValueError(
+            f'the scores of {len(lost)} images are not finite (the first: {lost[0]}): probabilities must '
+            'be those of a softmax, from a network that has not diverged'
+        )
     ranked = [names[index] for index in np.argsort(scores, kind='stable')]
     cut = int(len(ranked) * easy)
     return ranked[:cut], ranked[cut:]

@@ -1,6 +1,6 @@
 """Which pixels become pseudo labels: the rules of the papers."""
+
 from abc import ABC, abstractmethod
-from typing import Optional, Tuple
 
 import numpy as np
 import torch
@@ -21,19 +21,19 @@ class Strategy(ABC):
     two_passes = True
 
     @abstractmethod
-    def new_statistics(self, num_classes: int) -> Optional[Confidences]:
+    def new_statistics(self, num_classes: int) -> Confidences | None:
         """Statistics that have seen nothing; None if none are needed."""
 
     @abstractmethod
-    def thresholds(self, statistics: Optional[Confidences]) -> Optional[np.ndarray]:
+    def thresholds(self, statistics: Confidences | None) -> np.ndarray | None:
         """(C,) float64, for :meth:`label`; None without statistics."""
 
-    def sizes(self, statistics: Optional[Confidences]) -> Optional[np.ndarray]:
+    def sizes(self, statistics: Confidences | None) -> np.ndarray | None:
         """(C,) int64: how large each class is for small-class mining; None without statistics."""
         return None if statistics is None else statistics.counts
 
     @abstractmethod
-    def label(self, prob: Tensor, thresholds: Optional[Tensor]) -> Tensor:
+    def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
         """Pseudo labels of one image.
 
         Args:
@@ -56,8 +56,10 @@ def _checked(prob: Tensor, thresholds: Tensor) -> Tensor:
     """The thresholds (C,) float64 on the device of the probabilities."""
     thresholds = torch.as_tensor(thresholds, dtype=torch.float64, device=prob.device)
     if prob.dtype != torch.float32 or prob.ndim != 3 or thresholds.shape != prob.shape[:1]:
-        raise ValueError(f'probabilities are {prob.dtype} {tuple(prob.shape)}, thresholds {tuple(thresholds.shape)}: '
-                         'expected float32 (C, H, W) and (C,)')
+        raise ValueError(
+            f'probabilities are {prob.dtype} {tuple(prob.shape)}, thresholds {tuple(thresholds.shape)}: '
+            'expected float32 (C, H, W) and (C,)'
+        )
     return thresholds
 
 
@@ -98,7 +100,7 @@ class PortionStrategy(Strategy):
         counts = statistics.counts
         return counts + (counts > 0)
 
-    def reweighted(self, prob: Tensor, thresholds: Tensor) -> Tuple[Tensor, Tensor]:
+    def reweighted(self, prob: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
         """Greatest ratio (H, W) float32 of probability (C, H, W) and threshold (C,), and its class (H, W) uint8."""
         return most_likely(prob, _checked(prob, thresholds))
 
@@ -164,7 +166,7 @@ class MedianCap(Strategy):
         rounded = exact.float()
         up = rounded.nextafter(torch.full_like(rounded, torch.inf))
         least = torch.zeros(IGNORE + 1, device=prob.device)
-        least[:len(exact)] = torch.where(rounded < exact, up, rounded)
+        least[: len(exact)] = torch.where(rounded < exact, up, rounded)
         return labels.masked_fill_(confidence < least[labels.long()], IGNORE)
 
 

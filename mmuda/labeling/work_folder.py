@@ -1,9 +1,11 @@
 """A folder that a long work over images fills: what it was begun for, and snapshots to go on from."""
+
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info
@@ -22,7 +24,7 @@ class WorkFolder:
         RuntimeError: If the folder was begun with another plan.
     """
 
-    def __init__(self, folder: Path, plan: Dict[str, Any]) -> None:
+    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
         self.folder = Path(folder)
         self.rank, self.world_size = get_dist_info()
         path = self.folder / 'plan.json'
@@ -40,10 +42,12 @@ class WorkFolder:
         shared = [problem]
         broadcast_object_list(shared)  # also: nobody goes on before the plan is written
         if shared[0]:
-            raise RuntimeError(f'{self.folder} was begun for something else: {shared[0]}. Choose another folder, delete this '
-                               'one, or, in a run of stages, use --restart-from STAGE')
+            raise RuntimeError(
+                f'{self.folder} was begun for something else: {shared[0]}. Choose another folder, delete this '
+                'one, or, in a run of stages, use --restart-from STAGE'
+            )
 
-    def load_snapshot(self) -> Optional[Dict[str, np.ndarray]]:
+    def load_snapshot(self) -> dict[str, np.ndarray] | None:
         """What :meth:`save_snapshot` of this rank, among as many ranks, wrote last."""
         if not self._snapshot.is_file():
             return None
@@ -73,6 +77,6 @@ def digest(lines: Sequence[str]) -> str:
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
 
-def _difference(before: dict, now: dict) -> Optional[str]:
+def _difference(before: dict, now: dict) -> str | None:
     changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
     return '; '.join(f'{key} was {before.get(key)}, is {now.get(key)}' for key in changed) or None

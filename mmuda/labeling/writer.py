@@ -1,9 +1,9 @@
 """Label files, written by threads while the network works on."""
+
 import errno
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Deque
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ class LabelWriter:
     def __init__(self, threads: int = 2) -> None:
         self._pool = ThreadPoolExecutor(max(threads, 1))
         self._limit = 2 * max(threads, 1)
-        self._pending: Deque[Future] = deque()
+        self._pending: deque[Future] = deque()
         self.counts = np.zeros(IGNORE + 1, np.int64)
 
     def __enter__(self) -> 'LabelWriter':
@@ -57,8 +57,9 @@ class LabelWriter:
 
 def encode_label(label: np.ndarray) -> bytes:
     """A label map (H, W) uint8 as an 8-bit grey PNG."""
-    done, data = cv2.imencode('.png', label, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY,
-                                              cv2.IMWRITE_PNG_STRATEGY_RLE])
+    done, data = cv2.imencode(
+        '.png', label, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    )
     if not done:
         raise ValueError(f'OpenCV cannot encode a label map of shape {label.shape} and type {label.dtype}')
     return data.tobytes()
@@ -69,8 +70,9 @@ def _write(path: Path, label: np.ndarray) -> np.ndarray:
         write_atomically(path, encode_label(label))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(error.errno, f'the disk is full at {path}: make room and run the same command again, it goes on '
-                          'here') from error
+            raise OSError(
+                error.errno, f'the disk is full at {path}: make room and run the same command again, it goes on here'
+            ) from error
         raise
     return _histogram(label)
 

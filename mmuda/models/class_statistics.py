@@ -1,4 +1,5 @@
 """Running statistics of features by class."""
+
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ BLOCK = 512
 
 class Moments(NamedTuple):
     """Count (C,) float64, mean (C, D) and biased variance (C, D) by class."""
+
     count: Tensor
     mean: Tensor
     variance: Tensor
@@ -30,15 +32,15 @@ class ClassStatistics(nn.Module):
 
     New vectors that are not finite, as after an overflow in half precision, are left out with all that came with them.
 
-    Computed from sums by class, which are products of (C, pixels) and (pixels, D) matrices; variances from centred values, because
-    differences of large sums lose them.
+    Computed from sums by class, which are products of (C, pixels) and (pixels, D) matrices; variances from centred
+    values, because differences of large sums lose them.
 
     Args:
         num_classes: C.
         channels: D.
-        reduce: Count the vectors of all processes, so that N processes have the statistics of one with the whole batch. False
-            lets each process see its own images only, as the original does: one synchronisation less in an iteration, but
-            statistics that differ between processes, of which the first one's are saved.
+        reduce: Count the vectors of all processes, so that N processes have the statistics of one with the whole batch.
+            False lets each process see its own images only, as the original does: one synchronisation less in an
+            iteration, but statistics that differ between processes, of which the first one's are saved.
     """
 
     def __init__(self, num_classes: int, channels: int, reduce: bool = True) -> None:
@@ -73,7 +75,7 @@ class ClassStatistics(nn.Module):
             return
         gathered = [all_gather(value) for value in (self.count, self.mean, self.variance)]
         self.reset()
-        for count, mean, variance in zip(*gathered):
+        for count, mean, variance in zip(*gathered, strict=True):
             self._merge(Moments(count, mean, variance))
 
     def _moments(self, maps: Tensor, labels: Tensor, ignore_index: int) -> Moments:

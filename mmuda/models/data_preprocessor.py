@@ -1,5 +1,6 @@
 """Normalisation and padding of domain pairs."""
-from typing import Any, Dict
+
+from typing import Any
 
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
@@ -32,22 +33,22 @@ class DomainPairPreprocessor(SegDataPreProcessor):
             size_divisor = None
         super().__init__(size_divisor=size_divisor, **kwargs)
 
-    def forward(self, data: dict, training: bool = False) -> Dict[str, Any]:
+    def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
         """Normalise, stack and pad; returns the same nesting with inputs as (N, 3, H, W) float32."""
         if 'source' in data or 'target' in data:
             return {domain: self._process(batch, training) for domain, batch in data.items()}
         return self._process(data, training)
 
-    def _process(self, batch: dict, training: bool) -> Dict[str, Any]:
+    def _process(self, batch: dict, training: bool) -> dict[str, Any]:
         if not training or not any(map(_resampled, batch['inputs'], batch.get('data_samples') or ())):
             return super().forward(batch, training)
         batch = self.cast_data(batch)  # makes samples of its own, which may be taken apart
         labels = [sample.get('gt_sem_seg') for sample in batch['data_samples']]
-        for sample, label in zip(batch['data_samples'], labels):
+        for sample, label in zip(batch['data_samples'], labels, strict=True):
             if label is not None:
                 del sample.gt_sem_seg
         batch = super().forward(batch, training)
-        for sample, label in zip(batch['data_samples'], labels):
+        for sample, label in zip(batch['data_samples'], labels, strict=True):
             if label is not None:
                 sample.gt_sem_seg = label
         return batch

@@ -1,4 +1,5 @@
 """Rings of remembered feature vectors, one for each class."""
+
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +32,7 @@ class FeatureMemory(nn.Module):
 
     @torch.no_grad()
     def write(self, vectors: Tensor, accepted: Tensor) -> None:
-        """Write some vectors of every class, in their order. The device decides which: nothing is looked at on the host.
+        """Write some vectors of every class, in their order. The device decides which, without waiting for the host.
 
         Args:
             vectors: (R, q, C), q at most the number of slots.

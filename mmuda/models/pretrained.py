@@ -1,5 +1,4 @@
 """Starting points of the papers: trunk weights inside somebody else's checkpoint."""
-from typing import Dict, Optional
 
 from mmengine.logging import print_log
 from mmengine.registry import WEIGHT_INITIALIZERS
@@ -14,11 +13,11 @@ from .weights.key_maps import TORCHVISION_VGG, rename
 class DeepLabPretrainedInit:
     """Loads the trunk from the initialisation file of a paper.
 
-    AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``: the
-    first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a plain trunk) and
-    those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise. VGG-16 files of torchvision are
-    renumbered. What is left must be the weights of the backbone, key by key and shape by shape, except those that the backbone
-    says are always drawn at random (``NOT_PRETRAINED``).
+    AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``:
+    the first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a
+    plain trunk) and those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise.
+    VGG-16 files of torchvision are renumbered. What is left must be the weights of the backbone, key by key and shape
+    by shape, except those that the backbone says are always drawn at random (``NOT_PRETRAINED``).
 
     ::
 
@@ -32,7 +31,7 @@ class DeepLabPretrainedInit:
 
     CLASSIFIERS = ('layer5', 'layer6', 'fc', 'classifier', 'decode_head', 'auxiliary_head')
 
-    def __init__(self, checkpoint: str, hint: Optional[str] = None) -> None:
+    def __init__(self, checkpoint: str, hint: str | None = None) -> None:
         self.checkpoint, self.hint = checkpoint, hint
 
     def __call__(self, module: nn.Module) -> None:
@@ -46,20 +45,24 @@ class DeepLabPretrainedInit:
             checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu', logger='current')
         except FileNotFoundError as error:
             hint = self.hint or 'put the file there, or name a copy in init_cfg.checkpoint'
-            raise FileNotFoundError(f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
-                                    'init_cfg=None starts from random weights.') from error
+            raise FileNotFoundError(
+                f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
+                'init_cfg=None starts from random weights.'
+            ) from error
         weights = self._trunk(plain_state(checkpoint, self.checkpoint), module)
         fresh = tuple(getattr(module, 'NOT_PRETRAINED', ()))
         expected = {key: value for key, value in module.state_dict().items() if not key.startswith(fresh)}
         given = with_counters({key: value for key, value in weights.items() if not key.startswith(fresh)}, expected)
         problems = weight_problems(expected, given)
         if problems:
-            raise RuntimeError(f'{self.checkpoint} does not initialise {type(module).__name__}:\n{problems}\nUse the file that the '
-                               'config names, or init_cfg=None for random weights.')
+            raise RuntimeError(
+                f'{self.checkpoint} does not initialise {type(module).__name__}:\n{problems}\nUse the file that the '
+                'config names, or init_cfg=None for random weights.'
+            )
         module.load_state_dict(given, strict=False)
         print_log(f'{type(module).__name__} starts from {self.checkpoint}', logger='current')
 
-    def _trunk(self, weights: Dict[str, Tensor], module: nn.Module) -> Dict[str, Tensor]:
+    def _trunk(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
         if 'features.24.weight' in weights:
             weights = rename(weights, TORCHVISION_VGG).weights
         ours = {name.split('.', 1)[0] for name in module.state_dict()}

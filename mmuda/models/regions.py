@@ -1,5 +1,7 @@
 """Regions of a class map, stuff and things, and the mean features of all of them at once."""
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,11 +11,12 @@ from torch import Tensor
 
 class Component(NamedTuple):
     """A connected region: its number in raster order of first pixels, from 1 on, and how many pixels it has."""
+
     number: int
     area: int
 
 
-def connected_components(mask: np.ndarray) -> Tuple[np.ndarray, List[Component]]:
+def connected_components(mask: np.ndarray) -> tuple[np.ndarray, list[Component]]:
     """8-connected components of a mask, the largest first.
 
     Of equal areas the one that begins later in raster order comes first: an order that no library decides.
@@ -48,6 +51,7 @@ class Regions(NamedTuple):
         instances: (N, T) int64, how many components of each thing class are kept.
         most: The largest of these numbers.
     """
+
     index: Tensor
     instances: Tensor
     most: int
@@ -79,11 +83,14 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
                 places[component.number] = len(stuff) + t * keep + rank
             inside = labels > 0
             index[image][inside] = places[labels[inside]]
-    return Regions(torch.from_numpy(index).to(classes.device, non_blocking=True),
-                   torch.from_numpy(instances).to(classes.device, non_blocking=True), int(instances.max(initial=0)))
+    return Regions(
+        torch.from_numpy(index).to(classes.device, non_blocking=True),
+        torch.from_numpy(instances).to(classes.device, non_blocking=True),
+        int(instances.max(initial=0)),
+    )
 
 
-def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Tensor, Tensor]:
+def region_means(features: Tensor, index: Tensor, num_regions: int) -> tuple[Tensor, Tensor]:
     """Mean feature of every region, all by one sum over the pixels.
 
     Args:
@@ -97,7 +104,9 @@ def region_means(features: Tensor, index: Tensor, num_regions: int) -> Tuple[Ten
     index = index.flatten(1)
     with torch.autocast(features.device.type, enabled=False):
         sums = _RegionSums.apply(features.float().flatten(2), index, num_regions + 1)
-        counts = sums.new_zeros(len(sums), num_regions + 1).scatter_add_(1, index, torch.ones_like(index, dtype=sums.dtype))
+        counts = sums.new_zeros(len(sums), num_regions + 1).scatter_add_(
+            1, index, torch.ones_like(index, dtype=sums.dtype)
+        )
         means = sums / counts.clamp(min=1)[:, None]
     return means.transpose(1, 2)[:, :-1], counts[:, :-1]
 
@@ -112,6 +121,6 @@ class _RegionSums(torch.autograd.Function):
         return sums.scatter_add_(2, index[:, None].expand_as(pixels), pixels)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
-        index, = ctx.saved_tensors
-        return torch.stack([one.index_select(1, places) for one, places in zip(grad, index)]), None, None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (index,) = ctx.saved_tensors
+        return torch.stack([one.index_select(1, places) for one, places in zip(grad, index, strict=True)]), None, None

@@ -4,6 +4,14 @@ from .records import RunSummary, Sample
 from .report import write_report
 
 __all__ = [
-    'RunSummary', 'Sample', 'colorize', 'entropy_map', 'heat', 'line_chart', 'panel', 'read_scalars', 'series_colors',
-    'write_report'
+    'RunSummary',
+    'Sample',
+    'colorize',
+    'entropy_map',
+    'heat',
+    'line_chart',
+    'panel',
+    'read_scalars',
+    'series_colors',
+    'write_report',
 ]

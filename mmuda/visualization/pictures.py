@@ -1,5 +1,6 @@
 """Pictures of label maps and of uncertainty, and sheets of pictures."""
-from typing import Mapping, Optional, Sequence
+
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -37,14 +38,16 @@ def colorize(label: np.ndarray, palette: Sequence[Sequence[int]], ignore_index: 
     table = np.zeros((256, 3), dtype=np.uint8)
     known = np.zeros(256, dtype=bool)
     colours = check_palette(palette)
-    table[:len(colours)] = colours
-    known[:len(colours)] = True
+    table[: len(colours)] = colours
+    known[: len(colours)] = True
     table[ignore_index] = 0
     known[ignore_index] = True
     if not known[label].all():
         strange = [value for value in np.unique(label).tolist() if not known[value]]
-        raise ValueError(f'labels {strange} have no colour: the palette has {len(colours)} and {ignore_index} is '
-                         'ignored; give train ids, not the raw ids of the data set')
+        raise ValueError(
+            f'labels {strange} have no colour: the palette has {len(colours)} and {ignore_index} is '
+            'ignored; give train ids, not the raw ids of the data set'
+        )
     return table[label]
 
 
@@ -116,7 +119,7 @@ def check_rgb(picture: np.ndarray, name: str) -> None:
         raise ValueError(f'picture {name!r} must be (H, W, 3) uint8 RGB, not {picture.dtype} of shape {picture.shape}')
 
 
-def panel(pictures: Mapping[str, np.ndarray], columns: int, height: Optional[int] = None) -> np.ndarray:
+def panel(pictures: Mapping[str, np.ndarray], columns: int, height: int | None = None) -> np.ndarray:
     """Tile pictures, each below its caption, into one.
 
     Pictures keep their aspect ratio. Shrinking averages pixels; growing repeats them, which keeps small pictures crisp.
@@ -149,11 +152,11 @@ def panel(pictures: Mapping[str, np.ndarray], columns: int, height: Optional[int
         top = GAP + place // columns * row_height
         left = GAP + place % columns * (width + GAP)
         # Drawn on a strip of its own, at whose edge a long caption is cut off.
-        strip = np.ascontiguousarray(sheet[top:top + CAPTION_HEIGHT, left:left + width])
+        strip = np.ascontiguousarray(sheet[top : top + CAPTION_HEIGHT, left : left + width])
         _write(strip, name)
-        sheet[top:top + CAPTION_HEIGHT, left:left + width] = strip
+        sheet[top : top + CAPTION_HEIGHT, left : left + width] = strip
         top += CAPTION_HEIGHT
-        sheet[top:top + height, left:left + tile.shape[1]] = tile
+        sheet[top : top + height, left : left + tile.shape[1]] = tile
     return sheet
 
 

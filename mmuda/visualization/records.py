@@ -1,7 +1,8 @@
 """What a report is made of: runs with their numbers, and sample pictures."""
+
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,23 +22,28 @@ class RunSummary:
         curves: Steps and values by name, as ``read_scalars`` gives them.
         note: A remark for below the headline table.
     """
+
     name: str
     metrics: dict
-    curves: Dict[str, Tuple[List[int], List[float]]] = field(default_factory=dict)
+    curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
     note: str = ''
 
-    def means(self) -> Dict[str, Optional[float]]:
+    def means(self) -> dict[str, float | None]:
         """Mean by protocol, then the pixel accuracy ``aAcc``; None where there is no number."""
         flat = self.metrics.get('metrics', {})
-        means = {name: _number(flat.get(name) if isinstance(value, (list, tuple)) else value)
-                 for name, value in self.metrics.get('protocols', {}).items()}
+        means = {
+            name: _number(flat.get(name) if isinstance(value, (list, tuple)) else value)
+            for name, value in self.metrics.get('protocols', {}).items()
+        }
         if not any(value is not None for value in means.values()):
-            raise ValueError(f'run {self.name!r}: its metrics have no mean of a protocol; found the keys '
-                             f'{sorted(self.metrics)}, expected the JSON file that DomainIoUMetric writes')
+            raise ValueError(
+                f'run {self.name!r}: its metrics have no mean of a protocol; found the keys '
+                f'{sorted(self.metrics)}, expected the JSON file that DomainIoUMetric writes'
+            )
         accuracy = _number(self.metrics.get('aAcc', flat.get('aAcc')))
         return means if accuracy is None else {**means, 'aAcc': accuracy}
 
-    def iou(self) -> Dict[str, Optional[float]]:
+    def iou(self) -> dict[str, float | None]:
         """IoU by class; None where the class does not occur."""
         return {name: _number(value) for name, value in self.metrics.get('per_class', {}).get('IoU', {}).items()}
 
@@ -53,11 +59,12 @@ class Sample:
         predictions: (H, W) uint8 train ids by name of the run; runs may be missing.
         entropies: (H, W) in [0, 1] by name of the run; runs may be missing.
     """
+
     name: str
     image: np.ndarray
     ground_truth: np.ndarray
-    predictions: Dict[str, np.ndarray]
-    entropies: Dict[str, np.ndarray] = field(default_factory=dict)
+    predictions: dict[str, np.ndarray]
+    entropies: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str]) -> None:
@@ -75,8 +82,10 @@ def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes
     for run in runs:
         unknown = [name for name in run.iou() if name not in classes]
         if unknown:
-            raise ValueError(f'run {run.name!r} was measured on classes {unknown} that the report does not have; '
-                             f'its classes are {list(classes)}')
+            raise ValueError(
+                f'run {run.name!r} was measured on classes {unknown} that the report does not have; '
+                f'its classes are {list(classes)}'
+            )
     for sample in samples:
         check_rgb(sample.image, sample.name)
         _check_maps(sample, names, dict(sample.predictions, **{'': sample.ground_truth}), 'prediction')
@@ -90,10 +99,12 @@ def _check_maps(sample: Sample, runs: Sequence[str], maps: Mapping[str, np.ndarr
             raise ValueError(f'sample {sample.name!r} has a {what} of run {run!r}; the runs are {list(runs)}')
         if values.shape != sample.image.shape[:2]:
             what = f'{what} of run {run!r}' if run else 'ground truth'
-            raise ValueError(f'sample {sample.name!r}: the {what} has the shape {values.shape}, the image '
-                             f'{sample.image.shape[:2]}; resize it to the image')
+            raise ValueError(
+                f'sample {sample.name!r}: the {what} has the shape {values.shape}, the image '
+                f'{sample.image.shape[:2]}; resize it to the image'
+            )
 
 
-def _number(value: Optional[float]) -> Optional[float]:
+def _number(value: float | None) -> float | None:
     """A finite number, else None."""
     return None if value is None or not math.isfinite(value) else float(value)

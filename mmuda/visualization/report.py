@@ -1,7 +1,8 @@
 """One HTML page on a few runs: numbers, curves, pictures."""
+
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -17,13 +18,15 @@ from .tables import class_table, headline_table, swatch
 VALIDATION = 'mIoU'
 
 
-def write_report(path: Union[str, Path],
-                 title: str,
-                 runs: Sequence[RunSummary],
-                 samples: Sequence[Sample],
-                 classes: Sequence[str],
-                 palette: Sequence[Sequence[int]],
-                 note: str = '') -> Path:
+def write_report(
+    path: str | Path,
+    title: str,
+    runs: Sequence[RunSummary],
+    samples: Sequence[Sample],
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+    note: str = '',
+) -> Path:
     """Write the report as one HTML file that needs no other file, no network and no script.
 
     Args:
@@ -48,12 +51,18 @@ def write_report(path: Union[str, Path],
         raise ValueError(f'{len(classes)} classes need as many colours, the palette has {len(colours)}')
     check_records(runs, samples, classes)
     colors = series_colors(run.name for run in runs)
-    sections = [_headline(runs, colors, note), _classes(runs, classes, colours), _curves(runs, colors),
-                _pictures(runs, samples, classes, colours)]
-    page = ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<title>{escape(title)}</title><style>{STYLE}</style></head>\n'
-            f'<body><main><h1>{escape(title)}</h1>\n' + '\n'.join(sections) + '\n</main></body></html>\n')
+    sections = [
+        _headline(runs, colors, note),
+        _classes(runs, classes, colours),
+        _curves(runs, colors),
+        _pictures(runs, samples, classes, colours),
+    ]
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><style>{STYLE}</style></head>\n'
+        f'<body><main><h1>{escape(title)}</h1>\n' + '\n'.join(sections) + '\n</main></body></html>\n'
+    )
     write_atomically(path, page.encode('utf-8'))
     return Path(path)
 
@@ -83,18 +92,20 @@ def _classes(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.nda
 
 def _curves(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str:
     """The validation curve of all runs in one chart, and one small chart for each loss."""
-    found: Dict[str, Dict[str, Curve]] = {}
+    found: dict[str, dict[str, Curve]] = {}
     for run in runs:
         for name, curve in run.curves.items():
             if curve[0] and (name == VALIDATION or 'loss' in name):
                 found.setdefault(name, {})[run.name] = curve
-    parts: List[str] = []
+    parts: list[str] = []
     validation = found.pop(VALIDATION, None)
     if validation:
         chart = line_chart(validation, 'Validation mIoU', width=1120, height=340, y_label='percent', colors=colors)
         parts.append(f'<div class="card">{chart}</div>')
-    charts = ''.join(f'<div>{line_chart(found[name], name, 360, 220, colors=colors, legend=False)}</div>'
-                     for name in sorted(found, key=lambda name: -len(found[name])))
+    charts = ''.join(
+        f'<div>{line_chart(found[name], name, 360, 220, colors=colors, legend=False)}</div>'
+        for name in sorted(found, key=lambda name: -len(found[name]))
+    )
     if charts:
         entries = ''.join(f'<li>{swatch(colors[run.name])}{escape(run.name)}</li>' for run in runs)
         parts.append(f'<div class="card"><ul class="legend">{entries}</ul></div><div class="charts">{charts}</div>')
@@ -104,12 +115,16 @@ def _curves(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str:
     return _section('Training', lead, ''.join(parts))
 
 
-def _pictures(runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str],
-              palette: np.ndarray) -> str:
+def _pictures(
+    runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str], palette: np.ndarray
+) -> str:
     """The samples, and what their colours mean."""
     legend = class_legend(classes, palette)
     if not samples:
-        return _section('Pictures', 'No samples were given; the colours of the classes are these.',
-                        f'<div class="card">{legend}</div>')
+        return _section(
+            'Pictures',
+            'No samples were given; the colours of the classes are these.',
+            f'<div class="card">{legend}</div>',
+        )
     lead = 'What each run sees in images of the target domain. Black is not labelled.'
     return _section('Pictures', lead, f'<div class="card">{picture_grid(runs, samples, palette)}{legend}</div>')

@@ -1,6 +1,6 @@
 """How the report looks."""
 
-STYLE = '''
+STYLE = """
 :root { color-scheme: light dark; --paper: #f7f7f5; --card: #ffffff; --ink: #23272f; --soft: #6a717d; --rule: #e4e5e8;
   --grid: #eceef1; --up: #1f7a4d; --down: #b23b46; --accent: #3f7fd9; }
 @media (prefers-color-scheme: dark) {
@@ -63,4 +63,4 @@ svg { display: block; }
 .card > .legend:first-child { margin-top: 0; padding-top: 0; border-top: 0; }
 @media (max-width: 640px) { main { padding: 28px 14px 48px; } .charts { grid-template-columns: 1fr; } }
 @media print { body { background: #fff; } section > .card, .charts > div { break-inside: avoid; } }
-'''
+"""

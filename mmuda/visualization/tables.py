@@ -1,6 +1,7 @@
 """The tables of the report: runs beside each other, overall and by class."""
+
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -37,10 +38,15 @@ def headline_table(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str
         references.append(BASELINE)
     # The pixel accuracy is no mean of a protocol: it stands alone.
     compared = {name: references if name != 'aAcc' else [] for name in measures}
-    groups = ''.join(f'<th colspan="{1 + len(compared[name])}" class="group" scope="colgroup">{escape(name)}</th>'
-                     for name in measures)
-    below = ''.join('<th class="first num">%</th>' + ''.join(
-        f'<th class="num versus">vs {escape(reference)}</th>' for reference in compared[name]) for name in measures)
+    groups = ''.join(
+        f'<th colspan="{1 + len(compared[name])}" class="group" scope="colgroup">{escape(name)}</th>'
+        for name in measures
+    )
+    below = ''.join(
+        '<th class="first num">%</th>'
+        + ''.join(f'<th class="num versus">vs {escape(reference)}</th>' for reference in compared[name])
+        for name in measures
+    )
     best = {name: _best([row.get(name) for row in means.values()]) for name in measures}
     body = []
     for run in runs:
@@ -52,8 +58,10 @@ def headline_table(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str
                 other = means[reference].get(name)
                 cells.append('<td class="num delta"></td>' if reference == run.name else _difference(value, other))
         body.append(f'<tr><th scope="row">{swatch(colors[run.name])}{escape(run.name)}</th>{"".join(cells)}</tr>')
-    return (f'<div class="scroll"><table class="headline"><thead><tr><th rowspan="2">Run</th>{groups}</tr>'
-            f'<tr>{below}</tr></thead><tbody>{"".join(body)}</tbody></table></div>')
+    return (
+        f'<div class="scroll"><table class="headline"><thead><tr><th rowspan="2">Run</th>{groups}</tr>'
+        f'<tr>{below}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    )
 
 
 def class_table(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.ndarray) -> str:
@@ -67,35 +75,37 @@ def class_table(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.
     Returns:
         HTML.
     """
-    columns: List[Dict[str, Optional[float]]] = [run.iou() for run in runs]
+    columns: list[dict[str, float | None]] = [run.iou() for run in runs]
     head = ''.join(f'<th class="num" scope="col">{escape(run.name)}</th>' for run in runs)
     body = []
-    for name, color in zip(classes, palette):
+    for name, color in zip(classes, palette, strict=True):
         values = [column.get(name) for column in columns]
         best = _best(values)
         cells = ''.join(_shaded(value, _shown(value) == best) for value in values)
         body.append(f'<tr><th scope="row">{swatch(rgb(color))}{escape(name)}</th>{cells}</tr>')
-    return (f'<div class="scroll"><table class="classes"><thead><tr><th>Class</th>{head}</tr></thead>'
-            f'<tbody>{"".join(body)}</tbody></table></div>')
+    return (
+        f'<div class="scroll"><table class="classes"><thead><tr><th>Class</th>{head}</tr></thead>'
+        f'<tbody>{"".join(body)}</tbody></table></div>'
+    )
 
 
-def _shown(value: Optional[float]) -> Optional[float]:
+def _shown(value: float | None) -> float | None:
     """The value as far as it is printed, so that what looks equal is equal."""
     return None if value is None else round(value, 1)
 
 
-def _best(values: Sequence[Optional[float]]) -> float:
+def _best(values: Sequence[float | None]) -> float:
     """The highest value as printed; infinity, which no value is, where nothing is to be marked."""
     shown = [_shown(value) for value in values if value is not None]
     return max(shown) if len(values) > 1 and shown and max(shown) > 0 else float('inf')
 
 
-def _text(value: Optional[float]) -> str:
+def _text(value: float | None) -> str:
     """A percentage."""
     return DASH if value is None else f'{value:.1f}'
 
 
-def _difference(value: Optional[float], reference: Optional[float]) -> str:
+def _difference(value: float | None, reference: float | None) -> str:
     """A cell with a signed difference."""
     if value is None or reference is None:
         return f'<td class="num delta">{DASH}</td>'
@@ -106,7 +116,7 @@ def _difference(value: Optional[float], reference: Optional[float]) -> str:
     return f'<td class="num delta {kind}">{sign}{abs(difference):.1f}</td>'
 
 
-def _shaded(value: Optional[float], best: bool) -> str:
+def _shaded(value: float | None, best: bool) -> str:
     """A cell whose background is the stronger the higher the value."""
     if value is None:
         return f'<td class="num">{DASH}</td>'

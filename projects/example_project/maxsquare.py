@@ -1,5 +1,6 @@
 """MaxSquare: a whole method in one file."""
-from typing import Iterator, Tuple
+
+from collections.abc import Iterator
 
 import torch
 from mmseg.registry import MODELS
@@ -14,8 +15,9 @@ def max_square_loss(logits: Tensor, ratio: float) -> Tensor:
 
     .. math:: L = -\sum_{n, c} \frac{p_{n,c}^2}{2 N_c^\alpha N^{1-\alpha}}
 
-    summed over pixels n and classes c and averaged over the images and classes, with :math:`N_c` the number of pixels of the
-    image predicted as c. Its gradient grows linearly with confidence, so easy classes do not dominate as under the entropy.
+    summed over pixels n and classes c and averaged over the images and classes, with :math:`N_c` the number of pixels
+    of the image predicted as c. Its gradient grows linearly with confidence, so easy classes do not dominate as under
+    the entropy.
 
     Args:
         logits: (B, C, H, W).
@@ -25,7 +27,8 @@ def max_square_loss(logits: Tensor, ratio: float) -> Tensor:
     batch, classes, height, width = probs.shape
     predicted = probs.detach().argmax(dim=1).flatten(1)
     counts = torch.zeros(batch, classes, device=probs.device).scatter_add_(
-        1, predicted, torch.ones_like(predicted, dtype=torch.float32))
+        1, predicted, torch.ones_like(predicted, dtype=torch.float32)
+    )
     weights = 1 / (counts.clamp(min=1) ** ratio * float(height * width) ** (1 - ratio))
     return -(probs.square().sum(dim=(2, 3)) * weights).sum() / (2 * batch * classes)
 
@@ -45,9 +48,15 @@ class MaxSquare(BaseAdaptor):
         super().__init__(*args, **kwargs)
         self.ratio = ratio
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)
         outputs = self.segment(target)
-        yield 'segmentor', self.weigh({
-            f'loss_square_{level}': max_square_loss(outputs.upsample(level), self.ratio) for level in outputs.levels
-        })
+        yield (
+            'segmentor',
+            self.weigh(
+                {
+                    f'loss_square_{level}': max_square_loss(outputs.upsample(level), self.ratio)
+                    for level in outputs.levels
+                }
+            ),
+        )

@@ -1,6 +1,6 @@
 """The config of a converted network, whatever its number of classes."""
+
 from pathlib import Path
-from typing import Optional
 
 from toolbox import CONFIGS
 
@@ -8,14 +8,16 @@ from mmuda.datasets import CITYSCAPES_CLASSES
 from mmuda.engine.convert import ORIGINS
 
 
-def config_for(origin: str, trunk: str, num_classes: int, two_levels: bool, folder: Path) -> Optional[Path]:
-    """None if the converter knows one itself, else what a user would write: that of the same network, with other classes."""
+def config_for(origin: str, trunk: str, num_classes: int, two_levels: bool, folder: Path) -> Path | None:
+    """Return None if the converter knows one, else write what a user would: the same network with other classes."""
     names = [f'{trunk} {number}{" aux" if two_levels else ""}' for number in (num_classes, 19)]
     if names[0] in ORIGINS[origin].configs:
         return None
-    heads = ['decode_head', 'auxiliary_head'][:1 + two_levels]
+    heads = ['decode_head', 'auxiliary_head'][: 1 + two_levels]
     network = {'segmentor': {name: {'num_classes': num_classes} for name in heads}}
     path = folder / 'other_classes.py'
-    path.write_text(f'_base_ = [{str(CONFIGS / ORIGINS[origin].configs[names[1]])!r}]\nmodel = {network}\n'
-                    f'test_dataloader = dict(dataset=dict(metainfo=dict(classes={CITYSCAPES_CLASSES[:num_classes]})))\n')
+    path.write_text(
+        f'_base_ = [{str(CONFIGS / ORIGINS[origin].configs[names[1]])!r}]\nmodel = {network}\n'
+        f'test_dataloader = dict(dataset=dict(metainfo=dict(classes={CITYSCAPES_CLASSES[:num_classes]})))\n'
+    )
     return path

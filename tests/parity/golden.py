@@ -3,9 +3,9 @@
 The folder is `MMUDA_GOLDEN_DIR` (default: `tests/data/golden`), one sub-folder per method family. Files are found
 by prefix, so another set of cases in the same format runs without a change here.
 """
+
 import os
 from pathlib import Path
-from typing import Dict, List, Optional
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ import pytest
 GOLDEN_DIR = Path(os.environ.get('MMUDA_GOLDEN_DIR') or Path(__file__).parents[1] / 'data' / 'golden')
 
 
-def golden_files(family: str, prefix: str) -> List:
+def golden_files(family: str, prefix: str) -> list:
     """One pytest parameter for each `<family>/<prefix>*.npz`, its id being `family/stem`.
 
     A family without a file gives one parameter that makes :func:`load` fail: nothing is skipped in silence.
@@ -24,7 +24,7 @@ def golden_files(family: str, prefix: str) -> List:
     return [pytest.param(path, id=f'{family}/{path.stem}') for path in found]
 
 
-def load(path: Path) -> Dict[str, np.ndarray]:
+def load(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a golden file, by key."""
     if not path.is_file():
         pytest.fail(f'no golden file matches {path}: copy the family there or set MMUDA_GOLDEN_DIR')
@@ -32,12 +32,12 @@ def load(path: Path) -> Dict[str, np.ndarray]:
         return {key: archive[key] for key in archive.files}
 
 
-def section(data: Dict[str, np.ndarray], prefix: str) -> Dict[str, np.ndarray]:
+def section(data: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays below `prefix/`, without the prefix."""
     start = prefix.rstrip('/') + '/'
-    return {key[len(start):]: value for key, value in data.items() if key.startswith(start)}
+    return {key[len(start) :]: value for key, value in data.items() if key.startswith(start)}
 
 
-def scalar(data: Dict[str, np.ndarray], key: str, default: Optional[object] = None):
+def scalar(data: dict[str, np.ndarray], key: str, default: object | None = None):
     """A 0-d entry as a Python value."""
     return data[key].item() if key in data else default

@@ -3,8 +3,9 @@
 Built from the tables in the README of the golden files: network T (plain convolutions) and network M (a bottleneck
 ResNet at toy width). Parameter names are those of the files.
 """
+
 from collections import OrderedDict
-from typing import Dict, Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,7 +25,6 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Bottleneck(nn.Module):
-
     def __init__(self, c_in: int, planes: int, stride: int = 1, dilation: int = 1, shortcut: bool = False) -> None:
         super().__init__()
         self.conv1, self.bn1 = _conv(c_in, planes, 1, stride), _norm(planes)
@@ -41,12 +41,20 @@ class Bottleneck(nn.Module):
 
 class NetworkT(nn.Sequential):
     """The trunk of T; returns the features of `layer3` and `layer4`."""
+
     channels = (8, 16)
 
     def __init__(self) -> None:
-        super().__init__(OrderedDict(
-            conv1=_conv(3, 8, 3, 2, 1), bn1=_norm(8), layer1=_conv(8, 8, 3, 1, 1), layer2=_conv(8, 8, 3, 2, 1),
-            layer3=_conv(8, 8, 3, 1, 2, 2), layer4=_conv(8, 16, 3, 1, 4, 4)))
+        super().__init__(
+            OrderedDict(
+                conv1=_conv(3, 8, 3, 2, 1),
+                bn1=_norm(8),
+                layer1=_conv(8, 8, 3, 1, 1),
+                layer2=_conv(8, 8, 3, 2, 1),
+                layer3=_conv(8, 8, 3, 1, 2, 2),
+                layer4=_conv(8, 16, 3, 1, 4, 4),
+            )
+        )
 
     def forward(self, x: Tensor):
         x = self.bn1(self.conv1(x)).relu()
@@ -57,15 +65,20 @@ class NetworkT(nn.Sequential):
 
 class NetworkM(nn.Sequential):
     """The trunk of M; returns the features of `layer3` and `layer4`."""
+
     channels = (16, 16)
 
     def __init__(self) -> None:
-        super().__init__(OrderedDict(
-            conv1=_conv(3, 4, 7, 2, 3), bn1=_norm(4),
-            layer1=nn.Sequential(Bottleneck(4, 2, shortcut=True)),
-            layer2=nn.Sequential(Bottleneck(8, 2, stride=2, shortcut=True), Bottleneck(8, 2)),
-            layer3=nn.Sequential(Bottleneck(8, 4, dilation=2, shortcut=True), Bottleneck(16, 4, dilation=2)),
-            layer4=nn.Sequential(Bottleneck(16, 4, dilation=4, shortcut=True))))
+        super().__init__(
+            OrderedDict(
+                conv1=_conv(3, 4, 7, 2, 3),
+                bn1=_norm(4),
+                layer1=nn.Sequential(Bottleneck(4, 2, shortcut=True)),
+                layer2=nn.Sequential(Bottleneck(8, 2, stride=2, shortcut=True), Bottleneck(8, 2)),
+                layer3=nn.Sequential(Bottleneck(8, 4, dilation=2, shortcut=True), Bottleneck(16, 4, dilation=2)),
+                layer4=nn.Sequential(Bottleneck(16, 4, dilation=4, shortcut=True)),
+            )
+        )
 
     def forward(self, x: Tensor):
         x = self.bn1(self.conv1(x)).relu()
@@ -78,7 +91,7 @@ class NetworkM(nn.Sequential):
 class StandIn(BaseModule):
     """A segmentor over `NetworkT` or `NetworkM` with our DeepLabV2 heads."""
 
-    def __init__(self, trunk: str, num_classes: int, two_levels: bool, summed: Optional[Sequence[int]] = None) -> None:
+    def __init__(self, trunk: str, num_classes: int, two_levels: bool, summed: Sequence[int] | None = None) -> None:
         super().__init__()
         self.backbone = {'T': NetworkT, 'M': NetworkM}[trunk]()
         aux_channels, channels = self.backbone.channels
@@ -96,7 +109,7 @@ class StandIn(BaseModule):
 
     # The original's names of our parameters, both ways.
 
-    def to_original(self) -> Dict[str, Tensor]:
+    def to_original(self) -> dict[str, Tensor]:
         state = {}
         for name, value in self.state_dict(keep_vars=True).items():
             if name.endswith('num_batches_tracked'):
@@ -106,7 +119,7 @@ class StandIn(BaseModule):
             state[name.replace('decode_head.branches', 'layer6.conv2d_list')] = value
         return state
 
-    def load_original(self, arrays: Dict[str, np.ndarray]) -> None:
+    def load_original(self, arrays: dict[str, np.ndarray]) -> None:
         state = self.to_original()
         assert set(arrays) == set(state), sorted(set(arrays) ^ set(state))
         with torch.no_grad():
@@ -114,12 +127,12 @@ class StandIn(BaseModule):
                 state[name].copy_(torch.from_numpy(value))
 
 
-def discriminator_names(keys) -> Dict[str, str]:
+def discriminator_names(keys) -> dict[str, str]:
     """Original parameter name of a discriminator -> name in our FCDiscriminatorHead."""
     layers = sorted({key.rsplit('.', 1)[0] for key in keys}, key=lambda name: (name == 'classifier', len(name), name))
     return {key: f'convs.{layers.index(key.rsplit(".", 1)[0])}.{key.rsplit(".", 1)[1]}' for key in keys}
 
 
-def load_discriminator(module: nn.Module, arrays: Dict[str, np.ndarray]) -> None:
+def load_discriminator(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     names = discriminator_names(arrays)
     module.load_state_dict({names[key]: torch.from_numpy(value) for key, value in arrays.items()})

@@ -1,6 +1,6 @@
 """The stand-in networks of FADA's and SDCA's stored runs, as segmentors that our adaptors can train."""
+
 from collections import OrderedDict
-from typing import Dict
 
 import numpy as np
 import torch
@@ -20,13 +20,19 @@ class Strided(BaseModule):
     def __init__(self, kind: str, channels: int) -> None:
         super().__init__()
         if kind == 'S1':
-            layers = OrderedDict(conv1=nn.Conv2d(3, 8, 3, 2, 1), act1=nn.ReLU(),
-                                 conv2=nn.Conv2d(8, channels, 3, 2, 1), act2=nn.ReLU())
+            layers = OrderedDict(
+                conv1=nn.Conv2d(3, 8, 3, 2, 1), act1=nn.ReLU(), conv2=nn.Conv2d(8, channels, 3, 2, 1), act2=nn.ReLU()
+            )
         else:
             layers = OrderedDict(
-                conv1=nn.Conv2d(3, 6, 3, 2, 1, bias=False), bn1=nn.BatchNorm2d(6), act1=nn.ReLU(),
-                conv2=nn.Conv2d(6, channels, 3, 2, 1), act2=nn.ReLU(),
-                conv3=nn.Conv2d(channels, channels, 3, 1, 2, 2, bias=False), act3=nn.ReLU())
+                conv1=nn.Conv2d(3, 6, 3, 2, 1, bias=False),
+                bn1=nn.BatchNorm2d(6),
+                act1=nn.ReLU(),
+                conv2=nn.Conv2d(6, channels, 3, 2, 1),
+                act2=nn.ReLU(),
+                conv3=nn.Conv2d(channels, channels, 3, 1, 2, 2, bias=False),
+                act3=nn.ReLU(),
+            )
         for name, layer in layers.items():
             self.add_module(name, layer)
         self.order = list(layers)
@@ -34,7 +40,7 @@ class Strided(BaseModule):
     def forward(self, x: Tensor) -> tuple:
         for name in self.order:
             x = getattr(self, name)(x)
-        return (x, )
+        return (x,)
 
 
 def our_name(key: str) -> str:
@@ -42,18 +48,21 @@ def our_name(key: str) -> str:
     return key.replace('fea.', 'backbone.', 1).replace('cls.conv2d_list.', 'decode_head.branches.', 1)
 
 
-def segmentor(arrays: Dict[str, np.ndarray]) -> dict:
+def segmentor(arrays: dict[str, np.ndarray]) -> dict:
     """Config of the network whose weights are there."""
     num_classes, channels = arrays['cls.conv2d_list.0.weight'].shape[:2]
     return dict(
         type='AdaptiveEncoderDecoder',
         backbone=dict(type='Strided', kind='S2' if 'fea.bn1.weight' in arrays else 'S1', channels=channels),
         decode_head=dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes),
-        test_cfg=dict(mode='whole'))
+        test_cfg=dict(mode='whole'),
+    )
 
 
-def load_original(model: AdaptiveEncoderDecoder, arrays: Dict[str, np.ndarray]) -> None:
-    state = {our_name(key): torch.from_numpy(value) for key, value in arrays.items() if key.startswith(('fea.', 'cls.'))}
+def load_original(model: AdaptiveEncoderDecoder, arrays: dict[str, np.ndarray]) -> None:
+    state = {
+        our_name(key): torch.from_numpy(value) for key, value in arrays.items() if key.startswith(('fea.', 'cls.'))
+    }
     model.load_state_dict(state)
 
 
@@ -69,7 +78,7 @@ def side(images: np.ndarray, labels: np.ndarray = None) -> dict:
 
 
 def heads_at_ten_times() -> dict:
-    return dict(custom_keys=dict(decode_head=dict(lr_mult=10.)))
+    return dict(custom_keys=dict(decode_head=dict(lr_mult=10.0)))
 
 
 class AsItIs(nn.Module):
@@ -93,4 +102,7 @@ def deviation(ours: Tensor, stored: np.ndarray) -> float:
 
 def length_of_weights(module: nn.Module) -> float:
     """L2 norm of everything in the state that is not a counter."""
-    return sum(value.double().square().sum().item() for value in module.state_dict().values() if value.is_floating_point())**0.5
+    return (
+        sum(value.double().square().sum().item() for value in module.state_dict().values() if value.is_floating_point())
+        ** 0.5
+    )

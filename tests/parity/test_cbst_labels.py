@@ -1,4 +1,5 @@
 """Pseudo labels of the original CBST: thresholds, sizes, label maps and mined classes, bit for bit."""
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +45,8 @@ def check_policy(data: dict, maps: torch.Tensor, key, policy: type) -> None:
             if key('reweighted_labelIds') in data:
                 labels = strategy.reweighted(scores, thresholds)[1]
                 np.testing.assert_array_equal(
-                    label_ids(labels, num_classes), data[key('reweighted_labelIds')][number, image])
+                    label_ids(labels, num_classes), data[key('reweighted_labelIds')][number, image]
+                )
 
 
 def check_mining(sizes, data: dict, key, number: int) -> None:
@@ -76,7 +78,7 @@ def test_labels(path):
 @pytest.mark.parametrize('path', golden_files('cbst', 'mining_select'))
 def test_mined_classes(path):
     data = load(path)
-    cases = sorted(key[:-len('cls_size')] for key in data if key.endswith('__cls_size'))
+    cases = sorted(key[: -len('cls_size')] for key in data if key.endswith('__cls_size'))
     assert cases
     for case in cases:
         threshold, number = data[f'{case}thresh_number']

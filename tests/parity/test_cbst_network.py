@@ -1,4 +1,5 @@
 """CBST's test images and predictions: what goes into the network, and what is made of its output."""
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +30,8 @@ def test_probabilities_of_a_network_output(path):
         (height, width), (padded_height, padded_width) = case['scaled_hw'].tolist(), case['net_input_hw'].tolist()
         padding = (0, padded_width - width, 0, padded_height - height)
         full = full_probabilities(
-            torch.from_numpy(case['net_probs']), (padded_height, padded_width), padding, case['image'].shape[:2])
+            torch.from_numpy(case['net_probs']), (padded_height, padded_width), padding, case['image'].shape[:2]
+        )
         np.testing.assert_allclose(full.numpy(), case['full_probs'], rtol=0, atol=PROBABILITY, err_msg=name)
 
 
@@ -42,31 +44,39 @@ class StoredOutput(nn.Module):
 
     def forward(self, inputs):
         self.inputs = inputs
-        return (self.probs[None].log(), )
+        return (self.probs[None].log(),)
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'test_transform'))
 def test_from_the_image_to_its_probabilities(path):
     for name, case in cases(path):
         with DefaultScope.overwrite_default_scope('mmseg'):
-            pipeline = Compose([
-                TRANSFORMS.build(dict(type='ResizeLongSide', length=scalar(case, 'test_scale'))),
-                TRANSFORMS.build(dict(type='PackSegInputs'))])
+            pipeline = Compose(
+                [
+                    TRANSFORMS.build(dict(type='ResizeLongSide', length=scalar(case, 'test_scale'))),
+                    TRANSFORMS.build(dict(type='PackSegInputs')),
+                ]
+            )
         image = np.ascontiguousarray(case['image'][..., ::-1])  # images are loaded as BGR
         packed = pipeline(dict(img=image, ori_shape=image.shape[:2], img_shape=image.shape[:2]))
         num_classes = len(case['net_probs'])
-        model = MODELS.build(dict(
-            type='SelfTraining',
-            segmentor=dict(
-                type='BicubicEncoderDecoder', flip=False,  # the stored output has no mirrored counterpart
-                backbone=dict(type='DeepLabVGG16'),
-                decode_head=dict(type='DeepLabV2Head', in_channels=1024, num_classes=num_classes),
-                test_cfg=dict(mode='whole')),
-            data_preprocessor=dict(type='DomainPairPreprocessor', test_cfg=dict(size_divisor=8), **NORMALISED)))
+        model = MODELS.build(
+            dict(
+                type='SelfTraining',
+                segmentor=dict(
+                    type='BicubicEncoderDecoder',
+                    flip=False,  # the stored output has no mirrored counterpart
+                    backbone=dict(type='DeepLabVGG16'),
+                    decode_head=dict(type='DeepLabV2Head', in_channels=1024, num_classes=num_classes),
+                    test_cfg=dict(mode='whole'),
+                ),
+                data_preprocessor=dict(type='DomainPairPreprocessor', test_cfg=dict(size_divisor=8), **NORMALISED),
+            )
+        )
         network = model.segmentor.backbone = StoredOutput(case['net_probs'])
         model.segmentor.decode_head.forward = lambda features: features[0]
         batch = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
-        (full, ) = model.eval().probabilities(batch)
+        (full,) = model.eval().probabilities(batch)
 
         height, width = case['scaled_hw'].tolist()
         inputs = network.inputs[0].permute(1, 2, 0).numpy()

@@ -1,4 +1,5 @@
 """What CBST's networks are fed: tables, source subsets, test images, and training crops with small classes."""
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +27,7 @@ def build(*steps: dict) -> Compose:
 def groups(data: dict, first: str) -> list:
     """The sections `<first><digits>__*` of a file."""
     names = {key.split('__')[0] for key in data if '__' in key}
-    return sorted(name for name in names if name.startswith(first) and name[len(first):].isdigit())
+    return sorted(name for name in names if name.startswith(first) and name[len(first) :].isdigit())
 
 
 def of(data: dict, name: str) -> dict:
@@ -54,8 +55,8 @@ def test_label_tables(path, source):
         np.testing.assert_array_equal(table[data['in']], data[f'{side}_trainIds'])
     inverse = np.zeros(256, np.uint8)
     inverse[table[:256]] = np.arange(256)
-    np.testing.assert_array_equal(inverse[:len(classes)], data['id_2_label_tgt'])
-    np.testing.assert_array_equal(inverse[:len(classes)], data['valid_labels_tgt'])
+    np.testing.assert_array_equal(inverse[: len(classes)], data['id_2_label_tgt'])
+    np.testing.assert_array_equal(inverse[: len(classes)], data['valid_labels_tgt'])
     np.testing.assert_array_equal(inverse[data['trainIds_in']], data['labelIds_out'])
 
 
@@ -87,13 +88,15 @@ def test_test_images(path, preprocessor):
         case = of(data, name)
         image = np.ascontiguousarray(case['image'][..., ::-1])
         results = build(dict(type='ResizeLongSide', length=scalar(case, 'test_scale')), dict(type='PackSegInputs'))(
-            dict(img=image, ori_shape=image.shape[:2], img_path=name))
+            dict(img=image, ori_shape=image.shape[:2], img_path=name)
+        )
         height, width = case['scaled_hw'].tolist()
         assert results['data_samples'].img_shape == (height, width)
         batch = process(dict(inputs=[results['inputs']], data_samples=[results['data_samples']]))['inputs']
         assert batch.shape == (1, 3, *case['net_input_hw'])
         np.testing.assert_allclose(
-            batch[0, :, :height, :width].permute(1, 2, 0).numpy(), case['normalized_hwc'], rtol=0, atol=1e-6)
+            batch[0, :, :height, :width].permute(1, 2, 0).numpy(), case['normalized_hwc'], rtol=0, atol=1e-6
+        )
         assert not batch[..., height:, :].any() and not batch[..., width:].any(), 'the border is zero after normalising'
 
 
@@ -125,8 +128,11 @@ class Replay:
 
 
 def crop_cases() -> list:
-    return [pytest.param(path.values[0], name, id=f'{path.id}-{name}') for path in golden_files('cbst', 'mining_crop')
-            for name in (groups(load(path.values[0]), 'c') if path.values[0].is_file() else ['missing'])]
+    return [
+        pytest.param(path.values[0], name, id=f'{path.id}-{name}')
+        for path in golden_files('cbst', 'mining_crop')
+        for name in (groups(load(path.values[0]), 'c') if path.values[0].is_file() else ['missing'])
+    ]
 
 
 def prepared(path, name: str) -> tuple:
@@ -138,20 +144,28 @@ def prepared(path, name: str) -> tuple:
     label = table[data[f'labelIds{scalar(case, "image_index")}']]
     stride = scalar(data, 'stride')
     crop = mining_crop.SmallClassCrop(
-        size=scalar(data, 'net_input'), stride=stride, label_stride=stride, scale_range=data['scale_range'].tolist(),
-        origin_size=scalar(case, 'origin_size'), max_shape=case['max_shape'].tolist(),
-        probability=scalar(case, 'mine_port'), priority=case['mine_id_priority'].tolist(),
-        mined=case['mine_id'].tolist())
-    return case, crop, dict(img=np.ascontiguousarray(image[..., ::-1]), gt_seg_map=label, ori_shape=image.shape[:2],
-                            img_path=name)
+        size=scalar(data, 'net_input'),
+        stride=stride,
+        label_stride=stride,
+        scale_range=data['scale_range'].tolist(),
+        origin_size=scalar(case, 'origin_size'),
+        max_shape=case['max_shape'].tolist(),
+        probability=scalar(case, 'mine_port'),
+        priority=case['mine_id_priority'].tolist(),
+        mined=case['mine_id'].tolist(),
+    )
+    return (
+        case,
+        crop,
+        dict(img=np.ascontiguousarray(image[..., ::-1]), gt_seg_map=label, ori_shape=image.shape[:2], img_path=name),
+    )
 
 
 @pytest.mark.parametrize('path, name', crop_cases())
 def test_crop_plan(path, name):
     case, crop, results = prepared(path, name)
     draws = Replay(case)
-    plan = mining_crop.plan_crop(
-        results['gt_seg_map'], results['ori_shape'], crop.rule, *crop.small_classes(), draws)
+    plan = mining_crop.plan_crop(results['gt_seg_map'], results['ori_shape'], crop.rule, *crop.small_classes(), draws)
     assert not draws.left
     assert list(plan.target_sizes) == case['target_size_range'].tolist()
     assert plan.rate == case['rate']
@@ -180,7 +194,8 @@ def test_crop(path, name, monkeypatch):
     assert packed['data_samples'].flip == case['flip']
     if 'out_data' in case:
         batch = SegDataPreProcessor(**NORMALISED, size_divisor=8)(
-            dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]), training=True)
+            dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]), training=True
+        )
         np.testing.assert_allclose(batch['inputs'][0].numpy(), case['out_data'], rtol=0, atol=1e-6)
         np.testing.assert_array_equal(batch['data_samples'][0].gt_sem_seg.data[0].numpy(), case['out_label'])
         assert batch['inputs'].dtype == torch.float32

@@ -1,4 +1,5 @@
 """CBST's training steps: loss, frozen statistics, and two kinds of weights for the optimizer."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,13 +17,20 @@ TOLERANCE = dict(rtol=0, atol=1e-6)
 
 # MXNet's name -> ours.
 NAMES = dict(
-    c1_weight='c1.weight', b1_gamma='b1.weight', b1_beta='b1.bias', score_weight='score.weight',
-    score_bias='score.bias', b1_moving_mean='b1.running_mean', b1_moving_var='b1.running_var')
+    c1_weight='c1.weight',
+    b1_gamma='b1.weight',
+    b1_beta='b1.bias',
+    score_weight='score.weight',
+    score_bias='score.bias',
+    b1_moving_mean='b1.running_mean',
+    b1_moving_var='b1.running_var',
+)
 
 
 @MODELS.register_module()
 class TwoConvolutions(BaseModule):
     """conv3x3, batch-norm, ReLU, conv3x3 with dilation 2: the network of the stored steps."""
+
     with_auxiliary_head, align_corners = False, False
 
     def __init__(self, channels: int, num_classes: int, eps: float) -> None:
@@ -38,31 +46,53 @@ class TwoConvolutions(BaseModule):
 
 def build(data: dict):
     init = section({key.replace('__', '/', 1): value for key, value in data.items()}, 'init')
-    model = MODELS.build(dict(
-        type='SelfTraining', freeze_bn_statistics=True, data_preprocessor=dict(type='DomainPairPreprocessor'),
-        segmentor=dict(type='TwoConvolutions', channels=len(init['c1_weight']), num_classes=len(init['score_bias']),
-                       eps=scalar(data, 'bn_eps'))))
+    model = MODELS.build(
+        dict(
+            type='SelfTraining',
+            freeze_bn_statistics=True,
+            data_preprocessor=dict(type='DomainPairPreprocessor'),
+            segmentor=dict(
+                type='TwoConvolutions',
+                channels=len(init['c1_weight']),
+                num_classes=len(init['score_bias']),
+                eps=scalar(data, 'bn_eps'),
+            ),
+        )
+    )
     state = model.segmentor.state_dict()
     state.update({NAMES[name]: torch.from_numpy(value) for name, value in init.items()})
     assert set(NAMES) == set(init)
     model.segmentor.load_state_dict(state)
-    wrappers = PerModuleOptimWrapperConstructor(dict(segmentor=dict(
-        optimizer=dict(type='SGD', lr=scalar(data, 'lr'), momentum=scalar(data, 'momentum'),
-                       weight_decay=scalar(data, 'wd')),
-        # Biases of convolutions and shifts of batch-norm have one name in PyTorch.
-        paramwise_cfg=dict(custom_keys={'bias': dict(lr_mult=2., decay_mult=0.)}))))(model)
+    wrappers = PerModuleOptimWrapperConstructor(
+        dict(
+            segmentor=dict(
+                optimizer=dict(
+                    type='SGD',
+                    lr=scalar(data, 'lr'),
+                    momentum=scalar(data, 'momentum'),
+                    weight_decay=scalar(data, 'wd'),
+                ),
+                # Biases of convolutions and shifts of batch-norm have one name in PyTorch.
+                paramwise_cfg=dict(custom_keys={'bias': dict(lr_mult=2.0, decay_mult=0.0)}),
+            )
+        )
+    )(model)
     return model, wrappers
 
 
 def batch(step: dict, split: int) -> dict:
     """The images of a step, the first `split` of them as source."""
+
     def side(images, labels):
-        samples = [SegDataSample(gt_sem_seg=PixelData(data=torch.from_numpy(label.astype(np.int64))[None]))
-                   for label in labels]
+        samples = [
+            SegDataSample(gt_sem_seg=PixelData(data=torch.from_numpy(label.astype(np.int64))[None])) for label in labels
+        ]
         return dict(inputs=[torch.from_numpy(image) for image in images], data_samples=samples)
 
-    sides = dict(source=side(step['data'][:split], step['label'][:split]),
-                 target=side(step['data'][split:], step['label'][split:]))
+    sides = dict(
+        source=side(step['data'][:split], step['label'][:split]),
+        target=side(step['data'][split:], step['label'][split:]),
+    )
     return {name: part for name, part in sides.items() if part['inputs']}
 
 
@@ -90,10 +120,12 @@ def test_training_steps(path, split):
         np.testing.assert_allclose(logs['loss_seg_main'].item(), step['ce'], **TOLERANCE, err_msg=f'step {number}')
         for name, stored in section(step, 'grad').items():
             np.testing.assert_allclose(
-                gradients[NAMES[name]].numpy(), stored, **TOLERANCE, err_msg=f'step {number}, gradient of {name}')
+                gradients[NAMES[name]].numpy(), stored, **TOLERANCE, err_msg=f'step {number}, gradient of {name}'
+            )
         state, after = model.segmentor.state_dict(), section(step, 'after')
         assert set(after) == set(NAMES)
         for name, stored in after.items():
             np.testing.assert_allclose(
-                state[NAMES[name]].numpy(), stored, **TOLERANCE, err_msg=f'step {number}, {name}')
+                state[NAMES[name]].numpy(), stored, **TOLERANCE, err_msg=f'step {number}, {name}'
+            )
         gradients.clear()

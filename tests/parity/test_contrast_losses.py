@@ -1,4 +1,5 @@
 """FADA's and SDCA's losses, statistics, classifiers, discriminator and learning rates, forward and backward."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,16 @@ from mmuda.engine.hooks import StepSchedulerHook
 from mmuda.models.class_statistics import ClassStatistics
 from mmuda.models.decode_heads import DeepLabV2Head
 from mmuda.models.discriminators import PixelDiscriminatorHead
-from mmuda.models.losses import (SOURCE, TARGET, contrastive_bound, cross_entropy, lovasz_softmax, nearest_labels,
-                                 soft_cross_entropy, soft_labels)
+from mmuda.models.losses import (
+    SOURCE,
+    TARGET,
+    contrastive_bound,
+    cross_entropy,
+    lovasz_softmax,
+    nearest_labels,
+    soft_cross_entropy,
+    soft_labels,
+)
 from mmuda.models.losses.contrastive import SMALLEST, class_logits
 from mmuda.models.segmentors import SegOutputs
 
@@ -27,8 +36,8 @@ def leaf(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).requires_grad_()
 
 
-def check_gradient(ours: Tensor, stored: np.ndarray, name: str = '', axis=None, rounding=0.) -> None:
-    """Against the largest value of the whole, or of what lies along an axis (a small one: against what is usual there)."""
+def check_gradient(ours: Tensor, stored: np.ndarray, name: str = '', axis=None, rounding=0.0) -> None:
+    """Compare with the largest value of the whole, or of an axis (a small one: with what is usual there)."""
     scale = np.abs(stored).max(axis=axis, keepdims=True)
     scale = np.maximum(scale, 1e-2 * np.median(scale))
     assert scale.max() > 0, f'{name}: the stored gradient is zero'
@@ -60,15 +69,18 @@ def test_contrastive_bound(path):
         loss = contrastive_bound(as_maps(feat), labels[None, None], mean, variance, tau)
         loss.backward()
         np.testing.assert_allclose(loss.item(), case['loss'], **LOSS)
-        # Row by row: that of a vector of length zero is 1e10 times larger than the others. Where the parts of a row cancel,
-        # what is left of them is their rounding.
+        # Row by row: that of a vector of length zero is 1e10 times larger than the others. Where the parts of a row
+        # cancel, what is left of them is their rounding.
         length = np.linalg.norm(data['feat'], axis=1, keepdims=True)[valid.numpy()]
         summands = (1 / tau + 1 / tau**2) / (np.maximum(length, SMALLEST) * valid.sum().item())
-        check_gradient(feat.grad[valid], case['grad_feat'][valid.numpy()], f'tau {tau}', axis=1, rounding=1e-6 * summands)
+        check_gradient(
+            feat.grad[valid], case['grad_feat'][valid.numpy()], f'tau {tau}', axis=1, rounding=1e-6 * summands
+        )
         assert not feat.grad[~valid].any() and not case['grad_feat'][~valid.numpy()].any()
 
-        parts = class_logits(as_maps(feat.detach())[:, :, 0], F.normalize(mean, eps=SMALLEST),
-                             F.normalize(variance, eps=SMALLEST), tau)
+        parts = class_logits(
+            as_maps(feat.detach())[:, :, 0], F.normalize(mean, eps=SMALLEST), F.normalize(variance, eps=SMALLEST), tau
+        )
         z = (parts.linear + parts.quadratic)[0].T[valid]
         assert deviation(z, case['logits']) < TOLERANCE
         ce = F.cross_entropy(z, labels[valid])
@@ -83,8 +95,13 @@ def test_contrastive_bound(path):
 def test_nothing_labelled_has_no_gradient(path):
     data = load(path)
     feat = leaf(data['feat'])
-    loss = contrastive_bound(as_maps(feat), torch.full((1, 1, len(feat)), 255), torch.from_numpy(data['Mean']),
-                             torch.from_numpy(data['CoVariance']), 100.)
+    loss = contrastive_bound(
+        as_maps(feat),
+        torch.full((1, 1, len(feat)), 255),
+        torch.from_numpy(data['Mean']),
+        torch.from_numpy(data['CoVariance']),
+        100.0,
+    )
     assert loss == 0 and np.isnan(data['all_ignored/loss'])
     (0.5 * feat.sum() + loss).backward()
     np.testing.assert_array_equal(feat.grad, data['all_ignored/grad_feat'])
@@ -96,14 +113,18 @@ def test_class_statistics(path):
     statistics = ClassStatistics(*data['init/Mean'].shape)
     names = dict(mean='Mean', variance='CoVariance', count='Amount')
     statistics.load_state_dict(
-        {ours: torch.from_numpy(data[f'init/{theirs}']).to(statistics.state_dict()[ours].dtype)
-         for ours, theirs in names.items()})
+        {
+            ours: torch.from_numpy(data[f'init/{theirs}']).to(statistics.state_dict()[ours].dtype)
+            for ours, theirs in names.items()
+        }
+    )
     for step in range(scalar(data, 'num_steps')):
         features, labels = (torch.from_numpy(data[f'step{step}/{name}']) for name in ('features', 'labels'))
         statistics.update(as_maps(features), labels[None, None])
         for ours, theirs in names.items():
             np.testing.assert_allclose(
-                getattr(statistics, ours), data[f'step{step}/{theirs}'], rtol=1e-5, atol=1e-6, err_msg=f'{step} {ours}')
+                getattr(statistics, ours), data[f'step{step}/{theirs}'], rtol=1e-5, atol=1e-6, err_msg=f'{step} {ours}'
+            )
 
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'supervised'))
@@ -141,7 +162,7 @@ def test_nearest_labels(path):
 def test_soft_labels(path):
     data = load(path)
     logits = torch.from_numpy(data['class_logits']) / 1.8
-    np.testing.assert_allclose(soft_labels(logits, clip=1.), data['soft_unclipped'], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(soft_labels(logits, clip=1.0), data['soft_unclipped'], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(soft_labels(logits), data['soft'], rtol=1e-5, atol=1e-7)
 
 
@@ -193,17 +214,25 @@ def check_network(module: torch.nn.Module, forward, data: dict, up_size, their_n
 def test_classifier(path):
     data = load(path)
     first = 'conv2d_list.0.weight'
-    prefixes = [key[:-len(first)] for key in data if key.endswith(first) and 'grad/' not in key]
+    prefixes = [key[: -len(first)] for key in data if key.endswith(first) and 'grad/' not in key]
     assert prefixes
     for prefix in prefixes:
         arrays = section(data, prefix) if prefix else data
-        weights = {key.replace('conv2d_list', 'branches'): torch.from_numpy(value)
-                   for key, value in arrays.items() if key.startswith('conv2d_list')}
+        weights = {
+            key.replace('conv2d_list', 'branches'): torch.from_numpy(value)
+            for key, value in arrays.items()
+            if key.startswith('conv2d_list')
+        }
         num_classes, channels = arrays[first].shape[:2]
         head = DeepLabV2Head(channels, num_classes, in_index=0)
         head.load_state_dict(weights)
-        check_network(head, lambda x: head((x, )), arrays, data['up_size'],
-                      lambda name: name.replace('branches', 'conv2d_list'))
+        check_network(
+            head,
+            lambda x, head=head: head((x,)),
+            arrays,
+            data['up_size'],
+            lambda name: name.replace('branches', 'conv2d_list'),
+        )
 
 
 DISCRIMINATOR = {'convs.0': 'D.0', 'convs.1': 'D.2', 'source_head': 'cls1', 'target_head': 'cls2'}
@@ -233,8 +262,11 @@ def rate_cases() -> list:
     cases = []
     for file in [*golden_files('sdca', 'lr'), *golden_files('fada', 'lr')]:
         data = load(file.values[0]) if file.values[0].is_file() else {'missing/iters': 0}
-        cases += [pytest.param(file.values[0], key.split('/')[0], id=f'{file.id}-{key.split("/")[0]}')
-                  for key in data if key.endswith('/iters')]
+        cases += [
+            pytest.param(file.values[0], key.split('/')[0], id=f'{file.id}-{key.split("/")[0]}')
+            for key in data
+            if key.endswith('/iters')
+        ]
     return cases
 
 
@@ -245,19 +277,27 @@ def test_learning_rates(path, tag):
         base, horizon = arrays['base_max_f64'].tolist()
     else:
         # lr^(1/0.9) is a line, which two points tell and the others test.
-        (first, last), (above, below) = (value[[0, -1]] for value in (arrays['iters'], arrays['lr_f64']**(1 / 0.9)))
+        (first, last), (above, below) = (value[[0, -1]] for value in (arrays['iters'], arrays['lr_f64'] ** (1 / 0.9)))
         horizon = round((above * last - below * first) / (above - below))
-        base = (above * horizon / (horizon - first))**0.9
+        base = (above * horizon / (horizon - first)) ** 0.9
         assert horizon == HORIZONS.get(tag, horizon)
     horizon = int(horizon)
     groups = [dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=base * factor) for factor in (1, 10)]
-    optimizer = torch.optim.SGD(groups[:1 + ('lr_classifier_f64' in arrays)], lr=base)
+    optimizer = torch.optim.SGD(groups[: 1 + ('lr_classifier_f64' in arrays)], lr=base)
     # mmengine's `end` is the first step behind the schedule: one more than the papers' number of iterations.
     scheduler = PolyLR(optimizer, power=0.9, begin=0, end=horizon + 1, by_epoch=False)
     optimizer.step()  # mmengine warns about schedulers that step first
     runner = SimpleNamespace(param_schedulers=[scheduler], optim_wrapper=SimpleNamespace(stepped=lambda: True))
-    hook, wanted = StepSchedulerHook(), dict(zip(arrays['iters'].tolist(), zip(
-        *(arrays[key] for key in ('lr_f64', 'lr_classifier_f64') if key in arrays))))
+    hook, wanted = (
+        StepSchedulerHook(),
+        dict(
+            zip(
+                arrays['iters'].tolist(),
+                zip(*(arrays[key] for key in ('lr_f64', 'lr_classifier_f64') if key in arrays), strict=True),
+                strict=False,
+            )
+        ),
+    )
     last, found = max(wanted), {}
     assert last <= horizon
     for i in range(last + 1):

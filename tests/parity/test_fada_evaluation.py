@@ -1,4 +1,5 @@
 """FADA's and SDCA's test programs: single-scale, mirrored and multi-scale probabilities, predictions and scores."""
+
 import json
 
 import numpy as np
@@ -43,7 +44,7 @@ def predict(data: dict) -> list:
 
 def check_probabilities(data: dict, stored: np.ndarray, **options):
     image, sample = samples_of(data)[0]
-    (probs, ) = network(data, **options).probabilities(image, [sample])
+    (probs,) = network(data, **options).probabilities(image, [sample])
     assert probs.shape == stored.shape[1:]
     np.testing.assert_allclose(probs.numpy(), stored[0], rtol=1e-5, atol=1e-6)
 
@@ -66,12 +67,15 @@ def check_scores(data: dict, samples: list, json_file, ties: int):
     assert abs(scores['mIoU'] / 100 - data['miou']) <= slack.mean()
 
 
-@pytest.mark.parametrize('case, options', [
-    ('single', dict()),
-    ('flip', dict(flip=True)),
-    ('ms_noflip', dict(scales=THREE)),
-    ('ms_flip', dict(scales=THREE, flip=True)),
-])
+@pytest.mark.parametrize(
+    'case, options',
+    [
+        ('single', dict()),
+        ('flip', dict(flip=True)),
+        ('ms_noflip', dict(scales=THREE)),
+        ('ms_flip', dict(scales=THREE, flip=True)),
+    ],
+)
 @pytest.mark.parametrize('path', golden_files('fada', 'pseudo_label_eval'))
 def test_fada_probabilities(path, case, options):
     data = load(path)

@@ -1,4 +1,5 @@
 """What FADA's data sets make of the ids in label files, through our readers."""
+
 import cv2
 import numpy as np
 import pytest
@@ -50,8 +51,12 @@ def test_cityscapes(path, number, tmp_path):
     (tmp_path / 'gtFine').mkdir()
     Image.fromarray(data['ids']).save(tmp_path / 'gtFine' / 'a_gtFine_labelIds.png')
     dataset = CityscapesDataset(
-        data_root=str(tmp_path), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
-        seg_map_suffix='_gtFine_labelIds.png', metainfo=dict(classes=CLASSES[number]), pipeline=pipeline(table='cityscapes'))
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        metainfo=dict(classes=CLASSES[number]),
+        pipeline=pipeline(table='cityscapes'),
+    )
     np.testing.assert_array_equal(label_of(dataset), data[f'cityscapes{number}'])
 
 
@@ -88,14 +93,17 @@ def test_self_distillation(path, number, tmp_path):
     read = Compose([TRANSFORMS.build(dict(type='LoadPseudoLabel', num_classes=number))])
     Image.fromarray(np.where(ids < number, ids, 255).astype(np.uint8)).save(file)
     np.testing.assert_array_equal(
-        read(dict(seg_map_path=str(file), ori_shape=ids.shape))['gt_seg_map'], data[f'self_distill{number}'])
+        read(dict(seg_map_path=str(file), ori_shape=ids.shape))['gt_seg_map'], data[f'self_distill{number}']
+    )
     assert ((ids >= number) & (ids != 255)).any()
     Image.fromarray(ids).save(file)
-    with pytest.raises(ValueError, match=f'holds the ids .*, but a pseudo label holds train ids 0-{number - 1} and 255'):
+    with pytest.raises(
+        ValueError, match=f'holds the ids .*, but a pseudo label holds train ids 0-{number - 1} and 255'
+    ):
         LoadPseudoLabel(num_classes=number)(dict(seg_map_path=str(file)))
 
 
 @pytest.mark.parametrize('path', FILES)
 def test_sixteen_classes_among_nineteen(path):
     wanted = load(path)['train16_to_city19']
-    np.testing.assert_array_equal(train_ids_among(SYNTHIA16)[:len(wanted)], wanted)
+    np.testing.assert_array_equal(train_ids_among(SYNTHIA16)[: len(wanted)], wanted)

@@ -1,4 +1,5 @@
 """FADA's adversarial stage: a stored run of the original, step by step."""
+
 import copy
 
 import numpy as np
@@ -6,8 +7,17 @@ import pytest
 import torch
 from golden import golden_files, load, section
 from mmseg.registry import MODELS
-from standins_contrast import (AsItIs, deviation, heads_at_ten_times, length_of_weights, load_original, our_name, segmentor,
-                               set_rates, side)
+from standins_contrast import (
+    AsItIs,
+    deviation,
+    heads_at_ten_times,
+    length_of_weights,
+    load_original,
+    our_name,
+    segmentor,
+    set_rates,
+    side,
+)
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
 from mmuda.models.losses import soft_labels
@@ -28,37 +38,61 @@ def test_fada(path):
     init = section(data, 'init')
     lr, lr_d, power, momentum, decay, horizon = data['hyper_f64'].tolist()
     num_classes, channels = init['cls.conv2d_list.0.weight'].shape[:2]
-    model = MODELS.build(dict(
-        type='FADA', segmentor=segmentor(init),
-        discriminator=dict(type='PixelDiscriminatorHead', in_channels=channels, num_classes=num_classes,
-                           channels=(len(init['disc.D.0.bias']), len(init['disc.D.2.bias'])))))
+    model = MODELS.build(
+        dict(
+            type='FADA',
+            segmentor=segmentor(init),
+            discriminator=dict(
+                type='PixelDiscriminatorHead',
+                in_channels=channels,
+                num_classes=num_classes,
+                channels=(len(init['disc.D.0.bias']), len(init['disc.D.2.bias'])),
+            ),
+        )
+    )
     load_original(model.segmentor, init)
-    model.discriminator.load_state_dict({
-        of_discriminator(key[len('disc.'):]): torch.from_numpy(value) for key, value in init.items() if key.startswith('disc.')})
+    model.discriminator.load_state_dict(
+        {
+            of_discriminator(key[len('disc.') :]): torch.from_numpy(value)
+            for key, value in init.items()
+            if key.startswith('disc.')
+        }
+    )
     model.data_preprocessor = AsItIs()
-    wrappers = PerModuleOptimWrapperConstructor(dict(
-        segmentor=dict(optimizer=dict(type='SGD', lr=lr, momentum=momentum, weight_decay=decay),
-                       paramwise_cfg=heads_at_ten_times()),
-        discriminator=dict(optimizer=dict(type='Adam', lr=lr_d, betas=(0.9, 0.99)))))(model.train())
+    wrappers = PerModuleOptimWrapperConstructor(
+        dict(
+            segmentor=dict(
+                optimizer=dict(type='SGD', lr=lr, momentum=momentum, weight_decay=decay),
+                paramwise_cfg=heads_at_ten_times(),
+            ),
+            discriminator=dict(optimizer=dict(type='Adam', lr=lr_d, betas=(0.9, 0.99))),
+        )
+    )(model.train())
 
     check_soft_labels(copy.deepcopy(model), data)  # which may have batch statistics
     for i, stored in enumerate(data['loss_seg']):
         for wrapper in wrappers.values():
-            set_rates(wrapper.optimizer, (1 - i / horizon)**power)
-        logs = model.train_step(dict(source=side(data[f'src_image{i}'], data[f'src_label{i}']),
-                                     target=side(data[f'tgt_image{i}'])), wrappers)
+            set_rates(wrapper.optimizer, (1 - i / horizon) ** power)
+        logs = model.train_step(
+            dict(source=side(data[f'src_image{i}'], data[f'src_label{i}']), target=side(data[f'tgt_image{i}'])),
+            wrappers,
+        )
         np.testing.assert_allclose(logs['loss_seg_main'], stored, rtol=TOLERANCE)
         np.testing.assert_allclose(logs['loss_adv'] * 0.001, data['loss_adv_tgt'][i], rtol=TOLERANCE)
         np.testing.assert_allclose(logs['loss_dis_source'], data['loss_D_src'][i], rtol=TOLERANCE)
         np.testing.assert_allclose(logs['loss_dis_target'], data['loss_D_tgt'][i], rtol=TOLERANCE)
-        norms = [length_of_weights(module)
-                 for module in (model.segmentor.backbone, model.segmentor.decode_head, model.discriminator)]
+        norms = [
+            length_of_weights(module)
+            for module in (model.segmentor.backbone, model.segmentor.decode_head, model.discriminator)
+        ]
         np.testing.assert_allclose(norms, data['weights_l2_after_step_f64'][i], rtol=TOLERANCE)
 
-    state = {**{f'segmentor.{key}': value for key, value in model.segmentor.state_dict().items()},
-             **model.discriminator.state_dict()}
+    state = {
+        **{f'segmentor.{key}': value for key, value in model.segmentor.state_dict().items()},
+        **model.discriminator.state_dict(),
+    }
     for key, stored in section(data, 'final').items():
-        ours = of_discriminator(key[len('disc.'):]) if key.startswith('disc.') else f'segmentor.{our_name(key)}'
+        ours = of_discriminator(key[len('disc.') :]) if key.startswith('disc.') else f'segmentor.{our_name(key)}'
         assert deviation(state[ours], stored) < TOLERANCE, key
 
 

@@ -1,4 +1,5 @@
-"""The full networks of the papers: files as the originals write them, with weights rebuilt from the recipe, converted and compared."""
+"""The full networks of the papers: files as the originals write them, rebuilt from the recipe, converted, compared."""
+
 import ast
 import zlib
 from collections import OrderedDict
@@ -26,7 +27,7 @@ def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
     elif key.endswith('.weight') and len(shape) == 4:
         x = x * np.sqrt(2 / (shape[1] * shape[2] * shape[3]))
     elif key.endswith('.weight'):
-        x = (0.2 if key.endswith('bn3.weight') else 1.) * (1 + 0.1 * x)
+        x = (0.2 if key.endswith('bn3.weight') else 1.0) * (1 + 0.1 * x)
     else:  # running means and biases
         x = 0.1 * x
     return torch.from_numpy(np.asarray(x, np.float32))
@@ -35,9 +36,12 @@ def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
 def original_weights(data: dict) -> dict:
     """The state dict of the original network of a file."""
     state = OrderedDict()
-    for index, (key, shape) in enumerate(zip(data['keys'].tolist(), data['shapes'].tolist())):
-        shape = ast.literal_eval(shape) if shape.startswith(('(', '[')) else tuple(
-            int(n) for n in shape.replace('x', ',').split(',') if n)
+    for index, (key, shape) in enumerate(zip(data['keys'].tolist(), data['shapes'].tolist(), strict=True)):
+        shape = (
+            ast.literal_eval(shape)
+            if shape.startswith(('(', '['))
+            else tuple(int(n) for n in shape.replace('x', ',').split(',') if n)
+        )
         state[key] = recipe(key, tuple(shape), scalar(data, 'base_seed') + index)
     return state
 
@@ -46,8 +50,9 @@ def trunk_of(weights: dict) -> str:
     return 'vgg' if 'features.0.weight' in weights else 'resnet'
 
 
-def converted(origin: str, content: dict, folder, trunk: str, num_classes: int, two_levels: bool = False,
-              stage: str = None) -> tuple:
+def converted(
+    origin: str, content: dict, folder, trunk: str, num_classes: int, two_levels: bool = False, stage: str = None
+) -> tuple:
     """The segmentor (of a stage of the config) that an original file becomes, and what the converter says of it."""
     torch.save(content, folder / 'original.pth')
     del content
@@ -65,26 +70,31 @@ def deviation(ours: torch.Tensor, stored: np.ndarray) -> float:
     return np.abs(ours.numpy() - stored).max() / np.abs(stored).max()
 
 
-@pytest.mark.parametrize('path', [
-    *golden_files('adaptsegnet', 'r101'), *golden_files('adaptsegnet', 'vgg16'), *golden_files('advent', 'r101')])
+@pytest.mark.parametrize(
+    'path',
+    [*golden_files('adaptsegnet', 'r101'), *golden_files('adaptsegnet', 'vgg16'), *golden_files('advent', 'r101')],
+)
 def test_deeplab(path, tmp_path):
     data = load(path)
     two_levels = 'eval_out2' in data
     weights = original_weights(data)
-    model, done = converted(path.parent.name, weights, tmp_path, trunk_of(weights), data['eval_out1'].shape[1], two_levels)
+    model, done = converted(
+        path.parent.name, weights, tmp_path, trunk_of(weights), data['eval_out1'].shape[1], two_levels
+    )
     summed = [0, 1] if path.parent.name == 'adaptsegnet' else [0, 1, 2, 3]
-    assert done.meta['summed_branches'] == {
-        'decode_head': summed, **({'auxiliary_head': summed} if two_levels else {})}
+    assert done.meta['summed_branches'] == {'decode_head': summed, **({'auxiliary_head': summed} if two_levels else {})}
     x = torch.from_numpy(data['x'])
     for mode in ('eval', 'train'):
         model.train(mode == 'train')
         with torch.no_grad():
             outputs = model(x, mode='outputs')
-        for number, level in enumerate(('aux', 'main') if two_levels else ('main', ), 1):
+        for number, level in enumerate(('aux', 'main') if two_levels else ('main',), 1):
             assert deviation(outputs.logits[level], data[f'{mode}_out{number}']) < 1e-4, (mode, level)
     after = model.state_dict()
     for key, stored in section(data, 'after_train').items():
-        np.testing.assert_allclose(after[f'backbone.{key}'].numpy().ravel()[:stored.size], stored, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            after[f'backbone.{key}'].numpy().ravel()[: stored.size], stored, rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize('path', golden_files('adaptsegnet', 'r101_multi'))
@@ -106,7 +116,7 @@ def rule(key: str, shape: tuple) -> torch.Tensor:
     elif key.endswith(('running_mean', 'bias')):
         value = 0.05 * r
     elif len(shape) == 1:
-        value = (1 + 0.1 * r) * (0.2 if '.bn3.' in key else 1.)
+        value = (1 + 0.1 * r) * (0.2 if '.bn3.' in key else 1.0)
     else:
         value = r * np.sqrt((0.02 if key.startswith('conv2d_list') else 2) / np.prod(shape[1:]))
     return torch.from_numpy(np.asarray(value, np.float32))
@@ -122,7 +132,7 @@ class Names(nn.Module):
         if kind == 'vgg16':
             widths = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
             places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31]
-            for place, c_in, c_out in zip(places, widths, widths[1:]):
+            for place, c_in, c_out in zip(places, widths[:-1], widths[1:], strict=True):
                 self.backbone[str(place)] = nn.Conv2d(c_in, c_out, 3)
             return
         self.backbone.conv1, self.backbone.bn1 = nn.Conv2d(3, 64, 7, bias=False), nn.BatchNorm2d(64)
@@ -136,7 +146,9 @@ class Names(nn.Module):
                     block.add_module(f'conv{j}', nn.Conv2d(widths[j - 1], widths[j], kernel, bias=False))
                     block.add_module(f'bn{j}', nn.BatchNorm2d(widths[j]))
                 if i == 0:
-                    block.downsample = nn.Sequential(nn.Conv2d(c_in, 4 * planes, 1, bias=False), nn.BatchNorm2d(4 * planes))
+                    block.downsample = nn.Sequential(
+                        nn.Conv2d(c_in, 4 * planes, 1, bias=False), nn.BatchNorm2d(4 * planes)
+                    )
                 layer.append(block)
                 c_in = 4 * planes
             self.backbone.add_module(f'layer{number}', nn.Sequential(*layer))
@@ -152,19 +164,29 @@ def test_fada_and_sdca(path, kind, tmp_path):
         shapes = {key: shape for key, shape in shapes.items() if not key.endswith('num_batches_tracked')}
     assert len(shapes) == scalar(data, 'num_keys')
     channels, num_classes = (1024 if kind == 'vgg16' else 2048), data['logits'].shape[1]
-    extractor = {key: torch.tensor(0) if key.endswith('num_batches_tracked') else rule(key, shape)
-                 for key, shape in shapes.items()}
+    extractor = {
+        key: torch.tensor(0) if key.endswith('num_batches_tracked') else rule(key, shape)
+        for key, shape in shapes.items()
+    }
     classifier = {}
     for i in range(4):
-        for name, shape in (('weight', (num_classes, channels, 3, 3)), ('bias', (num_classes, ))):
+        for name, shape in (('weight', (num_classes, channels, 3, 3)), ('bias', (num_classes,))):
             classifier[f'conv2d_list.{i}.{name}'] = rule(f'conv2d_list.{i}.{name}', shape)
     content = dict(
-        iteration=20000, feature_extractor={f'module.{key}': value for key, value in extractor.items()},
+        iteration=20000,
+        feature_extractor={f'module.{key}': value for key, value in extractor.items()},
         classifier={f'module.{key}': value for key, value in classifier.items()},
-        optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]))
+        optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]),
+    )
     # Batch-norm of the last stage has an epsilon, that of the stages before has none.
-    model, done = converted('sdca', content, tmp_path, 'vgg' if kind == 'vgg16' else 'resnet', num_classes,
-                            stage='source' if kind == 'resnet101' else None)
+    model, done = converted(
+        'sdca',
+        content,
+        tmp_path,
+        'vgg' if kind == 'vgg16' else 'resnet',
+        num_classes,
+        stage='source' if kind == 'resnet101' else None,
+    )
     assert done.left_out == ['iteration', 'optimizer_fea']
     with torch.no_grad():
         outputs = model.eval()(torch.from_numpy(load(path)['input']), mode='outputs')

@@ -1,4 +1,5 @@
 """An item of IntraDA's easy split: the same numbers as the original."""
+
 import numpy as np
 import pytest
 from golden import golden_files, load
@@ -20,16 +21,29 @@ def test_easy_item(path, tmp_path):
     Image.fromarray(data['raw_image_rgb']).save(tmp_path / 'image.png')
     Image.fromarray(data['pseudo_mask']).save(tmp_path / 'mask.png')
     with DefaultScope.overwrite_default_scope('mmseg'):
-        pipeline = Compose([
-            dict(type='LoadDomainImage'),
-            dict(type='Resize', scale=tuple(data['size_wh'].tolist()), keep_ratio=False, backend='pillow',
-                 interpolation='bicubic'),
-            dict(type='LoadPseudoLabel', resize=True),
-            dict(type='PackSegInputs'),
-        ])
-    packed = pipeline(dict(
-        img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'mask.png'), seg_fields=[],
-        num_classes=len(CITYSCAPES_CLASSES), label_map={n: 255 for n in range(19)}))
+        pipeline = Compose(
+            [
+                dict(type='LoadDomainImage'),
+                dict(
+                    type='Resize',
+                    scale=tuple(data['size_wh'].tolist()),
+                    keep_ratio=False,
+                    backend='pillow',
+                    interpolation='bicubic',
+                ),
+                dict(type='LoadPseudoLabel', resize=True),
+                dict(type='PackSegInputs'),
+            ]
+        )
+    packed = pipeline(
+        dict(
+            img_path=str(tmp_path / 'image.png'),
+            seg_map_path=str(tmp_path / 'mask.png'),
+            seg_fields=[],
+            num_classes=len(CITYSCAPES_CLASSES),
+            label_map={n: 255 for n in range(19)},
+        )
+    )
     label = packed['data_samples'].gt_sem_seg.data[0].numpy()
     np.testing.assert_array_equal(label, data['label_out'])
     process = SegDataPreProcessor(mean=MEAN, std=(1, 1, 1))

@@ -1,4 +1,5 @@
 """IntraDA's ranking of images: scores, order, split and label maps of the original script."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,5 @@
 """The learning rates that our schedule gives every optimizer."""
+
 import numpy as np
 import pytest
 import torch
@@ -15,13 +16,13 @@ def test_poly_lr(path):
     optimizers = [
         torch.optim.SGD([dict(params=[weight()]), dict(params=[weight()], lr=10 * base)], lr=base),
         torch.optim.SGD([weight()], lr=base),
-        torch.optim.Adam([weight()], lr=base_d)
+        torch.optim.Adam([weight()], lr=base_d),
     ]
     if data['lr'].shape[1] == 3:  # ADVENT stores no optimizer with a single group at the base rate
         del optimizers[1]
     # mmengine's `end` is the first step behind the schedule: one more than the papers' number of iterations.
     schedulers = [PolyLR(optimizer, power=power, begin=0, end=total + 1, by_epoch=False) for optimizer in optimizers]
-    wanted = {int(i): row for i, row in zip(data['iters'], data['lr'])}
+    wanted = {int(i): row for i, row in zip(data['iters'], data['lr'], strict=True)}
     for optimizer in optimizers:
         optimizer.step()  # mmengine warns about schedulers that step first
     seen = 0

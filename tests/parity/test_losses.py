@@ -1,4 +1,5 @@
 """Losses, classifiers and discriminators of the originals, forward and backward."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +8,7 @@ from standins import load_discriminator
 
 from mmuda.models.decode_heads import DeepLabV2Head
 from mmuda.models.discriminators import FCDiscriminatorHead
-from mmuda.models.losses import (cross_entropy, entropy_loss, least_squares_gan_loss, self_information,
-                                 vanilla_gan_loss)
+from mmuda.models.losses import cross_entropy, entropy_loss, least_squares_gan_loss, self_information, vanilla_gan_loss
 
 CLOSE = dict(rtol=1e-5, atol=1e-6)
 
@@ -18,7 +18,8 @@ def leaf(array: np.ndarray) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    'path', [*golden_files('adaptsegnet', 'cross_entropy'), *golden_files('advent', 'cross_entropy')])
+    'path', [*golden_files('adaptsegnet', 'cross_entropy'), *golden_files('advent', 'cross_entropy')]
+)
 def test_cross_entropy(path):
     data = load(path)
     cases = sorted({key.split('/')[0] for key in data if key.endswith('/loss')})
@@ -57,7 +58,7 @@ def test_entropy(path):
         if 'prob' in arrays:
             # Log-probabilities are logits of the same probabilities; -200 underflows to the zero that is meant.
             probs = torch.from_numpy(arrays['prob'])
-            logits = probs.log().clamp(min=-200.).requires_grad_()
+            logits = probs.log().clamp(min=-200.0).requires_grad_()
         else:
             logits = leaf(arrays['logits'])
         information = self_information(logits)
@@ -65,10 +66,11 @@ def test_entropy(path):
         np.testing.assert_allclose(information.detach().numpy(), arrays['prob_2_entropy'], **CLOSE, err_msg=case)
         np.testing.assert_allclose(loss.item(), arrays['entropy_loss'], **CLOSE, err_msg=case)
         if 'weight' in arrays:
-            (weighted, ) = torch.autograd.grad(
-                (torch.from_numpy(arrays['weight']) * information).sum(), logits, retain_graph=True)
+            (weighted,) = torch.autograd.grad(
+                (torch.from_numpy(arrays['weight']) * information).sum(), logits, retain_graph=True
+            )
             np.testing.assert_allclose(weighted.numpy(), arrays['grad_logits_of_weighted_sum'], rtol=1e-4, atol=1e-6)
-            (grad, ) = torch.autograd.grad(loss, logits)
+            (grad,) = torch.autograd.grad(loss, logits)
             np.testing.assert_allclose(grad.numpy(), arrays['grad_logits'], rtol=1e-4, atol=1e-8)
 
 
@@ -81,10 +83,14 @@ def test_classifier(path):
     prefix = next(iter(weights)).split('conv2d_list')[0]
     first = weights[f'{prefix}conv2d_list.0.weight']
     head = DeepLabV2Head(first.shape[1], first.shape[0], in_index=0, summed=summed)
-    head.load_state_dict({
-        key[len(prefix):].replace('conv2d_list', 'branches'): torch.from_numpy(value) for key, value in weights.items()})
+    head.load_state_dict(
+        {
+            key[len(prefix) :].replace('conv2d_list', 'branches'): torch.from_numpy(value)
+            for key, value in weights.items()
+        }
+    )
     x = leaf(data['x'])
-    out = head((x, ))
+    out = head((x,))
     out.backward(torch.from_numpy(data['grad_out']))
     np.testing.assert_allclose(out.detach().numpy(), data['out'], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(x.grad.numpy(), data['grad_x'], rtol=1e-5, atol=1e-5)
@@ -104,7 +110,7 @@ def build_discriminator(weights: dict) -> FCDiscriminatorHead:
 def test_discriminator(path):
     data = load(path)
     critic = build_discriminator(section(data, 'weight'))
-    cases = [key[len('out'):] for key in data if key.startswith('out')]
+    cases = [key[len('out') :] for key in data if key.startswith('out')]
     assert cases
     for case in cases:
         for gan, loss_fn in (('bce', vanilla_gan_loss), ('mse', least_squares_gan_loss)):
@@ -137,4 +143,5 @@ def test_discriminator_on_self_information(path):
         np.testing.assert_allclose(loss.item(), data[f'loss_label{domain}'], **CLOSE)
         np.testing.assert_allclose(logits.grad.numpy(), data[f'grad_logits_label{domain}'], rtol=1e-4, atol=1e-9)
         np.testing.assert_allclose(
-            critic.convs[0].weight.grad.numpy(), data[f'grad_first_conv_label{domain}'], rtol=1e-4, atol=1e-8)
+            critic.convs[0].weight.grad.numpy(), data[f'grad_first_conv_label{domain}'], rtol=1e-4, atol=1e-8
+        )

@@ -1,4 +1,5 @@
 """Pseudo labels by the capped median of each class: those that the programs of SIM and SDCA wrote."""
+
 import numpy as np
 import pytest
 import torch
@@ -26,8 +27,10 @@ def test_sim(path):
     data = load(path)
     logits = torch.from_numpy(data['logits'])
     num_classes = logits.shape[1]
-    stored = [(torch.from_numpy(prob), torch.from_numpy(labels))
-              for prob, labels in zip(data['pred_prob'], data['pred_label'])]
+    stored = [
+        (torch.from_numpy(prob), torch.from_numpy(labels))
+        for prob, labels in zip(data['pred_prob'], data['pred_label'], strict=True)
+    ]
     strategy = MedianCap(exact=True)
     statistics = collect(strategy, num_classes, stored)
     np.testing.assert_array_equal(statistics.counts, data['class_pixels'])
@@ -36,13 +39,15 @@ def test_sim(path):
     thresholds = strategy.thresholds(statistics)
     np.testing.assert_array_equal(thresholds.astype(np.float32), data['thres'])
 
-    for (confidence, labels), expected in zip(stored, data['pseudo']):
+    for (confidence, labels), expected in zip(stored, data['pseudo'], strict=True):
         # A map that has the stored confidence and class, and is less sure of all others.
         prob = torch.zeros(num_classes, *labels.shape).scatter_(0, labels.long()[None], confidence[None])
         np.testing.assert_array_equal(strategy.label(prob, torch.from_numpy(thresholds)), expected)
 
     # From the logits on, the last bits of the up-sampling depend on the version of PyTorch.
-    for prob, (confidence, labels) in zip(upsample(logits.softmax(dim=1), data['pseudo'].shape[1:]), stored):
+    for prob, (confidence, labels) in zip(
+        upsample(logits.softmax(dim=1), data['pseudo'].shape[1:]), stored, strict=True
+    ):
         found = most_likely(prob)
         torch.testing.assert_close(found[0], confidence, rtol=1e-6, atol=1e-7)
         assert (found[1] == labels).float().mean() >= 0.999
@@ -74,10 +79,13 @@ def test_sdca(path):
     numbers = range(sum(key.startswith('image') for key in data))
     images = [torch.from_numpy(data[f'image{i}']) for i in numbers]
     logits = [network(data, image) for image in images]
-    seen = [most_likely(upsample(maps, image.shape[2:]).softmax(dim=1)[0]) for maps, image in zip(logits, images)]
+    seen = [
+        most_likely(upsample(maps, image.shape[2:]).softmax(dim=1)[0])
+        for maps, image in zip(logits, images, strict=True)
+    ]
     thresholds = strategy.thresholds(collect(strategy, prob.shape[1], seen))
     np.testing.assert_allclose(thresholds, data['thresholds'], rtol=1e-5, atol=0)
-    for i, maps in zip(numbers, logits):
+    for i, maps in zip(numbers, logits, strict=True):
         expected = data[f'pseudo{i}']
         labels = strategy.label(upsample(maps, expected.shape).softmax(dim=1)[0], torch.from_numpy(thresholds))
         assert np.sum(labels.numpy() != expected) <= 3, 'a handful of pixels may tie with a threshold'

@@ -1,4 +1,5 @@
 """IoU of the originals: histograms, scores, and the ensemble that adds logits."""
+
 import json
 
 import numpy as np
@@ -30,15 +31,14 @@ def evaluate(samples, num_classes, json_file, **options):
 
 def stored_sample(arrays):
     """A data sample of the arrays `pred` and `gt`."""
-    return {f'{theirs}_sem_seg': dict(data=torch.from_numpy(arrays[theirs])[None])
-            for theirs in ('pred', 'gt')}
+    return {f'{theirs}_sem_seg': dict(data=torch.from_numpy(arrays[theirs])[None]) for theirs in ('pred', 'gt')}
 
 
 @pytest.mark.parametrize('path', golden_files('adaptsegnet', 'miou'))
 def test_miou(path, tmp_path):
     data = load(path)
     num_classes = scalar(data, 'n')
-    cases = sorted(key[:-len('gt')] for key in data if key.split('/')[-1] == 'gt')
+    cases = sorted(key[: -len('gt')] for key in data if key.split('/')[-1] == 'gt')
     assert cases
     for case in cases:
         arrays = section(data, case) if case else data
@@ -66,8 +66,10 @@ def test_miou_with_absent_classes_as_zero(path, tmp_path):
         train_ids = np.full(256, 255)
         train_ids[arrays['valid_labelIds']] = np.arange(num_classes)
         assert np.isin(arrays['pred_labelIds'], arrays['valid_labelIds']).all()
-        samples = [stored_sample(dict(pred=train_ids[pred], gt=train_ids[gt]))
-                   for pred, gt in zip(arrays['pred_labelIds'], arrays['gt_labelIds'])]
+        samples = [
+            stored_sample(dict(pred=train_ids[pred], gt=train_ids[gt]))
+            for pred, gt in zip(arrays['pred_labelIds'], arrays['gt_labelIds'], strict=True)
+        ]
         scores, hist, iou = evaluate(samples, num_classes, tmp_path / 'scores.json', absent='zero')
         np.testing.assert_array_equal(hist, arrays['confusion_gt_by_pred'], err_msg=case)
         np.testing.assert_allclose(iou, arrays['iou'], **EXACT, err_msg=case)
@@ -98,15 +100,15 @@ class StoredLogits(BaseModel):
 @pytest.mark.parametrize('path', golden_files('advent', 'eval_ensemble'))
 def test_eval_ensemble(path, tmp_path, monkeypatch):
     data = load(path)
-    names = sorted(key[len('logits_'):] for key in data if key.startswith('logits_'))
+    names = sorted(key[len('logits_') :] for key in data if key.startswith('logits_'))
     width, height = data['out_wh'].tolist()
     networks = {name: StoredLogits(data[f'logits_{name}'], (height, width)) for name in names}
     monkeypatch.setattr(MODELS, 'build', lambda cfg: networks[cfg['name']])
-    cases = sorted(key[:-len('/hist')] for key in data if key.endswith('/hist'))
+    cases = sorted(key[: -len('/hist')] for key in data if key.endswith('/hist'))
     assert cases
     for case in cases:
-        chosen = names if case == 'ensemble' else [case[:-len('_only')]]
-        weights = data['weights'].tolist() if case == 'ensemble' else [1.]
+        chosen = names if case == 'ensemble' else [case[: -len('_only')]]
+        weights = data['weights'].tolist() if case == 'ensemble' else [1.0]
         ensemble = LogitEnsemble([dict(name=name) for name in chosen], weights)
         samples = []
         for number, label in enumerate(data['gt']):

@@ -1,4 +1,5 @@
 """Our reader of `.params` files against files that MXNet wrote or reads."""
+
 import numpy as np
 import pytest
 from golden import GOLDEN_DIR, golden_files, load, scalar
@@ -38,7 +39,7 @@ def test_nameless():
 
 def test_row_sparse():
     found = read_params(FOLDER / 'toy_row_sparse.params')
-    (array, ) = found.values()
+    (array,) = found.values()
     np.testing.assert_array_equal(array, load(FOLDER / 'toy_params_expected.npz')['sparse_dense'])
 
 

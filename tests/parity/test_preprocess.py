@@ -1,5 +1,6 @@
 """From files on disk to network input: the same numbers as the original code, through our readers
 and PIL resizing."""
+
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,9 @@ LOAD_LABEL = dict(type='LoadDomainAnnotations', table='cityscapes')
 
 
 def resize(size_wh) -> dict:
-    return dict(type='Resize',
-                scale=tuple(int(n) for n in size_wh),
-                keep_ratio=False,
-                backend='pillow',
-                interpolation='bicubic')
+    return dict(
+        type='Resize', scale=tuple(int(n) for n in size_wh), keep_ratio=False, backend='pillow', interpolation='bicubic'
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +49,18 @@ def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5
 
 def cityscapes(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> CityscapesDataset:
     """A data set with one pair in the layout of Cityscapes."""
-    for folder, name, pixels in (('leftImg8bit', 'a_000000_000000_leftImg8bit.png', image),
-                                 ('gtFine', 'a_000000_000000_gtFine_labelIds.png', ids)):
+    for folder, name, pixels in (
+        ('leftImg8bit', 'a_000000_000000_leftImg8bit.png', image),
+        ('gtFine', 'a_000000_000000_gtFine_labelIds.png', ids),
+    ):
         (root / folder).mkdir(parents=True)
         Image.fromarray(pixels.astype(np.uint8)).save(root / folder / name)
     return CityscapesDataset(
-        data_root=str(root), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
-        seg_map_suffix='_gtFine_labelIds.png', pipeline=pipeline)
+        data_root=str(root),
+        data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        pipeline=pipeline,
+    )
 
 
 DATASETS = {'gta5': gta5, 'cityscapes': cityscapes}
@@ -64,9 +68,7 @@ DATASETS = {'gta5': gta5, 'cityscapes': cityscapes}
 
 def network_input(data: dict, packed: dict) -> np.ndarray:
     """What the papers' networks see: BGR, minus the mean, not scaled."""
-    preprocessor = SegDataPreProcessor(mean=data['mean_bgr'].tolist(),
-                                       std=(1, 1, 1),
-                                       bgr_to_rgb=False)
+    preprocessor = SegDataPreProcessor(mean=data['mean_bgr'].tolist(), std=(1, 1, 1), bgr_to_rgb=False)
     batch = preprocessor(dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]))
     return batch['inputs'][0].numpy()
 
@@ -82,8 +84,7 @@ def test_preprocess(path, layout, tmp_path):
     size = data['crop_size_wh'] if 'crop_size_wh' in data else data['image_size_wh']
     load_label = dict(LOAD_LABEL, table=None) if layout == 'gta5' else LOAD_LABEL
     pipeline = [LOAD_IMAGE, load_label, resize(size), dict(type='PackSegInputs')]
-    packed = DATASETS[layout](tmp_path / layout, data['raw_image_rgb'], data['raw_label_ids'],
-                              pipeline)[0]
+    packed = DATASETS[layout](tmp_path / layout, data['raw_image_rgb'], data['raw_label_ids'], pipeline)[0]
     images = [data[key] for key in ('image_out', f'{layout}_image') if key in data]
     labels = [data[key] for key in ('label_out', 'gta5_label') if key in data]
     assert len(images) == len(labels) == 1
@@ -111,27 +112,23 @@ def map_grid(ids: np.ndarray, layout: str, root: Path) -> np.ndarray:
 @pytest.mark.parametrize('path', golden_files('adaptsegnet', 'preprocess'))
 def test_ids_of_adaptsegnet(path, tmp_path):
     data = load(path)
-    np.testing.assert_array_equal(map_grid(data['id_grid'], 'gta5', tmp_path),
-                                  data['gta5_train_ids'])
+    np.testing.assert_array_equal(map_grid(data['id_grid'], 'gta5', tmp_path), data['gta5_train_ids'])
     # Its evaluation leaves ids beyond its table as they are and then skips everything from 19 on.
     evaluated = data['cityscapes_eval_train_ids']
     evaluated = np.where((evaluated >= 0) & (evaluated < 19), evaluated, 255)
     np.testing.assert_array_equal(map_grid(data['id_grid'], 'cityscapes', tmp_path), evaluated)
     raw, train = data['label2train'].T
-    np.testing.assert_array_equal(
-        map_grid(raw % 256, 'cityscapes', tmp_path / 'table')[0], train % 256)
+    np.testing.assert_array_equal(map_grid(raw % 256, 'cityscapes', tmp_path / 'table')[0], train % 256)
 
 
 @pytest.mark.parametrize('path', golden_files('advent', 'preprocess'))
 def test_ids_of_advent(path, tmp_path):
     data = load(path)
-    np.testing.assert_array_equal(
-        map_grid(data['ids'], 'cityscapes', tmp_path)[0], data['ids_mapped'])
+    np.testing.assert_array_equal(map_grid(data['ids'], 'cityscapes', tmp_path)[0], data['ids_mapped'])
     np.testing.assert_array_equal(map_grid(data['ids'], 'gta5', tmp_path)[0], data['ids_mapped'])
     # The last slot of the vector is that of id -1, which files hold as 255.
     slots = np.r_[np.arange(len(data['cityscapes_map_vector']) - 1), 255]
-    np.testing.assert_array_equal(
-        map_grid(slots, 'cityscapes', tmp_path / 'vector')[0], data['cityscapes_map_vector'])
+    np.testing.assert_array_equal(map_grid(slots, 'cityscapes', tmp_path / 'vector')[0], data['cityscapes_map_vector'])
 
 
 @pytest.mark.parametrize('path', FILES)
@@ -139,11 +136,7 @@ def test_the_default_backend_would_differ(path, tmp_path):
     """Why the configs name pillow and bicubic: the comparison above can tell."""
     data = load(path)
     size = data['crop_size_wh'] if 'crop_size_wh' in data else data['image_size_wh']
-    pipeline = [
-        LOAD_IMAGE,
-        dict(type='Resize', scale=tuple(size.tolist())),
-        dict(type='PackSegInputs')
-    ]
+    pipeline = [LOAD_IMAGE, dict(type='Resize', scale=tuple(size.tolist())), dict(type='PackSegInputs')]
     packed = gta5(tmp_path / 'gta5', data['raw_image_rgb'], data['raw_label_ids'], pipeline)[0]
     image = data['image_out'] if 'image_out' in data else data['gta5_image']
     assert np.abs(network_input(data, packed) - image).max() > 1

@@ -1,4 +1,5 @@
 """The data side of SDCA, which is that of FADA: the source list, transforms and ids of the original code."""
+
 import re
 from pathlib import Path
 
@@ -11,8 +12,14 @@ from mmengine.registry import DefaultScope
 from mmseg.datasets import CityscapesDataset
 from PIL import Image
 
-from mmuda.datasets import (CITYSCAPES_CLASSES, SYNTHIA16, GTA5Dataset, SYNTHIADataset, class_balanced_sequence,
-                            train_ids_among)
+from mmuda.datasets import (
+    CITYSCAPES_CLASSES,
+    SYNTHIA16,
+    GTA5Dataset,
+    SYNTHIADataset,
+    class_balanced_sequence,
+    train_ids_among,
+)
 from mmuda.datasets.class_balanced import SUB_EPOCH
 from mmuda.datasets.transforms import LoadPseudoLabel, plan_scale, plan_window
 from mmuda.datasets.transforms.photometric import gaussian_blur, grayscale
@@ -20,7 +27,7 @@ from mmuda.datasets.transforms.scale_crop import cut_window
 from mmuda.models import DomainPairPreprocessor
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
-CAFFE = dict(mean=[103.939, 116.779, 123.68], std=[1., 1., 1.])
+CAFFE = dict(mean=[103.939, 116.779, 123.68], std=[1.0, 1.0, 1.0])
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +54,7 @@ class Fixed:
 
 # The source list.
 
+
 @pytest.mark.parametrize('path', golden_files('sdca', 'class_sampling'))
 def test_class_balanced_source_list(path):
     data = load(path)
@@ -65,6 +73,7 @@ def test_class_balanced_source_list(path):
 
 # Transforms. The images of the files are RGB, ours are BGR.
 
+
 def close(found: np.ndarray, expected: np.ndarray, levels: int = 1) -> None:
     assert found.shape == expected.shape and found.dtype == expected.dtype == np.uint8
     assert np.abs(found.astype(int) - expected).max() <= levels
@@ -75,13 +84,20 @@ def resized(data: dict, root: Path) -> dict:
     Image.fromarray(data['image']).save(root / 'image.png')
     Image.fromarray(data['label']).save(root / 'label.png')
     known = {int(id): int(id) for id in np.unique(data['label'])}
-    return Compose([
-        dict(type='LoadDomainImage'),
-        dict(type='LoadDomainAnnotations', table=known),
-        dict(type='Resize', scale=tuple(data['resize/size_hw'][::-1].tolist()), keep_ratio=False, backend='pillow',
-             interpolation='bicubic'),
-        dict(type='PackSegInputs'),
-    ])(dict(img_path=str(root / 'image.png'), seg_map_path=str(root / 'label.png'), seg_fields=[]))
+    return Compose(
+        [
+            dict(type='LoadDomainImage'),
+            dict(type='LoadDomainAnnotations', table=known),
+            dict(
+                type='Resize',
+                scale=tuple(data['resize/size_hw'][::-1].tolist()),
+                keep_ratio=False,
+                backend='pillow',
+                interpolation='bicubic',
+            ),
+            dict(type='PackSegInputs'),
+        ]
+    )(dict(img_path=str(root / 'image.png'), seg_map_path=str(root / 'label.png'), seg_fields=[]))
 
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'transforms'))
@@ -125,10 +141,17 @@ def test_scale_pad_crop_and_flip(path, monkeypatch):
 
     drawn = Fixed(scalar(data, 'scale/u_f64'), row, column)
     monkeypatch.setattr('mmuda.datasets.transforms.scale_crop.NumPyDraws', lambda: drawn)
-    results = dict(img=np.ascontiguousarray(data['image'][..., ::-1]), gt_seg_map=data['label'],
-                   img_shape=shape, seg_fields=['gt_seg_map'])
-    steps = dict(scale=dict(type='RandomScale', range=(0.5, 1.5)), crop=dict(type='PadCrop', size=crop_size),
-                 flip=dict(type='RandomFlip', prob=1.))
+    results = dict(
+        img=np.ascontiguousarray(data['image'][..., ::-1]),
+        gt_seg_map=data['label'],
+        img_shape=shape,
+        seg_fields=['gt_seg_map'],
+    )
+    steps = dict(
+        scale=dict(type='RandomScale', range=(0.5, 1.5)),
+        crop=dict(type='PadCrop', size=crop_size),
+        flip=dict(type='RandomFlip', prob=1.0),
+    )
     for name, step in steps.items():
         results = Compose([step])(results)
         close(results['img'][..., ::-1], data[f'{name}/image'])
@@ -154,9 +177,12 @@ def cityscapes_ids(root: Path, ids: np.ndarray, classes: tuple) -> np.ndarray:
     Image.fromarray(ids).save(path)
     Image.new('RGB', ids.shape[::-1]).save(root / 'leftImg8bit' / 'a_leftImg8bit.png')
     return CityscapesDataset(
-        data_root=str(root), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
-        seg_map_suffix='_gtFine_labelIds.png', metainfo=dict(classes=classes),
-        pipeline=[dict(LOAD, table='cityscapes')])[0]['gt_seg_map']
+        data_root=str(root),
+        data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        metainfo=dict(classes=classes),
+        pipeline=[dict(LOAD, table='cityscapes')],
+    )[0]['gt_seg_map']
 
 
 def gta_ids(root: Path, ids: np.ndarray) -> np.ndarray:
@@ -172,8 +198,7 @@ def synthia_ids(root: Path, rgb: np.ndarray) -> np.ndarray:
     path = one_label(root, ('RGB', 'GT/LABELS'), '0000000.png')
     assert cv2.imwrite(str(path), np.ascontiguousarray(rgb[..., ::-1]))
     Image.new('RGB', rgb.shape[1::-1]).save(root / 'RGB' / '0000000.png')
-    return SYNTHIADataset(
-        data_root=str(root), metainfo=dict(classes=SYNTHIA16), pipeline=[LOAD])[0]['gt_seg_map']
+    return SYNTHIADataset(data_root=str(root), metainfo=dict(classes=SYNTHIA16), pipeline=[LOAD])[0]['gt_seg_map']
 
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'labels'))
@@ -181,10 +206,12 @@ def test_ids(path, tmp_path):
     data = load(path)
     for classes in (CITYSCAPES_CLASSES, SYNTHIA16):
         np.testing.assert_array_equal(
-            cityscapes_ids(tmp_path / str(len(classes)), data['ids'], classes), data[f'cityscapes{len(classes)}'])
+            cityscapes_ids(tmp_path / str(len(classes)), data['ids'], classes), data[f'cityscapes{len(classes)}']
+        )
     np.testing.assert_array_equal(gta_ids(tmp_path / 'gta', data['ids']), data['gtav19'])
     np.testing.assert_array_equal(
-        synthia_ids(tmp_path / 'synthia', data['synthia_label_image_rgb16']), data['synthia16'])
+        synthia_ids(tmp_path / 'synthia', data['synthia_label_image_rgb16']), data['synthia16']
+    )
 
 
 @pytest.mark.parametrize('num_classes', [19, 16])
@@ -206,4 +233,4 @@ def test_ids_of_pseudo_labels(path, num_classes, tmp_path):
 @pytest.mark.parametrize('path', golden_files('sdca', 'labels'))
 def test_ids_of_16_classes_among_19(path):
     expected = load(path)['train16_to_city19']
-    np.testing.assert_array_equal(train_ids_among(SYNTHIA16)[:len(expected)], expected)
+    np.testing.assert_array_equal(train_ids_among(SYNTHIA16)[: len(expected)], expected)

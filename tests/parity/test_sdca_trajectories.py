@@ -1,10 +1,20 @@
 """SDCA, its source training and its self-training: stored runs of the original, step by step."""
+
 import numpy as np
 import pytest
 from golden import golden_files, load, section
 from mmseg.registry import MODELS
-from standins_contrast import (AsItIs, deviation, heads_at_ten_times, length_of_weights, load_original, our_name, segmentor,
-                               set_rates, side)
+from standins_contrast import (
+    AsItIs,
+    deviation,
+    heads_at_ten_times,
+    length_of_weights,
+    load_original,
+    our_name,
+    segmentor,
+    set_rates,
+    side,
+)
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
 
@@ -20,9 +30,14 @@ def build(data: dict, **kwargs):
 
 
 def optimizers(model, lr: float, momentum: float, weight_decay: float):
-    return PerModuleOptimWrapperConstructor(dict(segmentor=dict(
-        optimizer=dict(type='SGD', lr=lr, momentum=momentum, weight_decay=weight_decay),
-        paramwise_cfg=heads_at_ten_times())))(model)
+    return PerModuleOptimWrapperConstructor(
+        dict(
+            segmentor=dict(
+                optimizer=dict(type='SGD', lr=lr, momentum=momentum, weight_decay=weight_decay),
+                paramwise_cfg=heads_at_ten_times(),
+            )
+        )
+    )(model)
 
 
 def check_final(model, data: dict) -> None:
@@ -41,7 +56,9 @@ def check_statistics(model, data: dict, prefix: str) -> None:
 
 def check_supervised(logs: dict, weight: float, data: dict, loss: str, i: int) -> None:
     """Without a weight Lovasz-softmax is not computed, and files need not have it."""
-    np.testing.assert_allclose(logs['loss_seg_main'] + weight * logs.get('loss_lov_main', 0.), data[loss][i], rtol=TOLERANCE)
+    np.testing.assert_allclose(
+        logs['loss_seg_main'] + weight * logs.get('loss_lov_main', 0.0), data[loss][i], rtol=TOLERANCE
+    )
     assert ('loss_lov_main' in logs) == (weight > 0)
     if weight:
         np.testing.assert_allclose(logs['loss_lov_main'], data['loss_lov'][i], rtol=TOLERANCE)
@@ -51,8 +68,14 @@ def check_supervised(logs: dict, weight: float, data: dict, loss: str, i: int) -
 def test_sdca(path):
     data = load(path)
     lr, power, momentum, decay, horizon, lov, feat, out, tau, delta, multi_level = data['hyper_f64'].tolist()
-    model = build(data, type='SDCA', tau=tau, delta=delta, multi_level=bool(multi_level),
-                  loss_weights=dict(lov_main=lov, feat=feat, out=out))
+    model = build(
+        data,
+        type='SDCA',
+        tau=tau,
+        delta=delta,
+        multi_level=bool(multi_level),
+        loss_weights=dict(lov_main=lov, feat=feat, out=out),
+    )
     warm = [key for key in data if key.startswith('warm/image')]
     model.eval()
     for i in range(len(warm)):
@@ -64,20 +87,28 @@ def test_sdca(path):
     contrast = model.contrast
     model.contrast = lambda outputs, labels, name: masks.update({name: labels}) or contrast(outputs, labels, name)
     for i in range(len(data['loss_sup'])):
-        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
-        logs = model.train_step(dict(source=side(data[f'src_image{i}'], data[f'src_label{i}']),
-                                     target=side(data[f'tgt_image{i}'])), wrappers)
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon) ** power)
+        logs = model.train_step(
+            dict(source=side(data[f'src_image{i}'], data[f'src_label{i}']), target=side(data[f'tgt_image{i}'])),
+            wrappers,
+        )
         np.testing.assert_array_equal(masks['source'].flatten().numpy(), data[f'src_mask{i}'])
         # A pixel may stand on the threshold.
         assert (masks['target'].flatten().numpy() != data[f'tgt_mask{i}']).sum() <= 2
         check_supervised(logs, lov, data, 'loss_sup', i)
-        for name in ('feat', 'out') if multi_level else ('feat', ):
+        for name in ('feat', 'out') if multi_level else ('feat',):
             for short, domain in (('src', 'source'), ('tgt', 'target')):
                 stored = data[f'loss_{name}_{short}'][i]
                 # The original logs the mean over no pixel, NaN; it has no gradient, like our zero.
                 np.testing.assert_allclose(
-                    logs[f'loss_{name}_{domain}'], np.nan_to_num(stored, nan=0.), rtol=TOLERANCE, err_msg=f'{name} {domain}')
-        np.testing.assert_allclose(length_of_weights(model.segmentor), data['weights_l2_after_step_f64'][i], rtol=TOLERANCE)
+                    logs[f'loss_{name}_{domain}'],
+                    np.nan_to_num(stored, nan=0.0),
+                    rtol=TOLERANCE,
+                    err_msg=f'{name} {domain}',
+                )
+        np.testing.assert_allclose(
+            length_of_weights(model.segmentor), data['weights_l2_after_step_f64'][i], rtol=TOLERANCE
+        )
     check_final(model, data)
     check_statistics(model, data, 'final')
 
@@ -89,22 +120,23 @@ def test_source_training(path):
     model = build(data, type='SourceOnly', loss_weights=dict(lov_main=lov))
     wrappers = optimizers(model, lr, momentum, decay)
     for i in range(len(data['loss_seg'])):
-        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon) ** power)
         image = side(data[f'image{i}'], data[f'label{i}'])
         logs = model.train_step(dict(source=image, target=side(data[f'image{i}'])), wrappers)
         check_supervised(logs, lov, data, 'loss_seg', i)
     check_final(model, data)
 
 
-@pytest.mark.parametrize('path', [
-    *golden_files('sdca', 'trajectory_ssl'), *golden_files('fada', 'trajectory_self_distill')])
+@pytest.mark.parametrize(
+    'path', [*golden_files('sdca', 'trajectory_ssl'), *golden_files('fada', 'trajectory_self_distill')]
+)
 def test_training_on_pseudo_labels_alone(path):
     data = load(path)
     lr, power, momentum, decay, horizon = data['hyper_f64'].tolist()[:5]
     model = build(data, type='SelfTraining')
     wrappers = optimizers(model, lr, momentum, decay)
     for i, stored in enumerate(data['loss_seg']):
-        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon)**power)
+        set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon) ** power)
         logs = model.train_step(dict(target=side(data[f'image{i}'], data[f'label{i}'])), wrappers)
         np.testing.assert_allclose(logs['loss_seg_main'], stored, rtol=TOLERANCE)
     check_final(model, data)

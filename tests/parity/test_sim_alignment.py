@@ -1,4 +1,5 @@
 """SIM's regions, memories and alignment losses against the original's, step by step."""
+
 import numpy as np
 import pytest
 import torch
@@ -23,11 +24,11 @@ def test_instances(path):
             numbers, components = connected_components(label_map == c)
             np.testing.assert_array_equal(numbers, data['components'][i, t])
             assert len(components) == data['num'][i, t]
-            areas = data['areas'][i, t][:len(components)]
+            areas = data['areas'][i, t][: len(components)]
             assert sorted((c.number, c.area) for c in components) == list(enumerate(areas.tolist(), 1))
             kept = [c.area for c in components[:10]]
-            assert kept == data['top10_area'][i, t][:len(kept)].tolist()
-            assert [c.number for c in components[:10]] == data['top10_id'][i, t][:len(kept)].tolist()
+            assert kept == data['top10_area'][i, t][: len(kept)].tolist()
+            assert [c.number for c in components[:10]] == data['top10_id'][i, t][: len(kept)].tolist()
     # All images and classes at once.
     regions = find_regions(torch.from_numpy(data['label_map']), (), things)
     for i in range(len(data['label_map'])):
@@ -44,29 +45,40 @@ def test_instances(path):
 @MODELS.register_module()
 class Lookup(BaseModule):
     """A segmentor whose features and predictions are inputs; it has a classifier."""
+
     with_auxiliary_head, align_corners = False, True
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
-        self.decode_head = MODELS.build(dict(
-            type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1)))
+        self.decode_head = MODELS.build(
+            dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1))
+        )
         self.num_classes = num_classes
 
 
 def build(data: dict, prefix: str, **kwargs):
     """SIM over a lookup with the classifier of a file."""
-    weights = {key[len(prefix):]: torch.from_numpy(value) for key, value in data.items() if key.startswith(prefix)}
+    weights = {key[len(prefix) :]: torch.from_numpy(value) for key, value in data.items() if key.startswith(prefix)}
     num_classes, channels = weights['0.weight'].shape[:2]
-    model = MODELS.build(dict(
-        type='SIM', segmentor=dict(type='Lookup', channels=channels, num_classes=num_classes),
-        discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=2), **kwargs))
+    model = MODELS.build(
+        dict(
+            type='SIM',
+            segmentor=dict(type='Lookup', channels=channels, num_classes=num_classes),
+            discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=2),
+            **kwargs,
+        )
+    )
     model.segmentor.decode_head.load_state_dict({f'branches.{key}': value for key, value in weights.items()})
     return model
 
 
 def outputs(features: torch.Tensor, predicted: np.ndarray, num_classes: int) -> SegOutputs:
-    logits = torch.nn.functional.one_hot(torch.from_numpy(predicted.astype(np.int64)), num_classes).permute(2, 0, 1)[None].float()
-    return SegOutputs(dict(main=logits), (features[None], ), tuple(logits.shape[-2:]), align_corners=True)
+    logits = (
+        torch.nn.functional.one_hot(torch.from_numpy(predicted.astype(np.int64)), num_classes)
+        .permute(2, 0, 1)[None]
+        .float()
+    )
+    return SegOutputs(dict(main=logits), (features[None],), tuple(logits.shape[-2:]), align_corners=True)
 
 
 def labelled(label: np.ndarray) -> dict:
@@ -81,10 +93,10 @@ def test_stuff_means(path):
     assert (data['logits'].argmax(0) == data['pred']).all()
     found = outputs(torch.from_numpy(data['feat']), data['pred'], len(data['logits']))
     means, counts, _ = model.pool(found, torch.from_numpy(data['right_label'].astype(np.int64))[None])
-    np.testing.assert_array_equal(counts[0, :len(stuff)], data['pixel_count'])
+    np.testing.assert_array_equal(counts[0, : len(stuff)], data['pixel_count'])
     seen = data['pixel_count'] > 0
-    np.testing.assert_allclose(means[0, :len(stuff)].numpy()[seen], data['pooled'][seen], **TOLERANCE)
-    np.testing.assert_array_equal(model.classify(means)[0, :len(stuff)].numpy()[seen], data['pooled_pred'][seen])
+    np.testing.assert_allclose(means[0, : len(stuff)].numpy()[seen], data['pooled'][seen], **TOLERANCE)
+    np.testing.assert_array_equal(model.classify(means)[0, : len(stuff)].numpy()[seen], data['pooled_pred'][seen])
     model.remember(found, labelled(data['label']))
     np.testing.assert_array_equal(model.stuff_memory.count, data['stored'])
     for row in np.flatnonzero(data['stored']):
@@ -94,15 +106,24 @@ def test_stuff_means(path):
 @pytest.mark.parametrize('path', [*golden_files('sim', 'align_steps'), *golden_files('sim', 'align_edge')])
 def test_memories_and_losses(path):
     data = load(path)
-    model = build(data, 'classifier.', stuff=data['stuff_ids'].tolist(), things=data['thing_ids'].tolist(),
-                  prototypes=scalar(data, 'num_prototype'), count_empty=True)
+    model = build(
+        data,
+        'classifier.',
+        stuff=data['stuff_ids'].tolist(),
+        things=data['thing_ids'].tolist(),
+        prototypes=scalar(data, 'num_prototype'),
+        count_empty=True,
+    )
     assert model.thing_memory.slots == scalar(data, 'num_instance_slots')
     steps = sorted({int(key.split('.')[0][4:]) for key in data if key.startswith('step')})
     # An empty mask has the mean zero, which is of one class.
     of_zero = int(model.classify(torch.zeros(1, 1, model.stuff_memory.entries.shape[2])))
     for t in steps:
         step = {key.split('.', 1)[1]: value for key, value in data.items() if key.startswith(f'step{t}.')}
-        model.remember(outputs(torch.from_numpy(step['src_feat']), step['src_pred'], model.num_classes), labelled(step['src_label']))
+        model.remember(
+            outputs(torch.from_numpy(step['src_feat']), step['src_pred'], model.num_classes),
+            labelled(step['src_label']),
+        )
         np.testing.assert_array_equal(model.stuff_memory.count, step['cls_ptr'], err_msg=f'step {t}')
         np.testing.assert_array_equal(model.thing_memory.count, step['ins_ptr'], err_msg=f'step {t}')
         np.testing.assert_allclose(model.stuff_memory.entries, step['cls_mem'], **TOLERANCE)
@@ -113,12 +134,14 @@ def test_memories_and_losses(path):
         for name, key, weight in (('stuff', 'cls', 0.01), ('ins', 'ins', 0.01)):
             loss = losses[f'loss_{name}'] / weight
             np.testing.assert_allclose(loss.item(), step[f'loss_{key}'], **TOLERANCE, err_msg=f'step {t}')
-            grad, = torch.autograd.grad(loss, features, retain_graph=True, allow_unused=True)
+            (grad,) = torch.autograd.grad(loss, features, retain_graph=True, allow_unused=True)
             stored = step.get(f'grad_{key}', np.zeros_like(step['trg_feat']))
-            np.testing.assert_allclose(np.zeros_like(stored) if grad is None else grad, stored, **TOLERANCE, err_msg=f'step {t}')
+            np.testing.assert_allclose(
+                np.zeros_like(stored) if grad is None else grad, stored, **TOLERANCE, err_msg=f'step {t}'
+            )
         model.count_empty = False
         without = model.alignment_losses(outputs(features, step['trg_pred'], model.num_classes))
-        constant = 0.
+        constant = 0.0
         if of_zero in model.stuff and not (step['trg_pred'] == of_zero).any():
             row = model.stuff.index(of_zero)
             if model.stuff_memory.started[row]:

@@ -1,4 +1,5 @@
 """What SIM shares with others, against the original's numbers: adversary, learning rates, data, evaluation."""
+
 import json
 from pathlib import Path
 
@@ -24,13 +25,16 @@ LOSS = dict(rtol=0, atol=1e-6)
 
 
 def starting_with(data: dict, prefix: str) -> dict:
-    return {key[len(prefix):]: value for key, value in data.items() if key.startswith(prefix)}
+    return {key[len(prefix) :]: value for key, value in data.items() if key.startswith(prefix)}
 
 
 # The adversary, through SIM.
 
+
 def seen(logits: np.ndarray, size: np.ndarray) -> SegOutputs:
-    return SegOutputs(dict(main=torch.from_numpy(logits).requires_grad_()), (), tuple(size.tolist()), align_corners=True)
+    return SegOutputs(
+        dict(main=torch.from_numpy(logits).requires_grad_()), (), tuple(size.tolist()), align_corners=True
+    )
 
 
 @pytest.mark.parametrize('path', golden_files('sim', 'adversarial'))
@@ -39,8 +43,13 @@ def test_adversary(path):
     weights = starting_with(data, 'D.')
     width, num_classes = weights['conv1.weight'].shape[:2]
     model = tiny_adaptor(
-        'SIM', segmentor=tiny_segmentor(False, num_classes), stuff=(0, ), things=(1, ), loss_weights=dict(adv_main=1.),
-        discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=width))
+        'SIM',
+        segmentor=tiny_segmentor(False, num_classes),
+        stuff=(0,),
+        things=(1,),
+        loss_weights=dict(adv_main=1.0),
+        discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=width),
+    )
     critic = model.discriminator
     load_discriminator(critic, weights)
     source, target = (seen(data[f'{name}_logits'], data[f'{name}_size']) for name in ('src', 'trg'))
@@ -69,19 +78,25 @@ def test_adversary(path):
 
 # Learning rates.
 
+
 @pytest.mark.parametrize('path', golden_files('sim', 'lr_schedule'))
 def test_learning_rates(path):
     data = load(path)
     base, total = scalar(data, 'base_lr'), scalar(data, 'max_iter')
     weight = lambda: torch.nn.Parameter(torch.zeros(()))  # noqa: E731
-    optimizers = [torch.optim.SGD([dict(params=[weight()]), dict(params=[weight()], lr=10 * base)], lr=base),
-                  torch.optim.Adam([weight()], lr=scalar(data, 'base_lr_D'))]
+    optimizers = [
+        torch.optim.SGD([dict(params=[weight()]), dict(params=[weight()], lr=10 * base)], lr=base),
+        torch.optim.Adam([weight()], lr=scalar(data, 'base_lr_D')),
+    ]
     # mmengine's `end` is the first step behind the schedule: one more than the number of iterations.
     poly = dict(power=scalar(data, 'power'), begin=0, end=total + 1, by_epoch=False)
     schedulers = [PolyLR(optimizer, **poly) for optimizer in optimizers]
     for optimizer in optimizers:
         optimizer.step()  # mmengine warns about schedulers that step first
-    wanted = {int(i): row for i, *row in zip(data['iter'], data['lr_backbone'], data['lr_classifier'], data['lr_D'])}
+    wanted = {
+        int(i): row
+        for i, *row in zip(data['iter'], data['lr_backbone'], data['lr_classifier'], data['lr_D'], strict=True)
+    }
     for i in range(max(wanted) + 1):
         if i in wanted:
             rates = [group['lr'] for optimizer in optimizers for group in optimizer.param_groups]
@@ -93,6 +108,7 @@ def test_learning_rates(path):
 
 # From files to the network's input.
 
+
 @pytest.fixture
 def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv('MMUDA_CACHE_DIR', str(tmp_path / 'cache'))
@@ -101,13 +117,17 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def resize(size_wh: np.ndarray) -> dict:
-    return dict(type='Resize', scale=tuple(size_wh.tolist()), keep_ratio=False, backend='pillow', interpolation='bicubic')
+    return dict(
+        type='Resize', scale=tuple(size_wh.tolist()), keep_ratio=False, backend='pillow', interpolation='bicubic'
+    )
 
 
 def check(data: dict, packed: dict, name: str) -> None:
     """What the preprocessor of the configs makes of a sample: BGR, minus the mean, not scaled."""
-    preprocess = DomainPairPreprocessor(mean=data['mean_bgr'].tolist(), std=(1., 1., 1.))
-    batch = preprocess(dict(source=dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])), training=True)
+    preprocess = DomainPairPreprocessor(mean=data['mean_bgr'].tolist(), std=(1.0, 1.0, 1.0))
+    batch = preprocess(
+        dict(source=dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])), training=True
+    )
     np.testing.assert_array_equal(batch['source']['inputs'][0], data[f'{name}_img_out'])
     np.testing.assert_array_equal(batch['source']['data_samples'][0].gt_sem_seg.data[0], data[f'{name}_label_out'])
 
@@ -130,8 +150,9 @@ def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> S
     (root / folder).mkdir()
     Image.fromarray(image).save(root / 'RGB' / '0000000.png')
     Image.fromarray(ids).save(root / folder / '0000000.png')
-    return SYNTHIADataset(data_root=str(root), data_prefix=dict(img_path='RGB', seg_map_path=folder), pipeline=pipeline,
-                          same_size=False)
+    return SYNTHIADataset(
+        data_root=str(root), data_prefix=dict(img_path='RGB', seg_map_path=folder), pipeline=pipeline, same_size=False
+    )
 
 
 @pytest.mark.usefixtures('surroundings')
@@ -139,8 +160,12 @@ def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> S
 @pytest.mark.parametrize('path', golden_files('sim', 'data_pipeline'))
 def test_source(path, name, key, build, tmp_path):
     data = load(path)
-    pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', unknown=255), resize(data['crop_wh']),
-                dict(type='PackSegInputs')]
+    pipeline = [
+        dict(type='LoadDomainImage'),
+        dict(type='LoadDomainAnnotations', unknown=255),
+        resize(data['crop_wh']),
+        dict(type='PackSegInputs'),
+    ]
     dataset = build(tmp_path / name, data['src_rgb'], data[key], pipeline)
     assert dataset.metainfo['classes'] == CITYSCAPES_CLASSES
     check(data, dataset[0], name)
@@ -152,14 +177,23 @@ def test_target_with_pseudo_label(path, tmp_path):
     data = load(path)
     Image.fromarray(data['trg_rgb']).save(tmp_path / 'image.png')
     Image.fromarray(data['trg_pseudo']).save(tmp_path / 'pseudo.png')
-    steps = [dict(type='LoadDomainImage'), resize(data['trg_crop_wh']), dict(type='LoadPseudoLabel', resize=True),
-             dict(type='PackSegInputs')]
-    sample = dict(img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'pseudo.png'), seg_fields=[],
-                  num_classes=len(CITYSCAPES_CLASSES))
+    steps = [
+        dict(type='LoadDomainImage'),
+        resize(data['trg_crop_wh']),
+        dict(type='LoadPseudoLabel', resize=True),
+        dict(type='PackSegInputs'),
+    ]
+    sample = dict(
+        img_path=str(tmp_path / 'image.png'),
+        seg_map_path=str(tmp_path / 'pseudo.png'),
+        seg_fields=[],
+        num_classes=len(CITYSCAPES_CLASSES),
+    )
     check(data, Compose(steps)(sample), 'trg')
 
 
 # Evaluation.
+
 
 @pytest.mark.usefixtures('surroundings')
 @pytest.mark.parametrize('path', golden_files('sim', 'eval_iou'))
@@ -171,12 +205,15 @@ def test_iou(path, tmp_path):
         Image.fromarray(ids).save(tmp_path / 'gtFine' / f'{number:03}_gtFine_labelIds.png')
         Image.new('RGB', ids.shape[::-1]).save(tmp_path / 'leftImg8bit' / f'{number:03}_leftImg8bit.png')
     dataset = CityscapesDataset(
-        data_root=str(tmp_path), data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
-        seg_map_suffix='_gtFine_labelIds.png', pipeline=[dict(type='LoadDomainAnnotations', table='cityscapes', unknown=255)])
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='leftImg8bit', seg_map_path='gtFine'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        pipeline=[dict(type='LoadDomainAnnotations', table='cityscapes', unknown=255)],
+    )
     assert len(dataset) == len(data['pred'])
     metric = DomainIoUMetric(json_file=str(tmp_path / 'scores.json'))
     metric.dataset_meta = dataset.metainfo
-    for sample, predicted in zip(dataset, data['pred']):
+    for sample, predicted in zip(dataset, data['pred'], strict=True):
         labels = dict(gt=sample['gt_seg_map'], pred=predicted)
         maps = {name: torch.from_numpy(label.astype(np.int64))[None] for name, label in labels.items()}
         metric.process(None, [{f'{name}_sem_seg': dict(data=one) for name, one in maps.items()}])

@@ -1,4 +1,5 @@
 """Both phases of SIM: stored runs of the original, step by step."""
+
 import numpy as np
 import pytest
 import torch
@@ -25,11 +26,11 @@ class NormedStrided(BaseModule):
         self.conv2 = nn.Conv2d(width, channels, 3, 2, 1)
 
     def forward(self, x: Tensor) -> tuple:
-        return (self.conv2(self.bn1(self.conv1(x)).relu()).relu(), )
+        return (self.conv2(self.bn1(self.conv1(x)).relu()).relu(),)
 
 
 def part(data: dict, prefix: str) -> dict:
-    return {key[len(prefix):]: value for key, value in data.items() if key.startswith(prefix)}
+    return {key[len(prefix) :]: value for key, value in data.items() if key.startswith(prefix)}
 
 
 def our_name(key: str) -> str:
@@ -42,36 +43,66 @@ def test_trajectory(path):
     cfg = {key: value.item() for key, value in part(data, 'cfg.').items()}
     init, critic = part(data, 'init.'), part(data, 'D_init.')
     num_classes, channels = init['layer6.conv2d_list.0.weight'].shape[:2]
-    model = MODELS.build(dict(
-        type='SIM', prototypes=cfg['num_prototype'], count_empty=True,
-        segmentor=dict(
-            type='AdaptiveEncoderDecoder', backbone=dict(type='NormedStrided', width=len(init['conv1.weight']), channels=channels),
-            decode_head=dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1)),
-            test_cfg=dict(mode='whole')),
-        discriminator=dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=len(critic['conv1.bias'])),
-        loss_weights=dict(adv_main=cfg['lambda_adv'], stuff=cfg['lambda_stuff'], ins=cfg['lambda_ins'])))
+    model = MODELS.build(
+        dict(
+            type='SIM',
+            prototypes=cfg['num_prototype'],
+            count_empty=True,
+            segmentor=dict(
+                type='AdaptiveEncoderDecoder',
+                backbone=dict(type='NormedStrided', width=len(init['conv1.weight']), channels=channels),
+                decode_head=dict(
+                    type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1)
+                ),
+                test_cfg=dict(mode='whole'),
+            ),
+            discriminator=dict(
+                type='FCDiscriminatorHead', in_channels=num_classes, base_channels=len(critic['conv1.bias'])
+            ),
+            loss_weights=dict(adv_main=cfg['lambda_adv'], stuff=cfg['lambda_stuff'], ins=cfg['lambda_ins']),
+        )
+    )
     missing, unexpected = model.segmentor.load_state_dict(
-        {our_name(key): torch.from_numpy(value) for key, value in init.items()}, strict=False)
+        {our_name(key): torch.from_numpy(value) for key, value in init.items()}, strict=False
+    )
     assert not unexpected and all(key.endswith('num_batches_tracked') for key in missing)
     load_discriminator(model.discriminator, critic)
     model.data_preprocessor = AsItIs()
-    wrappers = PerModuleOptimWrapperConstructor(dict(
-        segmentor=dict(optimizer=dict(type='SGD', lr=cfg['lr'], momentum=cfg['momentum'], weight_decay=cfg['weight_decay']),
-                       paramwise_cfg=heads_at_ten_times()),
-        discriminator=dict(optimizer=dict(type='Adam', lr=cfg['lr_D'], betas=(0.9, 0.99)))))(model.train())
+    wrappers = PerModuleOptimWrapperConstructor(
+        dict(
+            segmentor=dict(
+                optimizer=dict(type='SGD', lr=cfg['lr'], momentum=cfg['momentum'], weight_decay=cfg['weight_decay']),
+                paramwise_cfg=heads_at_ten_times(),
+            ),
+            discriminator=dict(optimizer=dict(type='Adam', lr=cfg['lr_D'], betas=(0.9, 0.99))),
+        )
+    )(model.train())
 
-    names = dict(loss_seg='loss_seg_main', loss_adv='loss_adv_main', loss_cls='loss_stuff', loss_ins='loss_ins',
-                 loss_D_src_half='loss_dis_main_source', loss_D_trg_half='loss_dis_main_target', loss_seg_trg='loss_seg_target')
+    names = dict(
+        loss_seg='loss_seg_main',
+        loss_adv='loss_adv_main',
+        loss_cls='loss_stuff',
+        loss_ins='loss_ins',
+        loss_D_src_half='loss_dis_main_source',
+        loss_D_trg_half='loss_dis_main_target',
+        loss_seg_trg='loss_seg_target',
+    )
     for t in range(len(data['loss_seg'])):
         for wrapper in wrappers.values():
-            set_rates(wrapper.optimizer, (1 - t / cfg['max_iter'])**cfg['power'])
+            set_rates(wrapper.optimizer, (1 - t / cfg['max_iter']) ** cfg['power'])
         step = part(data, f'step{t}.')
         pseudo = step['trg_label'][None] if 'trg_label' in step else None
-        logs = model.train_step(dict(source=side(step['src_img'][None], step['src_label'][None]),
-                                     target=side(step['trg_img'][None], pseudo)), wrappers)
+        logs = model.train_step(
+            dict(
+                source=side(step['src_img'][None], step['src_label'][None]), target=side(step['trg_img'][None], pseudo)
+            ),
+            wrappers,
+        )
         for stored, ours in names.items():
             if stored in data:
-                np.testing.assert_allclose(logs[ours], data[stored][t], rtol=0, atol=LOSS, err_msg=f'step {t}, {stored}')
+                np.testing.assert_allclose(
+                    logs[ours], data[stored][t], rtol=0, atol=LOSS, err_msg=f'step {t}, {stored}'
+                )
         np.testing.assert_array_equal(model.stuff_memory.count, data['cls_ptr'][t])
         np.testing.assert_array_equal(model.thing_memory.count, data['ins_ptr'][t])
     np.testing.assert_allclose(model.stuff_memory.entries, data['final_cls_mem'], rtol=0, atol=1e-5)

@@ -1,4 +1,5 @@
 """Several training iterations of the originals, reproduced by our adaptors, optimizers and schedulers."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from mmengine.optim import PolyLR
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from standins import load_discriminator, discriminator_names
+from standins import discriminator_names, load_discriminator
 
 import mmuda  # noqa: F401
 from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -18,14 +19,27 @@ LOSS, WEIGHT, GRADIENT = 2e-6, 2e-5, 1e-5  # absolute tolerances suggested with 
 NAMES = dict(
     adaptsegnet=dict(
         nets=dict(aux_discriminator='D1', discriminator='D2'),
-        losses=dict(loss_seg_aux='loss_seg1', loss_seg_main='loss_seg2', loss_adv_aux='loss_adv_target1',
-                    loss_adv_main='loss_adv_target2'),
-        discriminator=dict(aux='loss_D1', main='loss_D2')),
+        losses=dict(
+            loss_seg_aux='loss_seg1',
+            loss_seg_main='loss_seg2',
+            loss_adv_aux='loss_adv_target1',
+            loss_adv_main='loss_adv_target2',
+        ),
+        discriminator=dict(aux='loss_D1', main='loss_D2'),
+    ),
     advent=dict(
         nets=dict(aux_discriminator='D_aux', discriminator='D_main'),
-        losses=dict(loss_seg_aux='loss_seg_src_aux', loss_seg_main='loss_seg_src_main', loss_adv_aux='loss_adv_trg_aux',
-                    loss_adv_main='loss_adv_trg_main', loss_ent_aux='loss_ent_aux', loss_ent_main='loss_ent_main'),
-        discriminator=dict(aux='loss_d_aux', main='loss_d_main')))
+        losses=dict(
+            loss_seg_aux='loss_seg_src_aux',
+            loss_seg_main='loss_seg_src_main',
+            loss_adv_aux='loss_adv_trg_aux',
+            loss_adv_main='loss_adv_trg_main',
+            loss_ent_aux='loss_ent_aux',
+            loss_ent_main='loss_ent_main',
+        ),
+        discriminator=dict(aux='loss_d_aux', main='loss_d_main'),
+    ),
+)
 NAMES['intrada'] = NAMES['advent']  # the second stage: easy images with pseudo labels as source, hard ones as target
 
 
@@ -37,12 +51,19 @@ def build(family: str, data: dict, trunk: str):
     summed = (0, 1) if family == 'adaptsegnet' else None
     cfg = dict(
         segmentor=dict(type='StandIn', trunk=trunk, num_classes=num_classes, two_levels=two_levels, summed=summed),
-        data_preprocessor=dict(type='DomainPairPreprocessor'))
+        data_preprocessor=dict(type='DomainPairPreprocessor'),
+    )
     minent = 'hp/lambda_ent_main' in data
     if minent:
-        cfg.update(type='MinEnt', loss_weights=dict(
-            seg_main=scalar(data, 'hp/lambda_seg_main'), seg_aux=scalar(data, 'hp/lambda_seg_aux'),
-            ent_main=scalar(data, 'hp/lambda_ent_main'), ent_aux=scalar(data, 'hp/lambda_ent_aux')))
+        cfg.update(
+            type='MinEnt',
+            loss_weights=dict(
+                seg_main=scalar(data, 'hp/lambda_seg_main'),
+                seg_aux=scalar(data, 'hp/lambda_seg_aux'),
+                ent_main=scalar(data, 'hp/lambda_ent_main'),
+                ent_aux=scalar(data, 'hp/lambda_ent_aux'),
+            ),
+        )
     else:
         critic = dict(type='FCDiscriminatorHead', in_channels=num_classes, base_channels=scalar(data, 'hp/ndf'))
         cfg.update(
@@ -54,11 +75,16 @@ def build(family: str, data: dict, trunk: str):
                 seg_main=scalar(data, 'hp/lambda_seg_main', 1.0),
                 seg_aux=scalar(data, 'hp/lambda_seg_aux', scalar(data, 'hp/lambda_seg')),
                 adv_main=scalar(data, 'hp/lambda_adv_main', scalar(data, 'hp/lambda_adv2')),
-                adv_aux=scalar(data, 'hp/lambda_adv_aux', scalar(data, 'hp/lambda_adv1'))))
+                adv_aux=scalar(data, 'hp/lambda_adv_aux', scalar(data, 'hp/lambda_adv1')),
+            ),
+        )
     model = MODELS.build(cfg)
     model.segmentor.load_original(section(init, 'G'))
-    nets = {} if minent else {
-        child: name for child, name in NAMES[family]['nets'].items() if getattr(model, child) is not None}
+    nets = (
+        {}
+        if minent
+        else {child: name for child, name in NAMES[family]['nets'].items() if getattr(model, child) is not None}
+    )
     for child, name in nets.items():
         load_discriminator(getattr(model, child), section(init, name))
     return model, nets
@@ -66,19 +92,26 @@ def build(family: str, data: dict, trunk: str):
 
 def optimize(model, nets: dict, data: dict, semantics: str):
     """Optimizers and schedulers of a file."""
-    sgd = dict(lr=scalar(data, 'hp/lr'), momentum=scalar(data, 'hp/momentum'),
-               weight_decay=scalar(data, 'hp/weight_decay'))
-    heads = dict(decode_head=dict(lr_mult=10.), auxiliary_head=dict(lr_mult=10.))
+    sgd = dict(
+        lr=scalar(data, 'hp/lr'), momentum=scalar(data, 'hp/momentum'), weight_decay=scalar(data, 'hp/weight_decay')
+    )
+    heads = dict(decode_head=dict(lr_mult=10.0), auxiliary_head=dict(lr_mult=10.0))
     segmentor = dict(optimizer=dict(type='SGD', **sgd), paramwise_cfg=dict(custom_keys=heads))
     if semantics == 'legacy':
         segmentor.update(optimizer=dict(type='LegacySGD', **sgd), repeats='backbone')
     adam = dict(type='Adam', lr=scalar(data, 'hp/lr_D'), betas=(0.9, 0.99))
-    wrappers = PerModuleOptimWrapperConstructor(dict(
-        accumulative_counts=scalar(data, 'hp/iter_size', 1), segmentor=segmentor,
-        **{child: dict(optimizer=adam) for child in nets}))(model)
+    wrappers = PerModuleOptimWrapperConstructor(
+        dict(
+            accumulative_counts=scalar(data, 'hp/iter_size', 1),
+            segmentor=segmentor,
+            **{child: dict(optimizer=adam) for child in nets},
+        )
+    )(model)
     total = scalar(data, 'hp/num_steps', scalar(data, 'hp/max_iters'))
-    schedulers = [PolyLR(wrapper, power=scalar(data, 'hp/power'), end=total + 1, begin=0, by_epoch=False)
-                  for wrapper in wrappers.values()]
+    schedulers = [
+        PolyLR(wrapper, power=scalar(data, 'hp/power'), end=total + 1, begin=0, by_epoch=False)
+        for wrapper in wrappers.values()
+    ]
     return wrappers, schedulers
 
 
@@ -111,7 +144,7 @@ def run(family: str, data: dict, trunk: str, semantics: str = 'dedup'):
                 grads = spy_on_gradients(wrappers)
             out = model.train_step(batch(data, step * gathered + part), wrappers)
             for name, value in out.items():
-                losses[name] = losses.get(name, 0.) + value.item() / gathered
+                losses[name] = losses.get(name, 0.0) + value.item() / gathered
         for scheduler in schedulers:
             scheduler.step()
         logs.append(losses)
@@ -122,6 +155,7 @@ def spy_on_gradients(wrappers) -> dict:
     """Gradients that the first step of every optimizer sees, filled when it happens."""
     seen = {}
     for wrapper in wrappers.values():
+
         def step(wrapper=wrapper, original=wrapper.step, **kwargs):
             for group in wrapper.optimizer.param_groups:
                 for p in group['params']:
@@ -129,6 +163,7 @@ def spy_on_gradients(wrappers) -> dict:
                         seen.setdefault(id(p), p.grad.clone())
             wrapper.step = original
             return original(**kwargs)
+
         wrapper.step = step
     return seen
 
@@ -140,24 +175,30 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
         if theirs + suffix not in data:
             continue
         stored = data[theirs + suffix]
-        computed = np.array([log.get(ours, 0.) for log in logs])
+        computed = np.array([log.get(ours, 0.0) for log in logs])
         np.testing.assert_allclose(computed, stored, rtol=0, atol=LOSS, err_msg=ours)
         compared += 1
     for level, theirs in names['discriminator'].items():
         if theirs + suffix not in data:
             continue
         # ADVENT (and IntraDA, a copy) logs the target half alone: its source half is overwritten.
-        sides = ('source', 'target') if family == 'adaptsegnet' else ('target', )
-        computed = np.array([sum(log.get(f'loss_dis_{level}_{side}', 0.) for side in sides) for log in logs])
+        sides = ('source', 'target') if family == 'adaptsegnet' else ('target',)
+        computed = np.array([sum(log.get(f'loss_dis_{level}_{side}', 0.0) for side in sides) for log in logs])
         np.testing.assert_allclose(computed, data[theirs + suffix], rtol=0, atol=LOSS, err_msg=theirs)
         compared += 1
     assert compared >= 4
 
 
-@pytest.mark.parametrize('path', [
-    *golden_files('adaptsegnet', 'traj_multi'), *golden_files('adaptsegnet', 'traj_single'),
-    *golden_files('advent', 'traj_advent'), *golden_files('advent', 'traj_minent'),
-    *golden_files('intrada', 'traj')])
+@pytest.mark.parametrize(
+    'path',
+    [
+        *golden_files('adaptsegnet', 'traj_multi'),
+        *golden_files('adaptsegnet', 'traj_single'),
+        *golden_files('advent', 'traj_advent'),
+        *golden_files('advent', 'traj_minent'),
+        *golden_files('intrada', 'traj'),
+    ],
+)
 def test_trajectory(path):
     data, family = load(path), path.parent.name
     model, nets, logs, grads, rates = run(family, data, 'T')
@@ -185,15 +226,18 @@ def test_trajectory(path):
         names = discriminator_names(section(data, f'final/{name}'))
         for key, stored in section(data, f'final/{name}').items():
             np.testing.assert_allclose(
-                parameters[names[key]].detach().numpy(), stored, rtol=0, atol=WEIGHT, err_msg=f'{name}/{key}')
+                parameters[names[key]].detach().numpy(), stored, rtol=0, atol=WEIGHT, err_msg=f'{name}/{key}'
+            )
         for key, stored in section(data, f'grad0/{name}').items():
             np.testing.assert_allclose(
-                grads[id(parameters[names[key]])].numpy(), stored, rtol=0, atol=GRADIENT, err_msg=f'{name}/{key}')
+                grads[id(parameters[names[key]])].numpy(), stored, rtol=0, atol=GRADIENT, err_msg=f'{name}/{key}'
+            )
 
 
 @pytest.mark.parametrize('semantics', ['legacy', 'dedup'])
 @pytest.mark.parametrize(
-    'path', [*golden_files('adaptsegnet', 'traj_bottleneck'), *golden_files('advent', 'traj_bottleneck')])
+    'path', [*golden_files('adaptsegnet', 'traj_bottleneck'), *golden_files('advent', 'traj_bottleneck')]
+)
 def test_duplicate_listing(path, semantics):
     data, family = load(path), path.parent.name
     model, nets, logs, _, _ = run(family, data, 'M', semantics)
@@ -201,8 +245,8 @@ def test_duplicate_listing(path, semantics):
     ours = model.segmentor.to_original()
     flat = data[f'final_{semantics}/flat']
     offset = 0
-    for name, size in zip(data['state_names'].tolist(), data['state_sizes'].tolist()):
-        stored = flat[offset:offset + size]
+    for name, size in zip(data['state_names'].tolist(), data['state_sizes'].tolist(), strict=True):
+        stored = flat[offset : offset + size]
         offset += size
         tolerance = dict(rtol=1e-5, atol=1e-6) if name.endswith('running_var') else dict(rtol=0, atol=WEIGHT)
         np.testing.assert_allclose(ours[name].detach().numpy().ravel(), stored, err_msg=name, **tolerance)

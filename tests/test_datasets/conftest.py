@@ -1,4 +1,5 @@
 """What all data set tests share."""
+
 import pytest
 from mmengine.registry import DefaultScope
 

@@ -4,6 +4,7 @@ They are made by us to the published descriptions (palette PNG for GTA5, 16-bit 
 with the id in red for SYNTHIA, 8-bit ids for the others); no true GTA5, SYNTHIA, Synscapes or
 Cross-City file was at hand.
 """
+
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ def ids(known, seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
     """Random ids, with each of the known ones at least once."""
     known = np.array(list(known))
     drawn = np.random.default_rng(seed).choice(known, (height, width))
-    drawn.flat[:len(known)] = known
+    drawn.flat[: len(known)] = known
     return drawn
 
 

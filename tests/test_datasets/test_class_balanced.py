@@ -1,4 +1,5 @@
 """The class-balanced order of the source: its rule, and as a policy of the sampler."""
+
 import time
 
 import layouts
@@ -11,8 +12,14 @@ from mmseg.registry import TASK_UTILS
 
 import mmuda.datasets.class_balanced as class_balanced
 import mmuda.datasets.pair_sampler as pair_sampler
-from mmuda.datasets import (ClassBalancedOrder, DomainPairDataset, DomainPairSampler, GTA5Dataset,
-                            class_balanced_sequence, classes_present)
+from mmuda.datasets import (
+    ClassBalancedOrder,
+    DomainPairDataset,
+    DomainPairSampler,
+    GTA5Dataset,
+    class_balanced_sequence,
+    classes_present,
+)
 from mmuda.datasets.class_balanced import ClassBalancedDraws
 
 POLICY = dict(type='ClassBalancedOrder')
@@ -53,7 +60,7 @@ def lists_of(presence: np.ndarray) -> list:
 def test_the_rule(seed, sub_epoch, num_draws):
     presence = random_presence(seed)
     found = class_balanced_sequence(lists_of(presence), presence, num_draws, np.random.RandomState(seed), sub_epoch)
-    assert found.shape == (num_draws, ) and found.dtype == np.int32
+    assert found.shape == (num_draws,) and found.dtype == np.int32
     assert found.tolist() == literal(lists_of(presence), presence, num_draws, np.random.RandomState(seed), sub_epoch)
 
 
@@ -75,7 +82,7 @@ def test_after_a_list_comes_its_second_image_shuffled():
     drawn = class_balanced_sequence([[4, 2, 0, 1, 3]], presence, 13, np.random.RandomState(3), sub_epoch=13)
     assert drawn[:5].tolist() == [4, 2, 0, 1, 3]
     for start in (5, 9):
-        assert len(set(drawn[start:start + 4])) == 4, 'one of five is passed over'
+        assert len(set(drawn[start : start + 4])) == 4, 'one of five is passed over'
 
 
 @pytest.mark.parametrize('lists, image', [([[3]], 3), ([[], [3], []], 3)])
@@ -93,21 +100,25 @@ def test_missing_classes_leave_the_others_alone():
     assert found.tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize('lists, presence, sub_epoch, told', [
-    ([[], []], np.zeros((3, 2)), 10, 'no image has any class'),
-    ([[0]], np.ones((3, 2)), 10, r'presence must be \(images, 1\) for 1 lists, but is \(3, 2\)'),
-    ([[0]], np.ones((3, 1)), 0, 'at least 1 draw, but got 0'),
-])
+@pytest.mark.parametrize(
+    'lists, presence, sub_epoch, told',
+    [
+        ([[], []], np.zeros((3, 2)), 10, 'no image has any class'),
+        ([[0]], np.ones((3, 2)), 10, r'presence must be \(images, 1\) for 1 lists, but is \(3, 2\)'),
+        ([[0]], np.ones((3, 1)), 0, 'at least 1 draw, but got 0'),
+    ],
+)
 def test_bad_input_is_told(lists, presence, sub_epoch, told):
     with pytest.raises(ValueError, match=told):
         class_balanced_sequence(lists, presence, 5, np.random.RandomState(0), sub_epoch)
 
 
 def test_no_draws():
-    assert class_balanced_sequence([[0]], np.ones((1, 1)), 0, np.random.RandomState(0)).shape == (0, )
+    assert class_balanced_sequence([[0]], np.ones((1, 1)), 0, np.random.RandomState(0)).shape == (0,)
 
 
 # As a policy of the sampler.
+
 
 class Unlabelled(BaseDataset):
     """A target."""
@@ -135,7 +146,8 @@ def root(tmp_path_factory):
 def pairs(root) -> DomainPairDataset:
     source = GTA5Dataset(
         data_root=str(root),
-        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')])
+        pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')],
+    )
     return DomainPairDataset(source, Unlabelled(7, source.metainfo['classes']))
 
 
@@ -162,9 +174,14 @@ def test_the_stream_is_the_sequence(root, monkeypatch):
     """Of lists in random order; its n-th image, whatever was asked before."""
     seen = []
     original = ClassBalancedDraws.__init__
-    monkeypatch.setattr(ClassBalancedDraws, '__init__', lambda self, lists, presence, random, sub_epoch: (
-        seen.append(([images.copy() for images in lists], random.get_state())),
-        original(self, lists, presence, random, sub_epoch))[1])
+    monkeypatch.setattr(
+        ClassBalancedDraws,
+        '__init__',
+        lambda self, lists, presence, random, sub_epoch: (
+            seen.append(([images.copy() for images in lists], random.get_state())),
+            original(self, lists, presence, random, sub_epoch),
+        )[1],
+    )
     order = ClassBalancedOrder(pairs(root).source, seed=4, sub_epoch=20)
     (lists, state), presence = seen[0], classes_present(pairs(root).source)
     assert [sorted(images) for images in lists] == [images.tolist() for images in lists_of(presence)]
@@ -181,9 +198,9 @@ def test_ranks_share_one_stream(root, monkeypatch, world_size):
     whole = take(sampler_of(root), 90)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
         shards.append(take(sampler_of(root), 90 // world_size))
-    assert [item for items in zip(*shards) for item in items] == whole
+    assert [item for items in zip(*shards, strict=True) for item in items] == whole
 
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 55])
@@ -217,8 +234,9 @@ def test_missing_classes_are_told_once(root, monkeypatch):
 
 def test_few_pixels_may_not_count(root):
     source = pairs(root).source
-    pixels = np.array([[(source[n]['data_samples'].gt_sem_seg.data == c).sum().item() for c in range(19)]
-                       for n in range(12)])
+    pixels = np.array(
+        [[(source[n]['data_samples'].gt_sem_seg.data == c).sum().item() for c in range(19)] for n in range(12)]
+    )
     enough = int(np.sort(pixels.max(axis=0))[-2])  # only the two classes that fill most have so many anywhere
     order = ClassBalancedOrder(source, seed=0, min_pixels=enough)
     drawn = {order[n] for n in range(200)}
@@ -228,15 +246,24 @@ def test_few_pixels_may_not_count(root):
 
 
 def test_a_config_names_it(root):
-    loader = Runner.build_dataloader(dict(
-        batch_size=2, num_workers=0, dataset=pairs(root),
-        sampler=dict(type='DomainPairSampler', source_policy=POLICY)), seed=11)
+    loader = Runner.build_dataloader(
+        dict(
+            batch_size=2,
+            num_workers=0,
+            dataset=pairs(root),
+            sampler=dict(type='DomainPairSampler', source_policy=POLICY),
+        ),
+        seed=11,
+    )
     batch = next(iter(loader))
     assert set(batch) == {'source', 'target'}
     assert TASK_UTILS.get('ClassBalancedOrder') is ClassBalancedOrder
-    uniform = Runner.build_dataloader(dict(
-        batch_size=2, num_workers=0, dataset=pairs(root), sampler=dict(type='DomainPairSampler', source_policy=None)),
-        seed=11)
+    uniform = Runner.build_dataloader(
+        dict(
+            batch_size=2, num_workers=0, dataset=pairs(root), sampler=dict(type='DomainPairSampler', source_policy=None)
+        ),
+        seed=11,
+    )
     assert take(uniform.sampler, 20) == take(DomainPairSampler(pairs(root), seed=11), 20)
 
 
@@ -255,12 +282,22 @@ def test_labels_without_any_class(tmp_path):
 @pytest.mark.parametrize('workers', [0, 2])
 def test_resumed_loading_goes_on(root, workers):
     """As mmengine's loop resumes: the sampler is told how many samples to skip."""
+
     def names(skip: int) -> list:
-        loader = Runner.build_dataloader(dict(
-            batch_size=2, num_workers=workers, dataset=pairs(root), collate_fn=dict(type='pseudo_collate'),
-            sampler=dict(type='DomainPairSampler', source_policy=dict(POLICY, sub_epoch=5))), seed=3)
+        loader = Runner.build_dataloader(
+            dict(
+                batch_size=2,
+                num_workers=workers,
+                dataset=pairs(root),
+                collate_fn=dict(type='pseudo_collate'),
+                sampler=dict(type='DomainPairSampler', source_policy=dict(POLICY, sub_epoch=5)),
+            ),
+            seed=3,
+        )
         loader.sampler.skip(2 * skip)
-        return [[sample.img_path for sample in batch['source']['data_samples']]
-                for batch, _ in zip(iter(loader), range(8 - skip))]
+        return [
+            [sample.img_path for sample in batch['source']['data_samples']]
+            for batch, _ in zip(iter(loader), range(8 - skip), strict=False)
+        ]
 
     assert names(3) == names(0)[3:]

@@ -1,4 +1,5 @@
 """Counting the classes of all labels: what is counted, and when it is done again."""
+
 import json
 import os
 import subprocess
@@ -59,7 +60,8 @@ def test_gta_counts_are_those_of_its_own_pipeline(tmp_path):
 
 def test_sixteen_bit_labels_with_fewer_classes(tmp_path):
     dataset = SYNTHIADataset(
-        data_root=str(layouts.synthia(tmp_path, 3)), metainfo=dict(classes=SYNTHIA16), pipeline=LOAD)
+        data_root=str(layouts.synthia(tmp_path, 3)), metainfo=dict(classes=SYNTHIA16), pipeline=LOAD
+    )
     np.testing.assert_array_equal(class_counts(dataset), expected(dataset))
     assert class_counts(dataset).shape == (3, 16) and class_counts(dataset).all()
 
@@ -69,8 +71,12 @@ def test_labels_that_mmseg_loads(tmp_path, cache_dir):
         layouts.write(tmp_path / 'img' / f'{n}.png', layouts.image(n))
         layouts.write(tmp_path / 'seg' / f'{n}.png', layouts.ids([0, n + 1, 255], n))
     settings = dict(
-        data_prefix=dict(img_path=str(tmp_path / 'img'), seg_map_path=str(tmp_path / 'seg')), img_suffix='.png',
-        metainfo=dict(classes=('a', 'b', 'c')), reduce_zero_label=False, pipeline=[dict(type='LoadAnnotations')])
+        data_prefix=dict(img_path=str(tmp_path / 'img'), seg_map_path=str(tmp_path / 'seg')),
+        img_suffix='.png',
+        metainfo=dict(classes=('a', 'b', 'c')),
+        reduce_zero_label=False,
+        pipeline=[dict(type='LoadAnnotations')],
+    )
     dataset = BaseSegDataset(**settings)
     for again in (dataset, dataset, BaseSegDataset(**settings)):
         assert classes_present(again).tolist() == [[True, True, False], [True, False, True]]
@@ -125,7 +131,7 @@ def test_it_is_found_anew_when_something_changes(tmp_path, reads, change):
 
 
 def torn(text: str) -> str:
-    return text[:len(text) // 2]
+    return text[: len(text) // 2]
 
 
 def other_number(text: str) -> str:
@@ -143,12 +149,23 @@ def fewer_rows(text: str) -> str:
     return json.dumps(dict(content, counts=content['counts'][1:]))
 
 
-@pytest.mark.parametrize('spoil', [torn, other_number, other_data, fewer_rows, lambda text: '[]', lambda text: '{}',
-                                   lambda text: '', lambda text: '{"counts": "x", "fingerprint": 1}'])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        torn,
+        other_number,
+        other_data,
+        fewer_rows,
+        lambda text: '[]',
+        lambda text: '{}',
+        lambda text: '',
+        lambda text: '{"counts": "x", "fingerprint": 1}',
+    ],
+)
 def test_a_damaged_or_foreign_file_is_not_trusted(tmp_path, cache_dir, reads, spoil):
     root = layouts.gta5(tmp_path, 2)
     first = class_counts(gta(root))
-    path, = cache_dir.glob('class_counts/*')
+    (path,) = cache_dir.glob('class_counts/*')
     good = path.read_text()
     path.write_text(spoil(good))
     reads.clear()
@@ -178,8 +195,12 @@ def test_more_labels_than_are_read_ahead(tmp_path, monkeypatch):
 
 
 def test_bad_input_is_told(tmp_path):
-    dataset = raw(tmp_path / 'ids', [np.array([[0, 3, 255]])], table={0: 0, 3: 3, 255: 255}, metainfo=dict(
-        classes=('road', 'sidewalk', 'building', 'wall')))
+    dataset = raw(
+        tmp_path / 'ids',
+        [np.array([[0, 3, 255]])],
+        table={0: 0, 3: 3, 255: 255},
+        metainfo=dict(classes=('road', 'sidewalk', 'building', 'wall')),
+    )
     assert class_counts(dataset).tolist() == [[1, 0, 0, 1]]
     dataset._metainfo['classes'] = ('road', 'sidewalk')
     with pytest.raises(ValueError, match=r'0\.png has the train ids 3, but RawSegDataset has the classes 0-1'):
@@ -214,7 +235,7 @@ def test_other_ranks_do_not_read(tmp_path, monkeypatch, reads):
         class_counts(dataset)
 
 
-TWO = '''
+TWO = """
 import sys
 import numpy as np
 import torch.distributed
@@ -230,7 +251,7 @@ except (OSError, RuntimeError) as error:
     open(f'{out}/{get_rank()}.txt', 'w').write(f'{type(error).__name__} {error}')
 torch.distributed.barrier()  # rank 0 must not leave while the other still listens
 torch.distributed.destroy_process_group()
-'''
+"""
 
 
 def test_two_processes_get_one_answer(tmp_path):
@@ -238,10 +259,24 @@ def test_two_processes_get_one_answer(tmp_path):
     (bad / 'labels' / '00001.png').write_bytes(b'')
     script = tmp_path / 'two.py'
     script.write_text(TWO)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script),
-               str(good), str(bad), str(tmp_path)]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                         env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path)))
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--standalone',
+        '--nproc_per_node=2',
+        str(script),
+        str(good),
+        str(bad),
+        str(tmp_path),
+    ]
+    out = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path)),
+    )
     assert out.returncode == 0, out.stderr[-3000:]
     for rank in range(2):
         np.testing.assert_array_equal(np.load(tmp_path / f'{rank}.npy'), expected(gta(good)))

@@ -1,4 +1,5 @@
 """One permutation over source and target: order, augmentation, batches."""
+
 import random
 
 import numpy as np
@@ -19,6 +20,7 @@ from mmuda.models import DomainPairPreprocessor
 
 class Images(BaseDataset):
     """Its pipeline draws from all three generators, and gives a label."""
+
     METAINFO = dict(classes=('a', 'b'))
 
     def __init__(self, size: int, labelled: bool = True, **kwargs) -> None:
@@ -53,7 +55,7 @@ def test_an_epoch_is_one_permutation_of_everything():
     assert len(mix()) == len(DomainMixSampler(mix(), seed=0)) == 9
     drawn = take(DomainMixSampler(mix(), seed=3), 90)
     assert [n for n, _, _ in drawn] == list(range(90))
-    epochs = [[tuple(item[1:]) for item in drawn[start:start + 9]] for start in range(0, 90, 9)]
+    epochs = [[tuple(item[1:]) for item in drawn[start : start + 9]] for start in range(0, 90, 9)]
     assert all(sorted(epoch) == ALL for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 10, 'every epoch has its own order'
     assert take(DomainMixSampler(mix(), seed=4), 90) != drawn
@@ -63,9 +65,9 @@ def test_the_incomplete_last_iteration_is_dropped():
     sampler = DomainMixSampler(mix(), seed=3, drop_to=4)
     assert len(sampler) == 8
     whole, cut = take(DomainMixSampler(mix(), seed=3), 90), take(sampler, 80)
-    assert [item[1:] for item in cut] == [item[1:] for epoch in range(10) for item in whole[9 * epoch:9 * epoch + 8]]
+    assert [item[1:] for item in cut] == [item[1:] for epoch in range(10) for item in whole[9 * epoch : 9 * epoch + 8]]
     assert [n for n, _, _ in cut] == list(range(80))
-    left_out = {next(iter(set(ALL) - {item[1:] for item in cut[8 * epoch:8 * epoch + 8]})) for epoch in range(10)}
+    left_out = {next(iter(set(ALL) - {item[1:] for item in cut[8 * epoch : 8 * epoch + 8]})) for epoch in range(10)}
     assert len(left_out) > 1, 'another image is left out in every epoch'
 
 
@@ -80,12 +82,12 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
     whole = take(DomainMixSampler(mix(), seed=9, drop_to=drop_to), 30)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda rank=rank: (rank, world_size))
         sampler = DomainMixSampler(mix(), seed=9, drop_to=drop_to)
         assert len(sampler) == -(-(9 if drop_to == 1 else 6) // world_size)
         shards.append(take(sampler, 30 // world_size))
     assert sorted(sum(shards, [])) == whole
-    assert [item for items in zip(*shards) for item in items] == whole
+    assert [item for items in zip(*shards, strict=True) for item in items] == whole
 
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
@@ -106,8 +108,10 @@ def load(workers: int, batches: int, skip: int = 0) -> list:
     sampler = DomainMixSampler(dataset, seed=5)
     sampler.skip(skip * 2)
     loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=mixed_collate)
-    return [{side: torch.stack(data['inputs']).tolist() for side, data in batch.items()}
-            for batch, _ in zip(iter(loader), range(batches))]
+    return [
+        {side: torch.stack(data['inputs']).tolist() for side, data in batch.items()}
+        for batch, _ in zip(iter(loader), range(batches), strict=False)
+    ]
 
 
 def test_augmentation_depends_on_seed_and_n_alone():
@@ -140,9 +144,16 @@ def test_batches_by_domain():
 
 def test_a_config_names_all_three():
     assert FUNCTIONS.get('mixed_collate') is mixed_collate
-    loader = Runner.build_dataloader(dict(
-        batch_size=3, num_workers=0, dataset=mix(), sampler=dict(type='DomainMixSampler', drop_to=3),
-        collate_fn=dict(type='mixed_collate')), seed=11)
+    loader = Runner.build_dataloader(
+        dict(
+            batch_size=3,
+            num_workers=0,
+            dataset=mix(),
+            sampler=dict(type='DomainMixSampler', drop_to=3),
+            collate_fn=dict(type='mixed_collate'),
+        ),
+        seed=11,
+    )
     assert loader.dataset.seed == 11 and len(loader) == 3
     assert sum(len(side['inputs']) for side in next(iter(loader)).values()) == 3
     assert DATA_SAMPLERS.get('DomainMixSampler') is DomainMixSampler
@@ -170,7 +181,7 @@ def test_source_subsets_are_nested():
     small, large = source_subset(3, 50, 4), source_subset(3, 50, 9)
     assert small.tolist() == large[:4].tolist() and len(set(large.tolist())) == 9 and max(large) < 50
     assert source_subset(4, 50, 9).tolist() != large.tolist()
-    assert source_subset(0, 3, 1).shape == (1, ) and sorted(source_subset(0, 3, 3)) == [0, 1, 2]
+    assert source_subset(0, 3, 1).shape == (1,) and sorted(source_subset(0, 3, 3)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize('n, m', [(10, 0), (10, 11), (0, 0), (5, -1)])

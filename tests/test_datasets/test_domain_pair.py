@@ -1,4 +1,5 @@
 """Pairs and their order: a pure function of (seed, n)."""
+
 import random
 
 import numpy as np
@@ -14,6 +15,7 @@ from mmuda.datasets.domain_pair import seeded
 
 class Numbers(BaseDataset):
     """Its pipeline draws from all three generators."""
+
     METAINFO = dict(classes=('a', 'b'))
 
     def __init__(self, size: int, **kwargs) -> None:
@@ -49,10 +51,10 @@ def test_both_sides_run_through_permutations_independently():
     assert [n for n, _, _ in drawn] == list(range(70))
     source, target = [s for _, s, _ in drawn], [t for _, _, t in drawn]
     for epoch in range(14):
-        assert sorted(source[5 * epoch:5 * epoch + 5]) == list(range(5))
+        assert sorted(source[5 * epoch : 5 * epoch + 5]) == list(range(5))
     for epoch in range(10):
-        assert sorted(target[7 * epoch:7 * epoch + 7]) == list(range(7))
-    assert len({tuple(source[5 * e:5 * e + 5]) for e in range(14)}) > 1, 'every pass has its own order'
+        assert sorted(target[7 * epoch : 7 * epoch + 7]) == list(range(7))
+    assert len({tuple(source[5 * e : 5 * e + 5]) for e in range(14)}) > 1, 'every pass has its own order'
     assert take(DomainPairSampler(pairs(), seed=4), 70) != drawn
 
 
@@ -65,7 +67,7 @@ def test_ranks_share_one_stream(monkeypatch, world_size):
     whole = take(DomainPairSampler(pairs(), seed=9), 30)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
         shards.append(take(DomainPairSampler(pairs(), seed=9), 30 // world_size))
     assert sorted(sum(shards, [])) == whole
 
@@ -92,8 +94,11 @@ def load(workers: int, batches: int, skip: int = 0) -> list:
     sampler.skip(skip * 2)
     loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
     stream = iter(loader)
-    return [torch.stack(batch[side]['inputs']).tolist() for batch, _ in zip(stream, range(batches))
-            for side in ('source', 'target')]
+    return [
+        torch.stack(batch[side]['inputs']).tolist()
+        for batch, _ in zip(stream, range(batches), strict=False)
+        for side in ('source', 'target')
+    ]
 
 
 def test_augmentation_depends_on_seed_and_n_alone():
@@ -119,7 +124,7 @@ def test_seeded_restores_after_an_error():
     torch.manual_seed(1)
     with pytest.raises(ZeroDivisionError), seeded(1, 2):
         torch.rand(())
-        1 / 0
+        raise ZeroDivisionError
     assert torch.rand(()) == wanted
 
 
@@ -144,13 +149,19 @@ def test_ground_truth_of_the_target_is_refused():
     class Labelled(Numbers):
         @staticmethod
         def draw(results):
-            return dict(inputs=torch.zeros(1), data_samples=SegDataSample(
-                metainfo=dict(seg_map_path='secret.png'), gt_sem_seg=PixelData(data=torch.zeros(1, 2, 2))))
+            return dict(
+                inputs=torch.zeros(1),
+                data_samples=SegDataSample(
+                    metainfo=dict(seg_map_path='secret.png'), gt_sem_seg=PixelData(data=torch.zeros(1, 2, 2))
+                ),
+            )
 
     pairs_with_truth = DomainPairDataset(Numbers(2), Labelled(2))
     with pytest.raises(RuntimeError, match='target pipeline loads ground truth .secret.png.'):
         pairs_with_truth[(0, 0, 0)]
-    assert DomainPairDataset(Numbers(2), Labelled(2), pseudo_labels=True)[(0, 0, 0)]['target']['data_samples'] is not None
+    assert (
+        DomainPairDataset(Numbers(2), Labelled(2), pseudo_labels=True)[(0, 0, 0)]['target']['data_samples'] is not None
+    )
 
 
 def test_the_sampler_wants_pairs():

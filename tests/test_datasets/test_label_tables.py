@@ -1,4 +1,5 @@
 """Label tables against the lists that the papers' code uses."""
+
 import pickle
 
 import numpy as np
@@ -6,10 +7,16 @@ import pytest
 from mmengine.config import Config
 from mmseg.datasets import CityscapesDataset
 
-from mmuda.datasets.classes import (CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, CROSSCITY13, SYNTHIA13,
-                                    SYNTHIA16, without)
-from mmuda.datasets.label_tables import (UNKNOWN, get_label_table, label_table_names, lookup_array,
-                                         make_label_table, ranges, register_label_table)
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, CROSSCITY13, SYNTHIA13, SYNTHIA16, without
+from mmuda.datasets.label_tables import (
+    UNKNOWN,
+    get_label_table,
+    label_table_names,
+    lookup_array,
+    make_label_table,
+    ranges,
+    register_label_table,
+)
 from mmuda.datasets.raw_dataset import RawSegDataset
 
 # As AdaptSegNet and ADVENT list them, for Cityscapes and GTA5.
@@ -32,7 +39,7 @@ CITYSCAPES = {
     28: 15,
     31: 16,
     32: 17,
-    33: 18
+    33: 18,
 }
 # As DADA and BDL list them, for 19 and for 16 classes.
 SYNTHIA_19 = {
@@ -54,7 +61,7 @@ SYNTHIA_19 = {
     19: 15,
     20: 16,
     12: 17,
-    11: 18
+    11: 18,
 }
 SYNTHIA_16 = {
     3: 0,
@@ -72,13 +79,10 @@ SYNTHIA_16 = {
     8: 12,
     19: 13,
     12: 14,
-    11: 15
+    11: 15,
 }
 # As SDCA lists it, for Cityscapes as the target of SYNTHIA.
-CITYSCAPES_16 = {
-    raw: n
-    for n, raw in enumerate((7, 8, 11, 12, 13, 17, 19, 20, 21, 23, 24, 25, 26, 28, 32, 33))
-}
+CITYSCAPES_16 = {raw: n for n, raw in enumerate((7, 8, 11, 12, 13, 17, 19, 20, 21, 23, 24, 25, 26, 28, 32, 33))}
 
 
 def expected(mapping, known):
@@ -95,8 +99,7 @@ def test_cityscapes_ids(name):
 
 
 def test_synthia_19():
-    np.testing.assert_array_equal(lookup_array(get_label_table('synthia')),
-                                  expected(SYNTHIA_19, range(23)))
+    np.testing.assert_array_equal(lookup_array(get_label_table('synthia')), expected(SYNTHIA_19, range(23)))
 
 
 def test_train_ids():
@@ -104,8 +107,9 @@ def test_train_ids():
     np.testing.assert_array_equal(lookup_array(get_label_table('train_ids')), expected(same, [255]))
 
 
-@pytest.mark.parametrize('name, mapping, known', [('synthia', SYNTHIA_16, range(23)),
-                                                  ('cityscapes', CITYSCAPES_16, [*range(35), 255])])
+@pytest.mark.parametrize(
+    'name, mapping, known', [('synthia', SYNTHIA_16, range(23)), ('cityscapes', CITYSCAPES_16, [*range(35), 255])]
+)
 def test_sixteen_classes_follow_from_mmsegs_label_map(name, mapping, known):
     label_map = tuple(sorted(RawSegDataset.get_label_map(SYNTHIA16).items()))
     array = lookup_array(get_label_table(name), label_map=label_map)
@@ -115,8 +119,7 @@ def test_sixteen_classes_follow_from_mmsegs_label_map(name, mapping, known):
 def test_classes():
     assert CITYSCAPES_CLASSES == tuple(CityscapesDataset.METAINFO['classes'])
     assert CITYSCAPES_PALETTE == CityscapesDataset.METAINFO['palette']
-    assert [CITYSCAPES_CLASSES.index(name)
-            for name in CROSSCITY13] == [0, 1, 2, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18]
+    assert [CITYSCAPES_CLASSES.index(name) for name in CROSSCITY13] == [0, 1, 2, 6, 7, 8, 10, 11, 12, 13, 15, 17, 18]
     assert [n for n, name in enumerate(SYNTHIA16) if name not in SYNTHIA13] == [3, 4, 5]
     with pytest.raises(ValueError, match='trian'):
         without(CITYSCAPES_CLASSES, 'trian')
@@ -129,10 +132,8 @@ def test_unknown_ids_may_become_ignored():
 
 
 def test_lookup_is_made_once_and_cannot_be_changed():
-    array = lookup_array(get_label_table('gta5'), 255, ((0, 0), ) + tuple(
-        (n, 255) for n in range(1, 19)))
-    assert array is lookup_array(get_label_table('gta5'), 255, ((0, 0), ) + tuple(
-        (n, 255) for n in range(1, 19)))
+    array = lookup_array(get_label_table('gta5'), 255, ((0, 0),) + tuple((n, 255) for n in range(1, 19)))
+    assert array is lookup_array(get_label_table('gta5'), 255, ((0, 0),) + tuple((n, 255) for n in range(1, 19)))
     with pytest.raises(ValueError):
         array[0] = 1
 
@@ -159,20 +160,18 @@ def test_table_in_a_config_file(tmp_path):
     assert get_label_table(Config.fromfile(path).table).pairs == ((0, 255), (7, 0), (8, 1))
 
 
-@pytest.mark.parametrize('mapping, message', [({}, 'empty'), ({
-    -2: 0
-}, 'raw id -2'), ({
-    65536: 0
-}, '65536'), ({
-    0: 254
-}, 'train id 254'), ({
-    0: -1
-}, 'train id -1'), ({
-    'road': 0
-}, 'road'), ({
-    -1: 0,
-    255: 1
-}, 'twice')])
+@pytest.mark.parametrize(
+    'mapping, message',
+    [
+        ({}, 'empty'),
+        ({-2: 0}, 'raw id -2'),
+        ({65536: 0}, '65536'),
+        ({0: 254}, 'train id 254'),
+        ({0: -1}, 'train id -1'),
+        ({'road': 0}, 'road'),
+        ({-1: 0, 255: 1}, 'twice'),
+    ],
+)
 def test_wrong_mappings(mapping, message):
     with pytest.raises(ValueError, match=message):
         make_label_table('mine', mapping)
@@ -187,12 +186,7 @@ def test_wrong_names_and_types():
 
 def test_table_beyond_the_classes():
     with pytest.raises(ValueError, match='19-20'):
-        lookup_array(make_label_table('mine', {
-            0: 18,
-            1: 19,
-            2: 20
-        }),
-                     label_map=tuple((n, n) for n in range(19)))
+        lookup_array(make_label_table('mine', {0: 18, 1: 19, 2: 20}), label_map=tuple((n, n) for n in range(19)))
 
 
 def test_ranges():

@@ -1,4 +1,5 @@
 """Reading single files: every encoding, and every way in which a file can be wrong."""
+
 import cv2
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ from mmuda.datasets.transforms import LoadDomainAnnotations, LoadDomainImage
 
 
 def load(path, table='cityscapes', **kwargs):
-    results = LoadDomainAnnotations(table=table, **kwargs)(dict(seg_map_path=str(path),
-                                                                img_path='an_image.png'))
+    results = LoadDomainAnnotations(table=table, **kwargs)(dict(seg_map_path=str(path), img_path='an_image.png'))
     assert results['seg_fields'] == ['gt_seg_map']
     assert results['gt_seg_map'].dtype == np.uint8
     return results['gt_seg_map']
@@ -60,7 +60,8 @@ def test_grey_16_bit_keeps_the_high_byte(tmp_path):
 def test_synthia_reads_red_of_16_bit(tmp_path):
     raw = ids(range(23))
     np.testing.assert_array_equal(
-        load(write_synthia(tmp_path / 'a.png', raw), 'synthia', channel=0), mapped(raw, 'synthia'))
+        load(write_synthia(tmp_path / 'a.png', raw), 'synthia', channel=0), mapped(raw, 'synthia')
+    )
 
 
 @pytest.mark.parametrize('channel', range(4))
@@ -68,16 +69,14 @@ def test_channels_are_counted_in_rgb_order(tmp_path, channel):
     raw = np.stack([ids(range(35), seed) for seed in range(4)], axis=-1)
     if channel < 3:
         np.testing.assert_array_equal(
-            load(write(tmp_path / 'rgb.png', raw[..., :3]), channel=channel),
-            mapped(raw[..., channel]))
-    np.testing.assert_array_equal(
-        load(write(tmp_path / 'rgba.png', raw), channel=channel), mapped(raw[..., channel]))
+            load(write(tmp_path / 'rgb.png', raw[..., :3]), channel=channel), mapped(raw[..., channel])
+        )
+    np.testing.assert_array_equal(load(write(tmp_path / 'rgba.png', raw), channel=channel), mapped(raw[..., channel]))
 
 
 def test_channel_0_of_one_channel(tmp_path):
     path = write(tmp_path / 'a.png', ids(range(23)))
-    np.testing.assert_array_equal(load(path, 'synthia', channel=0),
-                                  mapped(ids(range(23)), 'synthia'))
+    np.testing.assert_array_equal(load(path, 'synthia', channel=0), mapped(ids(range(23)), 'synthia'))
     with pytest.raises(ValueError, match=r'a\.png has 1 channel.*channel 1'):
         load(path, 'synthia', channel=1)
 
@@ -87,13 +86,11 @@ def test_channels_without_a_choice(tmp_path):
         load(write(tmp_path / 'colours.png', image()))
 
 
-@pytest.mark.parametrize('encode, channel', [(write, None), (write_palette, None),
-                                             (write_synthia, 0)])
+@pytest.mark.parametrize('encode, channel', [(write, None), (write_palette, None), (write_synthia, 0)])
 def test_unknown_ids(tmp_path, encode, channel):
     raw = ids([7, 8, 35, 36, 37, 90])
     path = encode(tmp_path / 'odd.png', raw)
-    with pytest.raises(ValueError,
-                       match=r"odd\.png.* 35-37, 90,.*'cityscapes'.*0-34, 255.*unknown=255"):
+    with pytest.raises(ValueError, match=r"odd\.png.* 35-37, 90,.*'cityscapes'.*0-34, 255.*unknown=255"):
         load(path, channel=channel)
     label = load(path, unknown=255, channel=channel)
     np.testing.assert_array_equal(label, np.select([raw == 7, raw == 8], [0, 1], 255))
@@ -107,16 +104,13 @@ def test_unknown_ids_beyond_8_bit(tmp_path):
 
 def test_label_map_is_part_of_the_lookup(tmp_path):
     raw = ids(range(35))
-    results = dict(seg_map_path=str(write(tmp_path / 'a.png', raw)),
-                   label_map={n: 255 if n else 3
-                              for n in range(19)})
+    results = dict(seg_map_path=str(write(tmp_path / 'a.png', raw)), label_map={n: 255 if n else 3 for n in range(19)})
     label = LoadDomainAnnotations(table='cityscapes')(results)['gt_seg_map']
     np.testing.assert_array_equal(label, np.where(raw == 7, 3, 255))
 
 
 def test_table_of_the_transform_wins(tmp_path):
-    results = dict(seg_map_path=str(write(tmp_path / 'a.png', np.ones((H, W)))),
-                   label_table='synthia')
+    results = dict(seg_map_path=str(write(tmp_path / 'a.png', np.ones((H, W)))), label_table='synthia')
     assert (LoadDomainAnnotations()(dict(results))['gt_seg_map'] == 10).all()
     assert (LoadDomainAnnotations(table={1: 5})(dict(results))['gt_seg_map'] == 5).all()
 
@@ -159,13 +153,12 @@ def test_image_is_mmcvs(tmp_path, suffix):
 def damage(path, how):
     data = path.read_bytes()
     if how == 'truncated':
-        path.write_bytes(data[:len(data) * 2 // 3])
+        path.write_bytes(data[: len(data) * 2 // 3])
     elif how == 'without end':
         path.write_bytes(data[:-3])
     elif how == 'damaged':
         middle = len(data) // 2
-        path.write_bytes(data[:middle] + bytes(byte ^ 255 for byte in data[middle:middle + 9]) +
-                         data[middle + 9:])
+        path.write_bytes(data[:middle] + bytes(byte ^ 255 for byte in data[middle : middle + 9]) + data[middle + 9 :])
     elif how == 'text':
         path.write_text('version https://git-lfs.github.com/spec/v1\n')
     elif how == 'empty':
@@ -175,9 +168,11 @@ def damage(path, how):
 @pytest.mark.parametrize('reader', ['image', 'label', 'palette'])
 @pytest.mark.parametrize('how', ['truncated', 'damaged', 'text', 'empty'])
 def test_damaged_png(tmp_path, reader, how, capfd):
-    writers = dict(image=lambda path: write(path, image(0, 60, 80)),
-                   label=lambda path: write(path, ids(range(34), 0, 60, 80)),
-                   palette=lambda path: write_palette(path, ids(range(34), 0, 60, 80)))
+    writers = dict(
+        image=lambda path: write(path, image(0, 60, 80)),
+        label=lambda path: write(path, ids(range(34), 0, 60, 80)),
+        palette=lambda path: write_palette(path, ids(range(34), 0, 60, 80)),
+    )
     path = writers[reader](tmp_path / 'broken.png')
     damage(path, how)
     with pytest.raises(OSError, match=r'broken\.png cannot be decoded'):
@@ -213,8 +208,7 @@ def test_missing_files(tmp_path):
 def test_sizes_that_differ(tmp_path):
     write(tmp_path / 'image.png', image())
     write(tmp_path / 'label.png', ids(range(34), 0, H + 1, W))
-    results = LoadDomainImage()(dict(img_path=str(tmp_path / 'image.png'),
-                                     seg_map_path=str(tmp_path / 'label.png')))
+    results = LoadDomainImage()(dict(img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'label.png')))
     with pytest.raises(ValueError, match=r'image\.png is 20x12.*label\.png is 20x13.*mismatched'):
         LoadDomainAnnotations(table='cityscapes')(results)
 
@@ -224,8 +218,11 @@ def test_labels_are_loaded_after_the_image_was_resized(tmp_path):
     write(tmp_path / 'image.png', image())
     write(tmp_path / 'label.png', ids(range(34)))
     results = dict(img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'label.png'))
-    for step in (LoadDomainImage(), TRANSFORMS.build(dict(type='Resize', scale=(10, 6))),
-                 LoadDomainAnnotations(table='cityscapes')):
+    for step in (
+        LoadDomainImage(),
+        TRANSFORMS.build(dict(type='Resize', scale=(10, 6))),
+        LoadDomainAnnotations(table='cityscapes'),
+    ):
         results = step(results)
     assert results['img'].shape == (6, 10, 3) and results['gt_seg_map'].shape == (H, W)
 

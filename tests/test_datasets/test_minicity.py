@@ -17,8 +17,7 @@ SMALL = dict(num_source=3, num_target=4, num_val=2, size=(64, 32))
 
 
 def contents(root):
-    return {str(path.relative_to(root)): path.read_bytes()
-            for path in sorted(root.rglob('*')) if path.is_file()}
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob('*')) if path.is_file()}
 
 
 @pytest.fixture(scope='module')
@@ -31,8 +30,9 @@ def frequencies():
     """Share of pixels and share of images by class, of 60 images per domain."""
     result = {}
     for domain, split in (('source', 'train'), ('target', 'val')):
-        counts = np.stack([np.bincount(render(domain, 0, split, index)[1].ravel(), minlength=256)
-                           for index in range(60)])
+        counts = np.stack(
+            [np.bincount(render(domain, 0, split, index)[1].ravel(), minlength=256) for index in range(60)]
+        )
         result[domain] = (counts.sum(0) / counts.sum(), (counts > 0).mean(0))
     return result
 
@@ -55,13 +55,16 @@ def test_towns_share_no_street():
     assert (render('source', 0, 'train', 0)[1] != render('target', 0, 'train', 0)[1]).mean() > 0.02
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (('sauce', 0, 'train', 0), "domain 'sauce'"),
-    (('source', 0, 'test', 0), "split 'test'"),
-    (('source', -1, 'train', 0), 'negative'),
-    (('source', 0, 'train', -1), 'negative'),
-    (('source', 0, 'train', 0, (16, 64)), 'at least 32'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (('sauce', 0, 'train', 0), "domain 'sauce'"),
+        (('source', 0, 'test', 0), "split 'test'"),
+        (('source', -1, 'train', 0), 'negative'),
+        (('source', 0, 'train', -1), 'negative'),
+        (('source', 0, 'train', 0, (16, 64)), 'at least 32'),
+    ],
+)
 def test_render_refuses_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         render(*arguments)
@@ -93,8 +96,7 @@ def class_means(domain, count=30):
 
 def left_over(source, target):
     """RMS distance that the best affine change of each colour channel leaves."""
-    squares = [np.polyfit(source[:, channel], target[:, channel], 1, full=True)[1]
-               for channel in range(3)]
+    squares = [np.polyfit(source[:, channel], target[:, channel], 1, full=True)[1] for channel in range(3)]
     return float(np.sqrt(np.sum(squares) / source.size))
 
 
@@ -119,8 +121,7 @@ def test_layout_is_that_of_gta5_and_cityscapes(town):
         expected.add(f'target/leftImg8bit/train/{name}/{name}_000000_{number:06d}_leftImg8bit.png')
     for number in (1, 2):
         stem = f'val/seeheim/seeheim_000000_{number:06d}'
-        expected |= {f'target/leftImg8bit/{stem}_leftImg8bit.png',
-                     f'target/gtFine/{stem}_gtFine_labelIds.png'}
+        expected |= {f'target/leftImg8bit/{stem}_leftImg8bit.png', f'target/gtFine/{stem}_gtFine_labelIds.png'}
     assert set(files) == expected
 
 
@@ -133,7 +134,7 @@ def test_files_hold_what_render_returns(town):
         assert file.mode == 'P'
         np.testing.assert_array_equal(np.asarray(file), ids)
         colours = np.asarray(file.convert('RGB'))
-    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE):
+    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True):
         assert (colours[ids == RAW_IDS[name]] == colour).all(), name
     image, ids = render('target', 0, 'val', 0, (64, 32))
     stem = 'val/seeheim/seeheim_000000_000001'
@@ -144,17 +145,27 @@ def test_files_hold_what_render_returns(town):
         np.testing.assert_array_equal(np.asarray(file), ids)
 
 
-@pytest.mark.parametrize('dataset, domain, split, count', [
-    (dict(type='GTA5Dataset', data_root='source'), 'source', 'train', SMALL['num_source']),
-    (dict(type='CityscapesDataset', data_root='target', seg_map_suffix='_gtFine_labelIds.png',
-          data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val')),
-     'target', 'val', SMALL['num_val']),
-])
+@pytest.mark.parametrize(
+    'dataset, domain, split, count',
+    [
+        (dict(type='GTA5Dataset', data_root='source'), 'source', 'train', SMALL['num_source']),
+        (
+            dict(
+                type='CityscapesDataset',
+                data_root='target',
+                seg_map_suffix='_gtFine_labelIds.png',
+                data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+            ),
+            'target',
+            'val',
+            SMALL['num_val'],
+        ),
+    ],
+)
 def test_is_read_by_the_data_sets_of_the_real_ones(town, dataset, domain, split, count):
     table = 'gta5' if domain == 'source' else 'cityscapes'
     pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table=table)]
-    data = DATASETS.build(
-        {**dataset, 'data_root': str(town / dataset['data_root']), 'pipeline': pipeline})
+    data = DATASETS.build({**dataset, 'data_root': str(town / dataset['data_root']), 'pipeline': pipeline})
     assert len(data) == count
     sample = data[1]
     image, ids = render(domain, 0, split, 1, (64, 32))
@@ -170,8 +181,7 @@ def test_oracle_labels_are_an_option(tmp_path):
     labels = sorted((tmp_path / 'target/gtFine/train').rglob('*_gtFine_labelIds.png'))
     assert len(labels) == SMALL['num_target']
     with Image.open(labels[0]) as file:
-        np.testing.assert_array_equal(
-            np.asarray(file), render('target', 0, 'train', 0, (64, 32))[1])
+        np.testing.assert_array_equal(np.asarray(file), render('target', 0, 'train', 0, (64, 32))[1])
 
 
 @pytest.mark.parametrize('workers', [1, 3])
@@ -201,8 +211,7 @@ def test_goes_on_where_it_was_killed(town, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             write_minicity(tmp_path, **SMALL)
     assert list(tmp_path.rglob('.*.tmp'))
-    kept = {path: path.stat().st_mtime_ns
-            for path in (tmp_path / 'source/images').glob('0000[12].png')}
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / 'source/images').glob('0000[12].png')}
     assert len(kept) == 2
     write_minicity(tmp_path, **SMALL)
     assert contents(tmp_path) == expected
@@ -220,8 +229,7 @@ def test_replaces_deleted_and_truncated_files(tmp_path):
     assert contents(tmp_path) == expected
 
 
-@pytest.mark.parametrize('change', [
-    dict(seed=1), dict(num_val=3), dict(size=(64, 48)), dict(oracle_labels=True)])
+@pytest.mark.parametrize('change', [dict(seed=1), dict(num_val=3), dict(size=(64, 48)), dict(oracle_labels=True)])
 def test_refuses_another_minicity(town, change):
     key = next(iter(change))
     with pytest.raises(FileExistsError, match=f'minicity.json.*{key}.*--overwrite'):
@@ -250,8 +258,9 @@ def test_refuses_a_strange_manifest(tmp_path, text):
         write_minicity(tmp_path, **SMALL, overwrite=True)
 
 
-@pytest.mark.parametrize('change', [
-    dict(num_source=0), dict(num_val=-1), dict(size=(64, 16)), dict(seed=-1), dict(workers=-1)])
+@pytest.mark.parametrize(
+    'change', [dict(num_source=0), dict(num_val=-1), dict(size=(64, 16)), dict(seed=-1), dict(workers=-1)]
+)
 def test_refuses_bad_arguments(tmp_path, change):
     with pytest.raises(ValueError, match=next(iter(change))):
         partial(write_minicity, tmp_path / 'x')(**{**SMALL, **change})

@@ -1,4 +1,5 @@
 """The crop without a canvas is the crop out of the canvas; small classes end up in the middle."""
+
 import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
@@ -14,12 +15,16 @@ def pair(height: int, width: int, seed: int = 0) -> dict:
     """An image and a blocky label of twelve classes."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 12, (height // 6 + 1, width // 6 + 1)).repeat(6, 0).repeat(6, 1)[:height, :width]
-    return dict(img=rng.integers(0, 256, (height, width, 3), dtype=np.uint8), gt_seg_map=label.astype(np.uint8),
-                ori_shape=(height, width), img_path='street.png')
+    return dict(
+        img=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
+        gt_seg_map=label.astype(np.uint8),
+        ori_shape=(height, width),
+        img_path='street.png',
+    )
 
 
 def crop(**kwargs):
-    return TRANSFORMS.build(dict(type='SmallClassCrop', **{**dict(size=40, priority=(7, ), mined=(3, 5)), **kwargs}))
+    return TRANSFORMS.build(dict(type='SmallClassCrop', **{**dict(size=40, priority=(7,), mined=(3, 5)), **kwargs}))
 
 
 def on_a_canvas(image, label, size, stride, label_stride, scales, origin, max_shape, probability, priority, mined):
@@ -35,8 +40,8 @@ def on_a_canvas(image, label, size, stride, label_stride, scales, origin, max_sh
     pixels = np.empty((canvas, canvas, 3), np.uint8)
     pixels[:] = MEAN_RGB[::-1]
     labels = np.full((canvas, canvas), 255, np.uint8)
-    pixels[d0:d0 + height, d0:d0 + width] = image
-    labels[d0:d0 + height, d0:d0 + width] = label
+    pixels[d0 : d0 + height, d0 : d0 + width] = image
+    labels[d0 : d0 + height, d0 : d0 + width] = label
     corner = None
     if np.random.uniform() < probability:
         rows, columns = (slice(d0 + side // 2, int(max(1, grid, d0 + n - side // 2 - 1))) for n in (height, width))
@@ -51,32 +56,50 @@ def on_a_canvas(image, label, size, stride, label_stride, scales, origin, max_sh
     if not mined_one:
         corner = [np.random.randint(int(max(1, grid, d0 + n - side + 1))) for n in (height, width)]
     rows, columns = (slice(start, start + side) for start in corner)
-    filter = (Image.Resampling.LANCZOS if side > size else Image.Resampling.BICUBIC)
+    filter = Image.Resampling.LANCZOS if side > size else Image.Resampling.BICUBIC
     pixels = np.array(Image.fromarray(pixels[rows, columns].copy()).resize((size, size), filter))
     middle = labels[rows, columns][side // 2, side // 2]
     labels = np.array(Image.fromarray(labels[rows, columns].copy()).resize((size, size), Image.Resampling.NEAREST))
-    labels = labels[label_stride // 2::label_stride, label_stride // 2::label_stride]
+    labels = labels[label_stride // 2 :: label_stride, label_stride // 2 :: label_stride]
     if np.random.uniform() < 0.5:
         pixels, labels = pixels[:, ::-1], labels[:, ::-1]
     return pixels, labels, middle if mined_one else None
 
 
 @pytest.mark.parametrize('label_stride', [1, 8])
-@pytest.mark.parametrize('height, width, origin, max_shape, scales, probability', [
-    (64, 120, None, None, (0.7, 1.3), 0.8), (64, 120, 100, (90, 160), (0.7, 1.3), 1),
-    (20, 30, None, None, (0.7, 1.3), 0.5), (33, 200, 60, None, (0.5, 2), 0.8),
-    (150, 41, None, (64, 64), (0.9, 1.1), 0.8), (64, 120, None, None, (1, 1), 0)])
+@pytest.mark.parametrize(
+    'height, width, origin, max_shape, scales, probability',
+    [
+        (64, 120, None, None, (0.7, 1.3), 0.8),
+        (64, 120, 100, (90, 160), (0.7, 1.3), 1),
+        (20, 30, None, None, (0.7, 1.3), 0.5),
+        (33, 200, 60, None, (0.5, 2), 0.8),
+        (150, 41, None, (64, 64), (0.9, 1.1), 0.8),
+        (64, 120, None, None, (1, 1), 0),
+    ],
+)
 def test_equal_to_cutting_from_a_canvas(height, width, origin, max_shape, scales, probability, label_stride):
-    transform = crop(label_stride=label_stride, origin_size=origin, max_shape=max_shape, scale_range=scales,
-                     probability=probability)
+    transform = crop(
+        label_stride=label_stride, origin_size=origin, max_shape=max_shape, scale_range=scales, probability=probability
+    )
     found = set()
     for seed in range(25):
         data = pair(height, width, seed)
         shape = max_shape or (height, width)
         with seeded(seed):
             pixels, labels, middle = on_a_canvas(
-                data['img'], data['gt_seg_map'], 40, 8, label_stride, scales, origin or max(shape), shape, probability,
-                (7, ), (3, 5))
+                data['img'],
+                data['gt_seg_map'],
+                40,
+                8,
+                label_stride,
+                scales,
+                origin or max(shape),
+                shape,
+                probability,
+                (7,),
+                (3, 5),
+            )
         with seeded(seed):
             results = transform(data)
         np.testing.assert_array_equal(results['img'], pixels)
@@ -127,8 +150,12 @@ def test_priority_comes_first_and_the_edge_does_not_count():
     label = np.zeros((90, 160), np.uint8)
     label[40:50, 60:70], label[60, 100], label[0, 0] = 3, 7, 9
     rule = crop(probability=1).rule
-    for priority, mined, candidates in (((7, ), (3, ), (7, )), ((9, ), (3, ), (3, )), ((9, ), (5, ), ()),
-                                        ((), (5, 3, 0), (3, 0))):
+    for priority, mined, candidates in (
+        ((7,), (3,), (7,)),
+        ((9,), (3,), (3,)),
+        ((9,), (5,), ()),
+        ((), (5, 3, 0), (3, 0)),
+    ):
         plan = plan_crop(label, label.shape, rule, priority, mined, NumPyDraws())
         assert plan.mining and plan.candidates == candidates
         assert plan.num_locations == {7: 1, 3: 100, None: 0}.get(plan.chosen, plan.num_locations)
@@ -179,11 +206,19 @@ def test_bad_input_is_told():
         crop()(pair(60, 80) | {'img': np.zeros((60, 80), np.uint8)})
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(size=0), 'must be positive'), (dict(label_stride=7), 'label_stride=7 does not divide the crop of 40'),
-    (dict(scale_range=(1.3, 0.7)), 'smallest <= largest'), (dict(scale_range=(0, 1)), '0 < smallest'),
-    (dict(probability=1.5), r'in \[0, 1\]'), (dict(flip=-1), r'in \[0, 1\]'),
-    (dict(priority=None, mined=None), 'give manifest=FOLDER'), (dict(manifest='labels'), 'not both')])
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(size=0), 'must be positive'),
+        (dict(label_stride=7), 'label_stride=7 does not divide the crop of 40'),
+        (dict(scale_range=(1.3, 0.7)), 'smallest <= largest'),
+        (dict(scale_range=(0, 1)), '0 < smallest'),
+        (dict(probability=1.5), r'in \[0, 1\]'),
+        (dict(flip=-1), r'in \[0, 1\]'),
+        (dict(priority=None, mined=None), 'give manifest=FOLDER'),
+        (dict(manifest='labels'), 'not both'),
+    ],
+)
 def test_bad_settings_are_told(kwargs, message):
     with pytest.raises(ValueError, match=message):
         crop(**kwargs)

@@ -1,4 +1,5 @@
 """Colour jitter, grey and blur: against formulas of their own."""
+
 import colorsys
 from collections import Counter
 
@@ -30,12 +31,15 @@ def grey(image: np.ndarray) -> np.ndarray:
     return np.rint(image @ LUMA)[..., None]
 
 
-@pytest.mark.parametrize('factor', [0.5, 0.83, 1., 1.27, 1.5])
-@pytest.mark.parametrize('name, other', [
-    ('brightness', lambda image: np.zeros(1)),
-    ('contrast', lambda image: np.floor(grey(image).mean() + 0.5)),
-    ('saturation', grey),
-])
+@pytest.mark.parametrize('factor', [0.5, 0.83, 1.0, 1.27, 1.5])
+@pytest.mark.parametrize(
+    'name, other',
+    [
+        ('brightness', lambda image: np.zeros(1)),
+        ('contrast', lambda image: np.floor(grey(image).mean() + 0.5)),
+        ('saturation', grey),
+    ],
+)
 def test_blends(name, factor, other):
     found = adjust(image(), [(name, factor)])
     assert found.shape == image().shape and found.dtype == np.uint8
@@ -55,7 +59,7 @@ def hue_of(pixel) -> float:
 def test_hue_is_turned(part):
     colourful = np.array([[(0, 0, 255), (0, 255, 0), (255, 0, 0), (30, 200, 120), (220, 20, 160)]], np.uint8)
     found = adjust(colourful, [('hue', part)])
-    for before, after in zip(colourful[0], found[0]):
+    for before, after in zip(colourful[0], found[0], strict=True):
         turned = (hue_of(after) - hue_of(before) - part) % 1
         assert min(turned, 1 - turned) < 3 / 255
         assert max(after) == max(before) and abs(int(min(after)) - int(min(before))) <= 2
@@ -77,7 +81,7 @@ def test_adjustments_are_made_in_their_order():
     np.testing.assert_array_equal(adjust(image(), steps), one_by_one)
     assert (adjust(image(), steps[::-1]) != one_by_one).any()
     with pytest.raises(KeyError, match='gamma'):
-        adjust(image(), [('gamma', 1.)])
+        adjust(image(), [('gamma', 1.0)])
 
 
 def test_jitter_draws_orders_and_amounts():
@@ -108,24 +112,30 @@ def test_jitter_of_no_strength_does_nothing():
     assert [name for name, _ in ColorJitter(contrast=0.3).draw()] == ['contrast']
 
 
-@pytest.mark.parametrize('settings, name, limits', [
-    (dict(brightness=1.7), 'brightness', (0., 2.7)),
-    (dict(saturation=(0.2, 0.4)), 'saturation', (0.2, 0.4)),
-    (dict(hue=[-0.1, 0.3]), 'hue', (-0.1, 0.3)),
-    (dict(contrast=(1., 1.)), 'contrast', None),
-    (dict(contrast=(0., 0.)), 'contrast', (0., 0.)),
-])
+@pytest.mark.parametrize(
+    'settings, name, limits',
+    [
+        (dict(brightness=1.7), 'brightness', (0.0, 2.7)),
+        (dict(saturation=(0.2, 0.4)), 'saturation', (0.2, 0.4)),
+        (dict(hue=[-0.1, 0.3]), 'hue', (-0.1, 0.3)),
+        (dict(contrast=(1.0, 1.0)), 'contrast', None),
+        (dict(contrast=(0.0, 0.0)), 'contrast', (0.0, 0.0)),
+    ],
+)
 def test_ranges(settings, name, limits):
     assert ColorJitter(**settings).ranges[name] == limits
 
 
-@pytest.mark.parametrize('settings, told', [
-    (dict(brightness=-0.1), 'brightness is a strength from 0 on'),
-    (dict(hue=0.6), r'hue=0.6 gives the range \(-0.6, 0.6\), which must lie in \(-0.5, 0.5\)'),
-    (dict(contrast=(1.2, 0.8)), r'gives the range \(1.2, 0.8\)'),
-    (dict(saturation=(-0.5, 1)), r'gives the range \(-0.5, 1\)'),
-    (dict(saturation=(1, 1, 1)), 'a pair'),
-])
+@pytest.mark.parametrize(
+    'settings, told',
+    [
+        (dict(brightness=-0.1), 'brightness is a strength from 0 on'),
+        (dict(hue=0.6), r'hue=0.6 gives the range \(-0.6, 0.6\), which must lie in \(-0.5, 0.5\)'),
+        (dict(contrast=(1.2, 0.8)), r'gives the range \(1.2, 0.8\)'),
+        (dict(saturation=(-0.5, 1)), r'gives the range \(-0.5, 1\)'),
+        (dict(saturation=(1, 1, 1)), 'a pair'),
+    ],
+)
 def test_strengths_out_of_bounds(settings, told):
     with pytest.raises(ValueError, match=told):
         ColorJitter(**settings)
@@ -136,19 +146,19 @@ def test_grey_with_a_probability():
     with seeded(3):
         grey_ones = [RandomPillowGrayscale(0.2).transform(dict(img=pixels))['img'] for _ in range(1000)]
     assert 150 < sum(found is not pixels for found in grey_ones) < 250
-    found = RandomPillowGrayscale(1.).transform(dict(img=pixels))['img']
+    found = RandomPillowGrayscale(1.0).transform(dict(img=pixels))['img']
     assert found.shape == pixels.shape and (found == found[..., :1]).all()
     assert np.abs(found - grey(pixels)).max() <= 1
-    assert RandomPillowGrayscale(0.).transform(dict(img=pixels))['img'] is pixels
+    assert RandomPillowGrayscale(0.0).transform(dict(img=pixels))['img'] is pixels
     with pytest.raises(ValueError, match='prob must be in'):
         RandomPillowGrayscale(1.2)
 
 
-@pytest.mark.parametrize('sigma, kernel', [(0.1, 3), (0.7, 3), (2., 3), (1.3, 5)])
+@pytest.mark.parametrize('sigma, kernel', [(0.1, 3), (0.7, 3), (2.0, 3), (1.3, 5)])
 def test_blur_is_a_mean_with_gaussian_weights(sigma, kernel):
     half = kernel // 2
     offsets = np.arange(-half, half + 1)
-    weights = np.exp(-(offsets[:, None]**2 + offsets[None]**2) / (2 * sigma**2))
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * sigma**2))
     weights /= weights.sum()
     padded = np.pad(image().astype(float), ((half, half), (half, half), (0, 0)), mode='reflect')
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), (0, 1))
@@ -162,20 +172,27 @@ def test_blur_draws_its_sigma():
     with seeded(4):
         sigma = np.random.uniform(0.5, 1.5)
     np.testing.assert_array_equal(found, gaussian_blur(image(), sigma))
-    np.testing.assert_array_equal(RandomGaussianBlur(0.8).transform(dict(img=image()))['img'],
-                                  gaussian_blur(image(), 0.8))
-    assert (RandomGaussianBlur().sigma, RandomGaussianBlur().kernel) == ((0.1, 2.), 3)
+    np.testing.assert_array_equal(
+        RandomGaussianBlur(0.8).transform(dict(img=image()))['img'], gaussian_blur(image(), 0.8)
+    )
+    assert (RandomGaussianBlur().sigma, RandomGaussianBlur().kernel) == ((0.1, 2.0), 3)
 
 
-@pytest.mark.parametrize('settings, told', [
-    (dict(sigma=0.), 'sigma must be'), (dict(sigma=(2., 1.)), 'sigma must be'), (dict(kernel=4), 'odd'),
-    (dict(kernel=-1), 'odd')])
+@pytest.mark.parametrize(
+    'settings, told',
+    [
+        (dict(sigma=0.0), 'sigma must be'),
+        (dict(sigma=(2.0, 1.0)), 'sigma must be'),
+        (dict(kernel=4), 'odd'),
+        (dict(kernel=-1), 'odd'),
+    ],
+)
 def test_blur_out_of_bounds(settings, told):
     with pytest.raises(ValueError, match=told):
         RandomGaussianBlur(**settings)
 
 
-@pytest.mark.parametrize('step', [ColorJitter(**JITTER), RandomPillowGrayscale(1.), RandomGaussianBlur()])
+@pytest.mark.parametrize('step', [ColorJitter(**JITTER), RandomPillowGrayscale(1.0), RandomGaussianBlur()])
 def test_only_eight_bits_in_three_channels(step):
     for wrong in (image().astype(np.float32), image()[..., 0]):
         with pytest.raises(TypeError, match=rf'{type(step).__name__}: the image x.png must be .* to_float32=False'):

@@ -1,4 +1,5 @@
 """Sizes, filters and what a resize leaves behind."""
+
 import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
@@ -13,17 +14,33 @@ def image(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize('from_size, to_size, wanted', [
-    ((10, 20), (9, 19), LANCZOS), ((10, 20), (11, 21), BICUBIC), ((10, 20), (9, 21), BILINEAR),
-    ((10, 20), (10, 21), BILINEAR), ((10, 20), (10, 19), BILINEAR), ((10, 20), (10, 20), BILINEAR)])
+@pytest.mark.parametrize(
+    'from_size, to_size, wanted',
+    [
+        ((10, 20), (9, 19), LANCZOS),
+        ((10, 20), (11, 21), BICUBIC),
+        ((10, 20), (9, 21), BILINEAR),
+        ((10, 20), (10, 21), BILINEAR),
+        ((10, 20), (10, 19), BILINEAR),
+        ((10, 20), (10, 20), BILINEAR),
+    ],
+)
 def test_auto_filter(from_size, to_size, wanted):
     assert auto_filter(from_size, to_size) == wanted
     assert auto_filter(from_size[::-1], to_size[::-1]) == wanted
 
 
-@pytest.mark.parametrize('shape, length, wanted', [
-    ((1024, 2048), 1850, (925, 1850)), ((2048, 1024), 1850, (1850, 925)), ((30, 30), 7, (7, 7)),
-    ((1, 4), 10, (2, 10)), ((3, 4), 10, (8, 10)), ((1, 300), 10, (1, 10))])
+@pytest.mark.parametrize(
+    'shape, length, wanted',
+    [
+        ((1024, 2048), 1850, (925, 1850)),
+        ((2048, 1024), 1850, (1850, 925)),
+        ((30, 30), 7, (7, 7)),
+        ((1, 4), 10, (2, 10)),
+        ((3, 4), 10, (8, 10)),
+        ((1, 300), 10, (1, 10)),
+    ],
+)
 def test_the_other_side_follows_halves_to_even(shape, length, wanted):
     """2.5 and 7.5 are halves; a side never vanishes."""
     results = TRANSFORMS.build(dict(type='ResizeLongSide', length=length))(dict(img=image(*shape)))
@@ -51,8 +68,15 @@ def test_an_image_of_that_length_and_all_labels_stay():
     assert smaller['img'].flags.writeable
 
 
-@pytest.mark.parametrize('array', [image(8, 8).astype(np.float32), np.zeros((8, 8, 4), np.uint8),
-                                   np.zeros((8, 8), np.int64), np.zeros((8, 8, 1), np.uint8)])
+@pytest.mark.parametrize(
+    'array',
+    [
+        image(8, 8).astype(np.float32),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8), np.int64),
+        np.zeros((8, 8, 1), np.uint8),
+    ],
+)
 def test_what_pillow_would_get_wrong_is_refused(array):
     with pytest.raises(TypeError, match='uint8 and .* but got .*three channels'):
         pillow_resize(array, (4, 4), LANCZOS)

@@ -1,4 +1,5 @@
 """Labels that a network made: reading files, and the data set of a labelling."""
+
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,16 @@ def label(seed: int = 0, num_classes: int = 16, size=(H, W)) -> np.ndarray:
 
 def test_train_ids_are_taken_as_they_are(tmp_path):
     path = write(tmp_path / 'label.png', label())
-    results = load(path, dict(label_map={n: 255 for n in range(19)}, label_table='gta5', reduce_zero_label=False,
-                              ori_shape=(H, W), img=image()))
+    results = load(
+        path,
+        dict(
+            label_map={n: 255 for n in range(19)},
+            label_table='gta5',
+            reduce_zero_label=False,
+            ori_shape=(H, W),
+            img=image(),
+        ),
+    )
     np.testing.assert_array_equal(results['gt_seg_map'], label())
     assert results['gt_seg_map'].dtype == np.uint8 and results['seg_fields'] == ['gt_seg_map']
 
@@ -91,7 +100,7 @@ def test_files_that_are_no_pseudo_label_are_told(tmp_path):
     with pytest.raises(FileNotFoundError, match='missing.png does not exist'):
         load(tmp_path / 'missing.png')
     whole = write(tmp_path / 'cut.png', label()).read_bytes()
-    (tmp_path / 'cut.png').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'cut.png').write_bytes(whole[: len(whole) // 2])
     with pytest.raises(OSError, match='cut.png cannot be decoded'):
         load(tmp_path / 'cut.png')
     with pytest.raises(ValueError, match='no pseudo label belongs to street.png'):
@@ -101,7 +110,7 @@ def test_files_that_are_no_pseudo_label_are_told(tmp_path):
 # The data set
 
 
-def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=Argmax()) -> Path:
+def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=None) -> Path:
     """A real labelling of a few images: image n is labelled with `label(n)`, all classes and no pixel ignored."""
     images = [str(write(root / 'images' / f'{n}.png', image(n))) for n in range(count)]
     maps = [torch.from_numpy(label(n, len(classes)) % len(classes)).long() for n in range(count)]
@@ -110,14 +119,19 @@ def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=Argmax()) 
         for index in indices:
             yield torch.nn.functional.one_hot(maps[index], len(classes)).permute(2, 0, 1).float()
 
-    label_images(images, probabilities, str(root / 'labels'), strategy, classes, facts={})
+    label_images(images, probabilities, str(root / 'labels'), strategy or Argmax(), classes, facts={})
     return root / 'labels'
 
 
 def dataset(folder: Path, classes=SYNTHIA16, **kwargs) -> PseudoLabelDataset:
-    return DATASETS.build(dict(
-        type='PseudoLabelDataset', labels=str(folder), metainfo=dict(classes=classes),
-        **{'pipeline': PIPELINE, **kwargs}))
+    return DATASETS.build(
+        dict(
+            type='PseudoLabelDataset',
+            labels=str(folder),
+            metainfo=dict(classes=classes),
+            **{'pipeline': PIPELINE, **kwargs},
+        )
+    )
 
 
 def names(data: PseudoLabelDataset) -> list:
@@ -161,11 +175,19 @@ def test_a_list_chooses_and_orders(tmp_path, monkeypatch):
     assert names(dataset(folder, images='relative.txt')) == ['1.png', '2.png']
 
 
-@pytest.mark.parametrize('lines, error, message', [
-    (['0', '9', '8'], ValueError, r'2 of the 3 images in .*list.txt have no pseudo label in .*: \n .*9.png\n .*8.png'),
-    (['0', '1', '0'], ValueError, r'list.txt lists images more than once: \n  .*0.png'),
-    ([], ValueError, 'list.txt lists no image'),
-    (None, FileNotFoundError, 'the list of images .*list.txt does not exist')])
+@pytest.mark.parametrize(
+    'lines, error, message',
+    [
+        (
+            ['0', '9', '8'],
+            ValueError,
+            r'2 of the 3 images in .*list.txt have no pseudo label in .*: \n .*9.png\n .*8.png',
+        ),
+        (['0', '1', '0'], ValueError, r'list.txt lists images more than once: \n  .*0.png'),
+        ([], ValueError, 'list.txt lists no image'),
+        (None, FileNotFoundError, 'the list of images .*list.txt does not exist'),
+    ],
+)
 def test_a_wrong_list_is_told(tmp_path, lines, error, message):
     folder = labelling(tmp_path)
     if lines is not None:
@@ -192,8 +214,9 @@ def test_no_labelling_is_told(tmp_path):
 
 @pytest.mark.parametrize('container', [DomainPairDataset, DomainMixDataset])
 def test_as_the_target_of_a_domain_data_set(tmp_path, container):
-    config = dict(type='PseudoLabelDataset', labels=str(labelling(tmp_path)), metainfo=dict(classes=SYNTHIA16),
-                  pipeline=PIPELINE)
+    config = dict(
+        type='PseudoLabelDataset', labels=str(labelling(tmp_path)), metainfo=dict(classes=SYNTHIA16), pipeline=PIPELINE
+    )
     both = container(config, config, pseudo_labels=True)
     item = both[(0, 0, 1)] if container is DomainPairDataset else both[(0, 'target', 1)]
     np.testing.assert_array_equal(item['target']['data_samples'].gt_sem_seg.data[0].numpy(), label(1) % 16)
@@ -204,7 +227,8 @@ def test_class_sizes_of_a_labelling_decide_what_is_mined(tmp_path, strategy):
     """The folder need not be there yet when the pipeline is built: a later round writes it."""
     folder = labelling(tmp_path, strategy=strategy)
     crop = TRANSFORMS.build(
-        dict(type='SmallClassCrop', size=16, manifest=str(tmp_path / 'later'), threshold=0.05, number=2))
+        dict(type='SmallClassCrop', size=16, manifest=str(tmp_path / 'later'), threshold=0.05, number=2)
+    )
     with pytest.raises(FileNotFoundError, match='later'):
         crop.small_classes()
     folder.rename(tmp_path / 'later')

@@ -1,4 +1,5 @@
 """Each data set, read from a small copy of its layout (see layouts.py)."""
+
 import pickle
 
 import layouts
@@ -27,17 +28,19 @@ def trains(raw, table, classes=None):
     return lookup_array(get_label_table(table), label_map=label_map)[raw]
 
 
-TABLES = dict(GTA5Dataset='gta5', SYNTHIADataset='synthia', SynscapesDataset='synscapes',
-              CrossCityDataset='crosscity')
+TABLES = dict(GTA5Dataset='gta5', SYNTHIADataset='synthia', SynscapesDataset='synscapes', CrossCityDataset='crosscity')
 
 CASES = {
     'GTA5Dataset': (layouts.gta5, {}, 'images/00002.png', 'labels/00002.png', (range(35), 2)),
-    'SYNTHIADataset': (layouts.synthia, {}, 'RGB/0000001.png', 'GT/LABELS/0000001.png',
-                       (range(23), 1)),
+    'SYNTHIADataset': (layouts.synthia, {}, 'RGB/0000001.png', 'GT/LABELS/0000001.png', (range(23), 1)),
     'SynscapesDataset': (layouts.synscapes, {}, 'img/rgb/2.png', 'img/class/2.png', (range(34), 2)),
-    'CrossCityDataset': (layouts.crosscity, dict(city='Rome', split='test'),
-                         'Rome/Images/Test/pano_00051.png', 'Rome/Labels/Test/pano_00051_eval.png',
-                         (range(34), 1)),
+    'CrossCityDataset': (
+        layouts.crosscity,
+        dict(city='Rome', split='test'),
+        'Rome/Images/Test/pano_00051.png',
+        'Rome/Labels/Test/pano_00051_eval.png',
+        (range(34), 1),
+    ),
 }
 """How to write it, arguments, second image, second label, and the ids drawn for that label."""
 
@@ -47,34 +50,38 @@ CASES = {
 def test_read_as_published(tmp_path, name, classes):
     make, kwargs, image, label, drawn = CASES[name]
     dataset = DATASETS.build(
-        dict(type=name,
-             data_root=str(make(tmp_path)),
-             pipeline=PACKED,
-             metainfo=classes and dict(classes=classes),
-             **kwargs))
+        dict(
+            type=name,
+            data_root=str(make(tmp_path)),
+            pipeline=PACKED,
+            metainfo=classes and dict(classes=classes),
+            **kwargs,
+        )
+    )
     info = dataset.get_data_info(1)
     assert info['img_path'] == str(tmp_path / image)
     assert info['seg_map_path'] == str(tmp_path / label)
     packed = dataset[1]
-    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1],
-                                  Image.open(tmp_path / image))
+    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1], Image.open(tmp_path / image))
     gt = packed['data_samples'].gt_sem_seg.data.numpy()[0]
     np.testing.assert_array_equal(gt, trains(layouts.ids(*drawn), TABLES[name], classes))
     assert packed['data_samples'].ori_shape == (H, W)
     assert dataset.metainfo['classes'] == (classes or CITYSCAPES_CLASSES)
     assert dataset.metainfo['palette'] == [
-        CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(c)] for c in classes or CITYSCAPES_CLASSES]
+        CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(c)] for c in classes or CITYSCAPES_CLASSES
+    ]
 
 
 @pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
 def test_mmsegs_cityscapes_with_raw_labels(tmp_path, classes):
     load = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table='cityscapes')]
-    dataset = CityscapesDataset(data_root=str(layouts.cityscapes(tmp_path)),
-                                data_prefix=dict(img_path='leftImg8bit/val',
-                                                 seg_map_path='gtFine/val'),
-                                seg_map_suffix='_gtFine_labelIds.png',
-                                metainfo=classes and dict(classes=classes),
-                                pipeline=load)
+    dataset = CityscapesDataset(
+        data_root=str(layouts.cityscapes(tmp_path)),
+        data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        metainfo=classes and dict(classes=classes),
+        pipeline=load,
+    )
     assert len(dataset) == 2
     raw = layouts.ids((*range(34), 255), 1)
     np.testing.assert_array_equal(dataset[1]['gt_seg_map'], trains(raw, 'cityscapes', classes))
@@ -85,8 +92,7 @@ def test_samples_stay_small_and_survive_pickling(tmp_path):
     meanwhile."""
     table = {raw: 0 for raw in range(35)}
     dataset = GTA5Dataset(data_root=str(layouts.gta5(tmp_path)), pipeline=LOAD, label_table=table)
-    assert 'label_table' not in pickle.loads(
-        memoryview(dataset.data_bytes[:dataset.data_address[0].item()]))
+    assert 'label_table' not in pickle.loads(memoryview(dataset.data_bytes[: dataset.data_address[0].item()]))
     assert 'label_table' in dataset.get_data_info(0)
     copied = pickle.loads(pickle.dumps(dataset))
     assert (copied[0]['gt_seg_map'] == 0).all()
@@ -95,14 +101,11 @@ def test_samples_stay_small_and_survive_pickling(tmp_path):
 def test_without_labels(tmp_path):
     layouts.gta5(tmp_path)
     (tmp_path / 'labels').rename(tmp_path / 'elsewhere')
-    dataset = GTA5Dataset(data_root=str(tmp_path),
-                          data_prefix=dict(img_path='images'),
-                          pipeline=LOAD[:1])
-    assert len(
-        dataset) == 3 and 'seg_map_path' not in dataset[0] and 'label_table' not in dataset[0]
-    dataset = GTA5Dataset(data_root=str(tmp_path),
-                          data_prefix=dict(img_path='images', seg_map_path=None),
-                          pipeline=LOAD[:1])
+    dataset = GTA5Dataset(data_root=str(tmp_path), data_prefix=dict(img_path='images'), pipeline=LOAD[:1])
+    assert len(dataset) == 3 and 'seg_map_path' not in dataset[0] and 'label_table' not in dataset[0]
+    dataset = GTA5Dataset(
+        data_root=str(tmp_path), data_prefix=dict(img_path='images', seg_map_path=None), pipeline=LOAD[:1]
+    )
     assert len(dataset) == 3 and 'seg_map_path' not in dataset[0]
 
 
@@ -110,35 +113,35 @@ def test_list_of_names(tmp_path):
     layouts.gta5(tmp_path)
     (tmp_path / 'two.txt').write_text('00003\n00001\n')
     dataset = GTA5Dataset(data_root=str(tmp_path), ann_file='two.txt', pipeline=LOAD)
-    assert [info['img_path'][-9:]
-            for info in map(dataset.get_data_info, range(2))] == ['00003.png', '00001.png']
+    assert [info['img_path'][-9:] for info in map(dataset.get_data_info, range(2))] == ['00003.png', '00001.png']
     with pytest.raises(FileNotFoundError, match=r'three\.txt'):
         GTA5Dataset(data_root=str(tmp_path), ann_file='three.txt')
     (tmp_path / 'wrong.txt').write_text('00003\n00007.png\n')
     with pytest.raises(ValueError, match=r'1 of 2 .*\n.*images/00007\.png\.png'):
-        GTA5Dataset(data_root=str(tmp_path),
-                    ann_file='wrong.txt',
-                    data_prefix=dict(img_path='images'))
+        GTA5Dataset(data_root=str(tmp_path), ann_file='wrong.txt', data_prefix=dict(img_path='images'))
 
 
-@pytest.mark.parametrize('dataset, kwargs, named', [
-    (GTA5Dataset, {}, 'images'), (SYNTHIADataset, {}, 'RGB'), (SynscapesDataset, {}, 'img/rgb'),
-    (CrossCityDataset, dict(city='Tokyo'), 'Tokyo/Images/Train')])
+@pytest.mark.parametrize(
+    'dataset, kwargs, named',
+    [
+        (GTA5Dataset, {}, 'images'),
+        (SYNTHIADataset, {}, 'RGB'),
+        (SynscapesDataset, {}, 'img/rgb'),
+        (CrossCityDataset, dict(city='Tokyo'), 'Tokyo/Images/Train'),
+    ],
+)
 def test_missing_and_empty_folders(tmp_path, dataset, kwargs, named):
-    with pytest.raises(FileNotFoundError,
-                       match=rf'{dataset.__name__}.*{named}, does not exist.*data_root.*ln -s'):
+    with pytest.raises(FileNotFoundError, match=rf'{dataset.__name__}.*{named}, does not exist.*data_root.*ln -s'):
         dataset(data_root=str(tmp_path), **kwargs)
     prefix = dict(img_path=named)
     (tmp_path / named).mkdir(parents=True)
-    with pytest.raises(FileNotFoundError,
-                       match=rf'{dataset.__name__} found no image.*{named}.*data_root'):
+    with pytest.raises(FileNotFoundError, match=rf'{dataset.__name__} found no image.*{named}.*data_root'):
         dataset(data_root=str(tmp_path), data_prefix=prefix, **kwargs)
 
 
 def test_missing_label_folder(tmp_path):
     layouts.write(tmp_path / 'images' / '00001.png', layouts.image())
-    with pytest.raises(FileNotFoundError,
-                       match='folder of labels.*labels, does not exist.*without seg_map_path'):
+    with pytest.raises(FileNotFoundError, match='folder of labels.*labels, does not exist.*without seg_map_path'):
         GTA5Dataset(data_root=str(tmp_path))
 
 
@@ -147,13 +150,13 @@ def test_cross_city(tmp_path, suffix):
     root = str(layouts.crosscity(tmp_path, suffix=suffix))
     train = CrossCityDataset(city='Rome', data_root=root, pipeline=LOAD[:1])
     assert [train.get_data_info(n)['img_path'][-14:] for n in range(2)] == [
-        f'pano_00000{suffix}', f'pano_00001{suffix}']
+        f'pano_00000{suffix}',
+        f'pano_00001{suffix}',
+    ]
     assert 'seg_map_path' not in train[0]
-    test = CrossCityDataset(city='Rome',
-                            split='test',
-                            data_root=root,
-                            pipeline=LOAD,
-                            metainfo=dict(classes=CROSSCITY13))
+    test = CrossCityDataset(
+        city='Rome', split='test', data_root=root, pipeline=LOAD, metainfo=dict(classes=CROSSCITY13)
+    )
     raw = layouts.ids(range(34), 1)
     np.testing.assert_array_equal(test[1]['gt_seg_map'], trains(raw, 'crosscity', CROSSCITY13))
     assert set(np.unique(test[1]['gt_seg_map'])) == {*range(13), 255}

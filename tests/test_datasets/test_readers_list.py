@@ -1,4 +1,5 @@
 """Text lists of images and labels."""
+
 import numpy as np
 import pytest
 from layouts import H, W, ids, image, write
@@ -24,9 +25,7 @@ def build(root, text, **kwargs):
 
 
 def test_pairs_in_the_order_of_the_list(root):
-    dataset = build(root,
-                    '# a comment\n\nframes/2.jpg labels/2.png\n  frames/0.jpg\tlabels/0.png  \n',
-                    pipeline=LOAD)
+    dataset = build(root, '# a comment\n\nframes/2.jpg labels/2.png\n  frames/0.jpg\tlabels/0.png  \n', pipeline=LOAD)
     assert len(dataset) == 2
     assert dataset.metainfo['classes'] == CITYSCAPES_CLASSES
     for index, n in enumerate((2, 0)):
@@ -36,8 +35,7 @@ def test_pairs_in_the_order_of_the_list(root):
 
 def test_unlabelled(root):
     dataset = build(root, 'frames/0.jpg\nframes/1.jpg\n', pipeline=LOAD[:1])
-    assert all('seg_map_path' not in dataset[n] and 'label_table' not in dataset[n]
-               for n in range(2))
+    assert all('seg_map_path' not in dataset[n] and 'label_table' not in dataset[n] for n in range(2))
     # A target domain never looks at labels, not even whether they exist.
     dataset = build(root, 'frames/0.jpg labels/gone.png\n', use_labels=False, pipeline=LOAD[:1])
     assert 'seg_map_path' not in dataset[0]
@@ -88,21 +86,11 @@ def test_classes_that_are_not_those_of_cityscapes(root):
     dataset = build(root, 'frames/0.jpg own.png', label_classes=names, pipeline=LOAD)
     assert dataset.metainfo['classes'] == tuple(names) and len(dataset.metainfo['palette']) == 3
     np.testing.assert_array_equal(dataset[0]['gt_seg_map'], ids([0, 1, 2, 255]))
-    dataset = build(root,
-                    'frames/0.jpg own.png',
-                    label_classes=names,
-                    metainfo=dict(palette=[[1, 2, 3]] * 3))
+    dataset = build(root, 'frames/0.jpg own.png', label_classes=names, metainfo=dict(palette=[[1, 2, 3]] * 3))
     assert dataset.metainfo['palette'] == [[1, 2, 3]] * 3
-    dataset = build(root,
-                    'frames/0.jpg own.png',
-                    label_classes=names,
-                    label_table={
-                        0: 2,
-                        1: 0,
-                        2: 1,
-                        255: 255
-                    },
-                    pipeline=LOAD)
+    dataset = build(
+        root, 'frames/0.jpg own.png', label_classes=names, label_table={0: 2, 1: 0, 2: 1, 255: 255}, pipeline=LOAD
+    )
     expected = np.array([2, 0, 1] + [255] * 253)[ids([0, 1, 2, 255])]
     np.testing.assert_array_equal(dataset[0]['gt_seg_map'], expected)
     with pytest.raises(ValueError, match='not both'):
@@ -112,13 +100,9 @@ def test_classes_that_are_not_those_of_cityscapes(root):
 
 
 def test_subset_of_the_classes(root):
-    dataset = build(root,
-                    'frames/0.jpg labels/0.png',
-                    metainfo=dict(classes=['sky', 'road']),
-                    pipeline=LOAD)
+    dataset = build(root, 'frames/0.jpg labels/0.png', metainfo=dict(classes=['sky', 'road']), pipeline=LOAD)
     raw = ids([*range(19), 255])
-    np.testing.assert_array_equal(dataset[0]['gt_seg_map'],
-                                  np.select([raw == 10, raw == 0], [0, 1], 255))
+    np.testing.assert_array_equal(dataset[0]['gt_seg_map'], np.select([raw == 10, raw == 0], [0, 1], 255))
 
 
 def test_errors_before_training(root):
@@ -133,11 +117,9 @@ def test_errors_before_training(root):
     with pytest.raises(ValueError, match='contradict'):
         build(root, 'frames/0.jpg', require_labels=True, use_labels=False)
     with pytest.raises(
-            ValueError,
-            match=r'2 of 3 .*file missing: 2.*\n.*frames/8\.jpg missing\n.*labels/9\.png missing'):
+        ValueError, match=r'2 of 3 .*file missing: 2.*\n.*frames/8\.jpg missing\n.*labels/9\.png missing'
+    ):
         build(root, 'frames/0.jpg\nframes/8.jpg\nframes/1.jpg labels/9.png')
     write(root / 'small.png', ids(range(19), 0, H - 1, W))
-    with pytest.raises(
-            ValueError,
-            match=r'1 of 1 .*\n.*0\.jpg is 20x12, .*small\.png is 20x11(.|\n)*No pair is left'):
+    with pytest.raises(ValueError, match=r'1 of 1 .*\n.*0\.jpg is 20x12, .*small\.png is 20x11(.|\n)*No pair is left'):
         build(root, 'frames/0.jpg small.png')

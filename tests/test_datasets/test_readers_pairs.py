@@ -1,4 +1,5 @@
 """Pairs that do not match are reported before training, or skipped."""
+
 import json
 import logging
 import os
@@ -33,22 +34,28 @@ def test_one_error_lists_them_all(broken):
         GTA5Dataset(data_root=str(broken))
     text = str(raised.value)
     assert 'GTA5Dataset: 3 of 6 image-label pairs cannot be used' in text
-    for told in ('sizes differ: 1', 'file missing: 1', 'file unreadable: 1', "mismatched='skip'",
-                 f'{broken}/images/00002.png is {W}x{H}, {broken}/labels/00002.png is {W + 2}x{H}',
-                 f'{broken}/labels/00004.png missing',
-                 f'{broken}/images/00005.png is empty, damaged or no image'):
+    for told in (
+        'sizes differ: 1',
+        'file missing: 1',
+        'file unreadable: 1',
+        "mismatched='skip'",
+        f'{broken}/images/00002.png is {W}x{H}, {broken}/labels/00002.png is {W + 2}x{H}',
+        f'{broken}/labels/00004.png missing',
+        f'{broken}/images/00005.png is empty, damaged or no image',
+    ):
         assert told in text
     assert '00001' not in text and '00003' not in text and '00006' not in text
 
 
 def test_skip_says_how_many(broken, monkeypatch):
     told = []
-    monkeypatch.setattr(raw_dataset, 'print_log',
-                        lambda text, logger=None, level=logging.INFO: told.append((level, text)))
+    monkeypatch.setattr(
+        raw_dataset, 'print_log', lambda text, logger=None, level=logging.INFO: told.append((level, text))
+    )
     dataset = GTA5Dataset(data_root=str(broken), mismatched='skip')
     names = [dataset.get_data_info(n)['img_path'][-9:-4] for n in range(len(dataset))]
     assert names == ['00001', '00003', '00006']
-    ((level, text), ) = told
+    ((level, text),) = told
     assert level == logging.WARNING and '3 of 6' in text and 'labels/00004.png' in text
 
 
@@ -99,8 +106,7 @@ def test_long_lists_are_cut(tmp_path):
         (tmp_path / 'labels' / f'{n:05d}.png').unlink()
     with pytest.raises(ValueError, match='23 of 25') as raised:
         GTA5Dataset(data_root=str(tmp_path))
-    assert len(re.findall('missing$', str(raised.value),
-                          re.MULTILINE)) == 20 and '... and 3 more' in str(raised.value)
+    assert len(re.findall('missing$', str(raised.value), re.MULTILINE)) == 20 and '... and 3 more' in str(raised.value)
 
 
 def test_no_pair_left(tmp_path):
@@ -144,7 +150,7 @@ def test_same_size_in_bytes_but_newer_is_a_change(tmp_path, monkeypatch):
 def test_damaged_cache_is_not_trusted(tmp_path, cache_dir, monkeypatch, text):
     layouts.gta5(tmp_path)
     GTA5Dataset(data_root=str(tmp_path))
-    (kept, ) = cache_dir.rglob('*.json')
+    (kept,) = cache_dir.rglob('*.json')
     kept.write_text(text)
     calls = counted(monkeypatch)
     assert len(GTA5Dataset(data_root=str(tmp_path))) == 3

@@ -1,4 +1,5 @@
 """A random scale and a padded random crop."""
+
 import numpy as np
 import pytest
 from mmengine.dataset import Compose
@@ -30,15 +31,21 @@ def sample(height: int = 20, width: int = 30, seed: int = 0) -> dict:
     return dict(
         img=rng.integers(1, 256, (height, width, 3), dtype=np.uint8),
         gt_seg_map=rng.integers(0, 19, (height, width), dtype=np.uint8),
-        img_shape=(height, width), img_path='x.png', seg_fields=['gt_seg_map'])
+        img_shape=(height, width),
+        img_path='x.png',
+        seg_fields=['gt_seg_map'],
+    )
 
 
-@pytest.mark.parametrize('shape, factors, u, size', [
-    ((1024, 2048), (0.5, 1.5), 0., (512, 1024)),
-    ((1024, 2048), (0.5, 1.5), 0.999, (1534, 3069)),
-    ((30, 44), (1., 1.), 0.4, (30, 44)),
-    ((3, 5), (0.1, 0.2), 0., (1, 1)),
-])
+@pytest.mark.parametrize(
+    'shape, factors, u, size',
+    [
+        ((1024, 2048), (0.5, 1.5), 0.0, (512, 1024)),
+        ((1024, 2048), (0.5, 1.5), 0.999, (1534, 3069)),
+        ((30, 44), (1.0, 1.0), 0.4, (30, 44)),
+        ((3, 5), (0.1, 0.2), 0.0, (1, 1)),
+    ],
+)
 def test_sizes_are_cut_to_whole_pixels(shape, factors, u, size):
     assert plan_scale(shape, factors, Fixed(u)) == size
 
@@ -51,7 +58,7 @@ def test_factors_fill_the_range():
     assert all(abs(width - 2 * height) <= 1 for height, width in sizes)
 
 
-@pytest.mark.parametrize('range', [(0.5, 0.9), (1.1, 1.5), (1., 1.)])
+@pytest.mark.parametrize('range', [(0.5, 0.9), (1.1, 1.5), (1.0, 1.0)])
 def test_image_and_label_are_scaled_alike(range):
     before = sample()
     with seeded(1):
@@ -66,12 +73,15 @@ def test_image_and_label_are_scaled_alike(range):
     assert after['scale_factor'] == (width / 30, height / 20)
 
 
-@pytest.mark.parametrize('shape, size, padding, padded', [
-    ((20, 29), (28, 40), (8, 11), (36, 51)),
-    ((20, 50), (28, 40), (8, 0), (36, 50)),
-    ((28, 40), (28, 40), (0, 0), (28, 40)),
-    ((100, 90), (28, 40), (0, 0), (100, 90)),
-])
+@pytest.mark.parametrize(
+    'shape, size, padding, padded',
+    [
+        ((20, 29), (28, 40), (8, 11), (36, 51)),
+        ((20, 50), (28, 40), (8, 0), (36, 50)),
+        ((28, 40), (28, 40), (0, 0), (28, 40)),
+        ((100, 90), (28, 40), (0, 0), (100, 90)),
+    ],
+)
 def test_both_ends_are_padded_by_all_that_is_missing(shape, size, padding, padded):
     with seeded(2):
         windows = [plan_window(shape, size, NumPyDraws()) for _ in range(3000)]
@@ -91,10 +101,10 @@ def test_the_window_is_that_of_the_padded_image(shape, seed):
         after = PadCrop((28, 40)).transform(dict(before))
     (high, wide), (row, column) = window.padding, window.corner
     for key, border in (('img', 0), ('gt_seg_map', 255)):
-        margins = ((high, high), (wide, wide), (0, 0))[:before[key].ndim]
+        margins = ((high, high), (wide, wide), (0, 0))[: before[key].ndim]
         padded = np.pad(before[key], margins, constant_values=border)
         assert padded.shape[:2] == window.padded
-        np.testing.assert_array_equal(after[key], padded[row:row + 28, column:column + 40])
+        np.testing.assert_array_equal(after[key], padded[row : row + 28, column : column + 40])
         assert after[key].flags.c_contiguous
     assert after['img_shape'] == (28, 40)
     assert ((after['img'] == 0).all(axis=2) == (after['gt_seg_map'] == 255)).all()
@@ -127,14 +137,17 @@ def test_the_same_again_for_the_same_seed():
     assert (once(5)['img'] != once(6)['img']).any()
 
 
-@pytest.mark.parametrize('make, told', [
-    (lambda: RandomScale((1.5, 0.5)), '0 < smallest <= largest'),
-    (lambda: RandomScale((0., 1.)), '0 < smallest <= largest'),
-    (lambda: RandomScale((1., )), 'smallest, largest'),
-    (lambda: PadCrop((0, 5)), 'at least 1 pixel'),
-    (lambda: PadCrop((5, )), 'height, width'),
-    (lambda: PadCrop((5, 5), pad_value=256), 'pad_value must be in 0..255, but got 256'),
-])
+@pytest.mark.parametrize(
+    'make, told',
+    [
+        (lambda: RandomScale((1.5, 0.5)), '0 < smallest <= largest'),
+        (lambda: RandomScale((0.0, 1.0)), '0 < smallest <= largest'),
+        (lambda: RandomScale((1.0,)), 'smallest, largest'),
+        (lambda: PadCrop((0, 5)), 'at least 1 pixel'),
+        (lambda: PadCrop((5,)), 'height, width'),
+        (lambda: PadCrop((5, 5), pad_value=256), 'pad_value must be in 0..255, but got 256'),
+    ],
+)
 def test_settings_out_of_bounds(make, told):
     with pytest.raises(ValueError, match=told):
         make()

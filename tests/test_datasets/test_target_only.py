@@ -1,4 +1,5 @@
 """Training with target images and their pseudo labels alone."""
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ CLASSES = tuple(f'class {n}' for n in range(NUM_CLASSES))
 
 class Images(BaseDataset):
     """Noise with labels of noise, drawn when it is read."""
+
     METAINFO = dict(classes=CLASSES)
 
     def __init__(self, size: int = 5, labelled: bool = True) -> None:
@@ -54,7 +56,7 @@ def test_an_item_is_a_target_image():
 def test_epochs_are_permutations_of_the_target():
     drawn = take(DomainMixSampler(alone(), seed=3), 50)
     assert [n for n, _, _ in drawn] == list(range(50)) and {side for _, side, _ in drawn} == {'target'}
-    epochs = [[image for _, _, image in drawn[start:start + 5]] for start in range(0, 50, 5)]
+    epochs = [[image for _, _, image in drawn[start : start + 5]] for start in range(0, 50, 5)]
     assert all(sorted(epoch) == list(range(5)) for epoch in epochs) and len(set(map(tuple, epochs))) > 1
     assert take(DomainMixSampler(alone(), seed=0, shuffle=False), 6) == [(n, 'target', n % 5) for n in range(6)]
     assert len(DomainMixSampler(alone(), seed=3, drop_to=2)) == 4
@@ -64,18 +66,25 @@ def test_epochs_are_permutations_of_the_target():
 def test_ranks_share_one_stream_and_skip(monkeypatch, world_size):
     whole, shards = take(DomainMixSampler(alone(), seed=9), 30), []
     for rank in range(world_size):
-        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda rank=rank: (rank, world_size))
         sampler = DomainMixSampler(alone(), seed=9)
         sampler.skip(4)
         shards.append(take(sampler, 30 // world_size - 4))
-    assert sorted(sum(shards, [])) == whole[4 * world_size:]
+    assert sorted(sum(shards, [])) == whole[4 * world_size :]
 
 
 def test_self_training_learns_from_it():
     torch.manual_seed(0)
-    loader = Runner.build_dataloader(dict(
-        batch_size=2, num_workers=0, dataset=alone(), sampler=dict(type='DomainMixSampler', drop_to=2),
-        collate_fn=dict(type='mixed_collate')), seed=11)
+    loader = Runner.build_dataloader(
+        dict(
+            batch_size=2,
+            num_workers=0,
+            dataset=alone(),
+            sampler=dict(type='DomainMixSampler', drop_to=2),
+            collate_fn=dict(type='mixed_collate'),
+        ),
+        seed=11,
+    )
     adaptor = tiny_adaptor('SelfTraining').train()
     wrappers = PerModuleOptimWrapperConstructor(optim_cfg(adaptor))(adaptor)
     before = {name: weight.clone() for name, weight in adaptor.segmentor.named_parameters()}

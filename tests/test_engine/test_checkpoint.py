@@ -1,4 +1,5 @@
 """Loading checkpoints: strict, and clear about what is wrong."""
+
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -36,23 +37,36 @@ def test_an_adaptor_checkpoint_goes_into_a_plain_segmentor_and_other_adaptors():
     segmentor = MODELS.build(tiny_segmentor())
     load_weights(segmentor, dict(state_dict=state), 'x.pth')
     assert torch.equal(segmentor.backbone.conv1.weight, state['segmentor.backbone.conv1.weight'])
-    assert load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth') == ['aux_discriminator', 'discriminator']
+    assert load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth') == [
+        'aux_discriminator',
+        'discriminator',
+    ]
     with pytest.raises(RuntimeError, match='unexpected: .*discriminator.convs'):
         load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth', strict=True)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda state: state.pop('segmentor.backbone.conv1.weight'), 'missing: segmentor.backbone.conv1.weight'),
-    (lambda state: state.update({'segmentor.new': torch.zeros(1)}), 'unexpected: segmentor.new'),
-    (lambda state: state.update({'segmentor.decode_head.branches.0.bias': torch.zeros(7)}),
-     r'another shape \(checkpoint, model\): segmentor.decode_head.branches.0.bias \(7,\) \(4,\)'),
-    (lambda state: state.pop('discriminator.convs.0.bias'), 'missing: discriminator.convs.0.bias'),
-    (lambda state: state.update({'segmentor.decode_head.branches.0.bias': torch.zeros(4, dtype=torch.int32)}),
-     r'another type \(checkpoint, model\): segmentor.decode_head.branches.0.bias torch.int32 torch.float32'),
-    (lambda state: state.update({'module.segmentor.backbone.conv1.weight': torch.zeros(1)}), 'holds some weights twice'),
-    (lambda state: state.update(epoch=3), 'epoch are not plain tensors'),
-    (lambda state: state.update({7: torch.zeros(1)}), 'holds a dict where the weights of a network were expected'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda state: state.pop('segmentor.backbone.conv1.weight'), 'missing: segmentor.backbone.conv1.weight'),
+        (lambda state: state.update({'segmentor.new': torch.zeros(1)}), 'unexpected: segmentor.new'),
+        (
+            lambda state: state.update({'segmentor.decode_head.branches.0.bias': torch.zeros(7)}),
+            r'another shape \(checkpoint, model\): segmentor.decode_head.branches.0.bias \(7,\) \(4,\)',
+        ),
+        (lambda state: state.pop('discriminator.convs.0.bias'), 'missing: discriminator.convs.0.bias'),
+        (
+            lambda state: state.update({'segmentor.decode_head.branches.0.bias': torch.zeros(4, dtype=torch.int32)}),
+            r'another type \(checkpoint, model\): segmentor.decode_head.branches.0.bias torch.int32 torch.float32',
+        ),
+        (
+            lambda state: state.update({'module.segmentor.backbone.conv1.weight': torch.zeros(1)}),
+            'holds some weights twice',
+        ),
+        (lambda state: state.update(epoch=3), 'epoch are not plain tensors'),
+        (lambda state: state.update({7: torch.zeros(1)}), 'holds a dict where the weights of a network were expected'),
+    ],
+)
 def test_every_mismatch_is_listed(change, message):
     adaptor = tiny_adaptor('ADVENT')
     before = {key: value.clone() for key, value in adaptor.state_dict().items()}
@@ -66,7 +80,12 @@ def test_every_mismatch_is_listed(change, message):
 def test_half_precision_of_everything_loads():
     """``half()`` of all values makes counters floating, too."""
     adaptor = tiny_adaptor('ADVENT')
-    assert load_weights(adaptor, dict(state_dict={key: value.half() for key, value in adaptor.state_dict().items()}), 'x.pth') == []
+    assert (
+        load_weights(
+            adaptor, dict(state_dict={key: value.half() for key, value in adaptor.state_dict().items()}), 'x.pth'
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize('content', [[1], dict(state_dict=[1]), dict(state_dict=torch.zeros(3)), None])
@@ -133,13 +152,16 @@ def test_papers_starting_points(tmp_path, prefix):
         MODELS.build(cfg).init_weights()
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(extra=torch.rand(1)), 'unexpected: extra'),
-    ({'layer9.0.conv1.weight': torch.rand(1)}, 'unexpected: layer9.0.conv1.weight|unexpected: 0.conv1.weight'),
-    ({'conv1.bias': torch.rand(1)}, 'unexpected: conv1.bias'),
-    ({'bn1.weight': torch.ones(1, dtype=torch.int64)}, 'of another shape'),
-    ({'conv1.weight': None}, 'conv1.weight are not plain tensors'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(extra=torch.rand(1)), 'unexpected: extra'),
+        ({'layer9.0.conv1.weight': torch.rand(1)}, 'unexpected: layer9.0.conv1.weight|unexpected: 0.conv1.weight'),
+        ({'conv1.bias': torch.rand(1)}, 'unexpected: conv1.bias'),
+        ({'bn1.weight': torch.ones(1, dtype=torch.int64)}, 'of another shape'),
+        ({'conv1.weight': None}, 'conv1.weight are not plain tensors'),
+    ],
+)
 def test_a_starting_point_of_another_network_is_refused(tmp_path, change, message):
     cfg = tiny_segmentor()
     torch.save({**MODELS.build(cfg).backbone.state_dict(), **change}, tmp_path / 'init.pth')
@@ -151,17 +173,23 @@ def test_a_starting_point_of_another_network_is_refused(tmp_path, change, messag
 
 def test_a_starting_point_of_integers_is_refused(tmp_path):
     cfg = tiny_segmentor()
-    torch.save({key: value.long() for key, value in MODELS.build(cfg).backbone.state_dict().items()}, tmp_path / 'init.pth')
+    torch.save(
+        {key: value.long() for key, value in MODELS.build(cfg).backbone.state_dict().items()}, tmp_path / 'init.pth'
+    )
     cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'init.pth'))
     init_default_scope('mmseg')
-    with pytest.raises(RuntimeError, match=r'(?s)of another type \(checkpoint, model\): .*conv1.weight torch.int64 torch.float32'):
+    with pytest.raises(
+        RuntimeError, match=r'(?s)of another type \(checkpoint, model\): .*conv1.weight torch.int64 torch.float32'
+    ):
         MODELS.build(cfg).init_weights()
 
 
 def test_publish(tmp_path):
     adaptor = tiny_adaptor('ADVENT')
-    torch.save(dict(state_dict=adaptor.state_dict(), optimizer={}, meta=dict(iter=5, cfg='x', time='now')),
-               tmp_path / 'iter_5.pth')
+    torch.save(
+        dict(state_dict=adaptor.state_dict(), optimizer={}, meta=dict(iter=5, cfg='x', time='now')),
+        tmp_path / 'iter_5.pth',
+    )
     written = publish(tmp_path / 'iter_5.pth', tmp_path / 'out/advent.pth')
     content = read_checkpoint(written)
     assert set(content) == {'state_dict', 'meta'} and content['meta'] == dict(iter=5, cfg='x')

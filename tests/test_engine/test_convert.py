@@ -1,4 +1,5 @@
 """Converters: what they refuse, what they say, and that the result tests and trains."""
+
 import json
 import subprocess
 import sys
@@ -44,8 +45,9 @@ def original(config: Path, **model) -> dict:
     state = {}
     for key, value in MODELS.build(cfg).state_dict().items():
         key = key.replace('backbone.', '', 1).replace('auxiliary_head.branches', 'layer5.conv2d_list')
-        state[key.replace('decode_head.branches', 'layer6.conv2d_list')] = torch.rand_like(value, dtype=torch.float32) \
-            if value.is_floating_point() else value
+        state[key.replace('decode_head.branches', 'layer6.conv2d_list')] = (
+            torch.rand_like(value, dtype=torch.float32) if value.is_floating_point() else value
+        )
     return state
 
 
@@ -74,7 +76,9 @@ def test_values_and_meta(tmp_path, config):
 
 
 def test_wrapped_and_half_precision_weights(tmp_path, config):
-    state = {f'module.{key}': value.half() if value.is_floating_point() else value for key, value in original(config).items()}
+    state = {
+        f'module.{key}': value.half() if value.is_floating_point() else value for key, value in original(config).items()
+    }
     weights = read_checkpoint(run('advent', tmp_path, dict(state_dict=state), config).path)['state_dict']
     assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
 
@@ -93,20 +97,27 @@ def test_every_wrong_key_is_listed_and_nothing_is_written(tmp_path, config):
 
 
 def test_another_number_of_classes_is_another_network(tmp_path):
-    weights = {'conv1.weight': torch.rand(4, 3, 7, 7), 'layer5.conv2d_list.0.weight': torch.rand(7, 4, 3, 3),
-               'layer6.conv2d_list.0.weight': torch.rand(7, 4, 3, 3)}
-    with pytest.raises(RuntimeError, match=r'holds a network \(resnet 7 aux\) that no config of ADVENT or IntraDA has.*--config'):
+    weights = {
+        'conv1.weight': torch.rand(4, 3, 7, 7),
+        'layer5.conv2d_list.0.weight': torch.rand(7, 4, 3, 3),
+        'layer6.conv2d_list.0.weight': torch.rand(7, 4, 3, 3),
+    }
+    with pytest.raises(
+        RuntimeError, match=r'holds a network \(resnet 7 aux\) that no config of ADVENT or IntraDA has.*--config'
+    ):
         run('advent', tmp_path, weights)
 
 
 def test_a_network_and_a_data_set_of_different_classes(tmp_path, config):
     config.write_text(config.read_text().replace("('road', 'car', 'sky')", "('road', 'car')"))
-    with pytest.raises(RuntimeError, match=r'a network of 3 classes and a data set of 2: .*test_dataloader.dataset.metainfo.classes'):
+    with pytest.raises(
+        RuntimeError, match=r'a network of 3 classes and a data set of 2: .*test_dataloader.dataset.metainfo.classes'
+    ):
         run('advent', tmp_path, original(config), config)
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('kind, shape', [('weight', (16, 8, 3, 3)), ('bias', (16, )), ('bias', ())])
+@pytest.mark.parametrize('kind, shape', [('weight', (16, 8, 3, 3)), ('bias', (16,)), ('bias', ())])
 def test_a_score_layer_of_other_classes_than_its_name_says(tmp_path, kind, shape):
     with pytest.raises(RuntimeError, match=f'original.pth: arg:linear19_{kind} .* as many rows as its name says'):
         run('cbst', tmp_path, {'arg:conv1a_weight': torch.rand(64, 3, 3, 3), f'arg:linear19_{kind}': torch.rand(shape)})
@@ -132,12 +143,23 @@ def test_objects_are_only_unpickled_on_request(tmp_path, config):
     assert marker.exists()
 
 
-@pytest.mark.parametrize('key, value, message', [
-    ('conv1.weight', torch.zeros(2, 3, 7, 7, dtype=torch.int32), r'of another type .*backbone.conv1.weight torch.int32 torch.float32'),
-    ('layer1.0.bn1.running_var', torch.full((2, ), float('nan')), 'infinite or not a number: backbone.layer1.0.bn1.running_var'),
-    ('layer1.0.bn1.bias', torch.full((2, ), float('inf')), 'infinite or not a number: backbone.layer1.0.bn1.bias'),
-    ('conv1.weight', torch.zeros(1, dtype=torch.float16).expand(2**40), r'of another shape .*\(1099511627776,\)'),
-])
+@pytest.mark.parametrize(
+    'key, value, message',
+    [
+        (
+            'conv1.weight',
+            torch.zeros(2, 3, 7, 7, dtype=torch.int32),
+            r'of another type .*backbone.conv1.weight torch.int32 torch.float32',
+        ),
+        (
+            'layer1.0.bn1.running_var',
+            torch.full((2,), float('nan')),
+            'infinite or not a number: backbone.layer1.0.bn1.running_var',
+        ),
+        ('layer1.0.bn1.bias', torch.full((2,), float('inf')), 'infinite or not a number: backbone.layer1.0.bn1.bias'),
+        ('conv1.weight', torch.zeros(1, dtype=torch.float16).expand(2**40), r'of another shape .*\(1099511627776,\)'),
+    ],
+)
 def test_weights_that_are_none_are_refused(tmp_path, config, key, value, message):
     """One flipped bit turns the type of an array into another of the same size."""
     with pytest.raises(RuntimeError, match=f'(?s){message}'):
@@ -167,22 +189,31 @@ def test_a_network_of_another_sum_is_not_loaded_without_a_word(tmp_path, config)
 
 def test_a_level_that_was_never_trained_is_left_out(tmp_path, config):
     one_level = tmp_path / 'one.py'
-    one_level.write_text(f"_base_ = {str(config)!r}\nmodel = dict(segmentor=dict(auxiliary_head=None))\n")
+    one_level.write_text(f'_base_ = {str(config)!r}\nmodel = dict(segmentor=dict(auxiliary_head=None))\n')
     done = run('sim', tmp_path, original(config), one_level)
     assert len(done.left_out) == 8 and all(key.startswith('layer5.') for key in done.left_out)
 
 
-@pytest.mark.parametrize('content, message', [
-    ([1, 2], 'holds a list, not the weights'),
-    (dict(epoch=torch.tensor(1), note='x'), 'note are not plain tensors'),
-    ({3: torch.rand(1)}, 'holds a dict where the weights of a network were expected'),
-    (dict(state_dict=3), 'holds a int where the weights of a network were expected'),
-    (dict(state_dict=torch.rand(3)), 'holds a Tensor where the weights'),
-    ({'conv1.weight': torch.rand(3, 3).to_sparse()}, 'conv1.weight are not plain tensors'),
-    ({'conv1.weight': torch.rand(3, 3, dtype=torch.complex64)}, 'conv1.weight are not plain tensors'),
-    ({'encoder.weight': torch.rand(3, 3)}, 'has no key of a checkpoint of ADVENT or IntraDA; it has encoder.weight'),
-    ({'conv1.weight': torch.rand(3, 3), 'layer6.conv2d_list.0.weight': torch.tensor(1.)}, r'a network \(resnet 0\)'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ([1, 2], 'holds a list, not the weights'),
+        (dict(epoch=torch.tensor(1), note='x'), 'note are not plain tensors'),
+        ({3: torch.rand(1)}, 'holds a dict where the weights of a network were expected'),
+        (dict(state_dict=3), 'holds a int where the weights of a network were expected'),
+        (dict(state_dict=torch.rand(3)), 'holds a Tensor where the weights'),
+        ({'conv1.weight': torch.rand(3, 3).to_sparse()}, 'conv1.weight are not plain tensors'),
+        ({'conv1.weight': torch.rand(3, 3, dtype=torch.complex64)}, 'conv1.weight are not plain tensors'),
+        (
+            {'encoder.weight': torch.rand(3, 3)},
+            'has no key of a checkpoint of ADVENT or IntraDA; it has encoder.weight',
+        ),
+        (
+            {'conv1.weight': torch.rand(3, 3), 'layer6.conv2d_list.0.weight': torch.tensor(1.0)},
+            r'a network \(resnet 0\)',
+        ),
+    ],
+)
 def test_files_that_are_no_state_dicts(tmp_path, content, message):
     with pytest.raises(RuntimeError, match=message) as caught:
         run('advent', tmp_path, content)
@@ -223,8 +254,11 @@ def test_what_we_train_says_what_it_sums(minicity, tmp_path):
 
 
 def test_fada_needs_both_parts(tmp_path):
-    with pytest.raises(RuntimeError, match='has no classifier: a checkpoint of FADA is a dict with feature_extractor and '
-                                           'classifier; this one has feature_extractor, iteration'):
+    with pytest.raises(
+        RuntimeError,
+        match='has no classifier: a checkpoint of FADA is a dict with feature_extractor and '
+        'classifier; this one has feature_extractor, iteration',
+    ):
         run('fada', tmp_path, dict(feature_extractor=dict(a=torch.rand(1)), iteration=3))
     with pytest.raises(RuntimeError, match=r'this one has layer0, layer1, layer2, layer3, layer4 \.\.\.$'):
         run('fada', tmp_path, {f'layer{i}': torch.rand(1) for i in range(6)})
@@ -322,7 +356,10 @@ test_dataloader = val_dataloader
         done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     assert 0 <= json.loads((tmp_path / 'test/ours.json').read_text())['metrics']['mIoU'] <= 100
-    broken = subprocess.run([sys.executable, str(TOOLS / 'fada.py'), str(tmp_path / 'original.pth'), str(tmp_path / 'x.pth')],
-                            capture_output=True, text=True)
+    broken = subprocess.run(
+        [sys.executable, str(TOOLS / 'fada.py'), str(tmp_path / 'original.pth'), str(tmp_path / 'x.pth')],
+        capture_output=True,
+        text=True,
+    )
     assert broken.returncode == 1 and 'has no feature_extractor and no classifier' in broken.stderr
     assert 'Traceback' not in broken.stderr and not (tmp_path / 'x.pth').exists()

@@ -1,4 +1,5 @@
 """Two gloo processes: the gradients, the files and the scores of one."""
+
 import copy
 import json
 import os
@@ -12,13 +13,13 @@ import torch
 from toolbox import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.engine.reading import read_checkpoint
 from mmuda.engine.distributed import start_gloo
+from mmuda.engine.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 TESTS = Path(__file__).parents[1]
 
-STEP = '''
+STEP = """
 import copy, sys, torch, torch.distributed as dist
 sys.path.insert(0, {tests!r})
 from toolbox import pair_batch, tiny_adaptor
@@ -48,7 +49,7 @@ def main():
     if rank == 0:
         torch.save(model.module.state_dict(), {out!r})
 main()  # wrappers must be gone when the process group is left at exit
-'''
+"""
 
 
 @pytest.mark.parametrize('kind, gathered', [('SourceOnly', 2), ('MinEnt', 1), ('ADVENT', 1), ('ADVENT', 2)])
@@ -57,8 +58,12 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind, gathered):
     cfg = optim_cfg(adaptor, accumulative_counts=gathered)
     script = tmp_path / 'step.py'
     script.write_text(STEP.format(tests=str(TESTS), kind=kind, cfg=repr(cfg), out=str(tmp_path / 'two.pth')))
-    out = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)],
-                         capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
+    out = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+    )
     assert out.returncode == 0, out.stderr[-3000:]
 
     wrappers = PerModuleOptimWrapperConstructor(cfg)(adaptor)
@@ -66,7 +71,9 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind, gathered):
         adaptor.train_step(copy.deepcopy(pair_batch(batch_size=2)), wrappers)
     two = torch.load(tmp_path / 'two.pth', weights_only=True)
     for name, value in adaptor.state_dict().items():
-        torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-5, msg=lambda text: f'{name}: {text}')
+        torch.testing.assert_close(
+            two[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f'{name}: {text}'
+        )
 
 
 def run(script: list, env: dict) -> str:

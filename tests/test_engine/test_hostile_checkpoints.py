@@ -1,4 +1,5 @@
 """Files that were made to do harm, and files that were damaged: neither does anything but end in one error."""
+
 import os
 import struct
 import zipfile
@@ -31,16 +32,20 @@ BEGUN = b'cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85' + t
 NESTED = b'(K\x03' + text('<') + dtype('O8') + b'K\x01\x85\x86NNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb'
 
 
-@pytest.mark.parametrize('payload', [
-    OBJECTS,
-    b'cmmengine.logging.history_buffer\nHistoryBuffer\n' + OBJECTS + OBJECTS + b'\x86R',
-    BEGUN + b'(K\x01K\x01\x85' + dtype('O8') + b'\x89' + RAW + b'tb',
-    BEGUN + b'(K\x01K\x01\x85' + dtype('f8') + NESTED + b'\x89' + RAW + b'tb',
-    BEGUN + b'(K\x01K\x40\x85' + dtype('f8') + b'\x89' + RAW + b'tb',
-    b'cnumpy._core.multiarray\nscalar\n' + dtype('O8') + RAW + b'\x86R',
-    b'cnumpy\nndarray\n(\x8a\x06' + (2**40).to_bytes(6, 'little') + b'\x85' + dtype('u1') + b'tR',
-    b'cbuiltins\ngetattr\ncmmengine.logging.history_buffer\nHistoryBuffer\n' + text('__init__') + b'\x86R',
-], ids=['buffer', 'history', 'objects', 'nested', 'too_few', 'scalar', 'huge', 'getattr'])
+@pytest.mark.parametrize(
+    'payload',
+    [
+        OBJECTS,
+        b'cmmengine.logging.history_buffer\nHistoryBuffer\n' + OBJECTS + OBJECTS + b'\x86R',
+        BEGUN + b'(K\x01K\x01\x85' + dtype('O8') + b'\x89' + RAW + b'tb',
+        BEGUN + b'(K\x01K\x01\x85' + dtype('f8') + NESTED + b'\x89' + RAW + b'tb',
+        BEGUN + b'(K\x01K\x40\x85' + dtype('f8') + b'\x89' + RAW + b'tb',
+        b'cnumpy._core.multiarray\nscalar\n' + dtype('O8') + RAW + b'\x86R',
+        b'cnumpy\nndarray\n(\x8a\x06' + (2**40).to_bytes(6, 'little') + b'\x85' + dtype('u1') + b'tR',
+        b'cbuiltins\ngetattr\ncmmengine.logging.history_buffer\nHistoryBuffer\n' + text('__init__') + b'\x86R',
+    ],
+    ids=['buffer', 'history', 'objects', 'nested', 'too_few', 'scalar', 'huge', 'getattr'],
+)
 @pytest.mark.parametrize('through', ['read_checkpoint', 'mmengine'])
 def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
     """NumPy's own types make objects out of the numbers they are given: one such file ends the process, or worse."""
@@ -59,10 +64,10 @@ def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
 
 def test_what_others_allow_is_not_lost(tmp_path):
     """Somebody's real ``np.ndarray`` must not stand for ours while a file is read, and is back afterwards."""
-    torch.save(dict(a=np.arange(3.)), tmp_path / 'a.pth')
+    torch.save(dict(a=np.arange(3.0)), tmp_path / 'a.pth')
     with torch.serialization.safe_globals([np.ndarray, (os.getcwd, 'somewhere.getcwd')]):
         before = set(torch.serialization.get_safe_globals())
-        np.testing.assert_array_equal(read_checkpoint(tmp_path / 'a.pth')['a'], np.arange(3.))
+        np.testing.assert_array_equal(read_checkpoint(tmp_path / 'a.pth')['a'], np.arange(3.0))
         assert set(torch.serialization.get_safe_globals()) == before
 
 
@@ -75,7 +80,7 @@ def test_resuming_does_not_execute_text(tmp_path, minicity, shadowed):
     content = read_checkpoint(path)
     content['meta'] = OrderedDict(content['meta'], config=f'open({str(marker)!r}, "w")')
     if shadowed:  # the reader of weights gives an OrderedDict whatever attributes the file says
-        setattr(content['meta'], shadowed, np.array([1.]))
+        setattr(content['meta'], shadowed, np.array([1.0]))
     torch.save(content, path)
     cfg.resume = path
     cfg.train_cfg.max_iters += 1
@@ -89,7 +94,7 @@ def test_resuming_does_not_execute_text(tmp_path, minicity, shadowed):
 
 def test_attributes_of_tensors_are_forgotten(tmp_path):
     weight = torch.ones(2)
-    weight.float = np.array([1.])
+    weight.float = np.array([1.0])
     torch.save(dict(state_dict=OrderedDict(a=weight)), tmp_path / 'a.pth')
     assert read_checkpoint(tmp_path / 'a.pth')['state_dict']['a'].float().sum() == 2
 
@@ -108,7 +113,9 @@ def test_a_random_state_that_reads_beside_its_memory_is_refused(tmp_path, minici
         build_runner(cfg).train()
 
 
-@pytest.mark.parametrize('content', [dict(state_dict={}), dict(state_dict={}, meta=None), dict(state_dict={}, meta=dict(epoch=1))])
+@pytest.mark.parametrize(
+    'content', [dict(state_dict={}), dict(state_dict={}, meta=None), dict(state_dict={}, meta=dict(epoch=1))]
+)
 def test_what_cannot_be_resumed_is_named(tmp_path, minicity, content):
     torch.save(content, tmp_path / 'a.pth')
     cfg = tiny_config('source_only', minicity, tmp_path / 'work')
@@ -118,7 +125,7 @@ def test_what_cannot_be_resumed_is_named(tmp_path, minicity, content):
 
 
 def test_many_threads_read_at_once(tmp_path):
-    torch.save(dict(a=np.arange(3.), log=HistoryBuffer()), tmp_path / 'a.pth')
+    torch.save(dict(a=np.arange(3.0), log=HistoryBuffer()), tmp_path / 'a.pth')
     before = set(torch.serialization.get_safe_globals())
     with ThreadPoolExecutor(4) as pool:
         for content in pool.map(lambda _: read_checkpoint(tmp_path / 'a.pth'), range(60)):
@@ -144,8 +151,11 @@ def test_no_flipped_bit_ends_in_anything_but_one_error(tmp_path, legacy):
     torch.manual_seed(0)
     buffer = HistoryBuffer()
     buffer.update(1.5)
-    torch.save(dict(state_dict=dict(a=torch.rand(3, 4)), meta=dict(iter=1), log=buffer, number=np.float64(2)), tmp_path / 'whole.pth',
-               _use_new_zipfile_serialization=not legacy)
+    torch.save(
+        dict(state_dict=dict(a=torch.rand(3, 4)), meta=dict(iter=1), log=buffer, number=np.float64(2)),
+        tmp_path / 'whole.pth',
+        _use_new_zipfile_serialization=not legacy,
+    )
     content, random = (tmp_path / 'whole.pth').read_bytes(), np.random.default_rng(0)
     refused = 0
     for _ in range(400):

@@ -1,4 +1,5 @@
 """Which images a stage looks at, and what it sees."""
+
 from pathlib import Path
 
 import pytest
@@ -53,32 +54,35 @@ def test_probabilities_come_in_order_and_mirrored(cfg, images):
     model = MODELS.build(cfg.model).eval()
     straight = list(class_probabilities(model, images.dataset, [4, 0, 2], batch_size=2))
     assert [tuple(prob.shape) for prob in straight] == [(19, 48, 64)] * 3
-    alone, = class_probabilities(model, images.dataset, [2])
+    (alone,) = class_probabilities(model, images.dataset, [2])
     torch.testing.assert_close(straight[2], alone)
     torch.testing.assert_close(alone.sum(dim=0), torch.ones(48, 64))
-    both, = class_probabilities(model, images.dataset, [2], flip=True)
+    (both,) = class_probabilities(model, images.dataset, [2], flip=True)
     inputs = images.dataset[2]['inputs'].flip(-1)
-    mirrored, = model.probabilities(dict(inputs=[inputs], data_samples=[images.dataset[2]['data_samples']]))
+    (mirrored,) = model.probabilities(dict(inputs=[inputs], data_samples=[images.dataset[2]['data_samples']]))
     torch.testing.assert_close(both, (alone + mirrored.flip(-1)) / 2)
 
 
 def test_other_models_are_asked_for_their_logits(cfg, images):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
-    expected, = class_probabilities(model, images.dataset, [1])
+    (expected,) = class_probabilities(model, images.dataset, [1])
     ensemble = MODELS.build(ConfigDict(type='LogitEnsemble', models=[cfg.model])).eval()
     ensemble.models[0].load_state_dict(model.state_dict())
-    found, = class_probabilities(ensemble, images.dataset, [1])
+    (found,) = class_probabilities(ensemble, images.dataset, [1])
     torch.testing.assert_close(found, expected)
     with pytest.raises(ValueError, match="LogitEnsemble predicts at image size only: at='input'"):
         next(class_probabilities(ensemble, images.dataset, [1], at='input'))
 
 
-@pytest.mark.parametrize('changes, error, message', [
-    (dict(at='pixel'), ValueError, "at is 'pixel', expected one of"),
-    (dict(strategy=dict(type='ClassBalanced', portion=1.5)), ValueError, 'portion=1.5'),
-    (dict(strategy=dict(type='Nobody')), KeyError, 'Nobody'),
-])
+@pytest.mark.parametrize(
+    'changes, error, message',
+    [
+        (dict(at='pixel'), ValueError, "at is 'pixel', expected one of"),
+        (dict(strategy=dict(type='ClassBalanced', portion=1.5)), ValueError, 'portion=1.5'),
+        (dict(strategy=dict(type='Nobody')), KeyError, 'Nobody'),
+    ],
+)
 def test_mistakes_are_told_when_the_stage_is_built(changes, error, message):
     init_default_scope('mmseg')
     with pytest.raises(error, match=message):

@@ -1,4 +1,5 @@
 """mmseg's own ways to use a trained network."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,5 @@
 """Optimizers by module: grouping, accumulation, precision, duplicate listing."""
+
 import copy
 
 import pytest
@@ -21,7 +22,9 @@ def test_each_trainable_child_needs_its_entry():
     with pytest.raises(ValueError, match="trainable children of ADVENT are .*'aux_discriminator'"):
         PerModuleOptimWrapperConstructor(cfg)(adaptor)
     with pytest.raises(ValueError, match="entries for .*'critic'"):
-        PerModuleOptimWrapperConstructor(dict(optim_cfg(adaptor), critic=dict(optimizer=dict(type='SGD', lr=1.))))(adaptor)
+        PerModuleOptimWrapperConstructor(dict(optim_cfg(adaptor), critic=dict(optimizer=dict(type='SGD', lr=1.0))))(
+            adaptor
+        )
 
 
 def test_groups_are_merged_and_frozen_weights_left_out(caplog):
@@ -29,10 +32,14 @@ def test_groups_are_merged_and_frozen_weights_left_out(caplog):
     for module in adaptor.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False)
-    cfg = dict(segmentor=dict(
-        optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5),
-        paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.), auxiliary_head=dict(lr_mult=10.)),
-                           bias_decay_mult=0.)))
+    cfg = dict(
+        segmentor=dict(
+            optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5),
+            paramwise_cfg=dict(
+                custom_keys=dict(decode_head=dict(lr_mult=10.0), auxiliary_head=dict(lr_mult=10.0)), bias_decay_mult=0.0
+            ),
+        )
+    )
     wrapper = PerModuleOptimWrapperConstructor(cfg)(adaptor)['segmentor']
     groups = wrapper.optimizer.param_groups
     assert [(g['lr'], g['weight_decay']) for g in groups] == [(0.1, 0.5), (1.0, 0.5)]
@@ -58,7 +65,7 @@ def test_accumulation_equals_one_step_on_the_mean_loss():
         data = single.data_preprocessor(batch, training=True)['source']
         one['segmentor'].backward(sum(single.supervised_losses(single.segment(data), data).values()) / 2)
     one.step()
-    for a, b in zip(single.parameters(), gathered.parameters()):
+    for a, b in zip(single.parameters(), gathered.parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -70,7 +77,7 @@ def test_last_incomplete_group_of_iterations_counts_in_full():
     wrapper = wrappers['segmentor']
     assert wrapper.scale_loss(loss) == 0.5
     wrapper._inner_count = 2
-    assert wrapper.scale_loss(loss) == 1.
+    assert wrapper.scale_loss(loss) == 1.0
     wrapper._inner_count = 3
     assert wrapper.should_update()
 
@@ -90,25 +97,27 @@ def test_bfloat16_trains_on_a_cpu_with_float32_losses():
 
 
 def scaled(net: nn.Module, fixed_scale=None, **kwargs) -> ModuleOptimWrapper:
-    scaler = torch.amp.GradScaler('cpu', init_scale=512.)
+    scaler = torch.amp.GradScaler('cpu', init_scale=512.0)
     return ModuleOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), scaler, fixed_scale, **kwargs)
 
 
 def test_a_loss_scaler_changes_nothing_but_the_range():
     nets = [nn.Linear(3, 1) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
-    wrappers = scaled(nets[0], clip_grad=dict(max_norm=0.1)), ModuleOptimWrapper(
-        torch.optim.SGD(nets[1].parameters(), lr=0.1), clip_grad=dict(max_norm=0.1))
-    for net, wrapper in zip(nets, wrappers):
+    wrappers = (
+        scaled(nets[0], clip_grad=dict(max_norm=0.1)),
+        ModuleOptimWrapper(torch.optim.SGD(nets[1].parameters(), lr=0.1), clip_grad=dict(max_norm=0.1)),
+    )
+    for net, wrapper in zip(nets, wrappers, strict=True):
         for _ in range(2):  # two parts of one iteration
             wrapper.backward(net(torch.ones(2, 3)).square().mean())
         wrapper.update()
-    for a, b in zip(nets[0].parameters(), nets[1].parameters()):
+    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(a, b)
     torch.testing.assert_close(wrappers[0].grad_norm, wrappers[1].grad_norm)
 
 
-@pytest.mark.parametrize('fixed, after', [(None, 256.), (512., 512.)])
+@pytest.mark.parametrize('fixed, after', [(None, 256.0), (512.0, 512.0)])
 def test_an_overflow_skips_the_step_and_lowers_the_scale_unless_it_is_fixed(fixed, after):
     net = nn.Linear(3, 1)
     wrapper = scaled(net, fixed)
@@ -129,7 +138,7 @@ def test_a_module_may_rest_in_an_iteration_and_the_scale_is_resumed():
     wrapper.update()
     fresh = scaled(net)
     fresh.load_state_dict(wrapper.state_dict())
-    assert fresh.scaler.get_scale() == wrapper.scaler.get_scale() == 256.
+    assert fresh.scaler.get_scale() == wrapper.scaler.get_scale() == 256.0
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='float16 autocast needs a GPU')
@@ -146,8 +155,8 @@ def test_float16_trains():
 @pytest.mark.parametrize('entry', [dict(type='AmpOptimWrapper'), dict(accumulative_counts=4), dict(clip_gard={})])
 def test_unknown_keys_of_an_entry_are_errors(entry):
     adaptor = tiny_adaptor('SourceOnly')
-    with pytest.raises(ValueError, match=f"unknown keys .*{next(iter(entry))}.*known are optimizer"):
-        PerModuleOptimWrapperConstructor(dict(segmentor=dict(optimizer=dict(type='SGD', lr=1.), **entry)))(adaptor)
+    with pytest.raises(ValueError, match=f'unknown keys .*{next(iter(entry))}.*known are optimizer'):
+        PerModuleOptimWrapperConstructor(dict(segmentor=dict(optimizer=dict(type='SGD', lr=1.0), **entry)))(adaptor)
 
 
 def test_clipped_norms_are_logged_by_module():
@@ -190,11 +199,11 @@ def test_legacy_sgd_without_repeats_is_sgd():
     optimizers = LegacySGD(nets[0].parameters(), **settings), torch.optim.SGD(nets[1].parameters(), **settings)
     for _ in range(4):
         x = torch.rand(2, 5)
-        for net, optimizer in zip(nets, optimizers):
+        for net, optimizer in zip(nets, optimizers, strict=True):
             optimizer.zero_grad()
             net(x).square().sum().backward()
             optimizer.step()
-    for a, b in zip(nets[0].parameters(), nets[1].parameters()):
+    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -219,4 +228,5 @@ def test_repeats_count_the_modules_around_a_weight():
     assert repeats[id(net.decode_head.branches[0].weight)] == 1
     with pytest.raises(ValueError, match="repeats='trunk' names no child"):
         PerModuleOptimWrapperConstructor(
-            dict(segmentor=dict(optimizer=dict(type='LegacySGD', lr=0.1), repeats='trunk')))(adaptor)
+            dict(segmentor=dict(optimizer=dict(type='LegacySGD', lr=0.1), repeats='trunk'))
+        )(adaptor)

@@ -1,4 +1,5 @@
 """Checkpoints are read without running what is in them, from wherever mmengine can read, and damage is named."""
+
 import os
 import pickle
 import runpy
@@ -60,8 +61,10 @@ def test_init_cfg_does_not_unpickle_objects_either(tmp_path, kind):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize('scheme, listing, prefix', [
-    ('open-mmlab://', 'get_external_models', ''), ('mmcls://', 'get_mmcls_models', 'file://')])
+@pytest.mark.parametrize(
+    'scheme, listing, prefix',
+    [('open-mmlab://', 'get_external_models', ''), ('mmcls://', 'get_mmcls_models', 'file://')],
+)
 def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, scheme, listing, prefix):
     """Those of mmengine reach loaders that would fall back to full unpickling."""
     path, marker = trap(tmp_path)
@@ -75,9 +78,15 @@ def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, sch
     assert CheckpointLoader.load_checkpoint(f'{scheme}plain')
 
 
-@pytest.mark.parametrize('tool, arguments', [
-    ('test.py', ['{config}', '{path}', '{path}']), ('pseudo_label.py', ['{config}', '{path}', '--num-workers', '0', '--portion', '0.2']),
-    ('publish_model.py', ['{path}', 'out.pth']), ('model_converters/advent.py', ['{path}', 'out.pth'])])
+@pytest.mark.parametrize(
+    'tool, arguments',
+    [
+        ('test.py', ['{config}', '{path}', '{path}']),
+        ('pseudo_label.py', ['{config}', '{path}', '--num-workers', '0', '--portion', '0.2']),
+        ('publish_model.py', ['{path}', 'out.pth']),
+        ('model_converters/advent.py', ['{path}', 'out.pth']),
+    ],
+)
 def test_tools_do_not_unpickle_objects(tmp_path, minicity, monkeypatch, tool, arguments):
     path, marker = trap(tmp_path)
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
@@ -122,14 +131,23 @@ def test_what_mmengine_writes_is_read(tmp_path):
     buffer = HistoryBuffer()
     buffer.update(1.5)
     arrays = dict(
-        rows=np.arange(6.).reshape(2, 3), columns=np.asfortranarray(np.eye(2, 3, dtype=np.float32)), big=np.arange(3, dtype='>i4'),
-        flags=np.array([True, False]), point=np.array(5), none=np.zeros((0, 3)), number=np.float64(3.), count=np.int64(2))
+        rows=np.arange(6.0).reshape(2, 3),
+        columns=np.asfortranarray(np.eye(2, 3, dtype=np.float32)),
+        big=np.arange(3, dtype='>i4'),
+        flags=np.array([True, False]),
+        point=np.array(5),
+        none=np.zeros((0, 3)),
+        number=np.float64(3.0),
+        count=np.int64(2),
+    )
     buffers = dict(loss=buffer, never=HistoryBuffer())
-    torch.save(dict(state_dict={}, message_hub=dict(log_scalars=buffers), some=[arrays, (np.uint8(1), )]), tmp_path / 'a.pth')
+    torch.save(
+        dict(state_dict={}, message_hub=dict(log_scalars=buffers), some=[arrays, (np.uint8(1),)]), tmp_path / 'a.pth'
+    )
     content = read_checkpoint(tmp_path / 'a.pth')
     back = content['message_hub']['log_scalars']
     assert back['loss'].current() == 1.5 and back['loss'].statistics('mean') == 1.5 and len(back['never'].data[0]) == 0
-    found, (one, ) = content['some']
+    found, (one,) = content['some']
     for name, array in arrays.items():
         assert type(found[name]) is type(array) and found[name].dtype == array.dtype
         np.testing.assert_array_equal(found[name], array)
@@ -138,11 +156,14 @@ def test_what_mmengine_writes_is_read(tmp_path):
     assert read_checkpoint(tmp_path / 'again.pth')['message_hub']['log_scalars']['loss'].current() == 1.5
 
 
-@pytest.mark.parametrize('content, protocol, message', [
-    (dict(a=torch.rand(2)), 4, r'holds more than weights, or is damaged \(Unsupported operand 149\)'),
-    (dict(a=np.array(['text'])), 2, 'arrays of .U4. of numpy'),
-    (dict(a=Exception('a')), 2, r'it holds \w+\.Exception'),
-])
+@pytest.mark.parametrize(
+    'content, protocol, message',
+    [
+        (dict(a=torch.rand(2)), 4, r'holds more than weights, or is damaged \(Unsupported operand 149\)'),
+        (dict(a=np.array(['text'])), 2, 'arrays of .U4. of numpy'),
+        (dict(a=Exception('a')), 2, r'it holds \w+\.Exception'),
+    ],
+)
 def test_what_needs_full_unpickling_is_not_called_damaged(tmp_path, content, protocol, message):
     path = tmp_path / 'a.pth'
     torch.save(content, path, pickle_protocol=protocol)
@@ -153,7 +174,9 @@ def test_what_needs_full_unpickling_is_not_called_damaged(tmp_path, content, pro
 
 def test_torchscript_is_named(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), tmp_path / 'module.pt')
-    with pytest.raises(RuntimeError, match='module.pt is a module of TorchScript, not a checkpoint: save the state_dict'):
+    with pytest.raises(
+        RuntimeError, match='module.pt is a module of TorchScript, not a checkpoint: save the state_dict'
+    ):
         read_checkpoint(tmp_path / 'module.pt')
 
 
@@ -205,8 +228,11 @@ def test_a_file_in_the_cache_needs_no_network(tmp_path, monkeypatch):
 
 def test_a_download_is_checked_against_the_hash_in_its_name(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(torch.hub, 'download_url_to_file',
-                        lambda url, path, hash_prefix, progress: (asked.append(hash_prefix), torch.save({}, path)))
+    monkeypatch.setattr(
+        torch.hub,
+        'download_url_to_file',
+        lambda url, path, hash_prefix, progress: (asked.append(hash_prefix), torch.save({}, path)),
+    )
     monkeypatch.setattr(reading, 'get_dir', lambda: str(tmp_path))
     reading.load_from_http('https://example.invalid/init-f81d91e8.pth')
     reading.load_from_http('https://example.invalid/init.pth')

@@ -1,4 +1,5 @@
-"""kill -9 inside labellings and inside rounds, resumed: the same files by hash, the same weights. On one process and on two."""
+"""kill -9 inside labellings and rounds, resumed: the same files and weights, on one process and on two."""
+
 import hashlib
 import json
 import os
@@ -28,7 +29,7 @@ class Pause(BaseTransform):
         return results
 '''
 
-CONFIG = '''
+CONFIG = """
 _base_ = '{base}'
 custom_imports = dict(imports=['mmuda', 'pause'])
 small = dict(type='SmallClassCrop', size=32, label_stride=1, origin_size=64, probability=0.8, manifest='{{label}}')
@@ -44,10 +45,11 @@ rounds = dict(
         train_dataloader=dict(
             dataset=dict(
                 source=dict(pipeline=[
-                    dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), small, dict(type='PackSegInputs')]),
+                    dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), small,
+                    dict(type='PackSegInputs')]),
                 target=dict(pipeline=[
                     dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), small, dict(type='PackSegInputs')])))))
-'''
+"""
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
@@ -63,10 +65,18 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
         script = [sys.executable, TOOLS / 'train.py', config]
         if processes > 1:
             script = [TOOLS / 'dist_train.sh', config, str(processes)]
-        return [*map(str, script), '--work-dir', str(work_dir), *more, '--cfg-options',
-                *(f'{key}={value}' for key, value in options.items())]
+        return [
+            *map(str, script),
+            '--work-dir',
+            str(work_dir),
+            *more,
+            '--cfg-options',
+            *(f'{key}={value}' for key, value in options.items()),
+        ]
 
-    env = dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=str(tmp_path))
+    env = dict(
+        os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=str(tmp_path)
+    )
     whole, cut = tmp_path / 'whole', tmp_path / 'cut'
     subprocess.run(command(whole), env=env, check=True, capture_output=True)
 
@@ -75,10 +85,14 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
         (first / 'label/plan.json', first / 'label/thresholds.json'),
         (first / 'train/iter_1.pth', first / 'train/metrics.json'),
         (second / 'label/labels', second / 'label/manifest.json'),
-        (second / 'train/iter_2.pth', second / 'train/metrics.json')]
+        (second / 'train/iter_2.pth', second / 'train/metrics.json'),
+    ]
     for number, (there, not_yet) in enumerate(moments):
         kill_between(command(cut, *['--resume'] * bool(number)), env, there, not_yet, tmp_path / 'log')
-        assert json.loads((cut / 'ledger.json').read_text())['stages'][str(there.relative_to(cut).parent)]['status'] == 'running'
+        assert (
+            json.loads((cut / 'ledger.json').read_text())['stages'][str(there.relative_to(cut).parent)]['status']
+            == 'running'
+        )
     subprocess.run(command(cut, '--resume'), env=env, check=True, capture_output=True)
 
     for stage in ('source', 'rounds/0/train', 'rounds/1/train'):
@@ -86,7 +100,10 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
         assert all(torch.equal(ours[key], theirs[key]) for key in ours), stage
     for stage in ('rounds/0/label', 'rounds/1/label'):
         assert hashes(whole / stage) == hashes(cut / stage) and len(hashes(cut / stage)) == 5 + 3
-    score = [json.loads((folder / 'ledger.json').read_text())['stages']['rounds/1/train']['result'] for folder in (whole, cut)]
+    score = [
+        json.loads((folder / 'ledger.json').read_text())['stages']['rounds/1/train']['result']
+        for folder in (whole, cut)
+    ]
     assert score[0] == score[1] and score[0]['metrics']['mIoU'] >= 0
 
 
@@ -101,5 +118,8 @@ def weights(folder: Path) -> dict:
 
 
 def hashes(folder: Path) -> dict:
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.rglob('*') if path.is_file()}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob('*')
+        if path.is_file()
+    }

@@ -1,4 +1,5 @@
 """Stages run in order, hand their results on by name, and are resumed where they stopped."""
+
 import json
 import time
 from pathlib import Path
@@ -37,12 +38,18 @@ class AppendStage(Stage):
 
 
 def config(tmp_path, **changes) -> Config:
-    return Config({**dict(
-        runner_type='StagedRunner',
-        work_dir=str(tmp_path / 'run'),
-        stages=['a', 'b', dict(type='AppendStage', name='deep/c', text='c', after='{b}/out')],
-        a=dict(type='AppendStage', text='a'),
-        b=dict(type='AppendStage', text='b', after='{a}/out')), **changes})
+    return Config(
+        {
+            **dict(
+                runner_type='StagedRunner',
+                work_dir=str(tmp_path / 'run'),
+                stages=['a', 'b', dict(type='AppendStage', name='deep/c', text='c', after='{b}/out')],
+                a=dict(type='AppendStage', text='a'),
+                b=dict(type='AppendStage', text='b', after='{a}/out'),
+            ),
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +86,7 @@ def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
     build_runner(config(tmp_path)).train()
     build_runner(config(tmp_path, a=dict(type='AppendStage', text='A'))).train()
     assert read(tmp_path, 'deep/c/out') == 'Abc'
-    aside, = (tmp_path / 'run').glob('before_*')
+    (aside,) = (tmp_path / 'run').glob('before_*')
     assert (aside / 'deep/c/out').read_text() == 'abc'
 
 
@@ -88,7 +95,9 @@ def test_runs_that_start_in_the_same_second_are_kept_aside_each(tmp_path, monkey
     for text in 'abcd':
         build_runner(config(tmp_path, a=dict(type='AppendStage', text=text))).train()
     asides = (tmp_path / 'run').glob('before_*')
-    assert sorted((aside / 'a/out').read_text() for aside in asides) == ['a', 'b', 'c'] and read(tmp_path, 'a/out') == 'd'
+    assert (
+        sorted((aside / 'a/out').read_text() for aside in asides) == ['a', 'b', 'c'] and read(tmp_path, 'a/out') == 'd'
+    )
 
 
 def test_a_changed_stage_is_noticed_before_anything_runs(tmp_path):
@@ -104,7 +113,9 @@ def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
     build_runner(config(tmp_path)).train()
     changed = dict(b=dict(type='AppendStage', text='B', after='{a}/out'))
     build_runner(config(tmp_path, stages=['a', 'b'], **changed)).train(restart_from='b')
-    with pytest.raises(RuntimeError, match=r"(?s)stage 'deep/c'.*b is not what it was made from any more.*--restart-from deep/c"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)stage 'deep/c'.*b is not what it was made from any more.*--restart-from deep/c"
+    ):
         build_runner(config(tmp_path, resume=True, **changed)).train()
     build_runner(config(tmp_path, **changed)).train(restart_from='deep/c')
     assert read(tmp_path, 'deep/c/out') == 'aBc'
@@ -123,6 +134,7 @@ def test_a_kill_while_an_earlier_run_is_set_aside(tmp_path, monkeypatch):
 
 def test_a_done_stage_whose_folder_is_gone(tmp_path):
     import shutil
+
     build_runner(config(tmp_path)).train()
     shutil.rmtree(tmp_path / 'run/b')
     with pytest.raises(RuntimeError, match="'b' is done, but its folder .* is gone.*--restart-from b"):
@@ -140,15 +152,18 @@ def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
         build_runner(config(tmp_path)).train(only=['d'])
 
 
-@pytest.mark.parametrize('changes, message', [
-    (dict(stages=[]), "needs stages"),
-    (dict(stages=['a', 'x']), "names 'x', but .* has no x = dict"),
-    (dict(stages=['a', 'model'], model=dict(type='A')), "names 'model'"),
-    (dict(stages=['b', 'a']), "'b' refers to a, which is no stage before it"),
-    (dict(stages=['a', 'a']), 'the same name'),
-    (dict(stages=['a'], a=dict(type='AppendStage', text='{nobody}/x')), "refers to nobody"),
-    (dict(stages=[dict(type='AppendStage', name='../a', text='')]), 'cannot be the name'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(stages=[]), 'needs stages'),
+        (dict(stages=['a', 'x']), "names 'x', but .* has no x = dict"),
+        (dict(stages=['a', 'model'], model=dict(type='A')), "names 'model'"),
+        (dict(stages=['b', 'a']), "'b' refers to a, which is no stage before it"),
+        (dict(stages=['a', 'a']), 'the same name'),
+        (dict(stages=['a'], a=dict(type='AppendStage', text='{nobody}/x')), 'refers to nobody'),
+        (dict(stages=[dict(type='AppendStage', name='../a', text='')]), 'cannot be the name'),
+    ],
+)
 def test_mistakes_are_told_before_the_first_stage(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         build_runner(config(tmp_path, **changes))
@@ -165,8 +180,14 @@ def test_options_reach_a_stage_by_its_name(tmp_path):
 
 def test_the_network_is_that_of_the_last_training(tmp_path):
     cfg = config(
-        tmp_path, stages=['first', 'second'], model=dict(type='A', width=1), train_cfg=dict(max_iters=3), unused=3,
-        first=dict(type='TrainStage'), second=dict(type='TrainStage', overrides=dict(model=dict(width=2)), weights='first'))
+        tmp_path,
+        stages=['first', 'second'],
+        model=dict(type='A', width=1),
+        train_cfg=dict(max_iters=3),
+        unused=3,
+        first=dict(type='TrainStage'),
+        second=dict(type='TrainStage', overrides=dict(model=dict(width=2)), weights='first'),
+    )
     assert network_config(cfg).model == dict(type='A', width=2)
     assert network_config(cfg, 'first').model == dict(type='A', width=1)
     assert 'unused' not in network_config(cfg) and network_config(cfg).runner_type == 'AdaptationRunner'

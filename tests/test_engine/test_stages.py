@@ -1,12 +1,13 @@
 """What stages are made of: references by name, the ledger, the schedules of self-training."""
+
 import json
 
 import pytest
 
-from mmuda.engine.stages.settings import comparable, differences, fingerprint
 from mmuda.engine.stages.ledger import Ledger
 from mmuda.engine.stages.references import references, rename, resolve
 from mmuda.engine.stages.rounds import SelfTrainingRounds, portion_schedule
+from mmuda.engine.stages.settings import comparable, differences, fingerprint
 
 
 def test_references_are_found_and_resolved(tmp_path):
@@ -28,7 +29,9 @@ def test_settings_do_not_depend_on_where_data_is():
     there = dict(dataset=dict(type='A', data_root='/y'), num_workers=0, lr=0.1, size=[1, 2])
     assert fingerprint(here) == fingerprint(there)
     assert differences(comparable(here), comparable(dict(there, lr=0.2, more=dict(a=1)))) == [
-        'lr: was 0.1, is 0.2', 'more: was null, is {"a": 1}']
+        'lr: was 0.1, is 0.2',
+        'more: was null, is {"a": 1}',
+    ]
 
 
 def test_ledger_survives_and_notices_changes(tmp_path):
@@ -61,10 +64,20 @@ def test_portions_are_a_guarded_sum():
 
 
 def rounds(**changes) -> SelfTrainingRounds:
-    return SelfTrainingRounds(**{**dict(
-        name='rounds', weights='source', num_rounds=3, label=dict(strategy=dict(type='ClassBalanced', portion=0.1)),
-        train=dict(labels='{label}/x', prior='{prior}'), target_portion=dict(init=0.2, step=0.05, max=0.5),
-        source_portion=dict(init=0.1, step=0.1, max=0.6)), **changes})
+    return SelfTrainingRounds(
+        **{
+            **dict(
+                name='rounds',
+                weights='source',
+                num_rounds=3,
+                label=dict(strategy=dict(type='ClassBalanced', portion=0.1)),
+                train=dict(labels='{label}/x', prior='{prior}'),
+                target_portion=dict(init=0.2, step=0.05, max=0.5),
+                source_portion=dict(init=0.1, step=0.1, max=0.6),
+            ),
+            **changes,
+        }
+    )
 
 
 def test_rounds_expand_into_pairs_of_stages():
@@ -84,7 +97,7 @@ def test_mistakes_in_rounds_are_told_at_once():
     with pytest.raises(TypeError):
         rounds(target_portion=dict(init=0.1))
     with pytest.raises(ValueError, match=r'source_portion runs through \[0.9, 1.1, 1.1\]'):
-        rounds(source_portion=dict(init=0.9, step=0.2, max=1.))
+        rounds(source_portion=dict(init=0.9, step=0.2, max=1.0))
 
 
 def test_ledger_is_plain_json(tmp_path):
@@ -97,5 +110,7 @@ def test_a_round_does_not_go_on_with_another_batch(tmp_path):
     stage = rounds().expand()[1]
     stage._check_length(tmp_path, 4)
     stage._check_length(tmp_path, 4)
-    with pytest.raises(RuntimeError, match=r'begun with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'):
+    with pytest.raises(
+        RuntimeError, match=r'begun with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'
+    ):
         stage._check_length(tmp_path, 8)

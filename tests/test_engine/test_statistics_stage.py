@@ -1,4 +1,5 @@
 """The stage that gathers class distributions: one pass over the source, in shares, from where it was interrupted."""
+
 import copy
 
 import pytest
@@ -33,10 +34,13 @@ def reference(runner) -> dict:
     dataset = build_dataset(runner.run.base_config().train_dataloader.dataset.source)
     from mmengine.dataset import pseudo_collate
     from mmseg.registry import MODELS
+
     model = MODELS.build(cfg.model)
     weights = read_checkpoint(runner.run.checkpoint('source'))['state_dict']
     model.load_state_dict(weights, strict=False)
-    model.eval().gather(model.data_preprocessor(dict(source=pseudo_collate([dataset[i] for i in range(len(dataset))])))['source'])
+    model.eval().gather(
+        model.data_preprocessor(dict(source=pseudo_collate([dataset[i] for i in range(len(dataset))])))['source']
+    )
     return statistics_of(model.state_dict())
 
 

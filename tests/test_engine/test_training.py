@@ -1,4 +1,5 @@
 """Training with the runner: exact resume, checkpoints, validation that leaves no trace."""
+
 import os
 import subprocess
 import sys
@@ -8,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from killing import kill_when
-from toolbox import CONFIGS, tiny_config, tiny_options
 from mmengine.hooks import Hook
+from toolbox import CONFIGS, tiny_config, tiny_options
 
 from mmuda.engine.checkpoint import latest_checkpoint
-from mmuda.engine.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
+from mmuda.engine.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 
@@ -36,6 +37,7 @@ class Dropout(Hook):
         import random
 
         import numpy as np
+
         noise = torch.rand(()).item() + np.random.rand() + random.random()
         with torch.no_grad():
             runner.model.segmentor.decode_head.branches[0].bias.add_(noise)
@@ -73,7 +75,7 @@ def test_resume_is_exact(minicity, tmp_path, workers, stop):
     assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
     states = [read_checkpoint(latest_checkpoint(tmp_path / name))['optimizer'] for name in ('whole', 'cut')]
     for module in ('segmentor', 'discriminator'):
-        for a, b in zip(states[0][module]['state'].values(), states[1][module]['state'].values()):
+        for a, b in zip(states[0][module]['state'].values(), states[1][module]['state'].values(), strict=True):
             for key in a:
                 assert torch.equal(torch.as_tensor(a[key]), torch.as_tensor(b[key])), (module, key)
 
@@ -94,8 +96,14 @@ def test_killed_and_resumed(minicity, tmp_path, processes, workers):
         script = [sys.executable, TOOLS / 'train.py', CONFIGS / 'advent/minicity.py']
         if processes > 1:
             script = [TOOLS / 'dist_train.sh', CONFIGS / 'advent/minicity.py', str(processes)]
-        return [*map(str, script), '--work-dir', str(work_dir), *more, '--cfg-options',
-                *(f'{key}={value}' for key, value in options.items())]
+        return [
+            *map(str, script),
+            '--work-dir',
+            str(work_dir),
+            *more,
+            '--cfg-options',
+            *(f'{key}={value}' for key, value in options.items()),
+        ]
 
     env = dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable)
     subprocess.run(command(tmp_path / 'whole'), env=env, check=True, capture_output=True)
@@ -129,15 +137,23 @@ def _recording(save, seen, folder):
     def wrapped(self, *args, **kwargs):
         seen.append(sorted(p.name for p in folder.glob('*.pth')))
         return save(self, *args, **kwargs)
+
     return wrapped
 
 
-@pytest.mark.parametrize('key, value, message', [
-    ('randomness.seed', 5, 'trained with seed 0, this run has 5: resume with the same randomness.seed'),
-    ('train_dataloader.batch_size', 1, 'trained with batch_size 2, this run has 1'),
-    ('optim_wrapper.precision', 'bfloat16', 'trained with precision None, this run has torch.bfloat16: .* same --amp'),
-    ('optim_wrapper.accumulative_counts', 2, 'trained with accumulative_counts 1, this run has 2'),
-])
+@pytest.mark.parametrize(
+    'key, value, message',
+    [
+        ('randomness.seed', 5, 'trained with seed 0, this run has 5: resume with the same randomness.seed'),
+        ('train_dataloader.batch_size', 1, 'trained with batch_size 2, this run has 1'),
+        (
+            'optim_wrapper.precision',
+            'bfloat16',
+            'trained with precision None, this run has torch.bfloat16: .* same --amp',
+        ),
+        ('optim_wrapper.accumulative_counts', 2, 'trained with accumulative_counts 1, this run has 2'),
+    ],
+)
 def test_resume_with_other_settings_is_refused(minicity, tmp_path, key, value, message):
     train(tiny_config('source_only', minicity, tmp_path, iters=2))
     cfg = tiny_config('source_only', minicity, tmp_path, iters=4, **{key: value})
@@ -151,7 +167,7 @@ def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config('source_only', minicity, tmp_path, iters=4), Interrupt(1))
     assert latest_checkpoint(tmp_path) is None, 'nothing of the new run is there to resume'
-    (aside, ) = tmp_path.glob('before_*')
+    (aside,) = tmp_path.glob('before_*')
     assert sorted(path.name for path in aside.iterdir()) == ['iter_2.pth', 'iter_4.pth', 'last_checkpoint']
     train(tiny_config('source_only', minicity, tmp_path, iters=2))
     assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
@@ -203,7 +219,11 @@ def test_checkpoint_interval_must_fit_accumulation(minicity, tmp_path):
     with pytest.raises(ValueError, match='interval=3 must be a multiple of optim_wrapper.accumulative_counts=2'):
         train(tiny_config('source_only', minicity, tmp_path, save=3, **gather))
     with pytest.raises(ValueError, match='val_interval=3 must be a multiple'):
-        train(tiny_config('source_only', minicity, tmp_path, val=3, **gather, **{'+default_hooks.checkpoint.save_best': 'mIoU'}))
+        train(
+            tiny_config(
+                'source_only', minicity, tmp_path, val=3, **gather, **{'+default_hooks.checkpoint.save_best': 'mIoU'}
+            )
+        )
     with pytest.raises(ValueError, match='by_epoch=True'):
         train(tiny_config('source_only', minicity, tmp_path, **{'+default_hooks.checkpoint.by_epoch': True}))
 
@@ -215,11 +235,17 @@ def test_learning_rate_follows_optimizer_steps(minicity, tmp_path):
         def before_train_iter(self, runner, *args, **kwargs):
             rates.append(runner.optim_wrapper['segmentor'].optimizer.param_groups[0]['lr'])
 
-    cfg = tiny_config('source_only', minicity, tmp_path, iters=6, save=6, **{
-        'optim_wrapper.accumulative_counts': 2, 'param_scheduler.0.end': 11, 'param_scheduler.0.power': 1.0})
+    cfg = tiny_config(
+        'source_only',
+        minicity,
+        tmp_path,
+        iters=6,
+        save=6,
+        **{'optim_wrapper.accumulative_counts': 2, 'param_scheduler.0.end': 11, 'param_scheduler.0.power': 1.0},
+    )
     train(cfg, Record())
     base = rates[0]
-    assert rates == pytest.approx([base, base, .9 * base, .9 * base, .8 * base, .8 * base])
+    assert rates == pytest.approx([base, base, 0.9 * base, 0.9 * base, 0.8 * base, 0.8 * base])
 
 
 def test_nan_stops_with_the_name_of_the_loss(minicity, tmp_path):
@@ -249,7 +275,7 @@ def test_loss_weight_ramp(minicity, tmp_path):
     cfg = tiny_config('advent', minicity, tmp_path, **{'model.loss_weights.adv_main': 0.1})
     cfg.custom_hooks.append(dict(type='LossWeightRampHook', name='adv_main', begin=1, end=5))
     train(cfg, Record())
-    assert weights == pytest.approx([0, 0, .025, .05, .075, .1])
+    assert weights == pytest.approx([0, 0, 0.025, 0.05, 0.075, 0.1])
     cfg = tiny_config('advent', minicity, tmp_path / 'other')
     cfg.custom_hooks.append(dict(type='LossWeightRampHook', name='adv', begin=1, end=5))
     with pytest.raises(KeyError, match="no loss weight 'adv'"):

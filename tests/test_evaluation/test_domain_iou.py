@@ -1,4 +1,5 @@
 """DomainIoUMetric: definitions, protocols, errors, files, several processes."""
+
 import json
 import math
 
@@ -29,7 +30,7 @@ def sample(prediction, label, name='a.png', dtype=torch.int64):
 
 def metric(classes=SMALL, **options) -> DomainIoUMetric:
     made = DomainIoUMetric(**options)
-    made.dataset_meta = dict(classes=classes, palette=CITYSCAPES_PALETTE[:len(classes)])
+    made.dataset_meta = dict(classes=classes, palette=CITYSCAPES_PALETTE[: len(classes)])
     return made
 
 
@@ -39,7 +40,7 @@ def random_samples(number, num_classes, seed=0, size=(20, 30), label_classes=Non
     found = []
     for index in range(number):
         label = rng.integers(0, label_classes or num_classes, size)
-        prediction = np.where(rng.random(size) < .65, label, rng.integers(0, num_classes, size))
+        prediction = np.where(rng.random(size) < 0.65, label, rng.integers(0, num_classes, size))
         label[:2] = 255
         found.append(sample(prediction, label, f'folder/{index}.png'))
     return found
@@ -53,8 +54,10 @@ def scores_of(samples, classes=SMALL, **options):
 
 def test_by_hand():
     # road: 3 of 4 right, car: 1 of 2 right, and one car pixel is a road; sky is never there.
-    scores = scores_of([sample([[0, 0, 0, 1], [1, 0, 0, 0]], [[0, 0, 0, 0], [1, 1, 255, 255]])],
-                       iou_metrics=('mIoU', 'mDice', 'mFscore'))
+    scores = scores_of(
+        [sample([[0, 0, 0, 1], [1, 0, 0, 0]], [[0, 0, 0, 0], [1, 1, 255, 255]])],
+        iou_metrics=('mIoU', 'mDice', 'mFscore'),
+    )
     assert scores['IoU/road'] == pytest.approx(100 * 3 / 5)
     assert scores['IoU/car'] == pytest.approx(100 * 1 / 3)
     assert math.isnan(scores['IoU/sky'])
@@ -76,7 +79,7 @@ def test_agrees_with_mmseg(kind):
     theirs.dataset_meta = dict(classes=CITYSCAPES_CLASSES)
     theirs.process(samples)
     for key, value in theirs.evaluate(3).items():
-        assert ours[key] == pytest.approx(float(value), abs=.006), key
+        assert ours[key] == pytest.approx(float(value), abs=0.006), key
 
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int16, torch.int32, torch.int64])
@@ -90,7 +93,7 @@ def test_labels_outside_the_list_are_skipped():
     pair = random_samples(1, 3)[0]
     prediction, label = pair.pred_sem_seg.data[0], pair.gt_sem_seg.data[0].clone()
     wanted = scores_of([pair])
-    for strange in (-1, 3, 34, 65536, -2**40):
+    for strange in (-1, 3, 34, 65536, -(2**40)):
         label[:2] = strange
         assert scores_of([sample(prediction, label)]) == wanted
     label[:2] = 1
@@ -114,8 +117,12 @@ def test_absent_class():
 
 def test_protocols_restrict_the_mean_only():
     samples = random_samples(2, 19)
-    scores = scores_of(samples, CITYSCAPES_CLASSES, iou_metrics=('mIoU', 'mDice'),
-                       protocols=('mIoU16', 'mIoU13', 'synth2camvid10', dict(mine=['bus', 'road'])))
+    scores = scores_of(
+        samples,
+        CITYSCAPES_CLASSES,
+        iou_metrics=('mIoU', 'mDice'),
+        protocols=('mIoU16', 'mIoU13', 'synth2camvid10', dict(mine=['bus', 'road'])),
+    )
     iou = {name: scores[f'IoU/{name}'] for name in CITYSCAPES_CLASSES}
     assert scores['mIoU'] == pytest.approx(np.mean(list(iou.values())))
     assert scores['mIoU16'] == pytest.approx(np.mean([iou[name] for name in SYNTHIA16]))
@@ -138,27 +145,30 @@ def test_protocols_go_by_name_not_by_place():
     assert turned['IoU/bus'] == straight['IoU/bus']
 
 
-@pytest.mark.parametrize('options,message', [
-    (dict(protocols='mIoU16'), 'mIoU16.*sidewalk.*does not have'),
-    (dict(protocols='mIoU17'), "unknown protocol 'mIoU17'"),
-    (dict(protocols=dict(mine=['road', 'boat'])), "mine.*boat"),
-    (dict(protocols=dict(mine=[])), 'list of class names'),
-    (dict(protocols=dict(mine=['road', 'road'])), 'twice'),
-    (dict(protocols=dict(mIoU13=['road'])), "'mIoU13' is taken"),
-    (dict(protocols=dict(aAcc=['road'])), "'aAcc' is taken"),
-    (dict(paper=dict(name='P', per_class=dict(raod=1.))), "'P' has figures for .*raod"),
-    (dict(paper=dict(per_class=[1., 2.])), '2 figures for 3 classes'),
-    (dict(paper=dict(per_class=[1., 2., 3.], order='mIoU99')), 'unknown order'),
-    (dict(paper=dict(mIoU16=40.)), 'mIoU16.*no evaluated protocol'),
-    (dict(iou_metrics='IoU'), 'iou_metrics'),
-    (dict(absent='skip'), 'absent'),
-])
+@pytest.mark.parametrize(
+    'options,message',
+    [
+        (dict(protocols='mIoU16'), 'mIoU16.*sidewalk.*does not have'),
+        (dict(protocols='mIoU17'), "unknown protocol 'mIoU17'"),
+        (dict(protocols=dict(mine=['road', 'boat'])), 'mine.*boat'),
+        (dict(protocols=dict(mine=[])), 'list of class names'),
+        (dict(protocols=dict(mine=['road', 'road'])), 'twice'),
+        (dict(protocols=dict(mIoU13=['road'])), "'mIoU13' is taken"),
+        (dict(protocols=dict(aAcc=['road'])), "'aAcc' is taken"),
+        (dict(paper=dict(name='P', per_class=dict(raod=1.0))), "'P' has figures for .*raod"),
+        (dict(paper=dict(per_class=[1.0, 2.0])), '2 figures for 3 classes'),
+        (dict(paper=dict(per_class=[1.0, 2.0, 3.0], order='mIoU99')), 'unknown order'),
+        (dict(paper=dict(mIoU16=40.0)), 'mIoU16.*no evaluated protocol'),
+        (dict(iou_metrics='IoU'), 'iou_metrics'),
+        (dict(absent='skip'), 'absent'),
+    ],
+)
 def test_wrong_options_are_told_at_the_start(options, message):
     with pytest.raises(ValueError, match=message):
         metric(**options)
 
 
-@pytest.mark.parametrize('value', [3, 255, -1, 65536, -2**40])
+@pytest.mark.parametrize('value', [3, 255, -1, 65536, -(2**40)])
 def test_prediction_outside_the_list_names_the_image(value):
     good, bad = random_samples(2, 3)
     bad.pred_sem_seg.data[0, 0, 0] = value
@@ -195,7 +205,7 @@ def test_batches_and_repeated_evaluations():
 
 
 def test_prefix_and_evaluator():
-    made = Evaluator(METRICS.build(dict(type='DomainIoUMetric', prefix='city', protocols=('mIoU', ))))
+    made = Evaluator(METRICS.build(dict(type='DomainIoUMetric', prefix='city', protocols=('mIoU',))))
     made.dataset_meta = dict(classes=SMALL)
     made.process(random_samples(2, 3))
     scores = made.evaluate(2)
@@ -207,8 +217,11 @@ def test_table_json_and_paper(tmp_path, caplog):
     logger.addHandler(caplog.handler)
     path = tmp_path / 'new' / 'scores.json'
     samples = random_samples(2, 2)
-    made = metric(protocols=('mIoU', dict(two=['car', 'road'])), json_file=str(path),
-                  paper=dict(name='A (2019)', per_class=[40., 41.], order='two', two=44.))
+    made = metric(
+        protocols=('mIoU', dict(two=['car', 'road'])),
+        json_file=str(path),
+        paper=dict(name='A (2019)', per_class=[40.0, 41.0], order='two', two=44.0),
+    )
     made.process(None, samples)
     scores = made.evaluate(2)
     text = caplog.text
@@ -224,7 +237,7 @@ def test_table_json_and_paper(tmp_path, caplog):
     assert stored['metrics']['two'] == scores['two'] and stored['metrics']['aAcc'] == scores['aAcc']
     assert stored['per_class']['IoU']['sky'] is None
     assert stored['per_class']['IoU']['car'] == scores['IoU/car']
-    assert stored['paper'] == dict(name='A (2019)', per_class=dict(road=40., car=41.), means=dict(two=44.))
+    assert stored['paper'] == dict(name='A (2019)', per_class=dict(road=40.0, car=41.0), means=dict(two=44.0))
     assert np.sum(stored['confusion_matrix']) == 2 * 18 * 30
     assert stored['protocols']['two'] == ['road', 'car']
     assert [file.name for file in path.parent.iterdir()] == ['scores.json']
@@ -232,7 +245,7 @@ def test_table_json_and_paper(tmp_path, caplog):
 
 def test_published_iou_is_not_compared_with_dice(caplog):
     MMLogger.get_instance('test_dice').addHandler(caplog.handler)
-    scores_of(random_samples(1, 3), iou_metrics='mDice', paper=dict(name='A', mIoU=40.))
+    scores_of(random_samples(1, 3), iou_metrics='mDice', paper=dict(name='A', mIoU=40.0))
     row = next(line for line in caplog.text.split('\n') if line.startswith('| mDice'))
     assert '40.00' in row and 'difference' not in caplog.text
 
@@ -245,7 +258,7 @@ def test_output_dir(tmp_path, palette):
     made.process(None, samples)
     files = sorted((tmp_path / 'out').iterdir())
     assert [file.name for file in files] == ['0.png', '1.png']
-    for file, pair in zip(files, samples):
+    for file, pair in zip(files, samples, strict=True):
         image = Image.open(file)
         wanted = pair.pred_sem_seg.data[0].numpy()
         np.testing.assert_array_equal(np.array(image), wanted)
@@ -264,21 +277,22 @@ def test_state_does_not_grow():
         held = [value for value in vars(made).values() if isinstance(value, torch.Tensor)]
         sizes.add(sum(value.numel() for value in held))
         assert not made.results
-    assert sizes == {2 * (3 + 2)**2}
+    assert sizes == {2 * (3 + 2) ** 2}
 
 
 def _rank_main(rank, world_size, number, folder):
     """One rank of an evaluation whose samples come as mmengine's DefaultSampler deals them."""
-    import mmuda  # noqa: F401
     from mmengine.dataset import DefaultSampler
+
+    import mmuda  # noqa: F401
+
     torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', f'file://{folder}/store', rank=rank, world_size=world_size)
+    torch.distributed.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=world_size)
     samples = random_samples(number, 3)
     made = metric(json_file=f'{folder}/{world_size}.json', protocols=('mIoU', dict(two=['car', 'road'])))
     mine = [samples[index] for index in DefaultSampler(samples, shuffle=False)]
     for start in range(0, len(mine), 2):
-        made.process(None, mine[start:start + 2])
+        made.process(None, mine[start : start + 2])
     with open(f'{folder}/rank{rank}.json', 'w') as file:
         json.dump(dict(scores=made.evaluate(number), seen=len(mine)), file)
     torch.distributed.destroy_process_group()

@@ -1,4 +1,5 @@
 """Statistics of confidences: what is kept, ranks, merging, snapshots and processes, of both kinds."""
+
 import io
 import os
 import subprocess
@@ -17,7 +18,7 @@ C = 5
 def image(seed: int, size=(23, 31), classes=C, bits: int = 12):
     """Confidences of so few bits that a histogram finds them exactly, and labels; class 1 is rare, class 3 absent."""
     rng = np.random.default_rng(seed)
-    confidence = rng.integers(1, 2 ** bits + 1, size).astype(np.float32) / 2 ** bits
+    confidence = rng.integers(1, 2**bits + 1, size).astype(np.float32) / 2**bits
     labels = rng.choice([c for c in range(classes) if c != 3], size).astype(np.uint8)
     labels[(labels == 1) & (rng.random(size) < 0.97)] = 0
     return torch.from_numpy(confidence), torch.from_numpy(labels)
@@ -25,7 +26,7 @@ def image(seed: int, size=(23, 31), classes=C, bits: int = 12):
 
 def kept(images, label: int, rate: int) -> np.ndarray:
     """What the authors' code keeps of one class, in descending order."""
-    return np.sort(np.concatenate([q.numpy()[l.numpy() == label][::rate] for q, l in images]))[::-1]
+    return np.sort(np.concatenate([q.numpy()[labels.numpy() == label][::rate] for q, labels in images]))[::-1]
 
 
 def collect(kind, images, rate=1, classes=C):
@@ -140,8 +141,10 @@ def test_merge_and_state(kind):
     assert_same(resumed, whole)
 
 
-@pytest.mark.parametrize('kind, other', [
-    (kind, other) for kind in KINDS for other in (kind(C + 1, 4), kind(C, 1), KINDS[kind is ExactConfidences](C, 4))])
+@pytest.mark.parametrize(
+    'kind, other',
+    [(kind, other) for kind in KINDS for other in (kind(C + 1, 4), kind(C, 1), KINDS[kind is ExactConfidences](C, 4))],
+)
 def test_others_do_not_fit(kind, other):
     statistics = kind(C, 4)
     with pytest.raises(ValueError, match='do not fit'):
@@ -163,9 +166,14 @@ def test_what_cannot_be_counted_is_an_error(kind, confidence, label, rate):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('confidence, labels', [
-    (torch.rand(4, 5), torch.zeros(5, 4, dtype=torch.uint8)), (torch.rand(20), torch.zeros(20, dtype=torch.uint8)),
-    (torch.rand(4, 5).double(), torch.zeros(4, 5, dtype=torch.uint8))])
+@pytest.mark.parametrize(
+    'confidence, labels',
+    [
+        (torch.rand(4, 5), torch.zeros(5, 4, dtype=torch.uint8)),
+        (torch.rand(20), torch.zeros(20, dtype=torch.uint8)),
+        (torch.rand(4, 5).double(), torch.zeros(4, 5, dtype=torch.uint8)),
+    ],
+)
 def test_other_shapes_and_types_are_errors(kind, confidence, labels):
     with pytest.raises(ValueError, match=r'expected float32 \(H, W\)'):
         kind(C).add(confidence, labels)
@@ -178,7 +186,7 @@ def test_arguments_out_of_range(kind, arguments):
         kind(**{'num_classes': C, **arguments})
 
 
-REDUCE = '''
+REDUCE = """
 import sys, torch.distributed as dist
 sys.path.insert(0, {tests!r})
 from test_confidences import KINDS, assert_same, collect, image
@@ -190,7 +198,7 @@ for kind in KINDS:
     assert_same(statistics, collect(kind, images, rate=4))
 dist.barrier()
 dist.destroy_process_group()
-'''
+"""
 
 
 def test_two_processes_see_all_images(tmp_path):

@@ -1,4 +1,5 @@
 """The error bounds that the docstring of ConfidenceHistogram gives, and what they cost."""
+
 import warnings
 
 import numpy as np
@@ -21,7 +22,7 @@ def around(*values) -> np.ndarray:
 INPUTS = {
     'uniform': lambda rng, n: rng.random(n),
     'saturated': lambda rng, n: 1 - rng.random(n) * 1e-3,
-    'nearly 1': lambda rng, n: 1 - rng.integers(0, 40, n) * 2.0 ** -24,
+    'nearly 1': lambda rng, n: 1 - rng.integers(0, 40, n) * 2.0**-24,
     'ties': lambda rng, n: rng.choice(rng.random(3), n),
     'one value': lambda rng, n: np.full(n, rng.random()),
     'zeros': lambda rng, n: np.zeros(n),
@@ -29,24 +30,28 @@ INPUTS = {
     'orders of magnitude': lambda rng, n: np.exp(rng.uniform(np.log(1e-13), np.log(2), n)),
     'overshoot': lambda rng, n: rng.uniform(0.9, 1.25, n),
     'upper half': lambda rng, n: rng.uniform(0.5, 2, n),
-    'edges': lambda rng, n: rng.choice(around(2 ** -40, 0.25, 0.5, 0.75, 1, 1.5, 2).clip(max=2), n),
+    'edges': lambda rng, n: rng.choice(around(2**-40, 0.25, 0.5, 0.75, 1, 1.5, 2).clip(max=2), n),
 }
 
 
 def within_bounds(exact: np.ndarray, found: np.ndarray) -> None:
     """What the docstring promises, for values up to 2."""
     error = exact - found
-    assert (error >= 0).all() and (error <= 2.0 ** -14).all()
-    assert (error <= 2.0 ** -12 * exact)[exact >= 2.0 ** -40].all()
+    assert (error >= 0).all() and (error <= 2.0**-14).all()
+    assert (error <= 2.0**-12 * exact)[exact >= 2.0**-40].all()
     upper = (exact >= 0.5) & (exact < 1)
-    assert (error <= 2.0 ** -12 * (1 - found))[upper].all()
-    assert (error == 0)[(exact >= 1 - 2.0 ** -12) & (exact <= 1)].all()
+    assert (error <= 2.0**-12 * (1 - found))[upper].all()
+    assert (error == 0)[(exact >= 1 - 2.0**-12) & (exact <= 1)].all()
 
 
-@pytest.mark.parametrize('values', [
-    around(0, 2 ** -40, 2 ** -39, 0.25, 0.5, 0.75, 1 - 2 ** -12, 1 - 2 ** -11, 1, 1.5, 2),
-    np.concatenate([make(np.random.default_rng(0), 100_000) for make in INPUTS.values()]),
-], ids=['around edges', 'random'])
+@pytest.mark.parametrize(
+    'values',
+    [
+        around(0, 2**-40, 2**-39, 0.25, 0.5, 0.75, 1 - 2**-12, 1 - 2**-11, 1, 1.5, 2),
+        np.concatenate([make(np.random.default_rng(0), 100_000) for make in INPUTS.values()]),
+    ],
+    ids=['around edges', 'random'],
+)
 def test_bins_are_ranges_that_begin_with_their_lower_edge(values):
     values = np.unique(values[values <= 2].astype(np.float32))
     bins = bin_of(torch.from_numpy(values))
@@ -62,8 +67,8 @@ def test_edges_of_all_bins():
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         edges = lower_edge(np.arange(NUM_BINS))
-    assert edges[[0, 1, HIGH, ONE, -1]].tolist() == [0, 2 ** -40, 0.5, 1, 2]
-    assert (np.diff(edges) >= 0).all() and np.diff(edges).max() <= 2.0 ** -14
+    assert edges[[0, 1, HIGH, ONE, -1]].tolist() == [0, 2**-40, 0.5, 1, 2]
+    assert (np.diff(edges) >= 0).all() and np.diff(edges).max() <= 2.0**-14
 
 
 def test_beyond_the_range():
@@ -100,8 +105,9 @@ def test_order_statistics_are_within_the_bounds(kind, one_pixel):
             within_bounds(*(np.array([each.kth_largest_overall(rank)]) for each in (exact, streamed)))
 
 
-@pytest.mark.parametrize('strategy, arguments', [
-    (ClassBalanced, dict(portion=0.2)), (Global, dict(portion=0.3)), (MedianCap, dict(cap=1))])
+@pytest.mark.parametrize(
+    'strategy, arguments', [(ClassBalanced, dict(portion=0.2)), (Global, dict(portion=0.3)), (MedianCap, dict(cap=1))]
+)
 @pytest.mark.parametrize('kind', INPUTS)
 def test_what_exact_thresholds_select_is_selected(kind, strategy, arguments):
     exact, streamed = strategy(**arguments, exact=True), strategy(**arguments)
@@ -113,12 +119,16 @@ def test_what_exact_thresholds_select_is_selected(kind, strategy, arguments):
         # Only the class of the label has a chance, so that reweighting does not change it.
         prob = torch.zeros(C, *labels.shape).scatter_(0, labels[None], confidence[None])
         thresholds = exact.thresholds(statistics[0]), streamed.thresholds(statistics[1])
-        one, two = (each.label(prob, torch.from_numpy(t)) for each, t in zip((exact, streamed), thresholds))
+        one, two = (
+            each.label(prob, torch.from_numpy(t)) for each, t in zip((exact, streamed), thresholds, strict=True)
+        )
         assert torch.equal(two[one != 255], one[one != 255])
         extra = (one == 255) & (two != 255)
         # More are only those in the bin of the threshold. (A threshold of 0 becomes 1: not the case for any input.)
-        assert (bin_of(confidence[extra]).numpy() == bin_of(torch.from_numpy(thresholds[0]).float()[two[extra].long()])
-                .numpy()).all()
+        assert (
+            bin_of(confidence[extra]).numpy()
+            == bin_of(torch.from_numpy(thresholds[0]).float()[two[extra].long()]).numpy()
+        ).all()
 
 
 def test_memory_does_not_depend_on_images():
@@ -143,4 +153,4 @@ def test_add_needs_no_value_on_the_host(rate):
     # A meta tensor has no values: whatever waits for one, or has a size that depends on one, raises.
     statistics.add(torch.rand(30, 40, device='meta'), torch.zeros(30, 40, dtype=torch.uint8, device='meta'))
     with pytest.raises((RuntimeError, NotImplementedError)):
-        statistics.total
+        assert statistics.total is None, 'unreachable: total looks at values'

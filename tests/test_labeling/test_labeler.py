@@ -1,4 +1,5 @@
 """Label files: what is in them, that they are made once, and what is said when something is wrong."""
+
 import json
 import os
 import subprocess
@@ -10,7 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from mmuda.labeling import Argmax, ClassBalanced, ExactConfidences, Global, Manifest, MedianCap, label_images, most_likely
+from mmuda.labeling import (
+    Argmax,
+    ClassBalanced,
+    ExactConfidences,
+    Global,
+    Manifest,
+    MedianCap,
+    label_images,
+    most_likely,
+)
 from mmuda.labeling.writer import LabelWriter
 
 CLASSES = ('a', 'b', 'c', 'd')
@@ -46,6 +56,7 @@ def read(path: str) -> np.ndarray:
 
 def test_thresholds_may_come_from_other_maps(tmp_path):
     """SDCA takes them at the size of the input and labels at that of the image."""
+
     def coarse(places):
         for place in places:
             yield prob(place, (5, 6)) ** 2
@@ -59,8 +70,10 @@ def test_thresholds_may_come_from_other_maps(tmp_path):
     assert plain.thresholds != manifest.thresholds and read(manifest.label_paths[0]).shape == SIZE
 
 
-@pytest.mark.parametrize('strategy', [
-    ClassBalanced(0.4, exact=True), Global(0.3, rate=1, exact=True), MedianCap(exact=True), ClassBalanced(0.4)])
+@pytest.mark.parametrize(
+    'strategy',
+    [ClassBalanced(0.4, exact=True), Global(0.3, rate=1, exact=True), MedianCap(exact=True), ClassBalanced(0.4)],
+)
 @pytest.mark.parametrize('with_prior', [False, True])
 def test_labels_are_those_of_the_strategy(tmp_path, strategy, with_prior):
     prior = np.random.default_rng(0).random((len(CLASSES), *SIZE), dtype=np.float32) if with_prior else None
@@ -73,7 +86,7 @@ def test_labels_are_those_of_the_strategy(tmp_path, strategy, with_prior):
     np.testing.assert_allclose(manifest.thresholds, thresholds, rtol=0, atol=0 if strategy.exact else 1e-4)
     assert manifest.sizes == strategy.sizes(statistics).tolist()
     counts = np.zeros(256, int)
-    for path, q in zip(manifest.label_paths, maps):
+    for path, q in zip(manifest.label_paths, maps, strict=True):
         expected = strategy.label(q, torch.tensor(manifest.thresholds)).numpy()
         np.testing.assert_array_equal(read(path), expected)
         counts += np.bincount(expected.ravel(), minlength=256)
@@ -139,13 +152,16 @@ def files(folder: Path) -> dict:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 
-@pytest.mark.parametrize('changes, message', [
-    (dict(strategy=ClassBalanced(0.5, rate=1, exact=True)), r"strategy was .*0.4.*, is .*0.5"),
-    (dict(facts=dict(weights='other')), r"facts was {}, is {'weights': 'other'}"),
-    (dict(images=IMAGES[:5]), 'images was 6, is 5; list was'),
-    (dict(classes=('a', 'b', 'c', 'e')), 'classes was'),
-    (dict(prior=np.ones((4, *SIZE), np.float32)), 'prior was None'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(strategy=ClassBalanced(0.5, rate=1, exact=True)), r'strategy was .*0.4.*, is .*0.5'),
+        (dict(facts=dict(weights='other')), r"facts was {}, is {'weights': 'other'}"),
+        (dict(images=IMAGES[:5]), 'images was 6, is 5; list was'),
+        (dict(classes=('a', 'b', 'c', 'e')), 'classes was'),
+        (dict(prior=np.ones((4, *SIZE), np.float32)), 'prior was None'),
+    ],
+)
 def test_a_folder_belongs_to_what_it_was_begun_for(tmp_path, changes, message):
     label(tmp_path)
     with pytest.raises(RuntimeError, match=f'(?s)was begun for something else: {message}.*--restart-from STAGE'):
@@ -159,17 +175,22 @@ def test_foreign_labels_are_not_taken_for_ours(tmp_path):
 
 
 @pytest.mark.parametrize('strategy', [None, Argmax()])
-@pytest.mark.parametrize('wrong, message', [
-    (prob(0)[:3], r'/data/x/2.png: probabilities are \(3, 12, 17\), expected \(4, H, W\)'),
-    (prob(0) * torch.nan, '/data/x/2.png: probabilities are NaN: the network has diverged'),
-])
+@pytest.mark.parametrize(
+    'wrong, message',
+    [
+        (prob(0)[:3], r'/data/x/2.png: probabilities are \(3, 12, 17\), expected \(4, H, W\)'),
+        (prob(0) * torch.nan, '/data/x/2.png: probabilities are NaN: the network has diverged'),
+    ],
+)
 def test_wrong_maps_are_told_with_their_image(tmp_path, strategy, wrong, message):
     with pytest.raises(ValueError, match=message):
         label(tmp_path, strategy, Network(map2=wrong))
 
 
 def test_a_prior_of_another_size(tmp_path):
-    with pytest.raises(ValueError, match=r'/data/x/0.png: probabilities are \(4, 12, 17\), but the prior is \(4, 5, 5\)'):
+    with pytest.raises(
+        ValueError, match=r'/data/x/0.png: probabilities are \(4, 12, 17\), but the prior is \(4, 5, 5\)'
+    ):
         label(tmp_path, prior=np.ones((4, 5, 5), np.float32))
 
 
@@ -181,17 +202,28 @@ def test_too_few_maps_are_an_error(tmp_path):
 def test_errors_of_writing_surface(tmp_path):
     (tmp_path / 'labels').write_text('a file where a folder should be')
     with pytest.raises(OSError, match='labels'), LabelWriter(1) as writer:
-        for i in range(5):
+        for _ in range(5):
             writer.put(tmp_path / 'labels/a.png', torch.zeros(4, 4, dtype=torch.uint8))
 
 
-@pytest.mark.parametrize('damage, error, message', [
-    (lambda folder: (folder / 'manifest.json').unlink(), FileNotFoundError, 'holds labels, but no manifest.json.*run it again'),
-    (lambda folder: (folder / 'manifest.json').write_text('{"for'), ValueError, 'manifest.json cannot be used'),
-    (lambda folder: (folder / 'manifest.json').write_text('{"format": 0}'), ValueError, 'format 0, expected 1'),
-    (lambda folder: (folder / 'manifest.json').write_text('{"format": 1}'), ValueError, 'cannot be used'),
-    (lambda folder: (folder / 'labels/x/1.png').unlink(), FileNotFoundError, '1 of 6 label files .* the first is labels/x/1.png'),
-])
+@pytest.mark.parametrize(
+    'damage, error, message',
+    [
+        (
+            lambda folder: (folder / 'manifest.json').unlink(),
+            FileNotFoundError,
+            'holds labels, but no manifest.json.*run it again',
+        ),
+        (lambda folder: (folder / 'manifest.json').write_text('{"for'), ValueError, 'manifest.json cannot be used'),
+        (lambda folder: (folder / 'manifest.json').write_text('{"format": 0}'), ValueError, 'format 0, expected 1'),
+        (lambda folder: (folder / 'manifest.json').write_text('{"format": 1}'), ValueError, 'cannot be used'),
+        (
+            lambda folder: (folder / 'labels/x/1.png').unlink(),
+            FileNotFoundError,
+            '1 of 6 label files .* the first is labels/x/1.png',
+        ),
+    ],
+)
 def test_a_damaged_labelling_is_one_clear_error(tmp_path, damage, error, message):
     label(tmp_path)
     damage(tmp_path)
@@ -224,13 +256,14 @@ def test_progress_and_disk_need_are_told(tmp_path, capsys, monkeypatch):
 
 def test_a_disk_that_is_too_small_stops_before_the_first_file(tmp_path, monkeypatch):
     from collections import namedtuple
+
     monkeypatch.setattr('mmuda.labeling.labeler.shutil.disk_usage', lambda _: namedtuple('Usage', 'free')(100))
     with pytest.raises(OSError, match='6 label files need about .* are free: make room'):
         label(tmp_path)
     assert not list(tmp_path.rglob('*.png'))
 
 
-RANKS = '''
+RANKS = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
@@ -246,15 +279,21 @@ label(folder / 'streamed', ClassBalanced(0.4))
 rank(folder / 'ranking')
 dist.barrier()
 dist.destroy_process_group()
-'''
+"""
 
 
 def test_two_processes_make_the_same_files(tmp_path):
     from test_rank_images import rank
+
     script = tmp_path / 'ranks.py'
     script.write_text(RANKS.format(tests=str(Path(__file__).parent), folder=str(tmp_path / 'two')))
-    subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)], check=True,
-                   capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=300)
+    subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)],
+        check=True,
+        capture_output=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        timeout=300,
+    )
     label(tmp_path / 'one/exact')
     label(tmp_path / 'one/streamed', ClassBalanced(0.4))
     rank(tmp_path / 'one/ranking')

@@ -1,16 +1,20 @@
 """Small classes; the numbers of the authors are in tests/parity/test_cbst_labels.py."""
+
 import numpy as np
 import pytest
 
 from mmuda.labeling import mining_classes
 
 
-@pytest.mark.parametrize('sizes, priority, mined', [
-    ([200, 20, 3, 0, 99999], [1, 2, 3], [3, 2, 1]),
-    ([5, 5, 5, 5, 5], [], [0, 1, 2]),
-    ([0, 900, 0, 99, 1], [0, 2], [0, 2, 4]),  # exactly the threshold has no priority
-    ([7, 3], [], [1, 0]),
-])
+@pytest.mark.parametrize(
+    'sizes, priority, mined',
+    [
+        ([200, 20, 3, 0, 99999], [1, 2, 3], [3, 2, 1]),
+        ([5, 5, 5, 5, 5], [], [0, 1, 2]),
+        ([0, 900, 0, 99, 1], [0, 2], [0, 2, 4]),  # exactly the threshold has no priority
+        ([7, 3], [], [1, 0]),
+    ],
+)
 def test_smallest_classes(sizes, priority, mined):
     found = mining_classes(np.array(sizes), threshold=0.001, number=3)
     assert [ids.tolist() for ids in found] == [priority, mined]

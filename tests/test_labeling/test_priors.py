@@ -1,4 +1,5 @@
 """Spatial priors: reading, writing, estimating and resizing."""
+
 import tracemalloc
 
 import numpy as np
@@ -44,14 +45,17 @@ def test_save(tmp_path):
         save_prior(tmp_path / 'prior.mat', some_prior())
 
 
-@pytest.mark.parametrize('prior, says', [
-    (some_prior()[0], r'\(C, H, W\), but this is float32 \(8, 12\)'),
-    (some_prior().astype(str), 'array of numbers .* but this is <U'),
-    (np.full((2, 3, 4), np.nan), 'finite weights .* nan'),
-    (np.full((2, 3, 4), np.inf), 'finite weights .* inf'),
-    (-some_prior(), 'finite weights from 0 on'),
-    (np.zeros((2, 3, 4)), 'not all 0'),
-])
+@pytest.mark.parametrize(
+    'prior, says',
+    [
+        (some_prior()[0], r'\(C, H, W\), but this is float32 \(8, 12\)'),
+        (some_prior().astype(str), 'array of numbers .* but this is <U'),
+        (np.full((2, 3, 4), np.nan), 'finite weights .* nan'),
+        (np.full((2, 3, 4), np.inf), 'finite weights .* inf'),
+        (-some_prior(), 'finite weights from 0 on'),
+        (np.zeros((2, 3, 4)), 'not all 0'),
+    ],
+)
 @pytest.mark.parametrize('suffix', ['.mat', '.npz', '.npy'])
 def test_values_that_are_no_prior(tmp_path, suffix, prior, says):
     path = tmp_path / f'prior{suffix}'
@@ -121,7 +125,7 @@ def test_smoothing_keeps_the_place_and_spreads_it(kernel):
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (20 - reach, 20 + reach, 30 - reach, 30 + reach)
     np.testing.assert_allclose(prior[0], prior[0][::-1, ::-1], rtol=1e-5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (kernel / 6)) ** 2)
-    np.testing.assert_allclose(prior[0, 20, 30 - reach:31 + reach] / prior[0, 20, 30], weights, rtol=1e-4)
+    np.testing.assert_allclose(prior[0, 20, 30 - reach : 31 + reach] / prior[0, 20, 30], weights, rtol=1e-4)
     # What is along the border is as likely in the corners as elsewhere.
     np.testing.assert_allclose(prior[1, :, 0], prior[1, 0, 0], rtol=1e-5)
 
@@ -154,15 +158,19 @@ def test_memory_does_not_depend_on_labels():
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
+
     peak(1)
     assert peak(40) < peak(2) + 50_000
 
 
-@pytest.mark.parametrize('labels, says', [
-    ([], 'no label has a class'),
-    ([np.full((4, 5), 255, np.uint8)], 'no label has a class'),
-    ([np.zeros((4, 5), np.uint8), np.full((4, 5), 3, np.uint8)], r'label 1 has class 3, expected 0..2 or 255'),
-])
+@pytest.mark.parametrize(
+    'labels, says',
+    [
+        ([], 'no label has a class'),
+        ([np.full((4, 5), 255, np.uint8)], 'no label has a class'),
+        ([np.zeros((4, 5), np.uint8), np.full((4, 5), 3, np.uint8)], r'label 1 has class 3, expected 0..2 or 255'),
+    ],
+)
 def test_labels_that_make_no_prior(labels, says):
     with pytest.raises(ValueError, match=says):
         estimate_prior(labels, 3, (4, 5))

@@ -1,4 +1,5 @@
 """Easy and hard lists of images."""
+
 import json
 import math
 from pathlib import Path

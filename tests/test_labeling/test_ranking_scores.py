@@ -1,4 +1,5 @@
 """Scores and splits; the numbers of the authors are in tests/parity/test_intrada_ranking.py."""
+
 import math
 
 import numpy as np
@@ -59,11 +60,14 @@ def test_split_of_cityscapes():
     assert (len(easy), len(hard)) == (1993, 982)
 
 
-@pytest.mark.parametrize('arguments, says', [
-    (dict(easy=1.5), r'easy=1.5: must be in \[0, 1\]'),
-    (dict(scores=[1, 2]), '3 names, but 2 scores'),
-    (dict(scores=[1, float('nan'), 2]), r'1 images are not finite \(the first: b\)'),
-])
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (dict(easy=1.5), r'easy=1.5: must be in \[0, 1\]'),
+        (dict(scores=[1, 2]), '3 names, but 2 scores'),
+        (dict(scores=[1, float('nan'), 2]), r'1 images are not finite \(the first: b\)'),
+    ],
+)
 def test_bad_input(arguments, says):
     with pytest.raises(ValueError, match=says):
         split_by_score(**{'names': list('abc'), 'scores': [1, 2, 3], **arguments})

@@ -1,4 +1,5 @@
 """Threshold rules and labels against the formulas of the papers, written out per class and pixel."""
+
 import numpy as np
 import pytest
 import torch
@@ -40,8 +41,12 @@ def portion_thresholds(maps, portion: float, rate: int, balanced: bool) -> np.nd
         together = sorted([0.0] + sum(lists, []), reverse=True)
         found = [together[int(len(together) * portion) - 1]] * C
     else:
-        found = [sorted(values, reverse=True)[int(len(values) * portion) - 1]
-                 if len(values) > 1 and int(len(values) * portion) else 0 for values in lists]
+        found = [
+            sorted(values, reverse=True)[int(len(values) * portion) - 1]
+            if len(values) > 1 and int(len(values) * portion)
+            else 0
+            for values in lists
+        ]
     return np.array([value or 1 for value in found])
 
 
@@ -61,7 +66,7 @@ def test_portions(policy, rate, portion, kind, scale):
         assert thresholds.dtype == np.float64
         if exact:
             assert thresholds.tolist() == expected.tolist()
-        np.testing.assert_allclose(thresholds, expected, rtol=2 ** -12, atol=0)
+        np.testing.assert_allclose(thresholds, expected, rtol=2**-12, atol=0)
         for prob in maps:
             ratio = prob.numpy() / thresholds.astype(np.float32)[:, None, None]
             labels = np.where(ratio.max(0) >= 1, ratio.argmax(0), 255)
@@ -160,35 +165,49 @@ def test_argmax_labels_every_pixel():
 def test_a_pixel_of_nan_is_ignored(strategy):
     prob = torch.full((C, 2, 2), 0.25)
     prob[1, 0, 0] = torch.nan
-    thresholds = torch.full((C, ), 0.2, dtype=torch.float64)
+    thresholds = torch.full((C,), 0.2, dtype=torch.float64)
     assert strategy.label(prob, thresholds).tolist() == [[255, 0], [0, 0]]
 
 
-@pytest.mark.parametrize('cfg', [
-    dict(type='ClassBalanced', portion=0.2, rate=4, exact=False), dict(type='Global', portion=0.5, rate=1, exact=True),
-    dict(type='MedianCap', cap=0.9, exact=False), dict(type='Argmax')])
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        dict(type='ClassBalanced', portion=0.2, rate=4, exact=False),
+        dict(type='Global', portion=0.5, rate=1, exact=True),
+        dict(type='MedianCap', cap=0.9, exact=False),
+        dict(type='Argmax'),
+    ],
+)
 def test_description_builds_the_same(cfg):
     strategy = TASK_UTILS.build(dict(cfg))
     assert strategy.describe() == cfg
     assert TASK_UTILS.build(strategy.describe()).describe() == cfg
 
 
-@pytest.mark.parametrize('cfg, says', [
-    (dict(type='ClassBalanced', portion=1.2), r'portion=1.2: must be in \[0, 1\]'),
-    (dict(type='Global', portion=-0.1), r'portion=-0.1: must be in \[0, 1\]'),
-    (dict(type='Global', portion=float('nan')), r'portion=nan: must be in \[0, 1\]'),
-    (dict(type='ClassBalanced', portion=0.2, rate=0), 'rate=0: must be a whole number'),
-    (dict(type='MedianCap', cap=0), r'cap=0: must be in \(0, 1\]'),
-])
+@pytest.mark.parametrize(
+    'cfg, says',
+    [
+        (dict(type='ClassBalanced', portion=1.2), r'portion=1.2: must be in \[0, 1\]'),
+        (dict(type='Global', portion=-0.1), r'portion=-0.1: must be in \[0, 1\]'),
+        (dict(type='Global', portion=float('nan')), r'portion=nan: must be in \[0, 1\]'),
+        (dict(type='ClassBalanced', portion=0.2, rate=0), 'rate=0: must be a whole number'),
+        (dict(type='MedianCap', cap=0), r'cap=0: must be in \(0, 1\]'),
+    ],
+)
 def test_arguments_out_of_range(cfg, says):
     with pytest.raises(ValueError, match=says):
         TASK_UTILS.build(cfg)
 
 
 @pytest.mark.parametrize('strategy', [ClassBalanced(0.2), Global(0.2), MedianCap()])
-@pytest.mark.parametrize('prob, thresholds', [
-    (torch.rand(C, 2, 3), torch.rand(C + 1)), (torch.rand(1, C, 2, 3), torch.rand(1)),
-    (torch.rand(C, 2, 3).double(), torch.rand(C))])
+@pytest.mark.parametrize(
+    'prob, thresholds',
+    [
+        (torch.rand(C, 2, 3), torch.rand(C + 1)),
+        (torch.rand(1, C, 2, 3), torch.rand(1)),
+        (torch.rand(C, 2, 3).double(), torch.rand(C)),
+    ],
+)
 def test_other_shapes_and_types_are_errors(strategy, prob, thresholds):
     with pytest.raises(ValueError, match=r'expected float32 \(C, H, W\) and \(C,\)'):
         strategy.label(prob, thresholds)

@@ -1,9 +1,10 @@
 """What every method can rely on: update order, freezing, logging, inference."""
+
 import pytest
 import torch
-from toolbox import optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
+from toolbox import optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
 from torch import nn
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -20,6 +21,7 @@ def weights_of(module: nn.Module) -> dict:
 
 class TwoPart(BaseAdaptor):
     """Yields twice for the segmentor and records what has happened in between."""
+
     events = []
 
     def adapt(self, source, target):
@@ -28,8 +30,8 @@ class TwoPart(BaseAdaptor):
         parameter = self.segmentor.decode_head.branches[0].weight
         self.events.append(('gradient before the second part', parameter.grad is not None))
         self.events.append(('weight before the second part', parameter.detach().clone()))
-        self.log(loss_that_is_only_shown=torch.tensor(7.))
-        yield 'segmentor', {'zero': 0. * self.segment(target).logits['main'].sum()}
+        self.log(loss_that_is_only_shown=torch.tensor(7.0))
+        yield 'segmentor', {'zero': 0.0 * self.segment(target).logits['main'].sum()}
 
 
 def two_part():
@@ -57,8 +59,8 @@ def test_a_logged_value_is_not_optimised_whatever_its_name(batch):
     plain.weigh = lambda losses: BaseAdaptor.weigh(plain, losses)
     logs = chatty.train_step(batch, wrappers_of(chatty))
     plain.train_step(pair_batch(), wrappers_of(plain))
-    assert logs['loss_that_is_only_shown'] == 7.
-    for a, b in zip(plain.state_dict().values(), chatty.state_dict().values()):
+    assert logs['loss_that_is_only_shown'] == 7.0
+    for a, b in zip(plain.state_dict().values(), chatty.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
@@ -102,7 +104,7 @@ def test_a_frozen_child_stays_in_eval_mode(batch):
 
 def test_unknown_loss_weight_is_an_error():
     with pytest.raises(ValueError, match="unknown loss_weights .*'adv_mian'"):
-        tiny_adaptor('ADVENT', loss_weights=dict(adv_mian=1.))
+        tiny_adaptor('ADVENT', loss_weights=dict(adv_mian=1.0))
 
 
 def yielding(*parts):
@@ -117,10 +119,13 @@ def yielding(*parts):
     return adaptor
 
 
-@pytest.mark.parametrize('name, losses, message', [
-    ('discriminater', lambda: dict(a=torch.zeros(())), "yielded 1 losses for 'discriminater'.*'segmentor'"),
-    ('segmentor', dict, "yielded 0 losses for 'segmentor'"),
-])
+@pytest.mark.parametrize(
+    'name, losses, message',
+    [
+        ('discriminater', lambda: dict(a=torch.zeros(())), "yielded 1 losses for 'discriminater'.*'segmentor'"),
+        ('segmentor', dict, "yielded 0 losses for 'segmentor'"),
+    ],
+)
 def test_parts_that_make_no_sense_are_errors(batch, name, losses, message):
     adaptor = yielding(lambda adaptor, outputs: (name, losses()))
     with pytest.raises(ValueError, match=message):
@@ -137,14 +142,19 @@ def test_a_forgotten_detach_or_frozen_is_found(batch):
     def critic_of_segmentor(adaptor, outputs):
         return 'segmentor', dict(loss=adaptor.discriminator(outputs.upsample('main')).mean())
 
-    for parts, reached in (((seg, critic), 'segmentor'), ((critic_of_segmentor, ), 'discriminator')):
+    for parts, reached in (((seg, critic), 'segmentor'), ((critic_of_segmentor,), 'discriminator')):
         adaptor = yielding(*parts)
         with pytest.raises(RuntimeError, match=f'also reach the weights of {reached}'):
             adaptor.train_step(pair_batch(), wrappers_of(adaptor))
 
 
-@pytest.mark.parametrize('head', [dict(loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
-                                  dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7))])
+@pytest.mark.parametrize(
+    'head',
+    [
+        dict(loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
+        dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7)),
+    ],
+)
 def test_losses_of_a_head_that_would_be_ignored_are_errors(head):
     segmentor = tiny_segmentor()
     segmentor.decode_head.update(head)
@@ -160,8 +170,9 @@ def test_joint_loss_is_refused(batch):
 def test_prediction_goes_straight_to_the_segmentor(batch):
     adaptor = tiny_adaptor('ADVENT').eval()
     with torch.no_grad():
-        (first, second) = adaptor.test_step(dict(
-            inputs=batch['source']['inputs'], data_samples=batch['source']['data_samples']))
+        (first, second) = adaptor.test_step(
+            dict(inputs=batch['source']['inputs'], data_samples=batch['source']['data_samples'])
+        )
         tensor = adaptor(torch.zeros(1, 3, 40, 56))
     assert first.pred_sem_seg.data.shape == (1, 40, 56)
     assert first.seg_logits.data.shape == (4, 40, 56)
@@ -184,7 +195,9 @@ def test_source_only_never_forwards_the_target_and_adabn_does(batch):
             adaptor.train_step(data, wrappers_of(adaptor))
             statistics[name, target] = weights_of(adaptor)
     assert all(torch.equal(statistics['blind', 'one'][k], v) for k, v in statistics['blind', 'other'].items())
-    differing = [k for k, v in statistics['adabn', 'other'].items() if not torch.equal(statistics['adabn', 'one'][k], v)]
+    differing = [
+        k for k, v in statistics['adabn', 'other'].items() if not torch.equal(statistics['adabn', 'one'][k], v)
+    ]
     assert differing and all('running' in key for key in differing), 'only batch-norm may see the target'
 
 
@@ -215,7 +228,8 @@ def test_several_auxiliary_heads_share_a_weight(batch):
 
     segmentor = tiny_segmentor()
     segmentor.auxiliary_head = [segmentor.auxiliary_head, dict(segmentor.auxiliary_head)]
-    adaptor = MODELS.build(ConfigDict(
-        type='SourceOnly', segmentor=segmentor, data_preprocessor=dict(type='DomainPairPreprocessor'))).train()
+    adaptor = MODELS.build(
+        ConfigDict(type='SourceOnly', segmentor=segmentor, data_preprocessor=dict(type='DomainPairPreprocessor'))
+    ).train()
     logs = adaptor.train_step(batch, wrappers_of(adaptor))
     assert {'loss_seg_aux_0', 'loss_seg_aux_1', 'loss_seg_main'} <= set(logs)

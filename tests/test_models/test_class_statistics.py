@@ -1,4 +1,5 @@
 """Means and variances of all vectors ever seen, in one process and in two."""
+
 import os
 import subprocess
 import sys
@@ -106,20 +107,30 @@ def test_what_overflows_is_left_out(value, labelled):
 def test_counts_beyond_float32(count):
     """Whole numbers stay exact, and what was seen weighs as much as it should."""
     maps, labels = batch(2)
-    old = dict(mean=np.full((CLASSES, CHANNELS), 19.), variance=np.full((CLASSES, CHANNELS), 2.),
-               count=np.full(CLASSES, float(count)))
+    old = dict(
+        mean=np.full((CLASSES, CHANNELS), 19.0),
+        variance=np.full((CLASSES, CHANNELS), 2.0),
+        count=np.full(CLASSES, float(count)),
+    )
     statistics = ClassStatistics(CLASSES, CHANNELS)
-    statistics.load_state_dict({
-        name: torch.from_numpy(value).to(statistics.state_dict()[name].dtype) for name, value in old.items()})
+    statistics.load_state_dict(
+        {name: torch.from_numpy(value).to(statistics.state_dict()[name].dtype) for name, value in old.items()}
+    )
     for _ in range(3):
         statistics.update(maps, labels)
     new = by_numpy([(maps, labels)] * 3)
     assert torch.equal(statistics.count, torch.from_numpy(old['count'] + new['count']))
     weight = (new['count'] / (new['count'] + old['count']))[:, None]
-    shift = weight * (1 - weight) * (old['mean'] - new['mean'])**2
-    check(statistics, dict(mean=(1 - weight) * old['mean'] + weight * new['mean'],
-                           variance=(1 - weight) * old['variance'] + weight * new['variance'] + shift,
-                           count=old['count'] + new['count']), rtol=1e-6)
+    shift = weight * (1 - weight) * (old['mean'] - new['mean']) ** 2
+    check(
+        statistics,
+        dict(
+            mean=(1 - weight) * old['mean'] + weight * new['mean'],
+            variance=(1 - weight) * old['variance'] + weight * new['variance'] + shift,
+            count=old['count'] + new['count'],
+        ),
+        rtol=1e-6,
+    )
 
 
 def test_variance_of_values_far_from_zero():
@@ -165,7 +176,7 @@ def share(rank: int, step: int) -> tuple:
     return maps, torch.full_like(labels, 255) if (rank, step) == (1, 0) else labels
 
 
-TWO = '''
+TWO = """
 import runpy, sys, torch, torch.distributed as dist
 rank, folder = int(sys.argv[1]), {folder!r}
 dist.init_process_group('gloo', init_method=f'file://{{folder}}/store', rank=rank, world_size=2)
@@ -177,7 +188,7 @@ for share in torch.load(f'{{folder}}/shares{{rank}}'):
 found['merged'].merge_processes()
 torch.save({{kind: statistics.state_dict() for kind, statistics in found.items()}}, f'{{folder}}/state{{rank}}')
 dist.destroy_process_group()
-'''
+"""
 
 
 def test_two_processes(tmp_path):
@@ -185,8 +196,15 @@ def test_two_processes(tmp_path):
         torch.save([share(rank, step) for step in range(3)], tmp_path / f'shares{rank}')
     script = tmp_path / 'two.py'
     script.write_text(TWO.format(folder=str(tmp_path), module=module.__file__, size=(CLASSES, CHANNELS)))
-    started = [subprocess.Popen([sys.executable, str(script), str(rank)], stderr=subprocess.PIPE, text=True,
-                                env=dict(os.environ, OMP_NUM_THREADS='1')) for rank in range(2)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(rank)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
+        )
+        for rank in range(2)
+    ]
     try:
         for process in started:
             told = process.communicate(timeout=300)[1]

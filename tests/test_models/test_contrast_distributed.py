@@ -1,4 +1,5 @@
-"""FADA and SDCA on two processes: nobody waits for heads without gradients, and distributions are those of one process."""
+"""FADA and SDCA on two processes: no waiting for heads without gradients, and the distributions of one process."""
+
 import copy
 import os
 import subprocess
@@ -17,25 +18,25 @@ CASES = ('fada', 'sdca', 'sdca_features')
 def build(case: str):
     if case == 'fada':
         critic = dict(type='PixelDiscriminatorHead', in_channels=32, num_classes=NUM_CLASSES, channels=(8, 4))
-        return tiny_adaptor('FADA', discriminator=critic, loss_weights=dict(adv=1.)).eval()
+        return tiny_adaptor('FADA', discriminator=critic, loss_weights=dict(adv=1.0)).eval()
     # Target pixels of an untrained network are unsure of everything.
-    return tiny_adaptor('SDCA', multi_level=case == 'sdca', delta=0.1, tau=1.).eval()
+    return tiny_adaptor('SDCA', multi_level=case == 'sdca', delta=0.1, tau=1.0).eval()
 
 
 def train(model, case: str, rank: int = None) -> None:
     """Three steps, on the whole batch or on the image of a rank."""
     bare = getattr(model, 'module', model)
     # SDCA's means over pixels differ with the number of pixels on a rank: its features must stay as they are.
-    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(bare, lr=1e-4 if case == 'fada' else 0.))(model)
+    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(bare, lr=1e-4 if case == 'fada' else 0.0))(model)
     for _ in range(3):
         batch = copy.deepcopy(pair_batch(batch_size=2))
         for side in batch.values() if rank is not None else ():
             for key in side:
-                side[key] = side[key][rank:rank + 1]
+                side[key] = side[key][rank : rank + 1]
         model.train_step(batch, wrappers)
 
 
-SCRIPT = f'''
+SCRIPT = f"""
 import sys, torch, torch.distributed as dist
 sys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}, {str(TESTS / 'test_models')!r}]
 from test_contrast_distributed import CASES, build, train
@@ -52,7 +53,7 @@ def main():
     if dist.get_rank() == 0:
         torch.save(states, sys.argv[1])
 main()
-'''
+"""
 
 
 def test_two_processes(tmp_path):
@@ -60,7 +61,11 @@ def test_two_processes(tmp_path):
     script.write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script), str(out)],
-        capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=300)
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     two = torch.load(out, weights_only=True)
     for case in CASES:
@@ -71,4 +76,9 @@ def test_two_processes(tmp_path):
         assert compared and any(not torch.equal(before[name], model.state_dict()[name]) for name in compared)
         for name in compared:
             torch.testing.assert_close(
-                two[case][name], model.state_dict()[name], rtol=1e-4, atol=1e-5, msg=lambda text: f'{case} {name}: {text}')
+                two[case][name],
+                model.state_dict()[name],
+                rtol=1e-4,
+                atol=1e-5,
+                msg=lambda text, place=f'{case} {name}': f'{place}: {text}',
+            )

@@ -1,4 +1,5 @@
 """The contrastive bound against its formula, and the labels it is used with."""
+
 import math
 
 import pytest
@@ -33,16 +34,16 @@ def reference(maps, labels, mean, variance, tau):
     return F.cross_entropy(z, y) + (x.square() * v[y]).sum(dim=1).mean() / (2 * tau**2)
 
 
-@pytest.mark.parametrize('tau', [100., 1., 0.2])
+@pytest.mark.parametrize('tau', [100.0, 1.0, 0.2])
 @pytest.mark.parametrize('seed', range(3))
 def test_loss_and_gradient_are_those_of_the_formula(seed, tau):
     maps, labels, mean, variance = case(seed)
     maps.requires_grad_()
     loss = contrastive_bound(maps, labels, mean, variance, tau)
     # An upstream factor: the loss is weighted when it is used.
-    gradient, = torch.autograd.grad(3 * loss, maps)
+    (gradient,) = torch.autograd.grad(3 * loss, maps)
     wanted = reference(maps, labels, mean, variance, tau)
-    wanted_gradient, = torch.autograd.grad(3 * wanted, maps)
+    (wanted_gradient,) = torch.autograd.grad(3 * wanted, maps)
     torch.testing.assert_close(loss.double(), wanted, rtol=1e-6, atol=1e-6)
     scale = wanted_gradient.abs().max()
     torch.testing.assert_close(gradient / scale, wanted_gradient / scale, rtol=1e-4, atol=2e-6)
@@ -50,23 +51,25 @@ def test_loss_and_gradient_are_those_of_the_formula(seed, tau):
 
 def test_the_gradient_is_that_of_finite_differences():
     """Where float32 can: differences of the float64 formula would not look at our backward pass."""
-    maps, labels, mean, variance = case(4, shape=(1, 2, 2), ignored=0.)
+    maps, labels, mean, variance = case(4, shape=(1, 2, 2), ignored=0.0)
     maps.requires_grad_()
     loss = contrastive_bound(maps, labels, mean, variance, 0.2)
-    gradient, = torch.autograd.grad(loss, maps)
+    (gradient,) = torch.autograd.grad(loss, maps)
     direction = torch.randn(maps.shape, generator=torch.Generator().manual_seed(1))
-    ends = [contrastive_bound((maps + step * direction).detach(), labels, mean, variance, 0.2) for step in (0.02, -0.02)]
+    ends = [
+        contrastive_bound((maps + step * direction).detach(), labels, mean, variance, 0.2) for step in (0.02, -0.02)
+    ]
     torch.testing.assert_close((gradient * direction).sum(), (ends[0] - ends[1]) / 0.04, rtol=5e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize('length', [0., 1e-13, 5e-13])
+@pytest.mark.parametrize('length', [0.0, 1e-13, 5e-13])
 def test_a_vector_of_no_length(length):
     """Its gradient is that of PyTorch's `normalize`: divided by the smallest length, and nothing along the vector."""
-    maps, labels, mean, variance = case(5, ignored=0.)
+    maps, labels, mean, variance = case(5, ignored=0.0)
     maps[0, :, 0, 0] = F.normalize(maps[0, :, 0, 0], dim=0) * length
     maps.requires_grad_()
-    gradient, = torch.autograd.grad(contrastive_bound(maps, labels, mean, variance, 1.), maps)
-    wanted, = torch.autograd.grad(reference(maps, labels, mean, variance, 1.), maps)
+    (gradient,) = torch.autograd.grad(contrastive_bound(maps, labels, mean, variance, 1.0), maps)
+    (wanted,) = torch.autograd.grad(reference(maps, labels, mean, variance, 1.0), maps)
     assert gradient.isfinite().all() and gradient[0, :, 0, 0].abs().max() > 1e6
     torch.testing.assert_close(gradient[0, :, 0, 0] * 1e-12, wanted[0, :, 0, 0] * 1e-12, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(gradient[1], wanted[1], rtol=1e-4, atol=1e-6)
@@ -88,23 +91,24 @@ def test_untrained_statistics_cannot_tell_classes():
 
 def test_ignored_pixels_and_the_order_of_pixels_do_not_matter():
     maps, labels, mean, variance = case(1)
-    loss = contrastive_bound(maps, labels, mean, variance, 1.)
+    loss = contrastive_bound(maps, labels, mean, variance, 1.0)
     order = torch.randperm(labels[0].numel(), generator=torch.Generator().manual_seed(0))
     shuffled = [value.flatten(-2)[..., order].view_as(value) for value in (maps, labels)]
-    torch.testing.assert_close(contrastive_bound(*shuffled, mean, variance, 1.), loss)
-    torch.testing.assert_close(contrastive_bound(maps.flip(0), labels.flip(0), mean, variance, 1.), loss)
+    torch.testing.assert_close(contrastive_bound(*shuffled, mean, variance, 1.0), loss)
+    torch.testing.assert_close(contrastive_bound(maps.flip(0), labels.flip(0), mean, variance, 1.0), loss)
 
-    other = torch.where((labels == 255)[:, None], torch.full_like(maps, 50.), maps).requires_grad_()
-    loss_of_other = contrastive_bound(other, labels, mean, variance, 1.)
+    other = torch.where((labels == 255)[:, None], torch.full_like(maps, 50.0), maps).requires_grad_()
+    loss_of_other = contrastive_bound(other, labels, mean, variance, 1.0)
     torch.testing.assert_close(loss_of_other, loss)
-    gradient, = torch.autograd.grad(loss_of_other, other)
+    (gradient,) = torch.autograd.grad(loss_of_other, other)
     assert not gradient.movedim(1, -1)[labels == 255].any() and gradient.movedim(1, -1)[labels != 255].any(dim=-1).all()
 
     for index in (-1, 4):
         chosen = labels.masked_fill(labels == 4, 255)  # so that 4 is free
         torch.testing.assert_close(
-            contrastive_bound(maps, chosen.masked_fill(chosen == 255, index), mean, variance, 1., ignore_index=index),
-            contrastive_bound(maps, chosen, mean, variance, 1.))
+            contrastive_bound(maps, chosen.masked_fill(chosen == 255, index), mean, variance, 1.0, ignore_index=index),
+            contrastive_bound(maps, chosen, mean, variance, 1.0),
+        )
 
 
 def test_statistics_are_constants():
@@ -114,7 +118,7 @@ def test_statistics_are_constants():
     assert mean.grad is None and variance.grad is None and maps.grad.any()
 
 
-@pytest.mark.parametrize('length', [1., 1e3])
+@pytest.mark.parametrize('length', [1.0, 1e3])
 def test_autocast(length):
     """Float32 inside, whatever the precision of the features and around it."""
     maps, labels, mean, variance = case(2)
@@ -158,7 +162,7 @@ def test_memory():
 
 
 def test_confident_labels():
-    probs = torch.tensor([[0.75, 0.25, 0.], [0.125, 0.75, 0.125], [0.5, 0.25, 0.25], [0.25, 0., 0.75]])
+    probs = torch.tensor([[0.75, 0.25, 0.0], [0.125, 0.75, 0.125], [0.5, 0.25, 0.25], [0.25, 0.0, 0.75]])
     logits = probs.clamp(min=1e-9).log().T[None, :, None]
     exact = logits.softmax(dim=1).max(dim=1).values[0, 0]
     threshold = exact[[0, 1, 3]].min().item()
@@ -172,7 +176,7 @@ def test_confident_labels():
 @pytest.mark.parametrize('size, to', [((17, 23), (5, 6)), ((8, 12), (2, 3)), ((5, 6), (5, 6)), ((7, 3), (1, 1))])
 def test_nearest_labels(size, to):
     labels = torch.randint(256, (2, *size), generator=torch.Generator().manual_seed(0))
-    rows, columns = (torch.arange(n) * full // n for n, full in zip(to, size))
+    rows, columns = (torch.arange(n) * full // n for n, full in zip(to, size, strict=True))
     found = nearest_labels(labels, to)
     assert found.dtype == labels.dtype
     assert torch.equal(found, labels[:, rows][:, :, columns])

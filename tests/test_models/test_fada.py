@@ -1,4 +1,5 @@
 """FADA: whom each of its losses reaches, and what they are."""
+
 import copy
 
 import pytest
@@ -25,12 +26,17 @@ def wrappers_of(adaptor, **kwargs):
 def parts_of(adaptor, batch: dict):
     """Name and losses of each part, and the gradients that it alone gives, by child of interest."""
     data = adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
-    modules = dict(backbone=adaptor.segmentor.backbone, head=adaptor.segmentor.decode_head, critic=adaptor.discriminator)
+    modules = dict(
+        backbone=adaptor.segmentor.backbone, head=adaptor.segmentor.decode_head, critic=adaptor.discriminator
+    )
     for name, losses in adaptor.adapt(data['source'], data['target']):
         adaptor.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
-        reached = {key for key, module in modules.items()
-                   if any(p.grad is not None and p.grad.any() for p in module.parameters())}
+        reached = {
+            key
+            for key, module in modules.items()
+            if any(p.grad is not None and p.grad.any() for p in module.parameters())
+        }
         yield name, losses, reached
 
 
@@ -72,7 +78,7 @@ def test_the_losses(batch):
             soft = logits.softmax(dim=1).clamp(max=0.8)
             clipped += (soft == 0.8).sum()
             log_probs = full(adaptor.discriminator(outputs.features[3]), side).log_softmax(dim=1)
-            halves = dict(zip(('source', 'target'), log_probs.split(NUM_CLASSES, dim=1)))
+            halves = dict(zip(('source', 'target'), log_probs.split(NUM_CLASSES, dim=1), strict=True))
             expected[f'loss_dis_{side}'] = -0.5 * (soft * halves[side]).sum(dim=1).mean()
             if side == 'target':
                 expected['loss_adv'] = -0.001 * (soft * halves['source']).sum(dim=1).mean()
@@ -99,18 +105,20 @@ def test_a_step_trains_every_child(batch):
 
 def test_the_classifier_learns_from_the_source_alone():
     states = {}
-    for weight in (0., 100.):
+    for weight in (0.0, 100.0):
         adaptor = fada(loss_weights=dict(adv=weight))
         adaptor.train_step(pair_batch(), wrappers_of(adaptor))
         states[weight] = adaptor.state_dict()
-    differing = {'.'.join(key.split('.')[:2]) for key in states[0.] if not torch.equal(states[0.][key], states[100.][key])}
+    differing = {
+        '.'.join(key.split('.')[:2]) for key in states[0.0] if not torch.equal(states[0.0][key], states[100.0][key])
+    }
     assert differing == {'segmentor.backbone'}
 
 
 def test_half_precision(batch):
     exact, half = fada(), fada()
-    exact_logs = exact.train_step(copy.deepcopy(batch), wrappers_of(exact, lr=0.))
-    logs = half.train_step(batch, wrappers_of(half, lr=0., precision='bfloat16'))
+    exact_logs = exact.train_step(copy.deepcopy(batch), wrappers_of(exact, lr=0.0))
+    logs = half.train_step(batch, wrappers_of(half, lr=0.0, precision='bfloat16'))
     for key, value in exact_logs.items():
         assert logs[key].dtype == torch.float32
         torch.testing.assert_close(logs[key], value, rtol=0.03, atol=0.01)
@@ -119,26 +127,49 @@ def test_half_precision(batch):
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = ConfigDict(
-        type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
+        type='FCNHead',
+        in_index=(2, 3),
+        in_channels=(16, 32),
+        input_transform='resize_concat',
+        channels=4,
+        num_classes=4,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )
     critic = dict(type='PixelDiscriminatorHead', in_channels=48, num_classes=NUM_CLASSES, channels=(8, 4))
-    with pytest.raises(ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'):
+    with pytest.raises(
+        ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
+    ):
         tiny_adaptor('FADA', segmentor=segmentor, discriminator=critic)
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(temperature=0.), 'temperature=0.0'), (dict(clip=1.5), 'clip=1.5'),
-    (dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=31, num_classes=NUM_CLASSES)), 'in_channels is 31'),
-    (dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=9)), 'num_classes is 9')])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(temperature=0.0), 'temperature=0.0'),
+        (dict(clip=1.5), 'clip=1.5'),
+        (
+            dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=31, num_classes=NUM_CLASSES)),
+            'in_channels is 31',
+        ),
+        (dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=9)), 'num_classes is 9'),
+    ],
+)
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        tiny_adaptor('FADA', **{**dict(discriminator=dict(
-            type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=NUM_CLASSES)), **options})
+        tiny_adaptor(
+            'FADA',
+            **{
+                **dict(discriminator=dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=NUM_CLASSES)),
+                **options,
+            },
+        )
 
 
 def test_unknown_weights_are_refused():
-    with pytest.raises(ValueError, match=r"FADA: unknown loss_weights \['adv_main'\], known are \['adv', 'seg_aux', 'seg_main'\]"):
-        fada(loss_weights=dict(adv_main=1.))
+    with pytest.raises(
+        ValueError, match=r"FADA: unknown loss_weights \['adv_main'\], known are \['adv', 'seg_aux', 'seg_main'\]"
+    ):
+        fada(loss_weights=dict(adv_main=1.0))
 
 
 def test_the_discriminator():
@@ -148,11 +179,12 @@ def test_the_discriminator():
     assert out.shape == (2, 6, 7, 9)
     with torch.no_grad():
         critic.target_head.weight.zero_()
-        critic.target_head.bias.fill_(1.)
+        critic.target_head.bias.fill_(1.0)
         other = critic(x)
     torch.testing.assert_close(other[:, :3], out[:, :3])
     assert (other[:, 3:] == 1).all()
     assert [conv.out_channels for conv in critic.convs] == [4, 6]
     default = PixelDiscriminatorHead(2048, 19)
     assert sum(p.numel() for p in default.parameters()) == sum(
-        (9 * c_in + 1) * c_out for c_in, c_out in ((2048, 256), (256, 128), (128, 19), (128, 19)))
+        (9 * c_in + 1) * c_out for c_in, c_out in ((2048, 256), (256, 128), (128, 19), (128, 19))
+    )

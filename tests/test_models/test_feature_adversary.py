@@ -1,4 +1,5 @@
 """AdaptSegNet in the feature space: what discriminators see, and whom their losses reach."""
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -23,7 +24,8 @@ def adaptor_of(two_levels: bool = True, **kwargs):
         space='feature',
         discriminator=critic(CHANNELS['main']),
         aux_discriminator=critic(CHANNELS['aux']) if two_levels else None,
-        **kwargs).train()
+        **kwargs,
+    ).train()
 
 
 def batch_of() -> dict:
@@ -71,7 +73,7 @@ def test_the_adversarial_loss_reaches_the_trunk_alone():
 
 
 def test_the_auxiliary_level_does_not_reach_the_last_stage():
-    adaptor = adaptor_of(loss_weights=dict(adv_main=0.))
+    adaptor = adaptor_of(loss_weights=dict(adv_main=0.0))
     with frozen(adaptor.discriminator, adaptor.aux_discriminator):
         losses = adaptor.adversarial_losses(adaptor.observe(sides_of(adaptor)['target']))
         losses['loss_adv_aux'].backward()
@@ -84,12 +86,18 @@ def test_discriminators_learn_from_detached_features():
     seen = []
     for name in ('aux_discriminator', 'discriminator'):
         getattr(adaptor, name).register_forward_pre_hook(
-            lambda module, args, name=name: seen.append((name, args[0].requires_grad, tuple(args[0].shape))))
+            lambda module, args, name=name: seen.append((name, args[0].requires_grad, tuple(args[0].shape)))
+        )
     adaptor.train_step(batch_of(), wrappers_of(adaptor))
     aux, main = (1, 16, 34, 33), (1, 32, 34, 33)
-    assert seen == [('aux_discriminator', True, aux), ('discriminator', True, main),
-                    ('aux_discriminator', False, aux), ('aux_discriminator', False, aux),
-                    ('discriminator', False, main), ('discriminator', False, main)]
+    assert seen == [
+        ('aux_discriminator', True, aux),
+        ('discriminator', True, main),
+        ('aux_discriminator', False, aux),
+        ('aux_discriminator', False, aux),
+        ('discriminator', False, main),
+        ('discriminator', False, main),
+    ]
 
 
 @pytest.mark.parametrize('two_levels', [True, False])
@@ -100,20 +108,23 @@ def test_a_step_trains_every_child(two_levels, gan):
     logs = adaptor.train_step(batch_of(), wrappers_of(adaptor))
     moved = {name.split('.')[0] for name, value in adaptor.named_parameters() if not torch.equal(before[name], value)}
     assert moved == {'segmentor', 'discriminator', *(['aux_discriminator'] if two_levels else [])}
-    levels = ('aux', 'main') if two_levels else ('main', )
-    assert set(logs) == {f'loss_{part}' for level in levels for part in (
-        f'seg_{level}', f'adv_{level}', f'dis_{level}_source', f'dis_{level}_target')}
+    levels = ('aux', 'main') if two_levels else ('main',)
+    assert set(logs) == {
+        f'loss_{part}'
+        for level in levels
+        for part in (f'seg_{level}', f'adv_{level}', f'dis_{level}_source', f'dis_{level}_target')
+    }
     assert all(torch.isfinite(value) for value in logs.values())
 
 
 def test_heads_learn_from_the_source_alone():
     """The adversarial weight moves the trunk, and not the heads."""
     weights = {}
-    for weight in (0., 10.):
+    for weight in (0.0, 10.0):
         adaptor = adaptor_of(two_levels=False, loss_weights=dict(adv_main=weight))
         adaptor.train_step(batch_of(), wrappers_of(adaptor))
         weights[weight] = adaptor.segmentor.state_dict()
-    differing = {key.split('.')[0] for key in weights[0.] if not torch.equal(weights[0.][key], weights[10.][key])}
+    differing = {key.split('.')[0] for key in weights[0.0] if not torch.equal(weights[0.0][key], weights[10.0][key])}
     assert differing == {'backbone'}
 
 
@@ -151,6 +162,12 @@ def test_an_unknown_space_is_an_error():
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = dict(
-        type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4)
+        type='FCNHead',
+        in_index=(2, 3),
+        in_channels=(16, 32),
+        input_transform='resize_concat',
+        channels=4,
+        num_classes=4,
+    )
     with pytest.raises(ValueError, match=r'in_index of the main head is \(2, 3\)'):
         tiny_adaptor('AdaptSegNet', False, segmentor=segmentor, space='feature')

@@ -1,4 +1,5 @@
 """Rings of remembered vectors."""
+
 import pytest
 import torch
 
@@ -12,15 +13,15 @@ def vectors(*values: float) -> torch.Tensor:
 def test_first_in_first_out():
     memory = FeatureMemory(1, 3, 2)
     yes = torch.ones(1, 2, dtype=torch.bool)
-    memory.write(vectors(1., 2.), yes)
+    memory.write(vectors(1.0, 2.0), yes)
     assert memory.entries[0, :, 0].tolist() == [1, 2, 0] and memory.count.tolist() == [2] and not memory.started
-    memory.write(vectors(3., 4.), yes)
+    memory.write(vectors(3.0, 4.0), yes)
     assert memory.entries[0, :, 0].tolist() == [4, 2, 3] and memory.started, 'once more than there are slots'
 
 
 def test_it_begins_when_there_were_more_writes_than_slots():
     memory = FeatureMemory(1, 2, 2)
-    for value, started in ((1., False), (2., False), (3., True)):
+    for value, started in ((1.0, False), (2.0, False), (3.0, True)):
         memory.write(vectors(value), torch.ones(1, 1, dtype=torch.bool))
         assert bool(memory.started) == started
 
@@ -29,9 +30,9 @@ def test_it_begins_when_there_were_more_writes_than_slots():
 def test_rejected_vectors_leave_no_trace(begun):
     memory = FeatureMemory(1, 4, 2)
     for value in range(begun):
-        memory.write(vectors(10. + value), torch.ones(1, 1, dtype=torch.bool))
+        memory.write(vectors(10.0 + value), torch.ones(1, 1, dtype=torch.bool))
     before = memory.entries[0, :, 0].tolist()
-    memory.write(vectors(1., 2., 3., 4.), torch.tensor([[False, True, False, True]]))
+    memory.write(vectors(1.0, 2.0, 3.0, 4.0), torch.tensor([[False, True, False, True]]))
     for value in (2, 4):
         before[(memory.count.item() - 2 + (value == 4)) % 4] = value
     assert memory.entries[0, :, 0].tolist() == before and memory.count.item() == begun + 2
@@ -59,7 +60,7 @@ def test_writes_are_those_of_a_loop():
 
 def test_what_is_written_has_no_graph():
     memory = FeatureMemory(1, 2, 2)
-    memory.write(vectors(1.).requires_grad_(), torch.ones(1, 1, dtype=torch.bool))
+    memory.write(vectors(1.0).requires_grad_(), torch.ones(1, 1, dtype=torch.bool))
     assert not memory.entries.requires_grad
 
 
@@ -86,10 +87,10 @@ def test_distances_are_those_of_a_loop():
             apart = (memory.entries[row] - x[row, place]).abs().mean(dim=1)
             torch.testing.assert_close(found[row, place], apart.min())
     nearest = [(memory.entries[0] - x[0, 0]).abs().mean(dim=1).argmin()]
-    grad, = torch.autograd.grad(found[0, 0], x)
+    (grad,) = torch.autograd.grad(found[0, 0], x)
     torch.testing.assert_close(grad[0, 0], (x[0, 0] - memory.entries[0, nearest[0]]).sign().detach() / 5)
 
 
 def test_more_vectors_than_slots_are_refused():
     with pytest.raises(ValueError, match='3 vectors of a class at once do not fit into 2 slots'):
-        FeatureMemory(1, 2, 2).write(vectors(1., 2., 3.), torch.ones(1, 3, dtype=torch.bool))
+        FeatureMemory(1, 2, 2).write(vectors(1.0, 2.0, 3.0), torch.ones(1, 3, dtype=torch.bool))

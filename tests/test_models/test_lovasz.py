@@ -1,4 +1,5 @@
 """Lovász-softmax against its definition by sets of pixels."""
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +10,7 @@ from mmuda.models.losses import lovasz_softmax
 CLASSES, SHAPE = 5, (2, 7, 6)
 
 
-def case(seed: int = 0, ignored: float = 0.3, absent: tuple = (3, )) -> tuple:
+def case(seed: int = 0, ignored: float = 0.3, absent: tuple = (3,)) -> tuple:
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(SHAPE[0], CLASSES, *SHAPE[1:], generator=generator)
     labels = torch.randint(CLASSES, SHAPE, generator=generator)
@@ -34,7 +35,7 @@ def reference(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     for index in labels.unique():
         truth = labels == index
         errors = (truth.double() - rows[:, index]).abs()
-        wrong, last, loss = np.zeros(len(labels), bool), 0., 0.
+        wrong, last, loss = np.zeros(len(labels), bool), 0.0, 0.0
         for pixel in errors.argsort(descending=True):
             wrong[pixel] = True
             now = jaccard_loss(truth.numpy(), wrong)
@@ -43,8 +44,8 @@ def reference(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.stack(losses).mean()
 
 
-@pytest.mark.parametrize('ignored', [0., 0.3, 0.9])
-@pytest.mark.parametrize('absent', [(), (3, ), (1, 2, 3, 4)])
+@pytest.mark.parametrize('ignored', [0.0, 0.3, 0.9])
+@pytest.mark.parametrize('absent', [(), (3,), (1, 2, 3, 4)])
 def test_loss_and_gradient_are_those_of_the_definition(ignored, absent):
     logits, labels = case(1, ignored, absent)
     loss, wanted = lovasz_softmax(logits, labels), reference(logits, labels)

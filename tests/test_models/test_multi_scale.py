@@ -1,4 +1,5 @@
 """FADA's inference: several sizes of the input, mirrored ones, and the mean of their probabilities."""
+
 import copy
 
 import numpy as np
@@ -16,11 +17,11 @@ THREE = (0.7, 1.0, 1.3)
 
 def adaptor(**segmentor):
     cfg = {**tiny_segmentor(two_levels=False), 'type': 'MultiScaleEncoderDecoder', **segmentor}
-    preprocessor = dict(type='DomainPairPreprocessor', mean=[120.] * 3, std=[60.] * 3)
+    preprocessor = dict(type='DomainPairPreprocessor', mean=[120.0] * 3, std=[60.0] * 3)
     model = tiny_adaptor('SelfTraining', segmentor=cfg, data_preprocessor=preprocessor).eval()
     with torch.no_grad():
         for branch in model.segmentor.decode_head.branches:
-            branch.weight.normal_(std=2.)
+            branch.weight.normal_(std=2.0)
     return model
 
 
@@ -29,8 +30,10 @@ def plain_batch(*sizes, original=None, **meta) -> dict:
     torch.manual_seed(1)
     return dict(
         inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes],
-        data_samples=[SegDataSample(metainfo=dict(ori_shape=original or size, img_shape=size, **meta))
-                      for size in sizes])
+        data_samples=[
+            SegDataSample(metainfo=dict(ori_shape=original or size, img_shape=size, **meta)) for size in sizes
+        ],
+    )
 
 
 def written_out(model, image, size, scales, flip: bool) -> np.ndarray:
@@ -49,7 +52,7 @@ def written_out(model, image, size, scales, flip: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize('flip', [True, False])
-@pytest.mark.parametrize('scales', [(1.0, ), THREE, (0.5, 0.5, 2)])
+@pytest.mark.parametrize('scales', [(1.0,), THREE, (0.5, 0.5, 2)])
 @pytest.mark.parametrize('input_size, original', [((41, 59), (57, 82)), ((48, 64), (48, 64)), ((61, 90), (44, 65))])
 def test_the_mean_of_all_views(input_size, original, scales, flip):
     model = adaptor(scales=scales, flip=flip)
@@ -57,17 +60,16 @@ def test_the_mean_of_all_views(input_size, original, scales, flip):
     for at, size in (('image', original), ('input', input_size)):
         maps = model.probabilities(copy.deepcopy(batch), at=at)
         assert len(maps) == 2
-        for image, probs in zip(batch['inputs'], maps):
+        for image, probs in zip(batch['inputs'], maps, strict=True):
             assert probs.dtype == torch.float32
-            np.testing.assert_allclose(
-                probs.numpy(), written_out(model, image, size, scales, flip), rtol=0, atol=2e-6)
+            np.testing.assert_allclose(probs.numpy(), written_out(model, image, size, scales, flip), rtol=0, atol=2e-6)
 
 
 def test_the_defaults_are_the_prediction_of_the_usual_segmentor():
     usual, ours = adaptor(type='AdaptiveEncoderDecoder'), adaptor()
     ours.load_state_dict(usual.state_dict())
     batch = plain_batch((41, 59), original=(57, 82))
-    (expected, ), (found, ) = (model.test_step(copy.deepcopy(batch)) for model in (usual, ours))
+    (expected,), (found,) = (model.test_step(copy.deepcopy(batch)) for model in (usual, ours))
     assert torch.equal(found.pred_sem_seg.data, expected.pred_sem_seg.data)
     torch.testing.assert_close(found.seg_logits.data, expected.seg_logits.data.log_softmax(dim=0), rtol=1e-5, atol=1e-5)
 
@@ -75,7 +77,7 @@ def test_the_defaults_are_the_prediction_of_the_usual_segmentor():
 def test_predictions_are_the_argmax_and_logits_are_logarithms():
     model, batch = adaptor(scales=THREE, flip=True), plain_batch((41, 59), original=(57, 82))
     maps = model.probabilities(copy.deepcopy(batch))
-    for sample, probs in zip(model.test_step(copy.deepcopy(batch)), maps):
+    for sample, probs in zip(model.test_step(copy.deepcopy(batch)), maps, strict=True):
         assert sample.pred_sem_seg.data.unique().numel() > 1, 'the case must have several classes'
         assert torch.equal(sample.pred_sem_seg.data, probs.argmax(dim=0, keepdim=True))
         torch.testing.assert_close(sample.seg_logits.data, probs.log())
@@ -86,8 +88,8 @@ def test_impossible_classes_have_finite_logits_and_the_first_class_wins_ties():
     with torch.no_grad():
         for branch in model.segmentor.decode_head.branches:
             nn.init.zeros_(branch.weight)
-            branch.bias.copy_(torch.tensor([-500., 1., 1., 0.]))
-    (sample, ) = model.test_step(plain_batch((16, 24)))
+            branch.bias.copy_(torch.tensor([-500.0, 1.0, 1.0, 0.0]))
+    (sample,) = model.test_step(plain_batch((16, 24)))
     assert sample.pred_sem_seg.data.unique().tolist() == [1]
     assert sample.seg_logits.data.isfinite().all()
 
@@ -99,15 +101,15 @@ def test_padding_does_not_matter(test_cfg, padded, at):
     expected = model.probabilities(copy.deepcopy(batch), at=at)
     model.data_preprocessor.test_cfg = test_cfg
     assert model.data_preprocessor(copy.deepcopy(batch))['inputs'].shape[-2:] == padded
-    for found, unpadded in zip(model.probabilities(copy.deepcopy(batch), at=at), expected):
+    for found, unpadded in zip(model.probabilities(copy.deepcopy(batch), at=at), expected, strict=True):
         assert torch.equal(found, unpadded)
 
 
 @pytest.mark.parametrize('direction, axis', [('horizontal', -1), ('vertical', -2)])
 def test_mirrored_images_are_turned_back(direction, axis):
     model = adaptor(scales=THREE)
-    (straight, ) = model.probabilities(plain_batch((41, 59), original=(57, 82)))
-    (turned, ) = model.probabilities(plain_batch((41, 59), original=(57, 82), flip=True, flip_direction=direction))
+    (straight,) = model.probabilities(plain_batch((41, 59), original=(57, 82)))
+    (turned,) = model.probabilities(plain_batch((41, 59), original=(57, 82), flip=True, flip_direction=direction))
     assert torch.equal(turned, straight.flip(axis))
 
 
@@ -115,7 +117,7 @@ def test_a_mirrored_input_gives_the_mirrored_prediction():
     batch = plain_batch((41, 59), original=(57, 82))
     mirrored = {**batch, 'inputs': [image.flip(-1) for image in batch['inputs']]}
     model = adaptor(scales=THREE, flip=True)
-    (straight, ), (turned, ) = (model.probabilities(copy.deepcopy(data)) for data in (batch, mirrored))
+    (straight,), (turned,) = (model.probabilities(copy.deepcopy(data)) for data in (batch, mirrored))
     torch.testing.assert_close(turned, straight.flip(-1), rtol=0, atol=2e-6)
 
 
@@ -124,13 +126,14 @@ def test_sizes_are_truncated_in_floating_point(monkeypatch):
     model, seen = adaptor(scales=(0.29, 1.15)), []
     extract = model.segmentor.extract_feat
     monkeypatch.setattr(
-        model.segmentor, 'extract_feat', lambda inputs: (seen.append(tuple(inputs.shape)), extract(inputs))[1])
+        model.segmentor, 'extract_feat', lambda inputs: (seen.append(tuple(inputs.shape)), extract(inputs))[1]
+    )
     model.test_step(plain_batch((100, 139)))
     assert seen == [(1, 3, 28, 40), (1, 3, 114, 159)]
 
 
 def test_without_data_samples_results_have_the_size_of_the_input():
-    (sample, ) = adaptor(scales=THREE).segmentor.predict(torch.rand(1, 3, 40, 48))
+    (sample,) = adaptor(scales=THREE).segmentor.predict(torch.rand(1, 3, 40, 48))
     assert sample.pred_sem_seg.shape == (40, 48) and sample.seg_logits.data.shape == (NUM_CLASSES, 40, 48)
     assert not sample.seg_logits.data.requires_grad
 
@@ -158,10 +161,10 @@ def test_what_it_cannot_do_is_refused():
     with pytest.raises(ValueError, match="at='raw'"):
         adaptor().probabilities(plain_batch((16, 24)), at='raw')
     with pytest.raises(ValueError, match=r'scale 0.05 leaves \(0, 1\) pixels of an input of \(16, 24\)'):
-        adaptor(scales=(0.05, )).test_step(plain_batch((16, 24)))
+        adaptor(scales=(0.05,)).test_step(plain_batch((16, 24)))
 
 
-@pytest.mark.parametrize('scales', [(), (0, ), (1, -0.5), (float('nan'), ), (float('inf'), ), 0.7, None, ('big', )])
+@pytest.mark.parametrize('scales', [(), (0,), (1, -0.5), (float('nan'),), (float('inf'),), 0.7, None, ('big',)])
 def test_scales_must_be_positive_numbers(scales):
     with pytest.raises(ValueError, match='expected one or several positive numbers'):
         adaptor(scales=scales)

@@ -1,4 +1,5 @@
 """Resizing tensors as Pillow resizes float images."""
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +13,10 @@ DEVICES = ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
 
 def by_pillow(maps: np.ndarray, size, filter: str) -> np.ndarray:
     """(N, C, H, W) float32 by Pillow, plane by plane."""
-    planes = [np.array(Image.fromarray(plane).resize(size[::-1], FILTERS[filter])) for plane in
-              maps.reshape(-1, *maps.shape[-2:])]
+    planes = [
+        np.array(Image.fromarray(plane).resize(size[::-1], FILTERS[filter]))
+        for plane in maps.reshape(-1, *maps.shape[-2:])
+    ]
     return np.stack(planes).reshape(*maps.shape[:2], *size)
 
 
@@ -23,17 +26,20 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('filter', FILTERS)
-@pytest.mark.parametrize('size, new_size', [
-    ((5, 8), (40, 64)),  # to the size of a network's input
-    ((40, 64), (37, 61)),
-    ((58, 116), (64, 128)),
-    ((116, 58), (33, 17)),
-    ((65, 129), (513, 1025)),  # a network whose pools round up
-    ((30, 200), (31, 7)),  # one side each way, and more than one block of outputs
-    ((200, 30), (200, 90)),
-    ((1, 1), (3, 130)),
-    ((300, 2), (1, 1)),
-])
+@pytest.mark.parametrize(
+    'size, new_size',
+    [
+        ((5, 8), (40, 64)),  # to the size of a network's input
+        ((40, 64), (37, 61)),
+        ((58, 116), (64, 128)),
+        ((116, 58), (33, 17)),
+        ((65, 129), (513, 1025)),  # a network whose pools round up
+        ((30, 200), (31, 7)),  # one side each way, and more than one block of outputs
+        ((200, 30), (200, 90)),
+        ((1, 1), (3, 130)),
+        ((300, 2), (1, 1)),
+    ],
+)
 def test_equal_to_pillow(size, new_size, filter, device):
     maps = noise(2, 3, *size)
     ours = pillow_resize(torch.from_numpy(maps).to(device), new_size, filter)
@@ -49,13 +55,21 @@ def test_equal_at_the_size_of_real_images(filter):
     np.testing.assert_allclose(ours, by_pillow(maps, (1100, 1800), filter), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize('new_size, filter', [
-    ((19, 29), 'lanczos'), ((21, 31), 'bicubic'), ((19, 31), 'bilinear'), ((20, 31), 'bilinear'),
-    ((19, 30), 'bilinear')])
+@pytest.mark.parametrize(
+    'new_size, filter',
+    [
+        ((19, 29), 'lanczos'),
+        ((21, 31), 'bicubic'),
+        ((19, 31), 'bilinear'),
+        ((20, 31), 'bilinear'),
+        ((19, 30), 'bilinear'),
+    ],
+)
 def test_the_filter_follows_the_direction(new_size, filter):
     maps = noise(1, 2, 20, 30)
     np.testing.assert_allclose(
-        pillow_resize(torch.from_numpy(maps), new_size).numpy(), by_pillow(maps, new_size, filter), rtol=0, atol=1e-6)
+        pillow_resize(torch.from_numpy(maps), new_size).numpy(), by_pillow(maps, new_size, filter), rtol=0, atol=1e-6
+    )
 
 
 def test_kernels_are_normalised_and_overshoot():
@@ -91,11 +105,14 @@ def test_weights_that_were_made_without_gradients_serve_with_them():
     assert maps.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize('shape, size, filter, message', [
-    ((3, 5, 5), (4, 4), 'auto', r'maps \(N, C, H, W\).*\(3, 5, 5\)'),
-    ((1, 3, 5, 5), (4, 0), 'auto', r'all positive, but got \(1, 3, 5, 5\) and \(4, 0\)'),
-    ((1, 3, 5, 5), (4, 4), 'nearest', "filter='nearest', expected 'auto' or one of"),
-])
+@pytest.mark.parametrize(
+    'shape, size, filter, message',
+    [
+        ((3, 5, 5), (4, 4), 'auto', r'maps \(N, C, H, W\).*\(3, 5, 5\)'),
+        ((1, 3, 5, 5), (4, 0), 'auto', r'all positive, but got \(1, 3, 5, 5\) and \(4, 0\)'),
+        ((1, 3, 5, 5), (4, 4), 'nearest', "filter='nearest', expected 'auto' or one of"),
+    ],
+)
 def test_what_is_refused(shape, size, filter, message):
     with pytest.raises(ValueError, match=message):
         pillow_resize(torch.zeros(shape), size, filter)

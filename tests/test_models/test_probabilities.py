@@ -1,4 +1,5 @@
 """Class probabilities of a segmentor and of an adaptor: what pseudo labels are made of."""
+
 import copy
 
 import pytest
@@ -17,17 +18,20 @@ def plain_batch(number: int = 2, input_size=INPUT, original=ORIGINAL, **meta) ->
     torch.manual_seed(1)
     return dict(
         inputs=[torch.randint(0, 256, (3, *input_size), dtype=torch.uint8) for _ in range(number)],
-        data_samples=[SegDataSample(metainfo=dict(ori_shape=original, img_shape=input_size, **meta))
-                      for _ in range(number)])
+        data_samples=[
+            SegDataSample(metainfo=dict(ori_shape=original, img_shape=input_size, **meta)) for _ in range(number)
+        ],
+    )
 
 
 def adaptor(padding=None, **segmentor):
-    preprocessor = dict(type='DomainPairPreprocessor', mean=[120.] * 3, std=[60.] * 3, test_cfg=padding)
+    preprocessor = dict(type='DomainPairPreprocessor', mean=[120.0] * 3, std=[60.0] * 3, test_cfg=padding)
     model = tiny_adaptor(
-        'SelfTraining', segmentor={**tiny_segmentor(), **segmentor}, data_preprocessor=preprocessor).eval()
+        'SelfTraining', segmentor={**tiny_segmentor(), **segmentor}, data_preprocessor=preprocessor
+    ).eval()
     with torch.no_grad():
         for branch in model.segmentor.decode_head.branches:
-            branch.weight.normal_(std=1.)  # probabilities far from uniform
+            branch.weight.normal_(std=1.0)  # probabilities far from uniform
     return model
 
 
@@ -71,7 +75,7 @@ def test_consistent_with_the_prediction(padding, mode):
     model, batch = adaptor(padding, test_cfg=cfg), plain_batch()
     with torch.no_grad():
         predicted = model.test_step(copy.deepcopy(batch))
-    for sample, probs in zip(predicted, model.probabilities(copy.deepcopy(batch))):
+    for sample, probs in zip(predicted, model.probabilities(copy.deepcopy(batch)), strict=True):
         assert probs.dtype == torch.float32 and not probs.requires_grad
         assert torch.equal(probs.argmax(dim=0, keepdim=True), sample.pred_sem_seg.data)
         torch.testing.assert_close(probs, sample.seg_logits.data.softmax(dim=0))

@@ -1,4 +1,5 @@
 """Regions of class maps and their mean features."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,16 +11,19 @@ def parse(*rows: str) -> np.ndarray:
     return np.array([[sign == '#' for sign in row] for row in rows])
 
 
-@pytest.mark.parametrize('rows, areas, numbers', [
-    (('#..', '.#.', '..#'), [3], [1]),  # corners touch
-    (('#.#', '...', '##.'), [2, 1, 1], [3, 2, 1]),  # of equal ones the later first
-    (('...', '...', '...'), [], []),
-    (('###', '###', '###'), [9], [1]),
-    (('.....#', '#.....', '......'), [1, 1], [2, 1]),  # OpenCV would number by blocks
-    (('#.#', '.#.', '#.#'), [5], [1]),
-    (('#...#', '....#', '##..#'), [3, 2, 1], [2, 3, 1]),  # at the border; opposite sides do not touch
-    (('##.##.#', ), [2, 2, 1], [2, 1, 3]),
-])
+@pytest.mark.parametrize(
+    'rows, areas, numbers',
+    [
+        (('#..', '.#.', '..#'), [3], [1]),  # corners touch
+        (('#.#', '...', '##.'), [2, 1, 1], [3, 2, 1]),  # of equal ones the later first
+        (('...', '...', '...'), [], []),
+        (('###', '###', '###'), [9], [1]),
+        (('.....#', '#.....', '......'), [1, 1], [2, 1]),  # OpenCV would number by blocks
+        (('#.#', '.#.', '#.#'), [5], [1]),
+        (('#...#', '....#', '##..#'), [3, 2, 1], [2, 3, 1]),  # at the border; opposite sides do not touch
+        (('##.##.#',), [2, 2, 1], [2, 1, 3]),
+    ],
+)
 def test_components(rows, areas, numbers):
     labels, found = connected_components(parse(*rows))
     assert [c.area for c in found] == areas and [c.number for c in found] == numbers
@@ -29,7 +33,7 @@ def test_components(rows, areas, numbers):
 def flooded(mask: np.ndarray) -> np.ndarray:
     """Components by flooding, numbered as their first pixels come."""
     labels, count = np.zeros(mask.shape, int), 0
-    for start in zip(*np.nonzero(mask)):
+    for start in zip(*np.nonzero(mask), strict=True):
         if labels[start]:
             continue
         count += 1
@@ -55,7 +59,7 @@ def test_components_of_noise_are_those_of_flooding(density):
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int64])
 def test_nothing_to_find(dtype):
-    regions = find_regions(torch.full((2, 4, 5), 255, dtype=dtype), stuff=(0, 1), things=(2, ), keep=3)
+    regions = find_regions(torch.full((2, 4, 5), 255, dtype=dtype), stuff=(0, 1), things=(2,), keep=3)
     assert (regions.index == 2 + 3).all() and not regions.instances.any() and regions.most == 0
     means, counts = region_means(torch.randn(2, 6, 4, 5), regions.index, 5)
     assert means.shape == (2, 5, 6) and not means.any() and not counts.any()
@@ -67,7 +71,8 @@ def test_regions_of_a_batch():
     total = 2 + 2 * 2
     assert regions.index.tolist() == [
         [[1, 1, 2, 2], [0, 0, 0, 2], [total, 1, 0, 1]],
-        [[total, 0, 0, 0], [0, 0, 0, 0], [0, 3, 0, 2]]]  # three of equal size: the last two are kept
+        [[total, 0, 0, 0], [0, 0, 0, 0], [0, 3, 0, 2]],
+    ]  # three of equal size: the last two are kept
     assert regions.instances.tolist() == [[1, 0], [2, 0]] and regions.most == 2
 
 
@@ -78,13 +83,21 @@ def test_means_and_gradients_are_those_of_a_loop():
     index[0][index[0] == 2] = 4  # no pixel in the first image
     means, counts = region_means(features, index, 4)
     assert means.shape == (2, 4, 5) and counts.sum() == (index < 4).sum()
-    wanted = torch.stack([torch.stack([
-        features[i][:, index[i] == k].mean(dim=1) if (index[i] == k).any() else features.new_zeros(5) for k in range(4)])
-        for i in range(2)])
+    wanted = torch.stack(
+        [
+            torch.stack(
+                [
+                    features[i][:, index[i] == k].mean(dim=1) if (index[i] == k).any() else features.new_zeros(5)
+                    for k in range(4)
+                ]
+            )
+            for i in range(2)
+        ]
+    )
     torch.testing.assert_close(means, wanted)
     weight = torch.randn_like(means)
-    found, = torch.autograd.grad((means * weight).sum(), features)
-    expected, = torch.autograd.grad((wanted * weight).sum(), features)
+    (found,) = torch.autograd.grad((means * weight).sum(), features)
+    (expected,) = torch.autograd.grad((wanted * weight).sum(), features)
     torch.testing.assert_close(found, expected)
 
 

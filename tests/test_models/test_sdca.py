@@ -1,4 +1,5 @@
 """SDCA: its distributions are those of source pixels, saved and resumed; its losses depend on them."""
+
 import copy
 
 import pytest
@@ -51,11 +52,15 @@ def test_distributions_are_resumed(tmp_path):
 
     second = sdca()
     second.load_state_dict(saved['model'])
-    assert all(torch.equal(value, statistics_of(first)[key]) and value.any() for key, value in statistics_of(second).items())
+    assert all(
+        torch.equal(value, statistics_of(first)[key]) and value.any() for key, value in statistics_of(second).items()
+    )
     wrappers_of_second = wrappers_of(second)
     wrappers_of_second.load_state_dict(saved['optimizers'])
-    logs = [adaptor.train_step(pair_batch(2), chosen) for adaptor, chosen in (
-        (first, wrappers), (second, wrappers_of_second))]
+    logs = [
+        adaptor.train_step(pair_batch(2), chosen)
+        for adaptor, chosen in ((first, wrappers), (second, wrappers_of_second))
+    ]
     assert logs[0] == logs[1]
     for key, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[key]), key
@@ -64,10 +69,11 @@ def test_distributions_are_resumed(tmp_path):
 def test_target_pixels_never_touch_the_distributions():
     states = []
     for target_seed in (5, 6):
-        adaptor = sdca(delta=0.)
+        adaptor = sdca(delta=0.0)
         data = prepared(adaptor, dict(source=side(0, True), target=side(target_seed, False, size=(48, 40))))
         during = []
-        for _, losses in adaptor.adapt(data['source'], data['target']):
+        for _, part in adaptor.adapt(data['source'], data['target']):
+            losses = part
             during.append(statistics_of(adaptor))
         assert losses['loss_feat_target'] > 0 and losses['loss_out_target'] > 0, 'all target pixels take part'
         assert len(during) == 2
@@ -78,18 +84,20 @@ def test_target_pixels_never_touch_the_distributions():
 
 
 def test_distributions_are_those_of_labelled_source_pixels_and_come_before_the_losses(batch):
-    adaptor = sdca(tau=1.).eval()
+    adaptor = sdca(tau=1.0).eval()
     data = prepared(adaptor, batch)
     with torch.no_grad():
         outputs = adaptor.segment(data['source'])
         labels = nearest_labels(
-            torch.cat([sample.gt_sem_seg.data for sample in data['source']['data_samples']]), outputs.logits['main'].shape[-2:])
+            torch.cat([sample.gt_sem_seg.data for sample in data['source']['data_samples']]),
+            outputs.logits['main'].shape[-2:],
+        )
         expected, losses = {}, {}
         for name, maps in (('feature', outputs.features[3]), ('output', outputs.logits['main'])):
             statistics = ClassStatistics(NUM_CLASSES, maps.shape[1])
             statistics.update(maps, labels)
             expected.update({f'{name}_statistics.{key}': value for key, value in statistics.state_dict().items()})
-            losses[name] = contrastive_bound(maps, labels, statistics.mean, statistics.variance, 1.)
+            losses[name] = contrastive_bound(maps, labels, statistics.mean, statistics.variance, 1.0)
         _, found = next(adaptor.adapt(data['source'], data['target']))
     for key, value in statistics_of(adaptor).items():
         torch.testing.assert_close(value, expected[key])
@@ -110,16 +118,16 @@ def test_no_sure_target_pixel_is_no_loss():
     assert not any(gradient.any() for gradient in gradients if gradient is not None)
 
     weights = {}
-    for delta in (1.1, 0.):
-        adaptor = sdca(delta=delta, loss_weights=dict(feat=100., out=100.))
+    for delta in (1.1, 0.0):
+        adaptor = sdca(delta=delta, loss_weights=dict(feat=100.0, out=100.0))
         logs = adaptor.train_step(pair_batch(), wrappers_of(adaptor))
         assert (logs['loss_feat_target'] > 0) == (logs['loss_out_target'] > 0) == (delta == 0)
         weights[delta] = adaptor.segmentor.decode_head.branches[0].weight.detach()
-    assert weights[1.1].isfinite().all() and not torch.equal(weights[1.1], weights[0.])
+    assert weights[1.1].isfinite().all() and not torch.equal(weights[1.1], weights[0.0])
 
 
 def test_one_level(batch):
-    adaptor = sdca(multi_level=False, delta=0.)
+    adaptor = sdca(multi_level=False, delta=0.0)
     assert adaptor.output_statistics is None
     assert set(statistics_of(adaptor)) == {name for name in NAMES if name.startswith('feature')}
     logs = adaptor.train_step(batch, wrappers_of(adaptor))
@@ -147,7 +155,9 @@ def test_gather(batch, training):
         outputs = adaptor.segment(data)
     labels = adaptor.source_labels(outputs, data)
     assert labels.shape == (2, 6, 8)
-    assert torch.equal(adaptor.feature_statistics.count, torch.bincount(labels[labels != 255], minlength=NUM_CLASSES).double())
+    assert torch.equal(
+        adaptor.feature_statistics.count, torch.bincount(labels[labels != 255], minlength=NUM_CLASSES).double()
+    )
     twice = statistics_of(adaptor)
     adaptor.gather(data)
     assert torch.equal(adaptor.output_statistics.count, 2 * twice['output_statistics.count'])
@@ -158,7 +168,7 @@ def test_gathered_image_by_image(batch):
     data = prepared(adaptors[0], batch)['source']
     adaptors[0].gather(data)
     for i in range(2):
-        adaptors[1].gather(dict(inputs=data['inputs'][i:i + 1], data_samples=data['data_samples'][i:i + 1]))
+        adaptors[1].gather(dict(inputs=data['inputs'][i : i + 1], data_samples=data['data_samples'][i : i + 1]))
     whole, apart = map(statistics_of, adaptors)
     for key, value in whole.items():
         torch.testing.assert_close(apart[key], value, rtol=1e-4, atol=1e-6)
@@ -166,20 +176,24 @@ def test_gathered_image_by_image(batch):
 
 @pytest.mark.parametrize('two_levels', [False, True])
 def test_a_step(two_levels, batch):
-    adaptor = sdca(two_levels, delta=0.)
+    adaptor = sdca(two_levels, delta=0.0)
     before = {name: value.detach().clone() for name, value in adaptor.named_parameters()}
     logs = adaptor.train_step(batch, wrappers_of(adaptor))
     assert not [name for name, value in adaptor.named_parameters() if torch.equal(before[name], value)]
     aux = {'loss_seg_aux'} if two_levels else set()
-    assert set(logs) == {'loss_seg_main', 'loss_lov_main', *aux,
-                         *(f'loss_{name}_{domain}' for name in ('feat', 'out') for domain in ('source', 'target'))}
+    assert set(logs) == {
+        'loss_seg_main',
+        'loss_lov_main',
+        *aux,
+        *(f'loss_{name}_{domain}' for name in ('feat', 'out') for domain in ('source', 'target')),
+    }
     assert all(value.isfinite() and not value.requires_grad for value in logs.values())
 
 
 def test_the_log_shows_unweighted_values(batch):
     logs = []
-    for weight in (1., 7.):
-        adaptor = sdca(delta=0., loss_weights=dict(feat=weight, out=weight, lov_main=weight))
+    for weight in (1.0, 7.0):
+        adaptor = sdca(delta=0.0, loss_weights=dict(feat=weight, out=weight, lov_main=weight))
         logs.append(adaptor.train_step(copy.deepcopy(batch), wrappers_of(adaptor)))
     assert logs[0] == logs[1]
 
@@ -187,9 +201,9 @@ def test_the_log_shows_unweighted_values(batch):
 def test_half_precision(batch):
     logs = {}
     for precision in ('float32', 'bfloat16'):
-        adaptor = sdca(delta=0.)
+        adaptor = sdca(delta=0.0)
         kwargs = {} if precision == 'float32' else dict(precision=precision)
-        logs[precision] = adaptor.train_step(copy.deepcopy(batch), wrappers_of(adaptor, lr=0., **kwargs))
+        logs[precision] = adaptor.train_step(copy.deepcopy(batch), wrappers_of(adaptor, lr=0.0, **kwargs))
         assert all(value.isfinite().all() for value in statistics_of(adaptor).values())
         assert all(p.isfinite().all() for p in adaptor.parameters())
     for key, value in logs['float32'].items():
@@ -197,7 +211,7 @@ def test_half_precision(batch):
         torch.testing.assert_close(logs['bfloat16'][key], value, rtol=0.03, atol=0.03)
 
 
-@pytest.mark.parametrize('tau', [0., -1., float('nan')])
+@pytest.mark.parametrize('tau', [0.0, -1.0, float('nan')])
 def test_temperature_must_be_positive(tau):
     with pytest.raises(ValueError, match=f'SDCA: tau={tau}, expected a positive temperature'):
         sdca(tau=tau)
@@ -207,14 +221,24 @@ def test_a_head_that_enlarges_is_refused(batch, monkeypatch):
     adaptor = sdca()
     forward = adaptor.decode_head.forward
     monkeypatch.setattr(adaptor.decode_head, 'forward', lambda inputs: forward(inputs).repeat_interleave(2, dim=-1))
-    with pytest.raises(ValueError, match=r'the features are \(\d+, \d+\) and the logits \(\d+, \d+\): choose a decode head'):
+    with pytest.raises(
+        ValueError, match=r'the features are \(\d+, \d+\) and the logits \(\d+, \d+\): choose a decode head'
+    ):
         adaptor.train_step(batch, wrappers_of(adaptor))
 
 
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = ConfigDict(
-        type='FCNHead', in_index=(2, 3), in_channels=(16, 32), input_transform='resize_concat', channels=4, num_classes=4,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
-    with pytest.raises(ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'):
+        type='FCNHead',
+        in_index=(2, 3),
+        in_channels=(16, 32),
+        input_transform='resize_concat',
+        channels=4,
+        num_classes=4,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )
+    with pytest.raises(
+        ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
+    ):
         sdca(segmentor=segmentor)

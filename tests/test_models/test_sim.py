@@ -1,4 +1,5 @@
 """SIM beyond its stored values: who learns from what, what is saved, what is refused."""
+
 import copy
 
 import pytest
@@ -31,11 +32,11 @@ def prepared(model, **kwargs) -> dict:
 
 
 def decided(model):
-    """A network that predicts every class somewhere, and whose classifier sees single pixels: means keep their class."""
+    """A network that predicts every class somewhere; its classifier sees single pixels, so means keep their class."""
     with torch.no_grad():
         branches = model.segmentor.decode_head.branches
         for branch in branches:
-            branch.weight *= torch.zeros(3, 3).index_put((torch.tensor(1), torch.tensor(1)), torch.tensor(1.))
+            branch.weight *= torch.zeros(3, 3).index_put((torch.tensor(1), torch.tensor(1)), torch.tensor(1.0))
         branches[0].bias -= model.segment(prepared(model)['source']).logits['main'].mean(dim=(0, 2, 3))
     return model
 
@@ -43,7 +44,7 @@ def decided(model):
 def agreeing(model, batch: dict) -> dict:
     """A batch whose labels are what the network predicts, so that there is something to remember."""
     predicted = model.segment(batch).upsample('main').argmax(dim=1)
-    for sample, label in zip(batch['data_samples'], predicted):
+    for sample, label in zip(batch['data_samples'], predicted, strict=True):
         sample.gt_sem_seg = PixelData(data=label[None])
     return batch
 
@@ -78,7 +79,7 @@ def test_a_batch_is_remembered_image_by_image():
     source = agreeing(together, prepared(together)['source'])
     together.remember(together.segment(source), source)
     for i in range(2):
-        one = dict(inputs=source['inputs'][i:i + 1], data_samples=source['data_samples'][i:i + 1])
+        one = dict(inputs=source['inputs'][i : i + 1], data_samples=source['data_samples'][i : i + 1])
         apart.remember(apart.segment(one), one)
     for name, value in apart.state_dict().items():
         torch.testing.assert_close(together.state_dict()[name], value, msg=name)
@@ -90,7 +91,7 @@ def test_losses_are_means_over_images():
     fill(model)
     target = prepared(model)['target']
     both = model.alignment_losses(model.segment(target))
-    single = [model.alignment_losses(model.segment(dict(inputs=target['inputs'][i:i + 1]))) for i in range(2)]
+    single = [model.alignment_losses(model.segment(dict(inputs=target['inputs'][i : i + 1]))) for i in range(2)]
     for name, loss in both.items():
         torch.testing.assert_close(loss, (single[0][name] + single[1][name]) / 2)
 
@@ -103,13 +104,19 @@ def test_whom_the_losses_reach(batch):
     for name, losses in model.adapt(data['source'], data['target']):
         model.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
-        reached = {child for child, module in model.named_children()
-                   if any(p.grad is not None and p.grad.any() for p in module.parameters())}
+        reached = {
+            child
+            for child, module in model.named_children()
+            if any(p.grad is not None and p.grad.any() for p in module.parameters())
+        }
         assert reached == {name}
         names.append((name, sorted(losses)))
     assert names == [
-        ('segmentor', ['loss_seg_main']), ('segmentor', ['loss_adv_main', 'loss_ins', 'loss_stuff']),
-        ('discriminator', ['loss_dis_main_source']), ('discriminator', ['loss_dis_main_target'])]
+        ('segmentor', ['loss_seg_main']),
+        ('segmentor', ['loss_adv_main', 'loss_ins', 'loss_stuff']),
+        ('discriminator', ['loss_dis_main_source']),
+        ('discriminator', ['loss_dis_main_target']),
+    ]
     losses = model.alignment_losses(model.segment(data['target']))
     model.zero_grad(set_to_none=True)
     losses['loss_ins'].backward()
@@ -119,6 +126,7 @@ def test_whom_the_losses_reach(batch):
 
 class Images(BaseDataset):
     """Two images, labelled or not, as their pipeline packs them."""
+
     METAINFO = dict(classes=tuple('abcd'))
 
     def __init__(self, labelled: bool) -> None:
@@ -152,16 +160,26 @@ def test_memories_are_saved_and_resumed(batch):
     other.load_state_dict(state)
     for name in ('stuff_memory', 'thing_memory'):
         ours, theirs = getattr(other, name), getattr(model, name)
-        assert torch.equal(ours.entries, theirs.entries) and torch.equal(ours.count, theirs.count) and ours.started.all()
+        assert (
+            torch.equal(ours.entries, theirs.entries) and torch.equal(ours.count, theirs.count) and ours.started.all()
+        )
     ours, theirs = (one.eval().alignment_losses(one.segment(prepared(one)['target'])) for one in (other, model))
     assert ours == theirs and ours['loss_ins'] > 0
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(stuff=(0, 2)), 'must be different ids of the 4 classes'), (dict(things=(2, 4)), 'must be different ids'),
-    (dict(stuff=(-1, 0)), 'must be different ids'), (dict(things=(2, 2)), 'must be different ids'),
-    (dict(prototypes=0), 'must be at least 1'), (dict(instances=0), 'must be at least 1'),
-    (dict(gan='other'), "gan='other'"), (dict(space='feature'), "its adversary looks at predictions: space='output'")])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(stuff=(0, 2)), 'must be different ids of the 4 classes'),
+        (dict(things=(2, 4)), 'must be different ids'),
+        (dict(stuff=(-1, 0)), 'must be different ids'),
+        (dict(things=(2, 2)), 'must be different ids'),
+        (dict(prototypes=0), 'must be at least 1'),
+        (dict(instances=0), 'must be at least 1'),
+        (dict(gan='other'), "gan='other'"),
+        (dict(space='feature'), "its adversary looks at predictions: space='output'"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         sim(**options)
@@ -196,13 +214,15 @@ def test_stuff_that_is_not_there(count_empty):
     with torch.no_grad():
         for branch in head.branches:
             branch.weight.zero_()
-            branch.bias.copy_(torch.tensor([1., 0., 0., 0.]))
+            branch.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
     outputs = model.segment(prepared(model)['target'])
-    outputs.logits['main'] = torch.zeros_like(outputs.logits['main']).index_fill(1, torch.tensor(2), 1.)  # things all over
+    outputs.logits['main'] = torch.zeros_like(outputs.logits['main']).index_fill(
+        1, torch.tensor(2), 1.0
+    )  # things all over
     losses = model.alignment_losses(outputs)
     constant = model.stuff_memory.entries[0].abs().mean(dim=1).min() if count_empty else torch.zeros(())
     torch.testing.assert_close(losses['loss_stuff'], constant * model.loss_weights['stuff'])
-    grad, = torch.autograd.grad(losses['loss_stuff'], outputs.features[3], retain_graph=True)
+    (grad,) = torch.autograd.grad(losses['loss_stuff'], outputs.features[3], retain_graph=True)
     assert not grad.any() and losses['loss_ins'] > 0
 
 
@@ -210,13 +230,20 @@ def test_asking_the_classifier_leaves_it_alone():
     """A head with batch-norm answers each vector for itself, and its statistics stay."""
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = ConfigDict(
-        type='FCNHead', in_channels=32, in_index=3, channels=4, num_convs=1, num_classes=NUM_CLASSES, norm_cfg=dict(type='BN'),
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True))
+        type='FCNHead',
+        in_channels=32,
+        in_index=3,
+        channels=4,
+        num_convs=1,
+        num_classes=NUM_CLASSES,
+        norm_cfg=dict(type='BN'),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )
     model = sim(segmentor=segmentor).train()
     before = {name: value.clone() for name, value in model.segmentor.decode_head.state_dict().items()}
     vectors = torch.randn(1, 6, 32)
     together = model.classify(vectors)
-    alone = torch.cat([model.classify(vectors[:, i:i + 1]) for i in range(6)], dim=1)
+    alone = torch.cat([model.classify(vectors[:, i : i + 1]) for i in range(6)], dim=1)
     assert torch.equal(together, alone) and model.segmentor.decode_head.training
     assert all(torch.equal(before[name], value) for name, value in model.segmentor.decode_head.state_dict().items())
 
@@ -232,6 +259,7 @@ def test_half_precision(batch):
 def test_what_is_sent_to_other_processes_is_contiguous(monkeypatch):
     """NCCL takes nothing else."""
     import mmuda.models.adaptors.sim as module
+
     model, sent = decided(sim().eval()), []
     monkeypatch.setattr(module, 'get_world_size', lambda: 2)
     monkeypatch.setattr(module, 'all_gather', lambda value: sent.append(value) or [value, value])
@@ -254,6 +282,8 @@ def trained(model, rank: int) -> None:
     labels = [sample.gt_sem_seg for sample in agreeing(bare, prepared(bare)['source'])['data_samples']]
     for _ in range(3):
         batch = copy.deepcopy(pair_batch(batch_size=2))
-        for sample, label in zip(batch['source']['data_samples'], labels):
+        for sample, label in zip(batch['source']['data_samples'], labels, strict=True):
             sample.gt_sem_seg = label
-        model.train_step({name: {key: one[key][rank:rank + 1] for key in one} for name, one in batch.items()}, wrappers)
+        model.train_step(
+            {name: {key: one[key][rank : rank + 1] for key in one} for name, one in batch.items()}, wrappers
+        )

@@ -1,4 +1,5 @@
 """SIM's memories on two processes."""
+
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from test_sim import agreeing, decided, prepared, sim
 
 TESTS = Path(__file__).parents[1]
 
-SCRIPT = f'''
+SCRIPT = f"""
 import sys, torch, torch.distributed as dist
 sys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}, {str(TESTS / 'test_models')!r}]
 from test_sim import agreeing, decided, prepared, sim, trained
@@ -31,19 +32,31 @@ def main():
     states.append(model.module.state_dict())
     torch.save(states, sys.argv[1] + str(rank))
 main()
-'''
+"""
 
 
 def test_two_processes_remember_the_images_of_both(tmp_path):
     script = tmp_path / 'remember.py'
     script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script),
-         str(tmp_path / 'state')],
-        capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=300)
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--standalone',
+            '--nproc_per_node=2',
+            str(script),
+            str(tmp_path / 'state'),
+        ],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     (first, first_own, first_run), (second, second_own, second_run) = (
-        torch.load(tmp_path / f'state{rank}', weights_only=True) for rank in (0, 1))
+        torch.load(tmp_path / f'state{rank}', weights_only=True) for rank in (0, 1)
+    )
     whole = decided(sim().eval())
     source = agreeing(whole, prepared(whole)['source'])
     whole.remember(whole.segment(source), source)

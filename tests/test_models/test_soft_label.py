@@ -1,4 +1,5 @@
 """FADA's soft labels and their cross-entropy."""
+
 import math
 
 import pytest
@@ -10,7 +11,7 @@ from mmuda.models.losses import SOURCE, TARGET, soft_cross_entropy, soft_labels
 CLASSES, SHAPE = 4, (6, 5)
 
 
-def case(seed: int = 0, scale: float = 3.) -> tuple:
+def case(seed: int = 0, scale: float = 3.0) -> tuple:
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randn(2, 2 * CLASSES, *SHAPE, generator=generator)
     return scores.requires_grad_(), scale * torch.randn(2, CLASSES, *SHAPE, generator=generator)
@@ -24,7 +25,7 @@ def reference(scores, soft, domain):
 
 
 @pytest.mark.parametrize('domain', [SOURCE, TARGET])
-@pytest.mark.parametrize('clip', [1., 0.9, 0.5])
+@pytest.mark.parametrize('clip', [1.0, 0.9, 0.5])
 def test_all_channels_and_both_halves_of_the_labels(domain, clip):
     scores, logits = case()
     soft = soft_labels(logits, clip)
@@ -35,7 +36,7 @@ def test_all_channels_and_both_halves_of_the_labels(domain, clip):
 
 
 def test_probability_above_the_clip_is_dropped():
-    _, logits = case(scale=8.)
+    _, logits = case(scale=8.0)
     probs = logits.softmax(dim=1)
     soft = soft_labels(logits)
     clipped = probs > 0.9
@@ -50,7 +51,7 @@ def test_pixels_count_by_the_sum_of_their_labels():
     """Scores that know nothing cost log(2C) for each unit of probability."""
     soft = torch.zeros(1, CLASSES, 1, 2)
     soft[0, :2, 0, 0] = torch.tensor([0.5, 0.1])
-    scores = torch.full((1, 2 * CLASSES, 1, 2), 7.)
+    scores = torch.full((1, 2 * CLASSES, 1, 2), 7.0)
     assert soft_cross_entropy(scores, soft, TARGET).item() == pytest.approx(0.6 / 2 * math.log(2 * CLASSES), rel=1e-5)
 
 
@@ -67,12 +68,14 @@ def test_labels_are_constants_in_float32():
     torch.testing.assert_close(loss, soft_cross_entropy(half.detach().float(), soft, TARGET))
 
 
-@pytest.mark.parametrize('scale', [100., 1e4])
+@pytest.mark.parametrize('scale', [100.0, 1e4])
 def test_large_scores_have_exact_gradients(scale):
     scores, logits = case()
     scores = (scale * scores.detach()).requires_grad_()
     soft = soft_labels(logits)
-    ours, wanted = (torch.autograd.grad(loss(scores, soft, TARGET), scores)[0] for loss in (soft_cross_entropy, reference))
+    ours, wanted = (
+        torch.autograd.grad(loss(scores, soft, TARGET), scores)[0] for loss in (soft_cross_entropy, reference)
+    )
     torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-6 * wanted.abs().max().item())
 
 

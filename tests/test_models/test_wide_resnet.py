@@ -1,4 +1,5 @@
 """ResNet-38 beyond its stored values: sizes, what is trained, memory saving, starting points."""
+
 import pytest
 import torch
 from mmengine.config import ConfigDict
@@ -19,7 +20,7 @@ def test_it_has_the_published_number_of_weights():
 @pytest.mark.parametrize('size, out', [((504, 504), (63, 63)), ((61, 64), (8, 8)), ((57, 49), (8, 7))])
 def test_sizes_are_rounded_up(size, out):
     with torch.no_grad():
-        (features, ) = ResNet38(base_channels=1)(torch.rand(1, 3, *size))
+        (features,) = ResNet38(base_channels=1)(torch.rand(1, 3, *size))
     assert features.shape == (1, 64, *out) and features.min() >= 0
 
 
@@ -45,7 +46,7 @@ def test_computing_activations_again_changes_nothing():
         torch.manual_seed(1)  # dropout
         net.train()(image)[0].square().mean().backward()
         gradients.append([p.grad.clone() for p in net.parameters()])
-    assert all(torch.equal(a, b) for a, b in zip(*gradients))
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_weights_start_from_their_fan_in():
@@ -54,19 +55,26 @@ def test_weights_start_from_their_fan_in():
     net.init_weights()
     head.init_weights()
     for weight in (net.level4[0].conv1.weight, head.conv6a.weight, head.conv_seg.weight):
-        wanted = (2 / weight[0].numel())**0.5
+        wanted = (2 / weight[0].numel()) ** 0.5
         assert weight.std().item() == pytest.approx(wanted, rel=0.05)
     assert head.conv_seg.bias.abs().sum() == 0
 
 
 def adaptor(type: str, **kwargs):
     torch.manual_seed(0)
-    return MODELS.build(ConfigDict(
-        type=type, data_preprocessor=dict(type='DomainPairPreprocessor', test_cfg=dict(size_divisor=8)),
-        segmentor=dict(
-            type='BicubicEncoderDecoder', backbone=dict(type='ResNet38', base_channels=1),
-            decode_head=dict(type='ResNet38Head', in_channels=64, channels=8, num_classes=4), test_cfg=dict(mode='whole')),
-        **kwargs))
+    return MODELS.build(
+        ConfigDict(
+            type=type,
+            data_preprocessor=dict(type='DomainPairPreprocessor', test_cfg=dict(size_divisor=8)),
+            segmentor=dict(
+                type='BicubicEncoderDecoder',
+                backbone=dict(type='ResNet38', base_channels=1),
+                decode_head=dict(type='ResNet38Head', in_channels=64, channels=8, num_classes=4),
+                test_cfg=dict(mode='whole'),
+            ),
+            **kwargs,
+        )
+    )
 
 
 def test_it_predicts_at_the_size_of_the_image():
@@ -77,7 +85,7 @@ def test_it_predicts_at_the_size_of_the_image():
 
 
 def test_source_training_at_the_stride_of_the_network():
-    """Labels that were sampled at the stride are compared with logits that are not upsampled; other sizes are refused."""
+    """Labels sampled at the stride are compared with logits that are not upsampled; other sizes are refused."""
     model = adaptor('SourceOnly')
     batch = model.data_preprocessor(pair_batch(size=(40, 56)), training=True)['source']
     outputs = model.segment(batch)
@@ -91,11 +99,15 @@ def test_source_training_at_the_stride_of_the_network():
     assert full != sampled
     for sample in batch['data_samples']:
         sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[:, 1:])
-    with pytest.raises(ValueError, match=r'labels are \(4, 7\), but the main logits are \(5, 7\) and the images \(40, 56\)'):
+    with pytest.raises(
+        ValueError, match=r'labels are \(4, 7\), but the main logits are \(5, 7\) and the images \(40, 56\)'
+    ):
         model.supervised_losses(outputs, batch)
 
 
 def test_a_missing_starting_point_says_where_it_comes_from(tmp_path):
     cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'resnet38.pth'), hint='make it with the converter')
-    with pytest.raises(FileNotFoundError, match='ResNet38 should start from .*resnet38.pth, which does not exist: make it with'):
+    with pytest.raises(
+        FileNotFoundError, match='ResNet38 should start from .*resnet38.pth, which does not exist: make it with'
+    ):
         ResNet38(base_channels=1, init_cfg=cfg).init_weights()

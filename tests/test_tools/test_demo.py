@@ -1,4 +1,5 @@
 """The demo: small on every run, and as users run it in the slow suite."""
+
 import os
 import re
 import subprocess
@@ -7,22 +8,45 @@ import sys
 import pytest
 from toolbox import CONFIGS
 
-LAST_LINE = re.compile(r'target mIoU: source-only (\d+\.\d), AdaBN (\d+\.\d), AdvEnt (\d+\.\d) '
-                       r'\(([+-]\d+\.\d) over source-only, ([+-]\d+\.\d) over AdaBN\)')
+LAST_LINE = re.compile(
+    r'target mIoU: source-only (\d+\.\d), AdaBN (\d+\.\d), AdvEnt (\d+\.\d) '
+    r'\(([+-]\d+\.\d) over source-only, ([+-]\d+\.\d) over AdaBN\)'
+)
 
 
 def demo(*args, **env) -> list:
-    out = subprocess.run([sys.executable, str(CONFIGS.parent / 'tools/demo.py'), *map(str, args)], capture_output=True,
-                         text=True, env=dict(os.environ, **env))
+    out = subprocess.run(
+        [sys.executable, str(CONFIGS.parent / 'tools/demo.py'), *map(str, args)],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, **env),
+    )
     assert out.returncode == 0, out.stdout[-2000:] + out.stderr[-3000:]
     return out.stdout.splitlines()
 
 
 def test_demo_in_small(minicity, tmp_path):
     """The same script and configs on a MiniCity that is already there, for two iterations."""
-    lines = demo('--work-dir', tmp_path, '--data', minicity, '--images', 7, 5, 5, '--size', 64, 48, '--cfg-options',
-                 'train_cfg.max_iters=2', 'model.segmentor.backbone.base_channels=4', 'train_cfg.val_interval=1',
-                 'model.segmentor.backbone.stem_channels=4', 'model.segmentor.decode_head.in_channels=32', OMP_NUM_THREADS='1')
+    lines = demo(
+        '--work-dir',
+        tmp_path,
+        '--data',
+        minicity,
+        '--images',
+        7,
+        5,
+        5,
+        '--size',
+        64,
+        48,
+        '--cfg-options',
+        'train_cfg.max_iters=2',
+        'model.segmentor.backbone.base_channels=4',
+        'train_cfg.val_interval=1',
+        'model.segmentor.backbone.stem_channels=4',
+        'model.segmentor.decode_head.in_channels=32',
+        OMP_NUM_THREADS='1',
+    )
     source, adabn, advent, over_source, over_adabn = map(float, LAST_LINE.fullmatch(lines[-1]).groups())
     assert over_source == pytest.approx(advent - source, abs=0.051)
     assert over_adabn == pytest.approx(advent - adabn, abs=0.051)

@@ -1,4 +1,5 @@
 """The command-line tools, run as users run them."""
+
 import json
 import os
 import subprocess
@@ -8,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toolbox import CONFIGS, tiny_config, tiny_options
 from PIL import Image
+from toolbox import CONFIGS, tiny_config, tiny_options
 
 from mmuda.engine.checkpoint import latest_checkpoint
 from mmuda.engine.launch import build_runner
@@ -29,8 +30,13 @@ def trained(minicity, tmp_path_factory) -> dict:
 
 
 def run(minicity: Path, *script, fails: bool = False) -> str:
-    out = subprocess.run([sys.executable, *map(str, script)], capture_output=True, text=True, cwd=CONFIGS.parent,
-                         env=dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1'))
+    out = subprocess.run(
+        [sys.executable, *map(str, script)],
+        capture_output=True,
+        text=True,
+        cwd=CONFIGS.parent,
+        env=dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1'),
+    )
     assert (out.returncode != 0) == fails, out.stdout[-2000:] + out.stderr[-3000:]
     return out.stdout + out.stderr
 
@@ -40,9 +46,23 @@ def options(method: str) -> list:
 
 
 def test_test_with_everything(minicity, trained, tmp_path):
-    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--eval', 'mIoU', 'mDice',
-              'mFscore', '--work-dir', tmp_path, '--out', tmp_path / 'maps', '--show-dir', tmp_path / 'pictures',
-              *options('advent'))
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--eval',
+        'mIoU',
+        'mDice',
+        'mFscore',
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'maps',
+        '--show-dir',
+        tmp_path / 'pictures',
+        *options('advent'),
+    )
     content = json.loads((tmp_path / 'iter_4.json').read_text())
     assert {'mIoU', 'mDice', 'mFscore', 'aAcc'} <= set(content['metrics'])
     assert f'{content["metrics"]["mIoU"]:.2f}' in log and '| road ' in log
@@ -56,42 +76,100 @@ def test_test_with_everything(minicity, trained, tmp_path):
 
 
 def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
-    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], trained['adabn'], '--weights',
-              1, 0, '--eval', 'mIoU', '--work-dir', tmp_path / 'both', *options('advent'))
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        trained['adabn'],
+        '--weights',
+        1,
+        0,
+        '--eval',
+        'mIoU',
+        '--work-dir',
+        tmp_path / 'both',
+        *options('advent'),
+    )
     assert 'left out discriminator' in log, 'AdaBN has no discriminator, and that is said'
-    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path / 'one',
-        *options('advent'))
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--work-dir',
+        tmp_path / 'one',
+        *options('advent'),
+    )
     both = json.loads((tmp_path / 'both/ensemble.json').read_text())
     one = json.loads((tmp_path / 'one/iter_4.json').read_text())
     assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
 
 
 def test_flip_augmentation(minicity, trained, tmp_path):
-    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--tta', '--work-dir', tmp_path / 'tta',
-        *options('advent'))
-    run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path / 'plain',
-        *options('advent'))
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--tta',
+        '--work-dir',
+        tmp_path / 'tta',
+        *options('advent'),
+    )
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--work-dir',
+        tmp_path / 'plain',
+        *options('advent'),
+    )
     tta, plain = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('tta', 'plain'))
     assert tta['num_images'] == plain['num_images'] == 5
     assert tta['confusion_matrix'] != plain['confusion_matrix']
 
 
 def test_misspelt_option_fails_before_anything_starts(minicity, tmp_path):
-    log = run(minicity, TOOLS / 'train.py', CONFIGS / 'advent/minicity.py', '--work-dir', tmp_path / 'new', '--cfg-options',
-              'train_cfg.max_itres=3', fails=True)
+    log = run(
+        minicity,
+        TOOLS / 'train.py',
+        CONFIGS / 'advent/minicity.py',
+        '--work-dir',
+        tmp_path / 'new',
+        '--cfg-options',
+        'train_cfg.max_itres=3',
+        fails=True,
+    )
     assert 'did you mean max_iters' in log and not (tmp_path / 'new').exists()
 
 
 def test_wrong_checkpoint_fails(minicity, trained, tmp_path):
     torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'other.pth')
-    log = run(minicity, TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', tmp_path / 'other.pth', *options('advent'),
-              fails=True)
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        tmp_path / 'other.pth',
+        *options('advent'),
+        fails=True,
+    )
     assert 'other.pth does not fit ADVENT' in log and 'segmentor.a' in log
 
 
 def test_train_with_amp_and_publish(minicity, tmp_path):
-    run(minicity, TOOLS / 'train.py', CONFIGS / 'source_only/minicity.py', '--work-dir', tmp_path, '--amp', 'bfloat16',
-        '--cfg-options', *(f'{key}={value}' for key, value in tiny_options('source_only', iters=2).items()))
+    run(
+        minicity,
+        TOOLS / 'train.py',
+        CONFIGS / 'source_only/minicity.py',
+        '--work-dir',
+        tmp_path,
+        '--amp',
+        'bfloat16',
+        '--cfg-options',
+        *(f'{key}={value}' for key, value in tiny_options('source_only', iters=2).items()),
+    )
     log = run(minicity, TOOLS / 'publish_model.py', tmp_path / 'iter_2.pth', tmp_path / 'plain.pth')
     assert Path(log.splitlines()[-1]).is_file()
 
@@ -100,19 +178,36 @@ def test_shell_scripts_parse_and_say_what_they_need():
     for script in TOOLS.glob('*.sh'):
         subprocess.run(['bash', '-n', str(script)], check=True)
         assert os.access(script, os.X_OK), script
-    out = subprocess.run([str(TOOLS / 'dist_train.sh'), 'c.py', '2'], capture_output=True, text=True,
-                         env=dict(os.environ, NNODES='2', PYTHON=sys.executable))
+    out = subprocess.run(
+        [str(TOOLS / 'dist_train.sh'), 'c.py', '2'],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, NNODES='2', PYTHON=sys.executable),
+    )
     assert out.returncode != 0 and 'NODE_RANK' in out.stderr
 
 
 def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     from mmuda.labeling import Manifest
-    command = [TOOLS / 'pseudo_label.py', CONFIGS / 'adabn/minicity.py', trained['adabn'], '--portion', 0.3, '--num-workers', 0,
-               '--out', tmp_path / 'labels', *options('adabn')]
+
+    command = [
+        TOOLS / 'pseudo_label.py',
+        CONFIGS / 'adabn/minicity.py',
+        trained['adabn'],
+        '--portion',
+        0.3,
+        '--num-workers',
+        0,
+        '--out',
+        tmp_path / 'labels',
+        *options('adabn'),
+    ]
     log = run(minicity, *command, '--strategy-options', 'rate=1')
     manifest = Manifest.read(tmp_path / 'labels')
     assert 'labels: 5/5' in log and '5 pseudo labels' in log
-    assert manifest.strategy == dict(type='ClassBalanced', portion=0.3, rate=1, exact=False) and len(manifest.images) == 5
+    assert (
+        manifest.strategy == dict(type='ClassBalanced', portion=0.3, rate=1, exact=False) and len(manifest.images) == 5
+    )
     assert 0 < sum(manifest.counts) < 5 * 48 * 64 == sum(manifest.counts) + manifest.ignored
     with Image.open(manifest.label_paths[0]) as label:
         assert label.mode == 'L' and label.size == (64, 48)

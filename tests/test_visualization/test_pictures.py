@@ -1,4 +1,5 @@
 """Label maps, uncertainty and panels as pictures."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,13 +17,16 @@ def test_colorize():
     assert picture.dtype == np.uint8
 
 
-@pytest.mark.parametrize('label,palette,error,message', [
-    (np.array([[7]], np.uint8), PALETTE, ValueError, r'\[7\] have no colour'),
-    (np.array([[0]]), PALETTE, TypeError, 'int64'),
-    (np.zeros((1, 2, 2), np.uint8), PALETTE, ValueError, r'\(H, W\)'),
-    (np.zeros((2, 2), np.uint8), [(0, 0, 300)], ValueError, r'\[0, 255\]'),
-    (np.zeros((2, 2), np.uint8), [(0, 0)], ValueError, 'RGB triples'),
-])
+@pytest.mark.parametrize(
+    'label,palette,error,message',
+    [
+        (np.array([[7]], np.uint8), PALETTE, ValueError, r'\[7\] have no colour'),
+        (np.array([[0]]), PALETTE, TypeError, 'int64'),
+        (np.zeros((1, 2, 2), np.uint8), PALETTE, ValueError, r'\(H, W\)'),
+        (np.zeros((2, 2), np.uint8), [(0, 0, 300)], ValueError, r'\[0, 255\]'),
+        (np.zeros((2, 2), np.uint8), [(0, 0)], ValueError, 'RGB triples'),
+    ],
+)
 def test_colorize_refuses(label, palette, error, message):
     with pytest.raises(error, match=message):
         colorize(label, palette)
@@ -52,13 +56,13 @@ def test_entropy_map_refuses_batches():
 def test_heat_grows_lighter():
     painted = heat(np.linspace(0, 1, 64, dtype=np.float32)[None])
     assert painted.shape == (1, 64, 3) and painted.dtype == np.uint8
-    luminance = painted[0].astype(float) @ [.2126, .7152, .0722]
+    luminance = painted[0].astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > -1.5).all() and luminance[-1] - luminance[0] > 150
     # RGB, not BGR: the middle of inferno is red.
     assert painted[0, 32, 0] > painted[0, 32, 2] + 50
 
 
-@pytest.mark.parametrize('values', [[[1.5]], [[-.1]], [[float('nan')]]])
+@pytest.mark.parametrize('values', [[[1.5]], [[-0.1]], [[float('nan')]]])
 def test_heat_refuses(values):
     with pytest.raises(ValueError, match=r'\[0, 1\]'):
         heat(np.array(values))

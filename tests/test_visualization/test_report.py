@@ -1,4 +1,5 @@
 """The HTML report: whole, self-contained, true to its numbers."""
+
 import base64
 import json
 import re
@@ -19,6 +20,7 @@ RUNS = ['source-only', 'AdaBN', 'AdvEnt']
 
 class Page(HTMLParser):
     """Tags, text and rows of cells of a page; complains about tags that do not match."""
+
     VOID = {'meta', 'img'}
 
     def __init__(self, html: str) -> None:
@@ -64,10 +66,10 @@ def runs(tmp_path):
         metric.dataset_meta = dict(classes=CLASSES)
         label = torch.arange(100).view(10, 10) % 2
         prediction = label.clone()
-        prediction[:4 - number] = 0
+        prediction[: 4 - number] = 0
         metric.process(None, [dict(pred_sem_seg=dict(data=prediction), gt_sem_seg=dict(data=label))])
         metric.evaluate(1)
-        curves = {'mIoU': ([10, 20], [30., 40. + number]), 'loss_ce': ([5, 10], [2., 1.]), 'lr': ([5], [.1])}
+        curves = {'mIoU': ([10, 20], [30.0, 40.0 + number]), 'loss_ce': ([5, 10], [2.0, 1.0]), 'lr': ([5], [0.1])}
         found.append(RunSummary(name, json.loads((tmp_path / 'm.json').read_text()), curves, note=f'note <{number}>'))
     return found
 
@@ -77,9 +79,16 @@ def samples():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, (6, 8), dtype=np.uint8)
     label[0, 0] = 255
-    return [Sample(f'town & {index}', rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), label,
-                   {name: np.full((6, 8), place, np.uint8) for place, name in enumerate(RUNS)},
-                   {name: rng.random((6, 8), dtype=np.float32) for name in RUNS}) for index in range(2)]
+    return [
+        Sample(
+            f'town & {index}',
+            rng.integers(0, 256, (6, 8, 3), dtype=np.uint8),
+            label,
+            {name: np.full((6, 8), place, np.uint8) for place, name in enumerate(RUNS)},
+            {name: rng.random((6, 8), dtype=np.float32) for name in RUNS},
+        )
+        for index in range(2)
+    ]
 
 
 def decode(image: dict) -> np.ndarray:
@@ -132,15 +141,18 @@ def test_report_replaces_a_file_only_by_a_whole_one(tmp_path, runs, samples, mon
     assert [file.name for file in tmp_path.glob('*r.html*')] == ['r.html'] and path.read_text() == 'old'
 
 
-@pytest.mark.parametrize('change,message', [
-    (lambda runs, samples: runs.clear(), 'at least one run'),
-    (lambda runs, samples: runs.append(runs[0]), 'more than once.*source-only'),
-    (lambda runs, samples: samples[0].predictions.update(other=samples[0].ground_truth), "'other'"),
-    (lambda runs, samples: samples[0].predictions.update(AdaBN=np.zeros((3, 3), np.uint8)), r"'AdaBN'.*\(3, 3\)"),
-    (lambda runs, samples: runs[0].metrics['per_class']['IoU'].update(boat=1.), 'boat'),
-    (lambda runs, samples: runs[1].metrics['protocols'].clear(), "'AdaBN'.*DomainIoUMetric"),
-    (lambda runs, samples: samples[0].entropies.update(AdvEnt=np.full((6, 8), 2.)), r'\[0, 1\]'),
-])
+@pytest.mark.parametrize(
+    'change,message',
+    [
+        (lambda runs, samples: runs.clear(), 'at least one run'),
+        (lambda runs, samples: runs.append(runs[0]), 'more than once.*source-only'),
+        (lambda runs, samples: samples[0].predictions.update(other=samples[0].ground_truth), "'other'"),
+        (lambda runs, samples: samples[0].predictions.update(AdaBN=np.zeros((3, 3), np.uint8)), r"'AdaBN'.*\(3, 3\)"),
+        (lambda runs, samples: runs[0].metrics['per_class']['IoU'].update(boat=1.0), 'boat'),
+        (lambda runs, samples: runs[1].metrics['protocols'].clear(), "'AdaBN'.*DomainIoUMetric"),
+        (lambda runs, samples: samples[0].entropies.update(AdvEnt=np.full((6, 8), 2.0)), r'\[0, 1\]'),
+    ],
+)
 def test_report_refuses_what_does_not_belong_together(tmp_path, runs, samples, change, message):
     change(runs, samples)
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
 """The report: columns that come and go, marks, pictures of other sizes, hostile names."""
+
 import base64
 import re
 from html.parser import HTMLParser
@@ -47,29 +48,40 @@ class Page(HTMLParser):
 
     def picture(self, words):
         """The RGB pixels of the picture with this description."""
-        source, = [image['src'] for image in self.images if image['alt'] == words]
+        (source,) = [image['src'] for image in self.images if image['alt'] == words]
         data = base64.b64decode(source.removeprefix('data:image/png;base64,'))
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def run(name, miou, iou, **kwargs):
-    metrics = dict(protocols=dict(mIoU=miou), per_class=dict(IoU=dict(zip(CLASSES, iou))), aAcc=80.0, num_images=3)
+    metrics = dict(
+        protocols=dict(mIoU=miou), per_class=dict(IoU=dict(zip(CLASSES, iou, strict=False))), aAcc=80.0, num_images=3
+    )
     return RunSummary(name, metrics, **kwargs)
 
 
 def three_runs():
-    return [run('Source', 30.0, (90.0, 10.0, None), curves=dict(mIoU=([10, 20], [20.0, 30.0]), loss_seg=([5], [1.0]))),
-            run('AdaBN', 32.04, (88.0, 20.0, None)),
-            run('ADVENT', 35.0, (80.0, 20.04, None), curves=dict(
-                mIoU=([10, 20], [25.0, 35.0]), loss_seg=([5, 10], [1.0, 0.5]), loss_adv=([5], [0.7])))]
+    return [
+        run('Source', 30.0, (90.0, 10.0, None), curves=dict(mIoU=([10, 20], [20.0, 30.0]), loss_seg=([5], [1.0]))),
+        run('AdaBN', 32.04, (88.0, 20.0, None)),
+        run(
+            'ADVENT',
+            35.0,
+            (80.0, 20.04, None),
+            curves=dict(mIoU=([10, 20], [25.0, 35.0]), loss_seg=([5, 10], [1.0, 0.5]), loss_adv=([5], [0.7])),
+        ),
+    ]
 
 
 def sample(size=(4, 8), runs=('Source', 'AdaBN', 'ADVENT'), name='street'):
     generator = np.random.default_rng(0)
-    return Sample(name, generator.integers(0, 256, (*size, 3), dtype=np.uint8),
-                  generator.integers(0, 3, size, dtype=np.uint8),
-                  {run: generator.integers(0, 3, size, dtype=np.uint8) for run in runs},
-                  {run: generator.random(size, dtype=np.float32) for run in runs})
+    return Sample(
+        name,
+        generator.integers(0, 256, (*size, 3), dtype=np.uint8),
+        generator.integers(0, 3, size, dtype=np.uint8),
+        {run: generator.integers(0, 3, size, dtype=np.uint8) for run in runs},
+        {run: generator.random(size, dtype=np.float32) for run in runs},
+    )
 
 
 def written(tmp_path, runs, samples=(), **kwargs):
@@ -120,9 +132,12 @@ def test_each_loss_has_a_chart_with_the_runs_that_have_it(tmp_path):
 
 
 def test_missing_pictures_leave_a_gap_and_missing_entropies_no_column(tmp_path):
-    text = written(tmp_path, three_runs(), [sample(runs=('Source', ))])
+    text = written(tmp_path, three_runs(), [sample(runs=('Source',))])
     assert [image['alt'] for image in Page(text).images] == [
-        'street: image', 'street: ground truth', 'street: prediction of Source']
+        'street: image',
+        'street: ground truth',
+        'street: prediction of Source',
+    ]
     assert text.count('class="missing"') == 2 and '--columns:5' in text
 
 
@@ -146,8 +161,15 @@ def test_everything_from_names_is_escaped(tmp_path):
     summary = run(evil, 30.0, (), note=evil, curves={'loss' + evil: ([1, 2], [1.0, 2.0])})
     summary.metrics['protocols'][evil] = 3.0
     summary.metrics['per_class']['IoU'] = {evil: 5.0}
-    text = write_report(tmp_path / 'r.html', evil, [summary, run('b', 1.0, ())],
-                        [sample(runs=(evil, ), name=evil)], [evil, 'b', 'c'], PALETTE, note=evil).read_text('utf-8')
+    text = write_report(
+        tmp_path / 'r.html',
+        evil,
+        [summary, run('b', 1.0, ())],
+        [sample(runs=(evil,), name=evil)],
+        [evil, 'b', 'c'],
+        PALETTE,
+        note=evil,
+    ).read_text('utf-8')
     page = Page(text)
     assert '<script' not in text and 'script' not in page.tags
     assert page.row(evil, nth=1)[0] == [evil, '5.0', '\u2013']
@@ -166,10 +188,13 @@ def test_palette_must_have_a_colour_for_each_class(tmp_path):
         write_report(tmp_path / 'r.html', 'Demo', three_runs(), [], CLASSES, PALETTE[:2])
 
 
-@pytest.mark.parametrize('broken, words', [
-    (Sample('s', np.zeros((4, 8), np.uint8), np.zeros((4, 8), np.uint8), {}), "'s' must be"),
-    (Sample('s', np.zeros((4, 8, 3), np.uint8), np.zeros((2, 8), np.uint8), {}), 'ground truth has'),
-])
+@pytest.mark.parametrize(
+    'broken, words',
+    [
+        (Sample('s', np.zeros((4, 8), np.uint8), np.zeros((4, 8), np.uint8), {}), "'s' must be"),
+        (Sample('s', np.zeros((4, 8, 3), np.uint8), np.zeros((2, 8), np.uint8), {}), 'ground truth has'),
+    ],
+)
 def test_broken_samples_are_refused(tmp_path, broken, words):
     with pytest.raises(ValueError, match=words):
         written(tmp_path, three_runs(), [broken])

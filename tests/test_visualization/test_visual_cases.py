@@ -1,4 +1,5 @@
 """Pictures and curves: borders of what is allowed, and odd input."""
+
 import math
 import xml.etree.ElementTree as ElementTree
 
@@ -47,8 +48,11 @@ def count(sheet, color):
 
 
 def test_panel_shows_every_picture_at_the_common_height():
-    sheet = panel({'a': solid(20, 40, (255, 0, 0)), 'b': solid(10, 20, (0, 255, 0)), 'c': solid(40, 40, (0, 0, 255))},
-                  columns=2, height=20)
+    sheet = panel(
+        {'a': solid(20, 40, (255, 0, 0)), 'b': solid(10, 20, (0, 255, 0)), 'c': solid(40, 40, (0, 0, 255))},
+        columns=2,
+        height=20,
+    )
     assert [count(sheet, color) for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255))] == [800, 800, 400]
 
 
@@ -113,7 +117,7 @@ def texts(svg):
 
 def stroke(svg, color):
     """Path data of the curve of this colour."""
-    data, = [path.get('d') for path in ElementTree.fromstring(svg).iter(f'{SVG}path') if path.get('stroke') == color]
+    (data,) = [path.get('d') for path in ElementTree.fromstring(svg).iter(f'{SVG}path') if path.get('stroke') == color]
     return data
 
 
@@ -127,9 +131,20 @@ def test_chart_without_values_says_so(series):
     assert 'no finite values' in texts(line_chart(series, 'Empty'))
 
 
-@pytest.mark.parametrize('values', [
-    [0.0, 0.0], [7.0, 7.0], [-1e-9, 1e-9], [1e12, 3e12], [-5.0, -4.0], [0.1, 0.30000000001], [1e6 + 1, 1e6 + 3],
-    [0.0, 5e-324], [1e16, 1e16 + 2]])
+@pytest.mark.parametrize(
+    'values',
+    [
+        [0.0, 0.0],
+        [7.0, 7.0],
+        [-1e-9, 1e-9],
+        [1e12, 3e12],
+        [-5.0, -4.0],
+        [0.1, 0.30000000001],
+        [1e6 + 1, 1e6 + 3],
+        [0.0, 5e-324],
+        [1e16, 1e16 + 2],
+    ],
+)
 @pytest.mark.parametrize('steps', [[3, 3], [1, 2], [0, 160000]])
 def test_chart_of_awkward_ranges_has_different_ticks_and_stays_in_the_box(values, steps):
     root = ElementTree.fromstring(line_chart({'a': (steps, values)}, '', legend=False))
@@ -143,8 +158,10 @@ def test_chart_of_awkward_ranges_has_different_ticks_and_stays_in_the_box(values
         assert 52 <= float(point.get('cx')) <= 704 and 38 <= float(point.get('cy')) <= 262
 
 
-@pytest.mark.parametrize('values, expected', [
-    ([0, 20000], {'0', '20k'}), ([-0.5, 0.5], {'\u22120.5', '0', '0.5'}), ([0.001, 0.003], {'0.001', '0.003'})])
+@pytest.mark.parametrize(
+    'values, expected',
+    [([0, 20000], {'0', '20k'}), ([-0.5, 0.5], {'\u22120.5', '0', '0.5'}), ([0.001, 0.003], {'0.001', '0.003'})],
+)
 def test_chart_writes_round_numbers(values, expected):
     assert expected <= set(texts(line_chart({'a': ([1, 2], values)}, '')))
 

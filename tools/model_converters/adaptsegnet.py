@@ -1,7 +1,8 @@
 """Networks of AdaptSegNet: ResNet-101 (multi- or single-level), oracle, VGG-16.
 
-    python tools/model_converters/adaptsegnet.py GTA2Cityscapes_multi-ed35151c.pth adaptsegnet.pth
+python tools/model_converters/adaptsegnet.py GTA2Cityscapes_multi-ed35151c.pth adaptsegnet.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,7 +1,8 @@
 """Networks of ADVENT, MinEnt and IntraDA.
 
-    python tools/model_converters/advent.py gta2cityscapes_advent.pth advent.pth
+python tools/model_converters/advent.py gta2cityscapes_advent.pth advent.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,7 +1,8 @@
 """ImageNet weights of a Caffe ResNet-101, alone or as DeepLab's starting point; for init_cfg.
 
-    python tools/model_converters/caffe_resnet101.py DeepLab_resnet_pretrained_imagenet.pth resnet101.pth
+python tools/model_converters/caffe_resnet101.py DeepLab_resnet_pretrained_imagenet.pth resnet101.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

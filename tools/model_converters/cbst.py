@@ -1,7 +1,8 @@
 """Networks of CBST, and ResNet-38's ImageNet weights, from MXNet's .params.
 
-    python tools/model_converters/cbst.py cityscapes_rna-a1_cls19_s8_ep-0012.params cbst.pth
+python tools/model_converters/cbst.py cityscapes_rna-a1_cls19_s8_ep-0012.params cbst.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,7 +1,8 @@
 """Networks of FADA.
 
-    python tools/model_converters/fada.py g2c_sd.pth fada.pth
+python tools/model_converters/fada.py g2c_sd.pth fada.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,7 +1,8 @@
 """Networks of SDCA.
 
-    python tools/model_converters/sdca.py r101_g2c_best.pth sdca.pth
+python tools/model_converters/sdca.py r101_g2c_best.pth sdca.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

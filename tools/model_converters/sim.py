@@ -1,7 +1,8 @@
 """Networks of SIM.
 
-    python tools/model_converters/sim.py BestGTA5.pth sim.pth
+python tools/model_converters/sim.py BestGTA5.pth sim.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,7 +1,8 @@
 """ImageNet weights of VGG-16 under torchvision's names, Caffe's among them; for init_cfg.
 
-    python tools/model_converters/torchvision_vgg16.py vgg16-00b39a1b.pth vgg16.pth
+python tools/model_converters/torchvision_vgg16.py vgg16-00b39a1b.pth vgg16.pth
 """
+
 from pathlib import Path
 
 from mmuda.engine.convert import run_converter

@@ -1,8 +1,10 @@
-# CARLA renders to CamVid photographs (the folder "synth2camvid"): a small real pair, 480x360, here at 192x144 so that a CPU will
-# do. Labels are Cityscapes train ids; both domains share 10 classes. Lists of "image label" pairs, relative to the root.
+# CARLA renders to CamVid photographs (the folder "synth2camvid"): a small real pair, 480x360, here at 192x144 so that a
+# CPU will do. Labels are Cityscapes train ids; both domains share 10 classes. Lists of "image label" pairs, relative to
+# the root.
 root = '{{$SYNTH2CAMVID_ROOT:data/synth2camvid}}'
-metainfo = dict(classes=(
-    'road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car'))
+metainfo = dict(
+    classes=('road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car')
+)
 size = (192, 144)  # (W, H)
 source_pipeline = [
     dict(type='LoadDomainImage'),
@@ -34,14 +36,18 @@ train_dataloader = dict(
             data_root=root,
             ann_file='lists/source_all.txt',
             metainfo=metainfo,
-            pipeline=source_pipeline),
+            pipeline=source_pipeline,
+        ),
         target=dict(
             type='SegmentationListDataset',
             data_root=root,
             ann_file='lists/target_train_unlabelled.txt',
             metainfo=metainfo,
             use_labels=False,
-            pipeline=target_pipeline)))
+            pipeline=target_pipeline,
+        ),
+    ),
+)
 val_dataloader = dict(
     batch_size=4,
     num_workers=0,
@@ -52,8 +58,12 @@ val_dataloader = dict(
         ann_file='lists/target_val_labelled.txt',
         metainfo=metainfo,
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = {
-    **val_dataloader, 'dataset': {**val_dataloader['dataset'], 'ann_file': 'lists/target_test_labelled.txt'}}
+    **val_dataloader,
+    'dataset': {**val_dataloader['dataset'], 'ann_file': 'lists/target_test_labelled.txt'},
+}
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator

@@ -17,4 +17,7 @@ train_dataloader = dict(
             data_root=city_root,
             data_prefix=dict(img_path='leftImg8bit/train', seg_map_path='gtFine/train'),
             seg_map_suffix='_gtFine_labelIds.png',
-            pipeline=source_pipeline)))
+            pipeline=source_pipeline,
+        )
+    )
+)

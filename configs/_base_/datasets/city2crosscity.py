@@ -1,6 +1,6 @@
-# Cityscapes (labelled training split) to one city of Cross-City: training images without labels, its 100 test images with. Here
-# Rio; another city is another `city` of the target and of both test sides. Trained with 19 classes and reported for the 13 that
-# Cross-City annotates, which are those of SYNTHIA's mIoU13; its labels have Cityscapes ids.
+# Cityscapes (labelled training split) to one city of Cross-City: training images without labels, its 100 test images
+# with. Here Rio; another city is another `city` of the target and of both test sides. Trained with 19 classes and
+# reported for the 13 that Cross-City annotates, which are those of SYNTHIA's mIoU13; its labels have Cityscapes ids.
 _base_ = './city2city.py'
 crosscity_root = '{{$CROSSCITY_ROOT:data/crosscity}}'
 train_dataloader = dict(
@@ -11,7 +11,10 @@ train_dataloader = dict(
             data_root=crosscity_root,
             city='Rio',
             split='train',
-            pipeline=_base_.target_pipeline)))
+            pipeline=_base_.target_pipeline,
+        )
+    )
+)
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -20,7 +23,9 @@ val_dataloader = dict(
         city='Rio',
         split='test',
         test_mode=True,
-        pipeline=_base_.test_pipeline))
+        pipeline=_base_.test_pipeline,
+    )
+)
 test_dataloader = val_dataloader
-val_evaluator = dict(protocols=('mIoU13', ))
+val_evaluator = dict(protocols=('mIoU13',))
 test_evaluator = val_evaluator

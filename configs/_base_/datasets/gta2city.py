@@ -33,7 +33,10 @@ train_dataloader = dict(
             type='CityscapesDataset',
             data_root=city_root,
             data_prefix=dict(img_path='leftImg8bit/train'),
-            pipeline=target_pipeline)))
+            pipeline=target_pipeline,
+        ),
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,
@@ -45,7 +48,9 @@ val_dataloader = dict(
         data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
         seg_map_suffix='_gtFine_labelIds.png',
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator

@@ -1,6 +1,7 @@
-# GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them: GTA5_CYCLEGAN_ROOT/images/*.png
-# with the names of the original images (SIM was published with those of BDL). Labels are the original ones; images may have
-# another size, as both are resized; so the few pairs of GTA5 that differ in size are used, as by the originals.
+# GTA5 images that a CycleGAN has translated to the looks of Cityscapes. You provide them:
+# GTA5_CYCLEGAN_ROOT/images/*.png with the names of the original images (SIM was published with those of BDL). Labels
+# are the original ones; images may have another size, as both are resized; so the few pairs of GTA5 that differ in size
+# are used, as by the originals.
 _base_ = './gta2city.py'
 gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
 train_dataloader = dict(
@@ -8,4 +9,7 @@ train_dataloader = dict(
         source=dict(
             data_root=None,  # the two folders have no common one
             same_size=False,
-            data_prefix=dict(img_path=translated_root + '/images', seg_map_path=gta5_root + '/labels'))))
+            data_prefix=dict(img_path=translated_root + '/images', seg_map_path=gta5_root + '/labels'),
+        )
+    )
+)

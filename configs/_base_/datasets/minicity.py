@@ -1,10 +1,6 @@
 # MiniCity: a procedural pair that `python tools/minicity.py` writes, in the layouts of GTA5 and Cityscapes.
 root = '{{$MINICITY_ROOT:data/minicity}}'
-source_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='LoadDomainAnnotations'),
-    dict(type='PackSegInputs'),
-]
+source_pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
 target_pipeline = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
 test_pipeline = [
     dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
@@ -22,7 +18,10 @@ train_dataloader = dict(
             type='CityscapesDataset',
             data_root=root + '/target',
             data_prefix=dict(img_path='leftImg8bit/train'),
-            pipeline=target_pipeline)))
+            pipeline=target_pipeline,
+        ),
+    ),
+)
 val_dataloader = dict(
     batch_size=4,
     num_workers=0,
@@ -33,7 +32,9 @@ val_dataloader = dict(
         data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
         seg_map_suffix='_gtFine_labelIds.png',
         test_mode=True,
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator

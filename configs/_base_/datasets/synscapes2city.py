@@ -1,5 +1,5 @@
-# Synscapes (labelled) to Cityscapes. Its frames are 1440x720 in the download, so 1280x640 keeps their shape; the size that the
-# authors of AdaptSegNet used is not known, this one is our choice.
+# Synscapes (labelled) to Cityscapes. Its frames are 1440x720 in the download, so 1280x640 keeps their shape; the size
+# that the authors of AdaptSegNet used is not known, this one is our choice.
 _base_ = './gta2city.py'
 synscapes_root = '{{$SYNSCAPES_ROOT:data/synscapes}}'
 source_size = (1280, 640)  # (W, H)
@@ -11,4 +11,6 @@ source_pipeline = [
 ]
 train_dataloader = dict(
     dataset=dict(
-        source=dict(_delete_=True, type='SynscapesDataset', data_root=synscapes_root, pipeline=source_pipeline)))
+        source=dict(_delete_=True, type='SynscapesDataset', data_root=synscapes_root, pipeline=source_pipeline)
+    )
+)

@@ -6,4 +6,6 @@ model = dict(
     segmentor=dict(
         backbone=dict(init_cfg=dict(checkpoint=pretrained)),
         auxiliary_head=dict(summed=(0, 1)),
-        decode_head=dict(summed=(0, 1))))
+        decode_head=dict(summed=(0, 1)),
+    )
+)

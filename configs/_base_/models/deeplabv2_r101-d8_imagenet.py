@@ -1,7 +1,9 @@
-# DeepLabV2 on torchvision's ResNet-101, as FADA and SDCA build it: RGB and ImageNet statistics, strides in the 3x3 convolutions, the
-# first block of a dilated stage at the dilation before. Batch-norm is a frozen affine map without epsilon.
+# DeepLabV2 on torchvision's ResNet-101, as FADA and SDCA build it: RGB and ImageNet statistics, strides in the 3x3
+# convolutions, the first block of a dilated stage at the dilation before. Batch-norm is a frozen affine map without
+# epsilon.
 data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
+    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+)
 pretrained = 'https://download.pytorch.org/models/resnet101-5d3b4d8f.pth'
 model = dict(
     data_preprocessor=data_preprocessor,
@@ -14,9 +16,12 @@ model = dict(
             dilations=(1, 1, 2, 4),
             contract_dilation=True,
             style='pytorch',
-            out_indices=(3, ),
-            norm_cfg=dict(type='BN', eps=0., requires_grad=False),
+            out_indices=(3,),
+            norm_cfg=dict(type='BN', eps=0.0, requires_grad=False),
             norm_eval=True,
-            init_cfg=dict(type='DeepLabPretrained', checkpoint=pretrained)),
+            init_cfg=dict(type='DeepLabPretrained', checkpoint=pretrained),
+        ),
         decode_head=dict(type='DeepLabV2Head', in_channels=2048, in_index=0, num_classes=19),
-        test_cfg=dict(mode='whole')))
+        test_cfg=dict(mode='whole'),
+    ),
+)

@@ -5,8 +5,10 @@ data_preprocessor = dict(
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
     bgr_to_rgb=True,
-    test_cfg=dict(size_divisor=8))
-# ImageNet weights of the authors, ilsvrc-cls_rna-a1_cls1000_ep-0001.params, converted by tools/model_converters/cbst.py.
+    test_cfg=dict(size_divisor=8),
+)
+# ImageNet weights of the authors, ilsvrc-cls_rna-a1_cls1000_ep-0001.params, converted by
+# tools/model_converters/cbst.py.
 pretrained = '{{$RESNET38_IMAGENET:checkpoints/resnet38_imagenet.pth}}'
 model = dict(
     data_preprocessor=data_preprocessor,
@@ -19,6 +21,10 @@ model = dict(
                 type='DeepLabPretrained',
                 checkpoint=pretrained,
                 hint='python tools/model_converters/cbst.py ilsvrc-cls_rna-a1_cls1000_ep-0001.params '
-                'checkpoints/resnet38_imagenet.pth makes it (or say where it is: RESNET38_IMAGENET=FILE)')),
+                'checkpoints/resnet38_imagenet.pth makes it (or say where it is: RESNET38_IMAGENET=FILE)',
+            ),
+        ),
         decode_head=dict(type='ResNet38Head', in_channels=4096, num_classes=19),
-        test_cfg=dict(mode='whole')))
+        test_cfg=dict(mode='whole'),
+    ),
+)

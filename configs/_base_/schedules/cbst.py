@@ -17,13 +17,15 @@ rounds = dict(
         images=None,  # a text file of image paths restricts the target images
         pipeline=[dict(type='LoadDomainImage'), dict(type='ResizeLongSide', length=1850), dict(type='PackSegInputs')],
         flip=False,  # ResNet-38's segmentor averages with the mirrored image itself
-        num_workers=4),
+        num_workers=4,
+    ),
     train=dict(
         model=dict(type='SelfTraining', freeze_bn_statistics=True),
         # Two images on all processes together: on N of them batch_size=2/N.
         optim_wrapper=dict(accumulative_counts=1, segmentor=dict(optimizer=dict(lr=1e-4))),
         param_scheduler=[],
         train_dataloader=dict(
-            batch_size=2,
-            sampler=dict(_delete_=True, type='DomainMixSampler'),
-            collate_fn=dict(type='mixed_collate'))))
+            batch_size=2, sampler=dict(_delete_=True, type='DomainMixSampler'), collate_fn=dict(type='mixed_collate')
+        ),
+    ),
+)

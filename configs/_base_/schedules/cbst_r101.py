@@ -5,4 +5,8 @@ rounds = dict(
     train=dict(
         optim_wrapper=dict(
             segmentor=dict(
-                optimizer=dict(_delete_=True, type='SGD', lr=5e-5, momentum=0.9, weight_decay=5e-4), repeats=None))))
+                optimizer=dict(_delete_=True, type='SGD', lr=5e-5, momentum=0.9, weight_decay=5e-4), repeats=None
+            )
+        )
+    ),
+)

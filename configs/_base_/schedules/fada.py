@@ -26,13 +26,17 @@ adversarial = dict(
             discriminator=dict(type='PixelDiscriminatorHead', in_channels=2048, num_classes=19, channels=(256, 128)),
             temperature=1.8,
             clip=0.9,
-            loss_weights=dict(seg_main=1.0, adv=0.001)),
+            loss_weights=dict(seg_main=1.0, adv=0.001),
+        ),
         optim_wrapper=dict(
             segmentor=dict(optimizer=dict(lr=2.5e-4)),
-            discriminator=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99)))),
-        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=62501, by_epoch=False)],
+            discriminator=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))),
+        ),
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=62501, by_epoch=False)],
         train_cfg=dict(max_iters=40000, val_interval=8000),
-        train_dataloader=dict(batch_size=1)))
+        train_dataloader=dict(batch_size=1),
+    ),
+)
 label = dict(type='LabelStage', weights='adversarial', strategy=dict(type='Argmax'), num_workers=4)
 # From ImageNet again, on target images alone; tested at their own size.
 distil = dict(
@@ -47,6 +51,10 @@ distil = dict(
                 _delete_=True,
                 type='DomainMixDataset',
                 source=None,
-                target=dict(type='PseudoLabelDataset', labels='{label}', pipeline=distil_pipeline))),
+                target=dict(type='PseudoLabelDataset', labels='{label}', pipeline=distil_pipeline),
+            ),
+        ),
         val_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
-        test_dataloader=dict(dataset=dict(pipeline=native_pipeline))))
+        test_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
+    ),
+)

@@ -1,5 +1,5 @@
-# The stages of IntraDA around the config of its first stage: rank the target images, label the easy ones, adapt from these
-# to the hard ones.
+# The stages of IntraDA around the config of its first stage: rank the target images, label the easy ones, adapt from
+# these to the hard ones.
 size = (1024, 512)  # (W, H) of both splits
 easy_pipeline = [
     dict(type='LoadDomainImage'),
@@ -19,12 +19,20 @@ splits = dict(
         type='SegmentationListDataset',
         ann_file='{rank}/hard.txt',
         images_only=True,
-        pipeline=hard_pipeline))
+        pipeline=hard_pipeline,
+    ),
+)
 stages = ['inter', 'rank', 'label', 'intra']
 inter = dict(type='TrainStage')
 # normalize=True is the 47.0 model: fewer rare classes in a prediction make an image harder.
 rank = dict(type='RankStage', weights='inter', easy=0.67, normalize=False, at='input', num_workers=4)
 label = dict(
-    type='LabelStage', weights='inter', strategy=dict(type='Argmax'), images='{rank}/easy.txt', at='input', num_workers=4)
+    type='LabelStage',
+    weights='inter',
+    strategy=dict(type='Argmax'),
+    images='{rank}/easy.txt',
+    at='input',
+    num_workers=4,
+)
 # From the config's own starting weights (ImageNet) again, not from `inter`: the authors found little difference.
 intra = dict(type='TrainStage', weights=None, overrides=dict(train_dataloader=dict(dataset=splits)))

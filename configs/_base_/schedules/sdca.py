@@ -1,5 +1,5 @@
-# The stages of SDCA after its source training: distributions of the source's classes, contrast with them, pseudo labels at median
-# thresholds, training on these alone.
+# The stages of SDCA after its source training: distributions of the source's classes, contrast with them, pseudo labels
+# at median thresholds, training on these alone.
 photometric = [
     dict(type='ColorJitter', brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2),
     dict(type='RandomPillowGrayscale', prob=0.2),
@@ -29,22 +29,22 @@ adapt = dict(
     overrides=dict(
         model=dict(
             type='SDCA',
-            tau=100.,
+            tau=100.0,
             delta=0.9,
             multi_level=True,
             reduce_statistics=True,
-            loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0)),
+            loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0),
+        ),
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2.5e-4))),
-        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0., begin=0, end=62501, by_epoch=False)],
+        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=62501, by_epoch=False)],
         train_cfg=dict(max_iters=40000, val_interval=8000),
-        train_dataloader=dict(batch_size=1)))
+        train_dataloader=dict(batch_size=1),
+    ),
+)
 # Thresholds at the size of the network's input, labels at that of the image.
 label = dict(
-    type='LabelStage',
-    weights='adapt',
-    strategy=dict(type='MedianCap', cap=0.9),
-    thresholds_at='input',
-    num_workers=4)
+    type='LabelStage', weights='adapt', strategy=dict(type='MedianCap', cap=0.9), thresholds_at='input', num_workers=4
+)
 # From ImageNet again, on target images alone, without Lovasz; tested at their own size.
 ssl = dict(
     type='TrainStage',
@@ -58,6 +58,10 @@ ssl = dict(
                 _delete_=True,
                 type='DomainMixDataset',
                 source=None,
-                target=dict(type='PseudoLabelDataset', labels='{label}', pipeline=ssl_pipeline))),
+                target=dict(type='PseudoLabelDataset', labels='{label}', pipeline=ssl_pipeline),
+            ),
+        ),
         val_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
-        test_dataloader=dict(dataset=dict(pipeline=native_pipeline))))
+        test_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
+    ),
+)

@@ -84,16 +84,16 @@ class Canvas:
 
     def __post_init__(self) -> None:
         self.layer = np.zeros((self.camera.height, self.camera.width), np.int32)
-        self.surfaces.append(Surface(
-            'sky', 'body', 'front', (_SKY_INVERSE_DEPTH, 0.0, 0.0), self.new_instance(), 1.0))
+        self.surfaces.append(Surface('sky', 'body', 'front', (_SKY_INVERSE_DEPTH, 0.0, 0.0), self.new_instance(), 1.0))
 
     def new_instance(self) -> int:
         """Return a number for one more thing."""
         self._instances += 1
         return self._instances
 
-    def _add(self, name: str, part: str, kind: str, plane: tuple[float, float, float],
-             instance: int, shade: float) -> int:
+    def _add(
+        self, name: str, part: str, kind: str, plane: tuple[float, float, float], instance: int, shade: float
+    ) -> int:
         self.surfaces.append(Surface(name, part, kind, plane, instance, shade))
         return len(self.surfaces) - 1
 
@@ -104,14 +104,12 @@ class Canvas:
     def side(self, name: str, part: str, x: float, instance: int, shade: float = 1.0) -> int:
         """Add a surface along the street at ``x`` and return its number."""
         scale = 1.0 / (self.camera.focal * (x - self.camera.position[0]))
-        return self._add(name, part, 'side', (-self.camera.centre[0] * scale, scale, 0.0),
-                         instance, shade)
+        return self._add(name, part, 'side', (-self.camera.centre[0] * scale, scale, 0.0), instance, shade)
 
     def ground(self, name: str, part: str, y: float, instance: int, shade: float = 1.0) -> int:
         """Add a horizontal surface at height ``y`` and return its number."""
         scale = 1.0 / (self.camera.focal * (self.camera.position[1] - y))
-        return self._add(name, part, 'ground', (-self.camera.centre[1] * scale, 0.0, scale),
-                         instance, shade)
+        return self._add(name, part, 'ground', (-self.camera.centre[1] * scale, 0.0, scale), instance, shade)
 
     def polygon(self, surface: int, points: list[tuple[float, float, float]] | np.ndarray) -> None:
         """Paint a convex polygon.
@@ -123,25 +121,28 @@ class Canvas:
         pixels = self.camera.project(np.asarray(points, dtype=np.float64))
         np.clip(pixels, -_COORDINATE_LIMIT, _COORDINATE_LIMIT, out=pixels)
         fixed = np.round(pixels * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        cv2.fillConvexPoly(self.layer, fixed, (surface, ), cv2.LINE_8, _SUBPIXEL_BITS)
+        cv2.fillConvexPoly(self.layer, fixed, (surface,), cv2.LINE_8, _SUBPIXEL_BITS)
 
-    def rect_front(self, surface: int, x: tuple[float, float], y: tuple[float, float],
-                   z: float) -> None:
+    def rect_front(self, surface: int, x: tuple[float, float], y: tuple[float, float], z: float) -> None:
         """Paint an upright rectangle that faces the camera."""
         self.polygon(surface, [(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)])
 
-    def rect_side(self, surface: int, x: float, y: tuple[float, float],
-                  z: tuple[float, float]) -> None:
+    def rect_side(self, surface: int, x: float, y: tuple[float, float], z: tuple[float, float]) -> None:
         """Paint an upright rectangle along the street."""
         self.polygon(surface, [(x, y[0], z[0]), (x, y[0], z[1]), (x, y[1], z[1]), (x, y[1], z[0])])
 
-    def rect_ground(self, surface: int, x: tuple[float, float], y: float,
-                    z: tuple[float, float]) -> None:
+    def rect_ground(self, surface: int, x: tuple[float, float], y: float, z: tuple[float, float]) -> None:
         """Paint a horizontal rectangle."""
         self.polygon(surface, [(x[0], y, z[0]), (x[1], y, z[0]), (x[1], y, z[1]), (x[0], y, z[1])])
 
-    def disc(self, surface: int, centre: tuple[float, float, float], radius: tuple[float, float],
-             along: str = 'front', corners: int = 14) -> None:
+    def disc(
+        self,
+        surface: int,
+        centre: tuple[float, float, float],
+        radius: tuple[float, float],
+        along: str = 'front',
+        corners: int = 14,
+    ) -> None:
         """Paint an ellipse in a plane that faces the camera or runs along the street.
 
         Args:
@@ -157,8 +158,15 @@ class Canvas:
         points[:, 1] += radius[1] * np.sin(turn)
         self.polygon(surface, points)
 
-    def box(self, name: str, part: str, x: tuple[float, float], y: tuple[float, float],
-            z: tuple[float, float], instance: int) -> None:
+    def box(
+        self,
+        name: str,
+        part: str,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        z: tuple[float, float],
+        instance: int,
+    ) -> None:
         """Paint the visible faces of a box: its top, one side, and the face to the camera."""
         if y[1] < self.camera.position[1]:
             self.rect_ground(self.ground(name, part, y[1], instance, 1.12), x, y[1], z)

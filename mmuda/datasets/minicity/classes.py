@@ -8,7 +8,6 @@ VOID_IDS = {'ego vehicle': 1, 'static': 4}
 
 RAW_IDS = {
     **VOID_IDS,
-    **{CITYSCAPES_CLASSES[train]: raw
-       for raw, train in get_label_table('cityscapes').pairs if train != IGNORE},
+    **{CITYSCAPES_CLASSES[train]: raw for raw, train in get_label_table('cityscapes').pairs if train != IGNORE},
 }
 """Raw id of everything that occurs, by name."""

@@ -7,7 +7,7 @@ MANIFEST_NAME = 'minicity.json'
 PARTS = ('source', 'target')
 """Top folders that belong to MiniCity under its root."""
 
-_TOWNS = {'train': ('altdorf', 'neustadt'), 'val': ('seeheim', )}
+_TOWNS = {'train': ('altdorf', 'neustadt'), 'val': ('seeheim',)}
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,10 @@ class Sample:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of this sample, relative to the root."""
-        return (self.image, ) if self.label is None else (self.image, self.label)
+        return (self.image,) if self.label is None else (self.image, self.label)
 
 
-def list_samples(num_source: int, num_target: int, num_val: int,
-                 oracle_labels: bool) -> list[Sample]:
+def list_samples(num_source: int, num_target: int, num_val: int, oracle_labels: bool) -> list[Sample]:
     """List everything that is written.
 
     Args:
@@ -50,8 +49,7 @@ def list_samples(num_source: int, num_target: int, num_val: int,
     samples = []
     for index in range(num_source):
         name = f'{index + 1:05d}.png'
-        samples.append(Sample('source', 'train', index, Path('source/images', name),
-                              Path('source/labels', name)))
+        samples.append(Sample('source', 'train', index, Path('source/images', name), Path('source/labels', name)))
     for split, count, labelled in (('train', num_target, oracle_labels), ('val', num_val, True)):
         for index in range(count):
             town = _TOWNS[split][index % len(_TOWNS[split])]

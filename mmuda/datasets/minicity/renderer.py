@@ -13,8 +13,9 @@ SPLITS = ('train', 'val')
 _OVERSAMPLING = 2
 
 
-def render(domain: str, seed: int, split: str, index: int,
-           size: tuple[int, int] = (128, 64)) -> tuple[np.ndarray, np.ndarray]:
+def render(
+    domain: str, seed: int, split: str, index: int, size: tuple[int, int] = (128, 64)
+) -> tuple[np.ndarray, np.ndarray]:
     """Render one image and its labels.
 
     The result depends on the arguments only.
@@ -40,8 +41,7 @@ def render(domain: str, seed: int, split: str, index: int,
         raise ValueError(f'seed and index must not be negative, got {seed} and {index}.')
     if min(size) < 32:
         raise ValueError(f'size (W, H) must be at least 32 each, got {tuple(size)}.')
-    streams = np.random.SeedSequence(
-        [seed, DOMAINS.index(domain), SPLITS.index(split), index]).spawn(3)
+    streams = np.random.SeedSequence([seed, DOMAINS.index(domain), SPLITS.index(split), index]).spawn(3)
     scene_rng, look_rng, style_rng = (np.random.default_rng(stream) for stream in streams)
 
     canvas = build_scene(scene_rng, (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING))
@@ -53,6 +53,5 @@ def render(domain: str, seed: int, split: str, index: int,
     image = cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA)
     if domain == 'target':
         image = develop(image, style_rng)
-    labels = np.ascontiguousarray(ids[_OVERSAMPLING // 2::_OVERSAMPLING,
-                                      _OVERSAMPLING // 2::_OVERSAMPLING])
+    labels = np.ascontiguousarray(ids[_OVERSAMPLING // 2 :: _OVERSAMPLING, _OVERSAMPLING // 2 :: _OVERSAMPLING])
     return np.clip(np.round(image), 0, 255).astype(np.uint8), labels

@@ -4,8 +4,19 @@ import numpy as np
 
 from .canvas import Camera, Canvas
 from .street import Street, paint_end, paint_ground, paint_rows, paint_tree
-from .things import (paint_bicycle, paint_bin, paint_bus, paint_car, paint_lamp, paint_light,
-                     paint_motorcycle, paint_person, paint_sign, paint_train, paint_truck)
+from .things import (
+    paint_bicycle,
+    paint_bin,
+    paint_bus,
+    paint_car,
+    paint_lamp,
+    paint_light,
+    paint_motorcycle,
+    paint_person,
+    paint_sign,
+    paint_train,
+    paint_truck,
+)
 
 _NEAREST = 5.0
 
@@ -24,11 +35,15 @@ def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
     street = Street(
         half_road=rng.uniform(3.8, 5.8),
         walks=tuple(rng.uniform(1.8, 3.6, 2)),
-        greens=tuple(rng.uniform(0.8, 2.2, 2) * (rng.random(2) < 0.35)))
+        greens=tuple(rng.uniform(0.8, 2.2, 2) * (rng.random(2) < 0.35)),
+    )
     camera = Camera(
-        width, height, focal=0.72 * width,
+        width,
+        height,
+        focal=0.72 * width,
         centre=(width * rng.uniform(0.42, 0.58), height * rng.uniform(0.40, 0.47)),
-        position=(street.half_road * rng.uniform(0.2, 0.5), rng.uniform(1.5, 1.9)))
+        position=(street.half_road * rng.uniform(0.2, 0.5), rng.uniform(1.5, 1.9)),
+    )
     canvas = Canvas(camera)
     paint_end(canvas, rng)
     paint_ground(canvas, street, rng)
@@ -50,16 +65,17 @@ def _place_vehicles(street: Street, rng: np.random.Generator) -> list[tuple]:
     taken = []
 
     def free(lane: float, z: float, length: float) -> bool:
-        if any(lane == other and z < end + 1.0 and begin < z + length + 1.0
-               for other, begin, end in taken):
+        if any(lane == other and z < end + 1.0 and begin < z + length + 1.0 for other, begin, end in taken):
             return False
         taken.append((lane, z, z + length))
         return True
 
     lanes = (-0.45 * half, 0.45 * half)
     for painter, chance, length, nearest in (
-            (paint_train, 0.2, 26.0, 8.0), (paint_bus, 0.24, 12.0, 8.0),
-            (paint_truck, 0.26, 8.0, 7.0)):
+        (paint_train, 0.2, 26.0, 8.0),
+        (paint_bus, 0.24, 12.0, 8.0),
+        (paint_truck, 0.26, 8.0, 7.0),
+    ):
         if rng.random() < chance:
             lane = lanes[int(rng.integers(2))]
             z = rng.uniform(nearest, nearest + 12.0)
@@ -87,10 +103,10 @@ def _place_vehicles(street: Street, rng: np.random.Generator) -> list[tuple]:
 def _place_walk(street: Street, rng: np.random.Generator) -> list[tuple]:
     half = street.half_road
     things = []
-    for side, walk in zip((-1.0, 1.0), street.walks):
+    for side, walk in zip((-1.0, 1.0), street.walks, strict=True):
         kerb = side * (half + 0.35)
 
-        def spot() -> float:
+        def spot(side: float = side, walk: float = walk) -> float:
             return side * (half + rng.uniform(0.5, walk - 0.3))
 
         for nearness in rng.random(rng.poisson(1.7)):
@@ -98,8 +114,7 @@ def _place_walk(street: Street, rng: np.random.Generator) -> list[tuple]:
         begin = rng.uniform(9.0, 18.0)
         for z in np.arange(begin, 45.0, rng.uniform(16.0, 24.0)):
             things.append(_thing(paint_lamp, kerb, float(z)))
-        for painter, chance, farthest in ((paint_sign, 0.5, 16.0), (paint_light, 0.32, 16.0),
-                                          (paint_bin, 0.15, 14.0)):
+        for painter, chance, farthest in ((paint_sign, 0.5, 16.0), (paint_light, 0.32, 16.0), (paint_bin, 0.15, 14.0)):
             if rng.random() < chance:
                 things.append(_thing(painter, kerb, rng.uniform(_NEAREST + 1.0, farthest)))
         if rng.random() < 0.3:
@@ -123,11 +138,18 @@ def _paint_bonnet(canvas: Canvas) -> None:
     scale = z / camera.focal
 
     def point(u: float, v: float) -> tuple[float, float, float]:
-        return (camera.position[0] + (u - camera.centre[0]) * scale,
-                camera.position[1] - (v - camera.centre[1]) * scale, z)
+        return (
+            camera.position[0] + (u - camera.centre[0]) * scale,
+            camera.position[1] - (v - camera.centre[1]) * scale,
+            z,
+        )
 
-    canvas.polygon(bonnet, [
-        point(middle - 0.42 * camera.width, bottom), point(middle - 0.3 * camera.width,
-                                                           0.965 * bottom),
-        point(middle + 0.3 * camera.width, 0.965 * bottom), point(middle + 0.42 * camera.width,
-                                                                  bottom)])
+    canvas.polygon(
+        bonnet,
+        [
+            point(middle - 0.42 * camera.width, bottom),
+            point(middle - 0.3 * camera.width, 0.965 * bottom),
+            point(middle + 0.3 * camera.width, 0.965 * bottom),
+            point(middle + 0.42 * camera.width, bottom),
+        ],
+    )

@@ -1,6 +1,7 @@
 """What lines a street: ground, houses, walls, fences, trees and the end of the street."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,14 +83,12 @@ def paint_rows(canvas: Canvas, street: Street, rng: np.random.Generator) -> None
         begins = [rng.uniform(2.0, 6.0)]
         while begins[-1] < 78.0:
             begins.append(begins[-1] + rng.uniform(6.0, 15.0))
-        for begin, end in reversed(list(zip(begins[:-1], begins[1:]))):
-            kind = rng.choice(
-                ['house', 'wall', 'fence', 'trees', 'meadow'], p=[0.58, 0.12, 0.12, 0.12, 0.06])
+        for begin, end in reversed(list(pairwise(begins))):
+            kind = rng.choice(['house', 'wall', 'fence', 'trees', 'meadow'], p=[0.58, 0.12, 0.12, 0.12, 0.06])
             _SEGMENTS[kind](canvas, sign, line, (begin, end), rng)
 
 
-def _house(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
-           rng: np.random.Generator) -> None:
+def _house(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rng: np.random.Generator) -> None:
     instance = canvas.new_instance()
     x, back = sign * line, sign * (line + rng.uniform(7.0, 10.0))
     floors = int(rng.integers(1, 5))
@@ -97,12 +96,12 @@ def _house(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
     ridge = height + rng.uniform(1.2, 3.0) if rng.random() < 0.6 else height
     middle = (x + back) / 2
     face = canvas.front('building', 'body', z[0], instance, 0.85)
-    canvas.polygon(face, [(x, 0.0, z[0]), (back, 0.0, z[0]), (back, height, z[0]),
-                          (middle, ridge, z[0]), (x, height, z[0])])
+    canvas.polygon(
+        face, [(x, 0.0, z[0]), (back, 0.0, z[0]), (back, height, z[0]), (middle, ridge, z[0]), (x, height, z[0])]
+    )
     if ridge > height:
         roof = canvas.side('building', 'roof', x, instance)
-        canvas.polygon(roof, [(x, height, z[0]), (x, height, z[1]), (middle, ridge, z[1]),
-                              (middle, ridge, z[0])])
+        canvas.polygon(roof, [(x, height, z[0]), (x, height, z[1]), (middle, ridge, z[1]), (middle, ridge, z[0])])
     wall = canvas.side('building', 'body', x, instance)
     canvas.rect_side(wall, x, (0.0, height), z)
     window = canvas.side('building', 'window', x, instance)
@@ -124,18 +123,17 @@ def _house(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
             canvas.rect_front(pane, (left, left + 1.1), (bottom, bottom + 1.5), z[0])
 
 
-def _barrier(canvas: Canvas, name: str, sign: float, line: float, z: tuple[float, float],
-             height: float) -> int:
+def _barrier(canvas: Canvas, name: str, sign: float, line: float, z: tuple[float, float], height: float) -> int:
     instance = canvas.new_instance()
     x = sign * line
-    canvas.rect_front(canvas.front(name, 'body', z[0], instance, 0.85),
-                      tuple(sorted((x, x + sign * 0.4))), (0.0, height), z[0])
+    canvas.rect_front(
+        canvas.front(name, 'body', z[0], instance, 0.85), tuple(sorted((x, x + sign * 0.4))), (0.0, height), z[0]
+    )
     canvas.rect_side(canvas.side(name, 'body', x, instance), x, (0.0, height), z)
     return instance
 
 
-def _wall(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
-          rng: np.random.Generator) -> None:
+def _wall(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         _trees(canvas, sign, line + 2.0, z, rng)
     height = rng.uniform(1.9, 3.2)
@@ -144,8 +142,7 @@ def _wall(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
     canvas.rect_side(cap, sign * line, (height - 0.25, height), z)
 
 
-def _fence(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
-           rng: np.random.Generator) -> None:
+def _fence(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         _trees(canvas, sign, line + 2.0, z, rng)
     height = rng.uniform(1.4, 2.2)
@@ -156,16 +153,14 @@ def _fence(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
         canvas.rect_side(gap, x, (0.3, height - 0.25), (begin, begin + 0.35))
 
 
-def _trees(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
-           rng: np.random.Generator) -> None:
+def _trees(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         _barrier(canvas, 'vegetation', sign, line + 0.5, z, rng.uniform(1.0, 2.2))
     for depth in reversed(np.arange(z[0] + 1.5, z[1], 3.5)):
         paint_tree(canvas, sign * (line + rng.uniform(1.5, 4.0)), float(depth), rng)
 
 
-def _meadow(canvas: Canvas, sign: float, line: float, z: tuple[float, float],
-            rng: np.random.Generator) -> None:
+def _meadow(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         paint_tree(canvas, sign * (line + rng.uniform(2.0, 5.0)), float(np.mean(z)), rng)
 

@@ -20,8 +20,7 @@ def add_clouds(image: np.ndarray, sky: np.ndarray, rng: np.random.Generator) -> 
     height, width = sky.shape
     coarse = rng.normal(0.0, 1.0, (4, 8)).astype(np.float32)
     fine = rng.normal(0.0, 0.5, (10, 20)).astype(np.float32)
-    clouds = sum(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC)
-                 for part in (coarse, fine))
+    clouds = sum(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in (coarse, fine))
     image[sky] += 9.0 * clouds[sky][:, None]
 
 

@@ -39,9 +39,10 @@ def patches(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
     for octave, weight in enumerate((0.4, 0.35, 0.25)):
         scale = np.float32(0.5 * 2.0**octave)
         skew = np.float32(0.37 * octave)
-        total += weight * (2.0 * _hash(
-            np.floor(along * scale + skew * across), np.floor(across * scale - skew * along),
-            seed + octave) - 1.0)
+        total += weight * (
+            2.0 * _hash(np.floor(along * scale + skew * across), np.floor(across * scale - skew * along), seed + octave)
+            - 1.0
+        )
     return 1.5 * total
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from .canvas import Canvas
 
 
-def _wheels(canvas: Canvas, name: str, x: tuple[float, float], radius: float,
-            axles: list[float], near: float, instance: int) -> None:
+def _wheels(
+    canvas: Canvas, name: str, x: tuple[float, float], radius: float, axles: list[float], near: float, instance: int
+) -> None:
     side = canvas.near_side(x)
     if side is not None:
         wheel = canvas.side(name, 'wheel', side, instance)
@@ -26,8 +27,7 @@ def _shadow(canvas: Canvas, x: tuple[float, float], z: tuple[float, float]) -> N
     canvas.rect_ground(shadow, (x[0] - 0.15, x[1] + 0.15), 0.0, (max(z[0] - 0.3, 1.0), z[1]))
 
 
-def _lamps(canvas: Canvas, name: str, x: tuple[float, float], y: float, z: float,
-           instance: int) -> None:
+def _lamps(canvas: Canvas, name: str, x: tuple[float, float], y: float, z: float, instance: int) -> None:
     lamp = canvas.front(name, 'lamp', z, instance)
     for left in (x[0] + 0.1, x[1] - 0.4):
         canvas.rect_front(lamp, (left, left + 0.3), (y, y + 0.2), z)
@@ -67,8 +67,7 @@ def paint_truck(canvas: Canvas, x: float, z: float, rng: np.random.Generator) ->
     oncoming = x < 0
     cargo = (z + 1.9, z + length) if oncoming else (z, z + length - 1.9)
     cab = (z, z + 1.7) if oncoming else (z + length - 1.7, z + length)
-    for part, span, top in sorted([('body', cargo, height), ('cab', cab, 2.5)],
-                                  key=lambda item: -item[1][0]):
+    for part, span, top in sorted([('body', cargo, height), ('cab', cab, 2.5)], key=lambda item: -item[1][0]):
         canvas.box('truck', part, wide, (0.6, top), span, instance)
     if oncoming:
         glass = canvas.front('truck', 'glass', z, instance)
@@ -116,32 +115,35 @@ def paint_train(canvas: Canvas, x: float, z: float, rng: np.random.Generator) ->
     canvas.rect_front(board, (x - 0.6, x + 0.6), (3.0, 3.25), z)
 
 
-def paint_person(canvas: Canvas, x: float, z: float, rng: np.random.Generator,
-                 name: str = 'person', seat: float = 0.0) -> None:
+def paint_person(
+    canvas: Canvas, x: float, z: float, rng: np.random.Generator, name: str = 'person', seat: float = 0.0
+) -> None:
     """Paint somebody who walks or, as a rider, sits at the height ``seat``."""
     instance = canvas.new_instance()
     size = rng.uniform(0.92, 1.08)
     legs = canvas.front(name, 'legs', z, instance)
     if seat:
-        canvas.polygon(legs, [(x - 0.2, seat, z), (x + 0.2, seat, z), (x + 0.25, seat - 0.5, z),
-                              (x - 0.05, seat - 0.5, z)])
+        canvas.polygon(
+            legs, [(x - 0.2, seat, z), (x + 0.2, seat, z), (x + 0.25, seat - 0.5, z), (x - 0.05, seat - 0.5, z)]
+        )
         hip = seat
     else:
         hip = 0.82 * size
         stride = rng.uniform(0.05, 0.25)
         for foot in (-stride, stride):
-            canvas.polygon(legs, [(x + foot - 0.09, 0.0, z), (x + foot + 0.09, 0.0, z),
-                                  (x + 0.16, hip, z), (x - 0.16, hip, z)])
+            canvas.polygon(
+                legs, [(x + foot - 0.09, 0.0, z), (x + foot + 0.09, 0.0, z), (x + 0.16, hip, z), (x - 0.16, hip, z)]
+            )
     torso = canvas.front(name, 'body', z, instance)
     neck = hip + 0.62 * size
-    canvas.polygon(torso, [(x - 0.24, hip - 0.05, z), (x + 0.24, hip - 0.05, z),
-                           (x + 0.33, neck, z), (x - 0.33, neck, z)])
+    canvas.polygon(
+        torso, [(x - 0.24, hip - 0.05, z), (x + 0.24, hip - 0.05, z), (x + 0.33, neck, z), (x - 0.33, neck, z)]
+    )
     head = canvas.front(name, 'head', z, instance)
     canvas.disc(head, (x, neck + 0.16, z), (0.15, 0.18), corners=10)
 
 
-def paint_bicycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator,
-                  ridden: bool) -> None:
+def paint_bicycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator, ridden: bool) -> None:
     """Paint a bicycle at any turn to the camera, with its rider if it is ridden."""
     instance = canvas.new_instance()
     turn = rng.uniform(0.45, 1.0)
@@ -151,15 +153,16 @@ def paint_bicycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator,
         canvas.disc(wheel, (x + step, 0.36, z), (0.36 * turn, 0.36))
         canvas.disc(inside, (x + step, 0.36, z), (0.24 * turn, 0.24))
     frame = canvas.front('bicycle', 'body', z, instance)
-    canvas.polygon(frame, [(x - 0.5 * turn, 0.4, z), (x - 0.1 * turn, 0.4, z),
-                           (x + 0.45 * turn, 0.95, z), (x - 0.25 * turn, 0.95, z)])
+    canvas.polygon(
+        frame,
+        [(x - 0.5 * turn, 0.4, z), (x - 0.1 * turn, 0.4, z), (x + 0.45 * turn, 0.95, z), (x - 0.25 * turn, 0.95, z)],
+    )
     canvas.rect_front(frame, (x + 0.35 * turn, x + 0.5 * turn), (0.4, 1.1), z)
     if ridden:
         paint_person(canvas, x - 0.1 * turn, z, rng, 'rider', 1.0)
 
 
-def paint_motorcycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator,
-                     ridden: bool) -> None:
+def paint_motorcycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator, ridden: bool) -> None:
     """Paint a motorcycle at any turn to the camera, with its rider if it is ridden."""
     instance = canvas.new_instance()
     turn = rng.uniform(0.4, 1.0)
@@ -167,8 +170,10 @@ def paint_motorcycle(canvas: Canvas, x: float, z: float, rng: np.random.Generato
     for step in (-0.68 * turn, 0.68 * turn):
         canvas.disc(wheel, (x + step, 0.34, z), (0.36 * turn, 0.34))
     body = canvas.front('motorcycle', 'body', z, instance)
-    canvas.polygon(body, [(x - 0.55 * turn, 0.35, z), (x + 0.45 * turn, 0.35, z),
-                          (x + 0.6 * turn, 1.05, z), (x - 0.7 * turn, 0.9, z)])
+    canvas.polygon(
+        body,
+        [(x - 0.55 * turn, 0.35, z), (x + 0.45 * turn, 0.35, z), (x + 0.6 * turn, 1.05, z), (x - 0.7 * turn, 0.9, z)],
+    )
     seat = canvas.front('motorcycle', 'seat', z, instance)
     canvas.rect_front(seat, (x - 0.65 * turn, x + 0.1 * turn), (0.8, 0.95), z)
     if ridden:
@@ -218,8 +223,9 @@ def paint_sign(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> 
         canvas.disc(inner, (x, bottom + 0.5, z), (0.36, 0.36))
     elif shape == 1:
         for surface, half, low in ((plate, 0.7, 0.0), (inner, 0.38, 0.2)):
-            canvas.polygon(surface, [(x - half, bottom + low, z), (x + half, bottom + low, z),
-                                     (x, bottom + low + 1.7 * half, z)])
+            canvas.polygon(
+                surface, [(x - half, bottom + low, z), (x + half, bottom + low, z), (x, bottom + low + 1.7 * half, z)]
+            )
     else:
         canvas.rect_front(plate, (x - 0.6, x + 0.6), (bottom, bottom + 1.3), z)
         canvas.rect_front(inner, (x - 0.42, x + 0.42), (bottom + 0.2, bottom + 0.7), z)
@@ -228,5 +234,6 @@ def paint_sign(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> 
 def paint_bin(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
     """Paint a litter bin: void in the labels."""
     half = rng.uniform(0.25, 0.4)
-    canvas.box('static', 'body', (x - half, x + half), (0.0, rng.uniform(0.8, 1.1)),
-               (z, z + 2 * half), canvas.new_instance())
+    canvas.box(
+        'static', 'body', (x - half, x + half), (0.0, rng.uniform(0.8, 1.1)), (z, z + 2 * half), canvas.new_instance()
+    )

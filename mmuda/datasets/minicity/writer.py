@@ -30,10 +30,17 @@ _PNG_END = b'IEND\xaeB`\x82'
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-def write_minicity(root: str | os.PathLike = 'data/minicity', num_source: int = 400,
-                   num_target: int = 400, num_val: int = 100, size: tuple[int, int] = (128, 64),
-                   seed: int = 0, workers: int = 0, oracle_labels: bool = False,
-                   overwrite: bool = False) -> Path:
+def write_minicity(
+    root: str | os.PathLike = 'data/minicity',
+    num_source: int = 400,
+    num_target: int = 400,
+    num_val: int = 100,
+    size: tuple[int, int] = (128, 64),
+    seed: int = 0,
+    workers: int = 0,
+    oracle_labels: bool = False,
+    overwrite: bool = False,
+) -> Path:
     """Write MiniCity, or what is still missing of it.
 
     ``source/`` has the layout of GTA5 (RGB PNG, palette PNG with raw ids) and ``target/`` that of
@@ -61,13 +68,18 @@ def write_minicity(root: str | os.PathLike = 'data/minicity', num_source: int = 
     _check_arguments(num_source, num_target, num_val, size, seed, workers)
     root = Path(root)
     wanted = dict(
-        generator='MiniCity', version=GENERATOR_VERSION, seed=seed, size=list(size),
-        num_source=num_source, num_target=num_target, num_val=num_val,
-        oracle_labels=oracle_labels)
+        generator='MiniCity',
+        version=GENERATOR_VERSION,
+        seed=seed,
+        size=list(size),
+        num_source=num_source,
+        num_target=num_target,
+        num_val=num_val,
+        oracle_labels=oracle_labels,
+    )
     _claim_root(root, wanted, overwrite)
     samples = list_samples(num_source, num_target, num_val, oracle_labels)
-    missing = [sample for sample in samples
-               if not all(_is_whole_png(root / file) for file in sample.files)]
+    missing = [sample for sample in samples if not all(_is_whole_png(root / file) for file in sample.files)]
     if missing:
         for folder in sorted({(root / file).parent for sample in missing for file in sample.files}):
             folder.mkdir(parents=True, exist_ok=True)
@@ -75,8 +87,9 @@ def write_minicity(root: str | os.PathLike = 'data/minicity', num_source: int = 
     return root
 
 
-def _check_arguments(num_source: int, num_target: int, num_val: int, size: tuple[int, int],
-                     seed: int, workers: int) -> None:
+def _check_arguments(
+    num_source: int, num_target: int, num_val: int, size: tuple[int, int], seed: int, workers: int
+) -> None:
     counts = dict(num_source=num_source, num_target=num_target, num_val=num_val)
     for name, count in counts.items():
         if count < 1:
@@ -97,8 +110,8 @@ def _claim_root(root: Path, wanted: dict, overwrite: bool) -> None:
         taken = [part for part in PARTS if (root / part).exists()]
         if taken:
             raise FileExistsError(
-                f'{root / taken[0]} exists but {manifest} does not: this is not a MiniCity. '
-                'Choose another root.')
+                f'{root / taken[0]} exists but {manifest} does not: this is not a MiniCity. Choose another root.'
+            )
     else:
         found = _read_manifest(manifest)
         if found == wanted and not overwrite:
@@ -106,10 +119,13 @@ def _claim_root(root: Path, wanted: dict, overwrite: bool) -> None:
         if not overwrite:
             differing = ', '.join(
                 f'{key}: found {found.get(key)!r}, wanted {value!r}'
-                for key, value in wanted.items() if found.get(key) != value)
+                for key, value in wanted.items()
+                if found.get(key) != value
+            )
             raise FileExistsError(
                 f'{manifest} describes another MiniCity ({differing or "unknown keys"}). '
-                'Choose another root, or replace it with overwrite=True (--overwrite).')
+                'Choose another root, or replace it with overwrite=True (--overwrite).'
+            )
         for part in PARTS:
             shutil.rmtree(root / part, ignore_errors=True)
     root.mkdir(parents=True, exist_ok=True)
@@ -124,7 +140,8 @@ def _read_manifest(manifest: Path) -> dict:
     if not isinstance(found, dict) or found.get('generator') != 'MiniCity':
         raise FileExistsError(
             f'{manifest} is not a manifest of MiniCity (JSON with "generator": "MiniCity"). '
-            'Choose another root, or delete the file and the folders beside it.')
+            'Choose another root, or delete the file and the folders beside it.'
+        )
     return found
 
 
@@ -153,7 +170,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
 def _palette() -> list[int]:
     """Cityscapes' colours by raw id, as a flat list of 256 RGB triples; void is black."""
     palette = np.zeros((256, 3), np.uint8)
-    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE):
+    for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True):
         palette[RAW_IDS[name]] = colour
     return palette.ravel().tolist()
 
@@ -167,24 +184,23 @@ def _encode(array: np.ndarray, palette: list[int] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def _write_sample(sample: Sample, root: Path, size: tuple[int, int], seed: int,
-                  palette: list[int]) -> None:
+def _write_sample(sample: Sample, root: Path, size: tuple[int, int], seed: int, palette: list[int]) -> None:
     image, ids = render(sample.domain, seed, sample.split, sample.index, size)
     _write_atomically(root / sample.image, _encode(image))
     if sample.label is not None:
-        _write_atomically(root / sample.label,
-                          _encode(ids, palette if sample.domain == 'source' else None))
+        _write_atomically(root / sample.label, _encode(ids, palette if sample.domain == 'source' else None))
 
 
-def _write_samples(root: Path, samples: list[Sample], size: tuple[int, int], seed: int,
-                   workers: int) -> None:
+def _write_samples(root: Path, samples: list[Sample], size: tuple[int, int], seed: int, workers: int) -> None:
     write = partial(_write_sample, root=root, size=size, seed=seed, palette=_palette())
     start = time.monotonic()
     with _results(write, samples, workers) as results:
         _report(results, len(samples), root)
     seconds = max(time.monotonic() - start, 1e-6)
-    print_log(f'MiniCity: wrote {len(samples)} images to {root} in {seconds:.1f} s '
-              f'({len(samples) / seconds:.0f} images/s).', logger='current')
+    print_log(
+        f'MiniCity: wrote {len(samples)} images to {root} in {seconds:.1f} s ({len(samples) / seconds:.0f} images/s).',
+        logger='current',
+    )
 
 
 @contextmanager
@@ -221,6 +237,7 @@ def _report(results: Iterator, total: int, root: Path) -> None:
         now = time.monotonic()
         if now - last > _SECONDS_BETWEEN_LINES and done < total:
             rate = done / (now - start)
-            print_log(f'MiniCity: {done}/{total}, {rate:.0f} images/s, '
-                      f'ETA {(total - done) / rate:.0f} s', logger='current')
+            print_log(
+                f'MiniCity: {done}/{total}, {rate:.0f} images/s, ETA {(total - done) / rate:.0f} s', logger='current'
+            )
             last = now

@@ -6,7 +6,19 @@ from .pseudo_label import LoadPseudoLabel
 from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
 
 __all__ = [
-    'ColorJitter', 'LoadDomainAnnotations', 'LoadDomainImage', 'LoadPseudoLabel', 'PadCrop', 'RandomGaussianBlur',
-    'RandomPillowGrayscale', 'RandomScale', 'ResizeLongSide', 'SmallClassCrop', 'auto_filter', 'pillow_resize',
-    'plan_crop', 'plan_scale', 'plan_window'
+    'ColorJitter',
+    'LoadDomainAnnotations',
+    'LoadDomainImage',
+    'LoadPseudoLabel',
+    'PadCrop',
+    'RandomGaussianBlur',
+    'RandomPillowGrayscale',
+    'RandomScale',
+    'ResizeLongSide',
+    'SmallClassCrop',
+    'auto_filter',
+    'pillow_resize',
+    'plan_crop',
+    'plan_scale',
+    'plan_window',
 ]

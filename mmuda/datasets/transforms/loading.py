@@ -1,6 +1,7 @@
 """Reading images and the label files of every data set, in one look-up."""
+
 import io
-from typing import Mapping, Optional, Union
+from collections.abc import Mapping
 
 import cv2
 import mmcv
@@ -32,16 +33,16 @@ class LoadDomainImage(LoadImageFromFile):
         OSError: If it is empty, truncated, damaged or no image.
     """
 
-    def __init__(self,
-                 to_float32: bool = False,
-                 color_type: str = 'color',
-                 imdecode_backend: str = 'cv2',
-                 backend_args: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        to_float32: bool = False,
+        color_type: str = 'color',
+        imdecode_backend: str = 'cv2',
+        backend_args: dict | None = None,
+    ) -> None:
         super().__init__(
-            to_float32=to_float32,
-            color_type=color_type,
-            imdecode_backend=imdecode_backend,
-            backend_args=backend_args)
+            to_float32=to_float32, color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args
+        )
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
@@ -87,15 +88,16 @@ class LoadDomainAnnotations(BaseTransform):
             differs in size from its image, or no label belongs to the image.
     """
 
-    def __init__(self,
-                 table: Optional[Union[str, Mapping, LabelTable]] = None,
-                 unknown: Optional[int] = None,
-                 channel: Optional[int] = None,
-                 required: bool = True,
-                 backend_args: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        table: str | Mapping | LabelTable | None = None,
+        unknown: int | None = None,
+        channel: int | None = None,
+        required: bool = True,
+        backend_args: dict | None = None,
+    ) -> None:
         if unknown is not None and not (0 <= unknown < UNKNOWN or unknown == IGNORE):
-            raise ValueError(f'unknown must be a train id 0..{UNKNOWN - 1} or {IGNORE} (ignore), '
-                             f'but got {unknown}')
+            raise ValueError(f'unknown must be a train id 0..{UNKNOWN - 1} or {IGNORE} (ignore), but got {unknown}')
         self.table = None if table is None else get_label_table(table)
         self.unknown = unknown
         self.channel = channel
@@ -110,26 +112,35 @@ class LoadDomainAnnotations(BaseTransform):
         if path is None:
             raise ValueError(
                 f'no label file belongs to {results.get("img_path")}: take LoadDomainAnnotations '
-                'out of the pipeline of an unlabelled data set, or give the data set its labels')
+                'out of the pipeline of an unlabelled data set, or give the data set its labels'
+            )
         if results.get('reduce_zero_label'):
-            raise ValueError(f'{path}: reduce_zero_label=True and a label table contradict each '
-                             'other; write the wanted ids into the table')
+            raise ValueError(
+                f'{path}: reduce_zero_label=True and a label table contradict each '
+                'other; write the wanted ids into the table'
+            )
         table = self.table or results.get('label_table')
         if table is None:
             raise ValueError(
                 f'{path}: the data set does not say what its label ids mean; name a table, as in '
-                "dict(type='LoadDomainAnnotations', table='cityscapes')")
+                "dict(type='LoadDomainAnnotations', table='cityscapes')"
+            )
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
         ids = decode_label(read_image_bytes(path, self.backend_args), path, channel)
         # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
-        if results.get('same_size', True) and results.get('img') is not None and tuple(results['ori_shape'][:2]) != ids.shape:
+        if (
+            results.get('same_size', True)
+            and results.get('img') is not None
+            and tuple(results['ori_shape'][:2]) != ids.shape
+        ):
             height, width = results['ori_shape'][:2]
             raise ValueError(
                 'image and label differ in size (width x height): '
                 f'{results.get("img_path")} is {width}x{height}, '
                 f'{path} is {ids.shape[1]}x{ids.shape[0]}; repair the pair, or leave such pairs '
-                "out with mismatched='skip' in the data set")
+                "out with mismatched='skip' in the data set"
+            )
         label_map = results.get('label_map')
         if label_map is not None:
             label_map = tuple(sorted(label_map.items()))
@@ -140,11 +151,10 @@ class LoadDomainAnnotations(BaseTransform):
 
     def __repr__(self) -> str:
         table = self.table.name if self.table else None
-        return (f'{type(self).__name__}(table={table!r}, unknown={self.unknown}, '
-                f'channel={self.channel})')
+        return f'{type(self).__name__}(table={table!r}, unknown={self.unknown}, channel={self.channel})'
 
 
-def decode_label(data: bytes, path: str, channel: Optional[int] = None) -> np.ndarray:
+def decode_label(data: bytes, path: str, channel: int | None = None) -> np.ndarray:
     """The ids in a label file, unchanged.
 
     Args:
@@ -163,8 +173,7 @@ def decode_label(data: bytes, path: str, channel: Optional[int] = None) -> np.nd
         raise ValueError(f'{path} is a JPEG file, whose compression changes label ids: use PNG')
     depth, colour = data[24:26] if data.startswith(PNG_SIGNATURE) else (8, None)
     if colour == _PNG_GREY and depth < 8:
-        raise ValueError(f'{path} is a {depth}-bit grey PNG, whose ids decoders scale up: save it '
-                         'with 8 bits')
+        raise ValueError(f'{path} is a {depth}-bit grey PNG, whose ids decoders scale up: save it with 8 bits')
     try:
         if colour == _PNG_PALETTE:
             # OpenCV would look the colours up and lose the ids.
@@ -176,15 +185,16 @@ def decode_label(data: bytes, path: str, channel: Optional[int] = None) -> np.nd
     if ids is None:
         raise unreadable(path, 'the decoder gave up')
     if ids.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f'{path} holds {ids.dtype} values; label ids are 8- or 16-bit unsigned '
-                         'integers')
+        raise ValueError(f'{path} holds {ids.dtype} values; label ids are 8- or 16-bit unsigned integers')
     channels = 1 if ids.ndim == 2 else ids.shape[2]
     if channels == 1 and not channel:
         return ids.reshape(ids.shape[:2])
     if channel is None:
-        raise ValueError(f'{path} has {channels} channels: say which one holds the label ids '
-                         '(channel=0 is red), or, if these are colours, use the id files of the '
-                         'data set')
+        raise ValueError(
+            f'{path} has {channels} channels: say which one holds the label ids '
+            '(channel=0 is red), or, if these are colours, use the id files of the '
+            'data set'
+        )
     if not 0 <= channel < channels:
         raise ValueError(f'{path} has {channels} channel(s), but channel {channel} was asked for')
     # OpenCV's order is blue, green, red, alpha.
@@ -213,5 +223,6 @@ def map_ids(ids: np.ndarray, lookup: np.ndarray, path: str, table: LabelTable) -
         raise ValueError(
             f'{path} holds the label ids {found}, which the label table {table.name!r} does not '
             f'have (it has {table.known}): use the table of this data set, add the ids to a table '
-            "of your own, or ignore them with dict(type='LoadDomainAnnotations', unknown=255)")
+            "of your own, or ignore them with dict(type='LoadDomainAnnotations', unknown=255)"
+        )
     return trains

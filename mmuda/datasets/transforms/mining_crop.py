@@ -1,6 +1,8 @@
 """CBST's training crop: a random scale, and small classes looked for."""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Iterable, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -35,11 +37,12 @@ class NumPyDraws:
 
 class CropRule(NamedTuple):
     """What does not change from image to image; see :class:`SmallClassCrop`."""
+
     size: int
     stride: int
-    scale_range: Tuple[float, float]
-    origin_size: Optional[int]
-    max_shape: Optional[Tuple[int, int]]
+    scale_range: tuple[float, float]
+    origin_size: int | None
+    max_shape: tuple[int, int] | None
     probability: float
     flip: float
 
@@ -64,23 +67,30 @@ class CropPlan(NamedTuple):
         corner: (row, column) of its first pixel on the canvas.
         flip: Whether it is mirrored.
     """
-    target_sizes: Tuple[int, int]
+
+    target_sizes: tuple[int, int]
     target_size: int
     rate: float
     side: int
-    border: Tuple[int, int]
+    border: tuple[int, int]
     canvas: int
     mining: bool
-    candidates: Tuple[int, ...]
-    chosen: Optional[int]
+    candidates: tuple[int, ...]
+    chosen: int | None
     num_locations: int
-    bounds: Optional[Tuple[float, float]]
-    corner: Tuple[int, int]
+    bounds: tuple[float, float] | None
+    corner: tuple[int, int]
     flip: bool
 
 
-def plan_crop(label: Optional[np.ndarray], shape: Tuple[int, int], rule: CropRule, priority: Sequence[int],
-              mined: Sequence[int], draws: Draws) -> CropPlan:
+def plan_crop(
+    label: np.ndarray | None,
+    shape: tuple[int, int],
+    rule: CropRule,
+    priority: Sequence[int],
+    mined: Sequence[int],
+    draws: Draws,
+) -> CropPlan:
     """Find the crop of one image: a pure function of its arguments and of what is drawn.
 
     Drawn are, in this order, the target size, whether to look for a small class, then either the class and one of
@@ -105,12 +115,12 @@ def plan_crop(label: Optional[np.ndarray], shape: Tuple[int, int], rule: CropRul
     canvas = max(int(rule.size / (first / longest)), *shape) + before + after
 
     mining = draws.fraction(1) < rule.probability
-    candidates: Tuple[int, ...] = ()
+    candidates: tuple[int, ...] = ()
     if mining:
         # A crop that is centred on one of these pixels does not leave the image.
         half = side // 2
         ends = [int(max(1, grid, before + length - half - 1)) - before for length in shape]
-        inside = label[half:ends[0], half:ends[1]]
+        inside = label[half : ends[0], half : ends[1]]
         candidates = _present(inside, priority) or _present(inside, mined)
     if candidates:
         chosen = candidates[min(int(draws.fraction(len(candidates))), len(candidates) - 1)]
@@ -122,18 +132,27 @@ def plan_crop(label: Optional[np.ndarray], shape: Tuple[int, int], rule: CropRul
         corner = tuple(draws.integer(0, int(bound)) for bound in bounds)
         found = dict(chosen=None, num_locations=0, bounds=bounds, corner=corner)
     return CropPlan(
-        target_sizes=(first, last), target_size=target_size, rate=rate, side=side, border=(before, after),
-        canvas=canvas, mining=mining, candidates=candidates, **found, flip=draws.fraction(1) < rule.flip)
+        target_sizes=(first, last),
+        target_size=target_size,
+        rate=rate,
+        side=side,
+        border=(before, after),
+        canvas=canvas,
+        mining=mining,
+        candidates=candidates,
+        **found,
+        flip=draws.fraction(1) < rule.flip,
+    )
 
 
-def _present(label: np.ndarray, ids: Sequence[int]) -> Tuple[int, ...]:
+def _present(label: np.ndarray, ids: Sequence[int]) -> tuple[int, ...]:
     if not label.size or not len(ids):
         return ()
     counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
     return tuple(int(id) for id in ids if counts[id])
 
 
-def cut(array: np.ndarray, plan: CropPlan, border: Union[int, Sequence[int]]) -> np.ndarray:
+def cut(array: np.ndarray, plan: CropPlan, border: int | Sequence[int]) -> np.ndarray:
     """Cut the crop out of the canvas around an image, without making the canvas.
 
     Args:
@@ -154,7 +173,7 @@ def cut(array: np.ndarray, plan: CropPlan, border: Union[int, Sequence[int]]) ->
     crop = np.empty((plan.side, plan.side, *array.shape[2:]), array.dtype)
     crop[:] = border
     row, column = rows.start - top, columns.start - left
-    crop[row:row + inside.shape[0], column:column + inside.shape[1]] = inside
+    crop[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
     return crop
 
 
@@ -198,45 +217,52 @@ class SmallClassCrop(BaseTransform):
         FileNotFoundError: When the first image is read, if the manifest does not exist.
     """
 
-    def __init__(self,
-                 size: int = 500,
-                 stride: int = 8,
-                 label_stride: int = 8,
-                 scale_range: Tuple[float, float] = (0.7, 1.3),
-                 origin_size: Optional[int] = None,
-                 max_shape: Optional[Tuple[int, int]] = None,
-                 probability: float = 0.5,
-                 threshold: float = 0.001,
-                 number: int = 3,
-                 manifest: Optional[str] = None,
-                 priority: Optional[Iterable[int]] = None,
-                 mined: Optional[Iterable[int]] = None,
-                 flip: float = 0.5,
-                 border: Tuple[int, int, int] = (123, 116, 103)) -> None:
+    def __init__(
+        self,
+        size: int = 500,
+        stride: int = 8,
+        label_stride: int = 8,
+        scale_range: tuple[float, float] = (0.7, 1.3),
+        origin_size: int | None = None,
+        max_shape: tuple[int, int] | None = None,
+        probability: float = 0.5,
+        threshold: float = 0.001,
+        number: int = 3,
+        manifest: str | None = None,
+        priority: Iterable[int] | None = None,
+        mined: Iterable[int] | None = None,
+        flip: float = 0.5,
+        border: tuple[int, int, int] = (123, 116, 103),
+    ) -> None:
         if min(size, stride, label_stride) < 1:
             raise ValueError(
-                f'size, stride and label_stride must be positive, but got {size}, {stride}, {label_stride}')
+                f'size, stride and label_stride must be positive, but got {size}, {stride}, {label_stride}'
+            )
         size = -(-size // stride) * stride
         if size % label_stride:
             raise ValueError(
-                f'label_stride={label_stride} does not divide the crop of {size} pixels: choose 1 or {stride}')
+                f'label_stride={label_stride} does not divide the crop of {size} pixels: choose 1 or {stride}'
+            )
         if not 0 < scale_range[0] <= scale_range[1]:
             raise ValueError(
-                f'scale_range must be (smallest, largest) with 0 < smallest <= largest, but got {scale_range}')
+                f'scale_range must be (smallest, largest) with 0 < smallest <= largest, but got {scale_range}'
+            )
         if not (0 <= probability <= 1 and 0 <= flip <= 1):
             raise ValueError(f'probability and flip must be in [0, 1], but got {probability} and {flip}')
         given = priority is not None or mined is not None
         if probability and given == (manifest is not None):
             raise ValueError(
                 'SmallClassCrop must know which classes are small: give manifest=FOLDER (of a labelling), or lists of '
-                'train ids priority= and mined=, not both; or probability=0 to crop anywhere')
-        self.rule = CropRule(size, stride, tuple(scale_range), origin_size, max_shape and tuple(max_shape),
-                             probability, flip)
+                'train ids priority= and mined=, not both; or probability=0 to crop anywhere'
+            )
+        self.rule = CropRule(
+            size, stride, tuple(scale_range), origin_size, max_shape and tuple(max_shape), probability, flip
+        )
         self.label_stride, self.threshold, self.number = label_stride, threshold, number
         self.manifest, self.border = manifest, tuple(border)
         self._small = (tuple(priority or ()), tuple(mined or ())) if given or not probability else None
 
-    def small_classes(self) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
+    def small_classes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Train ids with priority, and those that come after them."""
         if self._small is None:
             manifest = Manifest.read(Path(self.manifest))
@@ -252,7 +278,7 @@ class SmallClassCrop(BaseTransform):
         self._check(results, image, label)
         plan = plan_crop(label, image.shape[:2], self.rule, *self.small_classes(), NumPyDraws())
         size = (self.rule.size, self.rule.size)
-        image = pillow_resize(cut(image, plan, self.border[::-1]), size, auto_filter((plan.side, ) * 2, size))
+        image = pillow_resize(cut(image, plan, self.border[::-1]), size, auto_filter((plan.side,) * 2, size))
         results['img'] = cv2.flip(image, 1) if plan.flip else image
         if label is not None:
             label = pillow_resize(cut(label, plan, IGNORE), size, Resampling.NEAREST)
@@ -260,27 +286,34 @@ class SmallClassCrop(BaseTransform):
             label = np.ascontiguousarray(label[sampled, sampled])
             results['gt_seg_map'] = cv2.flip(label, 1) if plan.flip else label
         results['img_shape'] = size
-        results['scale_factor'] = (self.rule.size / plan.side, ) * 2
+        results['scale_factor'] = (self.rule.size / plan.side,) * 2
         results['flip'], results['flip_direction'] = plan.flip, 'horizontal' if plan.flip else None
         return results
 
-    def _check(self, results: dict, image: np.ndarray, label: Optional[np.ndarray]) -> None:
+    def _check(self, results: dict, image: np.ndarray, label: np.ndarray | None) -> None:
         path = results.get('img_path')
-        if image.dtype != np.uint8 or image.shape[2:] != (3, ):
-            raise TypeError(f'the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
-                            'images with 8 bits and three channels (to_float32=False)')
+        if image.dtype != np.uint8 or image.shape[2:] != (3,):
+            raise TypeError(
+                f'the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
+                'images with 8 bits and three channels (to_float32=False)'
+            )
         if label is None:
             if self.rule.probability:
-                raise ValueError(f'{path} has no label to look for small classes in: load labels before '
-                                 'SmallClassCrop, or set probability=0')
+                raise ValueError(
+                    f'{path} has no label to look for small classes in: load labels before '
+                    'SmallClassCrop, or set probability=0'
+                )
             return
         if label.dtype != np.uint8:
             raise TypeError(f'the label of {path} must be uint8 train ids, but is {label.dtype}')
         if label.shape != image.shape[:2]:
             raise ValueError(
                 f'{path}: image and label differ in size (height, width), {image.shape[:2]} and {label.shape}: put '
-                'SmallClassCrop right after both are loaded, and resize neither or both before')
+                'SmallClassCrop right after both are loaded, and resize neither or both before'
+            )
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}({self.rule}, label_stride={self.label_stride}, manifest={self.manifest!r}, '
-                f'small classes={self._small})')
+        return (
+            f'{type(self).__name__}({self.rule}, label_stride={self.label_stride}, manifest={self.manifest!r}, '
+            f'small classes={self._small})'
+        )

@@ -3,7 +3,8 @@
 Pillow does the arithmetic, as in the originals. Images are BGR, as ``LoadDomainImage`` gives them, and are RGB only
 within. Random numbers come from NumPy's global generator, which the domain data sets seed for every item.
 """
-from typing import Dict, Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -11,9 +12,9 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image, ImageEnhance
 
-Strength = Union[float, Sequence[float]]
+Strength = float | Sequence[float]
 
-Adjustment = Tuple[str, float]
+Adjustment = tuple[str, float]
 """One of brightness, contrast, saturation, with a factor (1: no change), or hue, with a part of the circle."""
 
 _ENHANCERS = dict(brightness=ImageEnhance.Brightness, contrast=ImageEnhance.Contrast, saturation=ImageEnhance.Color)
@@ -57,7 +58,7 @@ def gaussian_blur(image: np.ndarray, sigma: float, kernel: int = 3) -> np.ndarra
         kernel: Side of the kernel, odd.
     """
     distance = np.arange(kernel) - kernel // 2
-    weights = np.exp(-0.5 * (distance / sigma)**2)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
     # In float32: OpenCV's own 8-bit blur rounds twice.
     blurred = cv2.sepFilter2D(image, cv2.CV_32F, weights, weights, borderType=cv2.BORDER_REFLECT_101)
@@ -76,10 +77,12 @@ def _turn_hue(picture: Image.Image, part: float) -> Image.Image:
 
 def _checked(results: dict, step: BaseTransform) -> np.ndarray:
     image = results['img']
-    if image.dtype != np.uint8 or image.shape[2:] != (3, ):
-        raise TypeError(f'{type(step).__name__}: the image {results.get("img_path")} must be (H, W, 3) uint8, but is '
-                        f'{image.shape} {image.dtype}: put it before normalisation, and load images with '
-                        'to_float32=False')
+    if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        raise TypeError(
+            f'{type(step).__name__}: the image {results.get("img_path")} must be (H, W, 3) uint8, but is '
+            f'{image.shape} {image.dtype}: put it before normalisation, and load images with '
+            'to_float32=False'
+        )
     return image
 
 
@@ -100,14 +103,16 @@ class ColorJitter(BaseTransform):
         TypeError: When an image comes, if it is not uint8.
     """
 
-    def __init__(self, brightness: Strength = 0, contrast: Strength = 0, saturation: Strength = 0,
-                 hue: Strength = 0) -> None:
+    def __init__(
+        self, brightness: Strength = 0, contrast: Strength = 0, saturation: Strength = 0, hue: Strength = 0
+    ) -> None:
         around_1 = dict(brightness=brightness, contrast=contrast, saturation=saturation)
-        self.ranges: Dict[str, Optional[Tuple[float, float]]] = {
-            name: _range(name, value, 1., (0., float('inf'))) for name, value in around_1.items()}
-        self.ranges['hue'] = _range('hue', hue, 0., (-0.5, 0.5))
+        self.ranges: dict[str, tuple[float, float] | None] = {
+            name: _range(name, value, 1.0, (0.0, float('inf'))) for name, value in around_1.items()
+        }
+        self.ranges['hue'] = _range('hue', hue, 0.0, (-0.5, 0.5))
 
-    def draw(self) -> Tuple[Adjustment, ...]:
+    def draw(self) -> tuple[Adjustment, ...]:
         """Random adjustments in random order."""
         names = list(self.ranges)
         order = np.random.permutation(len(names))
@@ -123,7 +128,7 @@ class ColorJitter(BaseTransform):
         return f'{type(self).__name__}({", ".join(f"{name}={limits}" for name, limits in self.ranges.items())})'
 
 
-def _range(name: str, value: Strength, centre: float, bounds: Tuple[float, float]) -> Optional[Tuple[float, float]]:
+def _range(name: str, value: Strength, centre: float, bounds: tuple[float, float]) -> tuple[float, float] | None:
     pair = isinstance(value, Sequence)
     if not pair and value < 0 or pair and len(value) != 2:
         raise ValueError(f'{name} is a strength from 0 on, or a pair (lowest, highest), but got {value!r}')

@@ -1,5 +1,4 @@
 """Resizing with Pillow, the filter chosen by the direction: how CBST resizes every image."""
-from typing import Tuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -9,21 +8,21 @@ from PIL import Image
 Resampling = Image.Resampling
 
 
-def auto_filter(from_size: Tuple[int, int], to_size: Tuple[int, int]) -> Resampling:
+def auto_filter(from_size: tuple[int, int], to_size: tuple[int, int]) -> Resampling:
     """CBST's choice of a filter: Lanczos if both sides shrink, bicubic if both grow, else bilinear.
 
     Args:
         from_size: Two sides, in any order.
         to_size: The same two sides after resizing.
     """
-    if all(to < side for side, to in zip(from_size, to_size)):
+    if all(to < side for side, to in zip(from_size, to_size, strict=True)):
         return Resampling.LANCZOS
-    if all(to > side for side, to in zip(from_size, to_size)):
+    if all(to > side for side, to in zip(from_size, to_size, strict=True)):
         return Resampling.BICUBIC
     return Resampling.BILINEAR
 
 
-def pillow_resize(array: np.ndarray, size: Tuple[int, int], filter: Resampling) -> np.ndarray:
+def pillow_resize(array: np.ndarray, size: tuple[int, int], filter: Resampling) -> np.ndarray:
     """Resize with Pillow, which antialiases when it shrinks.
 
     Args:
@@ -39,8 +38,10 @@ def pillow_resize(array: np.ndarray, size: Tuple[int, int], filter: Resampling) 
     """
     grey, colour = array.ndim == 2, array.ndim == 3 and array.shape[2] == 3
     if not (array.dtype == np.uint8 and (grey or colour) or array.dtype == np.float32 and grey):
-        raise TypeError(f'Pillow resizes (H, W, 3) uint8 and (H, W) uint8 or float32 arrays, but got {array.shape} '
-                        f'{array.dtype}: load images with 8 bits and three channels (to_float32=False)')
+        raise TypeError(
+            f'Pillow resizes (H, W, 3) uint8 and (H, W) uint8 or float32 arrays, but got {array.shape} '
+            f'{array.dtype}: load images with 8 bits and three channels (to_float32=False)'
+        )
     if array.shape[1::-1] == tuple(size):
         return array
     # A copy, as PyTorch warns of what it cannot write to.
@@ -76,8 +77,9 @@ class ResizeLongSide(BaseTransform):
         image = results['img']
         size = height, width = image.shape[:2]
         if max(size) != self.length:
-            height, width = (self.length if side == max(size) else max(1, round(self.length * side / max(size)))
-                             for side in size)
+            height, width = (
+                self.length if side == max(size) else max(1, round(self.length * side / max(size))) for side in size
+            )
         image = pillow_resize(image, (width, height), auto_filter(size, (height, width)))
         results['img'] = image
         results['img_shape'] = (height, width)

@@ -1,5 +1,4 @@
 """Reading labels that a network made."""
-from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -35,10 +34,7 @@ class LoadPseudoLabel(BaseTransform):
             image; or if no label belongs to the image.
     """
 
-    def __init__(self,
-                 resize: bool = False,
-                 num_classes: Optional[int] = None,
-                 backend_args: Optional[dict] = None) -> None:
+    def __init__(self, resize: bool = False, num_classes: int | None = None, backend_args: dict | None = None) -> None:
         self.resize = resize
         self.num_classes = num_classes
         self.backend_args = backend_args
@@ -47,12 +43,16 @@ class LoadPseudoLabel(BaseTransform):
         """Load ``results['seg_map_path']``."""
         path = results.get('seg_map_path')
         if path is None:
-            raise ValueError(f'no pseudo label belongs to {results.get("img_path")}: use LoadPseudoLabel with a '
-                             'PseudoLabelDataset, or take it out of the pipeline')
+            raise ValueError(
+                f'no pseudo label belongs to {results.get("img_path")}: use LoadPseudoLabel with a '
+                'PseudoLabelDataset, or take it out of the pipeline'
+            )
         label = decode_label(read_image_bytes(path, self.backend_args), path)
         if label.dtype != np.uint8:
-            raise ValueError(f'{path} is a 16-bit file, but pseudo labels are 8-bit PNG files of train ids: this is no '
-                             'pseudo label; make them with tools/pseudo_label.py')
+            raise ValueError(
+                f'{path} is a 16-bit file, but pseudo labels are 8-bit PNG files of train ids: this is no '
+                'pseudo label; make them with tools/pseudo_label.py'
+            )
         self._check_ids(results, label, path)
         results['gt_seg_map'] = self._fit(results, label, path)
         results.setdefault('seg_fields', []).append('gt_seg_map')
@@ -61,14 +61,17 @@ class LoadPseudoLabel(BaseTransform):
     def _check_ids(self, results: dict, label: np.ndarray, path: str) -> None:
         num_classes = results.get('num_classes') or self.num_classes
         if num_classes is None:
-            raise ValueError(f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
-                             "or dict(type='LoadPseudoLabel', num_classes=...)")
+            raise ValueError(
+                f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
+                "or dict(type='LoadPseudoLabel', num_classes=...)"
+            )
         wrong = (label >= num_classes) & (label != IGNORE)
         if wrong.any():
             raise ValueError(
                 f'{path} holds the ids {ranges(np.unique(label[wrong]).tolist())}, but a pseudo label holds train ids '
                 f'0-{num_classes - 1} and {IGNORE} (ignored): raw ids need LoadDomainAnnotations; if the classes have '
-                'changed, make the labels again')
+                'changed, make the labels again'
+            )
 
     def _fit(self, results: dict, label: np.ndarray, path: str) -> np.ndarray:
         image = results.get('img')
@@ -76,17 +79,19 @@ class LoadPseudoLabel(BaseTransform):
             sizes = {tuple(results['ori_shape'][:2])} if 'ori_shape' in results else set()
             sizes |= {image.shape[:2]} if image is not None else set()
             if sizes - {label.shape}:
-                told = ' and '.join('%dx%d' % size[::-1] for size in sorted(sizes))
+                told = ' and '.join(f'{width}x{height}' for height, width in sorted(sizes))
                 raise ValueError(
                     f'{path} is {label.shape[1]}x{label.shape[0]} (width x height), but its image '
                     f'{results.get("img_path")} is {told}: put LoadPseudoLabel before what resizes the image; if the '
-                    'label was made at another size, put it after and say resize=True')
+                    'label was made at another size, put it after and say resize=True'
+                )
             return label
         if image is None:
             raise ValueError(f'{path}: with resize=True, LoadPseudoLabel comes after the image is loaded and resized')
         if results.get('flip'):
-            raise ValueError(f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel '
-                             'before RandomFlip')
+            raise ValueError(
+                f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel before RandomFlip'
+            )
         return pillow_resize(label, image.shape[1::-1], Resampling.NEAREST)
 
     def __repr__(self) -> str:

@@ -1,5 +1,7 @@
 """A random scale, and a random crop of a fixed size: the last training stages of FADA and SDCA."""
-from typing import NamedTuple, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ from .mining_crop import Draws, NumPyDraws
 from .pillow_resize import Resampling, pillow_resize
 
 
-def plan_scale(shape: Tuple[int, int], factors: Tuple[float, float], draws: Draws) -> Tuple[int, int]:
+def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draws) -> tuple[int, int]:
     """The size (h, w) that an image is scaled to: that of the image times a random factor, cut to whole pixels.
 
     Args:
@@ -32,13 +34,14 @@ class CropWindow(NamedTuple):
         corner: (row, column) of the first pixel of the crop in the padded image.
         size: (h, w) of the crop.
     """
-    padding: Tuple[int, int]
-    padded: Tuple[int, int]
-    corner: Tuple[int, int]
-    size: Tuple[int, int]
+
+    padding: tuple[int, int]
+    padded: tuple[int, int]
+    corner: tuple[int, int]
+    size: tuple[int, int]
 
 
-def plan_window(shape: Tuple[int, int], size: Tuple[int, int], draws: Draws) -> CropWindow:
+def plan_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> CropWindow:
     """Find the crop: a pure function of its arguments and of what is drawn, the row and the column, in this order.
 
     A side that is too short by d pixels gets d on both ends, so that the image may lie anywhere in the crop.
@@ -48,9 +51,9 @@ def plan_window(shape: Tuple[int, int], size: Tuple[int, int], draws: Draws) -> 
         size: (h, w) of the crop.
         draws: The random numbers.
     """
-    padding = tuple(max(0, wanted - length) for length, wanted in zip(shape, size))
-    padded = tuple(length + 2 * added for length, added in zip(shape, padding))
-    corner = tuple(draws.integer(0, length - wanted + 1) for length, wanted in zip(padded, size))
+    padding = tuple(max(0, wanted - length) for length, wanted in zip(shape, size, strict=True))
+    padded = tuple(length + 2 * added for length, added in zip(shape, padding, strict=True))
+    corner = tuple(draws.integer(0, length - wanted + 1) for length, wanted in zip(padded, size, strict=True))
     return CropWindow(padding, padded, corner, tuple(size))
 
 
@@ -65,14 +68,14 @@ def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray
     Returns:
         (h, w) or (h, w, C), contiguous.
     """
-    top, left = (start - added for start, added in zip(window.corner, window.padding))
-    bottom, right = (start + length for start, length in zip((top, left), window.size))
+    top, left = (start - added for start, added in zip(window.corner, window.padding, strict=True))
+    bottom, right = (start + length for start, length in zip((top, left), window.size, strict=True))
     height, width = array.shape[:2]
-    inside = array[max(0, top):min(height, bottom), max(0, left):min(width, right)]
+    inside = array[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     margins = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
     if not any(margins):
         return np.ascontiguousarray(inside)
-    return cv2.copyMakeBorder(inside, *margins, borderType=cv2.BORDER_CONSTANT, value=(border, ) * 4)
+    return cv2.copyMakeBorder(inside, *margins, borderType=cv2.BORDER_CONSTANT, value=(border,) * 4)
 
 
 @TRANSFORMS.register_module()
@@ -132,7 +135,7 @@ class PadCrop(BaseTransform):
         TypeError: When an image comes, if it or a label is not uint8.
     """
 
-    def __init__(self, size: Tuple[int, int], pad_value: int = 0) -> None:
+    def __init__(self, size: tuple[int, int], pad_value: int = 0) -> None:
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f'size must be (height, width), both at least 1 pixel, but got {size!r}')
         if not 0 <= pad_value <= 255:
@@ -155,13 +158,17 @@ class PadCrop(BaseTransform):
 
 def _check_labels(results: dict, step: BaseTransform) -> None:
     name, path, image = type(step).__name__, results.get('img_path'), results['img']
-    if image.dtype != np.uint8 or image.shape[2:] != (3, ):
-        raise TypeError(f'{name}: the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
-                        'images with 8 bits and three channels (to_float32=False)')
+    if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        raise TypeError(
+            f'{name}: the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
+            'images with 8 bits and three channels (to_float32=False)'
+        )
     for key in results.get('seg_fields', []):
         label = results[key]
         if label.dtype != np.uint8:
             raise TypeError(f'{name}: {key} of {path} must be uint8 train ids, but is {label.dtype}')
         if label.shape != image.shape[:2]:
-            raise ValueError(f'{name}: {key} of {path} is {label.shape}, but the image is {image.shape[:2]} (H, W): put '
-                             f'{name} where both have one size, right after loading')
+            raise ValueError(
+                f'{name}: {key} of {path} is {label.shape}, but the image is {image.shape[:2]} (H, W): put '
+                f'{name} where both have one size, right after loading'
+            )

@@ -7,7 +7,11 @@ from .step_scheduler_hook import StepSchedulerHook
 from .train_scalars_hook import TrainScalarsHook
 
 __all__ = [
-    'AdaptationCheckpointHook', 'BatchNormSyncHook', 'LossWeightRampHook', 'PredictionPictureHook',
-    'RandomStateHook', 'StepSchedulerHook',
-    'TrainScalarsHook'
+    'AdaptationCheckpointHook',
+    'BatchNormSyncHook',
+    'LossWeightRampHook',
+    'PredictionPictureHook',
+    'RandomStateHook',
+    'StepSchedulerHook',
+    'TrainScalarsHook',
 ]

@@ -1,4 +1,5 @@
 """One set of batch-norm statistics for all processes where it matters."""
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmseg.registry import HOOKS
@@ -10,8 +11,8 @@ from ..distributed import average_batch_norm
 class BatchNormSyncHook(Hook):
     """Averages running statistics over ranks before validation and before a checkpoint is written.
 
-    Train-mode batch-norm does not read them, so nothing needs to be synchronised in between. Without this every rank would
-    validate a different network, and the file would be that of rank 0 alone.
+    Train-mode batch-norm does not read them, so nothing needs to be synchronised in between. Without this every rank
+    would validate a different network, and the file would be that of rank 0 alone.
     """
 
     priority = 'HIGH'

@@ -1,4 +1,5 @@
 """Checkpoints of which one is complete at any time."""
+
 import os
 
 from mmengine.dist import is_main_process
@@ -13,14 +14,16 @@ class AdaptationCheckpointHook(CheckpointHook):
     Args as in mmengine.
 
     Raises:
-        ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where gradients
-            are gathered over ``optim_wrapper.accumulative_counts`` iterations: they are not saved, so such a
+        ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where
+            gradients are gathered over ``optim_wrapper.accumulative_counts`` iterations: they are not saved, so such a
             checkpoint could not be resumed exactly. Also for ``by_epoch=True``.
     """
 
     def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs) -> None:
         if by_epoch:
-            raise ValueError('AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream')
+            raise ValueError(
+                'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
+            )
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
     def before_train(self, runner) -> None:

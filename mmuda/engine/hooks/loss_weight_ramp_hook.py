@@ -1,4 +1,5 @@
 """Loss weights that change during training."""
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmseg.registry import HOOKS
@@ -21,7 +22,7 @@ class LossWeightRampHook(Hook):
         KeyError: Before training, if the adaptor has no such weight.
     """
 
-    def __init__(self, name: str, begin: int, end: int, start: float = 0., stop: float = None) -> None:
+    def __init__(self, name: str, begin: int, end: int, start: float = 0.0, stop: float = None) -> None:
         if end <= begin:
             raise ValueError(f'LossWeightRampHook: end={end} must be after begin={begin}')
         self.name, self.begin, self.end, self.start, self.stop = name, begin, end, start, stop
@@ -36,7 +37,7 @@ class LossWeightRampHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Set the weight of this iteration."""
-        done = min(max((runner.iter - self.begin) / (self.end - self.begin), 0.), 1.)
+        done = min(max((runner.iter - self.begin) / (self.end - self.begin), 0.0), 1.0)
         self._weights(runner)[self.name] = self.start + (self.stop - self.start) * done
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Pictures of what a trained network says."""
+
 from pathlib import Path
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ class PredictionPictureHook(Hook):
     def __init__(self, out_dir: str) -> None:
         self.out_dir = Path(out_dir)
 
-    def after_test_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs=None) -> None:
+    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs=None) -> None:
         """Write the panels of a batch."""
         palette = runner.test_loop.dataloader.dataset.metainfo['palette']
         for sample in outputs:

@@ -1,6 +1,6 @@
 """Random states travel with checkpoints, and nothing beside training touches them."""
+
 import random
-from typing import List, Optional
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ class RandomStateHook(Hook):
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
-        self._to_restore: Optional[dict] = None
-        self._before_val: Optional[dict] = None
-        self._gathered: List[dict] = []
+        self._to_restore: dict | None = None
+        self._before_val: dict | None = None
+        self._gathered: list[dict] = []
 
     def before_gather_checkpoint(self, runner) -> None:
         """Collect the states of all ranks."""
@@ -68,7 +68,8 @@ def random_state() -> dict:
     state = dict(
         python=random.getstate(),
         numpy=(numpy_state[0], torch.from_numpy(numpy_state[1].astype(np.int64)), *numpy_state[2:]),
-        torch=torch.get_rng_state())
+        torch=torch.get_rng_state(),
+    )
     if torch.cuda.is_available():
         state['cuda'] = torch.cuda.get_rng_state()
     return state
@@ -84,9 +85,11 @@ def set_random_state(state: dict) -> None:
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = state['numpy']
     position = rest[0] if rest else None
-    if name != 'MT19937' or keys.shape != (624, ) or type(position) is not int or not 0 <= position <= 624:
-        raise ValueError(f'the checkpoint has a damaged random state ({name!r}, {tuple(keys.shape)}, position {position}): resume from '
-                         'another one, or start anew from its weights with load_from')
+    if name != 'MT19937' or keys.shape != (624,) or type(position) is not int or not 0 <= position <= 624:
+        raise ValueError(
+            f'the checkpoint has a damaged random state ({name!r}, {tuple(keys.shape)}, position {position}): resume '
+            'from another one, or start anew from its weights with load_from'
+        )
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state['torch'])
     if 'cuda' in state and torch.cuda.is_available():

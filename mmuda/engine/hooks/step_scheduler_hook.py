@@ -1,5 +1,4 @@
 """Schedulers follow optimizer steps."""
-from typing import Optional
 
 from mmengine.hooks import ParamSchedulerHook
 from mmseg.registry import HOOKS
@@ -9,11 +8,11 @@ from mmseg.registry import HOOKS
 class StepSchedulerHook(ParamSchedulerHook):
     """mmengine's :class:`ParamSchedulerHook`, moved by optimizer steps instead of iterations.
 
-    With gradient accumulation the papers (AdaptSegNet's ``iter_size``) keep the learning rate over the iterations of one
-    step, and count the length of the schedule in steps.
+    With gradient accumulation the papers (AdaptSegNet's ``iter_size``) keep the learning rate over the iterations of
+    one step, and count the length of the schedule in steps.
     """
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
         """Step the schedulers if this iteration stepped the optimizers."""
         # A plain mmseg model comes with mmengine's own wrapper, which steps in every iteration.
         if getattr(runner.optim_wrapper, 'stepped', lambda: True)():

@@ -1,5 +1,4 @@
 """Training scalars stay on the device until somebody looks at them."""
-from typing import Dict, Optional, Tuple
 
 import torch
 from mmengine.hooks import RuntimeInfoHook
@@ -26,16 +25,16 @@ class TrainScalarsHook(RuntimeInfoHook):
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
         # By the names that an iteration logged: sums and numbers of finite values, and of iterations.
-        self._sums: Dict[Tuple[str, ...], Tuple[Tensor, Tensor, int]] = {}
+        self._sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
         """Add up; read at the interval and after the last iteration."""
         if outputs:
             device = next((value.device for value in outputs.values() if isinstance(value, Tensor)), 'cpu')
             values = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in outputs.values()])
             finite = values.isfinite()
-            sums, counts, iters = self._sums.get(tuple(outputs), (0., 0, 0))
-            self._sums[tuple(outputs)] = (sums + values.where(finite, 0.), counts + finite.int(), iters + 1)
+            sums, counts, iters = self._sums.get(tuple(outputs), (0.0, 0, 0))
+            self._sums[tuple(outputs)] = (sums + values.where(finite, 0.0), counts + finite.int(), iters + 1)
         if self.every_n_inner_iters(batch_idx, self.interval) or runner.iter + 1 >= runner.max_iters:
             self.flush(runner)
 
@@ -47,11 +46,11 @@ class TrainScalarsHook(RuntimeInfoHook):
         """Hand the means since the last flush to the message hub."""
         blocks, self._sums = self._sums, {}
         scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in _wrappers(runner))
-        totals: Dict[str, Tuple[float, float, int]] = {}
+        totals: dict[str, tuple[float, float, int]] = {}
         for names, (sums, counts, iters) in blocks.items():
             sums, counts = torch.stack([sums, counts.float()]).tolist()  # the one transfer
-            for name, total, count in zip(names, sums, counts):
-                before = totals.get(name, (0., 0., 0))
+            for name, total, count in zip(names, sums, counts, strict=True):
+                before = totals.get(name, (0.0, 0.0, 0))
                 totals[name] = (before[0] + total, before[1] + count, before[2] + iters)
         bad = []
         for name, (total, count, iters) in totals.items():
@@ -63,7 +62,8 @@ class TrainScalarsHook(RuntimeInfoHook):
             raise FloatingPointError(
                 f'{", ".join(sorted(bad))} became NaN or infinite in the {self.interval} iterations before iteration '
                 f'{runner.iter + 1}: lower the learning rate or the loss weights, or clip gradients '
-                f'(optim_wrapper.segmentor.clip_grad); the last checkpoint is in {runner.work_dir}')
+                f'(optim_wrapper.segmentor.clip_grad); the last checkpoint is in {runner.work_dir}'
+            )
 
 
 def _wrappers(runner) -> list:

@@ -1,7 +1,8 @@
 """One optimizer for each trainable child of an adaptor."""
+
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Union
 
 from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -38,17 +39,20 @@ class PerModuleOptimWrapperConstructor:
         optim_wrapper_cfg: The config above without ``constructor``.
 
     Raises:
-        ValueError: If an entry names no trainable child, a trainable child has no entry, or an entry has an unknown key.
+        ValueError: If an entry names no trainable child, a trainable child has no entry, or an entry has an unknown
+            key.
     """
 
-    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         if paramwise_cfg is not None:
-            raise ValueError('PerModuleOptimWrapperConstructor: paramwise_cfg belongs into the entry of a module, '
-                             'for instance optim_wrapper.segmentor.paramwise_cfg')
+            raise ValueError(
+                'PerModuleOptimWrapperConstructor: paramwise_cfg belongs into the entry of a module, '
+                'for instance optim_wrapper.segmentor.paramwise_cfg'
+            )
         cfg = dict(optim_wrapper_cfg)
         cfg.pop('type', None)
-        self.precision: Optional[str] = cfg.pop('precision', None)
-        self.loss_scale: Union[str, float] = cfg.pop('loss_scale', 'dynamic')
+        self.precision: str | None = cfg.pop('precision', None)
+        self.loss_scale: str | float = cfg.pop('loss_scale', 'dynamic')
         self.accumulative_counts: int = cfg.pop('accumulative_counts', 1)
         self.modules = cfg
 
@@ -56,12 +60,14 @@ class PerModuleOptimWrapperConstructor:
         model = getattr(model, 'module', model)
         trainable = {
             name: getattr(child, 'module', child)
-            for name, child in model.named_children() if any(p.requires_grad for p in child.parameters())
+            for name, child in model.named_children()
+            if any(p.requires_grad for p in child.parameters())
         }
         if set(trainable) != set(self.modules):
             raise ValueError(
                 f'optim_wrapper has entries for {sorted(self.modules)}, but the trainable children of '
-                f'{type(model).__name__} are {sorted(trainable)}: give each its entry of the same name')
+                f'{type(model).__name__} are {sorted(trainable)}: give each its entry of the same name'
+            )
         # In the order of the config: it is the order of the steps and of the log.
         wrappers = {name: self._build(name, trainable[name], dict(cfg)) for name, cfg in self.modules.items()}
         return AdaptorOptimWrapperDict(self.precision, **wrappers)
@@ -72,43 +78,46 @@ class PerModuleOptimWrapperConstructor:
         rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
         extra = set(cfg) - {'optimizer'}
         if extra:
-            raise ValueError(f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are optimizer, paramwise_cfg, clip_grad '
-                             'and repeats; precision, loss_scale and accumulative_counts hold for all modules and stand '
-                             'beside them in optim_wrapper')
+            raise ValueError(
+                f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are optimizer, paramwise_cfg, clip_grad '
+                'and repeats; precision, loss_scale and accumulative_counts hold for all modules and stand '
+                'beside them in optim_wrapper'
+            )
         with _calm_log():
-            groups: List[dict] = []
+            groups: list[dict] = []
             rules.add_params(groups, module)
         if repeats is not None:
             _count_listings(groups, module, repeats, f'optim_wrapper.{name}')
-        optimizer = OPTIMIZERS.build(
-            dict(rules.optimizer_cfg, params=_merge(groups)))
+        optimizer = OPTIMIZERS.build(dict(rules.optimizer_cfg, params=_merge(groups)))
         return ModuleOptimWrapper(
             optimizer,
             scaler=make_scaler(self.precision, self.loss_scale),
             fixed_scale=None if self.loss_scale == 'dynamic' else float(self.loss_scale),
             accumulative_counts=self.accumulative_counts,
-            clip_grad=None if clip_grad is None else dict(clip_grad))
+            clip_grad=None if clip_grad is None else dict(clip_grad),
+        )
 
 
 class _GroupRules(DefaultOptimWrapperConstructor):
     """mmengine's rules for ``paramwise_cfg``; only its listing of groups is used."""
 
 
-def _merge(groups: List[dict]) -> List[dict]:
+def _merge(groups: list[dict]) -> list[dict]:
     """One group for each distinct set of options, in order of first appearance."""
-    merged: Dict[tuple, dict] = {}
+    merged: dict[tuple, dict] = {}
     for group in groups:
         options = {key: value for key, value in group.items() if key not in ('params', 'lr_mult', 'decay_mult')}
         key = tuple(sorted((name, repr(value)) for name, value in options.items()))
         merged.setdefault(key, {'params': [], **options})['params'].extend(
-            p for p in group['params'] if p.requires_grad)
+            p for p in group['params'] if p.requires_grad
+        )
     return [group for group in merged.values() if group['params']]
 
 
-def _count_listings(groups: List[dict], module: nn.Module, child: str, where: str) -> None:
+def _count_listings(groups: list[dict], module: nn.Module, child: str, where: str) -> None:
     """Set ``repeats`` of the weights below ``child`` to the number of modules around them there."""
     prefix = child + '.'
-    counts = {id(p): name[len(prefix):].count('.') for name, p in module.named_parameters() if name.startswith(prefix)}
+    counts = {id(p): name[len(prefix) :].count('.') for name, p in module.named_parameters() if name.startswith(prefix)}
     if not counts:
         raise ValueError(f'{where}.repeats={child!r} names no child with parameters of {type(module).__name__}')
     for group in groups:

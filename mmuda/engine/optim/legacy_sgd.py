@@ -1,5 +1,6 @@
 """SGD as the released AdaptSegNet and ADVENT ran it: the same weight listed several times in one group."""
-from typing import Callable, Optional
+
+from collections.abc import Callable
 
 import torch
 from mmengine.registry import OPTIMIZERS
@@ -16,8 +17,8 @@ class LegacySGD(Optimizer):
 
     .. math:: g \leftarrow g + w p, \quad v \leftarrow \mu v + g, \quad p \leftarrow p - \eta v
 
-    with :math:`v = g` the first time ever. The decay is added **into** the gradient, so it accumulates over the repeats.
-    The published numbers were trained with this (about 3x to 4x the nominal learning rate in the trunk). With
+    with :math:`v = g` the first time ever. The decay is added **into** the gradient, so it accumulates over the
+    repeats. The published numbers were trained with this (about 3x to 4x the nominal learning rate in the trunk). With
     ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
 
     ``repeats`` is a key of the parameter groups; ``PerModuleOptimWrapperConstructor(repeats=...)`` fills it in.
@@ -30,14 +31,16 @@ class LegacySGD(Optimizer):
         repeats: How often each weight of a group is listed.
     """
 
-    def __init__(self, params, lr: float, momentum: float = 0., weight_decay: float = 0., repeats: int = 1) -> None:
+    def __init__(self, params, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1) -> None:
         if lr < 0 or momentum < 0 or weight_decay < 0 or repeats < 1:
-            raise ValueError('LegacySGD needs lr, momentum, weight_decay >= 0 and repeats >= 1, but got '
-                             f'lr={lr}, momentum={momentum}, weight_decay={weight_decay}, repeats={repeats}')
+            raise ValueError(
+                'LegacySGD needs lr, momentum, weight_decay >= 0 and repeats >= 1, but got '
+                f'lr={lr}, momentum={momentum}, weight_decay={weight_decay}, repeats={repeats}'
+            )
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, repeats=repeats))
 
     @torch.no_grad()
-    def step(self, closure: Optional[Callable] = None):
+    def step(self, closure: Callable | None = None):
         """One step; gradients are changed in place, as in PyTorch 0.4."""
         loss = None
         if closure is not None:
@@ -58,8 +61,8 @@ class LegacySGD(Optimizer):
         return loss
 
     def _momentum(self, params: list, grads: list, momentum: float) -> list:
-        fresh = [(p, g) for p, g in zip(params, grads) if 'momentum_buffer' not in self.state[p]]
-        known = [(p, g) for p, g in zip(params, grads) if 'momentum_buffer' in self.state[p]]
+        fresh = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' not in self.state[p]]
+        known = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' in self.state[p]]
         if known:
             buffers = [self.state[p]['momentum_buffer'] for p, _ in known]
             torch._foreach_mul_(buffers, momentum)

@@ -1,6 +1,7 @@
 """Optimizer wrappers for models whose parts are back-propagated one after the other and stepped together."""
+
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Dict, Iterator, Optional, Union
 
 import torch
 from mmengine.device import get_device
@@ -8,12 +9,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
-PRECISIONS = {
-    'float16': torch.float16,
-    'fp16': torch.float16,
-    'bfloat16': torch.bfloat16,
-    'bf16': torch.bfloat16,
-}
+PRECISIONS = {'float16': torch.float16, 'fp16': torch.float16, 'bfloat16': torch.bfloat16, 'bf16': torch.bfloat16}
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -32,16 +28,18 @@ class ModuleOptimWrapper(OptimWrapper):
         clip_grad: As in mmengine.
     """
 
-    def __init__(self,
-                 optimizer: torch.optim.Optimizer,
-                 scaler: Optional[torch.amp.GradScaler] = None,
-                 fixed_scale: Optional[float] = None,
-                 accumulative_counts: int = 1,
-                 clip_grad: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler | None = None,
+        fixed_scale: float | None = None,
+        accumulative_counts: int = 1,
+        clip_grad: dict | None = None,
+    ) -> None:
         super().__init__(optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad)
         self.scaler = scaler
         self.fixed_scale = fixed_scale
-        self.grad_norm: Optional[Tensor] = None
+        self.grad_norm: Tensor | None = None
 
     def backward(self, loss: Tensor, **kwargs) -> None:
         """Add the gradients of one part of an iteration."""
@@ -100,7 +98,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         **optim_wrappers: :class:`ModuleOptimWrapper` by module name.
     """
 
-    def __init__(self, precision: Optional[str] = None, **optim_wrappers: ModuleOptimWrapper) -> None:
+    def __init__(self, precision: str | None = None, **optim_wrappers: ModuleOptimWrapper) -> None:
         super().__init__(**optim_wrappers)
         self.dtype = None if precision is None else PRECISIONS[precision]
 
@@ -121,10 +119,13 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         for wrapper in self.optim_wrappers.values():
             wrapper.update()
 
-    def grad_norms(self) -> Dict[str, Tensor]:
+    def grad_norms(self) -> dict[str, Tensor]:
         """Norms before clipping of the modules that clip theirs, for the log."""
-        return {f'{name}.grad_norm': wrapper.grad_norm for name, wrapper in self.optim_wrappers.items()
-                if wrapper.grad_norm is not None}
+        return {
+            f'{name}.grad_norm': wrapper.grad_norm
+            for name, wrapper in self.optim_wrappers.items()
+            if wrapper.grad_norm is not None
+        }
 
     def stepped(self) -> bool:
         """Whether the iteration that :meth:`step` ended last changed the weights."""
@@ -136,15 +137,17 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         for name, wrapper in self.optim_wrappers.items():
             wrapper.initialize_count_status(getattr(bare, name), cur_iter, max_iters)
 
-    def load_state_dict(self, state_dict: Dict[str, dict]) -> None:
+    def load_state_dict(self, state_dict: dict[str, dict]) -> None:
         """Load every optimizer.
 
         Raises:
             KeyError: If the names differ.
         """
         if set(state_dict) != set(self.optim_wrappers):
-            raise KeyError(f'the checkpoint has optimizers for {sorted(state_dict)}, this config for '
-                           f'{sorted(self.optim_wrappers)}: resume with the config that wrote it, or use load_from')
+            raise KeyError(
+                f'the checkpoint has optimizers for {sorted(state_dict)}, this config for '
+                f'{sorted(self.optim_wrappers)}: resume with the config that wrote it, or use load_from'
+            )
         super().load_state_dict(state_dict)
 
     @property
@@ -157,7 +160,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         return next(iter(self.optim_wrappers.values()))
 
 
-def make_scaler(precision: Optional[str], loss_scale: Union[str, float]) -> Optional[torch.amp.GradScaler]:
+def make_scaler(precision: str | None, loss_scale: str | float) -> torch.amp.GradScaler | None:
     """The loss scaler that a precision needs: one for float16, none otherwise.
 
     Args:

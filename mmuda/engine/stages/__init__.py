@@ -5,6 +5,4 @@ from .rounds import SelfTrainingRounds
 from .statistics import StatisticsStage
 from .train import TrainStage
 
-__all__ = [
-    'LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'StatisticsStage', 'TrainStage'
-]
+__all__ = ['LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'StatisticsStage', 'TrainStage']

@@ -1,7 +1,8 @@
 """What a stage is."""
+
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Set
+from typing import TYPE_CHECKING, Any
 
 from .references import references
 
@@ -25,14 +26,14 @@ class Stage(metaclass=ABCMeta):
         self.name = name
 
     @abstractmethod
-    def settings(self, run: 'StagedRun') -> Dict[str, Any]:
+    def settings(self, run: 'StagedRun') -> dict[str, Any]:
         """Everything in the config that decides the result, references not resolved.
 
         The ledger compares it when a run is resumed.
         """
 
     @abstractmethod
-    def run(self, run: 'StagedRun', folder: Path, resume: bool) -> Dict[str, Any]:
+    def run(self, run: 'StagedRun', folder: Path, resume: bool) -> dict[str, Any]:
         """Do the work.
 
         Args:
@@ -44,10 +45,10 @@ class Stage(metaclass=ABCMeta):
             Plain values for the ledger, of which ``metrics`` is shown in the summary.
         """
 
-    def needs(self, run: 'StagedRun') -> Set[str]:
+    def needs(self, run: 'StagedRun') -> set[str]:
         """Names of the stages whose results this one uses."""
         return set(references(self.settings(run)))
 
-    def files(self, run: 'StagedRun') -> Set[str]:
+    def files(self, run: 'StagedRun') -> set[str]:
         """Files from outside of the run (weights, lists) whose content decides the result."""
         return set()

@@ -1,8 +1,9 @@
 """Which stages of a run are done: ``ledger.json`` in its work directory."""
+
 import json
 import secrets
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from mmuda.files import write_atomically
 
@@ -25,7 +26,7 @@ class Ledger:
 
     def __init__(self, work_dir: Path) -> None:
         self.path = Path(work_dir) / 'ledger.json'
-        self.entries: Dict[str, dict] = {}
+        self.entries: dict[str, dict] = {}
         if self.path.is_file():
             try:
                 content = json.loads(self.path.read_text(encoding='utf-8'))
@@ -33,50 +34,58 @@ class Ledger:
                     raise ValueError(f'its format is {content["format"]}, expected {_FORMAT}')
                 self.entries = dict(content['stages'])
             except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f'{self.path} cannot be read ({error}): move the folder away and start anew') from error
+                raise ValueError(
+                    f'{self.path} cannot be read ({error}): move the folder away and start anew'
+                ) from error
 
-    def status(self, name: str) -> Optional[str]:
+    def status(self, name: str) -> str | None:
         """``'running'``, ``'done'`` or None."""
         return self.entries.get(name, {}).get('status')
 
-    def result(self, name: str) -> Dict[str, Any]:
+    def result(self, name: str) -> dict[str, Any]:
         """What a finished stage returned."""
         return self.entries[name]['result']
 
-    def identity(self, name: str) -> Optional[str]:
+    def identity(self, name: str) -> str | None:
         """Tells one run of a stage from another; None unless it is done."""
         return self.entries[name]['id'] if self.status(name) == 'done' else None
 
-    def begin(self, name: str, settings: Any, inputs: Dict[str, Optional[str]]) -> None:
+    def begin(self, name: str, settings: Any, inputs: dict[str, str | None]) -> None:
         """Note that a stage was started, and from what: identities of stages and digests of files by name."""
         self.entries[name] = dict(
-            status='running', id=secrets.token_hex(8), settings=comparable(settings), inputs=inputs)
+            status='running', id=secrets.token_hex(8), settings=comparable(settings), inputs=inputs
+        )
         self._write()
 
-    def finish(self, name: str, result: Dict[str, Any], seconds: float) -> None:
+    def finish(self, name: str, result: dict[str, Any], seconds: float) -> None:
         """Note that a stage is done."""
         self.entries[name].update(status='done', result=result, seconds=round(seconds, 1))
         self._write()
 
-    def forget(self, names: List[str]) -> None:
+    def forget(self, names: list[str]) -> None:
         """Stages that will be run again."""
         for name in names:
             self.entries.pop(name, None)
         self._write()
 
-    def check(self, name: str, settings: Any, inputs: Dict[str, Optional[str]]) -> None:
+    def check(self, name: str, settings: Any, inputs: dict[str, str | None]) -> None:
         """Compare with the settings and inputs that a stage was begun with.
 
         Raises:
             RuntimeError: If they differ, naming where and what to do.
         """
         changed = differences(self.entries[name]['settings'], comparable(settings))
-        changed += [f'{used} is not what it was made from any more' for used, identity in self.entries[name]['inputs'].items()
-                    if inputs.get(used) != identity]
+        changed += [
+            f'{used} is not what it was made from any more'
+            for used, identity in self.entries[name]['inputs'].items()
+            if inputs.get(used) != identity
+        ]
         if changed:
             told = '\n  '.join(changed[:10] + [f'and {len(changed) - 10} more'] * (len(changed) > 10))
-            raise RuntimeError(f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
-                               f'Undo the change, or run it and all after it again with --restart-from {name}')
+            raise RuntimeError(
+                f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
+                f'Undo the change, or run it and all after it again with --restart-from {name}'
+            )
 
     def _write(self) -> None:
         content = dict(format=_FORMAT, stages=self.entries)

@@ -1,6 +1,8 @@
 """Where classes are in source images, as a stage."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, barrier, get_dist_info, is_main_process
@@ -16,7 +18,7 @@ from .run import StagedRun
 
 @TASK_UTILS.register_module()
 class PriorStage(Stage):
-    """Estimate the spatial prior of CBST-SP from source labels (Zou et al., ECCV 2018, section 4.3); writes ``prior.npz``.
+    """Write ``prior.npz``, the spatial prior of CBST-SP from source labels (Zou et al., ECCV 2018, section 4.3).
 
     Args:
         name: See :class:`Stage`.
@@ -25,15 +27,15 @@ class PriorStage(Stage):
         dataset: Config of the labelled images; by default the source of the config, images not read.
     """
 
-    def __init__(self, name: str, size: Sequence[int], kernel: int = 70, dataset: Optional[dict] = None) -> None:
+    def __init__(self, name: str, size: Sequence[int], kernel: int = 70, dataset: dict | None = None) -> None:
         super().__init__(name)
         self.size, self.kernel, self.dataset = tuple(size), kernel, dataset
 
-    def settings(self, run: StagedRun) -> Dict[str, Any]:
+    def settings(self, run: StagedRun) -> dict[str, Any]:
         """Labels, size and smoothing."""
         return dict(size=self.size, kernel=self.kernel, dataset=self._dataset(run))
 
-    def run(self, run: StagedRun, folder: Path, resume: bool) -> Dict[str, Any]:
+    def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
         """Read all source labels, each rank its share; begun anew after an interruption."""
         dataset = build_dataset(self._dataset(run))
         rank, world_size = get_dist_info()

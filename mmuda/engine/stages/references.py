@@ -1,7 +1,9 @@
 """``'{rank}/easy.txt'``: a string in a stage's config that begins with the name of an earlier stage in braces."""
+
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 _REFERENCE = re.compile(r'\{([^{}]+)\}')
 
@@ -36,7 +38,7 @@ def resolve(value: Any, folders: Mapping[str, Path]) -> Any:
             return value
         if found.group(1) not in folders:
             raise KeyError(f'{value!r} refers to a stage {found.group(1)!r}, there are {", ".join(folders)}')
-        return str(folders[found.group(1)]) + value[found.end():]
+        return str(folders[found.group(1)]) + value[found.end() :]
     if isinstance(value, Mapping):
         return type(value)({key: resolve(item, folders) for key, item in value.items()})
     if isinstance(value, (list, tuple)):

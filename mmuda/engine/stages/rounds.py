@@ -1,8 +1,10 @@
 """Self-training in rounds: label, train, label with the trained network, train again."""
+
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier, get_world_size, is_main_process
@@ -21,7 +23,7 @@ from .train import TrainStage
 POLICIES = ('cumulative', 'random')
 
 
-def portion_schedule(init: float, step: float, max: float, rounds: int) -> List[float]:
+def portion_schedule(init: float, step: float, max: float, rounds: int) -> list[float]:
     """Portions by round, as the original's driver computes them.
 
     The step is added while the portion is *below* the maximum, so the last one may lie above it by almost a step; and
@@ -56,17 +58,32 @@ class SelfTrainingRound(TrainStage):
         lr_factor: Of the learning rates of all modules.
     """
 
-    def __init__(self, name: str, overrides: Optional[dict], weights: str, labels: str, source_portion: float,
-                 sample_seed: int, epochs: int, lr_factor: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        overrides: dict | None,
+        weights: str,
+        labels: str,
+        source_portion: float,
+        sample_seed: int,
+        epochs: int,
+        lr_factor: float,
+    ) -> None:
         super().__init__(name, overrides, weights)
         self.labels, self.source_portion, self.sample_seed = labels, source_portion, sample_seed
         self.epochs, self.lr_factor = epochs, lr_factor
 
-    def settings(self, run: StagedRun) -> Dict[str, Any]:
+    def settings(self, run: StagedRun) -> dict[str, Any]:
         settings = super().settings(run)
         settings['train_cfg'].pop('max_iters', None)  # follows from the images
-        return dict(settings, labels=self.labels, source_portion=self.source_portion,
-                    sample_seed=self.sample_seed, epochs=self.epochs, lr_factor=self.lr_factor)
+        return dict(
+            settings,
+            labels=self.labels,
+            source_portion=self.source_portion,
+            sample_seed=self.sample_seed,
+            epochs=self.epochs,
+            lr_factor=self.lr_factor,
+        )
 
     def needs(self, run: StagedRun) -> set:
         return super().needs(run) | {self.labels}
@@ -75,8 +92,10 @@ class SelfTrainingRound(TrainStage):
         """Draw the source images, set the length of the round and its learning rate."""
         loader = cfg.train_dataloader
         if 'indices' in loader.dataset.source:
-            raise ValueError(f'stage {self.name!r} chooses the source images itself: take indices out of the source data set, '
-                             'and list the images that you want in a file (ann_file)')
+            raise ValueError(
+                f'stage {self.name!r} chooses the source images itself: take indices out of the source data set, '
+                'and list the images that you want in a file (ann_file)'
+            )
         total = len(build_dataset(copy.deepcopy(loader.dataset.source)))
         num_source = int(total * self.source_portion)
         loader.dataset.source.indices = source_subset(self.sample_seed, total, num_source).tolist()
@@ -84,8 +103,10 @@ class SelfTrainingRound(TrainStage):
         batch = loader.batch_size * get_world_size()
         iterations = (num_source + num_target) // batch
         if iterations == 0:
-            raise ValueError(f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
-                             f'{batch}: raise the portions or lower train_dataloader.batch_size')
+            raise ValueError(
+                f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
+                f'{batch}: raise the portions or lower train_dataloader.batch_size'
+            )
         self._check_length(run.folders[self.name], batch)
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
@@ -96,28 +117,30 @@ class SelfTrainingRound(TrainStage):
             if isinstance(entry, dict) and 'optimizer' in entry:
                 entry.optimizer.lr *= self.lr_factor
 
-
     def _check_length(self, folder: Path, batch: int) -> None:
         """A round has a fixed number of passes, so it cannot go on with another batch."""
         path = folder / 'batch.json'
         begun = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch
         barrier()
         if begun != batch:
-            raise RuntimeError(f'stage {self.name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size '
-                               'times processes): go on with as many processes, or run the round again with '
-                               f'--restart-from {self.name}')
+            raise RuntimeError(
+                f'stage {self.name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size '
+                'times processes): go on with as many processes, or run the round again with '
+                f'--restart-from {self.name}'
+            )
         if is_main_process():
             write_atomically(path, json.dumps(batch).encode())
 
 
 @TASK_UTILS.register_module()
 class SelfTrainingRounds:
-    r"""The alternating optimisation of CBST (Zou et al., ECCV 2018, algorithm 1), one labelling and one training per round.
+    r"""The alternating optimisation of CBST (Zou et al., ECCV 2018, alg. 1), one labelling and one training per round.
 
     Stands for the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label`` and ``train``,
-    ``'{label}'`` means the labelling of the same round. Every round trains from the weights of the one before, with a fresh
-    optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends. A scheduler in
-    ``train.param_scheduler`` without ``end`` ends with the round (the paper has none: the rate is constant in a round).
+    ``'{label}'`` means the labelling of the same round. Every round trains from the weights of the one before, with a
+    fresh optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends. A
+    scheduler in ``train.param_scheduler`` without ``end`` ends with the round (the paper has none: the rate is constant
+    in a round).
 
     Args:
         name: See :class:`Stage`.
@@ -128,8 +151,8 @@ class SelfTrainingRounds:
         epochs_per_round: Passes over the union of both domains in a round.
         target_portion: ``dict(init=, step=, max=)`` of the share of pixels to label, see :func:`portion_schedule`.
         source_portion: The same for the share of source images.
-        sample_policy: ``'cumulative'``: the source images of a round include those of the round before. ``'random'``: each
-            round draws its own.
+        sample_policy: ``'cumulative'``: the source images of a round include those of the round before. ``'random'``:
+            each round draws its own.
         sample_seed: Seed of the cumulative draw (the random one uses the number of the round).
         lr_decay: Factor of the learning rate from round to round.
 
@@ -137,18 +160,20 @@ class SelfTrainingRounds:
         ValueError: For an unknown policy, or portions that are no shares.
     """
 
-    def __init__(self,
-                 name: str,
-                 weights: str,
-                 label: dict,
-                 train: dict,
-                 num_rounds: int,
-                 epochs_per_round: int = 2,
-                 target_portion: Optional[Mapping[str, float]] = None,
-                 source_portion: Mapping[str, float] = dict(init=0.3, step=0.0025, max=0.06),
-                 sample_policy: str = 'cumulative',
-                 sample_seed: int = 0,
-                 lr_decay: float = 2**-0.5) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str,
+        label: dict,
+        train: dict,
+        num_rounds: int,
+        epochs_per_round: int = 2,
+        target_portion: Mapping[str, float] | None = None,
+        source_portion: Mapping[str, float] = dict(init=0.3, step=0.0025, max=0.06),
+        sample_policy: str = 'cumulative',
+        sample_seed: int = 0,
+        lr_decay: float = 2**-0.5,
+    ) -> None:
         self.name = name
         if sample_policy not in POLICIES:
             raise ValueError(f'stage {name!r}: sample_policy is {sample_policy!r}, expected one of {POLICIES}')
@@ -159,12 +184,14 @@ class SelfTrainingRounds:
         self.target_portions = None if target_portion is None else portion_schedule(rounds=num_rounds, **target_portion)
         for what, portions in (('source', self.source_portions), ('target', self.target_portions or [])):
             if not all(0 < portion <= 1 for portion in portions):
-                raise ValueError(f'stage {name!r}: {what}_portion runs through {portions}, but a share is above 0 and at most 1 '
-                                 '(the step is added while below max, so the last one may exceed it)')
+                raise ValueError(
+                    f'stage {name!r}: {what}_portion runs through {portions}, but a share is above 0 and at most 1 '
+                    '(the step is added while below max, so the last one may exceed it)'
+                )
 
-    def expand(self) -> List[Stage]:
+    def expand(self) -> list[Stage]:
         """Two stages for each round."""
-        stages: List[Stage] = []
+        stages: list[Stage] = []
         weights = self.weights
         for r in range(self.num_rounds):
             own = dict(label=f'{self.name}/{r}/label', train=f'{self.name}/{r}/train')
@@ -172,8 +199,17 @@ class SelfTrainingRounds:
             if self.target_portions is not None:
                 label['strategy'] = dict(label['strategy'], portion=self.target_portions[r])
             stages.append(LabelStage(own['label'], weights=weights, **label))
-            stages.append(SelfTrainingRound(
-                own['train'], train, weights, labels=own['label'], source_portion=self.source_portions[r],
-                sample_seed=self.seeds[r], epochs=self.epochs, lr_factor=self.lr_decay**r))
+            stages.append(
+                SelfTrainingRound(
+                    own['train'],
+                    train,
+                    weights,
+                    labels=own['label'],
+                    source_portion=self.source_portions[r],
+                    sample_seed=self.seeds[r],
+                    epochs=self.epochs,
+                    lr_factor=self.lr_decay**r,
+                )
+            )
             weights = own['train']
         return stages

@@ -1,11 +1,12 @@
 """What stages know about the run that they belong to."""
+
 import copy
 import gc
 import hashlib
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Set, Union
 
 import torch
 from mmengine.config import Config
@@ -14,9 +15,9 @@ from torch import nn
 from mmuda.files import fresh_folder
 
 from ..checkpoint import weights_digest
-from ..reading import read_checkpoint
 from ..inference import load_model
 from ..launch import LIVE_KEYS
+from ..reading import read_checkpoint
 from .base import Stage
 from .ledger import Ledger
 
@@ -34,33 +35,36 @@ class StagedRun:
         ValueError: If two stages have the same name.
     """
 
-    def __init__(self, cfg: Config, stages: List[Stage], work_dir: Union[str, Path], launcher: str = 'none') -> None:
+    def __init__(self, cfg: Config, stages: list[Stage], work_dir: str | Path, launcher: str = 'none') -> None:
         self.cfg, self.stages, self.work_dir, self.launcher = cfg, stages, Path(work_dir), launcher
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):
             raise ValueError(f'two stages have the same name: {", ".join(names)}')
-        self.folders: Dict[str, Path] = {name: self.work_dir / name for name in names}
+        self.folders: dict[str, Path] = {name: self.work_dir / name for name in names}
         self.ledger = Ledger(self.work_dir)
-        self._digests: Dict[str, str] = {}
+        self._digests: dict[str, str] = {}
 
     def base_config(self) -> Config:
         """The config without its stages and used-up variables."""
-        kept = {key: copy.deepcopy(value) for key, value in self.cfg._cfg_dict.items()
-                if key in LIVE_KEYS - {'stages'} or key == 'custom_imports'}
+        kept = {
+            key: copy.deepcopy(value)
+            for key, value in self.cfg._cfg_dict.items()
+            if key in LIVE_KEYS - {'stages'} or key == 'custom_imports'
+        }
         return Config(kept, filename=self.cfg.filename)
 
-    def named(self, values: Iterable) -> Set[str]:
+    def named(self, values: Iterable) -> set[str]:
         """Those of the values that are names of stages."""
         return {value for value in values if value in self.folders}
 
-    def inputs(self, stage: Stage) -> Dict[str, Optional[str]]:
+    def inputs(self, stage: Stage) -> dict[str, str | None]:
         """What a stage is made from: identities of other stages, digests of files; None for what is not there."""
-        found: Dict[str, Optional[str]] = {name: self.ledger.identity(name) for name in stage.needs(self)}
+        found: dict[str, str | None] = {name: self.ledger.identity(name) for name in stage.needs(self)}
         for file in stage.files(self):
             found[file] = self._digest(file)
         return found
 
-    def _digest(self, file: str) -> Optional[str]:
+    def _digest(self, file: str) -> str | None:
         if not Path(file).is_file():
             return None
         if file not in self._digests:
@@ -88,8 +92,9 @@ class StagedRun:
                 raise ValueError(f'stage {weights!r} has no weights, it is no training')
             return self.folders[weights] / result['checkpoint']
         if not Path(weights).is_file():
-            raise FileNotFoundError(f'weights {weights!r} are neither a file nor one of the stages '
-                                    f'{", ".join(self.folders)}')
+            raise FileNotFoundError(
+                f'weights {weights!r} are neither a file nor one of the stages {", ".join(self.folders)}'
+            )
         return Path(weights)
 
     def network_config(self, weights: str) -> Config:
@@ -107,7 +112,7 @@ class StagedRun:
         path = self.checkpoint(weights)
         return weights_digest(read_checkpoint(path), str(path))
 
-    def set_aside(self, names: Iterable[str]) -> Optional[Path]:
+    def set_aside(self, names: Iterable[str]) -> Path | None:
         """Move the folders of stages into a new one, ``before_<time>``, if there are any; nothing is ever deleted."""
         names = [name for name in names if self.folders[name].is_dir()]
         if not names:

@@ -1,8 +1,9 @@
 """Settings of stages as they are kept and compared."""
+
 import copy
 import hashlib
 import json
-from typing import Any, List
+from typing import Any
 
 INDIFFERENT = {'data_root', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'backend_args'}
 """Keys at any depth that change where and how fast data is read, and nothing else."""
@@ -10,6 +11,7 @@ INDIFFERENT = {'data_root', 'num_workers', 'persistent_workers', 'pin_memory', '
 
 def comparable(settings: Any) -> Any:
     """Settings as JSON has them, without keys that cannot change a result."""
+
     def plain(node: Any) -> Any:
         if isinstance(node, dict):
             return {str(key): plain(value) for key, value in node.items() if key not in INDIFFERENT}
@@ -25,13 +27,18 @@ def fingerprint(settings: Any) -> str:
     return hashlib.sha256(json.dumps(comparable(settings), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def differences(before: Any, now: Any, place: str = '') -> List[str]:
+def differences(before: Any, now: Any, place: str = '') -> list[str]:
     """Where two comparable settings differ, one line each."""
     if isinstance(before, dict) and isinstance(now, dict):
-        return [line for key in sorted(set(before) | set(now))
-                for line in differences(before.get(key), now.get(key), f'{place}.{key}' if place else key)]
+        return [
+            line
+            for key in sorted(set(before) | set(now))
+            for line in differences(before.get(key), now.get(key), f'{place}.{key}' if place else key)
+        ]
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        return [line for i, pair in enumerate(zip(before, now)) for line in differences(*pair, f'{place}.{i}')]
+        return [
+            line for i, pair in enumerate(zip(before, now, strict=True)) for line in differences(*pair, f'{place}.{i}')
+        ]
     return [] if before == now else [f'{place}: was {_short(before)}, is {_short(now)}']
 
 

@@ -1,7 +1,9 @@
 """Statistics of source features before an adaptation, as a stage."""
+
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -28,11 +30,11 @@ CHECKPOINT = 'statistics.pth'
 
 @TASK_UTILS.register_module()
 class StatisticsStage(Stage):
-    """Gather the class distributions that an adaptation starts with, in one pass over the labelled source (SDCA's warm start).
+    """Gather the class distributions that an adaptation starts with, in one pass over the source (SDCA's warm start).
 
     The network is in eval mode and is not changed. The result, ``statistics.pth``, is a checkpoint of the model that is
-    adapted next, with its statistics: that stage names this one in its ``weights``. Each process takes its share of the images;
-    killed, it goes on with the image after the last snapshot.
+    adapted next, with its statistics: that stage names this one in its ``weights``. Each process takes its share of the
+    images; killed, it goes on with the image after the last snapshot.
 
     Args:
         name: See :class:`Stage`.
@@ -45,14 +47,16 @@ class StatisticsStage(Stage):
         snapshot_every: Batches between two snapshots.
     """
 
-    def __init__(self,
-                 name: str,
-                 weights: str,
-                 model: str,
-                 dataset: Optional[dict] = None,
-                 batch_size: int = 1,
-                 num_workers: int = 0,
-                 snapshot_every: int = 500) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str,
+        model: str,
+        dataset: dict | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        snapshot_every: int = 500,
+    ) -> None:
         super().__init__(name)
         self.weights, self.model, self.dataset = weights, model, dataset
         self.batch_size, self.num_workers, self.snapshot_every = batch_size, num_workers, snapshot_every
@@ -61,24 +65,25 @@ class StatisticsStage(Stage):
         """The config of the training that goes on from here."""
         return run.stage(self.model).config(run)
 
-    def settings(self, run: StagedRun) -> Dict[str, Any]:
+    def settings(self, run: StagedRun) -> dict[str, Any]:
         """Network and images."""
         return dict(weights=self.weights, model=self.config(run).model, dataset=self._dataset(run))
 
-    def needs(self, run: StagedRun) -> Set[str]:
+    def needs(self, run: StagedRun) -> set[str]:
         return super().needs(run) | run.named({self.weights})
 
-    def files(self, run: StagedRun) -> Set[str]:
+    def files(self, run: StagedRun) -> set[str]:
         return set() if self.weights in run.folders else {self.weights}
 
-    def run(self, run: StagedRun, folder: Path, resume: bool) -> Dict[str, Any]:
+    def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
         """Gather, or go on gathering."""
         model = MODELS.build(self.config(run).model)
         checkpoint = run.checkpoint(self.weights)
         load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
         if not hasattr(model, 'gather'):
-            raise ValueError(f'stage {self.name!r}: {type(model).__name__}, the model of stage {self.model!r}, gathers no '
-                             'statistics')
+            raise ValueError(
+                f'stage {self.name!r}: {type(model).__name__}, the model of stage {self.model!r}, gathers no statistics'
+            )
         model = model.to(get_device()).eval()
         statistics = [module for module in model.modules() if isinstance(module, ClassStatistics)]
         for part in statistics:
@@ -91,13 +96,17 @@ class StatisticsStage(Stage):
         reduce = [part.reduce for part in statistics]
         for part in statistics:
             part.reduce = False  # shares may differ in length: they are put together at the end
-        loader = DataLoader(Subset(dataset, own[done:]), batch_size=self.batch_size, num_workers=self.num_workers,
-                            collate_fn=pseudo_collate)
+        loader = DataLoader(
+            Subset(dataset, own[done:]),
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            collate_fn=pseudo_collate,
+        )
         for number, batch in enumerate(progress(loader, len(loader), 'statistics'), 1):
             model.gather(model.data_preprocessor(dict(source=batch), training=False)['source'])
             if number % self.snapshot_every == 0:
                 _snapshot(snapshot, statistics, done + number * self.batch_size)
-        for part, was in zip(statistics, reduce):
+        for part, was in zip(statistics, reduce, strict=True):
             part.merge_processes()
             part.reduce = was
         if is_main_process():
@@ -122,7 +131,7 @@ def _snapshot(path: Path, statistics: Sequence[nn.Module], done: int) -> None:
     _save(path, dict(done=done, statistics=[part.state_dict() for part in statistics]))
 
 
-def _restore(path: Path, statistics: List[nn.Module]) -> int:
+def _restore(path: Path, statistics: list[nn.Module]) -> int:
     """How many images the snapshot holds; 0 if there is none (another number of processes begins anew)."""
     if not path.is_file():
         return 0

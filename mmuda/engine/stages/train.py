@@ -1,8 +1,9 @@
 """A training as a stage."""
+
 import copy
 import json
 from pathlib import Path
-from typing import Any, Dict, Optional, Set
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
@@ -16,8 +17,17 @@ from .run import StagedRun
 EVALUATION = ('val_', 'test_', 'tta_')
 """Top-level keys with these beginnings do not change weights."""
 RUNTIME = {
-    'runner_type', 'default_hooks', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends', 'launcher',
-    'resume', 'work_dir', 'experiment_name'
+    'runner_type',
+    'default_hooks',
+    'env_cfg',
+    'log_level',
+    'log_processor',
+    'visualizer',
+    'vis_backends',
+    'launcher',
+    'resume',
+    'work_dir',
+    'experiment_name',
 }
 
 
@@ -30,13 +40,13 @@ class TrainStage(Stage):
 
     Args:
         name: See :class:`Stage`.
-        overrides: Changes to the config, merged as those of an inheriting config are (``_delete_=True`` replaces a dict).
-            Strings like ``'{rank}/easy.txt'`` stand for files of earlier stages.
+        overrides: Changes to the config, merged as those of an inheriting config are (``_delete_=True`` replaces a
+            dict). Strings like ``'{rank}/easy.txt'`` stand for files of earlier stages.
         weights: Where the network starts: an earlier training stage or a checkpoint file. By default as the config says
             (``load_from``, ``init_cfg``).
     """
 
-    def __init__(self, name: str, overrides: Optional[dict] = None, weights: Optional[str] = None) -> None:
+    def __init__(self, name: str, overrides: dict | None = None, weights: str | None = None) -> None:
         super().__init__(name)
         self.overrides = overrides or {}
         self.weights = weights
@@ -48,23 +58,30 @@ class TrainStage(Stage):
         cfg.runner_type = 'AdaptationRunner'
         return cfg
 
-    def settings(self, run: StagedRun) -> Dict[str, Any]:
+    def settings(self, run: StagedRun) -> dict[str, Any]:
         """The config without its evaluation and runtime."""
-        kept = {key: value for key, value in self.config(run)._cfg_dict.items()
-                if not key.startswith(EVALUATION) and key not in RUNTIME}
-        kept['train_cfg'] = {key: value for key, value in kept.get('train_cfg', {}).items() if not key.startswith('val_')}
+        kept = {
+            key: value
+            for key, value in self.config(run)._cfg_dict.items()
+            if not key.startswith(EVALUATION) and key not in RUNTIME
+        }
+        kept['train_cfg'] = {
+            key: value for key, value in kept.get('train_cfg', {}).items() if not key.startswith('val_')
+        }
         return dict(kept, weights=self.weights)
 
-    def files(self, run: StagedRun) -> Set[str]:
-        return {name for name in (self.weights or self.config(run).get('load_from'), ) if name and name not in run.folders}
+    def files(self, run: StagedRun) -> set[str]:
+        return {
+            name for name in (self.weights or self.config(run).get('load_from'),) if name and name not in run.folders
+        }
 
-    def needs(self, run: StagedRun) -> Set[str]:
+    def needs(self, run: StagedRun) -> set[str]:
         return super().needs(run) | run.named({self.weights})
 
     def prepare(self, run: StagedRun, cfg: Config) -> None:
         """Fill in what is only known when earlier stages are done; ``cfg`` has its references resolved."""
 
-    def run(self, run: StagedRun, folder: Path, resume: bool) -> Dict[str, Any]:
+    def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
         """Train, or go on, and evaluate the last checkpoint."""
         cfg = self.config(run)
         cfg = Config(resolve(cfg._cfg_dict, run.folders), filename=cfg.filename)
@@ -85,9 +102,11 @@ class TrainStage(Stage):
             runner.val()
         checkpoint = f'iter_{runner.max_iters}.pth'
         if not (folder / checkpoint).is_file():
-            raise FileNotFoundError(f'stage {self.name!r} wrote no {checkpoint} to {folder}: default_hooks.checkpoint must '
-                                    'save the last iteration')
-        result: Dict[str, Any] = dict(checkpoint=checkpoint)
+            raise FileNotFoundError(
+                f'stage {self.name!r} wrote no {checkpoint} to {folder}: default_hooks.checkpoint must '
+                'save the last iteration'
+            )
+        result: dict[str, Any] = dict(checkpoint=checkpoint)
         if is_main_process() and metrics.is_file():
             result['metrics'] = json.loads(metrics.read_text(encoding='utf-8'))['metrics']
         return result

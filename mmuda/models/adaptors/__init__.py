@@ -12,6 +12,16 @@ from .sim import SIM
 from .source_only import SourceOnly
 
 __all__ = [
-    'ADVENT', 'AdaBN', 'AdaptSegNet', 'BaseAdaptor', 'FADA', 'MinEnt', 'OutputSpaceAdversary', 'SDCA', 'SIM', 'SelfTraining',
-    'SourceOnly', 'frozen'
+    'ADVENT',
+    'AdaBN',
+    'AdaptSegNet',
+    'BaseAdaptor',
+    'FADA',
+    'MinEnt',
+    'OutputSpaceAdversary',
+    'SDCA',
+    'SIM',
+    'SelfTraining',
+    'SourceOnly',
+    'frozen',
 ]

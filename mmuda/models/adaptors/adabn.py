@@ -1,5 +1,6 @@
 """Source-only training that shows the target to batch-norm: the honest baseline."""
-from typing import Iterator, Tuple
+
+from collections.abc import Iterator
 
 import torch
 from mmseg.registry import MODELS
@@ -14,13 +15,13 @@ class AdaBN(BaseAdaptor):
 
     Every method that forwards the target in train mode ends with running statistics that mix both domains. With all
     adversarial weights at zero AdaptSegNet's code still reaches about 41 mIoU on GTA5 to Cityscapes, source-only 36.6
-    (issues 25 and 95 of its authors' tracker): the difference is batch-norm, in the spirit of Li et al. 2016 ("Revisiting
-    Batch Normalization For Practical Domain Adaptation"). What a method adds is what it gains over this.
+    (issues 25 and 95 of its authors' tracker): the difference is batch-norm, in the spirit of Li et al. 2016
+    ("Revisiting Batch Normalization For Practical Domain Adaptation"). What a method adds is what it gains over this.
     """
 
     LOSS_WEIGHTS = SourceOnly.LOSS_WEIGHTS
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)
         with torch.no_grad():
             self.segment(target)

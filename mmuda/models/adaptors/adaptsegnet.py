@@ -1,5 +1,4 @@
 """AdaptSegNet: adversarial learning in the output space."""
-from typing import Dict
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -16,11 +15,11 @@ class AdaptSegNet(OutputSpaceAdversary):
     default; the paper's "single-level" is ``loss_weights=dict(seg_aux=0, adv_aux=0)``, where the auxiliary level still
     runs, and "LS-GAN" is ``gan='least_squares'``.
 
-    ``space='feature'`` is the paper's baseline, adaptation of features: a discriminator sees the feature map (N, K, h, w)
-    that the head of its level reads, as it is: not upsampled, no softmax. The target is then forwarded without heads,
-    which learn from the source alone. The released code does not have it and the paper says little about it: this is
-    reconstructed from its text, with the losses, weights and discriminators of the output space. The baseline has one
-    level, the decode head's.
+    ``space='feature'`` is the paper's baseline, adaptation of features: a discriminator sees the feature map (N, K, h,
+    w) that the head of its level reads, as it is: not upsampled, no softmax. The target is then forwarded without
+    heads, which learn from the source alone. The released code does not have it and the paper says little about it:
+    this is reconstructed from its text, with the losses, weights and discriminators of the output space. The baseline
+    has one level, the decode head's.
 
     Args:
         *args: As :class:`OutputSpaceAdversary`.
@@ -35,8 +34,10 @@ class AdaptSegNet(OutputSpaceAdversary):
     def __init__(self, *args, space: str = 'output', **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if space not in ('output', 'feature'):
-            raise ValueError(f"{type(self).__name__}: space={space!r}, expected 'output' (class probabilities) or "
-                             "'feature' (the feature map of each head)")
+            raise ValueError(
+                f"{type(self).__name__}: space={space!r}, expected 'output' (class probabilities) or "
+                "'feature' (the feature map of each head)"
+            )
         self.space = space
         self.stages = self._stages() if space == 'feature' else {}
 
@@ -60,11 +61,13 @@ class AdaptSegNet(OutputSpaceAdversary):
         """Detached logits, or with them the features if those are judged."""
         return outputs.detach() if self.space == 'feature' else super().keep(outputs)
 
-    def _stages(self) -> Dict[str, int]:
+    def _stages(self) -> dict[str, int]:
         """Index of the feature map that each level's head reads."""
         stages = {level: head.in_index for level, head in self.segmentor.heads().items()}
         for level, stage in stages.items():
             if not isinstance(stage, int):
-                raise ValueError(f"{type(self).__name__}: space='feature' judges the one feature map that a head reads, but "
-                                 f'in_index of the {level} head is {stage}: choose a head of one stage, or space=\'output\'')
+                raise ValueError(
+                    f"{type(self).__name__}: space='feature' judges the one feature map that a head reads, but "
+                    f"in_index of the {level} head is {stage}: choose a head of one stage, or space='output'"
+                )
         return stages

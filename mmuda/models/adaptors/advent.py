@@ -1,4 +1,5 @@
 """AdvEnt: adversarial entropy minimisation."""
+
 from mmseg.registry import MODELS
 from torch import Tensor
 

@@ -1,6 +1,7 @@
 """Output-space adversarial adaptation: the iteration that AdaptSegNet and ADVENT share."""
+
 from abc import abstractmethod
-from typing import Iterator, Optional, Tuple
+from collections.abc import Iterator
 
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -32,18 +33,22 @@ class OutputSpaceAdversary(BaseAdaptor):
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv_main=0.001, adv_aux=0.0002)
 
-    def __init__(self,
-                 segmentor: dict,
-                 discriminator: dict,
-                 aux_discriminator: Optional[dict] = None,
-                 gan: str = 'vanilla',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        segmentor: dict,
+        discriminator: dict,
+        aux_discriminator: dict | None = None,
+        gan: str = 'vanilla',
+        **kwargs,
+    ) -> None:
         super().__init__(segmentor, **kwargs)
         if gan not in GAN_LOSSES:
             raise ValueError(f'{type(self).__name__}: gan={gan!r}, expected one of {sorted(GAN_LOSSES)}')
         if self.segmentor.with_auxiliary_head != (aux_discriminator is not None):
-            raise ValueError(f'{type(self).__name__}: every level needs its discriminator: give both '
-                             'segmentor.auxiliary_head and aux_discriminator (two levels), or neither (one level)')
+            raise ValueError(
+                f'{type(self).__name__}: every level needs its discriminator: give both '
+                'segmentor.auxiliary_head and aux_discriminator (two levels), or neither (one level)'
+            )
         if isinstance(getattr(self.segmentor, 'auxiliary_head', None), nn.ModuleList):
             raise ValueError(f'{type(self).__name__} has one auxiliary level, but segmentor.auxiliary_head is a list')
         self.gan_loss = GAN_LOSSES[gan]
@@ -68,7 +73,7 @@ class OutputSpaceAdversary(BaseAdaptor):
         """What of a pass the discriminators learn from later, without its graph: logits, which are small."""
         return outputs.detach(features=False)
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         on_source = self.segment(source)
         yield 'segmentor', self.supervised_losses(on_source, source)
         on_source = self.keep(on_source)
@@ -89,10 +94,12 @@ class OutputSpaceAdversary(BaseAdaptor):
 
     def adversarial_losses(self, outputs: SegOutputs) -> Losses:
         """How far the target predictions are from being taken for source ones, by level."""
-        return self.weigh({
-            f'loss_adv_{level}': self.gan_loss(getattr(self, name)(self.judged(outputs, level)), SOURCE)
-            for name, level in self.discriminators().items()
-        })
+        return self.weigh(
+            {
+                f'loss_adv_{level}': self.gan_loss(getattr(self, name)(self.judged(outputs, level)), SOURCE)
+                for name, level in self.discriminators().items()
+            }
+        )
 
     def discriminator_losses(self, name: str, level: str, outputs: SegOutputs, domain: float) -> Losses:
         """Half the loss of one discriminator, on one domain."""

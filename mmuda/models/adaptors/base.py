@@ -1,7 +1,8 @@
 """The base of every method: who may be called, who is stepped, what is logged."""
+
 from abc import ABCMeta, abstractmethod
-from contextlib import nullcontext
-from typing import ContextManager, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from mmengine.model import BaseModel
@@ -14,7 +15,7 @@ from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
 from .freezing import frozen
 
-Losses = Dict[str, Tensor]
+Losses = dict[str, Tensor]
 
 
 class BaseAdaptor(BaseModel, metaclass=ABCMeta):
@@ -36,8 +37,8 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             ``self.loss_weights``, where :class:`LossWeightRampHook` finds them.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know, or a head brings losses of its own that would be
-            ignored.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head brings losses of its own that
+            would be ignored.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
@@ -46,13 +47,15 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     TAKES_ONE_SIDE = False
     """Whether :meth:`adapt` may be given None for ``source`` or ``target``: batches of a ``DomainMixDataset``."""
 
-    def __init__(self,
-                 segmentor: dict,
-                 data_preprocessor: Optional[dict] = None,
-                 loss_weights: Optional[Mapping[str, float]] = None,
-                 init_cfg: Optional[dict] = None,
-                 train_cfg: None = None,
-                 pretrained: None = None) -> None:
+    def __init__(
+        self,
+        segmentor: dict,
+        data_preprocessor: dict | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        init_cfg: dict | None = None,
+        train_cfg: None = None,
+        pretrained: None = None,
+    ) -> None:
         if train_cfg is not None or pretrained is not None:  # mmseg's init_model sets both to None
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         if isinstance(data_preprocessor, dict):
@@ -61,8 +64,9 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         self.segmentor = MODELS.build(segmentor)
         unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
         if unknown:
-            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are '
-                             f'{sorted(self.LOSS_WEIGHTS)}')
+            raise ValueError(
+                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {sorted(self.LOSS_WEIGHTS)}'
+            )
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         check_heads(self.segmentor)
         self._frozen_children: set = set()
@@ -72,7 +76,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     # What a method writes.
 
     @abstractmethod
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         """One training iteration as the paper writes it.
 
         Args:
@@ -80,8 +84,8 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             target: ``inputs`` (M, 3, H', W') and ``data_samples`` without labels.
 
         Yields:
-            ``(module name, {loss name: scalar tensor})``: the sum of the values is back-propagated through the optimizer
-            of that module at once. Nothing else is ever optimised, whatever its name.
+            ``(module name, {loss name: scalar tensor})``: the sum of the values is back-propagated through the
+            optimizer of that module at once. Nothing else is ever optimised, whatever its name.
         """
 
     # What a method calls.
@@ -99,24 +103,28 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         """
         head = self.decode_head
         if not isinstance(head.in_index, int) or not isinstance(head.in_channels, int):
-            raise ValueError(f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
-                             f'{head.in_index}, its in_channels {head.in_channels}: choose a head of one stage')
+            raise ValueError(
+                f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
+                f'{head.in_index}, its in_channels {head.in_channels}: choose a head of one stage'
+            )
         return head.in_channels
 
     def head_features(self, outputs: SegOutputs) -> Tensor:
         """The feature map (N, K, h, w) that the decode head reads, see :attr:`feature_channels`."""
         return outputs.features[self.decode_head.in_index]
 
-    def without_heads(self, auxiliary_only: bool = False) -> ContextManager[None]:
+    def without_heads(self, auxiliary_only: bool = False) -> AbstractContextManager[None]:
         """Forward passes inside leave the heads out of their graph.
 
-        For losses that do not look at their logits: heads that get no gradient must take no part, or a distributed wrapper would
-        wait for it.
+        For losses that do not look at their logits: heads that get no gradient must take no part, or a distributed
+        wrapper would wait for it.
 
         Args:
             auxiliary_only: The decode head takes part.
         """
-        return frozen(None if auxiliary_only else self.decode_head, getattr(self._bare_segmentor, 'auxiliary_head', None))
+        return frozen(
+            None if auxiliary_only else self.decode_head, getattr(self._bare_segmentor, 'auxiliary_head', None)
+        )
 
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
         """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.
@@ -124,8 +132,8 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         A method that has a loss weight ``lov_<level>`` other than 0 adds the Lovász-softmax loss of that level.
 
         Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
-        Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log shows
-        the unweighted values.
+        Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log
+        shows the unweighted values.
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
         losses: Losses = {}
@@ -142,7 +150,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         A numbered level (``loss_seg_aux_0``) without a weight of its own uses that of the name without the number.
         """
         self.log(**losses)
-        return {name: loss * self._weight(name[len('loss_'):]) for name, loss in losses.items()}
+        return {name: loss * self._weight(name[len('loss_') :]) for name, loss in losses.items()}
 
     def log(self, **values: Tensor) -> None:
         """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
@@ -180,8 +188,10 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             wanted, dataset = ('both source and target', 'DomainPairDataset')
             if self.TAKES_ONE_SIDE:
                 wanted, dataset = ('source, target or both', 'DomainMixDataset')
-            raise ValueError(f'{type(self).__name__} trains with images of {wanted}, but the batch has {sorted(data)}: '
-                             f'use a {dataset} in train_dataloader')
+            raise ValueError(
+                f'{type(self).__name__} trains with images of {wanted}, but the batch has {sorted(data)}: '
+                f'use a {dataset} in train_dataloader'
+            )
         parts = self.adapt(data.get('source'), data.get('target'))
         del data
         logs: Losses = {}
@@ -194,8 +204,10 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
                 break
             name, losses = part
             if name not in optim_wrapper or not losses:
-                raise ValueError(f'{type(self).__name__}.adapt yielded {len(losses)} losses for {name!r}: expected at least one (a '
-                                 f'zero that depends on the network will do), for one of {list(optim_wrapper.keys())}')
+                raise ValueError(
+                    f'{type(self).__name__}.adapt yielded {len(losses)} losses for {name!r}: expected at least one (a '
+                    f'zero that depends on the network will do), for one of {list(optim_wrapper.keys())}'
+                )
             total = sum(losses.values())
             with nullcontext() if self._routes_checked else only_reaches(self, name):
                 optim_wrapper[name].backward(total)
@@ -217,7 +229,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         return self._run_forward(data, mode='predict')
 
     @torch.no_grad()
-    def probabilities(self, data: dict, at: str = 'image') -> List[Tensor]:
+    def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:
         """Class probabilities (C, H, W), float32, of each image of a plain mmseg batch.
 
         Args:
@@ -227,18 +239,19 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         data = self.data_preprocessor(data, training=False)
         return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], at=at)
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[SampleList] = None,
-                mode: str = 'tensor') -> Union[Tensor, List, dict]:
+    def forward(
+        self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
+    ) -> Tensor | list | dict:
         """Inference goes straight to the segmentor, so mmseg's loops, inferencers and visualizers work.
 
         Raises:
             RuntimeError: For ``mode='loss'``: an adaptor is trained by :meth:`train_step`.
         """
         if mode == 'loss':
-            raise RuntimeError(f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
-                               'part by part in train_step')
+            raise RuntimeError(
+                f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
+                'part by part in train_step'
+            )
         return self.segmentor(inputs, data_samples, mode=mode)
 
     def train(self, mode: bool = True) -> 'BaseAdaptor':

@@ -1,6 +1,7 @@
 """Mistakes of configs and of methods that would otherwise train something else in silence."""
+
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Dict, Iterator
 
 from mmseg.models.losses import CrossEntropyLoss
 from torch import nn
@@ -18,11 +19,17 @@ def check_heads(segmentor: nn.Module) -> None:
         heads = getattr(segmentor, name, None)
         for head in heads if isinstance(heads, nn.ModuleList) else [heads]:
             loss = getattr(head, 'loss_decode', None)
-            plain = loss is None or (isinstance(loss, CrossEntropyLoss) and not loss.use_sigmoid
-                                     and loss.class_weight is None and loss.loss_weight == 1.)
+            plain = loss is None or (
+                isinstance(loss, CrossEntropyLoss)
+                and not loss.use_sigmoid
+                and loss.class_weight is None
+                and loss.loss_weight == 1.0
+            )
             if not plain or getattr(head, 'sampler', None) is not None:
-                raise ValueError(f'segmentor.{name}: loss_decode and sampler of a head have no effect in an adaptor; remove them '
-                                 'and set loss_weights of the adaptor (a loss of your own is a few lines in adapt)')
+                raise ValueError(
+                    f'segmentor.{name}: loss_decode and sampler of a head have no effect in an adaptor; remove them '
+                    'and set loss_weights of the adaptor (a loss of your own is a few lines in adapt)'
+                )
 
 
 @contextmanager
@@ -37,11 +44,13 @@ def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
     after = _gradient_versions(adaptor)
     reached = [child for child in after if child != name and after[child] != before[child]]
     if reached:
-        raise RuntimeError(f'{type(adaptor).__name__}.adapt: the losses yielded for {name!r} also reach the weights of '
-                           f'{", ".join(reached)}: detach what comes from there, or put the pass under frozen(...)')
+        raise RuntimeError(
+            f'{type(adaptor).__name__}.adapt: the losses yielded for {name!r} also reach the weights of '
+            f'{", ".join(reached)}: detach what comes from there, or put the pass under frozen(...)'
+        )
 
 
-def _gradient_versions(adaptor: nn.Module) -> Dict[str, list]:
+def _gradient_versions(adaptor: nn.Module) -> dict[str, list]:
     """By child, what changes whenever something is added to one of its gradients."""
     return {
         child: [None if p.grad is None else (id(p.grad), p.grad._version) for p in module.parameters()]

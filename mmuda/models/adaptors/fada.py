@@ -1,6 +1,7 @@
 """FADA: adversarial learning class by class."""
+
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Iterator, Tuple
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -21,38 +22,45 @@ class FADA(BaseAdaptor):
     .. math:: L_D = \tfrac12 \mathrm{SCE}(D(f_s), [s_s, 0]) + \tfrac12 \mathrm{SCE}(D(f_t), [0, s_t]), \quad
        L_{adv} = \lambda \, \mathrm{SCE}(D(f_t), [s_t, 0])
 
-    One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the adversarial
-    loss on the target, through a frozen discriminator, which reaches the backbone alone; then the discriminator on the
-    features and soft labels of before the step. Scores of the discriminator are upsampled to the size of the image, where
-    all pixels count, the unlabelled ones of the source too.
+    One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the
+    adversarial loss on the target, through a frozen discriminator, which reaches the backbone alone; then the
+    discriminator on the features and soft labels of before the step. Scores of the discriminator are upsampled to the
+    size of the image, where all pixels count, the unlabelled ones of the source too.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
         discriminator: Config of a :class:`PixelDiscriminatorHead`.
         temperature: T of all logits in training.
         clip: Largest soft label; the probability above it is dropped.
-        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``, and ``seg_aux`` if there are auxiliary heads.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``, and ``seg_aux`` if there are auxiliary
+          heads.
 
     Raises:
-        ValueError: If the discriminator is for other channels or classes than the decode head, or the temperature or the
-            clip makes no sense, or the decode head reads several feature maps.
+        ValueError: If the discriminator is for other channels or classes than the decode head, or the temperature or
+            the clip makes no sense, or the decode head reads several feature maps.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.001)
 
-    def __init__(self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs) -> None:
+    def __init__(
+        self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs
+    ) -> None:
         super().__init__(segmentor, **kwargs)
         if temperature <= 0 or not 0 < clip <= 1:
-            raise ValueError(f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]')
+            raise ValueError(
+                f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]'
+            )
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
         head = self.decode_head
         for name, wanted in (('in_channels', self.feature_channels), ('num_classes', head.num_classes)):
             value = getattr(self.discriminator, name, wanted)  # a discriminator of your own need not say it
             if value != wanted:
-                raise ValueError(f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike')
+                raise ValueError(
+                    f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike'
+                )
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         on_source = self.tempered(self.segment(source))
         yield 'segmentor', self.supervised_losses(on_source, source)
         on_source = on_source.detach()

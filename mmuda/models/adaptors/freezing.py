@@ -1,16 +1,17 @@
 """Networks that others are trained through."""
+
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
 
 from torch import nn
 
 
 @contextmanager
-def frozen(*modules: Optional[nn.Module]) -> Iterator[None]:
+def frozen(*modules: nn.Module | None) -> Iterator[None]:
     """Gradients pass through the modules but are not accumulated in their parameters.
 
-    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait for
-    gradients that never come. ``None`` is accepted, so optional networks need no special case.
+    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait
+    for gradients that never come. ``None`` is accepted, so optional networks need no special case.
     """
     present = [module for module in modules if module is not None]
     parameters = [p for module in present for p in module.parameters() if p.requires_grad]

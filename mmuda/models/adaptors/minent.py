@@ -1,5 +1,6 @@
 """MinEnt: direct entropy minimisation on the target."""
-from typing import Iterator, Tuple
+
+from collections.abc import Iterator
 
 from mmseg.registry import MODELS
 
@@ -19,8 +20,10 @@ class MinEnt(BaseAdaptor):
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, ent_main=0.001, ent_aux=0.0002)
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)
         outputs = self.segment(target)
-        yield 'segmentor', self.weigh(
-            {f'loss_ent_{level}': entropy_loss(outputs.upsample(level)) for level in outputs.levels})
+        yield (
+            'segmentor',
+            self.weigh({f'loss_ent_{level}': entropy_loss(outputs.upsample(level)) for level in outputs.levels}),
+        )

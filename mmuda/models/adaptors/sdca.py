@@ -1,5 +1,6 @@
 """SDCA: contrast with the distributions of classes."""
-from typing import Dict, Iterator, Tuple
+
+from collections.abc import Iterator
 
 import torch
 from mmseg.registry import MODELS
@@ -21,35 +22,37 @@ class SDCA(BaseAdaptor):
     .. math:: L = L_{CE} + \lambda_{lov} L_{Lov} + \lambda_{feat} (L_{feat}^s + L_{feat}^t)
        + \lambda_{out} (L_{out}^s + L_{out}^t)
 
-    Distributions are mean and diagonal variance of all source pixels seen so far, of this iteration too: they are updated
-    before the losses. Source pixels have their true class (labels sampled at the resolution of the features), target
-    pixels the predicted one if its probability is at least ``delta``; no such pixel, no loss. Target pixels never
-    touch the distributions. A stage with :meth:`gather` starts them from one pass over the source.
+    Distributions are mean and diagonal variance of all source pixels seen so far, of this iteration too: they are
+    updated before the losses. Source pixels have their true class (labels sampled at the resolution of the features),
+    target pixels the predicted one if its probability is at least ``delta``; no such pixel, no loss. Target pixels
+    never touch the distributions. A stage with :meth:`gather` starts them from one pass over the source.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
         tau: Temperature of the contrast.
-        delta: Smallest probability of a target pixel that takes part. (The first version of the released code compared it
-            with logits.)
+        delta: Smallest probability of a target pixel that takes part. (The first version of the released code compared
+            it with logits.)
         multi_level: Contrast the logits too.
         reduce_statistics: Distributions of the images of all processes, see :class:`ClassStatistics`.
-        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``, and ``seg_aux`` if there
-            are auxiliary heads.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``, and
+            ``seg_aux`` if there are auxiliary heads.
 
     Raises:
-        ValueError: If tau is not positive or the decode head reads several feature maps. In the first iteration: if its logits have
-            another size than these.
+        ValueError: If tau is not positive or the decode head reads several feature maps. In the first iteration: if its
+            logits have another size than these.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.75, feat=1.0, out=1.0)
 
-    def __init__(self,
-                 segmentor: dict,
-                 tau: float = 100.,
-                 delta: float = 0.9,
-                 multi_level: bool = True,
-                 reduce_statistics: bool = True,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        segmentor: dict,
+        tau: float = 100.0,
+        delta: float = 0.9,
+        multi_level: bool = True,
+        reduce_statistics: bool = True,
+        **kwargs,
+    ) -> None:
         super().__init__(segmentor, **kwargs)
         self.tau, self.delta, self.reduce_statistics = tau, delta, reduce_statistics
         if not tau > 0:
@@ -58,7 +61,7 @@ class SDCA(BaseAdaptor):
         self.feature_statistics = ClassStatistics(classes, channels, reduce_statistics)
         self.output_statistics = ClassStatistics(classes, classes, reduce_statistics) if multi_level else None
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         outputs = self.segment(source)
         labels = self.source_labels(outputs, source)
         self.update(outputs, labels)
@@ -99,12 +102,15 @@ class SDCA(BaseAdaptor):
             losses[f'loss_{name}_{side}'] = loss * self.loss_weights[name]
         return losses
 
-    def views(self, outputs: SegOutputs) -> Dict[str, Tuple[ClassStatistics, Tensor]]:
+    def views(self, outputs: SegOutputs) -> dict[str, tuple[ClassStatistics, Tensor]]:
         """By name of the loss: distributions, and the maps (N, D, h, w) that they are of."""
         features, logits = self.head_features(outputs), outputs.logits['main']
         if features.shape[-2:] != logits.shape[-2:]:
-            raise ValueError(f'SDCA compares features and predictions pixel by pixel, but the features are {tuple(features.shape[-2:])} '
-                             f'and the logits {tuple(logits.shape[-2:])}: choose a decode head that keeps the size')
+            raise ValueError(
+                'SDCA compares features and predictions pixel by pixel, but the features are '
+                f'{tuple(features.shape[-2:])} and the logits {tuple(logits.shape[-2:])}: choose a decode head that '
+                'keeps the size'
+            )
         views = dict(feat=(self.feature_statistics, features))
         if self.output_statistics is not None:
             views['out'] = (self.output_statistics, logits)

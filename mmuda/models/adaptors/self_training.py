@@ -1,5 +1,6 @@
 """Self-training: labels that the network made are trained on like true ones."""
-from typing import Dict, Iterator, Optional, Tuple
+
+from collections.abc import Iterator
 
 import torch
 from mmseg.registry import MODELS
@@ -47,7 +48,7 @@ class SelfTraining(BaseAdaptor):
         super().__init__(segmentor, **kwargs)
         self.freeze_bn_statistics = freeze_bn_statistics
 
-    def adapt(self, source: Optional[dict], target: Optional[dict]) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict | None, target: dict | None) -> Iterator[tuple[str, Losses]]:
         sides = {name: side for name, side in dict(source=source, target=target).items() if side is not None}
         inputs, labels = one_batch(sides)
         outputs = self.segment(dict(inputs=inputs))
@@ -68,7 +69,7 @@ class SelfTraining(BaseAdaptor):
         return self
 
 
-def one_batch(sides: Dict[str, dict]) -> Tuple[Tensor, Dict[str, Tensor]]:
+def one_batch(sides: dict[str, dict]) -> tuple[Tensor, dict[str, Tensor]]:
     """What is there of both domains as one batch.
 
     Args:
@@ -82,24 +83,31 @@ def one_batch(sides: Dict[str, dict]) -> Tuple[Tensor, Dict[str, Tensor]]:
     """
     sizes = {name: tuple(side['inputs'].shape[-2:]) for name, side in sides.items()}
     if len(set(sizes.values())) > 1:
-        raise ValueError(f'SelfTraining forwards both domains in one batch, but the images of {_list(sizes)} (H, W): '
-                         'crop those of both to one size, for instance by the `size` of SmallClassCrop')
+        raise ValueError(
+            f'SelfTraining forwards both domains in one batch, but the images of {_list(sizes)} (H, W): '
+            'crop those of both to one size, for instance by the `size` of SmallClassCrop'
+        )
     for name, side in sides.items():
         bare = [sample.metainfo.get('img_path') for sample in side['data_samples'] if 'gt_sem_seg' not in sample]
         if bare:
-            raise ValueError(f'SelfTraining needs a label for every image, but {len(bare)} of the {name} have none, '
-                             f'the first is {bare[0]}: load annotations in its pipeline (those of the target with '
-                             'LoadPseudoLabel, in a PseudoLabelDataset)')
+            raise ValueError(
+                f'SelfTraining needs a label for every image, but {len(bare)} of the {name} have none, '
+                f'the first is {bare[0]}: load annotations in its pipeline (those of the target with '
+                'LoadPseudoLabel, in a PseudoLabelDataset)'
+            )
     maps = {name: [sample.gt_sem_seg.data for sample in side['data_samples']] for name, side in sides.items()}
     sizes = {name: sorted({tuple(label.shape[-2:]) for label in labels}) for name, labels in maps.items()}
     if len(set(sum(sizes.values(), []))) > 1:
-        raise ValueError(f'SelfTraining needs label maps of one size, but those of {_list(sizes)} (H, W): sample both '
-                         'domains alike, for instance by the `size` and `label_stride` of SmallClassCrop')
+        raise ValueError(
+            f'SelfTraining needs label maps of one size, but those of {_list(sizes)} (H, W): sample both '
+            'domains alike, for instance by the `size` and `label_stride` of SmallClassCrop'
+        )
     return torch.cat([side['inputs'] for side in sides.values()]), {
-        name: torch.cat(labels) for name, labels in maps.items()}
+        name: torch.cat(labels) for name, labels in maps.items()
+    }
 
 
-def joint_cross_entropy(logits: Tensor, labels: Dict[str, Tensor]) -> Tuple[Tensor, Losses]:
+def joint_cross_entropy(logits: Tensor, labels: dict[str, Tensor]) -> tuple[Tensor, Losses]:
     """Mean cross-entropy over the labelled pixels of all domains, and of each domain apart; 0 where there are none.
 
     Args:
@@ -107,7 +115,7 @@ def joint_cross_entropy(logits: Tensor, labels: Dict[str, Tensor]) -> Tuple[Tens
         labels: (n, h, w) int64 by domain, in the same order; 255 is ignored.
     """
     parts = logits.split([len(label) for label in labels.values()])
-    means = {name: cross_entropy(part, label) for part, (name, label) in zip(parts, labels.items())}
+    means = {name: cross_entropy(part, label) for part, (name, label) in zip(parts, labels.items(), strict=True)}
     # Counts stay on the device, and no pixel is looked at twice: the joint mean is that of the means, by their pixels.
     counts = {name: ((label != IGNORE) & (label >= 0)).sum() for name, label in labels.items()}
     total = sum(mean * counts[name] for name, mean in means.items())

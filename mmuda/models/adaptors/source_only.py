@@ -1,5 +1,6 @@
 """Training on the source alone: what adaptation is measured against."""
-from typing import Iterator, Tuple
+
+from collections.abc import Iterator
 
 from mmseg.registry import MODELS
 
@@ -14,7 +15,7 @@ class SourceOnly(BaseAdaptor):
     which already is an adaptation (see :class:`AdaBN`). SDCA's source training has the loss weight ``lov_main=0.75``.
     """
 
-    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.)
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.0)
 
-    def adapt(self, source: dict, target: dict) -> Iterator[Tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)

@@ -1,5 +1,6 @@
 """The ResNet trunk of DeepLabV2 as the adaptation papers use it."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 from mmseg.models.backbones import ResNet
 from mmseg.registry import MODELS
@@ -10,10 +11,10 @@ from torch import nn
 class DeepLabResNet(ResNet):
     """mmseg's ResNet with the trunk of DeepLabV2 (Chen et al., TPAMI 2018) as AdaptSegNet and ADVENT built it.
 
-    Differences from mmseg's defaults: output stride 8 by dilation (1, 1, 2, 4) in **every** block of a stage, the stride
-    of a bottleneck in its first 1x1 convolution (``style='caffe'``), a stem pool with ``ceil_mode=True`` (720x1280 gives
-    91x161, not 90x160), and batch-norm whose scale and shift are frozen while its statistics are those of the batch
-    (``norm_eval=False``): source and target passes both move the running statistics.
+    Differences from mmseg's defaults: output stride 8 by dilation (1, 1, 2, 4) in **every** block of a stage, the
+    stride of a bottleneck in its first 1x1 convolution (``style='caffe'``), a stem pool with ``ceil_mode=True``
+    (720x1280 gives 91x161, not 90x160), and batch-norm whose scale and shift are frozen while its statistics are those
+    of the batch (``norm_eval=False``): source and target passes both move the running statistics.
 
     Parameters have mmseg's names, so any mmseg or torchvision-style ResNet checkpoint loads.
 
@@ -27,19 +28,22 @@ class DeepLabResNet(ResNet):
         **kwargs: As :class:`mmseg.models.ResNet`.
     """
 
-    def __init__(self,
-                 depth: int,
-                 strides: Sequence[int] = (1, 2, 1, 1),
-                 dilations: Sequence[int] = (1, 1, 2, 4),
-                 norm_cfg: dict = dict(type='BN', requires_grad=False),
-                 style: str = 'caffe',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        depth: int,
+        strides: Sequence[int] = (1, 2, 1, 1),
+        dilations: Sequence[int] = (1, 1, 2, 4),
+        norm_cfg: dict | None = None,
+        style: str = 'caffe',
+        **kwargs,
+    ) -> None:
         super().__init__(
             depth,
             strides=strides,
             dilations=dilations,
-            norm_cfg=norm_cfg,
+            norm_cfg=norm_cfg or dict(type='BN', requires_grad=False),
             style=style,
             contract_dilation=False,
-            **kwargs)
+            **kwargs,
+        )
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True)

@@ -1,5 +1,4 @@
 """The VGG-16 trunk of DeepLabV2 as the adaptation papers use it."""
-from typing import Optional, Tuple
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -16,19 +15,20 @@ FC = 16
 class DeepLabVGG16(BaseModule):
     """VGG-16 at output stride 8 (AdaptSegNet's ``DeeplabVGG``).
 
-    Pools 1 to 3 are kept (2x2, rounding down), pools 4 and 5 left out; conv5_1 to conv5_3 have dilation 2; fc6 and fc7 are
-    3x3 convolutions to 1024 channels with dilation 4. No batch-norm, no dropout. One feature map, (N, 1024, H // 8, W // 8).
+    Pools 1 to 3 are kept (2x2, rounding down), pools 4 and 5 left out; conv5_1 to conv5_3 have dilation 2; fc6 and fc7
+    are 3x3 convolutions to 1024 channels with dilation 4. No batch-norm, no dropout. One feature map, (N, 1024, H // 8,
+    W // 8).
 
     Args:
-        base_channels: Width of the first convolutions, 64 in VGG-16. All other widths scale with it: fc6 and fc7, and so the
-            feature map, have 16 times as many channels.
+        base_channels: Width of the first convolutions, 64 in VGG-16. All other widths scale with it: fc6 and fc7, and
+            so the feature map, have 16 times as many channels.
         init_cfg: As in mmengine; by default PyTorch's initialisation.
     """
 
     NOT_PRETRAINED = ('features.29.', 'features.31.')
     """fc6 and fc7: convolutions that no ImageNet file has; the papers draw them at random."""
 
-    def __init__(self, base_channels: int = 64, init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, base_channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         layers, channels = [], 3
         for stage, widths in enumerate(STAGES):
@@ -43,6 +43,6 @@ class DeepLabVGG16(BaseModule):
             channels = FC * base_channels
         self.features = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor]:
         """Features of images (N, 3, H, W)."""
-        return (self.features(x), )
+        return (self.features(x),)

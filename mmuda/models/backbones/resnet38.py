@@ -1,5 +1,7 @@
 """ResNet-38 (model A1), the trunk that CBST was published with."""
-from typing import NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmcv.cnn import build_norm_layer
@@ -8,6 +10,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+NORM = dict(type='BN', eps=1.001e-5)
 
 
 class Level(NamedTuple):
@@ -21,12 +25,13 @@ class Level(NamedTuple):
         others: Dilation of each convolution of the other blocks.
         dropout: Probability with which inputs of the last convolution are dropped.
     """
+
     blocks: int
-    widths: Tuple[int, ...]
+    widths: tuple[int, ...]
     stride: int
-    first: Tuple[int, ...]
-    others: Tuple[int, ...] = ()
-    dropout: float = 0.
+    first: tuple[int, ...]
+    others: tuple[int, ...] = ()
+    dropout: float = 0.0
 
 
 LEVELS = {
@@ -57,23 +62,36 @@ class PreActivationBlock(BaseModule):
         norm_cfg: Norm layers.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 widths: Sequence[int],
-                 kernels: Sequence[int],
-                 dilations: Sequence[int],
-                 stride: int = 1,
-                 projection: bool = False,
-                 dropout: float = 0.,
-                 norm_cfg: dict = dict(type='BN', eps=1.001e-5)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int],
+        kernels: Sequence[int],
+        dilations: Sequence[int],
+        stride: int = 1,
+        projection: bool = False,
+        dropout: float = 0.0,
+        norm_cfg: dict | None = None,
+    ) -> None:
         super().__init__()
+        norm_cfg = norm_cfg or NORM
         self.num_convs = len(widths)
         channels = in_channels
-        for i, (width, kernel, dilation) in enumerate(zip(widths, kernels, dilations), 1):
+        for i, (width, kernel, dilation) in enumerate(zip(widths, kernels, dilations, strict=True), 1):
             padding = (kernel - 1) * dilation // 2
             self.add_module(f'bn{i}', build_norm_layer(norm_cfg, channels)[1])
-            self.add_module(f'conv{i}', nn.Conv2d(channels, width, kernel, stride=stride if i == 1 else 1, padding=padding,
-                                                  dilation=dilation, bias=False))
+            self.add_module(
+                f'conv{i}',
+                nn.Conv2d(
+                    channels,
+                    width,
+                    kernel,
+                    stride=stride if i == 1 else 1,
+                    padding=padding,
+                    dilation=dilation,
+                    bias=False,
+                ),
+            )
             channels = width
         self.shortcut = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False) if projection else None
         self.dropout = nn.Dropout(dropout) if dropout else None
@@ -100,7 +118,8 @@ class ResNet38(BaseModule):
     levels 6 and 7. Sizes are rounded up: 504x504 gives 63x63.
 
     Running statistics of batch-norm are kept, in training too (``norm_eval``), as in every segmentation training of
-    the original; scale and shift are trained. Weights start from N(0, 2 / fan_in) unless ``init_cfg`` says where they are.
+    the original; scale and shift are trained. Weights start from N(0, 2 / fan_in) unless ``init_cfg`` says where they
+    are.
 
     Args:
         base_channels: Channels of the stem, 64 in the paper; the output has 64 times as many.
@@ -111,15 +130,18 @@ class ResNet38(BaseModule):
         init_cfg: As in mmengine; ``dict(type='DeepLabPretrained', checkpoint=FILE)`` for a converted ``.params`` file.
     """
 
-    def __init__(self,
-                 base_channels: int = 64,
-                 norm_cfg: dict = dict(type='BN', eps=1.001e-5),
-                 norm_eval: bool = True,
-                 with_cp: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        base_channels: int = 64,
+        norm_cfg: dict | None = None,
+        norm_eval: bool = True,
+        with_cp: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
         if init_cfg is None:
             init_cfg = dict(type='Kaiming', layer='Conv2d', mode='fan_in', distribution='normal')
         super().__init__(init_cfg)
+        norm_cfg = norm_cfg or NORM
         self.norm_eval, self.with_cp = norm_eval, with_cp
         self.conv1a = nn.Conv2d(3, base_channels, 3, padding=1, bias=False)
         channels = base_channels
@@ -127,21 +149,30 @@ class ResNet38(BaseModule):
             blocks = []
             widths = [base_channels * width for width in level.widths]
             for i in range(level.blocks):
-                blocks.append(PreActivationBlock(
-                    channels, widths, (3, 3) if len(widths) == 2 else (1, 3, 1), level.others if i else level.first,
-                    stride=1 if i else level.stride, projection=i == 0, dropout=level.dropout, norm_cfg=norm_cfg))
+                blocks.append(
+                    PreActivationBlock(
+                        channels,
+                        widths,
+                        (3, 3) if len(widths) == 2 else (1, 3, 1),
+                        level.others if i else level.first,
+                        stride=1 if i else level.stride,
+                        projection=i == 0,
+                        dropout=level.dropout,
+                        norm_cfg=norm_cfg,
+                    )
+                )
                 channels = widths[-1]
             self.add_module(f'level{number}', nn.ModuleList(blocks))
         self.bn7 = build_norm_layer(norm_cfg, channels)[1]
 
-    def forward(self, x: Tensor) -> Tuple[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor]:
         """One feature map (N, 64 base_channels, H / 8, W / 8) of images (N, 3, H, W), not negative."""
         x = self.conv1a(x)
         for number in LEVELS:
             for block in getattr(self, f'level{number}'):
                 again = self.with_cp and x.requires_grad and torch.is_grad_enabled()
                 x = checkpoint(block, x, use_reentrant=False) if again else block(x)
-        return (self.bn7(x).relu_(), )
+        return (self.bn7(x).relu_(),)
 
     def train(self, mode: bool = True) -> 'ResNet38':
         """As usual, but with ``norm_eval`` running statistics stay as they are."""

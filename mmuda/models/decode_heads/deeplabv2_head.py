@@ -1,5 +1,6 @@
 """The classifier of DeepLabV2: parallel dilated convolutions whose outputs are added."""
-from typing import Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
@@ -29,16 +30,18 @@ class DeepLabV2Head(BaseDecodeHead):
         ValueError: If ``summed`` is empty or names a branch that does not exist.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_classes: int,
-                 dilations: Sequence[int] = (6, 12, 18, 24),
-                 summed: Optional[Sequence[int]] = None,
-                 align_corners: bool = True,
-                 dropout_ratio: float = 0.,
-                 loss_decode: dict = dict(type='CrossEntropyLoss', avg_non_ignore=True),
-                 init_cfg: Optional[dict] = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        dilations: Sequence[int] = (6, 12, 18, 24),
+        summed: Sequence[int] | None = None,
+        align_corners: bool = True,
+        dropout_ratio: float = 0.0,
+        loss_decode: dict | None = None,
+        init_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(
             in_channels,
             channels=in_channels,
@@ -47,23 +50,27 @@ class DeepLabV2Head(BaseDecodeHead):
             out_channels=num_classes,
             align_corners=align_corners,
             dropout_ratio=dropout_ratio,
-            loss_decode=loss_decode,
+            loss_decode=loss_decode or dict(type='CrossEntropyLoss', avg_non_ignore=True),
             init_cfg=init_cfg,
-            **kwargs)
+            **kwargs,
+        )
         del self.conv_seg
         self.summed = tuple(range(len(dilations)) if summed is None else summed)
         if not self.summed or not set(self.summed) <= set(range(len(dilations))):
-            raise ValueError(f'DeepLabV2Head: summed={summed} must name some of the {len(dilations)} branches '
-                             f'(0 to {len(dilations) - 1}), one for each of dilations={tuple(dilations)}')
+            raise ValueError(
+                f'DeepLabV2Head: summed={summed} must name some of the {len(dilations)} branches '
+                f'(0 to {len(dilations) - 1}), one for each of dilations={tuple(dilations)}'
+            )
         self.branches = nn.ModuleList(
-            nn.Conv2d(in_channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in dilations)
+            nn.Conv2d(in_channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in dilations
+        )
         for index, branch in enumerate(self.branches):
             branch.requires_grad_(index in self.summed)
         if init_cfg is None:
             for branch in self.branches:
                 nn.init.normal_(branch.weight, std=0.01)
 
-    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C, h, w) from the features by stage."""
         x = self._transform_inputs(inputs)
         if self.dropout is not None:

@@ -1,5 +1,4 @@
 """The classifier of ResNet-38 for segmentation."""
-from typing import Optional, Tuple
 
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class ResNet38Head(BaseDecodeHead):
-    """Two dilated 3x3 convolutions with bias, a ReLU between them (Wu et al., 2016; the layers conv6a and linear of CBST).
+    """Two dilated 3x3 convolutions with bias and a ReLU between them (Wu et al., 2016; conv6a and linear of CBST).
 
     The score layer is 3x3 too, unlike mmseg's. Weights start from N(0, 2 / fan_in), biases from 0.
 
@@ -21,16 +20,18 @@ class ResNet38Head(BaseDecodeHead):
         **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_classes: int,
-                 channels: int = 512,
-                 dilation: int = 12,
-                 align_corners: bool = False,
-                 dropout_ratio: float = 0.,
-                 loss_decode: dict = dict(type='CrossEntropyLoss', avg_non_ignore=True),
-                 init_cfg: Optional[dict] = dict(type='Kaiming', layer='Conv2d', mode='fan_in', distribution='normal'),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        channels: int = 512,
+        dilation: int = 12,
+        align_corners: bool = False,
+        dropout_ratio: float = 0.0,
+        loss_decode: dict | None = None,
+        init_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
         kwargs.setdefault('in_index', 0)
         super().__init__(
             in_channels,
@@ -39,12 +40,13 @@ class ResNet38Head(BaseDecodeHead):
             out_channels=num_classes,  # mmseg would warn about one output channel for two classes
             align_corners=align_corners,
             dropout_ratio=dropout_ratio,
-            loss_decode=loss_decode,
-            init_cfg=init_cfg,
-            **kwargs)
+            loss_decode=loss_decode or dict(type='CrossEntropyLoss', avg_non_ignore=True),
+            init_cfg=init_cfg or dict(type='Kaiming', layer='Conv2d', mode='fan_in', distribution='normal'),
+            **kwargs,
+        )
         self.conv6a = nn.Conv2d(in_channels, channels, 3, padding=dilation, dilation=dilation)
         self.conv_seg = nn.Conv2d(channels, num_classes, 3, padding=dilation, dilation=dilation)
 
-    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C, h, w) from the features by stage."""
         return self.cls_seg(self.conv6a(self._transform_inputs(inputs)).relu_())

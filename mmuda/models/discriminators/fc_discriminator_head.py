@@ -1,5 +1,6 @@
 """The fully-convolutional domain discriminator of AdaptSegNet and ADVENT."""
-from typing import Optional
+
+from itertools import pairwise
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -19,15 +20,14 @@ class FCDiscriminatorHead(BaseModule):
         negative_slope: Of the LeakyReLU.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 base_channels: int = 64,
-                 negative_slope: float = 0.2,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self, in_channels: int, base_channels: int = 64, negative_slope: float = 0.2, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(init_cfg)
         widths = [in_channels] + [base_channels * factor for factor in (1, 2, 4, 8)] + [1]
         self.convs = nn.ModuleList(
-            nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1) for c_in, c_out in zip(widths, widths[1:]))
+            nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1) for c_in, c_out in pairwise(widths)
+        )
         self.act = nn.LeakyReLU(negative_slope, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,8 +37,10 @@ class FCDiscriminatorHead(BaseModule):
             ValueError: If a side is shorter than 32 pixels.
         """
         if min(x.shape[-2:]) < 32:
-            raise ValueError(f'FCDiscriminatorHead halves its input five times and needs at least 32 pixels per side, '
-                             f'but got {tuple(x.shape[-2:])} (H, W): use larger crops')
+            raise ValueError(
+                f'FCDiscriminatorHead halves its input five times and needs at least 32 pixels per side, '
+                f'but got {tuple(x.shape[-2:])} (H, W): use larger crops'
+            )
         *hidden, last = self.convs
         for conv in hidden:
             x = self.act(conv(x))

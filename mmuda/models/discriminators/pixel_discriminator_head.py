@@ -1,5 +1,7 @@
 """The fine-grained domain discriminator of FADA."""
-from typing import Optional, Sequence
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmengine.model import BaseModule
@@ -11,8 +13,8 @@ from torch import Tensor, nn
 class PixelDiscriminatorHead(BaseModule):
     """Which class of which domain each pixel of a feature map is (Wang et al., ECCV 2020, section 3.2).
 
-    3x3 convolutions of stride 1 with LeakyReLU between them, then one 3x3 convolution for the classes of the source and one
-    for those of the target. PyTorch's default initialisation, no normalisation.
+    3x3 convolutions of stride 1 with LeakyReLU between them, then one 3x3 convolution for the classes of the source and
+    one for those of the target. PyTorch's default initialisation, no normalisation.
 
     Args:
         in_channels: Channels A of the features.
@@ -21,16 +23,18 @@ class PixelDiscriminatorHead(BaseModule):
         negative_slope: Of the LeakyReLU.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_classes: int,
-                 channels: Sequence[int] = (256, 128),
-                 negative_slope: float = 0.2,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        channels: Sequence[int] = (256, 128),
+        negative_slope: float = 0.2,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.in_channels, self.num_classes = in_channels, num_classes
         widths = [in_channels, *channels]
-        self.convs = nn.ModuleList(nn.Conv2d(c_in, c_out, 3, padding=1) for c_in, c_out in zip(widths, widths[1:]))
+        self.convs = nn.ModuleList(nn.Conv2d(c_in, c_out, 3, padding=1) for c_in, c_out in pairwise(widths))
         self.source_head = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
         self.target_head = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
         self.act = nn.LeakyReLU(negative_slope, inplace=True)

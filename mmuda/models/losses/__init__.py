@@ -1,4 +1,4 @@
-from .adversarial import (GAN_LOSSES, SOURCE, TARGET, least_squares_gan_loss, vanilla_gan_loss)
+from .adversarial import GAN_LOSSES, SOURCE, TARGET, least_squares_gan_loss, vanilla_gan_loss
 from .contrastive import confident_labels, contrastive_bound, nearest_labels
 from .entropy import entropy_loss, self_information
 from .lovasz import lovasz_softmax
@@ -6,7 +6,18 @@ from .soft_label import soft_cross_entropy, soft_labels
 from .supervised import cross_entropy
 
 __all__ = [
-    'GAN_LOSSES', 'SOURCE', 'TARGET', 'confident_labels', 'contrastive_bound', 'cross_entropy', 'entropy_loss',
-    'least_squares_gan_loss', 'lovasz_softmax', 'nearest_labels', 'self_information', 'soft_cross_entropy', 'soft_labels',
-    'vanilla_gan_loss'
+    'GAN_LOSSES',
+    'SOURCE',
+    'TARGET',
+    'confident_labels',
+    'contrastive_bound',
+    'cross_entropy',
+    'entropy_loss',
+    'least_squares_gan_loss',
+    'lovasz_softmax',
+    'nearest_labels',
+    'self_information',
+    'soft_cross_entropy',
+    'soft_labels',
+    'vanilla_gan_loss',
 ]

@@ -1,11 +1,12 @@
 """How a discriminator's scores become a loss."""
+
 import torch.nn.functional as F
 from torch import Tensor
 
-SOURCE = 0.
+SOURCE = 0.0
 """The label of the source domain in AdaptSegNet, ADVENT and their descendants' code (the papers' text has 1)."""
 
-TARGET = 1.
+TARGET = 1.0
 
 
 def vanilla_gan_loss(scores: Tensor, domain: float) -> Tensor:

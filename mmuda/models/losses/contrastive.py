@@ -1,5 +1,6 @@
 """SDCA's contrastive loss against class distributions."""
-from typing import NamedTuple, Optional, Tuple
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,9 @@ SMALLEST = 1e-12
 """Vectors shorter than this are divided by it, as PyTorch's ``normalize`` does."""
 
 
-def contrastive_bound(maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float = 100.,
-                      ignore_index: int = 255) -> Tensor:
+def contrastive_bound(
+    maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float = 100.0, ignore_index: int = 255
+) -> Tensor:
     r"""Upper bound of the contrastive loss with infinitely many positives and negatives (Li et al., SDCA, 2021).
 
     With all vectors L2-normalised, the class variances :math:`v_c` too, and :math:`x^2` element by element,
@@ -18,12 +20,12 @@ def contrastive_bound(maps: Tensor, labels: Tensor, mean: Tensor, variance: Tens
     .. math:: z_{nc} = \frac{x_n \cdot m_c}{\tau} + \frac{x_n^2 \cdot v_c}{2 \tau^2}, \qquad
        L = \frac{1}{|\mathcal{V}|} \sum_{n \in \mathcal{V}} \log \sum_c e^{z_{nc}} - \frac{x_n \cdot m_{y_n}}{\tau}
 
-    over the labelled pixels: the quadratic part of the positive logit cancels against the second mean of the bound. With the
-    paper's :math:`\tau = 100` it stays within a percent of :math:`\log C`. No labelled pixel: a zero that depends on
-    ``maps`` (the original: NaN, with zero gradient).
+    over the labelled pixels: the quadratic part of the positive logit cancels against the second mean of the bound.
+    With the paper's :math:`\tau = 100` it stays within a percent of :math:`\log C`. No labelled pixel: a zero that
+    depends on ``maps`` (the original: NaN, with zero gradient).
 
-    Everything is a product of (C, D) and (D, pixels) matrices, forward and backward; nothing of C x D x pixels is made, and
-    two maps of the size of ``maps`` are the most that is held beside it. Computed in float32, without autocast.
+    Everything is a product of (C, D) and (D, pixels) matrices, forward and backward; nothing of C x D x pixels is made,
+    and two maps of the size of ``maps`` are the most that is held beside it. Computed in float32, without autocast.
 
     Args:
         maps: Features or logits (N, D, h, w); gradients flow into them.
@@ -46,6 +48,7 @@ class Logits(NamedTuple):
         scale: One over the length of each pixel's vector, (N, 1, P).
         cut: Whether that length was below the smallest, (N, 1, P).
     """
+
     linear: Tensor
     quadratic: Tensor
     scale: Tensor
@@ -63,9 +66,10 @@ def class_logits(maps: Tensor, mean: Tensor, variance: Tensor, tau: float) -> Lo
 
 
 class _Bound(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx, maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float, ignore_index: int) -> Tensor:
+    def forward(
+        ctx, maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float, ignore_index: int
+    ) -> Tensor:
         flat, labels = maps.flatten(2), labels.flatten(1)
         mean, variance = F.normalize(mean, eps=SMALLEST), F.normalize(variance, eps=SMALLEST)
         parts = class_logits(flat, mean, variance, tau)
@@ -79,7 +83,7 @@ class _Bound(torch.autograd.Function):
         return (loss * weight).sum()
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         maps, labels, mean, variance, positive, weight, linear, quadratic, scale, cut = ctx.saved_tensors
         flat, weight = maps.flatten(2), (grad * weight)[:, None]
         to_quadratic = (linear + quadratic).softmax(dim=1) * weight
@@ -105,11 +109,9 @@ def confident_labels(logits: Tensor, threshold: float, ignore_index: int = 255) 
     return labels.masked_fill_(confidence < threshold, ignore_index)
 
 
-def nearest_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+def nearest_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """Label maps (N, H, W) at a smaller size, (N, h, w): element i is taken from ``floor(i * H / h)``.
 
     PyTorch's ``nearest`` does this in float32 arithmetic, which is what the originals used.
     """
     return F.interpolate(labels[:, None].float(), size=tuple(size), mode='nearest')[:, 0].to(labels.dtype)
-
-

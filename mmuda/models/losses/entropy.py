@@ -1,4 +1,5 @@
 """Entropy of predictions: ADVENT's weighted self-information and its mean."""
+
 import math
 
 import torch

@@ -1,5 +1,4 @@
 """Lovász-softmax: a loss whose minimum is the largest mean IoU."""
-from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -11,10 +10,10 @@ BLOCK = 1 << 22
 def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
     r"""Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12), over the classes that occur, the whole batch at once.
 
-    For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted downwards and multiplied
-    with the differences of the Jaccard loss of their beginnings; the mean over these classes is the loss. Without a labelled
-    pixel it is a zero with zero gradient. The gradient is computed with the loss, so that only one map of the size of
-    the probabilities is kept.
+    For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted downwards and
+    multiplied with the differences of the Jaccard loss of their beginnings; the mean over these classes is the loss.
+    Without a labelled pixel it is a zero with zero gradient. The gradient is computed with the loss, so that only one
+    map of the size of the probabilities is kept.
 
     Args:
         logits: (N, C, H, W).
@@ -26,7 +25,6 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> T
 
 
 class _Lovasz(torch.autograd.Function):
-
     @staticmethod
     def forward(ctx, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         num_classes, pixels = probs.shape
@@ -53,8 +51,8 @@ class _Lovasz(torch.autograd.Function):
         return (losses * share).sum()
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> Tuple[Optional[Tensor], ...]:
-        grad, = ctx.saved_tensors
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = ctx.saved_tensors
         return grad * upstream, None, None
 
 

@@ -1,4 +1,5 @@
 """FADA's soft labels of classes and domains."""
+
 import torch
 from torch import Tensor
 
@@ -21,8 +22,8 @@ def soft_cross_entropy(scores: Tensor, soft: Tensor, domain: float) -> Tensor:
 
     .. math:: L = -\frac{1}{N H W} \sum_{n,h,w} \sum_{k=1}^{C} s_k \log \mathrm{softmax}(q)_{d C + k}
 
-    with :math:`d` 0 for the source and 1 for the target, the softmax running over all 2C channels. All pixels count, each
-    by the sum of its soft labels; the half of the labels that is zero is never made.
+    with :math:`d` 0 for the source and 1 for the target, the softmax running over all 2C channels. All pixels count,
+    each by the sum of its soft labels; the half of the labels that is zero is never made.
 
     Args:
         scores: (N, 2C, H, W).

@@ -1,15 +1,15 @@
 """Cross-entropy against labels with ignored pixels."""
-from typing import Optional
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255, weight: Optional[Tensor] = None) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255, weight: Tensor | None = None) -> Tensor:
     """Mean over labelled pixels of ``-log softmax(logits)[label]``, with a differentiable zero if there is none.
 
-    mmseg's CrossEntropyLoss divides by *all* pixels unless told otherwise; the adaptation papers divide by labelled ones.
-    An image whose pixels are all ignored contributes nothing (the originals: NaN on current PyTorch, 0 on old ones).
+    mmseg's CrossEntropyLoss divides by *all* pixels unless told otherwise; the adaptation papers divide by labelled
+    ones. An image whose pixels are all ignored contributes nothing (the originals: NaN on current PyTorch, 0 on old
+    ones).
 
     Args:
         logits: (N, C, H, W).

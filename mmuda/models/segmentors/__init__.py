@@ -8,6 +8,13 @@ from .probability_encoder_decoder import ProbabilityEncoderDecoder
 from .seg_outputs import SegOutputs
 
 __all__ = [
-    'AdaptiveEncoderDecoder', 'BicubicEncoderDecoder', 'LogitEnsemble', 'MeanProbabilityTTA',
-    'MultiScaleEncoderDecoder', 'ProbabilityEncoderDecoder', 'SegOutputs', 'full_probabilities', 'pillow_resize'
+    'AdaptiveEncoderDecoder',
+    'BicubicEncoderDecoder',
+    'LogitEnsemble',
+    'MeanProbabilityTTA',
+    'MultiScaleEncoderDecoder',
+    'ProbabilityEncoderDecoder',
+    'SegOutputs',
+    'full_probabilities',
+    'pillow_resize',
 ]

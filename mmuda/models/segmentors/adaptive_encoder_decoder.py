@@ -1,5 +1,4 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
-from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -19,18 +18,17 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
     Adaptation losses look at logits of every head and at features, on images that may have no label. The modes go
     through ``forward`` because only that is seen by a distributed wrapper. Everything else (``loss``, ``predict``,
-    ``tensor``, the arguments) is mmseg's, so any of its backbones and necks can be named, and any head that returns one map of
-    logits.
+    ``tensor``, the arguments) is mmseg's, so any of its backbones and necks can be named, and any head that returns one
+    map of logits.
     """
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[SampleList] = None,
-                mode: str = 'tensor') -> Union[SegOutputs, dict, List, Tensor]:
+    def forward(
+        self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
+    ) -> SegOutputs | dict | list | Tensor:
         """As in mmseg, and for images (N, 3, H, W) these modes return :class:`SegOutputs`.
 
-        ``'outputs'``: features and logits of every head. ``'features'``: features alone, no head is run, for losses that need
-        no logits (a distributed wrapper waits for the gradients of all that took part).
+        ``'outputs'``: features and logits of every head. ``'features'``: features alone, no head is run, for losses
+        that need no logits (a distributed wrapper waits for the gradients of all that took part).
         """
         if mode in ('outputs', 'features'):
             return self.outputs(inputs, logits=mode == 'outputs')
@@ -51,15 +49,15 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         by_level = {level: head(features) for level, head in heads.items()}
         for level, value in by_level.items():
             if not isinstance(value, Tensor):
-                raise TypeError(f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
-                                'needs heads that return one map of logits (N, C, h, w)')
+                raise TypeError(
+                    f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
+                    'needs heads that return one map of logits (N, C, h, w)'
+                )
         return SegOutputs(
-            logits=by_level,
-            features=tuple(features),
-            size=tuple(inputs.shape[-2:]),
-            align_corners=self.align_corners)
+            logits=by_level, features=tuple(features), size=tuple(inputs.shape[-2:]), align_corners=self.align_corners
+        )
 
-    def heads(self) -> Dict[str, nn.Module]:
+    def heads(self) -> dict[str, nn.Module]:
         """Heads by level, ``main`` last; to look at, not to call during training."""
         heads = {}
         if self.with_auxiliary_head:
@@ -70,35 +68,39 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         heads['main'] = self.decode_head
         return heads
 
-    def predict(self, inputs: Tensor, data_samples: Optional[SampleList] = None) -> SampleList:
+    def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
         """As in mmseg, but logits are upsampled once, straight to the size of the original image.
 
         mmseg upsamples to the size of the network's input and from there to that of the image, which shifts boundaries;
         the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads
         with their own ``predict`` go mmseg's way.
         """
-        plain = self._whole_images() and data_samples is not None and not any(
-            any(padding_of(sample)) for sample in data_samples)
+        plain = (
+            self._whole_images()
+            and data_samples is not None
+            and not any(any(padding_of(sample)) for sample in data_samples)
+        )
         if not plain:
             return super().predict(inputs, data_samples)
         return self.postprocess_result(self.decode_head(self.extract_feat(inputs)), data_samples)
 
     @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> List[Tensor]:
+    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> list[Tensor]:
         """Class probabilities of each image: what pseudo labels are made of.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
             data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are turned back.
             at: ``'image'``: at the size of the original image, with the argmax of :meth:`predict`. ``'input'``: at the
-                size of the network's input; IntraDA ranks and labels there. ``'input_soft'``: there too, but the softmax
-                comes first and probabilities are upsampled, as SIM labels.
+                size of the network's input; IntraDA ranks and labels there. ``'input_soft'``: there too, but the
+                softmax comes first and probabilities are upsampled, as SIM labels.
 
         Returns:
             (C, H, W) float32 for each image.
 
         Raises:
-            ValueError: For another ``at``; for ``'input_soft'`` with sliding windows or a head with its own ``predict``.
+            ValueError: For another ``at``; for ``'input_soft'`` with sliding windows or a head with its own
+                ``predict``.
         """
         check_at(at, 'input_soft')
         if at == 'image':
@@ -106,12 +108,14 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         if self._whole_images():
             logits = self.decode_head(self.extract_feat(inputs))
         elif at == 'input_soft':
-            raise ValueError("at='input_soft' upsamples the probabilities of whole images: set test_cfg.mode='whole' and use a "
-                             "decode head without a predict of its own, or at='input'")
+            raise ValueError(
+                "at='input_soft' upsamples the probabilities of whole images: set test_cfg.mode='whole' and use a "
+                "decode head without a predict of its own, or at='input'"
+            )
         else:
             logits = self.inference(inputs, [sample.metainfo for sample in data_samples])
         maps = []
-        for one, sample in zip(logits.float().split(1), data_samples):
+        for one, sample in zip(logits.float().split(1), data_samples, strict=True):
             one = one.softmax(dim=1) if at == 'input_soft' else one
             one = F.interpolate(one, size=inputs.shape[-2:], mode='bilinear', align_corners=self.align_corners)
             one = one if at == 'input_soft' else one.softmax(dim=1)
@@ -127,8 +131,10 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 def check_at(at: str, *more: str) -> None:
     """Refuse a resolution of probabilities that does not exist; some segmentors know more of them."""
     if at not in ('image', 'input', *more):
-        raise ValueError(f"at={at!r}, expected 'image' (the size of the original image) or 'input' (that of the "
-                         f"network's input){''.join(f', or {name!r}' for name in more)}")
+        raise ValueError(
+            f"at={at!r}, expected 'image' (the size of the original image) or 'input' (that of the "
+            f"network's input){''.join(f', or {name!r}' for name in more)}"
+        )
 
 
 def take_logits(sample: SegDataSample) -> Tensor:
@@ -138,7 +144,7 @@ def take_logits(sample: SegDataSample) -> Tensor:
     return logits
 
 
-def padding_of(sample: SegDataSample) -> Tuple[int, int, int, int]:
+def padding_of(sample: SegDataSample) -> tuple[int, int, int, int]:
     """Padding (left, right, top, bottom) that the preprocessor gave an image."""
     return tuple(sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', (0, 0, 0, 0))))
 
@@ -146,7 +152,7 @@ def padding_of(sample: SegDataSample) -> Tuple[int, int, int, int]:
 def without_padding(plane: Tensor, sample: SegDataSample) -> Tensor:
     """A map (C, H, W) at the size of the input without what was padded there."""
     left, right, top, bottom = padding_of(sample)
-    return plane[:, top:plane.shape[1] - bottom, left:plane.shape[2] - right]
+    return plane[:, top : plane.shape[1] - bottom, left : plane.shape[2] - right]
 
 
 def turned_back(plane: Tensor, sample: SegDataSample) -> Tensor:

@@ -1,5 +1,6 @@
 """Inference as CBST does it: mirrored images too, and probabilities enlarged by Pillow's filters."""
-from typing import Iterator, Optional, Tuple
+
+from collections.abc import Iterator
 
 import torch
 from mmseg.registry import MODELS
@@ -42,7 +43,7 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
         probs = self._softmax(inputs)
         if self.flip:
             probs = (probs + self._softmax(inputs.flip(-1)).flip(-1)) / 2
-        for plane, sample in zip(probs, data_samples):
+        for plane, sample in zip(probs, data_samples, strict=True):
             size = sample.metainfo.get('ori_shape') if at == 'image' else None
             yield turned_back(full_probabilities(plane, tuple(inputs.shape[-2:]), padding_of(sample), size), sample)
 
@@ -50,10 +51,12 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
         return self.decode_head(self.extract_feat(inputs)).float().softmax(dim=1)
 
 
-def full_probabilities(probs: Tensor,
-                       input_size: Tuple[int, int],
-                       padding: Tuple[int, int, int, int] = (0, 0, 0, 0),
-                       size: Optional[Tuple[int, int]] = None) -> Tensor:
+def full_probabilities(
+    probs: Tensor,
+    input_size: tuple[int, int],
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    size: tuple[int, int] | None = None,
+) -> Tensor:
     """Class probabilities of a network's output at the size of the image, by Pillow's filters.
 
     First bicubic to the size of the input, whatever the stride of the network; then, without the padding and only if

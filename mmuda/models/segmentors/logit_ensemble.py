@@ -1,6 +1,7 @@
 """Several trained networks answer together."""
+
 import copy
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
@@ -22,14 +23,14 @@ class LogitEnsemble(BaseModel):
         ValueError: If the numbers of models and weights differ.
     """
 
-    def __init__(self, models: Sequence[dict], weights: Optional[Sequence[float]] = None, **kwargs) -> None:
+    def __init__(self, models: Sequence[dict], weights: Sequence[float] | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.models = nn.ModuleList(MODELS.build(copy.deepcopy(model)) for model in models)
         self.weights = [1 / len(models)] * len(models) if weights is None else list(weights)
         if len(self.weights) != len(self.models):
             raise ValueError(f'LogitEnsemble has {len(self.models)} models but {len(self.weights)} weights')
 
-    def forward(self, inputs: Tensor, data_samples: Optional[list] = None, mode: str = 'tensor'):
+    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """Not used: every model has its own preprocessing.
 
         Raises:
@@ -41,18 +42,19 @@ class LogitEnsemble(BaseModel):
         """As :meth:`test_step`."""
         return self.test_step(data)
 
-    def test_step(self, data: dict) -> List:
+    def test_step(self, data: dict) -> list:
         """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) of the ensemble."""
-        merged: List = []
-        for model, weight in zip(self.models, self.weights):
+        merged: list = []
+        for model, weight in zip(self.models, self.weights, strict=True):
             # Predictions are written into the data samples, and preprocessing changes them.
             samples = model.test_step(dict(data, data_samples=copy.deepcopy(data['data_samples'])))
             if not merged:
                 merged, total = samples, [sample.seg_logits.data * weight for sample in samples]
             else:
-                for logits, sample in zip(total, samples):
+                for logits, sample in zip(total, samples, strict=True):
                     logits.add_(sample.seg_logits.data, alpha=weight)
-        for sample, logits in zip(merged, total):
-            sample.set_data(dict(
-                seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=logits.argmax(dim=0, keepdim=True))))
+        for sample, logits in zip(merged, total, strict=True):
+            sample.set_data(
+                dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=logits.argmax(dim=0, keepdim=True)))
+            )
         return merged

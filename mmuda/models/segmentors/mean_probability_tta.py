@@ -1,5 +1,4 @@
 """Test-time augmentation whose result is whole."""
-from typing import List
 
 import torch
 from mmengine.structures import PixelData
@@ -12,11 +11,11 @@ from mmseg.utils import SampleList
 class MeanProbabilityTTA(SegTTAModel):
     """Mean of the class probabilities over all augmentations of an image, then argmax.
 
-    mmseg's model merges the prediction but leaves the logits of the last augmentation beside it; entropies and pictures need
-    those of the merged one. They are its log-probabilities here.
+    mmseg's model merges the prediction but leaves the logits of the last augmentation beside it; entropies and pictures
+    need those of the merged one. They are its log-probabilities here.
     """
 
-    def merge_preds(self, data_samples_list: List[SampleList]) -> SampleList:
+    def merge_preds(self, data_samples_list: list[SampleList]) -> SampleList:
         """One data sample for each image.
 
         Args:
@@ -26,8 +25,11 @@ class MeanProbabilityTTA(SegTTAModel):
         merged = []
         for samples in data_samples_list:
             probs = sum(sample.seg_logits.data.softmax(dim=0) for sample in samples) / len(samples)
-            samples[0].set_data(dict(
-                seg_logits=PixelData(data=torch.log(probs + 1e-30)),
-                pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True))))
+            samples[0].set_data(
+                dict(
+                    seg_logits=PixelData(data=torch.log(probs + 1e-30)),
+                    pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True)),
+                )
+            )
             merged.append(samples[0])
         return merged

@@ -1,6 +1,7 @@
 """Inference as FADA does it: mean of the probabilities for several sizes of the input, mirrored ones too."""
+
 import math
-from typing import Iterator, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -17,14 +18,15 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
 
     .. math:: P = \frac1{|S|} \sum_{s \in S} \mathrm{softmax}(\mathrm{up}(f(\mathrm{resize}_s(x))))
 
-    and with ``flip`` the mean with the same for the mirrored input, mirrored back. :math:`\mathrm{resize}_s` enlarges the
-    *normalised input* (H, W), not the image file, bilinearly to ``(int(H * s), int(W * s))`` with aligned corners;
+    and with ``flip`` the mean with the same for the mirrored input, mirrored back. :math:`\mathrm{resize}_s` enlarges
+    the *normalised input* (H, W), not the image file, bilinearly to ``(int(H * s), int(W * s))`` with aligned corners;
     :math:`\mathrm{up}` enlarges the logits straight to the size of the original image, in the corner convention of
     the decode head. The rows "FADA-MST" of the paper: ``scales=(0.7, 1.0, 1.3), flip=True``. The defaults are the
-    prediction of :class:`AdaptiveEncoderDecoder`. With ``at='input'`` every scale is enlarged to the size of the unscaled input.
+    prediction of :class:`AdaptiveEncoderDecoder`. With ``at='input'`` every scale is enlarged to the size of the
+    unscaled input.
 
-    Training is not changed. Images go through the network one at a time and without the padding that the preprocessor gave
-    them, so that a prediction does not depend on the batch it is in; beside the result, two maps (C, H, W) at the
+    Training is not changed. Images go through the network one at a time and without the padding that the preprocessor
+    gave them, so that a prediction does not depend on the batch it is in; beside the result, two maps (C, H, W) at the
     size of the image are held, however many scales there are.
 
     Args:
@@ -35,28 +37,28 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
 
     Raises:
-        ValueError: For no scale or one that is not a positive number; at prediction, for an image of which a scale leaves
-            nothing.
+        ValueError: For no scale or one that is not a positive number; at prediction, for an image of which a scale
+            leaves nothing.
     """
 
-    def __init__(self, *args, scales: Sequence[float] = (1.0, ), flip: bool = False, **kwargs) -> None:
+    def __init__(self, *args, scales: Sequence[float] = (1.0,), flip: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.scales, self.flip = _checked(scales), flip
 
     def probability_maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
-        for image, sample in zip(inputs, data_samples):
+        for image, sample in zip(inputs, data_samples, strict=True):
             image = without_padding(image, sample)
             size = tuple(image.shape[-2:])
             if at == 'image':
                 size = tuple(sample.metainfo.get('ori_shape', size)[:2])
             yield turned_back(self._mean(image[None], size), sample)
 
-    def _mean(self, image: Tensor, size: Tuple[int, int]) -> Tensor:
+    def _mean(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Probabilities (C, *size) of one image (1, 3, H, W)."""
         total, count = None, 0
         for scale in self.scales:
             scaled = _scaled(image, scale)
-            for mirrored in (False, True) if self.flip else (False, ):
+            for mirrored in (False, True) if self.flip else (False,):
                 logits = self.decode_head(self.extract_feat(scaled.flip(-1) if mirrored else scaled)).float()
                 probs = F.interpolate(logits, size, mode='bilinear', align_corners=self.align_corners).softmax(dim=1)
                 if mirrored:
@@ -78,7 +80,7 @@ def _scaled(image: Tensor, scale: float) -> Tensor:
     return F.interpolate(image, new, mode='bilinear', align_corners=True)
 
 
-def _checked(scales: Sequence[float]) -> Tuple[float, ...]:
+def _checked(scales: Sequence[float]) -> tuple[float, ...]:
     try:
         found = tuple(float(scale) for scale in scales)
     except (TypeError, ValueError):

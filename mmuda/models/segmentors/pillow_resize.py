@@ -1,6 +1,7 @@
 """Pillow's resampling of float maps, on tensors of any device."""
+
 from functools import lru_cache
-from typing import List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ BLOCK = 128
 """Outputs of one product. Their inputs are neighbours, so products stay small and dense."""
 
 
-def pillow_resize(x: Tensor, size: Tuple[int, int], filter: str = 'auto') -> Tensor:
+def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Tensor:
     """Resize as ``PIL.Image.resize`` does with images of mode ``F``, which antialiases when it shrinks.
 
     Computed in float64, plane by plane, as Pillow does: positions in float32 make ``interpolate(antialias=True)`` err
@@ -35,8 +36,10 @@ def pillow_resize(x: Tensor, size: Tuple[int, int], filter: str = 'auto') -> Ten
         ValueError: For another number of dimensions, an empty size or an unknown filter.
     """
     if x.dim() != 4 or min(x.shape[-2:]) < 1 or len(size) != 2 or min(size) < 1:
-        raise ValueError('pillow_resize needs maps (N, C, H, W) and a size (height, width), all positive, but got '
-                         f'{tuple(x.shape)} and {tuple(size)}')
+        raise ValueError(
+            'pillow_resize needs maps (N, C, H, W) and a size (height, width), all positive, but got '
+            f'{tuple(x.shape)} and {tuple(size)}'
+        )
     if filter == 'auto':
         filter = auto_filter(tuple(x.shape[-2:]), size)
     if filter not in FILTERS:
@@ -55,9 +58,9 @@ def pillow_resize(x: Tensor, size: Tuple[int, int], filter: str = 'auto') -> Ten
     return out.view(*x.shape[:2], *size)
 
 
-def auto_filter(from_size: Tuple[int, int], to_size: Tuple[int, int]) -> str:
+def auto_filter(from_size: tuple[int, int], to_size: tuple[int, int]) -> str:
     """CBST's filter for a change of size, both (height, width)."""
-    pairs = list(zip(from_size, to_size))
+    pairs = list(zip(from_size, to_size, strict=True))
     if all(new < old for old, new in pairs):
         return 'lanczos'
     return 'bicubic' if all(new > old for old, new in pairs) else 'bilinear'
@@ -72,15 +75,16 @@ def _lanczos_rows(plane: Tensor, length: int) -> Tensor:
 
 class _Band(NamedTuple):
     """Some neighbouring rows of the matrix that resamples one side, without the columns in which they are zero."""
+
     inputs: slice
     weights: Tensor
 
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)  # what is kept may be needed in another mode
-def _lanczos_bands(n_in: int, n_out: int, device: torch.device) -> List[_Band]:
+def _lanczos_bands(n_in: int, n_out: int, device: torch.device) -> list[_Band]:
     scale = n_in / n_out
-    stretch = max(scale, 1.)  # shrinking widens the kernel: this is the antialiasing
+    stretch = max(scale, 1.0)  # shrinking widens the kernel: this is the antialiasing
     centers = (torch.arange(n_out, dtype=torch.float64) + 0.5)[:, None] * scale
     # Pillow casts to int, which is towards zero, and then clips.
     first = (centers - LOBES * stretch + 0.5).trunc().clamp(min=0)

@@ -1,6 +1,7 @@
 """A segmentor whose predictions are probabilities of its own making."""
+
 from abc import abstractmethod
-from typing import Iterator, List, Optional
+from collections.abc import Iterator
 
 import torch
 from mmengine.structures import PixelData
@@ -17,9 +18,9 @@ SMALLEST = 1e-30
 class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
     """Base of segmentors that predict from class probabilities P, not from one map of logits.
 
-    Predictions are the argmax of P, the first class winning ties. Their ``seg_logits`` are ``log(max(P, 1e-30))``, so that
-    pictures, entropies and ensembles find logits as usual: the softmax of these is P, clamped and normalised. Training is
-    that of :class:`AdaptiveEncoderDecoder`.
+    Predictions are the argmax of P, the first class winning ties. Their ``seg_logits`` are ``log(max(P, 1e-30))``, so
+    that pictures, entropies and ensembles find logits as usual: the softmax of these is P, clamped and normalised.
+    Training is that of :class:`AdaptiveEncoderDecoder`.
 
     Raises:
         ValueError: For sliding windows (``test_cfg.mode``), or a head with its own way to predict.
@@ -28,12 +29,14 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if not self._whole_images():
-            raise ValueError(f"{type(self).__name__} enlarges the decode head's output for whole images, but test_cfg "
-                             f'is {self.test_cfg} and the decode head {type(self.decode_head).__name__}: set '
-                             "test_cfg.mode='whole', or use AdaptiveEncoderDecoder for a head with its own predict")
+            raise ValueError(
+                f"{type(self).__name__} enlarges the decode head's output for whole images, but test_cfg "
+                f'is {self.test_cfg} and the decode head {type(self.decode_head).__name__}: set '
+                "test_cfg.mode='whole', or use AdaptiveEncoderDecoder for a head with its own predict"
+            )
 
     @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: Optional[SampleList] = None) -> SampleList:
+    def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
         """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
 
         Args:
@@ -42,14 +45,14 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
-        for sample, probs in zip(data_samples, self.probability_maps(inputs, data_samples, 'image')):
+        for sample, probs in zip(data_samples, self.probability_maps(inputs, data_samples, 'image'), strict=True):
             prediction = probs.argmax(dim=0, keepdim=True)
             logits = probs.clamp_(min=SMALLEST).log_()  # in place: these maps are large
             sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))
         return data_samples
 
     @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> List[Tensor]:
+    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> list[Tensor]:
         """As in :class:`AdaptiveEncoderDecoder`, without ``at='input_soft'``."""
         check_at(at)
         return list(self.probability_maps(inputs, data_samples, at))

@@ -1,6 +1,6 @@
 """What a segmentor hands to an adaptor: logits of every head and features of every stage."""
+
 from dataclasses import dataclass, replace
-from typing import Dict, Tuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,13 +17,14 @@ class SegOutputs:
         size: (H, W) of the images they come from.
         align_corners: Corner convention of the bilinear upsampling (Papers of the DeepLabV2 line: True).
     """
-    logits: Dict[str, Tensor]
-    features: Tuple[Tensor, ...]
-    size: Tuple[int, int]
+
+    logits: dict[str, Tensor]
+    features: tuple[Tensor, ...]
+    size: tuple[int, int]
     align_corners: bool
 
     @property
-    def levels(self) -> Tuple[str, ...]:
+    def levels(self) -> tuple[str, ...]:
         """Names of the levels, ``main`` last."""
         return tuple(self.logits)
 
@@ -34,9 +35,10 @@ class SegOutputs:
         a half-precision softmax lose the epsilon of the papers (1e-30 underflows).
         """
         return F.interpolate(
-            self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners)
+            self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners
+        )
 
-    def like(self, level: str, size: Tuple[int, int]) -> Tensor:
+    def like(self, level: str, size: tuple[int, int]) -> Tensor:
         """Logits (N, C, h, w) of a level at the size (h, w) of label maps, float32.
 
         Labels have the size of the images, or were sampled at the stride of the network; then logits are not upsampled.
@@ -49,9 +51,11 @@ class SegOutputs:
             return self.logits[level].float()
         if tuple(size) == self.size:
             return self.upsample(level)
-        raise ValueError(f'labels are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): '
-                         "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
-                         'all (label_stride=1)')
+        raise ValueError(
+            f'labels are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): '
+            "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
+            'all (label_stride=1)'
+        )
 
     def detach(self, features: bool = True) -> 'SegOutputs':
         """The same values without the graph that made them.
@@ -63,4 +67,5 @@ class SegOutputs:
         return replace(
             self,
             logits={level: logits.detach() for level, logits in self.logits.items()},
-            features=tuple(feature.detach() for feature in self.features) if features else ())
+            features=tuple(feature.detach() for feature in self.features) if features else (),
+        )

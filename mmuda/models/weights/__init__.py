@@ -1,4 +1,5 @@
 """Weights in the formats and under the names of other frameworks and projects."""
+
 from .mxnet_params import MAGIC, ParamsError, read_params
 from .states import plain_state, weight_problems, with_counters
 

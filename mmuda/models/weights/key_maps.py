@@ -1,13 +1,16 @@
 """How the original implementations name their weights, and what these are called here.
 
-A layout is a list of rules (pattern, ours): the first pattern that matches a whole key says its new name, None leaves the key
-out on purpose. Segmentors here are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+A layout is a list of rules (pattern, ours): the first pattern that matches a whole key says its new name, None leaves
+the key out on purpose. Segmentors here are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
 """
+
 import re
-from typing import Callable, Dict, List, Mapping, Match, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from collections.abc import Callable, Mapping, Sequence
+from re import Match
+from typing import NamedTuple, TypeVar
 
 T = TypeVar('T')
-Rule = Tuple[str, Union[str, None, Callable[[Match], Optional[str]]]]
+Rule = tuple[str, str | None | Callable[[Match], str | None]]
 Layout = Sequence[Rule]
 
 
@@ -18,8 +21,9 @@ class Renamed(NamedTuple):
         weights: By our names; a key that no rule knows keeps its own.
         left_out: Keys that the layout leaves out on purpose.
     """
-    weights: Dict
-    left_out: List[str]
+
+    weights: dict
+    left_out: list[str]
 
 
 def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
@@ -32,8 +36,8 @@ def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
     Raises:
         ValueError: If two keys get one name.
     """
-    renamed: Dict[str, T] = {}
-    came_from: Dict[str, str] = {}
+    renamed: dict[str, T] = {}
+    came_from: dict[str, str] = {}
     left_out = []
     for key, value in weights.items():
         ours = _new_name(key, layout)
@@ -46,7 +50,7 @@ def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
     return Renamed(renamed, left_out)
 
 
-def _new_name(key: str, layout: Layout) -> Optional[str]:
+def _new_name(key: str, layout: Layout) -> str | None:
     for pattern, ours in layout:
         match = re.fullmatch(pattern, key)
         if match:
@@ -62,7 +66,12 @@ RESNET = (r'(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2')
 VGG = (r'features\.([0-9]+)\.(weight|bias)', r'backbone.features.\1.\2')
 
 DEEPLAB: Layout = (
-    RESNET, VGG, _head('layer5', 'auxiliary_head'), _head('layer6', 'decode_head'), _head('classifier', 'decode_head'))
+    RESNET,
+    VGG,
+    _head('layer5', 'auxiliary_head'),
+    _head('layer6', 'decode_head'),
+    _head('classifier', 'decode_head'),
+)
 """AdaptSegNet, ADVENT and IntraDA: ``layer5`` is the auxiliary head. Its VGG-16 has one head."""
 
 DEEPLAB_ORACLE: Layout = (RESNET, _head('layer5', 'decode_head'))
@@ -74,7 +83,8 @@ DEEPLAB_ONE_LEVEL: Layout = ((r'layer5\..+', None), *DEEPLAB)
 FADA: Layout = (
     (r'feature_extractor\.backbone\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
     (r'feature_extractor\.backbone\.([0-9]+)\.(weight|bias)', r'backbone.features.\1.\2'),
-    _head('classifier', 'decode_head'))
+    _head('classifier', 'decode_head'),
+)
 """FADA and SDCA, their two networks joined under ``feature_extractor.`` and ``classifier.``."""
 
 
@@ -88,13 +98,18 @@ TORCHVISION_VGG: Layout = ((r'features\.([0-9]+)\.(weight|bias)', _torchvision_v
 """torchvision's VGG-16, and the Caffe weights under its names. fc6 and fc7 are others here: they are left out."""
 
 INITIAL_RESNET: Layout = (
-    RESNET, (r'(?:fc|layer[56])\..+', None), (r'[^.]+\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
-    (r'[^.]+\.(?:fc|layer[56])\..+', None))
+    RESNET,
+    (r'(?:fc|layer[56])\..+', None),
+    (r'[^.]+\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
+    (r'[^.]+\.(?:fc|layer[56])\..+', None),
+)
 """Starting points: a ResNet of torchvision or Caffe, or DeepLab's with one component (``Scale.``) before every key."""
 
 _SLOTS = dict(branch1='shortcut', branch2a='{}1', branch2b1='{}2', branch2b2='{}3')
 _KINDS = dict(res='conv', bn='bn')
-_SUFFIXES = dict(weight='weight', bias='bias', gamma='weight', beta='bias', moving_mean='running_mean', moving_var='running_var')
+_SUFFIXES = dict(
+    weight='weight', bias='bias', gamma='weight', beta='bias', moving_mean='running_mean', moving_var='running_var'
+)
 
 
 def _resnet38_block(match: Match) -> str:
@@ -108,11 +123,16 @@ RESNET38: Layout = (
     (r'arg:(res)([2-7])(a|b[1-9][0-9]*)_(branch1|branch2a|branch2b1|branch2b2)_(weight)', _resnet38_block),
     (r'arg:(bn)([2-7])(a|b[1-9][0-9]*)_(branch2a|branch2b1|branch2b2)_(gamma|beta)', _resnet38_block),
     (r'aux:(bn)([2-7])(a|b[1-9][0-9]*)_(branch2a|branch2b1|branch2b2)_(moving_mean|moving_var)', _resnet38_block),
-    (r'(?:arg:bn7_(gamma|beta)|aux:bn7_(moving_mean|moving_var))',
-     lambda match: f'backbone.bn7.{_SUFFIXES[match[1] or match[2]]}'),
+    (
+        r'(?:arg:bn7_(gamma|beta)|aux:bn7_(moving_mean|moving_var))',
+        lambda match: f'backbone.bn7.{_SUFFIXES[match[1] or match[2]]}',
+    ),
     (r'arg:conv6a_(weight|bias)', r'decode_head.conv6a.\1'),
     (r'arg:linear1000_(weight|bias)', None),  # of ImageNet
     (r'arg:linear[0-9]+_(weight|bias)', r'decode_head.conv_seg.\1'),
-    (r'(?!arg:|aux:)[^:]*:.*', None))  # MXNet reads parameters and auxiliary states only
-"""ResNet-38 of ademxapp and CBST, as MXNet names it: ``res4b2_branch2b1_weight`` is the second convolution of block 2 of
-level 4."""
+    (r'(?!arg:|aux:)[^:]*:.*', None),
+)  # MXNet reads parameters and auxiliary states only
+"""ResNet-38 of ademxapp and CBST, as MXNet names it.
+
+``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4.
+"""

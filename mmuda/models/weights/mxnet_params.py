@@ -1,16 +1,18 @@
 """Reading MXNet's ``.params`` files (lists of named arrays) with NumPy alone.
 
 The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
-begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the
-number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed before it
-was compared with the bytes that are left, and all that is allocated is counted before: never more than twice the file.
+begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or
+the number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed
+before it was compared with the bytes that are left, and all that is allocated is counted before: never more than twice
+the file.
 """
+
 import os
 import struct
 import sys
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, Dict, List, Tuple, Union
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,7 +23,7 @@ DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
 MAX_NAME = 1 << 16
 ENTRY, ARRAY, SIDE = 100, 150, 32
-"""Bytes that objects of Python take: an array and its name in lists and dicts, an array beside its data, each of its sides."""
+"""Bytes that Python objects take: an array and its name in lists and dicts; an array beside its data; each side."""
 FLOOR = 1 << 16
 """Bytes that reading may take however small the file is."""
 CHUNK = 1 << 12
@@ -34,7 +36,7 @@ class ParamsError(ValueError):
     """A file that is no valid list of arrays."""
 
 
-def read_params(path: Union[str, Path]) -> Dict[str, np.ndarray]:
+def read_params(path: str | Path) -> dict[str, np.ndarray]:
     """All arrays of a file by name, in the order of the file.
 
     Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense. What is
@@ -55,7 +57,7 @@ def read_params(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         arrays = reader.arrays()
         names = reader.names(len(arrays))
         reader.end()
-    return dict(zip(names, arrays))
+    return dict(zip(names, arrays, strict=True))
 
 
 class _Reader:
@@ -72,15 +74,21 @@ class _Reader:
     def left(self) -> int:
         return self.size - self.place
 
-    def error(self, found: str, place: int = -1,
-              remedy: str = 'It is no whole .params file of MXNet (V2, V1 or older): copy or download it again') -> ParamsError:
+    def error(
+        self,
+        found: str,
+        place: int = -1,
+        remedy: str = 'It is no whole .params file of MXNet (V2, V1 or older): copy or download it again',
+    ) -> ParamsError:
         return ParamsError(f'{self.path}, byte {self.place if place < 0 else place}: {found}. {remedy}')
 
     def allow(self, count: int, what: str) -> None:
         """Count what is about to be allocated."""
         if count > self.budget:
-            raise self.error(f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all',
-                             remedy='No network consists of so many tiny or so sparse arrays: copy or download it again')
+            raise self.error(
+                f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all',
+                remedy='No network consists of so many tiny or so sparse arrays: copy or download it again',
+            )
         self.budget -= count
 
     # Numbers, as the file has them.
@@ -99,7 +107,7 @@ class _Reader:
 
     # The three parts of a file.
 
-    def arrays(self) -> List[np.ndarray]:
+    def arrays(self) -> list[np.ndarray]:
         magic = self.number('Q', 'the header')
         if magic != MAGIC:
             raise self.error(f'the file begins with {magic:#x}, expected {MAGIC:#x}', 0)
@@ -112,14 +120,14 @@ class _Reader:
         self.allow(count * ENTRY, f'{count} arrays')
         return [self.array() for _ in range(count)]
 
-    def names(self, expected: int) -> List[str]:
+    def names(self, expected: int) -> list[str]:
         count = self.number('Q', 'the number of names')
         if count not in (0, expected):
             raise self.error(f'{count} names for {expected} arrays, expected {expected} or none')
         if count == 0:
             self.allow(expected * sys.getsizeof(str(expected)), 'names')
             return [str(index) for index in range(expected)]
-        names: Dict[str, None] = {}
+        names: dict[str, None] = {}
         for _ in range(count):
             place = self.place
             length = self.number('Q', 'the length of a name')
@@ -145,8 +153,11 @@ class _Reader:
         place = self.place
         first = self.number('I', 'an array')
         if first == V3:
-            raise self.error('an array in the NumPy-shape format of MXNet 1.6 (V3), which is not read here', place,
-                             'Save it again with MXNet, without mxnet.npx.set_np()')
+            raise self.error(
+                'an array in the NumPy-shape format of MXNet 1.6 (V3), which is not read here',
+                place,
+                'Save it again with MXNet, without mxnet.npx.set_np()',
+            )
         kind, storage = DENSE, ()
         if first == V2:
             kind = self.number('i', 'a storage type')
@@ -169,7 +180,7 @@ class _Reader:
             return self.values(shape, dtype)
         return self.sparse(kind, shape, storage, dtype)
 
-    def shape(self, ndim: int, kind: str) -> Tuple[int, ...]:
+    def shape(self, ndim: int, kind: str) -> tuple[int, ...]:
         if ndim > MAX_DIMS:
             raise self.error(f'an array of {ndim} dimensions, expected at most {MAX_DIMS}')
         shape = tuple(self.number(kind, 'a shape') for _ in range(ndim))
@@ -183,11 +194,13 @@ class _Reader:
             raise self.error(f'data type {flag}, expected one of {sorted(DTYPES)}', self.place - 4)
         return np.dtype(DTYPES[flag])
 
-    def values(self, shape: Tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def values(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The next bytes as an array."""
         needed = prod(shape) * dtype.itemsize  # Python's integers do not overflow
         if needed > self.left:
-            raise self.error(f'an array of shape {shape} and {dtype.name} needs {needed} bytes, but {self.left} are left')
+            raise self.error(
+                f'an array of shape {shape} and {dtype.name} needs {needed} bytes, but {self.left} are left'
+            )
         array = self.room(shape, dtype)
         if needed:
             if self.file.readinto(array) != needed:
@@ -195,14 +208,14 @@ class _Reader:
             self.place += needed
         return array.astype(dtype.newbyteorder('='), copy=False)
 
-    def room(self, shape: Tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         self.allow(prod(shape) * dtype.itemsize + ARRAY + len(shape) * SIDE, f'an array of shape {shape}')
         try:
             return np.zeros(shape, dtype)
         except (ValueError, MemoryError) as error:  # sides beyond any machine, one of them zero
             raise self.error(f'no array has the shape {shape} ({error})') from None
 
-    def sparse(self, kind: int, shape: Tuple[int, ...], storage: Tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def sparse(self, kind: int, shape: tuple[int, ...], storage: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A row-sparse or CSR array as a dense one."""
         place = self.place
         parts = [(self.dtype(), self.shape(self.number('I', 'a shape'), 'q')) for _ in range(kind)]
@@ -216,7 +229,9 @@ class _Reader:
         else:
             fits = len(shape) == 2 and _csr_fits(shape, storage, *aux)
         if not fits:
-            raise self.error(f'indices of a sparse array that do not fit its shape {shape} and its data {storage}', place)
+            raise self.error(
+                f'indices of a sparse array that do not fit its shape {shape} and its data {storage}', place
+            )
         dense = self.room(shape, data.dtype)
         if kind == CSR:
             for start in range(0, len(data), CHUNK):  # the row of every entry at once would be larger than the file
@@ -233,7 +248,7 @@ def _increasing(indices: np.ndarray, end: int) -> bool:
     return not len(indices) or bool(indices[0] >= 0 and indices[-1] < end and (indices[1:] > indices[:-1]).all())
 
 
-def _csr_fits(shape: Tuple[int, ...], storage: Tuple[int, ...], ends: np.ndarray, columns: np.ndarray) -> bool:
+def _csr_fits(shape: tuple[int, ...], storage: tuple[int, ...], ends: np.ndarray, columns: np.ndarray) -> bool:
     """Whether the row ends and columns of a CSR array are those of a matrix of this shape."""
     if storage != columns.shape or len(ends) != shape[0] + 1 or ends[0] != 0 or ends[-1] != len(columns):
         return False

@@ -1,12 +1,14 @@
 """State dicts from anywhere: plain tensors by name, and what keeps them from fitting a network."""
+
 import re
-from typing import Any, Dict, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def plain_state(content: Any, filename: str) -> Dict[str, Tensor]:
+def plain_state(content: Any, filename: str) -> dict[str, Tensor]:
     """The weights in the content of a file, without the prefixes (``module.``) of distributed wrappers.
 
     Args:
@@ -18,44 +20,63 @@ def plain_state(content: Any, filename: str) -> Dict[str, Tensor]:
     """
     state = content.get('state_dict', content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        raise RuntimeError(f'{filename} holds a {type(state).__name__} where the weights of a network were expected, a dict of '
-                           'names and tensors: is it the file you meant?')
+        raise RuntimeError(
+            f'{filename} holds a {type(state).__name__} where the weights of a network were expected, a dict of '
+            'names and tensors: is it the file you meant?'
+        )
     strangers = [key for key, value in state.items() if not _is_plain(value)]
     if strangers:
-        raise RuntimeError(f'{filename} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. '
-                           'Is it the file you meant?')
+        raise RuntimeError(
+            f'{filename} is no state dict: {", ".join(strangers[:10])} are not plain tensors of real numbers. '
+            'Is it the file you meant?'
+        )
     plain = {re.sub(r'^(module\.)+', '', key): value for key, value in state.items()}
     if len(plain) < len(state):
-        raise RuntimeError(f'{filename} holds some weights twice, with and without "module.": save the state_dict of one network')
+        raise RuntimeError(
+            f'{filename} holds some weights twice, with and without "module.": save the state_dict of one network'
+        )
     return plain
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != 'meta' and not (
-        value.is_quantized or value.is_complex() or value.is_nested)
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type != 'meta'
+        and not (value.is_quantized or value.is_complex() or value.is_nested)
+    )
 
 
-def with_counters(given: Dict[str, Tensor], expected: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def with_counters(given: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights with zero counters of batch-norm where there are none, as in the older checkpoints of the papers."""
-    counters = {key: torch.zeros(value.shape, dtype=value.dtype)
-                for key, value in expected.items() if key.endswith('num_batches_tracked')}
+    counters = {
+        key: torch.zeros(value.shape, dtype=value.dtype)
+        for key, value in expected.items()
+        if key.endswith('num_batches_tracked')
+    }
     return {**counters, **given}
 
 
-def weight_problems(expected: Dict[str, Tensor], given: Dict[str, Tensor]) -> str:
-    """What keeps weights from being loaded: a line each for keys that are missing, unexpected, of another shape, and for
-    floating-point numbers where the network has integers or the other way round (but for counters of batch-norm, which
-    ``half()`` makes floating); empty if nothing."""
+def weight_problems(expected: dict[str, Tensor], given: dict[str, Tensor]) -> str:
+    """Describe what keeps weights from being loaded, one line for each kind of problem; empty if nothing does.
+
+    Kinds are keys that are missing, unexpected or of another shape, and floating-point numbers where the network has
+    integers or the other way round (except counters of batch-norm, which ``half()`` makes floating).
+    """
     both = sorted(set(expected) & set(given))
     problems = {
         'missing': sorted(set(expected) - set(given)),
         'unexpected': sorted(set(given) - set(expected)),
         'of another shape (checkpoint, model)': [
-            f'{key} {tuple(given[key].shape)} {tuple(expected[key].shape)}' for key in both if given[key].shape != expected[key].shape
+            f'{key} {tuple(given[key].shape)} {tuple(expected[key].shape)}'
+            for key in both
+            if given[key].shape != expected[key].shape
         ],
         'of another type (checkpoint, model)': [
-            f'{key} {given[key].dtype} {expected[key].dtype}' for key in both
-            if given[key].is_floating_point() != expected[key].is_floating_point() and not key.endswith('num_batches_tracked')
+            f'{key} {given[key].dtype} {expected[key].dtype}'
+            for key in both
+            if given[key].is_floating_point() != expected[key].is_floating_point()
+            and not key.endswith('num_batches_tracked')
         ],
     }
     return '\n'.join(f'  {kind}: {", ".join(keys)}' for kind, keys in problems.items() if keys)
