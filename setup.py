@@ -1,4 +1,4 @@
-"""Copy configs, tools and projects into the wheel as `mmuda/.mim`, as OpenMMLab packages do (pyproject.toml has the rest)."""
+"""Copy configs, tools and projects into the wheel as `mmuda/.mim`, as OpenMMLab packages do."""
 
 import shutil
 from pathlib import Path
