@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from mmuda.files import write_atomically
-from mmuda.labeling.progress import progress
+from mmuda.progress import progress
 
 from .label_tables import IGNORE, get_label_table, ranges
 from .pair_check import CACHE_DIR_VARIABLE, _in_threads, _stamps, cache_dir

@@ -16,10 +16,10 @@ from terminaltables import AsciiTable
 from torch import Tensor
 
 from mmuda.files import write_atomically
+from mmuda.progress import progress
 
 from .confidences import IGNORE, most_likely
 from .manifest import NAME, Manifest, label_names
-from .progress import progress
 from .strategies import Strategy
 from .work_folder import WorkFolder, digest
 from .writer import LabelWriter, encode_label

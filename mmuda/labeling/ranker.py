@@ -12,11 +12,11 @@ from mmengine.dist import all_gather_object, barrier, is_main_process
 from mmengine.logging import print_log
 
 from mmuda.files import write_atomically
+from mmuda.progress import progress
 
 from .confidences import most_likely
 from .labeler import Probabilities
 from .manifest import label_names
-from .progress import progress
 from .ranking import entropy_score, rare_factor, split_by_score
 from .work_folder import WorkFolder, digest
 

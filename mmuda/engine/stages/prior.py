@@ -10,7 +10,7 @@ from mmseg.registry import TASK_UTILS
 
 from mmuda.datasets import build_dataset
 from mmuda.labeling import count_classes, prior_of_counts, save_prior
-from mmuda.labeling.progress import progress
+from mmuda.progress import progress
 
 from .base import Stage
 from .run import StagedRun

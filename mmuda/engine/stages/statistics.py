@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, Subset
 
 from mmuda.datasets import build_dataset
 from mmuda.files import write_atomically
-from mmuda.labeling.progress import progress
 from mmuda.models.class_statistics import ClassStatistics
+from mmuda.progress import progress
 
 from ..checkpoint import load_weights
 from ..reading import read_checkpoint
