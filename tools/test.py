@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmengine.config import ConfigDict, DictAction
 
+from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine import network_config
-from mmuda.engine.checkpoint import load_weights
 from mmuda.engine.launch import build_runner, load_config, use_tta
-from mmuda.engine.reading import read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,10 +11,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
+from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets.building import build_dataset
-
-from .checkpoint import load_weights
-from .reading import read_checkpoint
 
 
 def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:

@@ -17,11 +17,11 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmuda.checkpoints.loading import latest_checkpoint, load_weights, summed_branches
 from mmuda.datasets.building import build_dataset
 from mmuda.files import fresh_folder
 from mmuda.version import __version__
 
-from .checkpoint import latest_checkpoint, load_weights, summed_branches
 from .distributed import join_processes
 
 

@@ -5,8 +5,8 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from .weights import plain_state, weight_problems, with_counters
-from .weights.key_maps import TORCHVISION_VGG, rename
+from mmuda.checkpoints.key_maps import TORCHVISION_VGG, rename
+from mmuda.checkpoints.states import plain_state, weight_problems, with_counters
 
 
 @WEIGHT_INITIALIZERS.register_module(name='DeepLabPretrained')

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from toolbox import CONFIGS
 
+from mmuda.conversion.convert import ORIGINS
 from mmuda.datasets import CITYSCAPES_CLASSES
-from mmuda.engine.convert import ORIGINS
 
 
 def config_for(origin: str, trunk: str, num_classes: int, two_levels: bool, folder: Path) -> Path | None:

@@ -13,9 +13,9 @@ from mmseg.registry import MODELS
 from toolbox import CONFIGS
 from torch import nn
 
+from mmuda.checkpoints.loading import load_weights
+from mmuda.conversion.convert import convert
 from mmuda.engine import network_config
-from mmuda.engine.checkpoint import load_weights
-from mmuda.engine.convert import convert
 from mmuda.engine.launch import load_config
 
 

@@ -13,11 +13,11 @@ from golden import golden_files, load, scalar, section
 from mmseg.registry import MODELS
 from toolbox import CONFIGS
 
-from mmuda.engine.convert import convert
+from mmuda.checkpoints.key_maps import RESNET38, rename
+from mmuda.conversion.convert import convert
 from mmuda.engine.launch import load_config
 from mmuda.models import ResNet38Head
 from mmuda.models.backbones.resnet38 import PreActivationBlock
-from mmuda.models.weights.key_maps import RESNET38, rename
 
 EPS = dict(type='BN', eps=1.001e-5)
 

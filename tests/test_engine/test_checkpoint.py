@@ -6,9 +6,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from toolbox import tiny_adaptor, tiny_segmentor
 
-from mmuda.engine.checkpoint import latest_checkpoint, load_weights
-from mmuda.engine.publish import publish
-from mmuda.engine.reading import read_checkpoint
+from mmuda.checkpoints.loading import latest_checkpoint, load_weights
+from mmuda.checkpoints.publish import publish
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.models import BaseAdaptor
 
 

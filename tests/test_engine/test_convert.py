@@ -11,11 +11,11 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from toolbox import CONFIGS, tiny_config
 
-from mmuda.engine.checkpoint import load_weights
-from mmuda.engine.convert import ORIGINS, convert, describe
+from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.publish import publish
+from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
+from mmuda.conversion.convert import ORIGINS, convert, describe
 from mmuda.engine.launch import build_runner, load_config
-from mmuda.engine.publish import publish
-from mmuda.engine.reading import UntrustedCheckpoint, read_checkpoint
 from mmuda.models import DeepLabVGG16
 
 TOOLS = CONFIGS.parent / 'tools/model_converters'

@@ -12,9 +12,9 @@ import pytest
 import torch
 from toolbox import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
 
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine import PerModuleOptimWrapperConstructor
 from mmuda.engine.distributed import start_gloo
-from mmuda.engine.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 TESTS = Path(__file__).parents[1]

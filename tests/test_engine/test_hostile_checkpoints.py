@@ -13,9 +13,9 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from toolbox import tiny_config
 
-from mmuda.engine.checkpoint import latest_checkpoint
+from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
 from mmuda.engine.launch import build_runner
-from mmuda.engine.reading import UntrustedCheckpoint, read_checkpoint
 
 
 def text(value: str) -> bytes:

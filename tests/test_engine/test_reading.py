@@ -15,9 +15,9 @@ from mmseg.apis import init_model
 from mmseg.registry import MODELS
 from toolbox import CONFIGS, tiny_config, tiny_segmentor
 
-import mmuda.engine.reading as reading
+import mmuda.checkpoints.reading as reading
+from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
 from mmuda.engine.launch import build_runner
-from mmuda.engine.reading import UntrustedCheckpoint, read_checkpoint
 
 
 class Trap:

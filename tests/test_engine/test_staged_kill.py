@@ -12,7 +12,7 @@ import torch
 from killing import kill_when
 from toolbox import CONFIGS, tiny_options
 
-from mmuda.engine.reading import read_checkpoint
+from mmuda.checkpoints.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 

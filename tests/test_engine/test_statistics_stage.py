@@ -7,9 +7,9 @@ import torch
 from mmengine.config import ConfigDict
 from toolbox import tiny_config
 
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import build_runner
-from mmuda.engine.reading import read_checkpoint
 from mmuda.engine.stages import StatisticsStage
 from mmuda.models import SDCA
 from mmuda.models.class_statistics import ClassStatistics

@@ -12,9 +12,9 @@ from killing import kill_when
 from mmengine.hooks import Hook
 from toolbox import CONFIGS, tiny_config, tiny_options
 
-from mmuda.engine.checkpoint import latest_checkpoint
+from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
-from mmuda.engine.reading import read_checkpoint
 
 TOOLS = CONFIGS.parent / 'tools'
 

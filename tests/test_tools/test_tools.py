@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from toolbox import CONFIGS, tiny_config, tiny_options
 
-from mmuda.engine.checkpoint import latest_checkpoint
+from mmuda.checkpoints.loading import latest_checkpoint
 from mmuda.engine.launch import build_runner
 
 TOOLS = CONFIGS.parent / 'tools'

@@ -5,7 +5,7 @@ python tools/model_converters/adaptsegnet.py GTA2Cityscapes_multi-ed35151c.pth a
 
 from pathlib import Path
 
-from mmuda.engine.convert import run_converter
+from mmuda.conversion.convert import run_converter
 
 if __name__ == '__main__':
     run_converter('adaptsegnet', __doc__, Path(__file__).resolve().parents[2] / 'configs')

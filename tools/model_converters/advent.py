@@ -5,7 +5,7 @@ python tools/model_converters/advent.py gta2cityscapes_advent.pth advent.pth
 
 from pathlib import Path
 
-from mmuda.engine.convert import run_converter
+from mmuda.conversion.convert import run_converter
 
 if __name__ == '__main__':
     run_converter('advent', __doc__, Path(__file__).resolve().parents[2] / 'configs')

@@ -5,7 +5,7 @@ python tools/model_converters/caffe_resnet101.py DeepLab_resnet_pretrained_image
 
 from pathlib import Path
 
-from mmuda.engine.convert import run_converter
+from mmuda.conversion.convert import run_converter
 
 if __name__ == '__main__':
     run_converter('caffe_resnet101', __doc__, Path(__file__).resolve().parents[2] / 'configs')

@@ -5,7 +5,7 @@ python tools/model_converters/cbst.py cityscapes_rna-a1_cls19_s8_ep-0012.params 
 
 from pathlib import Path
 
-from mmuda.engine.convert import run_converter
+from mmuda.conversion.convert import run_converter
 
 if __name__ == '__main__':
     run_converter('cbst', __doc__, Path(__file__).resolve().parents[2] / 'configs')

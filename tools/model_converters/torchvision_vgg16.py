@@ -5,7 +5,7 @@ python tools/model_converters/torchvision_vgg16.py vgg16-00b39a1b.pth vgg16.pth
 
 from pathlib import Path
 
-from mmuda.engine.convert import run_converter
+from mmuda.conversion.convert import run_converter
 
 if __name__ == '__main__':
     run_converter('torchvision_vgg16', __doc__, Path(__file__).resolve().parents[2] / 'configs')

@@ -12,12 +12,12 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mmuda.checkpoints.loading import weights_digest
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.files import fresh_folder
 
-from ..checkpoint import weights_digest
 from ..inference import load_model
 from ..launch import LIVE_KEYS
-from ..reading import read_checkpoint
 from .base import Stage
 from .ledger import Ledger
 

@@ -14,13 +14,13 @@ from mmseg.registry import MODELS, TASK_UTILS
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
+from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.files import write_atomically
 from mmuda.models.class_statistics import ClassStatistics
 from mmuda.progress import progress
 
-from ..checkpoint import load_weights
-from ..reading import read_checkpoint
 from .base import Stage
 from .references import resolve
 from .run import StagedRun

@@ -10,7 +10,7 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
 
-from mmuda.models.weights import plain_state, weight_problems, with_counters
+from .states import plain_state, weight_problems, with_counters
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:

@@ -15,9 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from mmuda.files import write_atomically
-from mmuda.models.weights import MAGIC, plain_state, read_params, weight_problems, with_counters
-from mmuda.models.weights.key_maps import (
+from mmuda.checkpoints.key_maps import (
     DEEPLAB,
     DEEPLAB_ONE_LEVEL,
     DEEPLAB_ORACLE,
@@ -28,12 +26,15 @@ from mmuda.models.weights.key_maps import (
     Layout,
     rename,
 )
+from mmuda.checkpoints.loading import summed_branches
+from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
+from mmuda.checkpoints.states import plain_state, weight_problems, with_counters
+from mmuda.engine.launch import load_config
+from mmuda.engine.staged_runner import network_config
+from mmuda.files import write_atomically
 from mmuda.version import __version__
 
-from .checkpoint import summed_branches
-from .launch import load_config
-from .reading import UntrustedCheckpoint, read_checkpoint
-from .staged_runner import network_config
+from .mxnet_params import MAGIC, read_params
 
 TRUST = (
     '--trust reads it all the same: that runs whatever code somebody put into the file, with your rights. Say so '

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from mmuda.files import write_atomically
-from mmuda.models.weights import plain_state
+from .states import plain_state
 
 from .reading import read_checkpoint
 
