@@ -10,6 +10,6 @@ from .version import __version__
 check_dependencies()
 
 with quiet_imports():
-    from . import datasets, engine, evaluation, labeling, models, visualization  # noqa: F401
+    from . import checkpoints, conversion, datasets, engine, evaluation, labeling, models, stages, visualization  # noqa: F401
 
 __all__ = ['__version__']

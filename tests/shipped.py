@@ -10,10 +10,10 @@ from mmengine.config import Config
 from PIL import Image
 from toolbox import CONFIGS
 
-from mmuda.engine import TrainStage
 from mmuda.engine.launch import load_config
-from mmuda.engine.staged_runner import build_stages
-from mmuda.engine.stages.run import StagedRun
+from mmuda.stages import TrainStage
+from mmuda.stages.context import StagedRun
+from mmuda.stages.runner import build_stages
 
 SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
 NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]

@@ -3,8 +3,8 @@
 import pytest
 from shipped import STAGED, ids, reduced
 
-from mmuda.engine import TrainStage, network_config
 from mmuda.engine.launch import build_runner
+from mmuda.stages import TrainStage, network_config
 
 
 @pytest.mark.parametrize(**ids(STAGED))

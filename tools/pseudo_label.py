@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
-from mmuda.engine.stages import LabelStage
-from mmuda.engine.stages.run import StagedRun
+from mmuda.stages import LabelStage
+from mmuda.stages.context import StagedRun
 
 
 def parse_args() -> argparse.Namespace:

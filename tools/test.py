@@ -11,8 +11,8 @@ from mmengine.config import ConfigDict, DictAction
 
 from mmuda.checkpoints.loading import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
-from mmuda.engine import network_config
 from mmuda.engine.launch import build_runner, load_config, use_tta
+from mmuda.stages import network_config
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import golden_files, load
 
-from mmuda.engine.stages import SelfTrainingRounds
+from mmuda.stages import SelfTrainingRounds
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'schedule'))

@@ -15,8 +15,8 @@ from torch import nn
 
 from mmuda.checkpoints.loading import load_weights
 from mmuda.conversion.convert import convert
-from mmuda.engine import network_config
 from mmuda.engine.launch import load_config
+from mmuda.stages import network_config
 
 
 def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:

@@ -10,10 +10,10 @@ from mmseg.registry import MODELS
 from toolbox import tiny_config
 
 from mmuda.datasets import build_dataset
-from mmuda.engine import LabelStage
 from mmuda.engine.probabilities import class_probabilities, inference_dataset
-from mmuda.engine.stages.label import ImageSet
-from mmuda.engine.stages.run import StagedRun
+from mmuda.stages import LabelStage
+from mmuda.stages.context import StagedRun
+from mmuda.stages.label import ImageSet
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import TASK_UTILS
 
-from mmuda.engine import StagedRunner, network_config
 from mmuda.engine.launch import apply_options, build_runner
-from mmuda.engine.stages import Stage
-from mmuda.engine.stages.references import resolve
+from mmuda.stages import Stage, StagedRunner, network_config
+from mmuda.stages.references import resolve
 
 FAILING = set()
 """Stages that die halfway."""

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from mmuda.engine.stages.ledger import Ledger
-from mmuda.engine.stages.references import references, rename, resolve
-from mmuda.engine.stages.rounds import SelfTrainingRounds, portion_schedule
-from mmuda.engine.stages.settings import comparable, differences, fingerprint
+from mmuda.stages.ledger import Ledger
+from mmuda.stages.references import references, rename, resolve
+from mmuda.stages.rounds import SelfTrainingRounds, portion_schedule
+from mmuda.stages.settings import comparable, differences, fingerprint
 
 
 def test_references_are_found_and_resolved(tmp_path):

@@ -10,9 +10,9 @@ from toolbox import tiny_config
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import build_runner
-from mmuda.engine.stages import StatisticsStage
 from mmuda.models import SDCA
 from mmuda.models.class_statistics import ClassStatistics
+from mmuda.stages import StatisticsStage
 
 
 @pytest.fixture

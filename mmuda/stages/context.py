@@ -14,10 +14,10 @@ from torch import nn
 
 from mmuda.checkpoints.loading import weights_digest
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.engine.inference import load_model
+from mmuda.engine.launch import LIVE_KEYS
 from mmuda.files import fresh_folder
 
-from ..inference import load_model
-from ..launch import LIVE_KEYS
 from .base import Stage
 from .ledger import Ledger
 

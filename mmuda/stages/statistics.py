@@ -22,8 +22,8 @@ from mmuda.models.class_statistics import ClassStatistics
 from mmuda.progress import progress
 
 from .base import Stage
+from .context import StagedRun
 from .references import resolve
-from .run import StagedRun
 
 CHECKPOINT = 'statistics.pth'
 

@@ -11,10 +11,12 @@ from mmengine.registry import RUNNERS, init_default_scope
 from mmseg.registry import TASK_UTILS
 from terminaltables import AsciiTable
 
-from .distributed import join_processes
-from .launch import LIVE_KEYS
-from .stages import Stage, TrainStage
-from .stages.run import StagedRun
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import LIVE_KEYS
+
+from .base import Stage
+from .context import StagedRun
+from .train import TrainStage
 
 
 @RUNNERS.register_module()

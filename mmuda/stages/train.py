@@ -9,10 +9,11 @@ from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmseg.registry import TASK_UTILS
 
-from ..launch import build_runner
+from mmuda.engine.launch import build_runner
+
 from .base import Stage
+from .context import StagedRun
 from .references import resolve
-from .run import StagedRun
 
 EVALUATION = ('val_', 'test_', 'tta_')
 """Top-level keys with these beginnings do not change weights."""

@@ -13,7 +13,7 @@ from mmuda.labeling import count_classes, prior_of_counts, save_prior
 from mmuda.progress import progress
 
 from .base import Stage
-from .run import StagedRun
+from .context import StagedRun
 
 
 @TASK_UTILS.register_module()

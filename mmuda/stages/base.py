@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .references import references
 
 if TYPE_CHECKING:
-    from .run import StagedRun
+    from .context import StagedRun
 
 
 class Stage(metaclass=ABCMeta):

@@ -11,13 +11,13 @@ from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
 from mmuda.datasets import build_dataset
+from mmuda.engine.probabilities import AT, class_probabilities, inference_dataset
 from mmuda.labeling import label_images, load_prior, rank_images, resize_prior
 from mmuda.labeling.ranking import RARE_CLASSES
 
-from ..probabilities import AT, class_probabilities, inference_dataset
 from .base import Stage
+from .context import StagedRun
 from .references import references, resolve
-from .run import StagedRun
 from .settings import fingerprint
 
 

@@ -15,9 +15,9 @@ from mmuda.files import write_atomically
 from mmuda.labeling import Manifest
 
 from .base import Stage
+from .context import StagedRun
 from .label import LabelStage
 from .references import rename
-from .run import StagedRun
 from .train import TrainStage
 
 POLICIES = ('cumulative', 'random')

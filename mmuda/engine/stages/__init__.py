@@ -1,8 +1,0 @@
-from .base import Stage
-from .label import LabelStage, RankStage
-from .prior import PriorStage
-from .rounds import SelfTrainingRounds
-from .statistics import StatisticsStage
-from .train import TrainStage
-
-__all__ = ['LabelStage', 'PriorStage', 'RankStage', 'SelfTrainingRounds', 'Stage', 'StatisticsStage', 'TrainStage']
