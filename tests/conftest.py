@@ -53,7 +53,7 @@ def batch() -> dict:
 @pytest.fixture(scope='session')
 def minicity(tmp_path_factory) -> Path:
     """A MiniCity of a few small images."""
-    from mmuda.datasets.minicity import write_minicity
+    from mmuda.minicity import write_minicity
 
     return Path(
         write_minicity(

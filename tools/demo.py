@@ -19,9 +19,9 @@ from mmengine.config import DictAction
 from mmseg.datasets import CityscapesDataset
 
 from mmuda.checkpoints.loading import latest_checkpoint
-from mmuda.datasets.minicity import write_minicity
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
+from mmuda.minicity import write_minicity
 from mmuda.visualization import RunSummary, Sample, entropy_map, read_scalars, write_report
 
 ROOT = Path(__file__).resolve().parents[1]

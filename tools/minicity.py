@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmuda.datasets.minicity import write_minicity
+from mmuda.minicity import write_minicity
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,8 +10,8 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
-from mmuda.datasets.minicity import looks, render, write_minicity
-from mmuda.datasets.minicity.classes import RAW_IDS, VOID_IDS
+from mmuda.minicity import looks, render, write_minicity
+from mmuda.minicity.classes import RAW_IDS, VOID_IDS
 
 SMALL = dict(num_source=3, num_target=4, num_val=2, size=(64, 32))
 

@@ -1,7 +1,6 @@
 from .batch_norm_sync_hook import BatchNormSyncHook
 from .checkpoint_hook import AdaptationCheckpointHook
 from .loss_weight_ramp_hook import LossWeightRampHook
-from .prediction_picture_hook import PredictionPictureHook
 from .random_state_hook import RandomStateHook
 from .step_scheduler_hook import StepSchedulerHook
 from .train_scalars_hook import TrainScalarsHook
@@ -10,7 +9,6 @@ __all__ = [
     'AdaptationCheckpointHook',
     'BatchNormSyncHook',
     'LossWeightRampHook',
-    'PredictionPictureHook',
     'RandomStateHook',
     'StepSchedulerHook',
     'TrainScalarsHook',

@@ -9,8 +9,8 @@ import torch
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
-from mmuda.datasets.minicity import write_minicity  # noqa: E402
 from mmuda.engine.launch import build_runner, load_config  # noqa: E402
+from mmuda.minicity import write_minicity  # noqa: E402
 from projects.example_project.maxsquare import max_square_loss  # noqa: E402
 
 

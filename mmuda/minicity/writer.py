@@ -18,7 +18,8 @@ from mmengine.logging import print_log
 from mmengine.utils import ProgressBar
 from PIL import Image
 
-from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+
 from .classes import RAW_IDS
 from .layout import MANIFEST_NAME, PARTS, Sample, list_samples
 from .renderer import render

@@ -8,7 +8,8 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from mmuda.files import write_atomically
-from mmuda.visualization import colorize, entropy_map, heat, panel
+
+from . import colorize, entropy_map, heat, panel
 
 
 @HOOKS.register_module()

@@ -1,7 +1,7 @@
 """Which raw ids MiniCity writes: those of the Cityscapes and GTA5 label files."""
 
-from ..classes import CITYSCAPES_CLASSES
-from ..label_tables import IGNORE, get_label_table
+from mmuda.datasets.classes import CITYSCAPES_CLASSES
+from mmuda.datasets.label_tables import IGNORE, get_label_table
 
 VOID_IDS = {'ego vehicle': 1, 'static': 4}
 """Raw ids, by name, of what training and evaluation ignore."""
