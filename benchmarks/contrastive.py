@@ -72,7 +72,7 @@ class Ours:
     """What SDCA's adaptor calls."""
 
     def __init__(self, channels: int) -> None:
-        from mmuda.models.class_statistics import ClassStatistics
+        from mmuda.models.memories.class_statistics import ClassStatistics
 
         self.statistics = ClassStatistics(CLASSES, channels)
 

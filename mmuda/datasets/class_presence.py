@@ -18,7 +18,7 @@ from mmuda.files import write_atomically
 from mmuda.progress import progress
 
 from .label_tables import IGNORE, get_label_table, ranges
-from .pair_check import CACHE_DIR_VARIABLE, _in_threads, _stamps, cache_dir
+from .readers.file_check import CACHE_DIR_VARIABLE, _in_threads, _stamps, cache_dir
 from .transforms import LoadDomainAnnotations, LoadPseudoLabel
 
 _CACHE_FORMAT = 1

@@ -18,7 +18,7 @@ from mmuda.checkpoints.loading import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.files import write_atomically
-from mmuda.models.class_statistics import ClassStatistics
+from mmuda.models.memories.class_statistics import ClassStatistics
 from mmuda.progress import progress
 
 from .base import Stage

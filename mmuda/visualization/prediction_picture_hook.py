@@ -9,7 +9,7 @@ from mmseg.registry import HOOKS
 
 from mmuda.files import write_atomically
 
-from . import colorize, entropy_map, heat, panel
+from .pictures import colorize, entropy_map, heat, panel
 
 
 @HOOKS.register_module()

@@ -12,7 +12,6 @@ from standins_contrast import deviation
 from torch import Tensor
 
 from mmuda.engine.hooks import StepSchedulerHook
-from mmuda.models.class_statistics import ClassStatistics
 from mmuda.models.decode_heads import DeepLabV2Head
 from mmuda.models.discriminators import PixelDiscriminatorHead
 from mmuda.models.losses import (
@@ -26,6 +25,7 @@ from mmuda.models.losses import (
     soft_labels,
 )
 from mmuda.models.losses.contrastive import SMALLEST, class_logits
+from mmuda.models.memories.class_statistics import ClassStatistics
 from mmuda.models.segmentors import SegOutputs
 
 TOLERANCE = 1e-5

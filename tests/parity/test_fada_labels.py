@@ -12,8 +12,8 @@ from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, SYNTHIA16, train_ids_among
-from mmuda.datasets.gta5 import GTA5Dataset
-from mmuda.datasets.synthia import SYNTHIADataset
+from mmuda.datasets.readers.gta5 import GTA5Dataset
+from mmuda.datasets.readers.synthia import SYNTHIADataset
 from mmuda.datasets.transforms import LoadPseudoLabel
 
 FILES = golden_files('fada', 'labels')

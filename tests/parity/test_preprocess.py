@@ -13,7 +13,7 @@ from mmseg.models import SegDataPreProcessor
 from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
-from mmuda.datasets.gta5 import GTA5Dataset
+from mmuda.datasets.readers.gta5 import GTA5Dataset
 
 FILES = [*golden_files('adaptsegnet', 'preprocess'), *golden_files('advent', 'preprocess')]
 """Files of the two families have different names for the same things; both readers are held to

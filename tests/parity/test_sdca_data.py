@@ -20,7 +20,7 @@ from mmuda.datasets import (
     class_balanced_sequence,
     train_ids_among,
 )
-from mmuda.datasets.class_balanced import SUB_EPOCH
+from mmuda.datasets.pairs.class_balanced import SUB_EPOCH
 from mmuda.datasets.transforms import LoadPseudoLabel, plan_scale, plan_window
 from mmuda.datasets.transforms.photometric import gaussian_blur, grayscale
 from mmuda.datasets.transforms.scale_crop import cut_window

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmuda.models.regions import connected_components, find_regions
+from mmuda.models.memories.regions import connected_components, find_regions
 from mmuda.models.segmentors import SegOutputs
 
 TOLERANCE = dict(rtol=0, atol=1e-6)

@@ -10,8 +10,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 from mmseg.registry import TASK_UTILS
 
-import mmuda.datasets.class_balanced as class_balanced
-import mmuda.datasets.pair_sampler as pair_sampler
+import mmuda.datasets.pairs.class_balanced as class_balanced
+import mmuda.datasets.pairs.pair_sampler as pair_sampler
 from mmuda.datasets import (
     ClassBalancedOrder,
     DomainPairDataset,
@@ -20,7 +20,7 @@ from mmuda.datasets import (
     class_balanced_sequence,
     classes_present,
 )
-from mmuda.datasets.class_balanced import ClassBalancedDraws
+from mmuda.datasets.pairs.class_balanced import ClassBalancedDraws
 
 POLICY = dict(type='ClassBalancedOrder')
 

@@ -13,7 +13,7 @@ from mmseg.registry import DATA_SAMPLERS
 from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
-import mmuda.datasets.domain_mix as domain_mix
+import mmuda.datasets.pairs.domain_mix as domain_mix
 from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate, source_subset
 from mmuda.models import DomainPairPreprocessor
 

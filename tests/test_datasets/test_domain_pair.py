@@ -8,9 +8,9 @@ import torch
 from mmengine.dataset import BaseDataset, pseudo_collate
 from torch.utils.data import DataLoader
 
-import mmuda.datasets.pair_sampler as pair_sampler
+import mmuda.datasets.pairs.pair_sampler as pair_sampler
 from mmuda.datasets import DomainPairDataset, DomainPairSampler
-from mmuda.datasets.domain_pair import seeded
+from mmuda.datasets.pairs.domain_pair import seeded
 
 
 class Numbers(BaseDataset):

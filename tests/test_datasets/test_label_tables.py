@@ -17,7 +17,7 @@ from mmuda.datasets.label_tables import (
     ranges,
     register_label_table,
 )
-from mmuda.datasets.raw_dataset import RawSegDataset
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
 
 # As AdaptSegNet and ADVENT list them, for Cityscapes and GTA5.
 CITYSCAPES = {

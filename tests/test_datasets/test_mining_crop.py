@@ -5,7 +5,7 @@ import pytest
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from mmuda.datasets.domain_pair import seeded
+from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.transforms.mining_crop import NumPyDraws, plan_crop
 
 MEAN_RGB = (123, 116, 103)

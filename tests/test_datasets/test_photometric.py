@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
-from mmuda.datasets.domain_pair import seeded
+from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.transforms import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
 from mmuda.datasets.transforms.photometric import adjust, gaussian_blur, grayscale
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, CROSSCITY13, SYNTHIA16
-from mmuda.datasets.crosscity import CrossCityDataset
-from mmuda.datasets.gta5 import GTA5Dataset
 from mmuda.datasets.label_tables import get_label_table, lookup_array
-from mmuda.datasets.raw_dataset import RawSegDataset
-from mmuda.datasets.synscapes import SynscapesDataset
-from mmuda.datasets.synthia import SYNTHIADataset
+from mmuda.datasets.readers.crosscity import CrossCityDataset
+from mmuda.datasets.readers.gta5 import GTA5Dataset
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
+from mmuda.datasets.readers.synscapes import SynscapesDataset
+from mmuda.datasets.readers.synthia import SYNTHIADataset
 
 LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
 PACKED = [*LOAD, dict(type='PackSegInputs')]

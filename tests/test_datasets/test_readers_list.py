@@ -6,7 +6,7 @@ from layouts import H, W, ids, image, write
 
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.classes import CITYSCAPES_CLASSES
-from mmuda.datasets.segmentation_list import SegmentationListDataset
+from mmuda.datasets.readers.segmentation_list import SegmentationListDataset
 
 LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
 

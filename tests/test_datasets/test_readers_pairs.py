@@ -12,11 +12,11 @@ import pytest
 from layouts import H, W, ids, image, write
 from PIL import Image
 
-import mmuda.datasets.pair_check as pair_check
-import mmuda.datasets.raw_dataset as raw_dataset
-from mmuda.datasets.gta5 import GTA5Dataset
+import mmuda.datasets.readers.file_check as pair_check
+import mmuda.datasets.readers.raw_dataset as raw_dataset
 from mmuda.datasets.label_tables import get_label_table, lookup_array
-from mmuda.datasets.pair_check import find_problems
+from mmuda.datasets.readers.file_check import find_problems
+from mmuda.datasets.readers.gta5 import GTA5Dataset
 
 
 @pytest.fixture

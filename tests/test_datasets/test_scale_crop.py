@@ -6,7 +6,7 @@ from mmengine.dataset import Compose
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from mmuda.datasets.domain_pair import seeded
+from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.transforms import PadCrop, RandomScale, plan_scale, plan_window
 from mmuda.datasets.transforms.mining_crop import NumPyDraws
 from mmuda.datasets.transforms.scale_crop import cut_window

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from toolbox import NUM_CLASSES, optim_cfg, tiny_adaptor
 
-import mmuda.datasets.domain_mix as domain_mix
+import mmuda.datasets.pairs.domain_mix as domain_mix
 from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate
 from mmuda.engine import PerModuleOptimWrapperConstructor
 

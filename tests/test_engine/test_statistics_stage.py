@@ -11,7 +11,7 @@ from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import build_runner
 from mmuda.models import SDCA
-from mmuda.models.class_statistics import ClassStatistics
+from mmuda.models.memories.class_statistics import ClassStatistics
 from mmuda.stages import StatisticsStage
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-import mmuda.models.class_statistics as module
-from mmuda.models.class_statistics import ClassStatistics
+import mmuda.models.memories.class_statistics as module
+from mmuda.models.memories.class_statistics import ClassStatistics
 
 CLASSES, CHANNELS = 5, 6
 NEVER = 3

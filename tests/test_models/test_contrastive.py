@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmuda.models.class_statistics import ClassStatistics
 from mmuda.models.losses import confident_labels, contrastive_bound, nearest_labels
+from mmuda.models.memories.class_statistics import ClassStatistics
 
 CLASSES, CHANNELS, SHAPE = 5, 7, (2, 6, 4)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmuda.models.feature_memory import FeatureMemory
+from mmuda.models.memories.feature_memory import FeatureMemory
 
 
 def vectors(*values: float) -> torch.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmuda.models.regions import connected_components, find_regions, region_means
+from mmuda.models.memories.regions import connected_components, find_regions, region_means
 
 
 def parse(*rows: str) -> np.ndarray:

@@ -8,8 +8,8 @@ from mmengine.config import ConfigDict
 from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.models.class_statistics import ClassStatistics
 from mmuda.models.losses import contrastive_bound, nearest_labels
+from mmuda.models.memories.class_statistics import ClassStatistics
 
 WIDTH = 32
 NAMES = {f'{kind}_statistics.{name}' for kind in ('feature', 'output') for name in ('mean', 'variance', 'count')}

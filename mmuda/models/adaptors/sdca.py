@@ -6,8 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..class_statistics import ClassStatistics
 from ..losses import confident_labels, contrastive_bound, nearest_labels
+from ..memories.class_statistics import ClassStatistics
 from ..segmentors import SegOutputs
 from .base import BaseAdaptor, Losses
 

@@ -7,9 +7,9 @@ from mmengine.dist import all_gather, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..feature_memory import FeatureMemory
 from ..losses import SOURCE, TARGET, cross_entropy, nearest_labels
-from ..regions import Regions, find_regions, region_means
+from ..memories.feature_memory import FeatureMemory
+from ..memories.regions import Regions, find_regions, region_means
 from ..segmentors import SegOutputs
 from .adaptsegnet import AdaptSegNet
 from .base import Losses

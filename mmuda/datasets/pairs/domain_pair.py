@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from .building import build_dataset
+from ..building import build_dataset
 
 SOURCE_STREAM, TARGET_STREAM = 1, 2
 

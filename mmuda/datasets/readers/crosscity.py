@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .label_tables import LabelTable
+from ..label_tables import LabelTable
 from .raw_dataset import RawSegDataset
 
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')

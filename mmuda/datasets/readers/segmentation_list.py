@@ -7,7 +7,7 @@ import mmengine
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
-from .label_tables import LabelTable, identity_table
+from ..label_tables import LabelTable, identity_table
 from .raw_dataset import RawSegDataset
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mmseg.registry import DATASETS
 
-from .label_tables import LabelTable
+from ..label_tables import LabelTable
 from .raw_dataset import RawSegDataset
 
 

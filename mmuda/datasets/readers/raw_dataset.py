@@ -10,9 +10,9 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from .classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
-from .label_tables import LabelTable, get_label_table
-from .pair_check import DIFFERENT, Problem, find_problems
+from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from ..label_tables import LabelTable, get_label_table
+from .file_check import DIFFERENT, Problem, find_problems
 
 _LISTED = 20
 

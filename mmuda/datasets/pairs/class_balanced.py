@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmseg.registry import TASK_UTILS
 from torch.utils.data import Dataset
 
-from .class_presence import classes_present
+from ..class_presence import classes_present
 from .domain_pair import SOURCE_STREAM
 
 SUB_EPOCH = 3000

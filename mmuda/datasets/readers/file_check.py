@@ -16,7 +16,7 @@ from mmengine.utils import ProgressBar
 
 from mmuda.files import write_atomically
 
-from .image_files import image_size
+from ..image_files import image_size
 
 CACHE_DIR_VARIABLE = 'MMUDA_CACHE_DIR'
 

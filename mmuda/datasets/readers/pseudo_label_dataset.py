@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 from mmuda.labeling import Manifest
 
-from .classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 
 _LISTED = 20
 
