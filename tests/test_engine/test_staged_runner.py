@@ -123,7 +123,7 @@ def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
 def test_a_kill_while_an_earlier_run_is_set_aside(tmp_path, monkeypatch):
     build_runner(config(tmp_path)).train()
     with monkeypatch.context() as patched:
-        patched.setattr('mmuda.engine.stages.run.shutil.move', lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr('mmuda.stages.context.shutil.move', lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             build_runner(config(tmp_path)).train(restart_from='b')
     build_runner(config(tmp_path, resume=True)).train()
