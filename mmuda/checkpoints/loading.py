@@ -1,5 +1,6 @@
 """Checkpoints and models: which is the latest, does it fit, and never loading less than was said."""
 
+from mmuda.ranks import unwrap
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,7 +84,7 @@ def load_weights(model: nn.Module, checkpoint: dict, filename: str, strict: bool
 
 def summed_branches(segmentor: nn.Module) -> dict[str, list[int]]:
     """Which branches each DeepLabV2 head of a segmentor adds up, which the keys of a checkpoint do not tell."""
-    segmentor = getattr(segmentor, 'module', segmentor)
+    segmentor = unwrap(segmentor)
     heads = {name: getattr(segmentor, name, None) for name in ('decode_head', 'auxiliary_head')}
     return {name: list(head.summed) for name, head in heads.items() if hasattr(head, 'summed')}
 

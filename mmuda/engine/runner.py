@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from mmengine.device import get_device
-from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
+from mmengine.dist import barrier, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader
 
 from mmuda.checkpoints.loading import latest_checkpoint, load_weights, summed_branches
 from mmuda.datasets.building import build_dataset
-from mmuda.files import fresh_folder
+from mmuda.files import move_aside
+from mmuda.ranks import from_main, unwrap
 from mmuda.version import __version__
 
 from .distributed import join_processes
@@ -100,7 +101,7 @@ class AdaptationRunner(Runner):
         """
         self.call_hook('before_gather_checkpoint')
         meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts())
-        bare = getattr(self.model, 'module', self.model)
+        bare = unwrap(self.model)
         meta['summed_branches'] = summed_branches(getattr(bare, 'segmentor', bare))
         local = isinstance(get_file_backend(out_dir), LocalBackend)
         name = f'{filename}.part' if local else filename
@@ -113,11 +114,12 @@ class AdaptationRunner(Runner):
         if self._has_loaded:
             return
         if self._resume:
-            # Rank 0 decides: ranks that saw another folder would start on their own.
-            found = [self._resume if isinstance(self._resume, str) else latest_checkpoint(self.work_dir)]
-            broadcast_object_list(found)
-            if found[0] is not None:
-                self.resume(found[0])
+            # Processes that saw another folder would start on their own.
+            found = from_main(
+                lambda: self._resume if isinstance(self._resume, str) else latest_checkpoint(self.work_dir)
+            )
+            if found is not None:
+                self.resume(found)
                 return
             self.logger.info(f'nothing to resume in {self.work_dir}: starting at iteration 0')
         if self._load_from is not None:
@@ -130,14 +132,11 @@ class AdaptationRunner(Runner):
     def _set_aside_earlier_run(self) -> None:
         """A run that starts in the folder of an earlier one must neither overwrite nor ever resume its checkpoints."""
         earlier = [*Path(self.work_dir).glob('iter_*.pth'), *Path(self.work_dir).glob('last_checkpoint')]
-        if not earlier:
-            return
-        folder = fresh_folder(Path(self.work_dir) / f'before_{self.timestamp}')
-        for path in earlier:
-            os.replace(path, folder / path.name)
-        self.logger.info(
-            f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
-        )
+        folder = move_aside(self.work_dir, [path.name for path in earlier])
+        if folder is not None:
+            self.logger.info(
+                f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
+            )
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
@@ -145,8 +144,7 @@ class AdaptationRunner(Runner):
         if self._resuming:
             self._check_resumable(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
-        load_weights(model, checkpoint, filename, strict=strict or self._resuming)
+        load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._resuming)
         self._has_loaded = True
         self.logger.info(f'Loaded weights from {filename}')
         return checkpoint

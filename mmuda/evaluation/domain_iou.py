@@ -16,6 +16,7 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
 
 from .confusion import MEASURES, class_measures, mean, pair_counts
@@ -67,7 +68,7 @@ class DomainIoUMetric(BaseMetric):
         self,
         iou_metrics: str | Sequence[str] = ('mIoU',),
         protocols: ProtocolSpec = ('mIoU',),
-        ignore_index: int = 255,
+        ignore_index: int = IGNORE_INDEX,
         absent: str = 'ignore',
         paper: Mapping[str, Any] | None = None,
         json_file: str | None = None,

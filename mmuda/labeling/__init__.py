@@ -1,4 +1,4 @@
-from .confidences import IGNORE, Confidences, ExactConfidences, most_likely
+from .confidences import Confidences, ExactConfidences, most_likely
 from .histogram import ConfidenceHistogram
 from .labeler import label_images
 from .manifest import Manifest
@@ -15,7 +15,6 @@ __all__ = [
     'Confidences',
     'ExactConfidences',
     'Global',
-    'IGNORE',
     'Manifest',
     'MedianCap',
     'PortionStrategy',

@@ -15,10 +15,12 @@ from mmengine.logging import print_log
 from terminaltables import AsciiTable
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
 from mmuda.progress import progress
+from mmuda.ranks import own_share
 
-from .confidences import IGNORE, most_likely
+from .confidences import most_likely
 from .manifest import NAME, Manifest, label_names
 from .strategies import Strategy
 from .work_folder import WorkFolder, digest
@@ -82,7 +84,7 @@ def label_images(
     if (folder / NAME).is_file():
         return Manifest.read(folder)
     maps = _Maps(images, probabilities, len(classes), prior)
-    own = range(work.rank, len(images), work.world_size)
+    own = own_share(len(images))
     counted = maps if for_statistics is None else _Maps(images, for_statistics, len(classes), prior)
     thresholds, sizes = _thresholds(counted, own, strategy, work, snapshot_every)
     counts = _write_labels(maps, own, names, strategy, thresholds, folder, writers)
@@ -98,7 +100,7 @@ def label_images(
         thresholds=None if thresholds is None else thresholds.tolist(),
         sizes=sizes,
         counts=counts[: len(classes)].tolist(),
-        ignored=int(counts[IGNORE]),
+        ignored=int(counts[IGNORE_INDEX]),
     )
     barrier()  # all files are there
     if is_main_process():

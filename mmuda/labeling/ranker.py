@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from mmuda.files import write_atomically
 from mmuda.progress import progress
+from mmuda.ranks import own_share
 
 from .confidences import most_likely
 from .labeler import Probabilities
@@ -76,7 +77,7 @@ def rank_images(
     )
     work = WorkFolder(folder, plan)
     if not (folder / 'scores.json').is_file():
-        own = range(work.rank, len(images), work.world_size)
+        own = own_share(len(images))
         found = list(
             zip(
                 [images[place] for place in own],

@@ -7,7 +7,9 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
-from .confidences import IGNORE, Confidences, ExactConfidences, check_rate, most_likely
+from mmuda.constants import IGNORE_INDEX
+
+from .confidences import Confidences, ExactConfidences, check_rate, most_likely
 from .histogram import ConfidenceHistogram
 
 
@@ -106,7 +108,7 @@ class PortionStrategy(Strategy):
 
     def label(self, prob: Tensor, thresholds: Tensor) -> Tensor:
         ratio, labels = self.reweighted(prob, thresholds)
-        return labels.masked_fill_(ratio < 1, IGNORE)
+        return labels.masked_fill_(ratio < 1, IGNORE_INDEX)
 
 
 @TASK_UTILS.register_module()
@@ -165,9 +167,9 @@ class MedianCap(Strategy):
         # A float32 is below a float64 if it is below the next float32, which spares a float64 map.
         rounded = exact.float()
         up = rounded.nextafter(torch.full_like(rounded, torch.inf))
-        least = torch.zeros(IGNORE + 1, device=prob.device)
+        least = torch.zeros(IGNORE_INDEX + 1, device=prob.device)
         least[: len(exact)] = torch.where(rounded < exact, up, rounded)
-        return labels.masked_fill_(confidence < least[labels.long()], IGNORE)
+        return labels.masked_fill_(confidence < least[labels.long()], IGNORE_INDEX)
 
 
 @TASK_UTILS.register_module()

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
-
-from .confidences import IGNORE
 
 
 class LabelWriter:
@@ -27,7 +26,7 @@ class LabelWriter:
         self._pool = ThreadPoolExecutor(max(threads, 1))
         self._limit = 2 * max(threads, 1)
         self._pending: deque[Future] = deque()
-        self.counts = np.zeros(IGNORE + 1, np.int64)
+        self.counts = np.zeros(IGNORE_INDEX + 1, np.int64)
 
     def __enter__(self) -> 'LabelWriter':
         return self
@@ -85,4 +84,4 @@ def _read_counts(path: Path) -> np.ndarray:
 
 
 def _histogram(label: np.ndarray) -> np.ndarray:
-    return cv2.calcHist([label], [0], None, [IGNORE + 1], [0, IGNORE + 1]).ravel().astype(np.int64)
+    return cv2.calcHist([label], [0], None, [IGNORE_INDEX + 1], [0, IGNORE_INDEX + 1]).ravel().astype(np.int64)

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, barrier, get_dist_info, is_main_process
+from mmengine.dist import all_reduce, barrier, is_main_process
 from mmseg.registry import TASK_UTILS
 
 from mmuda.datasets import build_dataset
 from mmuda.labeling import count_classes, prior_of_counts, save_prior
 from mmuda.progress import progress
+from mmuda.ranks import own_share
 
 from .base import Stage
 from .context import StagedRun
@@ -38,8 +39,7 @@ class PriorStage(Stage):
     def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
         """Read all source labels, each rank its share; begun anew after an interruption."""
         dataset = build_dataset(self._dataset(run))
-        rank, world_size = get_dist_info()
-        own = range(rank, len(dataset), world_size)
+        own = own_share(len(dataset))
         labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior'))
         counts = torch.from_numpy(count_classes(labels, len(dataset.metainfo['classes']), self.size))
         all_reduce(counts)

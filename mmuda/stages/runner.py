@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS, init_default_scope
 from mmseg.registry import TASK_UTILS
@@ -13,6 +13,7 @@ from terminaltables import AsciiTable
 
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import LIVE_KEYS
+from mmuda.ranks import from_main
 
 from .base import Stage
 from .context import StagedRun
@@ -160,9 +161,7 @@ class StagedRunner:
 
     def _share_ledger(self) -> None:
         """Rank 0 decides what is done."""
-        entries = [self.run.ledger.entries]
-        broadcast_object_list(entries)
-        self.run.ledger.entries = entries[0]
+        self.run.ledger.entries = from_main(lambda: self.run.ledger.entries)
 
     def _check_references(self) -> None:
         before: list[str] = []

@@ -20,6 +20,7 @@ from mmuda.datasets import build_dataset
 from mmuda.files import write_atomically
 from mmuda.models.memories.class_statistics import ClassStatistics
 from mmuda.progress import progress
+from mmuda.ranks import own_share
 
 from .base import Stage
 from .context import StagedRun
@@ -90,7 +91,7 @@ class StatisticsStage(Stage):
             part.reset()  # the weights may come with statistics of their own
         dataset = build_dataset(resolve(self._dataset(run), run.folders))
         rank, world_size = get_dist_info()
-        own = list(range(rank, len(dataset), world_size))
+        own = own_share(len(dataset))
         snapshot = folder / f'snapshot_{rank}_of_{world_size}.pth'
         done = _restore(snapshot, statistics) if resume else 0
         reduce = [part.reduce for part in statistics]

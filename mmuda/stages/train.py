@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmseg.registry import TASK_UTILS
 
 from mmuda.engine.launch import build_runner
+from mmuda.ranks import from_main
 
 from .base import Stage
 from .context import StagedRun
@@ -99,7 +100,7 @@ class TrainStage(Stage):
         cfg.update(work_dir=str(folder), launcher=run.launcher, resume=resume, experiment_name=name)
         runner = build_runner(cfg)
         runner.train()
-        if runner.val_loop is not None and not _everywhere(metrics.is_file()):
+        if runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()
         checkpoint = f'iter_{runner.max_iters}.pth'
         if not (folder / checkpoint).is_file():
@@ -111,10 +112,3 @@ class TrainStage(Stage):
         if is_main_process() and metrics.is_file():
             result['metrics'] = json.loads(metrics.read_text(encoding='utf-8'))['metrics']
         return result
-
-
-def _everywhere(seen: bool) -> bool:
-    """What the main process sees."""
-    found = [seen]
-    broadcast_object_list(found)
-    return found[0]

@@ -9,9 +9,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.labeling import Manifest, mining_classes
 
-from ..label_tables import IGNORE
 from .pillow_resize import Resampling, auto_filter, pillow_resize
 
 
@@ -281,7 +281,7 @@ class SmallClassCrop(BaseTransform):
         image = pillow_resize(cut(image, plan, self.border[::-1]), size, auto_filter((plan.side,) * 2, size))
         results['img'] = cv2.flip(image, 1) if plan.flip else image
         if label is not None:
-            label = pillow_resize(cut(label, plan, IGNORE), size, Resampling.NEAREST)
+            label = pillow_resize(cut(label, plan, IGNORE_INDEX), size, Resampling.NEAREST)
             sampled = slice(self.label_stride // 2, None, self.label_stride)
             label = np.ascontiguousarray(label[sampled, sampled])
             results['gt_seg_map'] = cv2.flip(label, 1) if plan.flip else label

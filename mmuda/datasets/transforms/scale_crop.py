@@ -8,7 +8,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from ..label_tables import IGNORE
+from mmuda.constants import IGNORE_INDEX
+
 from .mining_crop import Draws, NumPyDraws
 from .pillow_resize import Resampling, pillow_resize
 
@@ -148,7 +149,7 @@ class PadCrop(BaseTransform):
         window = plan_window(results['img'].shape[:2], self.size, NumPyDraws())
         results['img'] = cut_window(results['img'], window, self.pad_value)
         for key in results.get('seg_fields', []):
-            results[key] = cut_window(results[key], window, IGNORE)
+            results[key] = cut_window(results[key], window, IGNORE_INDEX)
         results['img_shape'] = self.size
         return results
 

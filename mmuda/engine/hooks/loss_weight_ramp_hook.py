@@ -1,8 +1,9 @@
 """Loss weights that change during training."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmseg.registry import HOOKS
+
+from mmuda.ranks import unwrap
 
 
 @HOOKS.register_module()
@@ -42,4 +43,4 @@ class LossWeightRampHook(Hook):
 
     @staticmethod
     def _weights(runner) -> dict:
-        return (runner.model.module if is_model_wrapper(runner.model) else runner.model).loss_weights
+        return unwrap(runner.model).loss_weights

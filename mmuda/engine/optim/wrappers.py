@@ -9,6 +9,8 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
+from mmuda.ranks import unwrap
+
 PRECISIONS = {'float16': torch.float16, 'fp16': torch.float16, 'bfloat16': torch.bfloat16, 'bf16': torch.bfloat16}
 
 
@@ -133,7 +135,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
 
     def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
         """Tell every wrapper where training stands, so that the last, incomplete group of iterations counts in full."""
-        bare = getattr(model, 'module', model)
+        bare = unwrap(model)
         for name, wrapper in self.optim_wrappers.items():
             wrapper.initialize_count_status(getattr(bare, name), cur_iter, max_iters)
 

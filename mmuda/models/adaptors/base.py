@@ -10,6 +10,8 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmuda.ranks import unwrap
+
 from ..losses import cross_entropy, lovasz_softmax
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
@@ -285,7 +287,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
 
     @property
     def _bare_segmentor(self) -> nn.Module:
-        return getattr(self.segmentor, 'module', self.segmentor)
+        return unwrap(self.segmentor)
 
     def _weight(self, name: str) -> float:
         if name in self.loss_weights:

@@ -7,10 +7,10 @@ from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmuda.constants import IGNORE_INDEX
+
 from ..losses import cross_entropy
 from .base import BaseAdaptor, Losses
-
-IGNORE = 255
 
 
 @MODELS.register_module()
@@ -117,7 +117,7 @@ def joint_cross_entropy(logits: Tensor, labels: dict[str, Tensor]) -> tuple[Tens
     parts = logits.split([len(label) for label in labels.values()])
     means = {name: cross_entropy(part, label) for part, (name, label) in zip(parts, labels.items(), strict=True)}
     # Counts stay on the device, and no pixel is looked at twice: the joint mean is that of the means, by their pixels.
-    counts = {name: ((label != IGNORE) & (label >= 0)).sum() for name, label in labels.items()}
+    counts = {name: ((label != IGNORE_INDEX) & (label >= 0)).sum() for name, label in labels.items()}
     total = sum(mean * counts[name] for name, mean in means.items())
     return total / sum(counts.values()).clamp(min=1), means
 

@@ -7,6 +7,8 @@ from mmengine.dist import all_gather, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
+
 from ..losses import SOURCE, TARGET, cross_entropy, nearest_labels
 from ..memories.feature_memory import FeatureMemory
 from ..memories.regions import Regions, find_regions, region_means
@@ -126,7 +128,7 @@ class SIM(AdaptSegNet):
         labels = nearest_labels(
             torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']]), predicted.shape[-2:]
         )
-        means, counts, _ = self.pool(outputs, labels.masked_fill(labels != predicted, 255))
+        means, counts, _ = self.pool(outputs, labels.masked_fill(labels != predicted, IGNORE_INDEX))
         accepted = (counts > 0) & (self.classify(means) == self.region_classes)
         if self.gather and get_world_size() > 1:
             means, accepted = (

@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
+
 SMALLEST = 1e-12
 """Vectors shorter than this are divided by it, as PyTorch's ``normalize`` does."""
 
 
 def contrastive_bound(
-    maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float = 100.0, ignore_index: int = 255
+    maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float = 100.0, ignore_index: int = IGNORE_INDEX
 ) -> Tensor:
     r"""Upper bound of the contrastive loss with infinitely many positives and negatives (Li et al., SDCA, 2021).
 
@@ -97,7 +99,7 @@ class _Bound(torch.autograd.Function):
         return out.view_as(maps), None, None, None, None, None
 
 
-def confident_labels(logits: Tensor, threshold: float, ignore_index: int = 255) -> Tensor:
+def confident_labels(logits: Tensor, threshold: float, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Predicted classes (N, h, w) int64, ignored where the largest probability is below the threshold.
 
     Args:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-EPSILON = 1e-30
+from mmuda.constants import LOG_EPSILON
 
 
 def self_information(logits: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ def self_information(logits: Tensor) -> Tensor:
         (N, C, H, W), each value in [0, 0.531 / log2 C].
     """
     probs = logits.float().softmax(dim=1)
-    return -probs * torch.log2(probs + EPSILON) / math.log2(logits.shape[1])
+    return -probs * torch.log2(probs + LOG_EPSILON) / math.log2(logits.shape[1])
 
 
 def entropy_loss(logits: Tensor) -> Tensor:

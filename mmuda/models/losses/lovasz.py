@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
+
 BLOCK = 1 << 22
 """Values that are sorted at a time; the classes of larger maps are sorted in several turns."""
 
 
-def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     r"""Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12), over the classes that occur, the whole batch at once.
 
     For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted downwards and

@@ -3,8 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 
-def cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255, weight: Tensor | None = None) -> Tensor:
+
+def cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, weight: Tensor | None = None
+) -> Tensor:
     """Mean over labelled pixels of ``-log softmax(logits)[label]``, with a differentiable zero if there is none.
 
     mmseg's CrossEntropyLoss divides by *all* pixels unless told otherwise; the adaptation papers divide by labelled

@@ -6,6 +6,8 @@ import torch
 from mmengine.dist import all_gather, all_reduce, get_world_size
 from torch import Tensor, nn
 
+from mmuda.constants import IGNORE_INDEX
+
 BLOCK = 512
 """Channels whose squares are summed at a time: more would only hold more."""
 
@@ -57,7 +59,7 @@ class ClassStatistics(nn.Module):
             buffer.zero_()
 
     @torch.no_grad()
-    def update(self, maps: Tensor, labels: Tensor, ignore_index: int = 255) -> None:
+    def update(self, maps: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
         """Take in new vectors.
 
         Args:

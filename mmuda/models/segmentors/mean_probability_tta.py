@@ -6,6 +6,8 @@ from mmseg.models.segmentors import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 
+from mmuda.constants import LOG_EPSILON
+
 
 @MODELS.register_module()
 class MeanProbabilityTTA(SegTTAModel):
@@ -27,7 +29,7 @@ class MeanProbabilityTTA(SegTTAModel):
             probs = sum(sample.seg_logits.data.softmax(dim=0) for sample in samples) / len(samples)
             samples[0].set_data(
                 dict(
-                    seg_logits=PixelData(data=torch.log(probs + 1e-30)),
+                    seg_logits=PixelData(data=torch.log(probs + LOG_EPSILON)),
                     pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True)),
                 )
             )

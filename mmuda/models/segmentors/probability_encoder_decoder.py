@@ -9,10 +9,9 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_at
+from mmuda.constants import LOG_EPSILON
 
-SMALLEST = 1e-30
-"""Probabilities are not below this before their logarithm is taken; overshooting filters make some negative."""
+from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_at
 
 
 class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
@@ -47,7 +46,8 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
             data_samples = [SegDataSample() for _ in inputs]
         for sample, probs in zip(data_samples, self.probability_maps(inputs, data_samples, 'image'), strict=True):
             prediction = probs.argmax(dim=0, keepdim=True)
-            logits = probs.clamp_(min=SMALLEST).log_()  # in place: these maps are large
+            # In place, because these maps are large. Overshooting filters make some probabilities negative.
+            logits = probs.clamp_(min=LOG_EPSILON).log_()
             sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))
         return data_samples
 
