@@ -110,7 +110,7 @@ def test_weights_that_were_made_without_gradients_serve_with_them():
     [
         ((3, 5, 5), (4, 4), 'auto', r'maps \(N, C, H, W\).*\(3, 5, 5\)'),
         ((1, 3, 5, 5), (4, 0), 'auto', r'all positive, but got \(1, 3, 5, 5\) and \(4, 0\)'),
-        ((1, 3, 5, 5), (4, 4), 'nearest', "filter='nearest', expected 'auto' or one of"),
+        ((1, 3, 5, 5), (4, 4), 'nearest', "interpolation='nearest', expected 'auto' or one of"),
     ],
 )
 def test_what_is_refused(shape, size, filter, message):

@@ -12,6 +12,8 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image, ImageEnhance
 
+from .checks import check_image
+
 Strength = float | Sequence[float]
 
 Adjustment = tuple[str, float]
@@ -75,17 +77,6 @@ def _turn_hue(picture: Image.Image, part: float) -> Image.Image:
     return Image.merge('HSV', (Image.fromarray(turned), saturation, value)).convert('RGB')
 
 
-def _checked(results: dict, step: BaseTransform) -> np.ndarray:
-    image = results['img']
-    if image.dtype != np.uint8 or image.shape[2:] != (3,):
-        raise TypeError(
-            f'{type(step).__name__}: the image {results.get("img_path")} must be (H, W, 3) uint8, but is '
-            f'{image.shape} {image.dtype}: put it before normalisation, and load images with '
-            'to_float32=False'
-        )
-    return image
-
-
 @TRANSFORMS.register_module()
 class ColorJitter(BaseTransform):
     """Brightness, contrast, saturation and hue change at random, in random order: torchvision's transform of this name.
@@ -121,7 +112,7 @@ class ColorJitter(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        results['img'] = adjust(_checked(results, self), self.draw())
+        results['img'] = adjust(check_image(results, self), self.draw())
         return results
 
     def __repr__(self) -> str:
@@ -162,7 +153,7 @@ class RandomPillowGrayscale(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        image = _checked(results, self)
+        image = check_image(results, self)
         if np.random.random_sample() < self.prob:
             results['img'] = grayscale(image)
         return results
@@ -196,7 +187,7 @@ class RandomGaussianBlur(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        results['img'] = gaussian_blur(_checked(results, self), float(np.random.uniform(*self.sigma)), self.kernel)
+        results['img'] = gaussian_blur(check_image(results, self), float(np.random.uniform(*self.sigma)), self.kernel)
         return results
 
     def __repr__(self) -> str:

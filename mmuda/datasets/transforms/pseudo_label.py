@@ -9,7 +9,7 @@ from mmuda.constants import IGNORE_INDEX
 from ..image_files import read_image_bytes
 from ..label_tables import ranges
 from .loading import decode_label
-from .pillow_resize import Resampling, pillow_resize
+from .pillow_resize import pillow_resize
 
 
 @TRANSFORMS.register_module()
@@ -94,7 +94,7 @@ class LoadPseudoLabel(BaseTransform):
             raise ValueError(
                 f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel before RandomFlip'
             )
-        return pillow_resize(label, image.shape[1::-1], Resampling.NEAREST)
+        return pillow_resize(label, image.shape[1::-1], 'nearest')
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(resize={self.resize}, num_classes={self.num_classes})'

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmuda.resampling import auto_filter
+
 FILTERS = ('bilinear', 'bicubic', 'lanczos')
 
 LOBES = 3
@@ -16,7 +18,7 @@ BLOCK = 128
 """Outputs of one product. Their inputs are neighbours, so products stay small and dense."""
 
 
-def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Tensor:
+def pillow_resize(x: Tensor, size: tuple[int, int], interpolation: str = 'auto') -> Tensor:
     """Resize as ``PIL.Image.resize`` does with images of mode ``F``, which antialiases when it shrinks.
 
     Computed in float64, plane by plane, as Pillow does: positions in float32 make ``interpolate(antialias=True)`` err
@@ -26,7 +28,7 @@ def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Ten
     Args:
         x: (N, C, H, W) of any floating type.
         size: (height, width) of the result.
-        filter: ``'bilinear'``, ``'bicubic'`` (a = -0.5), ``'lanczos'`` (3 lobes), or ``'auto'``, CBST's choice:
+        interpolation: ``'bilinear'``, ``'bicubic'`` (a = -0.5), ``'lanczos'`` (3 lobes), or ``'auto'``, CBST's choice:
             Lanczos if both sides shrink, bicubic if both grow, bilinear otherwise.
 
     Returns:
@@ -40,10 +42,10 @@ def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Ten
             'pillow_resize needs maps (N, C, H, W) and a size (height, width), all positive, but got '
             f'{tuple(x.shape)} and {tuple(size)}'
         )
-    if filter == 'auto':
-        filter = auto_filter(tuple(x.shape[-2:]), size)
-    if filter not in FILTERS:
-        raise ValueError(f"filter={filter!r}, expected 'auto' or one of {FILTERS}")
+    if interpolation == 'auto':
+        interpolation = auto_filter(tuple(x.shape[-2:]), size)
+    if interpolation not in FILTERS:
+        raise ValueError(f"interpolation={interpolation!r}, expected 'auto' or one of {FILTERS}")
     x = x.float()
     if tuple(x.shape[-2:]) == tuple(size):
         return x
@@ -51,19 +53,11 @@ def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Ten
     out = planes.new_empty(len(planes), *size)
     for i, plane in enumerate(planes):
         plane = plane.double()
-        if filter == 'lanczos':
+        if interpolation == 'lanczos':
             out[i] = _lanczos_rows(_lanczos_rows(plane.T, size[1]).T, size[0])
         else:
-            out[i] = F.interpolate(plane[None, None], size=tuple(size), mode=filter, antialias=True)[0, 0]
+            out[i] = F.interpolate(plane[None, None], size=tuple(size), mode=interpolation, antialias=True)[0, 0]
     return out.view(*x.shape[:2], *size)
-
-
-def auto_filter(from_size: tuple[int, int], to_size: tuple[int, int]) -> str:
-    """CBST's filter for a change of size, both (height, width)."""
-    pairs = list(zip(from_size, to_size, strict=True))
-    if all(new < old for old, new in pairs):
-        return 'lanczos'
-    return 'bicubic' if all(new > old for old, new in pairs) else 'bilinear'
 
 
 def _lanczos_rows(plane: Tensor, length: int) -> Tensor:
