@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
-from mmengine.dist import all_reduce, init_dist, is_distributed as is_initialized
+from mmengine.dist import all_reduce_params, init_dist, is_distributed as is_initialized
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -129,21 +129,14 @@ def _leave() -> None:
 
 
 def average_batch_norm(model: nn.Module) -> None:
-    """Average running means and variances over all processes, so that every rank predicts alike.
+    """Average running means and variances over all processes, so that all predict alike.
 
-    Must be called by all ranks; does nothing in a single process.
+    All processes must call it; in a single process nothing happens.
     """
-    if not is_initialized():
-        return
     buffers = [
         buffer
         for module in model.modules()
         if isinstance(module, _BatchNorm) and module.track_running_stats
         for buffer in (module.running_mean, module.running_var)
     ]
-    if not buffers:
-        return
-    flat = torch.cat([buffer.flatten() for buffer in buffers])
-    all_reduce(flat, op='mean')
-    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
-        buffer.copy_(mean.view_as(buffer))
+    all_reduce_params(buffers, op='mean')

@@ -13,7 +13,7 @@ from mmseg.registry import DATA_SAMPLERS
 from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
-import mmuda.datasets.pairs.domain_mix as domain_mix
+import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate, source_subset
 from mmuda.models import DomainPairPreprocessor
 
@@ -82,7 +82,7 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
     whole = take(DomainMixSampler(mix(), seed=9, drop_to=drop_to), 30)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
         sampler = DomainMixSampler(mix(), seed=9, drop_to=drop_to)
         assert len(sampler) == -(-(9 if drop_to == 1 else 6) // world_size)
         shards.append(take(sampler, 30 // world_size))
@@ -92,7 +92,7 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
 def test_skip_is_exact_and_free(monkeypatch, skipped):
-    monkeypatch.setattr(domain_mix, 'get_dist_info', lambda: (1, 2))
+    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
     sampler = DomainMixSampler(mix(), seed=1, drop_to=4)
     sampler.skip(skipped)
     found = take(sampler, 5)

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from toolbox import NUM_CLASSES, optim_cfg, tiny_adaptor
 
-import mmuda.datasets.pairs.domain_mix as domain_mix
+import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate
 from mmuda.engine import PerModuleOptimWrapperConstructor
 
@@ -66,7 +66,7 @@ def test_epochs_are_permutations_of_the_target():
 def test_ranks_share_one_stream_and_skip(monkeypatch, world_size):
     whole, shards = take(DomainMixSampler(alone(), seed=9), 30), []
     for rank in range(world_size):
-        monkeypatch.setattr(domain_mix, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
         sampler = DomainMixSampler(alone(), seed=9)
         sampler.skip(4)
         shards.append(take(sampler, 30 // world_size - 4))

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmuda.models.losses import confident_labels, contrastive_bound, nearest_labels
+from mmuda.models.labels import confident_labels, nearest_labels
+from mmuda.models.losses import contrastive_bound
 from mmuda.models.memories.class_statistics import ClassStatistics
 
 CLASSES, CHANNELS, SHAPE = 5, 7, (2, 6, 4)

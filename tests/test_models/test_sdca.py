@@ -8,7 +8,8 @@ from mmengine.config import ConfigDict
 from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.models.losses import contrastive_bound, nearest_labels
+from mmuda.models.labels import nearest_labels
+from mmuda.models.losses import contrastive_bound
 from mmuda.models.memories.class_statistics import ClassStatistics
 
 WIDTH = 32

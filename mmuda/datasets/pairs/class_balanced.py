@@ -13,7 +13,7 @@ from mmseg.registry import TASK_UTILS
 from torch.utils.data import Dataset
 
 from ..class_presence import classes_present
-from .domain_pair import SOURCE_STREAM
+from .streams import SOURCE_STREAM
 
 SUB_EPOCH = 3000
 """After so many draws the shares are counted anew."""

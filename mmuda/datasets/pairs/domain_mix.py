@@ -1,19 +1,16 @@
 """Batches in which source and target images are mixed at random, or of the target alone: self-training."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset, pseudo_collate
-from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import FUNCTIONS
 from mmseg.registry import DATA_SAMPLERS, DATASETS
-from torch.utils.data import Sampler
 
 from .domain_pair import DomainSides
-from .pair_sampler import _Permutations
-
-MIX_STREAM = 3
+from .streams import UNION_STREAM, Permutations, StreamSampler
 
 SIDES = ('source', 'target')
 
@@ -57,7 +54,7 @@ class DomainMixDataset(DomainSides):
 
 
 @DATA_SAMPLERS.register_module()
-class DomainMixSampler(Sampler):
+class DomainMixSampler(StreamSampler):
     """An endless, sharded stream of (n, side, index) out of permutations of source and target together.
 
     Every epoch is one random permutation of all images, without the last few that do not fill an iteration (CBST drops
@@ -85,37 +82,20 @@ class DomainMixSampler(Sampler):
                 f'drop_to is the number of images per iteration, at least 1 and at most the {len(dataset)} images that '
                 f'there are, but got {drop_to}: choose a smaller batch, or more images'
             )
-        self.rank, self.world_size = get_dist_info()
-        self.seed = sync_random_seed() if seed is None else seed
-        self.dataset = dataset
-        dataset.seed = self.seed
-        self.start = 0
+        super().__init__(dataset, seed)
         self.epoch_length = len(dataset) // drop_to * drop_to
-        self._order = _Permutations(len(dataset), self.seed, MIX_STREAM, shuffle)
+        self._order = Permutations(len(dataset), self.seed, UNION_STREAM, shuffle)
 
     def __iter__(self) -> Iterator[tuple[int, str, int]]:
-        n, num_source = self.start * self.world_size + self.rank, len(self.dataset) - len(self.dataset.target)
-        while True:
+        num_source = len(self.dataset) - len(self.dataset.target)
+        for n in itertools.count(self.first, self.world_size):
             epoch, offset = divmod(n, self.epoch_length)
             image = self._order[epoch * len(self.dataset) + offset]
             yield (n, 'source', image) if image < num_source else (n, 'target', image - num_source)
-            n += self.world_size
 
     def __len__(self) -> int:
         """Samples of this rank in one epoch."""
         return math.ceil(self.epoch_length / self.world_size)
-
-    def skip(self, num_samples: int) -> None:
-        """Start at sample ``num_samples`` of this rank, counted from the start of the stream; costs nothing.
-
-        mmengine's training loop calls it on resume.
-        """
-        if num_samples < 0:
-            raise ValueError(f'num_samples must not be negative, but got {num_samples}')
-        self.start = num_samples
-
-    def set_epoch(self, epoch: int) -> None:
-        """The stream counts its epochs itself."""
 
 
 @FUNCTIONS.register_module()

@@ -11,8 +11,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..building import build_dataset
-
-SOURCE_STREAM, TARGET_STREAM = 1, 2
+from .streams import SOURCE_STREAM, TARGET_STREAM
 
 
 class DomainSides(Dataset):

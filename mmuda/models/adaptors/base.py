@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmuda.ranks import unwrap
 
+from ..labels import labels_of
 from ..losses import cross_entropy, lovasz_softmax
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
@@ -137,7 +138,7 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log
         shows the unweighted values.
         """
-        labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+        labels = labels_of(batch)
         losses: Losses = {}
         for level in outputs.levels:
             logits = outputs.like(level, tuple(labels.shape[-2:]))

@@ -6,7 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..losses import confident_labels, contrastive_bound, nearest_labels
+from ..labels import confident_labels, labels_of, nearest_labels
+from ..losses import contrastive_bound
 from ..memories.class_statistics import ClassStatistics
 from ..segmentors import SegOutputs
 from .base import BaseAdaptor, Losses
@@ -85,8 +86,7 @@ class SDCA(BaseAdaptor):
 
     def source_labels(self, outputs: SegOutputs, batch: dict) -> Tensor:
         """Labels (N, h, w) of a batch at the resolution of the logits."""
-        labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
-        return nearest_labels(labels, tuple(outputs.logits['main'].shape[-2:]))
+        return nearest_labels(labels_of(batch), tuple(outputs.logits['main'].shape[-2:]))
 
     def update(self, outputs: SegOutputs, labels: Tensor) -> None:
         """Take the pixels of source images into the distributions."""

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 
-from ..losses import SOURCE, TARGET, cross_entropy, nearest_labels
+from ..labels import labels_of, nearest_labels
+from ..losses import SOURCE, TARGET, cross_entropy
 from ..memories.feature_memory import FeatureMemory
 from ..memories.regions import Regions, find_regions, region_means
 from ..segmentors import SegOutputs
@@ -125,9 +126,7 @@ class SIM(AdaptSegNet):
     def remember(self, outputs: SegOutputs, batch: dict) -> None:
         """Write what is classified correctly into the memories."""
         predicted = outputs.logits['main'].argmax(dim=1)
-        labels = nearest_labels(
-            torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']]), predicted.shape[-2:]
-        )
+        labels = nearest_labels(labels_of(batch), predicted.shape[-2:])
         means, counts, _ = self.pool(outputs, labels.masked_fill(labels != predicted, IGNORE_INDEX))
         accepted = (counts > 0) & (self.classify(means) == self.region_classes)
         if self.gather and get_world_size() > 1:
@@ -157,7 +156,7 @@ class SIM(AdaptSegNet):
         """Cross-entropy of the target's pseudo labels, if it has any (phase 2)."""
         if 'gt_sem_seg' not in batch['data_samples'][0]:
             return {}
-        labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+        labels = labels_of(batch)
         return self.weigh(dict(loss_seg_target=cross_entropy(outputs.like('main', tuple(labels.shape[-2:])), labels)))
 
     def pool(self, outputs: SegOutputs, classes: Tensor) -> tuple[Tensor, Tensor, Regions]:

@@ -97,23 +97,3 @@ class _Bound(torch.autograd.Function):
         out.sub_(along).mul_(flat)
         out.baddbmm_(mean.T.expand(len(out), -1, -1), to_linear * (scale / ctx.tau))
         return out.view_as(maps), None, None, None, None, None
-
-
-def confident_labels(logits: Tensor, threshold: float, ignore_index: int = IGNORE_INDEX) -> Tensor:
-    """Predicted classes (N, h, w) int64, ignored where the largest probability is below the threshold.
-
-    Args:
-        logits: (N, C, h, w).
-        threshold: SDCA's delta, 0.9; a pixel on it counts.
-        ignore_index: What unsure pixels get.
-    """
-    confidence, labels = logits.detach().float().softmax(dim=1).max(dim=1)
-    return labels.masked_fill_(confidence < threshold, ignore_index)
-
-
-def nearest_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Label maps (N, H, W) at a smaller size, (N, h, w): element i is taken from ``floor(i * H / h)``.
-
-    PyTorch's ``nearest`` does this in float32 arithmetic, which is what the originals used.
-    """
-    return F.interpolate(labels[:, None].float(), size=tuple(size), mode='nearest')[:, 0].to(labels.dtype)

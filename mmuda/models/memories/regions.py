@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 
@@ -27,16 +27,8 @@ def connected_components(mask: np.ndarray) -> tuple[np.ndarray, list[Component]]
     Returns:
         Numbers of the components (h, w) int32, 0 outside of all, and the components.
     """
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    if count == 1:
-        return labels, []
-    # OpenCV numbers by blocks of pixels.
-    found, first = np.unique(labels, return_index=True)
-    found, first = found[found > 0], first[found > 0]
-    order = np.zeros(count, np.int32)
-    order[found[np.argsort(first)]] = np.arange(1, count)
-    labels = order[labels]
-    areas = np.bincount(labels.ravel(), minlength=count)
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))  # numbers in raster order of first pixels
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
     ranked = np.argsort(areas[1:], kind='stable')[::-1] + 1
     return labels, [Component(int(number), int(areas[number])) for number in ranked]
 

@@ -1,0 +1,36 @@
+"""Label maps of batches: true ones, confident predictions, smaller ones."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmuda.constants import IGNORE_INDEX
+
+
+def labels_of(batch: dict) -> Tensor:
+    """Return the label maps of a batch, (N, H, W) int64.
+
+    Args:
+        batch: One domain of a training batch, with labelled ``data_samples`` whose label maps have one size.
+    """
+    return torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+
+
+def confident_labels(logits: Tensor, threshold: float, ignore_index: int = IGNORE_INDEX) -> Tensor:
+    """Return the predicted classes (N, h, w) int64, ignored where the largest probability is below a threshold.
+
+    Args:
+        logits: (N, C, h, w).
+        threshold: SDCA's delta, 0.9; a pixel whose probability equals it counts.
+        ignore_index: Label of the other pixels.
+    """
+    confidence, labels = logits.detach().float().softmax(dim=1).max(dim=1)
+    return labels.masked_fill_(confidence < threshold, ignore_index)
+
+
+def nearest_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return label maps (N, H, W) at a smaller size, (N, h, w): element i is taken from ``floor(i * H / h)``.
+
+    PyTorch's ``nearest`` computes this in float32, as the originals did.
+    """
+    return F.interpolate(labels[:, None].float(), size=tuple(size), mode='nearest')[:, 0].to(labels.dtype)
