@@ -4,10 +4,10 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
+from mmuda.registry import LABEL_STRATEGIES
 
 from .confidences import Confidences, ExactConfidences, check_rate, most_likely
 from .histogram import ConfidenceHistogram
@@ -111,7 +111,7 @@ class PortionStrategy(Strategy):
         return labels.masked_fill_(ratio < 1, IGNORE_INDEX)
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class ClassBalanced(PortionStrategy):
     """CBST: the threshold of a class keeps ``portion`` of the pixels predicted as that class (policy "cb").
 
@@ -122,7 +122,7 @@ class ClassBalanced(PortionStrategy):
         return statistics.kth_largest(np.floor(self.sizes(statistics) * self.portion).astype(np.int64))
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class Global(PortionStrategy):
     """ST: one threshold keeps ``portion`` of all pixels (policy "global").
 
@@ -135,7 +135,7 @@ class Global(PortionStrategy):
         return np.full(statistics.num_classes, statistics.kth_largest_overall(int(n * self.portion)))
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class MedianCap(Strategy):
     """The median of a class, or ``cap`` if that is less (SIM, Wang et al., CVPR 2020, and SDCA, as the authors' code).
 
@@ -172,7 +172,7 @@ class MedianCap(Strategy):
         return labels.masked_fill_(confidence < least[labels.long()], IGNORE_INDEX)
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class Argmax(Strategy):
     """Every pixel is labelled, in one pass (IntraDA, Pan et al., CVPR 2020)."""
 

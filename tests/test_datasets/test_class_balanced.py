@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
-from mmseg.registry import TASK_UTILS
 
 import mmuda.datasets.pairs.class_balanced as class_balanced
 import mmuda.datasets.pairs.streams as streams
@@ -21,6 +20,7 @@ from mmuda.datasets import (
     classes_present,
 )
 from mmuda.datasets.pairs.class_balanced import ClassBalancedDraws
+from mmuda.registry import SOURCE_ORDERS
 
 POLICY = dict(type='ClassBalancedOrder')
 
@@ -257,7 +257,7 @@ def test_a_config_names_it(root):
     )
     batch = next(iter(loader))
     assert set(batch) == {'source', 'target'}
-    assert TASK_UTILS.get('ClassBalancedOrder') is ClassBalancedOrder
+    assert SOURCE_ORDERS.get('ClassBalancedOrder') is ClassBalancedOrder
     uniform = Runner.build_dataloader(
         dict(
             batch_size=2, num_workers=0, dataset=pairs(root), sampler=dict(type='DomainPairSampler', source_policy=None)

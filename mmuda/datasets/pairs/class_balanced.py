@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmseg.registry import TASK_UTILS
 from torch.utils.data import Dataset
+
+from mmuda.registry import SOURCE_ORDERS
 
 from ..class_presence import classes_present
 from .streams import SOURCE_STREAM
@@ -109,7 +110,7 @@ def class_balanced_sequence(
     return np.concatenate(blocks)[:num_draws] if blocks else np.empty(0, np.int32)
 
 
-@TASK_UTILS.register_module()
+@SOURCE_ORDERS.register_module()
 class ClassBalancedOrder:
     """A source policy of :class:`DomainPairSampler`: the n-th image of an endless :func:`class_balanced_sequence`.
 

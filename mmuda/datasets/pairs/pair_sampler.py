@@ -4,7 +4,9 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from mmseg.registry import DATA_SAMPLERS, TASK_UTILS
+from mmseg.registry import DATA_SAMPLERS
+
+from mmuda.registry import SOURCE_ORDERS
 
 from .domain_pair import DomainPairDataset
 from .streams import SOURCE_STREAM, TARGET_STREAM, Permutations, StreamSampler
@@ -23,8 +25,8 @@ class DomainPairSampler(StreamSampler):
         seed: Seed of order and augmentation. None draws one and shares it among ranks.
         shuffle: False walks both domains in order.
         source_policy: Config of another order of the source, such as ``dict(type='ClassBalancedOrder')``: from
-            ``TASK_UTILS``, built with ``dataset`` (the source) and ``seed``, and giving the n-th source index as
-            ``policy[n]``, a pure function of (seed, n). None: random permutations.
+            the registry ``SOURCE_ORDERS``, built with ``dataset`` (the source) and ``seed``, and giving the n-th source
+            index as ``policy[n]``, a pure function of (seed, n). None: random permutations.
 
     Raises:
         TypeError: If the data set is another.
@@ -49,9 +51,7 @@ class DomainPairSampler(StreamSampler):
         if source_policy is None:
             self._source = Permutations(len(dataset.source), self.seed, SOURCE_STREAM, shuffle)
         else:
-            self._source = TASK_UTILS.build(
-                dict(source_policy), default_args=dict(dataset=dataset.source, seed=self.seed)
-            )
+            self._source = SOURCE_ORDERS.build(dict(source_policy), dataset=dataset.source, seed=self.seed)
         self._target = Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
