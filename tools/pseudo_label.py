@@ -13,8 +13,7 @@ from mmengine.registry import init_default_scope
 
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
-from mmuda.stages import LabelStage
-from mmuda.stages.context import StagedRun
+from mmuda.stages import LabelStage, make_context
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,8 +58,8 @@ def main() -> None:
         batch_size=args.batch_size,
         num_workers=args.num_workers,
     )
-    run = StagedRun(cfg, [stage], cfg.work_dir, args.launcher)
-    stage.run(run, Path(args.out) if args.out else run.folders[stage.name], resume=True)
+    ctx = make_context(cfg, [stage], args.launcher)
+    stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
 
 
 if __name__ == '__main__':

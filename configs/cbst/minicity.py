@@ -31,8 +31,8 @@ mix = dict(
 stages = ['source', 'rounds']
 source = dict(type='TrainStage')
 rounds = dict(
-    type='SelfTrainingRounds',
-    weights='source',
+    type='CBSTRounds',
+    weights='{source}',
     num_rounds=1,
     epochs_per_round=4,
     target_portion=dict(init=0.2, step=0.05, max=0.5),

@@ -21,7 +21,7 @@ small_pipeline = [  # no random scale: at half of 64 rows small things are gone
     dict(type='PackSegInputs'),
 ]
 distil = dict(
-    weights='adversarial',
+    weights='{adversarial}',
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),

@@ -8,4 +8,4 @@ splits = dict(
 )
 rank = dict(batch_size=4, num_workers=0)
 label = dict(batch_size=4, num_workers=0)
-intra = dict(weights='inter', overrides=dict(train_dataloader=dict(dataset=splits)))
+intra = dict(weights='{inter}', overrides=dict(train_dataloader=dict(dataset=splits)))

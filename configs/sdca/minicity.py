@@ -21,7 +21,7 @@ small_pipeline = [
     dict(type='PackSegInputs'),
 ]
 ssl = dict(
-    weights='adapt',
+    weights='{adapt}',
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),

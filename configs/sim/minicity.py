@@ -15,7 +15,7 @@ model = dict(
 stages = ['phase1', 'label', 'phase2']
 phase1 = dict(type='TrainStage')
 label = dict(
-    type='LabelStage', weights='phase1', strategy=dict(type='MedianCap', cap=0.9), at='input_soft', batch_size=4
+    type='LabelStage', weights='{phase1}', strategy=dict(type='MedianCap', cap=0.9), at='input_soft', batch_size=4
 )
 labelled_pipeline = [
     dict(type='LoadDomainImage'),
@@ -24,7 +24,7 @@ labelled_pipeline = [
 ]
 phase2 = dict(
     type='TrainStage',
-    weights='phase1',
+    weights='{phase1}',
     overrides=dict(
         model=dict(loss_weights=dict(stuff=0.01, ins=0.01)),
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),

@@ -31,7 +31,7 @@ from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
 from mmuda.checkpoints.states import plain_state, weight_problems, with_counters
 from mmuda.engine.launch import load_config
 from mmuda.files import write_atomically
-from mmuda.stages.runner import network_config
+from mmuda.stages import network_config
 from mmuda.version import __version__
 
 from .mxnet_params import MAGIC, read_params

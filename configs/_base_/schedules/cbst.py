@@ -2,8 +2,8 @@
 stages = ['source', 'rounds']
 source = dict(type='TrainStage')
 rounds = dict(
-    type='SelfTrainingRounds',
-    weights='source',  # or the file of a source model of yours: then stages = ['rounds']
+    type='CBSTRounds',
+    weights='{source}',  # or the file of a source model of yours: then stages = ['rounds']
     num_rounds=6,
     epochs_per_round=2,
     target_portion=dict(init=0.15, step=0.05, max=0.5),

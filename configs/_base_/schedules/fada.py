@@ -19,7 +19,7 @@ stages = ['source', 'adversarial', 'label', 'distil']
 source = dict(type='TrainStage')
 adversarial = dict(
     type='TrainStage',
-    weights='source',
+    weights='{source}',
     overrides=dict(
         model=dict(
             type='FADA',
@@ -37,7 +37,7 @@ adversarial = dict(
         train_dataloader=dict(batch_size=1),
     ),
 )
-label = dict(type='LabelStage', weights='adversarial', strategy=dict(type='Argmax'), num_workers=4)
+label = dict(type='LabelStage', weights='{adversarial}', strategy=dict(type='Argmax'), num_workers=4)
 # From ImageNet again, on target images alone; tested at their own size.
 distil = dict(
     type='TrainStage',

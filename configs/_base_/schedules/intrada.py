@@ -25,10 +25,10 @@ splits = dict(
 stages = ['inter', 'rank', 'label', 'intra']
 inter = dict(type='TrainStage')
 # normalize=True is the 47.0 model: fewer rare classes in a prediction make an image harder.
-rank = dict(type='RankStage', weights='inter', easy=0.67, normalize=False, at='input', num_workers=4)
+rank = dict(type='RankStage', weights='{inter}', easy=0.67, normalize=False, at='input', num_workers=4)
 label = dict(
     type='LabelStage',
-    weights='inter',
+    weights='{inter}',
     strategy=dict(type='Argmax'),
     images='{rank}/easy.txt',
     at='input',

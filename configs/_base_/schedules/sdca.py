@@ -20,21 +20,23 @@ native_pipeline = [
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
 ]
+# The model that gathers the distributions is the model that is adapted: a config that changes one changes both.
+sdca = dict(
+    type='SDCA',
+    tau=100.0,
+    delta=0.9,
+    multi_level=True,
+    reduce_statistics=True,
+    loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0),
+)
 stages = ['source', 'statistics', 'adapt', 'label', 'ssl']
 source = dict(type='TrainStage', overrides=dict(model=dict(loss_weights=dict(lov_main=0.75))))
-statistics = dict(type='StatisticsStage', weights='source', model='adapt', num_workers=4)
+statistics = dict(type='StatisticsStage', weights='{source}', overrides=dict(model=sdca), num_workers=4)
 adapt = dict(
     type='TrainStage',
-    weights='statistics',
+    weights='{statistics}',
     overrides=dict(
-        model=dict(
-            type='SDCA',
-            tau=100.0,
-            delta=0.9,
-            multi_level=True,
-            reduce_statistics=True,
-            loss_weights=dict(seg_main=1.0, lov_main=0.75, feat=1.0, out=1.0),
-        ),
+        model=sdca,
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2.5e-4))),
         param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=62501, by_epoch=False)],
         train_cfg=dict(max_iters=40000, val_interval=8000),
@@ -43,7 +45,7 @@ adapt = dict(
 )
 # Thresholds at the size of the network's input, labels at that of the image.
 label = dict(
-    type='LabelStage', weights='adapt', strategy=dict(type='MedianCap', cap=0.9), thresholds_at='input', num_workers=4
+    type='LabelStage', weights='{adapt}', strategy=dict(type='MedianCap', cap=0.9), thresholds_at='input', num_workers=4
 )
 # From ImageNet again, on target images alone, without Lovasz; tested at their own size.
 ssl = dict(
