@@ -100,7 +100,7 @@ def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:
     present = [name for name in names if (root / name).exists()]
     if not present:
         return None
-    folder = fresh_folder(root / time.strftime('before_%Y%m%d_%H%M%S'))
+    folder = fresh_folder(root / f'before_{time.strftime("%Y%m%d_%H%M%S")}')
     for name in present:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(root / name, folder / name)

@@ -12,7 +12,7 @@ from toolbox import tiny_config
 from mmuda.datasets import build_dataset
 from mmuda.engine.probabilities import class_probabilities, inference_dataset
 from mmuda.stages import LabelStage, make_context
-from mmuda.stages.label import ImageSet
+from mmuda.stages.inference import ImageSet
 
 
 @pytest.fixture

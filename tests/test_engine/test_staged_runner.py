@@ -89,7 +89,7 @@ def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
 
 
 def test_runs_that_start_in_the_same_second_are_kept_aside_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(time, 'strftime', lambda *args: 'before_20260101_000000')
+    monkeypatch.setattr(time, 'strftime', lambda *args: '20260101_000000')
     for text in 'abcd':
         build_runner(config(tmp_path, a=dict(type='AppendStage', text=text))).train()
     asides = (tmp_path / 'run').glob('before_*')
