@@ -1,6 +1,6 @@
 # FADA on MiniCity, from random weights: the stages of gta2city.py in small, each 600 iterations. Batch-norm is trained
 # throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
-_base_ = ['../source_only/minicity.py', '../_base_/schedules/fada.py']
+_base_ = ['../source_only/minicity.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 adversarial = dict(
     overrides=dict(

@@ -41,8 +41,10 @@ class TrainStage(Stage):
 
     Args:
         name: See :class:`Stage`.
-        overrides: Changes to the config, merged as those of an inheriting config are (``_delete_=True`` replaces a
-            dict). Strings like ``'{rank}/easy.txt'`` stand for files of earlier stages.
+        overrides: Changes to the config, merged as those of an inheriting config are. ``_replace_=True`` in a dict
+            replaces that dict of the config. (mmengine's ``_delete_=True`` does so too, but inheritance uses it up if
+            an inheriting config changes the stage.) Strings like ``'{rank}/easy.txt'`` stand for files of earlier
+            stages.
         weights: Where the network starts: ``'{stage}'`` of an earlier training, or a checkpoint file. By default as
             the config says (``load_from``, ``init_cfg``).
     """
@@ -110,6 +112,13 @@ class TrainStage(Stage):
 def overridden(ctx: StageContext, overrides: dict) -> Config:
     """Return the config of the run with the overrides of a stage merged into it."""
     cfg = ctx.base_config()
-    cfg.merge_from_dict(copy.deepcopy(dict(overrides)))
+    cfg.merge_from_dict(_with_delete(overrides))
     cfg.runner_type = 'AdaptationRunner'
     return cfg
+
+
+def _with_delete(node: Any) -> Any:
+    """Return a copy of overrides with mmengine's key for replacing a dict."""
+    if isinstance(node, dict):
+        return {('_delete_' if key == '_replace_' else key): _with_delete(value) for key, value in node.items()}
+    return [_with_delete(value) for value in node] if isinstance(node, list) else copy.deepcopy(node)

@@ -1,21 +1,19 @@
 # The stages of IntraDA around the config of its first stage: rank the target images, label the easy ones, adapt from
 # these to the hard ones.
-size = (1024, 512)  # (W, H) of both splits
+split_resize = dict(
+    type='Resize', scale=(1024, 512), keep_ratio=False, backend='pillow', interpolation='bicubic'
+)  # (W, H)
 easy_pipeline = [
     dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    split_resize,
     dict(type='LoadPseudoLabel', resize=True),
     dict(type='PackSegInputs'),
 ]
-hard_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='PackSegInputs'),
-]
+hard_pipeline = [dict(type='LoadDomainImage'), split_resize, dict(type='PackSegInputs')]
 splits = dict(
-    source=dict(_delete_=True, type='PseudoLabelDataset', labels='{label}', pipeline=easy_pipeline),
+    source=dict(_replace_=True, type='PseudoLabelDataset', labels='{label}', pipeline=easy_pipeline),
     target=dict(
-        _delete_=True,
+        _replace_=True,
         type='SegmentationListDataset',
         ann_file='{rank}/hard.txt',
         images_only=True,

@@ -1,6 +1,15 @@
 # The rounds of CBST (Zou et al., ECCV 2018) on ResNet-38, around the config of their source training.
 stages = ['source', 'rounds']
 source = dict(type='TrainStage')
+# Small classes are looked for in the images of both domains; the labelling of the round says which are small.
+crop = dict(
+    type='SmallClassCrop',
+    origin_size=2048,
+    max_shape=(1024, 2048),
+    probability=0.8,
+    threshold=0.001,
+    manifest='{label}',
+)
 rounds = dict(
     type='CBSTRounds',
     weights='{source}',  # or the file of a source model of yours: then stages = ['rounds']
@@ -25,7 +34,31 @@ rounds = dict(
         optim_wrapper=dict(accumulative_counts=1, segmentor=dict(optimizer=dict(lr=1e-4))),
         param_scheduler=[],
         train_dataloader=dict(
-            batch_size=2, sampler=dict(_delete_=True, type='DomainMixSampler'), collate_fn=dict(type='mixed_collate')
+            batch_size=2,
+            sampler=dict(_replace_=True, type='DomainMixSampler'),
+            collate_fn=dict(type='mixed_collate'),
+            dataset=dict(
+                type='DomainMixDataset',
+                source=dict(
+                    pipeline=[
+                        dict(type='LoadDomainImage'),
+                        dict(type='LoadDomainAnnotations'),
+                        crop,
+                        dict(type='PackSegInputs'),
+                    ]
+                ),
+                target=dict(
+                    _replace_=True,
+                    type='PseudoLabelDataset',
+                    labels='{label}',
+                    pipeline=[
+                        dict(type='LoadDomainImage'),
+                        dict(type='LoadPseudoLabel'),
+                        crop,
+                        dict(type='PackSegInputs'),
+                    ],
+                ),
+            ),
         ),
     ),
 )
