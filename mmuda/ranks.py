@@ -47,6 +47,7 @@ def own_share(count: int) -> range:
 
 def unwrap(model: nn.Module) -> nn.Module:
     """Return a model without its wrappers for distributed training; a bare model is returned as it is."""
-    while is_model_wrapper(model):
-        model = model.module
-    return model
+    bare: Any = model
+    while is_model_wrapper(bare):
+        bare = bare.module
+    return bare

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from mmengine.device import get_device
 from mmengine.dist import all_reduce_params, init_dist, is_distributed as is_initialized
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -26,7 +27,7 @@ SYNC_BUFFERS = next(
 class ChildDistributedDataParallel(DistributedDataParallel):
     """DistributedDataParallel whose checkpoint keys do not know that it is there."""
 
-    def state_dict(self, *args, **kwargs) -> dict:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """The state of the wrapped module, without ``module.`` in its keys."""
         return self.module.state_dict(*args, **kwargs)
 
@@ -49,7 +50,7 @@ class AdaptorDistributedDataParallel(nn.Module):
     """
 
     def __init__(
-        self, module: nn.Module, find_unused_parameters: bool = True, sync_buffers: bool = False, **kwargs
+        self, module: nn.Module, find_unused_parameters: bool = True, sync_buffers: bool = False, **kwargs: Any
     ) -> None:
         super().__init__()
         device = torch.device(get_device())
@@ -64,9 +65,9 @@ class AdaptorDistributedDataParallel(nn.Module):
                     name,
                     ChildDistributedDataParallel(child, find_unused_parameters=find_unused_parameters, **kwargs),
                 )
-        self.module = module
+        self.module: Any = module
 
-    def train_step(self, data: dict, optim_wrapper) -> dict:
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict:
         """As :meth:`BaseAdaptor.train_step`; gradients are averaged over processes by the children's wrappers."""
         return self.module.train_step(data, optim_wrapper)
 

@@ -122,12 +122,12 @@ def _defaults(node: Any) -> dict[str, Any]:
     that of the method, the others are None.
     """
     name = node.get('type') if isinstance(node, dict) else None
-    component = next((found for registry in REGISTRIES if name and (found := registry.get(name))), None)
+    component = next((known for registry in REGISTRIES if name and (known := registry.get(name))), None)
     found: dict[str, Any] = {}
     for kind in inspect.getmro(component) if inspect.isclass(component) else ():
         if '__init__' not in vars(kind):
             continue
-        parameters = inspect.signature(kind.__init__).parameters.values()
+        parameters = inspect.signature(vars(kind)['__init__']).parameters.values()
         named = (one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
         found.update(dict.fromkeys(named))
         if not any(one.kind is one.VAR_KEYWORD for one in parameters):

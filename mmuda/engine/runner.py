@@ -4,7 +4,7 @@ import copy
 import os
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_main_process, master_only
@@ -93,7 +93,7 @@ class AdaptationRunner(Runner):
 
     # Saving and loading.
 
-    def save_checkpoint(self, out_dir: str, filename: str, *args, meta: dict | None = None, **kwargs) -> None:
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any) -> None:
         """Save from the main process; called by **all** ranks, which gather their states first.
 
         Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name
@@ -138,7 +138,7 @@ class AdaptationRunner(Runner):
                 f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
             )
 
-    def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs) -> dict:
+    def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
         checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
         if self._resuming:
@@ -149,7 +149,7 @@ class AdaptationRunner(Runner):
         self.logger.info(f'Loaded weights from {filename}')
         return checkpoint
 
-    def resume(self, filename: str, *args, **kwargs) -> None:
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Go on where a checkpoint of the same config stopped.
 
         Raises:

@@ -6,7 +6,7 @@ from .mining import mining_classes
 from .priors import count_classes, estimate_prior, load_prior, prior_of_counts, resize_prior, save_prior
 from .ranker import Ranking, rank_images
 from .ranking import RARE_CLASSES, entropy_score, rare_factor, split_by_score
-from .strategies import Argmax, ClassBalanced, Global, MedianCap, PortionStrategy, Strategy
+from .strategies import Argmax, ClassBalanced, Global, MedianCap, PortionStrategy, Strategy, ThresholdStrategy
 
 __all__ = [
     'Argmax',
@@ -21,6 +21,7 @@ __all__ = [
     'RARE_CLASSES',
     'Ranking',
     'Strategy',
+    'ThresholdStrategy',
     'count_classes',
     'entropy_score',
     'estimate_prior',

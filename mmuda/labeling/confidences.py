@@ -203,7 +203,8 @@ class ExactConfidences(Confidences):
         values, _ = self._gathered()
         return float(np.partition(values, -rank)[-rank]) if 1 <= rank <= len(values) else 0.0
 
-    def merge(self, other: 'ExactConfidences') -> None:
+    def merge(self, other: Confidences) -> None:
+        assert isinstance(other, ExactConfidences)
         self._check_layout(other.layout)
         self._values += other._values
         self._labels += other._labels

@@ -21,7 +21,7 @@ from .confidences import Confidences, most_likely
 from .jobs import Job
 from .manifest import NAME, Manifest, label_names, missing_labels
 from .passes import ResumablePass
-from .strategies import Strategy
+from .strategies import Strategy, ThresholdStrategy
 from .writer import LabelWriter, encode_label
 
 Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
@@ -70,7 +70,7 @@ def label_images(
     """
     names = label_names(images)
     folder = Path(out_dir)
-    prior_digest = None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest()
+    prior_digest = None if prior is None else hashlib.sha256(np.ascontiguousarray(prior).tobytes()).hexdigest()
     settings = dict(strategy=strategy.describe(), classes=list(classes), facts=facts or {}, prior=prior_digest)
     listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()
     job = Job(
@@ -85,7 +85,7 @@ def label_images(
     own = own_share(len(images))
     maps = _Maps(images, probabilities, len(classes), prior)
     counted = maps if for_statistics is None else _Maps(images, for_statistics, len(classes), prior)
-    if strategy.two_passes and job.content['thresholds'] is None:
+    if isinstance(strategy, ThresholdStrategy) and job.content['thresholds'] is None:
         statistics = _Statistics(strategy.new_statistics(len(classes)), counted, folder)
         ResumablePass(folder, own, 'statistics', snapshot_every).run(counted, statistics)
         statistics.confidences.all_reduce()
@@ -93,7 +93,7 @@ def label_images(
             thresholds=strategy.thresholds(statistics.confidences).tolist(),
             sizes=strategy.sizes(statistics.confidences).tolist(),
         )
-    thresholds = job.content['thresholds'] if strategy.two_passes else None
+    thresholds = job.content['thresholds']
     counts = torch.from_numpy(_write_labels(maps, own, names, strategy, thresholds, folder, writers))
     all_reduce(counts)
     job.finish(counts=counts[: len(classes)].tolist(), ignored=int(counts[IGNORE_INDEX]))
@@ -203,8 +203,8 @@ def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> Non
 
 def _summary(manifest: Manifest) -> str:
     total = max(sum(manifest.counts) + manifest.ignored, 1)
-    rows = [['class', 'labelled pixels', 'share of all', 'threshold']]
-    thresholds = manifest.thresholds or [None] * len(manifest.classes)
+    rows: list[list] = [['class', 'labelled pixels', 'share of all', 'threshold']]
+    thresholds: Sequence[float | None] = manifest.thresholds or [None] * len(manifest.classes)
     for name, count, threshold in zip(manifest.classes, manifest.counts, thresholds, strict=True):
         rows.append([name, count, f'{count / total:.2%}', '' if threshold is None else f'{threshold:.4g}'])
     rows.append(['none', manifest.ignored, f'{manifest.ignored / total:.2%}', ''])

@@ -31,7 +31,7 @@ class LabelWriter:
     def __enter__(self) -> 'LabelWriter':
         return self
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             while self._pending and kind is None:
                 self._collect()

@@ -172,6 +172,8 @@ class CBSTRounds(Stage):
         ValueError: For an unknown policy, or portions that are no shares.
     """
 
+    weights: str
+
     def __init__(
         self,
         name: str,

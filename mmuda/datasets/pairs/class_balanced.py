@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from torch.utils.data import Dataset
+from mmseg.datasets import BaseSegDataset
 
 from mmuda.registry import SOURCE_ORDERS
 
@@ -25,7 +25,7 @@ class ClassBalancedDraws:
 
     def __init__(
         self,
-        lists: Sequence[Sequence[int]],
+        lists: Sequence[Sequence[int] | np.ndarray],
         presence: np.ndarray,
         random: np.random.RandomState,
         sub_epoch: int = SUB_EPOCH,
@@ -131,12 +131,12 @@ class ClassBalancedOrder:
         ValueError: If no label has a class, and as :func:`class_counts`.
     """
 
-    def __init__(self, dataset: Dataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
+    def __init__(self, dataset: BaseSegDataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
         self.seed, self.sub_epoch = seed, sub_epoch
         self._presence = classes_present(dataset, min_pixels)
         absent = [
             name
-            for name, there in zip(dataset.metainfo['classes'], self._presence.any(axis=0), strict=True)
+            for name, there in zip(dataset.metainfo['classes'], np.any(self._presence, axis=0), strict=True)
             if not there
         ]
         if absent and is_main_process():

@@ -1,6 +1,6 @@
 """Endless orders of images: what the samplers of domain pairs and of their union share."""
 
-from collections.abc import Sized
+from typing import Any
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -21,11 +21,11 @@ class StreamSampler(Sampler):
         seed: Seed of order and augmentation. None draws one and shares it among processes.
     """
 
-    def __init__(self, dataset: Sized, seed: int | None) -> None:
+    def __init__(self, dataset: Any, seed: int | None) -> None:
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         self.dataset = dataset
-        dataset.seed = self.seed  # type: ignore[attr-defined]
+        dataset.seed = self.seed
         self.start = 0
 
     @property

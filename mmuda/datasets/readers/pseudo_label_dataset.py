@@ -4,6 +4,7 @@ import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -34,7 +35,7 @@ class PseudoLabelDataset(BaseSegDataset):
         ValueError: If the classes are others, or the list is empty, names an image twice or one without label.
     """
 
-    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs) -> None:
+    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs: Any) -> None:
         self.labels, self.images = labels, images
         metainfo = dict(metainfo or {})
         metainfo.setdefault('classes', CITYSCAPES_CLASSES)
@@ -75,6 +76,7 @@ class PseudoLabelDataset(BaseSegDataset):
         ]
 
     def _selected(self, pairs: list[tuple]) -> list[tuple]:
+        assert self.images is not None
         by_image = {osp.abspath(image): (image, label) for image, label in pairs}
         try:
             lines = Path(self.images).read_text(encoding='utf-8').splitlines()

@@ -53,6 +53,7 @@ class RawSegDataset(BaseSegDataset):
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
 
+    img_suffix: str | None
     LAYOUT = 'images, and labels of the same names'
     """What should be found below ``data_root``, for messages."""
 
@@ -64,9 +65,9 @@ class RawSegDataset(BaseSegDataset):
         mismatched: str = 'error',
         same_size: bool = True,
         data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
-        img_suffix: str = '.png',
+        img_suffix: str | None = '.png',
         seg_map_suffix: str = '.png',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if mismatched not in ('error', 'skip'):
             raise ValueError(f"mismatched must be 'error' or 'skip', but got {mismatched!r}")

@@ -100,20 +100,24 @@ def plan_crop(
     mining = draws.fraction(1) < rule.probability
     candidates: tuple[int, ...] = ()
     if mining:
+        if label is None:
+            raise ValueError('plan_crop: small classes are looked for in a label, but label is None')
         # A crop that is centred on one of these pixels does not leave the image.
         half = side // 2
         ends = [int(max(1, grid, before + length - half - 1)) - before for length in shape]
         inside = label[half : ends[0], half : ends[1]]
         candidates = _present(inside, priority) or _present(inside, mined)
+    chosen, num_locations, bounds = None, 0, None
     if candidates:
         chosen = candidates[min(int(draws.fraction(len(candidates))), len(candidates) - 1)]
         locations = np.flatnonzero(inside == chosen)
-        row, column = divmod(int(locations[draws.integer(0, len(locations))]), inside.shape[1])
-        found = dict(chosen=chosen, num_locations=len(locations), bounds=None, corner=(row + before, column + before))
+        num_locations = len(locations)
+        row, column = divmod(int(locations[draws.integer(0, num_locations)]), inside.shape[1])
+        corner = (row + before, column + before)
     else:
-        bounds = tuple(float(max(1, grid, before + length - side + 1)) for length in shape)
-        corner = tuple(draws.integer(0, int(bound)) for bound in bounds)
-        found = dict(chosen=None, num_locations=0, bounds=bounds, corner=corner)
+        rows, columns = (float(max(1, grid, before + length - side + 1)) for length in shape)
+        bounds = (rows, columns)
+        corner = (draws.integer(0, int(rows)), draws.integer(0, int(columns)))
     return CropPlan(
         target_sizes=(first, last),
         target_size=target_size,
@@ -123,7 +127,10 @@ def plan_crop(
         canvas=canvas,
         mining=mining,
         candidates=candidates,
-        **found,
+        chosen=chosen,
+        num_locations=num_locations,
+        bounds=bounds,
+        corner=corner,
         flip=draws.fraction(1) < rule.flip,
     )
 
@@ -238,9 +245,9 @@ class SmallClassCrop(BaseTransform):
                 'SmallClassCrop must know which classes are small: give manifest=FOLDER (of a labelling), or lists of '
                 'train ids priority= and mined=, not both; or probability=0 to crop anywhere'
             )
-        self.rule = CropRule(
-            size, stride, tuple(scale_range), origin_size, max_shape and tuple(max_shape), probability, flip
-        )
+        smallest, largest = scale_range
+        shape = (max_shape[0], max_shape[1]) if max_shape else None
+        self.rule = CropRule(size, stride, (smallest, largest), origin_size, shape, probability, flip)
         self.draws: Draws = draws or NumPyDraws()
         self.label_stride, self.threshold, self.number = label_stride, threshold, number
         self.manifest, self.border = manifest, tuple(border)
@@ -249,10 +256,11 @@ class SmallClassCrop(BaseTransform):
     def small_classes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Train ids with priority, and those that come after them."""
         if self._small is None:
+            assert self.manifest is not None
             manifest = Manifest.read(Path(self.manifest))
             # A labelling without thresholds labels every pixel, so that its labels themselves are the sizes.
             sizes = manifest.counts if manifest.sizes is None else manifest.sizes
-            priority, mined = mining_classes(sizes, threshold=self.threshold, number=self.number)
+            priority, mined = mining_classes(np.asarray(sizes), threshold=self.threshold, number=self.number)
             self._small = tuple(map(int, priority)), tuple(map(int, mined))
         return self._small
 

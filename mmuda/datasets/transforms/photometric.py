@@ -120,12 +120,14 @@ class ColorJitter(BaseTransform):
 
 
 def _range(name: str, value: Strength, centre: float, bounds: tuple[float, float]) -> tuple[float, float] | None:
-    pair = isinstance(value, Sequence)
-    if not pair and value < 0 or pair and len(value) != 2:
+    pair = tuple(value) if isinstance(value, Sequence) else None
+    if (pair is None and not value >= 0) or (pair is not None and len(pair) != 2):  # type: ignore[operator]
         raise ValueError(f'{name} is a strength from 0 on, or a pair (lowest, highest), but got {value!r}')
-    low, high = value if pair else (centre - value, centre + value)
-    if centre and not pair:
-        low = max(low, bounds[0])
+    if pair is not None:
+        low, high = pair
+    else:
+        low, high = centre - value, centre + value  # type: ignore[operator]
+        low = max(low, bounds[0]) if centre else low
     if not bounds[0] <= low <= high <= bounds[1]:
         raise ValueError(f'{name}={value!r} gives the range ({low}, {high}), which must lie in {bounds}')
     return None if low == high == centre else (float(low), float(high))

@@ -24,7 +24,8 @@ def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draw
         draws: The random numbers; one fraction is taken.
     """
     factor = factors[0] + (factors[1] - factors[0]) * draws.fraction(1)
-    return tuple(max(1, int(length * factor)) for length in shape)
+    height, width = (max(1, int(length * factor)) for length in shape)
+    return height, width
 
 
 class CropWindow(NamedTuple):
@@ -53,10 +54,17 @@ def plan_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> 
         size: (h, w) of the crop.
         draws: The random numbers.
     """
-    padding = tuple(max(0, wanted - length) for length, wanted in zip(shape, size, strict=True))
-    padded = tuple(length + 2 * added for length, added in zip(shape, padding, strict=True))
-    corner = tuple(draws.integer(0, length - wanted + 1) for length, wanted in zip(padded, size, strict=True))
-    return CropWindow(padding, padded, corner, tuple(size))
+    (top, height, row), (left, width, column) = (
+        _along(length, wanted, draws) for length, wanted in zip(shape, size, strict=True)
+    )
+    return CropWindow((top, left), (height, width), (row, column), (size[0], size[1]))
+
+
+def _along(length: int, wanted: int, draws: Draws) -> tuple[int, int, int]:
+    """Return padding, padded length and first pixel of the crop along one side."""
+    padding = max(0, wanted - length)
+    padded = length + 2 * padding
+    return padding, padded, draws.integer(0, padded - wanted + 1)
 
 
 def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One set of batch-norm statistics for all processes where it matters."""
 
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmuda.ranks import unwrap
@@ -18,10 +19,10 @@ class BatchNormSyncHook(Hook):
 
     priority = 'HIGH'
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """All ranks validate the network that a checkpoint would hold."""
         average_batch_norm(unwrap(runner.model))
 
-    def before_gather_checkpoint(self, runner) -> None:
+    def before_gather_checkpoint(self, runner: Runner) -> None:
         """All ranks go on with what is saved, as they would after a resume."""
         average_batch_norm(unwrap(runner.model))

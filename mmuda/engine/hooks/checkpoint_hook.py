@@ -1,9 +1,11 @@
 """Checkpoints of which one is complete at any time."""
 
 import os
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 
@@ -19,14 +21,16 @@ class AdaptationCheckpointHook(CheckpointHook):
             checkpoint could not be resumed exactly. Also for ``by_epoch=True``.
     """
 
-    def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs) -> None:
+    max_keep_ckpts: int
+
+    def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs: Any) -> None:
         if by_epoch:
             raise ValueError(
                 'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
             )
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         gathered = getattr(runner.optim_wrapper, 'accumulative_counts', 1)
         when = {'default_hooks.checkpoint.interval': self.interval}
@@ -36,7 +40,7 @@ class AdaptationCheckpointHook(CheckpointHook):
             if interval > 0 and interval % gathered:
                 raise ValueError(f'{key}={interval} must be a multiple of optim_wrapper.accumulative_counts={gathered}')
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         outdated = []
         keep = self.max_keep_ckpts
         if keep > 0:

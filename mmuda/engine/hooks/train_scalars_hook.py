@@ -2,7 +2,9 @@
 
 import torch
 from mmengine.hooks import RuntimeInfoHook
+from mmengine.hooks.hook import DATA_BATCH
 from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
@@ -27,7 +29,9 @@ class TrainScalarsHook(RuntimeInfoHook):
         # By the names that an iteration logged: sums and numbers of finite values, and of iterations.
         self._sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
+    ) -> None:
         """Add up; read at the interval and after the last iteration."""
         if outputs:
             device = next((value.device for value in outputs.values() if isinstance(value, Tensor)), 'cpu')
@@ -38,11 +42,11 @@ class TrainScalarsHook(RuntimeInfoHook):
         if self.every_n_inner_iters(batch_idx, self.interval) or runner.iter + 1 >= runner.max_iters:
             self.flush(runner)
 
-    def before_gather_checkpoint(self, runner) -> None:
+    def before_gather_checkpoint(self, runner: Runner) -> None:
         """What a checkpoint says about the past is complete."""
         self.flush(runner)
 
-    def flush(self, runner) -> None:
+    def flush(self, runner: Runner) -> None:
         """Hand the means since the last flush to the message hub."""
         blocks, self._sums = self._sums, {}
         scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in _wrappers(runner))
@@ -66,6 +70,6 @@ class TrainScalarsHook(RuntimeInfoHook):
             )
 
 
-def _wrappers(runner) -> list:
+def _wrappers(runner: Runner) -> list:
     wrapper = runner.optim_wrapper
     return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]

@@ -1,6 +1,7 @@
 """SGD as the released AdaptSegNet and ADVENT ran it: the same weight listed several times in one group."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from mmengine.registry import OPTIMIZERS
@@ -31,7 +32,9 @@ class LegacySGD(Optimizer):
         repeats: How often each weight of a group is listed.
     """
 
-    def __init__(self, params, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1) -> None:
+    def __init__(
+        self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1
+    ) -> None:
         if lr < 0 or momentum < 0 or weight_decay < 0 or repeats < 1:
             raise ValueError(
                 'LegacySGD needs lr, momentum, weight_decay >= 0 and repeats >= 1, but got '
@@ -40,7 +43,7 @@ class LegacySGD(Optimizer):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, repeats=repeats))
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None):
+    def step(self, closure: Callable | None = None) -> Any:
         """One step; gradients are changed in place, as in PyTorch 0.4."""
         loss = None
         if closure is not None:

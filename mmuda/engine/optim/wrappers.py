@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from mmengine.device import get_device
@@ -43,7 +44,7 @@ class ModuleOptimWrapper(OptimWrapper):
         self.fixed_scale = fixed_scale
         self.grad_norm: Tensor | None = None
 
-    def backward(self, loss: Tensor, **kwargs) -> None:
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Add the gradients of one part of an iteration."""
         loss = self.scale_loss(loss)
         if self.scaler is not None:
@@ -58,7 +59,7 @@ class ModuleOptimWrapper(OptimWrapper):
         self.step()
         self.zero_grad()
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         if self.scaler is None:
             super().step(**kwargs)
             return
@@ -110,13 +111,14 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         with ExitStack() as stack:
             if not self._leader.should_sync():
                 for child in model.children():
-                    if hasattr(child, 'no_sync'):
-                        stack.enter_context(child.no_sync())
+                    no_sync: Any = getattr(child, 'no_sync', None)
+                    if no_sync is not None:
+                        stack.enter_context(no_sync())
             if self.dtype is not None:
                 stack.enter_context(torch.autocast(get_device().split(':')[0], dtype=self.dtype))
             yield
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         """End the iteration of every module."""
         for wrapper in self.optim_wrappers.values():
             wrapper.update()
@@ -181,4 +183,6 @@ def make_scaler(precision: str | None, loss_scale: str | float) -> torch.amp.Gra
     device = get_device().split(':')[0]
     if device == 'cpu':
         raise ValueError("precision='float16' needs a GPU: on a CPU use 'bfloat16'")
-    return torch.amp.GradScaler(device, **({} if loss_scale == 'dynamic' else dict(init_scale=float(loss_scale))))
+    if loss_scale == 'dynamic':
+        return torch.amp.GradScaler(device)
+    return torch.amp.GradScaler(device, init_scale=float(loss_scale))
