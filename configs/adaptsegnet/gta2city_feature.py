@@ -7,8 +7,7 @@ _base_ = [
     '../_base_/schedules/poly_250k_adversarial_single.py',
 ]
 model = dict(
-    type='AdaptSegNet',
-    space='feature',
+    type='FeatureAdversary',
     discriminator=dict(type='FCDiscriminatorHead', in_channels=2048),
     loss_weights=dict(seg_main=1.0, adv_main=0.001),
 )
