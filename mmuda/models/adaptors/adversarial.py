@@ -21,7 +21,7 @@ class DomainAdversary(BaseAdaptor):
     both domains. The segmentor therefore learns from the discriminators of the iteration before, and they from the
     outputs of the segmentor before its step.
 
-    A method says what a discriminator sees (:meth:`discriminator_input`).
+    A method implements :meth:`discriminator_input`, the map that a discriminator sees.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`.

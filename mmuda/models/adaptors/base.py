@@ -25,7 +25,7 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     """A segmentor and the other networks and state of a method.
 
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
-    ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator goes on, so the
+    ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator resumes, so the
     graph of the source images is freed before that of the target images is built. After the last one every optimizer
     steps once and its gradients are cleared.
 
@@ -43,8 +43,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know, or a head brings losses of its own that
-            would be ignored.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses that
+            an adaptor ignores.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)

@@ -29,7 +29,7 @@ class FADA(BaseAdaptor):
     the size of the image, where all pixels count, including unlabelled ones of the source.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
         discriminator: Config of a :class:`PixelDiscriminatorHead`.
         temperature: T, by which all logits are divided in training.
         clip: Largest soft label; probability above it is dropped.

@@ -96,4 +96,4 @@ class SegmentorModel(BaseModel):
         return cast(AdaptiveEncoderDecoder, unwrap(self.segmentor))
 
     def _dump_init_info(self) -> None:
-        """mmengine would log a line for every parameter; one look at a checkpoint tells more."""
+        """Log nothing, where mmengine logs a line for every parameter."""

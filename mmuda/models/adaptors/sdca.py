@@ -44,7 +44,7 @@ class SDCA(LovaszAdaptor):
     one pass over the source.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
         tau: Temperature of the contrast.
         delta: Smallest probability of a target pixel that takes part. (The first version of the released code compared
             it with logits.)

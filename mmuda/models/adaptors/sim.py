@@ -45,7 +45,7 @@ class SIM(OutputSpaceAdversary):
     The images of a batch are processed one by one, in order, and losses are means over images.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
         discriminator: Config of the discriminator of class probabilities, as in :class:`AdaptSegNet`.
         stuff: Ids of the stuff classes.
         things: Ids of the thing classes.

@@ -125,7 +125,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         if softmax_first and not (size == 'input' and self._whole_images()):
             raise ValueError(
                 "at='input_soft' upsamples the probabilities of whole images to the size of the input: set "
-                "test_cfg.mode='whole' and use a decode head without a predict of its own, or at='input'"
+                "test_cfg.mode='whole' and use a decode head with mmseg's predict, or at='input'"
             )
         if size == 'image':
             return [pop_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]

@@ -27,7 +27,7 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
     again: single values may be below 0 or above 1, and each pixel's add up to 1.
 
     Training is not changed. For the paper's numbers, the image is resized by ``ResizeLongSide`` and padded by the
-    preprocessor, ``DomainPairPreprocessor(test_cfg=dict(size_divisor=8))``; the padded image is what is mirrored.
+    preprocessor, ``DomainPairPreprocessor(test_cfg=dict(size_divisor=8))``; the image is mirrored with its padding.
 
     Args:
         flip: Average with the prediction for the mirrored image. The stages that label have a ``flip`` of their own for
