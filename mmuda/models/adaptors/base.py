@@ -43,8 +43,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses that
-            an adaptor ignores.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses,
+            which an adaptor ignores.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
