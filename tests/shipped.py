@@ -169,7 +169,7 @@ def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
     finally:
         for variable in roots:
             del os.environ[variable]
-    if cfg.model.get('space') == 'feature':
+    if cfg.model.type == 'FeatureAdversary':
         shrink(cfg._cfg_dict, size=(256, 256))  # features are an eighth of it, and halved five times
     else:
         shrink(cfg._cfg_dict)

@@ -6,5 +6,5 @@ _base_ = [
     '../_base_/datasets/gta2city.py',
     '../_base_/schedules/poly_250k_adversarial_single.py',
 ]
-model = dict(type='AdaptSegNet', space='feature', discriminator=dict(type='FCDiscriminatorHead', in_channels=2048))
+model = dict(type='FeatureAdversary', discriminator=dict(type='FCDiscriminatorHead', in_channels=2048))
 train_cfg = dict(max_iters=150000)

@@ -11,9 +11,9 @@ from mmseg.datasets import BaseSegDataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from mmuda.models import BaseAdaptor
+from mmuda.models import PROBABILITIES_AT, BaseAdaptor
 
-AT = ('image', 'input', 'input_soft')
+AT = tuple(PROBABILITIES_AT)
 
 
 @torch.no_grad()

@@ -1,4 +1,6 @@
-"""Label maps of batches: true ones, confident predictions, smaller ones."""
+"""Label maps: those of a batch, confident predictions, resampled ones."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,15 +23,15 @@ def confident_labels(logits: Tensor, threshold: float, ignore_index: int = IGNOR
 
     Args:
         logits: (N, C, h, w).
-        threshold: SDCA's delta, 0.9; a pixel whose probability equals it counts.
+        threshold: Smallest probability that gives a label (SDCA's delta, 0.9).
         ignore_index: Label of the other pixels.
     """
     confidence, labels = logits.detach().float().softmax(dim=1).max(dim=1)
     return labels.masked_fill_(confidence < threshold, ignore_index)
 
 
-def nearest_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return label maps (N, H, W) at a smaller size, (N, h, w): element i is taken from ``floor(i * H / h)``.
+def nearest_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
+    """Return label maps (N, H, W) at a smaller size (h, w): row i is taken from row ``floor(i * H / h)``.
 
     PyTorch's ``nearest`` computes this in float32, as the originals did.
     """

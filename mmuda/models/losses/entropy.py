@@ -1,4 +1,4 @@
-"""Entropy of predictions: ADVENT's weighted self-information and its mean."""
+"""ADVENT's weighted self-information and its mean, the entropy loss."""
 
 import math
 
@@ -9,7 +9,7 @@ from mmuda.constants import LOG_EPSILON
 
 
 def self_information(logits: Tensor) -> Tensor:
-    r"""Weighted self-information maps (Vu et al., CVPR 2019, section 3.2), the input of ADVENT's discriminator.
+    r"""Return weighted self-information maps (Vu et al., CVPR 2019, section 3.2), the input of ADVENT's discriminator.
 
     .. math:: I_c = -p_c \log_2(p_c + 10^{-30}) / \log_2 C, \quad p = \mathrm{softmax}(\text{logits})
 
@@ -26,6 +26,6 @@ def self_information(logits: Tensor) -> Tensor:
 
 
 def entropy_loss(logits: Tensor) -> Tensor:
-    """Mean normalised pixel entropy in [0, 1] (ADVENT eq. 3, over all pixels, as the authors' code)."""
+    """Return the mean normalised pixel entropy of logits (N, C, H, W), in [0, 1] (ADVENT eq. 3 over all pixels)."""
     n, _, height, width = logits.shape
     return self_information(logits).sum() / (n * height * width)

@@ -5,11 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.config import ConfigDict
-from toolbox import NUM_CLASSES, optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
+from processes import run_on_processes
+from toolbox import NUM_CLASSES, pair_batch, prepared, tiny_adaptor, tiny_segmentor, two_stage_head, wrappers_of
 
-from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.models import PixelDiscriminatorHead
+from mmuda.engine import AdaptorDistributedDataParallel
 
 WIDTH = 32
 
@@ -19,13 +18,9 @@ def fada(**kwargs):
     return tiny_adaptor('FADA', two_levels=False, discriminator=critic, **kwargs).train()
 
 
-def wrappers_of(adaptor, **kwargs):
-    return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
-
-
 def parts_of(adaptor, batch: dict):
     """Name and losses of each part, and the gradients that it alone gives, by child of interest."""
-    data = adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
+    data = prepared(adaptor, batch)
     modules = dict(
         backbone=adaptor.segmentor.backbone, head=adaptor.segmentor.decode_head, critic=adaptor.discriminator
     )
@@ -61,11 +56,12 @@ def test_the_discriminator_is_frozen_only_meanwhile(batch):
 def test_the_losses(batch):
     """Written out, with the statistics of batch-norm frozen so that all passes see the same network."""
     adaptor = fada(temperature=0.05, clip=0.8).eval()
-    losses, log = {}, {}
+    losses = {}
     for _, part, _ in parts_of(adaptor, batch):
         losses.update({key: value.item() for key, value in part.items()})
-        log.update(adaptor._logged)
-    data = adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
+    adaptor.zero_grad(set_to_none=True)
+    log = adaptor.train_step(copy.deepcopy(batch), wrappers_of(adaptor, lr=0.0))
+    data = prepared(adaptor, batch)
 
     def full(maps, side):
         return F.interpolate(maps, size=data[side]['inputs'].shape[-2:], mode='bilinear', align_corners=True)
@@ -126,15 +122,7 @@ def test_half_precision(batch):
 
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
-    segmentor.decode_head = ConfigDict(
-        type='FCNHead',
-        in_index=(2, 3),
-        in_channels=(16, 32),
-        input_transform='resize_concat',
-        channels=4,
-        num_classes=4,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
-    )
+    segmentor.decode_head = two_stage_head()
     critic = dict(type='PixelDiscriminatorHead', in_channels=48, num_classes=NUM_CLASSES, channels=(8, 4))
     with pytest.raises(
         ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
@@ -172,19 +160,36 @@ def test_unknown_weights_are_refused():
         fada(loss_weights=dict(adv_main=1.0))
 
 
-def test_the_discriminator():
-    critic = PixelDiscriminatorHead(5, num_classes=3, channels=(4, 6))
-    x = torch.randn(2, 5, 7, 9)
-    out = critic(x)
-    assert out.shape == (2, 6, 7, 9)
-    with torch.no_grad():
-        critic.target_head.weight.zero_()
-        critic.target_head.bias.fill_(1.0)
-        other = critic(x)
-    torch.testing.assert_close(other[:, :3], out[:, :3])
-    assert (other[:, 3:] == 1).all()
-    assert [conv.out_channels for conv in critic.convs] == [4, 6]
-    default = PixelDiscriminatorHead(2048, 19)
-    assert sum(p.numel() for p in default.parameters()) == sum(
-        (9 * c_in + 1) * c_out for c_in, c_out in ((2048, 256), (256, 128), (128, 19), (128, 19))
-    )
+def three_steps(model, rank: int | None = None) -> dict:
+    """The state after three steps, on the whole batch or on the image of a rank."""
+    bare = getattr(model, 'module', model)
+    wrappers = wrappers_of(bare, lr=1e-4)
+    for _ in range(3):
+        batch = pair_batch(batch_size=2)
+        if rank is not None:
+            batch = {name: {key: one[key][rank : rank + 1] for key in one} for name, one in batch.items()}
+        model.train_step(batch, wrappers)
+    return bare.state_dict()
+
+
+def three_steps_of_a_rank(rank: int) -> dict:
+    return three_steps(AdaptorDistributedDataParallel(two_levels(loss_weights=dict(adv=1.0))), rank)
+
+
+def two_levels(**kwargs):
+    critic = dict(type='PixelDiscriminatorHead', in_channels=WIDTH, num_classes=NUM_CLASSES, channels=(8, 4))
+    return tiny_adaptor('FADA', discriminator=critic, **kwargs).eval()
+
+
+def test_two_processes_do_not_wait_for_heads_without_gradients(tmp_path):
+    """They end with the weights of one process that has the whole batch."""
+    model = two_levels(loss_weights=dict(adv=1.0))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    whole = three_steps(model)
+    assert any(not torch.equal(before[name], value) for name, value in whole.items())
+    for found in run_on_processes(three_steps_of_a_rank, tmp_path):
+        assert set(found) == set(whole)
+        for name, value in whole.items():
+            torch.testing.assert_close(
+                found[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, n=name: f'{n}: {text}'
+            )

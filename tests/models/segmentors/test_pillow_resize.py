@@ -11,10 +11,10 @@ FILTERS = dict(bilinear=Image.BILINEAR, bicubic=Image.BICUBIC, lanczos=Image.LAN
 DEVICES = ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
 
 
-def by_pillow(maps: np.ndarray, size, filter: str) -> np.ndarray:
+def by_pillow(maps: np.ndarray, size, name: str) -> np.ndarray:
     """(N, C, H, W) float32 by Pillow, plane by plane."""
     planes = [
-        np.array(Image.fromarray(plane).resize(size[::-1], FILTERS[filter]))
+        np.array(Image.fromarray(plane).resize(size[::-1], FILTERS[name]))
         for plane in maps.reshape(-1, *maps.shape[-2:])
     ]
     return np.stack(planes).reshape(*maps.shape[:2], *size)
@@ -25,7 +25,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize('device', DEVICES)
-@pytest.mark.parametrize('filter', FILTERS)
+@pytest.mark.parametrize('name', FILTERS)
 @pytest.mark.parametrize(
     'size, new_size',
     [
@@ -40,23 +40,23 @@ def noise(*shape: int) -> np.ndarray:
         ((300, 2), (1, 1)),
     ],
 )
-def test_equal_to_pillow(size, new_size, filter, device):
+def test_equal_to_pillow(size, new_size, name, device):
     maps = noise(2, 3, *size)
-    ours = pillow_resize(torch.from_numpy(maps).to(device), new_size, filter)
+    ours = pillow_resize(torch.from_numpy(maps).to(device), new_size, name)
     assert ours.dtype == torch.float32
-    np.testing.assert_allclose(ours.cpu().numpy(), by_pillow(maps, new_size, filter), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(ours.cpu().numpy(), by_pillow(maps, new_size, name), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize('filter', FILTERS)
-def test_equal_at_the_size_of_real_images(filter):
+@pytest.mark.parametrize('name', FILTERS)
+def test_equal_at_the_size_of_real_images(name):
     """Where positions in float32 (`F.interpolate(antialias=True)`) are off by 1e-4."""
     maps = noise(1, 1, 928, 1856)
-    ours = pillow_resize(torch.from_numpy(maps), (1100, 1800), filter).numpy()
-    np.testing.assert_allclose(ours, by_pillow(maps, (1100, 1800), filter), rtol=0, atol=1e-6)
+    ours = pillow_resize(torch.from_numpy(maps), (1100, 1800), name).numpy()
+    np.testing.assert_allclose(ours, by_pillow(maps, (1100, 1800), name), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    'new_size, filter',
+    'new_size, name',
     [
         ((19, 29), 'lanczos'),
         ((21, 31), 'bicubic'),
@@ -65,20 +65,20 @@ def test_equal_at_the_size_of_real_images(filter):
         ((19, 30), 'bilinear'),
     ],
 )
-def test_the_filter_follows_the_direction(new_size, filter):
+def test_the_filter_follows_the_direction(new_size, name):
     maps = noise(1, 2, 20, 30)
     np.testing.assert_allclose(
-        pillow_resize(torch.from_numpy(maps), new_size).numpy(), by_pillow(maps, new_size, filter), rtol=0, atol=1e-6
+        pillow_resize(torch.from_numpy(maps), new_size).numpy(), by_pillow(maps, new_size, name), rtol=0, atol=1e-6
     )
 
 
 def test_kernels_are_normalised_and_overshoot():
     step = torch.zeros(1, 1, 4, 8)
     step[..., 4:] = 1
-    for filter in ('bicubic', 'lanczos'):
-        out = pillow_resize(step, (4, 64), filter)
+    for name in ('bicubic', 'lanczos'):
+        out = pillow_resize(step, (4, 64), name)
         assert out.min() < -0.01 and out.max() > 1.01
-        torch.testing.assert_close(out + pillow_resize(1 - step, (4, 64), filter), torch.ones_like(out))
+        torch.testing.assert_close(out + pillow_resize(1 - step, (4, 64), name), torch.ones_like(out))
 
 
 @pytest.mark.parametrize('device', DEVICES)
@@ -106,13 +106,13 @@ def test_weights_that_were_made_without_gradients_serve_with_them():
 
 
 @pytest.mark.parametrize(
-    'shape, size, filter, message',
+    'shape, size, name, message',
     [
         ((3, 5, 5), (4, 4), 'auto', r'maps \(N, C, H, W\).*\(3, 5, 5\)'),
         ((1, 3, 5, 5), (4, 0), 'auto', r'all positive, but got \(1, 3, 5, 5\) and \(4, 0\)'),
         ((1, 3, 5, 5), (4, 4), 'nearest', "interpolation='nearest', expected 'auto' or one of"),
     ],
 )
-def test_what_is_refused(shape, size, filter, message):
+def test_what_is_refused(shape, size, name, message):
     with pytest.raises(ValueError, match=message):
-        pillow_resize(torch.zeros(shape), size, filter)
+        pillow_resize(torch.zeros(shape), size, name)

@@ -1,11 +1,11 @@
-"""AdaptSegNet in the feature space: what discriminators see, and whom their losses reach."""
+"""Adaptation of features: what discriminators see, and whom their losses reach."""
 
 import pytest
 import torch
 import torch.distributed as dist
-from toolbox import optim_cfg, pair_batch, tiny_adaptor, tiny_segmentor
+from toolbox import pair_batch, prepared, tiny_adaptor, tiny_segmentor, two_stage_head, wrappers_of
 
-from mmuda.engine import AdaptorDistributedDataParallel, PerModuleOptimWrapperConstructor
+from mmuda.engine import AdaptorDistributedDataParallel
 from mmuda.models import frozen
 
 SIZE = (264, 256)
@@ -19,9 +19,8 @@ def critic(channels: int) -> dict:
 
 def adaptor_of(two_levels: bool = True, **kwargs):
     return tiny_adaptor(
-        'AdaptSegNet',
+        'FeatureAdversary',
         two_levels,
-        space='feature',
         discriminator=critic(CHANNELS['main']),
         aux_discriminator=critic(CHANNELS['aux']) if two_levels else None,
         **kwargs,
@@ -36,14 +35,6 @@ def batch_of() -> dict:
     return batch
 
 
-def wrappers_of(adaptor):
-    return PerModuleOptimWrapperConstructor(optim_cfg(adaptor))(adaptor)
-
-
-def sides_of(adaptor):
-    return adaptor.data_preprocessor(batch_of(), training=True)
-
-
 def gradients(module) -> list:
     return [p.grad for p in module.parameters() if p.grad is not None]
 
@@ -51,16 +42,16 @@ def gradients(module) -> list:
 @pytest.mark.parametrize('two_levels', [True, False])
 def test_discriminators_see_what_the_heads_read(two_levels):
     adaptor = adaptor_of(two_levels)
-    outputs = adaptor.segment(sides_of(adaptor)['source'])
+    outputs = adaptor.segment(prepared(adaptor, batch_of())['source'])
     for level, head in adaptor.segmentor.heads().items():
-        seen = adaptor.judged(outputs, level)
-        assert seen is head._transform_inputs(outputs.features)
+        seen = adaptor.discriminator_input(outputs, level)
+        assert seen is outputs.features[head.in_index]
         assert seen.shape == (1, CHANNELS[level], 34, 33) and seen.requires_grad
 
 
-def test_the_adversarial_loss_reaches_the_trunk_alone():
+def test_the_adversarial_loss_reaches_the_backbone_alone():
     adaptor = adaptor_of()
-    outputs = adaptor.observe(sides_of(adaptor)['target'])
+    outputs = adaptor.forward_target(prepared(adaptor, batch_of())['target'])
     assert not outputs.logits
     with frozen(adaptor.discriminator, adaptor.aux_discriminator):
         losses = adaptor.adversarial_losses(outputs)
@@ -75,7 +66,7 @@ def test_the_adversarial_loss_reaches_the_trunk_alone():
 def test_the_auxiliary_level_does_not_reach_the_last_stage():
     adaptor = adaptor_of(loss_weights=dict(adv_main=0.0))
     with frozen(adaptor.discriminator, adaptor.aux_discriminator):
-        losses = adaptor.adversarial_losses(adaptor.observe(sides_of(adaptor)['target']))
+        losses = adaptor.adversarial_losses(adaptor.forward_target(prepared(adaptor, batch_of())['target']))
         losses['loss_adv_aux'].backward()
     assert not gradients(adaptor.segmentor.backbone.layer4) and gradients(adaptor.segmentor.backbone.layer3)
 
@@ -118,7 +109,7 @@ def test_a_step_trains_every_child(two_levels, gan):
 
 
 def test_heads_learn_from_the_source_alone():
-    """The adversarial weight moves the trunk, and not the heads."""
+    """The adversarial weight moves the backbone, and not the heads."""
     weights = {}
     for weight in (0.0, 10.0):
         adaptor = adaptor_of(two_levels=False, loss_weights=dict(adv_main=weight))
@@ -147,27 +138,8 @@ def test_a_distributed_wrapper_does_not_wait_for_the_heads(process_group):
         torch.testing.assert_close(value, plain.state_dict()[key])
 
 
-def test_the_output_space_is_the_default():
-    adaptor = tiny_adaptor('AdaptSegNet').train()
-    outputs = adaptor.segment(adaptor.data_preprocessor(pair_batch(), training=True)['source'])
-    assert torch.equal(adaptor.judged(outputs, 'aux'), outputs.upsample('aux').softmax(dim=1))
-    assert not adaptor.keep(outputs).features, 'features are large and not needed'
-
-
-def test_an_unknown_space_is_an_error():
-    with pytest.raises(ValueError, match="space='features', expected 'output'"):
-        tiny_adaptor('AdaptSegNet', space='features')
-
-
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
-    segmentor.decode_head = dict(
-        type='FCNHead',
-        in_index=(2, 3),
-        in_channels=(16, 32),
-        input_transform='resize_concat',
-        channels=4,
-        num_classes=4,
-    )
-    with pytest.raises(ValueError, match=r'in_index of the main head is \(2, 3\)'):
-        tiny_adaptor('AdaptSegNet', False, segmentor=segmentor, space='feature')
+    segmentor.decode_head = two_stage_head()
+    with pytest.raises(ValueError, match=r'in_index of the main head is \(2, 3\): choose a head of one stage'):
+        adaptor_of(two_levels=False, segmentor=segmentor)

@@ -60,8 +60,8 @@ def test_components_of_noise_are_those_of_flooding(density):
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int64])
 def test_nothing_to_find(dtype):
     regions = find_regions(torch.full((2, 4, 5), 255, dtype=dtype), stuff=(0, 1), things=(2,), keep=3)
-    assert (regions.index == 2 + 3).all() and not regions.instances.any() and regions.most == 0
-    means, counts = region_means(torch.randn(2, 6, 4, 5), regions.index, 5)
+    assert (regions.region == 2 + 3).all() and not regions.instances.any() and regions.most == 0
+    means, counts = region_means(torch.randn(2, 6, 4, 5), regions.region, 5)
     assert means.shape == (2, 5, 6) and not means.any() and not counts.any()
 
 
@@ -69,7 +69,7 @@ def test_regions_of_a_batch():
     maps = torch.tensor([[[0, 0, 5, 5], [7, 7, 7, 5], [255, 0, 7, 0]], [[5, 7, 7, 7], [7, 7, 7, 7], [7, 5, 7, 5]]])
     regions = find_regions(maps, stuff=(7, 0), things=(5, 3), keep=2)
     total = 2 + 2 * 2
-    assert regions.index.tolist() == [
+    assert regions.region.tolist() == [
         [[1, 1, 2, 2], [0, 0, 0, 2], [total, 1, 0, 1]],
         [[total, 0, 0, 0], [0, 0, 0, 0], [0, 3, 0, 2]],
     ]  # three of equal size: the last two are kept

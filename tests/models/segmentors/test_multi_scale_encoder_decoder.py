@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmseg.models.decode_heads import FCNHead
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
-from toolbox import NUM_CLASSES, tiny_adaptor, tiny_segmentor
+from toolbox import NUM_CLASSES, plain_batch, tiny_adaptor, tiny_segmentor
 from torch import nn
 
 THREE = (0.7, 1.0, 1.3)
@@ -23,17 +20,6 @@ def adaptor(**segmentor):
         for branch in model.segmentor.decode_head.branches:
             branch.weight.normal_(std=2.0)
     return model
-
-
-def plain_batch(*sizes, original=None, **meta) -> dict:
-    """Images of the sizes; by default, that is also the size of their files."""
-    torch.manual_seed(1)
-    return dict(
-        inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes],
-        data_samples=[
-            SegDataSample(metainfo=dict(ori_shape=original or size, img_shape=size, **meta)) for size in sizes
-        ],
-    )
 
 
 def written_out(model, image, size, scales, flip: bool) -> np.ndarray:
@@ -106,7 +92,7 @@ def test_padding_does_not_matter(test_cfg, padded, at):
 
 
 @pytest.mark.parametrize('direction, axis', [('horizontal', -1), ('vertical', -2)])
-def test_mirrored_images_are_turned_back(direction, axis):
+def test_maps_of_mirrored_images_are_mirrored_back(direction, axis):
     model = adaptor(scales=THREE)
     (straight,) = model.probabilities(plain_batch((41, 59), original=(57, 82)))
     (turned,) = model.probabilities(plain_batch((41, 59), original=(57, 82), flip=True, flip_direction=direction))
@@ -143,20 +129,12 @@ def test_training_is_that_of_any_segmentor():
     assert outputs.logits['main'].requires_grad and outputs.logits['main'].shape == (1, NUM_CLASSES, 6, 7)
 
 
-class StubbornHead(FCNHead):
-    """A head that predicts in its own way."""
-
-    def predict(self, inputs, batch_img_metas, test_cfg):
-        return 3 * super().predict(inputs, batch_img_metas, test_cfg)
-
-
 def test_what_it_cannot_do_is_refused():
     slide = dict(mode='slide', crop_size=(32, 32), stride=(16, 16))
     with pytest.raises(ValueError, match="test_cfg is .*slide.*set test_cfg.mode='whole'"):
         adaptor(test_cfg=slide)
-    MODELS.register_module(module=StubbornHead, force=True)
-    head = dict(type='StubbornHead', in_channels=32, in_index=3, channels=4, num_classes=NUM_CLASSES, num_convs=1)
-    with pytest.raises(ValueError, match='the decode head StubbornHead'):
+    head = dict(type='FussyHead', in_channels=32, in_index=3, channels=4, num_classes=NUM_CLASSES, num_convs=1)
+    with pytest.raises(ValueError, match='the decode head FussyHead'):
         adaptor(decode_head=head)
     with pytest.raises(ValueError, match="at='raw'"):
         adaptor().probabilities(plain_batch((16, 24)), at='raw')

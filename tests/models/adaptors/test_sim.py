@@ -7,10 +7,11 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.structures import PixelData
-from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
+from processes import run_on_processes
+from toolbox import NUM_CLASSES, pair_batch, side, tiny_adaptor, tiny_segmentor, wrappers_of
 
 from mmuda.datasets import DomainPairDataset
-from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.engine import AdaptorDistributedDataParallel
 
 SEEN = dict(stuff=(0, 1), things=(2, 3), prototypes=1)
 
@@ -64,12 +65,12 @@ def test_the_source_is_remembered_and_the_target_is_not():
     model.alignment_losses(outputs)
     assert not model.stuff_memory.count.any() and not model.thing_memory.count.any()
     source = agreeing(model, data['source'])
-    model.remember(model.segment(source), source)
+    model.update_memories(model.segment(source), source)
     counts = model.stuff_memory.count.clone(), model.thing_memory.count.clone()
     assert counts[0].any() and counts[1].any()
     for sample in source['data_samples']:
         sample.gt_sem_seg.data.fill_(255)
-    model.remember(model.segment(source), source)
+    model.update_memories(model.segment(source), source)
     assert torch.equal(counts[0], model.stuff_memory.count), 'only what has a label and the right prediction'
     assert torch.equal(counts[1], model.thing_memory.count)
 
@@ -77,10 +78,10 @@ def test_the_source_is_remembered_and_the_target_is_not():
 def test_a_batch_is_remembered_image_by_image():
     together, apart = decided(sim().eval()), decided(sim().eval())
     source = agreeing(together, prepared(together)['source'])
-    together.remember(together.segment(source), source)
+    together.update_memories(together.segment(source), source)
     for i in range(2):
         one = dict(inputs=source['inputs'][i : i + 1], data_samples=source['data_samples'][i : i + 1])
-        apart.remember(apart.segment(one), one)
+        apart.update_memories(apart.segment(one), one)
     for name, value in apart.state_dict().items():
         torch.testing.assert_close(together.state_dict()[name], value, msg=name)
     assert apart.stuff_memory.started.any() and apart.thing_memory.count.max() > 2, 'the order of images matters'
@@ -144,7 +145,7 @@ class Images(BaseDataset):
 def test_pseudo_labels_make_the_second_phase(labelled):
     dataset = DomainPairDataset(Images(True), Images(labelled), pseudo_labels=labelled)
     model = sim().train()
-    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(model))(model)
+    wrappers = wrappers_of(model)
     logs = model.train_step(pseudo_collate([dataset[n, n, 1 - n] for n in range(2)]), wrappers)
     assert ('loss_seg_target' in logs) == labelled and all(torch.isfinite(value) for value in logs.values())
     assert not labelled or logs['loss_seg_target'] > 0
@@ -152,7 +153,7 @@ def test_pseudo_labels_make_the_second_phase(labelled):
 
 def test_memories_are_saved_and_resumed(batch):
     model, other = sim().train(), sim().train()
-    PerModuleOptimWrapperConstructor(optim_cfg(model))(model)
+    wrappers_of(model)
     fill(model)
     state = model.state_dict()
     assert {'stuff_memory.entries', 'stuff_memory.count', 'thing_memory.entries', 'thing_memory.count'} <= set(state)
@@ -177,7 +178,6 @@ def test_memories_are_saved_and_resumed(batch):
         (dict(prototypes=0), 'must be at least 1'),
         (dict(instances=0), 'must be at least 1'),
         (dict(gan='other'), "gan='other'"),
-        (dict(space='feature'), "its adversary looks at predictions: space='output'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, message):
@@ -199,7 +199,7 @@ def test_one_kind_alone(lists):
     fill(model)
     data = prepared(model)
     source = agreeing(model, data['source'])
-    model.remember(model.segment(source), source)
+    model.update_memories(model.segment(source), source)
     losses = model.alignment_losses(model.segment(data['target']))
     assert losses['loss_stuff' if 'stuff' in lists else 'loss_ins'] == 0
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -242,8 +242,8 @@ def test_asking_the_classifier_leaves_it_alone():
     model = sim(segmentor=segmentor).train()
     before = {name: value.clone() for name, value in model.segmentor.decode_head.state_dict().items()}
     vectors = torch.randn(1, 6, 32)
-    together = model.classify(vectors)
-    alone = torch.cat([model.classify(vectors[:, i : i + 1]) for i in range(6)], dim=1)
+    together = model.classify_vectors(vectors)
+    alone = torch.cat([model.classify_vectors(vectors[:, i : i + 1]) for i in range(6)], dim=1)
     assert torch.equal(together, alone) and model.segmentor.decode_head.training
     assert all(torch.equal(before[name], value) for name, value in model.segmentor.decode_head.state_dict().items())
 
@@ -251,7 +251,7 @@ def test_asking_the_classifier_leaves_it_alone():
 def test_half_precision(batch):
     model = sim().train()
     fill(model)
-    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(model, precision='bfloat16'))(model)
+    wrappers = wrappers_of(model, precision='bfloat16')
     logs = model.train_step(batch, wrappers)
     assert all(torch.isfinite(value) for value in logs.values()) and logs['loss_ins'] > 0
 
@@ -264,7 +264,7 @@ def test_what_is_sent_to_other_processes_is_contiguous(monkeypatch):
     monkeypatch.setattr(module, 'get_world_size', lambda: 2)
     monkeypatch.setattr(module, 'all_gather', lambda value: sent.append(value) or [value, value])
     batch = agreeing(model, prepared(model)['source'])
-    model.remember(model.segment(batch), batch)
+    model.update_memories(model.segment(batch), batch)
     assert len(sent) == 2 and all(value.is_contiguous() for value in sent) and model.stuff_memory.count.sum() > 0
 
 
@@ -278,7 +278,7 @@ def test_memories_of_half_precision():
 def trained(model, rank: int) -> None:
     """Three steps on the image of a rank, labels being what the network of the first step predicts."""
     bare = getattr(model, 'module', model)
-    wrappers = PerModuleOptimWrapperConstructor(optim_cfg(bare, lr=1e-4))(model)
+    wrappers = wrappers_of(bare, lr=1e-4)
     labels = [sample.gt_sem_seg for sample in agreeing(bare, prepared(bare)['source'])['data_samples']]
     for _ in range(3):
         batch = copy.deepcopy(pair_batch(batch_size=2))
@@ -287,3 +287,32 @@ def trained(model, rank: int) -> None:
         model.train_step(
             {name: {key: one[key][rank : rank + 1] for key in one} for name, one in batch.items()}, wrappers
         )
+
+
+def memories_of_a_rank(rank: int) -> list:
+    """States after one image of a rank, gathered and not, and after a training."""
+    states = []
+    for gather in (True, False):
+        model = decided(sim(gather=gather).eval())
+        source = agreeing(model, prepared(model)['source'])
+        own = {key: source[key][rank : rank + 1] for key in source}
+        model.update_memories(model.segment(own), own)
+        states.append(model.state_dict())
+    model = AdaptorDistributedDataParallel(decided(sim().train()))
+    trained(model, rank)
+    return [*states, model.module.state_dict()]
+
+
+def test_two_processes_remember_the_images_of_both(tmp_path):
+    (first, first_own, first_run), (second, second_own, second_run) = run_on_processes(memories_of_a_rank, tmp_path)
+    whole = decided(sim().eval())
+    source = agreeing(whole, prepared(whole)['source'])
+    whole.update_memories(whole.segment(source), source)
+    names = [name for name in first if 'memory' in name]
+    for name in names:
+        torch.testing.assert_close(first[name], whole.state_dict()[name], msg=name)
+        assert torch.equal(first[name], second[name]), name
+        assert torch.equal(first_run[name], second_run[name]), f'{name} after training'
+    assert any(not torch.equal(first_own[name], second_own[name]) for name in names)
+    for state in (first, first_run):
+        assert state['stuff_memory.count'].any() and state['thing_memory.count'].any()

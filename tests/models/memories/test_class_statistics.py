@@ -1,12 +1,9 @@
-"""Means and variances of all vectors ever seen, in one process and in two."""
-
-import os
-import subprocess
-import sys
+"""Means and variances of all vectors seen so far, in one process and in two."""
 
 import numpy as np
 import pytest
 import torch
+from processes import run_on_processes
 
 import mmuda.models.memories.class_statistics as module
 from mmuda.models.memories.class_statistics import ClassStatistics
@@ -176,44 +173,21 @@ def share(rank: int, step: int) -> tuple:
     return maps, torch.full_like(labels, 255) if (rank, step) == (1, 0) else labels
 
 
-TWO = """
-import runpy, sys, torch, torch.distributed as dist
-rank, folder = int(sys.argv[1]), {folder!r}
-dist.init_process_group('gloo', init_method=f'file://{{folder}}/store', rank=rank, world_size=2)
-create = runpy.run_path({module!r})['ClassStatistics']  # alone: importing everything takes seconds
-found = {{kind: create(*{size!r}, reduce=kind == 'reduced') for kind in ('reduced', 'apart', 'merged')}}
-for share in torch.load(f'{{folder}}/shares{{rank}}'):
-    for statistics in found.values():
-        statistics.update(*share)
-found['merged'].merge_processes()
-torch.save({{kind: statistics.state_dict() for kind, statistics in found.items()}}, f'{{folder}}/state{{rank}}')
-dist.destroy_process_group()
-"""
+def three_updates(rank: int) -> dict:
+    """States of statistics that processes reduce, of separate ones, and of separate ones that are merged."""
+    found = {
+        kind: ClassStatistics(CLASSES, CHANNELS, reduce=kind == 'reduced') for kind in ('reduced', 'apart', 'merged')
+    }
+    for step in range(3):
+        for statistics in found.values():
+            statistics.update(*share(rank, step))
+    found['merged'].merge_processes()
+    return {kind: statistics.state_dict() for kind, statistics in found.items()}
 
 
 def test_two_processes(tmp_path):
-    for rank in range(2):
-        torch.save([share(rank, step) for step in range(3)], tmp_path / f'shares{rank}')
-    script = tmp_path / 'two.py'
-    script.write_text(TWO.format(folder=str(tmp_path), module=module.__file__, size=(CLASSES, CHANNELS)))
-    started = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=dict(os.environ, OMP_NUM_THREADS='1'),
-        )
-        for rank in range(2)
-    ]
-    try:
-        for process in started:
-            told = process.communicate(timeout=300)[1]
-            assert process.returncode == 0, told[-3000:]
-    finally:
-        for process in started:
-            process.kill()
     whole = by_numpy([share(rank, step) for rank in range(2) for step in range(3)])
-    states = [torch.load(tmp_path / f'state{rank}', weights_only=True) for rank in range(2)]
+    states = run_on_processes(three_updates, tmp_path)
     for rank, found in enumerate(states):
         check(found['reduced'], whole)
         check(found['merged'], whole)

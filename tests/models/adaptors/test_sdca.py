@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
-from toolbox import NUM_CLASSES, optim_cfg, pair_batch, side, tiny_adaptor, tiny_segmentor
+from processes import run_on_processes
+from toolbox import NUM_CLASSES, pair_batch, prepared, side, tiny_adaptor, tiny_segmentor, two_stage_head, wrappers_of
 
-from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.models.labels import nearest_labels
+from mmuda.engine import AdaptorDistributedDataParallel
+from mmuda.models.labels import labels_of, nearest_labels
 from mmuda.models.losses import contrastive_bound
 from mmuda.models.memories.class_statistics import ClassStatistics
 
@@ -18,14 +18,6 @@ NAMES = {f'{kind}_statistics.{name}' for kind in ('feature', 'output') for name 
 
 def sdca(two_levels: bool = False, **kwargs):
     return tiny_adaptor('SDCA', two_levels, **kwargs).train()
-
-
-def wrappers_of(adaptor, **kwargs):
-    return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
-
-
-def prepared(adaptor, batch: dict) -> dict:
-    return adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
 
 
 def statistics_of(adaptor) -> dict:
@@ -89,10 +81,7 @@ def test_distributions_are_those_of_labelled_source_pixels_and_come_before_the_l
     data = prepared(adaptor, batch)
     with torch.no_grad():
         outputs = adaptor.segment(data['source'])
-        labels = nearest_labels(
-            torch.cat([sample.gt_sem_seg.data for sample in data['source']['data_samples']]),
-            outputs.logits['main'].shape[-2:],
-        )
+        labels = nearest_labels(labels_of(data['source']), outputs.logits['main'].shape[-2:])
         expected, losses = {}, {}
         for name, maps in (('feature', outputs.features[3]), ('output', outputs.logits['main'])):
             statistics = ClassStatistics(NUM_CLASSES, maps.shape[1])
@@ -106,7 +95,7 @@ def test_distributions_are_those_of_labelled_source_pixels_and_come_before_the_l
     torch.testing.assert_close(found['loss_out_source'], losses['output'])
 
 
-def test_no_sure_target_pixel_is_no_loss():
+def test_no_confident_target_pixel_is_no_loss():
     """Delta above 1: zeros without gradient, but the weights learn from the source as they would alone."""
     adaptor = sdca(delta=1.1)
     data = prepared(adaptor, pair_batch())
@@ -230,16 +219,45 @@ def test_a_head_that_enlarges_is_refused(batch, monkeypatch):
 
 def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
-    segmentor.decode_head = ConfigDict(
-        type='FCNHead',
-        in_index=(2, 3),
-        in_channels=(16, 32),
-        input_transform='resize_concat',
-        channels=4,
-        num_classes=4,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
-    )
+    segmentor.decode_head = two_stage_head()
     with pytest.raises(
         ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
     ):
         sdca(segmentor=segmentor)
+
+
+def two_levels(multi_level: bool):
+    """Target pixels of an untrained network are unsure of everything."""
+    return tiny_adaptor('SDCA', multi_level=multi_level, delta=0.1, tau=1.0).eval()
+
+
+def three_steps(model, rank: int | None = None) -> dict:
+    """The distributions after three steps, on the whole batch or on the image of a rank.
+
+    Means over pixels differ with the number of pixels on a rank, so the network stays as it is.
+    """
+    bare = getattr(model, 'module', model)
+    wrappers = wrappers_of(bare, lr=0.0)
+    for _ in range(3):
+        batch = pair_batch(batch_size=2)
+        if rank is not None:
+            batch = {name: {key: one[key][rank : rank + 1] for key in one} for name, one in batch.items()}
+        model.train_step(batch, wrappers)
+    return statistics_of(bare)
+
+
+def three_steps_of_a_rank(rank: int) -> list:
+    return [three_steps(AdaptorDistributedDataParallel(two_levels(multi_level)), rank) for multi_level in (True, False)]
+
+
+def test_two_processes_have_the_distributions_of_one(tmp_path):
+    """And do not wait for heads without gradients."""
+    wanted = [three_steps(two_levels(multi_level)) for multi_level in (True, False)]
+    assert all(value.any() for state in wanted for value in state.values())
+    for found in run_on_processes(three_steps_of_a_rank, tmp_path):
+        for state, whole in zip(found, wanted, strict=True):
+            assert set(state) == set(whole)
+            for name, value in whole.items():
+                torch.testing.assert_close(
+                    state[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, n=name: f'{n}: {text}'
+                )

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmseg.models.decode_heads import FCNHead
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from PIL import Image
-from toolbox import tiny_adaptor, tiny_segmentor
+from toolbox import plain_batch, tiny_adaptor, tiny_segmentor
 from torch import nn
 
 from mmuda.models.segmentors import full_probabilities
@@ -30,16 +27,6 @@ def adaptor(divisor=8, **segmentor):
     return model
 
 
-def plain_batch(input_size, original, number: int = 2, **meta) -> dict:
-    torch.manual_seed(1)
-    return dict(
-        inputs=[torch.randint(0, 256, (3, *input_size), dtype=torch.uint8) for _ in range(number)],
-        data_samples=[
-            SegDataSample(metainfo=dict(ori_shape=original, img_shape=input_size, **meta)) for _ in range(number)
-        ],
-    )
-
-
 def written_out(model, image, original, divisor: int, flip: bool) -> dict:
     """The paper's steps for one image, with Pillow."""
     height, width = image.shape[-2:]
@@ -52,12 +39,12 @@ def written_out(model, image, original, divisor: int, flip: bool) -> dict:
     shrinks, grows = (
         all(sign * new < sign * old for old, new in zip(small, original, strict=True)) for sign in (1, -1)
     )
-    filter = Image.LANCZOS if shrinks else Image.BICUBIC if grows else Image.BILINEAR
+    resample = Image.LANCZOS if shrinks else Image.BICUBIC if grows else Image.BILINEAR
     at_input, at_image = [], []
     for plane in probs[0].numpy():
         plane = Image.fromarray(plane).resize(padded.shape[:-3:-1], Image.BICUBIC).crop((0, 0, width, height))
         at_input.append(np.array(plane))
-        at_image.append(np.array(plane.resize(original[::-1], filter)))
+        at_image.append(np.array(plane.resize(original[::-1], resample)))
     return dict(input=np.stack(at_input), image=np.stack(at_image))
 
 
@@ -74,7 +61,7 @@ def written_out(model, image, original, divisor: int, flip: bool) -> dict:
 )
 def test_the_steps_of_the_paper(input_size, original, divisor, flip):
     model = adaptor(divisor, flip=flip)
-    batch = plain_batch(input_size, original)
+    batch = plain_batch(input_size, input_size, original=original)
     for at in ('image', 'input'):
         maps = model.probabilities(copy.deepcopy(batch), at=at)
         for image, probs in zip(batch['inputs'], maps, strict=True):
@@ -84,7 +71,7 @@ def test_the_steps_of_the_paper(input_size, original, divisor, flip):
 
 
 def test_predictions_are_the_argmax_and_logits_are_logarithms():
-    model, batch = adaptor(), plain_batch((41, 59), (57, 82))
+    model, batch = adaptor(), plain_batch((41, 59), (41, 59), original=(57, 82))
     maps = model.probabilities(copy.deepcopy(batch))
     assert min(probs.min() for probs in maps) < 0, 'the case must overshoot'
     for sample, probs in zip(model.test_step(copy.deepcopy(batch)), maps, strict=True):
@@ -100,15 +87,17 @@ def test_the_first_class_wins_ties():
         for branch in model.segmentor.decode_head.branches:
             nn.init.zeros_(branch.weight)
             branch.bias.copy_(torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0]))
-    (sample,) = model.test_step(plain_batch((16, 24), (16, 24), number=1))
+    (sample,) = model.test_step(plain_batch((16, 24)))
     assert sample.pred_sem_seg.data.unique().tolist() == [1]
 
 
 @pytest.mark.parametrize('direction, axis', [('horizontal', -1), ('vertical', -2)])
-def test_mirrored_images_are_turned_back(direction, axis):
+def test_maps_of_mirrored_images_are_mirrored_back(direction, axis):
     model = adaptor()
-    straight = model.probabilities(plain_batch((41, 59), (57, 82)))
-    turned = model.probabilities(plain_batch((41, 59), (57, 82), flip=True, flip_direction=direction))
+    straight = model.probabilities(plain_batch((41, 59), (41, 59), original=(57, 82)))
+    turned = model.probabilities(
+        plain_batch((41, 59), (41, 59), original=(57, 82), flip=True, flip_direction=direction)
+    )
     for plain, mirrored in zip(straight, turned, strict=True):
         assert torch.equal(mirrored, plain.flip(axis))
 
@@ -125,23 +114,17 @@ def test_training_is_that_of_any_segmentor():
     assert outputs.logits['main'].requires_grad and outputs.logits['main'].shape == (1, CLASSES, 6, 7)
 
 
-class FussyHead(FCNHead):
-    """A head that predicts in its own way."""
-
-    def predict(self, inputs, batch_img_metas, test_cfg):
-        return 3 * super().predict(inputs, batch_img_metas, test_cfg)
-
-
 def test_what_it_cannot_do_is_refused():
     slide = dict(mode='slide', crop_size=(32, 32), stride=(16, 16))
     with pytest.raises(ValueError, match="test_cfg is .*slide.*set test_cfg.mode='whole'"):
         adaptor(test_cfg=slide)
-    MODELS.register_module(module=FussyHead, force=True)
     head = dict(type='FussyHead', in_channels=32, in_index=3, channels=4, num_classes=CLASSES, num_convs=1)
     with pytest.raises(ValueError, match='the decode head FussyHead'):
         adaptor(decode_head=head)
     with pytest.raises(ValueError, match="at='raw'"):
-        adaptor().probabilities(plain_batch((16, 24), (16, 24)), at='raw')
+        adaptor().probabilities(plain_batch((16, 24)), at='raw')
+    with pytest.raises(ValueError, match="at='input_soft': BicubicEncoderDecoder defines by itself"):
+        adaptor().probabilities(plain_batch((16, 24)), at='input_soft')
 
 
 def test_the_result_does_not_depend_on_how_many_classes_are_enlarged_at_a_time():
