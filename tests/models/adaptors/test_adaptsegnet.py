@@ -1,7 +1,10 @@
 """AdaptSegNet by its registered name, and the earlier spelling of its feature-space baseline."""
 
+import copy
+
 import pytest
 import torch
+from mmseg.registry import MODELS
 from toolbox import tiny_adaptor
 
 from mmuda.models import AdaptSegNet, FeatureAdversary
@@ -31,3 +34,10 @@ def test_the_feature_space_is_a_method_of_its_own():
 def test_an_unknown_space_is_an_error():
     with pytest.raises(ValueError, match="space='features', expected 'output'"):
         tiny_adaptor('AdaptSegNet', space='features')
+
+
+def test_the_registered_name_is_the_class():
+    """Tools look up the parameters and the loss weights of a method by its name."""
+    assert MODELS.get('AdaptSegNet') is AdaptSegNet
+    copied = copy.deepcopy(tiny_adaptor('AdaptSegNet'))
+    assert type(copied) is AdaptSegNet and copied.loss_weights == AdaptSegNet.LOSS_WEIGHTS
