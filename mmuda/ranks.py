@@ -1,7 +1,7 @@
 """Several processes, one run: decisions of the main process, shares of the work, models without their wrappers."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mmengine.dist import broadcast_object_list, get_dist_info, is_main_process
 from mmengine.model import is_model_wrapper
@@ -48,5 +48,5 @@ def own_share(count: int) -> range:
 def unwrap(model: nn.Module) -> nn.Module:
     """Return a model without its wrappers for distributed training; a bare model is returned as it is."""
     while is_model_wrapper(model):
-        model = model.module
+        model = cast(nn.Module, model.module)
     return model

@@ -1,7 +1,6 @@
 """From a command line to a runner."""
 
 import difflib
-import inspect
 import os
 import sys
 from pathlib import Path
@@ -11,8 +10,10 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmuda.internals import RUNNER_ARGUMENTS
+
 LIVE_KEYS = {
-    *inspect.signature(Runner.__init__).parameters,
+    *RUNNER_ARGUMENTS,
     'runner_type',
     'tta_model',
     'tta_pipeline',
@@ -23,7 +24,7 @@ LIVE_KEYS = {
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'stages',
-} - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
+} - {'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
 
@@ -77,7 +78,7 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
-    node: Any = cfg._cfg_dict
+    node: Any = dict(cfg.items())
     for depth, part in enumerate(parts):
         known = (
             list(node)

@@ -64,7 +64,7 @@ class TrainStage(Stage):
         """The config without its evaluation and runtime."""
         kept = {
             key: value
-            for key, value in self.config(run)._cfg_dict.items()
+            for key, value in self.config(run).items()
             if not key.startswith(EVALUATION) and key not in RUNTIME
         }
         kept['train_cfg'] = {
@@ -86,7 +86,7 @@ class TrainStage(Stage):
     def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
         """Train, or go on, and evaluate the last checkpoint."""
         cfg = self.config(run)
-        cfg = Config(resolve(cfg._cfg_dict, run.folders), filename=cfg.filename)
+        cfg = Config(resolve(dict(cfg.items()), run.folders), filename=cfg.filename)
         self.prepare(run, cfg)
         if self.weights is not None:
             cfg.load_from = str(run.checkpoint(self.weights))

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from mmuda.internals import set_gradient_sync, syncs_gradients
+
 
 @contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
@@ -15,15 +17,15 @@ def frozen(*modules: nn.Module | None) -> Iterator[None]:
     """
     present = [module for module in modules if module is not None]
     parameters = [p for module in present for p in module.parameters() if p.requires_grad]
-    synced = [module for module in present if getattr(module, 'require_backward_grad_sync', False)]
+    synced = [module for module in present if syncs_gradients(module)]
     for parameter in parameters:
         parameter.requires_grad_(False)
     for module in synced:
-        module.require_backward_grad_sync = False
+        set_gradient_sync(module, False)
     try:
         yield
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
         for module in synced:
-            module.require_backward_grad_sync = True
+            set_gradient_sync(module, True)

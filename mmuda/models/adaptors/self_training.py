@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmuda.constants import IGNORE_INDEX
+from mmuda.internals import BatchNorm
 
 from ..losses import cross_entropy
 from .base import BaseAdaptor, Losses
@@ -64,7 +64,7 @@ class SelfTraining(BaseAdaptor):
         super().train(mode)
         if self.freeze_bn_statistics:
             for module in self.segmentor.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, BatchNorm):
                     module.eval()
         return self
 

@@ -8,8 +8,9 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+from mmuda.internals import BatchNorm
 
 NORM = dict(type='BN', eps=1.001e-5)
 
@@ -179,6 +180,6 @@ class ResNet38(BaseModule):
         super().train(mode)
         if self.norm_eval:
             for module in self.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, BatchNorm):
                     module.eval()
         return self

@@ -2,12 +2,13 @@
 
 import torch
 import torch.nn.functional as F
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor, nn
+
+from mmuda.internals import has_usual_predict
 
 from .seg_outputs import SegOutputs
 
@@ -124,8 +125,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
     def _whole_images(self) -> bool:
         """Whether a prediction is the upsampled output of the decode head for the whole image, and nothing else."""
-        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
-        return usual_head and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
+        return has_usual_predict(self.decode_head) and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
 
 
 def check_at(at: str, *more: str) -> None:
