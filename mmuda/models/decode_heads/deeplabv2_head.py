@@ -1,10 +1,13 @@
 """The classifier of DeepLabV2: parallel dilated convolutions whose outputs are added."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmuda.internals import head_inputs
 
 
 @MODELS.register_module()
@@ -70,9 +73,13 @@ class DeepLabV2Head(BaseDecodeHead):
             for branch in self.branches:
                 nn.init.normal_(branch.weight, std=0.01)
 
+    def weights_meta(self) -> dict[str, Any]:
+        """Return which branches are added: the keys of a checkpoint do not tell."""
+        return dict(summed_branches=list(self.summed))
+
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C, h, w) from the features by stage."""
-        x = self._transform_inputs(inputs)
+        x = head_inputs(self, inputs)
         if self.dropout is not None:
             x = self.dropout(x)
         first, *others = self.summed
