@@ -37,9 +37,9 @@ def write_checkpoint(path: str | Path, content: dict) -> None:
 def to_plain(content: Any, where: str = 'checkpoint') -> Any:
     """Return a copy of the content of a checkpoint that holds tensors and plain values only.
 
-    NumPy arrays and bytes become tensors, NumPy's numbers those of Python, log histories dicts (see :func:`restore_histories`),
-    paths text, and subclasses of dict, list, tuple, str, int and float what they are derived from; OrderedDicts stay
-    such. Tensors are not copied. An object that is held twice stays one object.
+    NumPy arrays and bytes become tensors, NumPy's numbers those of Python, log histories dicts (see
+    :func:`restore_histories`), paths text, and subclasses of dict, list, tuple, str, int and float the class that they
+    are derived from; OrderedDicts are kept. Tensors are not copied. An object that is held twice stays one object.
 
     Args:
         content: Any nesting of them.

@@ -42,7 +42,8 @@ class AdaptationRunner(Runner):
     What differs:
 
     - distributed runs work without a GPU (gloo) and wrap each child of the adaptor on its own;
-    - checkpoints are written whole or not at all, and read without unpickling objects;
+    - checkpoints hold tensors and plain values only, are written whole or not at all, and are read without unpickling
+      objects;
     - every load is strict or says what it left out, on every rank;
     - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A
       path resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same
