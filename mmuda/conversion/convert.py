@@ -14,7 +14,7 @@ from mmuda.checkpoints import weights_meta, write_checkpoint
 from mmuda.checkpoints.states import weight_problems, with_counters
 from mmuda.engine.launch import load_config
 from mmuda.files import file_digest
-from mmuda.stages.runner import network_config
+from mmuda.stages import network_config
 from mmuda.version import __version__
 
 from .originals import Original, read_original
