@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and folders that belong to one run."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -64,6 +65,19 @@ def save_torch(path: str | Path, content: Any) -> None:
     """
     with whole_file(path) as draft, open(draft, 'wb') as file:
         torch.save(content, file)  # an open file: the archive would carry the name of the draft
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Args:
+        path: A file of any size; it is read piece by piece.
+    """
+    digest = hashlib.sha256()
+    with open(path, 'rb') as content:
+        for block in iter(lambda: content.read(2**24), b''):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def fresh_folder(path: str | Path) -> Path:

@@ -1,11 +1,12 @@
 """Files appear whole or not at all; nothing of an earlier run is lost."""
 
+import hashlib
 import json
 
 import pytest
 import torch
 
-from mmuda.files import fresh_folder, move_aside, save_torch, whole_file, write_atomically, write_json
+from mmuda.files import file_digest, fresh_folder, move_aside, save_torch, whole_file, write_atomically, write_json
 
 
 def names(folder) -> list[str]:
@@ -57,3 +58,10 @@ def test_an_earlier_run_is_moved_and_kept(tmp_path):
     again = move_aside(tmp_path, ['rounds'])
     assert again != folder and names(again) == ['rounds/0/train/b']
     assert move_aside(tmp_path, ['missing']) is None
+
+
+@pytest.mark.parametrize('size', [0, 3, 2**24 + 1])
+def test_the_digest_of_a_file(tmp_path, size):
+    content = bytes(size)
+    (tmp_path / 'a').write_bytes(content)
+    assert file_digest(tmp_path / 'a') == hashlib.sha256(content).hexdigest()

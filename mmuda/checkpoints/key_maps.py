@@ -1,7 +1,8 @@
-"""How the original implementations name their weights, and what these are called here.
+"""Names of weights in the original implementations, and the names that mmuda has for them.
 
-A layout is a list of rules (pattern, ours): the first pattern that matches a whole key says its new name, None leaves
-the key out on purpose. Segmentors here are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+A layout is a list of rules (pattern, ours). The first pattern that matches a whole key decides: ``ours`` is the new
+name, a function of the match that returns it, or None, which leaves the key out on purpose. The parts of a segmentor
+are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
 """
 
 import re
@@ -18,7 +19,7 @@ class Renamed(NamedTuple):
     """Weights under our names.
 
     Attributes:
-        weights: By our names; a key that no rule knows keeps its own.
+        weights: Tensors or arrays by our names; a key that no rule knows keeps its own.
         left_out: Keys that the layout leaves out on purpose.
     """
 
@@ -27,7 +28,7 @@ class Renamed(NamedTuple):
 
 
 def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
-    """Apply a layout to all keys.
+    """Rename all keys of a state dict by a layout.
 
     Args:
         weights: Tensors or arrays by the original's keys.

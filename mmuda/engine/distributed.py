@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import inspect
 import os
 from typing import Any
 
@@ -13,15 +12,9 @@ from mmengine.dist import all_reduce_params, init_dist, is_distributed as is_ini
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-# PyTorch 2.13 gave the option another name.
-SYNC_BUFFERS = next(
-    name
-    for name in ('forward_sync_buffers', 'broadcast_buffers')
-    if name in inspect.signature(DistributedDataParallel.__init__).parameters
-)
+from mmuda.internals import SYNC_BUFFERS, BatchNorm
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
@@ -137,7 +130,7 @@ def average_batch_norm(model: nn.Module) -> None:
     buffers = [
         buffer
         for module in model.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
+        if isinstance(module, BatchNorm) and module.track_running_stats
         for buffer in (module.running_mean, module.running_var)
     ]
     all_reduce_params(buffers, op='mean')

@@ -12,13 +12,14 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
+from mmuda.internals import RUNNER_ARGUMENTS
 from mmuda.metafile import paper_of
 from mmuda.registry import LABEL_STRATEGIES, SOURCE_ORDERS, STAGES
 
 REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGES, LABEL_STRATEGIES, SOURCE_ORDERS)
 
 LIVE_KEYS = {
-    *inspect.signature(Runner.__init__).parameters,
+    *RUNNER_ARGUMENTS,
     'runner_type',
     'tta_model',
     'tta_pipeline',
@@ -29,7 +30,7 @@ LIVE_KEYS = {
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'stages',
-} - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
+} - {'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
 
@@ -88,7 +89,7 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
-    node: Any = cfg._cfg_dict
+    node: Any = dict(cfg.items())
     for depth, part in enumerate(parts):
         known, defaults = _keys(node), _defaults(node)
         if part not in known and part not in defaults:

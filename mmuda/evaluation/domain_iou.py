@@ -99,7 +99,7 @@ class DomainIoUMetric(BaseMetric):
     @property
     def dataset_meta(self) -> dict | None:
         """Classes and palette of the data set; setting it checks the protocols and the paper's figures."""
-        return self._dataset_meta
+        return super().dataset_meta
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
@@ -111,7 +111,7 @@ class DomainIoUMetric(BaseMetric):
         protocols, paper = self._wanted
         self.protocols = resolve_protocols(protocols, classes)
         self.paper = paper_figures(paper, classes, self.protocols)
-        self._dataset_meta = dataset_meta
+        BaseMetric.dataset_meta.fset(self, dataset_meta)
         self._reset()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+from mmuda.internals import BatchNorm
 
 
 def freeze_batch_norm_statistics(module: nn.Module) -> None:
@@ -11,5 +11,5 @@ def freeze_batch_norm_statistics(module: nn.Module) -> None:
     Scale and shift stay trainable. ``train()`` undoes this, so call it from an overridden ``train()``.
     """
     for layer in module.modules():
-        if isinstance(layer, BATCH_NORMS):
+        if isinstance(layer, BatchNorm):
             layer.eval()

@@ -49,7 +49,7 @@ class StageContext:
         """Return the config without its stages and used-up variables."""
         kept = {
             key: copy.deepcopy(value)
-            for key, value in self.cfg._cfg_dict.items()
+            for key, value in self.cfg.items()
             if key in LIVE_KEYS - {'stages'} or key == 'custom_imports'
         }
         return Config(kept, filename=self.cfg.filename)

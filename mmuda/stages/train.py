@@ -62,7 +62,7 @@ class TrainStage(Stage):
         """Return the config without its evaluation and runtime."""
         kept = {
             key: value
-            for key, value in self.config(ctx)._cfg_dict.items()
+            for key, value in self.config(ctx).items()
             if not key.startswith(EVALUATION) and key not in RUNTIME
         }
         kept['train_cfg'] = {
@@ -81,7 +81,7 @@ class TrainStage(Stage):
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
         """Train, or continue training, and evaluate the last checkpoint."""
         cfg = self.config(ctx)
-        cfg = Config(ctx.resolve(cfg._cfg_dict), filename=cfg.filename)
+        cfg = Config(ctx.resolve(dict(cfg.items())), filename=cfg.filename)
         self.prepare(ctx, cfg)
         if self.weights is not None:
             cfg.load_from = str(ctx.checkpoint(self.weights))

@@ -8,6 +8,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from mmuda.internals import kept_checkpoints
+
 
 @HOOKS.register_module()
 class AdaptationCheckpointHook(CheckpointHook):
@@ -44,11 +46,12 @@ class AdaptationCheckpointHook(CheckpointHook):
         outdated = []
         keep = self.max_keep_ckpts
         if keep > 0:
-            if not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step:
-                if len(self.keep_ckpt_ids) == keep:
-                    outdated.append(self.keep_ckpt_ids.popleft())
-                self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+            kept = kept_checkpoints(self)
+            if not kept or kept[-1] != step:
+                if len(kept) == keep:
+                    outdated.append(kept.popleft())
+                kept.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(kept))
         self.max_keep_ckpts = -1  # mmengine would delete first and write then
         try:
             super()._save_checkpoint_with_step(runner, step, meta)

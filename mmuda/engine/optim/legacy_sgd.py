@@ -7,6 +7,8 @@ import torch
 from mmengine.registry import OPTIMIZERS
 from torch.optim import Optimizer
 
+from mmuda.internals import add_each_, multiply_each_
+
 
 @OPTIMIZERS.register_module()
 class LegacySGD(Optimizer):
@@ -56,11 +58,11 @@ class LegacySGD(Optimizer):
             grads = [p.grad for p in params]
             for _ in range(group['repeats']):
                 if group['weight_decay']:
-                    torch._foreach_add_(grads, params, alpha=group['weight_decay'])
+                    add_each_(grads, params, alpha=group['weight_decay'])
                 updates = grads
                 if group['momentum']:
                     updates = self._momentum(params, grads, group['momentum'])
-                torch._foreach_add_(params, updates, alpha=-group['lr'])
+                add_each_(params, updates, alpha=-group['lr'])
         return loss
 
     def _momentum(self, params: list, grads: list, momentum: float) -> list:
@@ -68,8 +70,8 @@ class LegacySGD(Optimizer):
         known = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' in self.state[p]]
         if known:
             buffers = [self.state[p]['momentum_buffer'] for p, _ in known]
-            torch._foreach_mul_(buffers, momentum)
-            torch._foreach_add_(buffers, [g for _, g in known])
+            multiply_each_(buffers, momentum)
+            add_each_(buffers, [g for _, g in known])
         for p, g in fresh:
             self.state[p]['momentum_buffer'] = g.clone()
         return [self.state[p]['momentum_buffer'] for p in params]

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
+from mmuda.internals import accumulative_counts, count_iteration
 from mmuda.ranks import unwrap
 
 PRECISIONS = {'float16': torch.float16, 'fp16': torch.float16, 'bfloat16': torch.bfloat16, 'bf16': torch.bfloat16}
@@ -53,7 +54,7 @@ class ModuleOptimWrapper(OptimWrapper):
 
     def update(self) -> None:
         """End an iteration: step and clear the gradients if enough iterations are gathered."""
-        self._inner_count += 1
+        count_iteration(self)
         if not self.should_update():
             return
         self.step()
@@ -157,7 +158,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
     @property
     def accumulative_counts(self) -> int:
         """Iterations for one step."""
-        return self._leader._accumulative_counts
+        return accumulative_counts(self._leader)
 
     @property
     def _leader(self) -> ModuleOptimWrapper:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from mmseg.models.losses import CrossEntropyLoss
 from torch import nn
 
+from mmuda.internals import version_of
+
 
 def check_heads(segmentor: nn.Module) -> None:
     """Refuse heads whose own training settings would have no effect.
@@ -58,6 +60,6 @@ def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
 def _gradient_versions(adaptor: nn.Module) -> dict[str, list]:
     """Return, for each child, a value per parameter that changes with every addition to its gradient."""
     return {
-        child: [None if p.grad is None else (id(p.grad), p.grad._version) for p in module.parameters()]
+        child: [None if p.grad is None else (id(p.grad), version_of(p.grad)) for p in module.parameters()]
         for child, module in adaptor.named_children()
     }

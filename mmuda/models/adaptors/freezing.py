@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
+
+from mmuda.internals import set_gradient_sync, syncs_gradients
 
 
 @contextmanager
@@ -19,15 +20,15 @@ def frozen(*modules: nn.Module | None) -> Iterator[None]:
     """
     present = [module for module in modules if module is not None]
     parameters = [p for module in present for p in module.parameters() if p.requires_grad]
-    synced = [m for m in present if isinstance(m, DistributedDataParallel) and m.require_backward_grad_sync]
+    synced = [module for module in present if syncs_gradients(module)]
     for parameter in parameters:
         parameter.requires_grad_(False)
-    for wrapper in synced:
-        wrapper.require_backward_grad_sync = False
+    for module in synced:
+        set_gradient_sync(module, False)
     try:
         yield
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-        for wrapper in synced:
-            wrapper.require_backward_grad_sync = True
+        for module in synced:
+            set_gradient_sync(module, True)

@@ -34,8 +34,7 @@ class SegmentorModel(BaseModel):
 
     def test_step(self, data: dict) -> list:
         """Return the predictions of the segmentor for a plain mmseg batch."""
-        data = self.data_preprocessor(data, training=False)
-        return self._run_forward(data, mode='predict')
+        return super().test_step(data)
 
     @torch.no_grad()
     def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:

@@ -6,6 +6,8 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmuda.internals import head_inputs
+
 
 @MODELS.register_module()
 class ResNet38Head(BaseDecodeHead):
@@ -51,4 +53,4 @@ class ResNet38Head(BaseDecodeHead):
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return logits (N, C, h, w) from the features by stage."""
-        return self.cls_seg(self.conv6a(self._transform_inputs(inputs)).relu_())
+        return self.cls_seg(self.conv6a(head_inputs(self, inputs)).relu_())

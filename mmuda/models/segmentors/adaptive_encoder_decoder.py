@@ -4,12 +4,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor, nn
+
+from mmuda.internals import has_usual_predict
 
 from .seg_outputs import SegOutputs
 
@@ -143,8 +144,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
     def _whole_images(self) -> bool:
         """Return whether a prediction is nothing but the upsampled output of the decode head for the whole image."""
-        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
-        return usual_head and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
+        return has_usual_predict(self.decode_head) and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
 
 
 def check_size(size: str) -> None:

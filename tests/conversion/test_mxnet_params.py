@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from mmuda.conversion.mxnet_params import ParamsError, read_params
+from mmuda.conversion import ParamsError, read_params
 
 GOLDEN = Path(os.environ.get('MMUDA_GOLDEN_DIR') or Path(__file__).parents[1] / 'data/golden') / 'cbst'
 HEADER = struct.pack('<QQ', 0x112, 0)

@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from toolbox import tiny_adaptor, tiny_segmentor
 
-from mmuda.checkpoints.loading import latest_checkpoint, load_weights
-from mmuda.checkpoints.publish import publish
-from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checkpoints import latest_checkpoint, load_weights, weights_digest
 from mmuda.models import BaseAdaptor
 
 
@@ -125,77 +122,19 @@ def test_state_that_only_one_side_has_is_left_out_and_told():
 
 def test_old_files_without_batch_counters_load():
     adaptor = tiny_adaptor('SourceOnly')
-    state = {key: value for key, value in adaptor.state_dict().items() if not key.endswith('num_batches_tracked')}
+    state = {key: value + 1 for key, value in adaptor.state_dict().items() if not key.endswith('num_batches_tracked')}
+    for counter in (value for key, value in adaptor.state_dict().items() if key.endswith('num_batches_tracked')):
+        counter.fill_(7)
     load_weights(adaptor, dict(state_dict=state), 'old.pth')
+    for key, value in adaptor.state_dict().items():
+        assert torch.equal(value, state.get(key, torch.tensor(0))), key
 
 
-@pytest.mark.parametrize('prefix', ['Scale.', ''])
-def test_papers_starting_points(tmp_path, prefix):
-    cfg = tiny_segmentor()
-    source = MODELS.build(cfg).backbone
-    for value in source.parameters():
-        torch.nn.init.normal_(value)
-    weights = {prefix + key: value for key, value in source.state_dict().items() if 'num_batches' not in key}
-    weights[prefix + 'layer5.conv2d_list.0.weight'] = torch.zeros(21, 2048, 3, 3)
-    torch.save(weights, tmp_path / 'init.pth')
-    cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'init.pth'))
-    init_default_scope('mmseg')
-    net = MODELS.build(cfg)
-    net.init_weights()
-    for key, value in net.backbone.state_dict().items():
-        if 'num_batches' not in key:
-            assert torch.equal(value, source.state_dict()[key]), key
-
-    del weights[prefix + 'layer3.0.conv1.weight']
-    torch.save(weights, tmp_path / 'init.pth')
-    with pytest.raises(RuntimeError, match=r'(?s)missing: layer3.0.conv1.weight\n.*init_cfg=None'):
-        MODELS.build(cfg).init_weights()
-
-
-@pytest.mark.parametrize(
-    'change, message',
-    [
-        (dict(extra=torch.rand(1)), 'unexpected: extra'),
-        ({'layer9.0.conv1.weight': torch.rand(1)}, 'unexpected: layer9.0.conv1.weight|unexpected: 0.conv1.weight'),
-        ({'conv1.bias': torch.rand(1)}, 'unexpected: conv1.bias'),
-        ({'bn1.weight': torch.ones(1, dtype=torch.int64)}, 'of another shape'),
-        ({'conv1.weight': None}, 'conv1.weight are not plain tensors'),
-    ],
-)
-def test_a_starting_point_of_another_network_is_refused(tmp_path, change, message):
-    cfg = tiny_segmentor()
-    torch.save({**MODELS.build(cfg).backbone.state_dict(), **change}, tmp_path / 'init.pth')
-    cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'init.pth'))
-    init_default_scope('mmseg')
-    with pytest.raises(RuntimeError, match=message):
-        MODELS.build(cfg).init_weights()
-
-
-def test_a_starting_point_of_integers_is_refused(tmp_path):
-    cfg = tiny_segmentor()
-    torch.save(
-        {key: value.long() for key, value in MODELS.build(cfg).backbone.state_dict().items()}, tmp_path / 'init.pth'
-    )
-    cfg.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=str(tmp_path / 'init.pth'))
-    init_default_scope('mmseg')
-    with pytest.raises(
-        RuntimeError, match=r'(?s)of another type \(checkpoint, model\): .*conv1.weight torch.int64 torch.float32'
-    ):
-        MODELS.build(cfg).init_weights()
-
-
-def test_publish(tmp_path):
-    adaptor = tiny_adaptor('ADVENT')
-    torch.save(
-        dict(state_dict=adaptor.state_dict(), optimizer={}, meta=dict(iter=5, cfg='x', time='now')),
-        tmp_path / 'iter_5.pth',
-    )
-    written = publish(tmp_path / 'iter_5.pth', tmp_path / 'out/advent.pth')
-    content = read_checkpoint(written)
-    assert set(content) == {'state_dict', 'meta'} and content['meta'] == dict(iter=5, cfg='x')
-    plain = MODELS.build(dict(tiny_segmentor(), type='EncoderDecoder'))
-    plain.load_state_dict(content['state_dict'])
-    assert len(written.stem.split('-')[-1]) == 8 and list(written.parent.iterdir()) == [written]
-    torch.save(dict(state_dict=plain.state_dict()), tmp_path / 'plain.pth')
-    with pytest.raises(RuntimeError, match="holds no segmentor|holds no weights below 'segmentor.'"):
-        publish(tmp_path / 'plain.pth', tmp_path / 'out/x.pth')
+def test_the_digest_is_that_of_the_weights_alone():
+    state = tiny_adaptor('SourceOnly').state_dict()
+    digest = weights_digest(dict(state_dict=state, meta=dict(time='now')), 'x.pth')
+    assert len(digest) == 64
+    assert weights_digest(dict(reversed(state.items())), 'x.pth') == digest, 'order and other content do not matter'
+    key, value = next(iter(state.items()))
+    for other in ({key: value + 1}, {key: value.double()}, {key: value.flatten()}, {'new': torch.ones(1)}):
+        assert weights_digest({**state, **other}, 'x.pth') != digest

@@ -1,24 +1,18 @@
 """Converters: what they refuse, what they say, and that the result tests and trains."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from toolbox import CONFIGS, tiny_config
+from originals import original
+from toolbox import CONFIGS
+from traps import Trap
 
-from mmuda.checkpoints.loading import load_weights
-from mmuda.checkpoints.publish import publish
-from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
-from mmuda.conversion.convert import ORIGINS, convert, describe
-from mmuda.engine.launch import build_runner, load_config
+from mmuda.checkpoints import UntrustedCheckpoint, load_weights, read_checkpoint
+from mmuda.conversion import convert
+from mmuda.engine.launch import load_config
 from mmuda.models import DeepLabVGG16
-
-TOOLS = CONFIGS.parent / 'tools/model_converters'
 
 
 @pytest.fixture
@@ -36,21 +30,6 @@ test_dataloader = dict(dataset=dict(metainfo=dict(classes=('road', 'car', 'sky')
     return path
 
 
-def original(config: Path, **model) -> dict:
-    """The state dict that ADVENT's code would write of the network of a config."""
-    init_default_scope('mmseg')
-    cfg = load_config(config).model.segmentor
-    cfg.update(model)
-    torch.manual_seed(0)
-    state = {}
-    for key, value in MODELS.build(cfg).state_dict().items():
-        key = key.replace('backbone.', '', 1).replace('auxiliary_head.branches', 'layer5.conv2d_list')
-        state[key.replace('decode_head.branches', 'layer6.conv2d_list')] = (
-            torch.rand_like(value, dtype=torch.float32) if value.is_floating_point() else value
-        )
-    return state
-
-
 def run(origin, tmp_path, content, config=None, **kwargs):
     torch.save(content, tmp_path / 'original.pth')
     return convert(origin, tmp_path / 'original.pth', tmp_path / 'out/ours.pth', CONFIGS, config, **kwargs)
@@ -59,7 +38,7 @@ def run(origin, tmp_path, content, config=None, **kwargs):
 def test_values_and_meta(tmp_path, config):
     state = original(config)
     done = run('advent', tmp_path, {key: value for key, value in state.items() if 'num_batches' not in key}, config)
-    content = read_checkpoint(done.path)
+    content = torch.load(done.path, weights_only=True)
     weights = content['state_dict']
     assert torch.equal(weights['decode_head.branches.2.weight'], state['layer6.conv2d_list.2.weight'])
     assert torch.equal(weights['backbone.layer3.1.conv2.weight'], state['layer3.1.conv2.weight'])
@@ -123,16 +102,6 @@ def test_a_score_layer_of_other_classes_than_its_name_says(tmp_path, kind, shape
         run('cbst', tmp_path, {'arg:conv1a_weight': torch.rand(64, 3, 3, 3), f'arg:linear19_{kind}': torch.rand(shape)})
 
 
-class Trap:
-    """Unpickling it writes a file."""
-
-    def __init__(self, path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self):
-        return open, (self.path, 'w')
-
-
 def test_objects_are_only_unpickled_on_request(tmp_path, config):
     marker = tmp_path / 'marker'
     content = dict(state_dict=original(config), args=Trap(marker))
@@ -183,7 +152,7 @@ def test_a_network_of_another_sum_is_not_loaded_without_a_word(tmp_path, config)
     done = run('advent', tmp_path, original(config), config)
     cfg = load_config(config)
     cfg.model.segmentor.decode_head.summed = cfg.model.segmentor.auxiliary_head.summed = (0, 1)
-    with pytest.raises(RuntimeError, match=r'adds up the branches \[0, 1, 2, 3\], but this config adds up \[0, 1\]'):
+    with pytest.raises(RuntimeError, match=r'has summed_branches \[0, 1, 2, 3\], but that of this config has \[0, 1\]'):
         load_weights(MODELS.build(cfg.model), read_checkpoint(done.path), 'ours.pth')
 
 
@@ -244,15 +213,6 @@ def test_the_original_is_never_overwritten(tmp_path, config):
     assert (tmp_path / 'original.pth').read_bytes() == before
 
 
-def test_what_we_train_says_what_it_sums(minicity, tmp_path):
-    cfg = tiny_config('source_only', minicity, tmp_path, iters=1, save=1)
-    build_runner(cfg).train()
-    content = read_checkpoint(tmp_path / 'iter_1.pth')
-    assert content['meta']['summed_branches'] == dict(decode_head=[0, 1, 2, 3])
-    published = publish(tmp_path / 'iter_1.pth', tmp_path / 'plain.pth')
-    assert read_checkpoint(published)['meta']['summed_branches'] == dict(decode_head=[0, 1, 2, 3])
-
-
 def test_fada_needs_both_parts(tmp_path):
     with pytest.raises(
         RuntimeError,
@@ -283,12 +243,12 @@ def test_a_starting_point_starts_a_network(tmp_path, config):
         assert torch.equal(segmentor.backbone.layer4[0].conv1.weight, state['Scale.layer4.0.conv1.weight'])
 
 
-def test_the_trunk_alone(tmp_path, config):
+def test_the_backbone_alone(tmp_path, config):
     state = original(config)
     state['layer6.conv2d_list.0.weight'] = torch.rand(50, 64, 3, 3)  # of other classes
     done = run('advent', tmp_path, state, config, backbone_only=True)
     assert all(key.startswith('backbone.') for key in read_checkpoint(done.path)['state_dict'])
-    assert 'summed_branches' not in done.meta
+    assert done.backbone_only and 'summed_branches' not in done.meta
 
 
 def vgg_of_torchvision() -> dict:
@@ -318,48 +278,3 @@ model = dict(segmentor=dict(backbone=dict(base_channels=2, init_cfg=None), decod
         assert torch.equal(net.features[27].weight, state['features.28.weight'])
         assert torch.equal(net.features[21].weight, state['features.21.weight'])
         assert torch.equal(net.features[29].weight, fresh), 'fc6 is drawn at random'
-
-
-def test_descriptions():
-    assert describe({'backbone.conv1.weight': 0, 'decode_head.branches.0.weight': torch.rand(19, 1)}) == 'resnet 19'
-    assert describe({'backbone.conv1a.weight': 0, 'decode_head.conv_seg.weight': torch.rand(16, 1)}) == 'resnet38 16'
-    assert describe({'backbone.features.0.weight': 0}) == 'vgg'
-
-
-def test_every_origin_has_its_command_and_its_configs():
-    assert {path.stem for path in TOOLS.glob('*.py')} == set(ORIGINS)
-    for name, origin in ORIGINS.items():
-        assert all((CONFIGS / config).is_file() for config in origin.configs.values()), name
-        assert name in (TOOLS / f'{name}.py').read_text()
-
-
-@pytest.mark.parametrize('trained', ['advent'])
-def test_the_test_command_of_the_original(tmp_path, minicity, trained):
-    """Convert by the command line, then `tools/test.py CONFIG converted.pth --eval mIoU`."""
-    config = tmp_path / 'tiny_minicity.py'
-    config.write_text(f"""
-_base_ = {str(CONFIGS / trained / 'minicity.py')!r}
-model = dict(
-    segmentor=dict(backbone=dict(base_channels=4, stem_channels=4), decode_head=dict(in_channels=32)),
-    discriminator=dict(base_channels=2))
-train_dataloader = dict(dataset=dict(source=dict(data_root={str(minicity / 'source')!r}),
-                                     target=dict(data_root={str(minicity / 'target')!r})))
-val_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
-test_dataloader = val_dataloader
-""")
-    torch.save(original(config), tmp_path / 'original.pth')
-    commands = [
-        [TOOLS / f'{trained}.py', tmp_path / 'original.pth', tmp_path / 'ours.pth', '--config', config],
-        [CONFIGS.parent / 'tools/test.py', config, tmp_path / 'ours.pth', '--eval', 'mIoU'],
-    ]
-    for command in commands:
-        done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert 0 <= json.loads((tmp_path / 'test/ours.json').read_text())['metrics']['mIoU'] <= 100
-    broken = subprocess.run(
-        [sys.executable, str(TOOLS / 'fada.py'), str(tmp_path / 'original.pth'), str(tmp_path / 'x.pth')],
-        capture_output=True,
-        text=True,
-    )
-    assert broken.returncode == 1 and 'has no feature_extractor and no classifier' in broken.stderr
-    assert 'Traceback' not in broken.stderr and not (tmp_path / 'x.pth').exists()
