@@ -30,6 +30,7 @@ from mmuda.visualization import RunSummary, collect_samples, read_scalars, write
 ROOT = Path(__file__).resolve().parents[1]
 TRAINED = re.compile(r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\]')
 RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
+PICTURES = 6
 NOTE = (
     'AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
     'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.'
@@ -80,13 +81,13 @@ def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> d
     return found
 
 
-def report(found: dict[str, dict], folder: Path, options: dict[str, object], pictures: int = 6) -> Path:
+def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> Path:
     """Write the HTML report of one seed."""
 
     def predictions(name: str) -> Iterator[SegDataSample]:
         cfg = load_config(ROOT / 'configs' / RUNS[name] / 'minicity.py', options)
         model = load_model(cfg, found[name]['checkpoint'])
-        indices = np.linspace(0, found[name]['num_images'] - 1, pictures).astype(int).tolist()
+        indices = np.unique(np.linspace(0, found[name]['num_images'] - 1, PICTURES).astype(int)).tolist()
         yield from predict(model, cfg, indices)
 
     runs = [

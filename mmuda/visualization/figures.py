@@ -172,7 +172,7 @@ def _for_html(svg: str, title: str, curves: Mapping[str, Points]) -> str:
         if element.hasAttribute('id') and f'#{element.getAttribute("id")}' not in svg:
             element.removeAttribute('id')
         if element.hasAttribute('style'):
-            look = re.sub('font-(size|family): [^;]*(; |$)', '', element.getAttribute('style'))
+            look = re.sub('font(-size|-family)?: [^;]*(; |$)', '', element.getAttribute('style'))
             element.setAttribute('style', re.sub('|'.join(CSS_COLORS), lambda found: CSS_COLORS[found[0]], look))
         if element.hasAttribute('d'):
             element.setAttribute('d', re.sub(r'(\.\d\d)\d+|\s*\n', r'\1', element.getAttribute('d')))

@@ -159,7 +159,7 @@ def test_charts_fit_a_page_in_both_colour_schemes():
     assert ids[0] and not ids[0] & ids[1]
     assert all(f'#{found}' in one for found in ids[0])
     assert 'currentColor' in one and 'var(--grid' in one
-    assert not re.search('<style|<!DOCTYPE|<metadata|font-family|#000000|#ffffff', one)
+    assert not re.search('<style|<!DOCTYPE|<metadata|DejaVu|#000000|#ffffff', one)
 
 
 def test_equal_curves_give_equal_charts_whatever_the_users_settings(tmp_path):
