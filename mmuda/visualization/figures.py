@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,10 @@ def line_chart(
         axes = figure.add_axes(box)
         _draw(axes, curves, colors)
         stream = io.StringIO()
-        figure.savefig(stream, format='svg', metadata=dict.fromkeys(('Date', 'Creator', 'Format', 'Type')))
+        with warnings.catch_warnings():
+            # Its font only measures the names; the browser has letters of all scripts.
+            warnings.filterwarnings('ignore', 'Glyph .* missing')
+            figure.savefig(stream, format='svg', metadata=dict.fromkeys(('Date', 'Creator', 'Format', 'Type')))
     return _for_html(stream.getvalue(), title, curves)
 
 
@@ -139,8 +143,9 @@ def _name_ends(axes: 'Axes', ends: Mapping[str, tuple[float, float]], colors: Ma
     for place in reversed(range(len(names))):
         heights[place] = min(heights[place], 1 - gap * (len(names) - 1 - place))
     for name, height in zip(names, heights, strict=True):
+        text = ''.join(letter if letter.isprintable() else ' ' for letter in name)
         axes.annotate(
-            name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1] + '\u2026',
+            text if len(text) <= MAX_LETTERS else text[: MAX_LETTERS - 1] + '\u2026',
             ends[name],
             (1 + 14 / extent.width, height),
             textcoords='axes fraction',
@@ -176,7 +181,8 @@ def _for_html(svg: str, title: str, curves: Mapping[str, Points]) -> str:
             element.setAttribute('style', re.sub('|'.join(CSS_COLORS), lambda found: CSS_COLORS[found[0]], look))
         if element.hasAttribute('d'):
             element.setAttribute('d', re.sub(r'(\.\d\d)\d+|\s*\n', r'\1', element.getAttribute('d')))
-    return root.toxml()
+    # XML does not allow these letters.
+    return re.sub(r'[\x00-\x08\x0b\x0c\x0e-\x1f]', ' ', root.toxml())
 
 
 def _add_tip(document: minidom.Document, element: minidom.Element, text: str) -> None:

@@ -153,6 +153,12 @@ def test_chart_escapes_names_and_writes_long_ones_short():
     assert titles == [evil, f'{evil}, 1: 1', f'{evil}, 2: 2']
 
 
+@pytest.mark.filterwarnings('error')
+def test_names_of_any_script_and_odd_letters_can_be_drawn():
+    found = texts(line_chart({name: ([1, 2], [1, 2]) for name in ('\u65b9\u6cd5', 'a\x0b\nb')}, ''))
+    assert {'\u65b9\u6cd5', 'a  b'} <= set(found)
+
+
 def test_charts_fit_a_page_in_both_colour_schemes():
     one, other = (line_chart({'a': ([1, 2], [1, 2])}, title) for title in ('one', 'other'))
     ids = [set(re.findall(r'\bid="([^"]*)"', svg)) for svg in (one, other)]

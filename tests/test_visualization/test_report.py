@@ -4,12 +4,14 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+import mmuda.visualization
 from mmuda.evaluation import DomainIoUMetric
 from mmuda.visualization import RunSummary, Sample, colorize, write_report
 
@@ -104,6 +106,9 @@ def test_report_says_what_was_measured(tmp_path, runs, samples):
     path = write_report(tmp_path / 'new' / 'report.html', 'Demo <1>', runs, samples, CLASSES, PALETTE, 'A & B')
     html = path.read_text(encoding='utf-8')
     page = Page(html)
+    # The style is inside, as it stands beside the template.
+    style = (Path(mmuda.visualization.__file__).parent / 'templates' / 'report.css').read_text(encoding='utf-8')
+    assert style.strip() in html and 'prefers-color-scheme: dark' in style and '@media print' in style
     anchors = [link[1:] for link in page.links if link.startswith('#')]
     assert anchors and all(link.startswith(('data:image/png;base64,', '#')) for link in page.links)
     assert len(page.ids) == len(set(page.ids)) and set(anchors) <= set(page.ids)
