@@ -17,6 +17,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import get_dir
 
+from .packages import installed_file
 from .stand_ins import restore, stand_ins
 
 LEGACY_MAGIC = b'\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
@@ -145,6 +146,12 @@ def load_from_http(filename: str, map_location: str | None = None, model_dir: st
     return read_checkpoint(os.path.join(folder, os.path.basename(filename)), map_location)
 
 
+@CheckpointLoader.register_scheme(prefixes='package://', force=True)
+def load_from_package(filename: str, map_location: str | None = None) -> Any:
+    """mmengine's loader of files inside of installed packages, see :func:`installed_file`."""
+    return read_checkpoint(installed_file(filename), map_location)
+
+
 def _guarded(loader: Callable) -> Callable:
     """One of mmengine's other loaders (``open-mmlab://``, ``torchvision://``, ``s3://``, ...), reading weights only.
 
@@ -184,7 +191,8 @@ def _safe_torch_load(file: Any, map_location: str | None = None, weights_only: b
 
 
 FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
-load_from_local.reads_weights_only = load_from_http.reads_weights_only = True
+for _safe in (load_from_local, load_from_http, load_from_package):
+    _safe.reads_weights_only = True
 for _prefix, _loader in list(CheckpointLoader._schemes.items()):
     CheckpointLoader.register_scheme(_prefix, _guarded(_loader), force=True)
 # mmengine's loaders of other schemes end in one of these.
