@@ -137,7 +137,10 @@ RESNET38: Layout = (
 ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4.
 """
 
-OWN: Layout = ((r'(?:segmentor\.)?backbone\.(.+)', r'backbone.\1'), (r'(?:segmentor\.)?(?:decode|auxiliary)_head\..+', None))
+OWN: Layout = (
+    (r'(?:segmentor\.)?backbone\.(.+)', r'backbone.\1'),
+    (r'(?:segmentor\.)?(?:neck|decode_head|auxiliary_head)\..+', None),
+)
 """Our own checkpoints, of which the backbone is wanted."""
 
 _LITE_CONVOLUTIONS = ('expand', 'depthwise', 'project')
