@@ -165,6 +165,17 @@ def accumulative_counts(wrapper: OptimWrapper) -> int:
     return wrapper._accumulative_counts
 
 
+# mmengine: modules.
+
+
+def records_init(module: nn.Module) -> bool:
+    """Return whether a module takes notes of where its weights come from, which ``update_init_info`` requires.
+
+    ``BaseModule.init_weights`` starts the notes in the outermost module and removes them when it is done.
+    """
+    return hasattr(module, '_params_init_info')
+
+
 # mmengine: log histories.
 
 HISTORY_STATE = ('_log_history', '_count_history', 'max_length')

@@ -137,3 +137,27 @@ RESNET38: Layout = (
 
 ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4.
 """
+
+OWN: Layout = (
+    (r'(?:segmentor\.)?backbone\.(.+)', r'backbone.\1'),
+    (r'(?:segmentor\.)?(?:neck|decode_head|auxiliary_head)\..+', None),
+)
+"""Our own checkpoints, of which the backbone is wanted."""
+
+_LITE_CONVOLUTIONS = ('expand', 'depthwise', 'project')
+
+EFFICIENTNET_LITE: Layout = (
+    (r'_conv_stem\.(.+)', r'backbone.stem.conv.\1'),
+    (r'_bn0\.(.+)', r'backbone.stem.bn.\1'),
+    (r'_blocks\.([0-9]+)\._(expand|depthwise|project)_conv\.(.+)', r'backbone.blocks.\1.\2.conv.\3'),
+    (
+        r'_blocks\.([0-9]+)\._bn([0-2])\.(.+)',
+        lambda match: f'backbone.blocks.{match[1]}.{_LITE_CONVOLUTIONS[int(match[2])]}.bn.{match[3]}',
+    ),
+    (r'(?:_conv_head|_bn1|_fc)\..+', None),
+    *OWN,
+)
+"""EfficientNet-Lite as the package ``efficientnet-lite-pytorch`` names it.
+
+Left out are the last 1x1 convolution, to 1280 channels, and the classifier of ImageNet.
+"""

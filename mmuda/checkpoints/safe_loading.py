@@ -16,6 +16,7 @@ from torch.hub import get_dir
 
 from mmuda.internals import FORCE_WEIGHTS_ONLY, checkpoint_loaders, replace_final_loaders
 
+from .packages import SCHEME, installed_file
 from .reading import read_checkpoint, read_file, refused, sound_content
 from .stand_ins import stand_ins
 
@@ -30,7 +31,8 @@ def install_safe_loading() -> None:
     refuses files that only full unpickling could restore (:class:`UntrustedCheckpoint`). mmengine alone would unpickle
     them after a warning, and so run any code that somebody put into a file.
 
-    - Files and URLs are read by :func:`load_from_local` and :func:`load_from_http`.
+    - Files, URLs and files of packages (``package://``) are read by :func:`load_from_local`, :func:`load_from_http` and
+      :func:`load_from_package`.
     - Loaders of other prefixes (``open-mmlab://``, ``torchvision://``, ``s3://``, those of plug-ins) stay, but
       :func:`torch.load` reads weights only while they run.
 
@@ -70,7 +72,17 @@ def load_from_http(filename: str, map_location: str | None = None, model_dir: st
     return read_checkpoint(os.path.join(folder, os.path.basename(filename)), map_location)
 
 
-OWN_LOADERS: dict[str, Callable] = {'': load_from_local, 'http://': load_from_http, 'https://': load_from_http}
+def load_from_package(filename: str, map_location: str | None = None) -> Any:
+    """Load a checkpoint from a file inside of an installed package, see :func:`installed_file`."""
+    return read_checkpoint(installed_file(filename), map_location)
+
+
+OWN_LOADERS: dict[str, Callable] = {
+    '': load_from_local,
+    'http://': load_from_http,
+    'https://': load_from_http,
+    SCHEME: load_from_package,
+}
 """Our loaders, by the prefixes of names that they are for."""
 _SAFE.update(OWN_LOADERS.values())
 
