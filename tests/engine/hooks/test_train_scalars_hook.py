@@ -30,7 +30,11 @@ def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, f
         Counter(),
         str(folder),
         train_dataloader=dict(
-            dataset=numbers, batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False), num_workers=0
+            dataset=numbers,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='default_collate'),
+            batch_size=1,
+            num_workers=0,
         ),
         train_cfg=dict(by_epoch=False, max_iters=iters),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
