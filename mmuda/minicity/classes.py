@@ -1,4 +1,4 @@
-"""Which raw ids MiniCity writes: those of the Cityscapes and GTA5 label files."""
+"""Raw ids of MiniCity: those of the Cityscapes and GTA5 label files."""
 
 from mmuda.datasets.classes import CITYSCAPES_CLASSES
 from mmuda.datasets.label_tables import IGNORE, get_label_table
