@@ -1,7 +1,5 @@
 """The stage that gathers class distributions: one pass over the source, in shares, from where it was interrupted."""
 
-import copy
-
 import pytest
 import torch
 from mmengine.config import ConfigDict
@@ -11,7 +9,6 @@ from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import build_runner
 from mmuda.models import SDCA
-from mmuda.models.memories.class_statistics import ClassStatistics
 from mmuda.stages import StatisticsStage
 
 
@@ -114,11 +111,3 @@ def test_the_model_may_be_that_of_a_later_stage_as_in_earlier_versions(cfg):
     assert settings[0] == settings[1]
     with pytest.raises(ValueError, match='give overrides'):
         StatisticsStage('statistics', '{source}')
-
-
-def test_statistics_of_one_process_are_its_own():
-    statistics = ClassStatistics(3, 2)
-    statistics.update(torch.rand(1, 2, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64))
-    before = copy.deepcopy(statistics.state_dict())
-    statistics.merge_processes()
-    assert all(torch.equal(before[key], value) for key, value in statistics.state_dict().items())

@@ -6,12 +6,11 @@ import layouts
 import numpy as np
 import pytest
 from layouts import H, W
-from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
-from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, CROSSCITY13, SYNTHIA16
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
 from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.datasets.readers.crosscity import CrossCityDataset
 from mmuda.datasets.readers.gta5 import GTA5Dataset
@@ -20,6 +19,8 @@ from mmuda.datasets.readers.synscapes import SynscapesDataset
 from mmuda.datasets.readers.synthia import SYNTHIADataset
 
 LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
+
+
 PACKED = [*LOAD, dict(type='PackSegInputs')]
 
 
@@ -29,6 +30,7 @@ def trains(raw, table, classes=None):
 
 
 TABLES = dict(GTA5Dataset='gta5', SYNTHIADataset='synthia', SynscapesDataset='synscapes', CrossCityDataset='crosscity')
+
 
 CASES = {
     'GTA5Dataset': (layouts.gta5, {}, 'images/00002.png', 'labels/00002.png', (range(35), 2)),
@@ -70,21 +72,6 @@ def test_read_as_published(tmp_path, name, classes):
     assert dataset.metainfo['palette'] == [
         CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(c)] for c in classes or CITYSCAPES_CLASSES
     ]
-
-
-@pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
-def test_mmsegs_cityscapes_with_raw_labels(tmp_path, classes):
-    load = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table='cityscapes')]
-    dataset = CityscapesDataset(
-        data_root=str(layouts.cityscapes(tmp_path)),
-        data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
-        seg_map_suffix='_gtFine_labelIds.png',
-        metainfo=classes and dict(classes=classes),
-        pipeline=load,
-    )
-    assert len(dataset) == 2
-    raw = layouts.ids((*range(34), 255), 1)
-    np.testing.assert_array_equal(dataset[1]['gt_seg_map'], trains(raw, 'cityscapes', classes))
 
 
 def test_samples_stay_small_and_survive_pickling(tmp_path):
@@ -143,35 +130,6 @@ def test_missing_label_folder(tmp_path):
     layouts.write(tmp_path / 'images' / '00001.png', layouts.image())
     with pytest.raises(FileNotFoundError, match='folder of labels.*labels, does not exist.*without seg_map_path'):
         GTA5Dataset(data_root=str(tmp_path))
-
-
-@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-def test_cross_city(tmp_path, suffix):
-    root = str(layouts.crosscity(tmp_path, suffix=suffix))
-    train = CrossCityDataset(city='Rome', data_root=root, pipeline=LOAD[:1])
-    assert [train.get_data_info(n)['img_path'][-14:] for n in range(2)] == [
-        f'pano_00000{suffix}',
-        f'pano_00001{suffix}',
-    ]
-    assert 'seg_map_path' not in train[0]
-    test = CrossCityDataset(
-        city='Rome', split='test', data_root=root, pipeline=LOAD, metainfo=dict(classes=CROSSCITY13)
-    )
-    raw = layouts.ids(range(34), 1)
-    np.testing.assert_array_equal(test[1]['gt_seg_map'], trains(raw, 'crosscity', CROSSCITY13))
-    assert set(np.unique(test[1]['gt_seg_map'])) == {*range(13), 255}
-
-
-def test_cross_city_errors(tmp_path):
-    with pytest.raises(ValueError, match="'Paris'.*Rio, Rome, Taipei, Tokyo"):
-        CrossCityDataset(city='Paris')
-    with pytest.raises(ValueError, match="'val'"):
-        CrossCityDataset(city='Rome', split='val')
-    layouts.crosscity(tmp_path)
-    layouts.write(tmp_path / 'Rome' / 'Images' / 'Train' / 'other.jpg', layouts.image())
-    with pytest.raises(ValueError, match=r'Images/Train holds \.jpg and \.png.*img_suffix'):
-        CrossCityDataset(city='Rome', data_root=str(tmp_path))
-    assert len(CrossCityDataset(city='Rome', data_root=str(tmp_path), img_suffix='.jpg')) == 1
 
 
 def test_wrong_arguments(tmp_path):

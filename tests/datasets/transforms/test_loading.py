@@ -1,15 +1,19 @@
 """Reading single files: every encoding, and every way in which a file can be wrong."""
 
 import cv2
+import layouts
 import numpy as np
 import pytest
 from layouts import H, W, ids, image, write, write_palette, write_synthia
 from mmcv.transforms import LoadImageFromFile
+from mmseg.datasets import CityscapesDataset
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from mmuda.datasets.image_files import image_size
+import mmuda.datasets.transforms  # noqa: F401
+from mmuda.datasets.classes import SYNTHIA16
 from mmuda.datasets.label_tables import get_label_table, lookup_array
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
 from mmuda.datasets.transforms import LoadDomainAnnotations, LoadDomainImage
 
 
@@ -227,16 +231,21 @@ def test_labels_are_loaded_after_the_image_was_resized(tmp_path):
     assert results['img'].shape == (6, 10, 3) and results['gt_seg_map'].shape == (H, W)
 
 
-@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp'])
-def test_size_from_the_header(tmp_path, suffix):
-    assert image_size(str(write(tmp_path / f'a{suffix}', image()))) == (W, H)
+def trains(raw, table, classes=None):
+    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
+    return lookup_array(get_label_table(table), label_map=label_map)[raw]
 
 
-@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
-def test_size_is_that_of_the_turned_image(tmp_path, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = str(tmp_path / 'a.jpg')
-    Image.fromarray(image()).save(path, exif=exif)
-    height, width = LoadDomainImage()(dict(img_path=path))['ori_shape']
-    assert image_size(path) == (width, height)
+@pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
+def test_mmsegs_cityscapes_with_raw_labels(tmp_path, classes):
+    load = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table='cityscapes')]
+    dataset = CityscapesDataset(
+        data_root=str(layouts.cityscapes(tmp_path)),
+        data_prefix=dict(img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+        seg_map_suffix='_gtFine_labelIds.png',
+        metainfo=classes and dict(classes=classes),
+        pipeline=load,
+    )
+    assert len(dataset) == 2
+    raw = layouts.ids((*range(34), 255), 1)
+    np.testing.assert_array_equal(dataset[1]['gt_seg_map'], trains(raw, 'cityscapes', classes))

@@ -1,33 +1,15 @@
-"""Sizes, filters and what a resize leaves behind."""
+"""Resizing by Pillow: sizes, filters, and the keys that it sets."""
 
 import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from mmuda.resampling import auto_filter
-
 LANCZOS, BICUBIC, BILINEAR = 'lanczos', 'bicubic', 'bilinear'
 
 
 def image(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize(
-    'from_size, to_size, wanted',
-    [
-        ((10, 20), (9, 19), LANCZOS),
-        ((10, 20), (11, 21), BICUBIC),
-        ((10, 20), (9, 21), BILINEAR),
-        ((10, 20), (10, 21), BILINEAR),
-        ((10, 20), (10, 19), BILINEAR),
-        ((10, 20), (10, 20), BILINEAR),
-    ],
-)
-def test_auto_filter(from_size, to_size, wanted):
-    assert auto_filter(from_size, to_size) == wanted
-    assert auto_filter(from_size[::-1], to_size[::-1]) == wanted
 
 
 @pytest.mark.parametrize(

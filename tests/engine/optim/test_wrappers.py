@@ -1,4 +1,4 @@
-"""Optimizers by module: grouping, accumulation, precision, duplicate listing."""
+"""Optimizer wrappers: accumulation, precision, scaling, states."""
 
 import copy
 
@@ -7,46 +7,12 @@ import torch
 from toolbox import optim_cfg, pair_batch, tiny_adaptor
 from torch import nn
 
-from mmuda.engine import LegacySGD, ModuleOptimWrapper, PerModuleOptimWrapperConstructor
+from mmuda.engine import ModuleOptimWrapper, PerModuleOptimWrapperConstructor
 from mmuda.engine.optim.wrappers import make_scaler
 
 
 def build(adaptor, **kwargs):
     return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
-
-
-def test_each_trainable_child_needs_its_entry():
-    adaptor = tiny_adaptor('ADVENT')
-    cfg = optim_cfg(adaptor)
-    del cfg['aux_discriminator']
-    with pytest.raises(ValueError, match="trainable children of ADVENT are .*'aux_discriminator'"):
-        PerModuleOptimWrapperConstructor(cfg)(adaptor)
-    with pytest.raises(ValueError, match="entries for .*'critic'"):
-        PerModuleOptimWrapperConstructor(dict(optim_cfg(adaptor), critic=dict(optimizer=dict(type='SGD', lr=1.0))))(
-            adaptor
-        )
-
-
-def test_groups_are_merged_and_frozen_weights_left_out(caplog):
-    adaptor = tiny_adaptor('SourceOnly')
-    for module in adaptor.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.requires_grad_(False)
-    cfg = dict(
-        segmentor=dict(
-            optimizer=dict(type='SGD', lr=0.1, weight_decay=0.5),
-            paramwise_cfg=dict(
-                custom_keys=dict(decode_head=dict(lr_mult=10.0), auxiliary_head=dict(lr_mult=10.0)), bias_decay_mult=0.0
-            ),
-        )
-    )
-    wrapper = PerModuleOptimWrapperConstructor(cfg)(adaptor)['segmentor']
-    groups = wrapper.optimizer.param_groups
-    assert [(g['lr'], g['weight_decay']) for g in groups] == [(0.1, 0.5), (1.0, 0.5)]
-    listed = [p for g in groups for p in g['params']]
-    wanted = [p for p in adaptor.parameters() if p.requires_grad]
-    assert {id(p) for p in listed} == {id(p) for p in wanted} and len(listed) == len(wanted)
-    assert not caplog.records, 'no line for every parameter'
 
 
 def test_accumulation_equals_one_step_on_the_mean_loss():
@@ -152,13 +118,6 @@ def test_float16_trains():
     assert not torch.equal(before, adaptor.segmentor.decode_head.branches[0].weight)
 
 
-@pytest.mark.parametrize('entry', [dict(type='AmpOptimWrapper'), dict(accumulative_counts=4), dict(clip_gard={})])
-def test_unknown_keys_of_an_entry_are_errors(entry):
-    adaptor = tiny_adaptor('SourceOnly')
-    with pytest.raises(ValueError, match=f'unknown keys .*{next(iter(entry))}.*known are optimizer'):
-        PerModuleOptimWrapperConstructor(dict(segmentor=dict(optimizer=dict(type='SGD', lr=1.0), **entry)))(adaptor)
-
-
 def test_clipped_norms_are_logged_by_module():
     adaptor = tiny_adaptor('ADVENT').train()
     cfg = optim_cfg(adaptor)
@@ -189,44 +148,3 @@ def test_optimizer_states_round_trip_and_other_names_are_refused():
     del state['discriminator']
     with pytest.raises(KeyError, match='the checkpoint has optimizers for'):
         fresh.load_state_dict(state)
-
-
-def test_legacy_sgd_without_repeats_is_sgd():
-    torch.manual_seed(0)
-    nets = [nn.Linear(5, 3) for _ in range(2)]
-    nets[1].load_state_dict(nets[0].state_dict())
-    settings = dict(lr=0.1, momentum=0.9, weight_decay=0.01)
-    optimizers = LegacySGD(nets[0].parameters(), **settings), torch.optim.SGD(nets[1].parameters(), **settings)
-    for _ in range(4):
-        x = torch.rand(2, 5)
-        for net, optimizer in zip(nets, optimizers, strict=True):
-            optimizer.zero_grad()
-            net(x).square().sum().backward()
-            optimizer.step()
-    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
-        torch.testing.assert_close(a, b)
-
-
-def test_legacy_sgd_repeats_accumulate_the_decay():
-    weight = nn.Parameter(torch.tensor([1.0]))
-    optimizer = LegacySGD([weight], lr=0.1, momentum=0.5, weight_decay=0.2, repeats=2)
-    weight.grad = torch.tensor([3.0])
-    optimizer.step()
-    # by hand: g=3+.2*1=3.2, v=3.2, p=1-.32=.68; g=3.2+.2*.68=3.336, v=1.6+3.336=4.936, p=.68-.4936
-    torch.testing.assert_close(weight.detach(), torch.tensor([0.68 - 0.4936]))
-
-
-def test_repeats_count_the_modules_around_a_weight():
-    adaptor = tiny_adaptor('SourceOnly')
-    cfg = dict(segmentor=dict(optimizer=dict(type='LegacySGD', lr=0.1), repeats='backbone'))
-    groups = PerModuleOptimWrapperConstructor(cfg)(adaptor)['segmentor'].optimizer.param_groups
-    repeats = {id(p): group['repeats'] for group in groups for p in group['params']}
-    net = adaptor.segmentor
-    assert repeats[id(net.backbone.conv1.weight)] == 1
-    assert repeats[id(net.backbone.layer2[0].conv1.weight)] == 3
-    assert repeats[id(net.backbone.layer2[0].downsample[0].weight)] == 4
-    assert repeats[id(net.decode_head.branches[0].weight)] == 1
-    with pytest.raises(ValueError, match="repeats='trunk' names no child"):
-        PerModuleOptimWrapperConstructor(
-            dict(segmentor=dict(optimizer=dict(type='LegacySGD', lr=0.1), repeats='trunk'))
-        )(adaptor)
