@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -76,6 +77,7 @@ def test_files_hold_what_render_returns(town):
     ],
 )
 def test_is_read_by_the_data_sets_of_the_real_ones(town, dataset, domain, split, count):
+    init_default_scope('mmseg')
     table = 'gta5' if domain == 'source' else 'cityscapes'
     pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table=table)]
     data = DATASETS.build({**dataset, 'data_root': str(town / dataset['data_root']), 'pipeline': pipeline})

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
+from toolbox import take
 
 import mmuda.datasets.pairs.class_balanced as class_balanced
 import mmuda.datasets.pairs.streams as streams
@@ -149,11 +150,6 @@ def pairs(root) -> DomainPairDataset:
         pipeline=[dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')],
     )
     return DomainPairDataset(source, Unlabelled(7, source.metainfo['classes']))
-
-
-def take(sampler, count: int) -> list:
-    stream = iter(sampler)
-    return [next(stream) for _ in range(count)]
 
 
 def sampler_of(root, seed: int = 9, **kwargs) -> DomainPairSampler:

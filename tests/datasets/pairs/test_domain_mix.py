@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.registry import DATA_SAMPLERS
 from mmseg.structures import SegDataSample
+from toolbox import take
 from torch.utils.data import DataLoader
 
 import mmuda.datasets.pairs.streams as streams
@@ -41,11 +42,6 @@ class Images(BaseDataset):
 
 def mix(source: int = 5, target: int = 4, **kwargs) -> DomainMixDataset:
     return DomainMixDataset(Images(source), Images(target), **kwargs)
-
-
-def take(sampler, count: int) -> list:
-    stream = iter(sampler)
-    return [next(stream) for _ in range(count)]
 
 
 ALL = [('source', i) for i in range(5)] + [('target', i) for i in range(4)]

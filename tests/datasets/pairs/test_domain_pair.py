@@ -5,29 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.dataset import pseudo_collate
+from toolbox import Numbers
 from torch.utils.data import DataLoader
 
 from mmuda.datasets import DomainPairDataset, DomainPairSampler
 from mmuda.datasets.pairs.domain_pair import seeded
-
-
-class Numbers(BaseDataset):
-    """Its pipeline draws from all three generators."""
-
-    METAINFO = dict(classes=('a', 'b'))
-
-    def __init__(self, size: int, **kwargs) -> None:
-        self.size = size
-        super().__init__(pipeline=[self.draw], **kwargs)
-
-    def load_data_list(self):
-        return [dict(number=i) for i in range(self.size)]
-
-    @staticmethod
-    def draw(results):
-        drawn = [random.random(), np.random.rand(), torch.rand(()).item()]
-        return dict(inputs=torch.tensor([results['number'], *drawn], dtype=torch.float64), data_samples=None)
 
 
 def pairs(sizes=(5, 7)) -> DomainPairDataset:

@@ -1,41 +1,14 @@
 """The order of pairs: a pure function of (seed, n), shared by processes, with skips that cost nothing."""
 
-import random
-
-import numpy as np
 import pytest
-import torch
-from mmengine.dataset import BaseDataset
+from toolbox import Numbers, take
 
 import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import DomainPairDataset, DomainPairSampler
 
 
-class Numbers(BaseDataset):
-    """Its pipeline draws from all three generators."""
-
-    METAINFO = dict(classes=('a', 'b'))
-
-    def __init__(self, size: int, **kwargs) -> None:
-        self.size = size
-        super().__init__(pipeline=[self.draw], **kwargs)
-
-    def load_data_list(self):
-        return [dict(number=i) for i in range(self.size)]
-
-    @staticmethod
-    def draw(results):
-        drawn = [random.random(), np.random.rand(), torch.rand(()).item()]
-        return dict(inputs=torch.tensor([results['number'], *drawn], dtype=torch.float64), data_samples=None)
-
-
 def pairs(sizes=(5, 7)) -> DomainPairDataset:
     return DomainPairDataset(Numbers(sizes[0]), Numbers(sizes[1]))
-
-
-def take(sampler, count: int) -> list:
-    stream = iter(sampler)
-    return [next(stream) for _ in range(count)]
 
 
 def test_length_is_that_of_the_longer_side_never_the_product():

@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
-from toolbox import NUM_CLASSES, optim_cfg, tiny_adaptor
+from toolbox import NUM_CLASSES, optim_cfg, take, tiny_adaptor
 
 import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate
@@ -37,11 +37,6 @@ class Images(BaseDataset):
 
 def alone(size: int = 5, **kwargs) -> DomainMixDataset:
     return DomainMixDataset(source=None, target=Images(size), **kwargs)
-
-
-def take(sampler, count: int) -> list:
-    stream = iter(sampler)
-    return [next(stream) for _ in range(count)]
 
 
 def test_an_item_is_a_target_image():
