@@ -9,7 +9,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from mmseg.registry import DATASETS
 from PIL import Image
+
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
+from mmuda.datasets.label_tables import get_label_table, lookup_array
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
+from mmuda.labeling import Argmax, label_images
 
 H, W = 12, 20
 
@@ -92,3 +99,54 @@ def crosscity(root: Path, city: str = 'Rome', suffix: str = '.png', count: int =
         write(root / city / 'Images' / 'Test' / f'pano_{n + 50:05d}{suffix}', image(n + 50))
         write(root / city / 'Labels' / 'Test' / f'pano_{n + 50:05d}_eval.png', ids(range(34), n))
     return root
+
+
+def pseudo_label(seed: int = 0, num_classes: int = 16, size=(H, W)) -> np.ndarray:
+    """Random train ids, of which a few are ignored."""
+    drawn = np.random.default_rng(seed).integers(0, num_classes, size, dtype=np.uint8)
+    drawn[:2, :3] = 255
+    return drawn
+
+
+def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=None) -> Path:
+    """A real labelling of a few images: image n has the label `pseudo_label(n)`, with a class for ignored pixels."""
+    images = [str(write(root / 'images' / f'{n}.png', image(n))) for n in range(count)]
+    maps = [torch.from_numpy(pseudo_label(n, len(classes)) % len(classes)).long() for n in range(count)]
+
+    def probabilities(indices):
+        for index in indices:
+            yield torch.nn.functional.one_hot(maps[index], len(classes)).permute(2, 0, 1).float()
+
+    label_images(images, probabilities, str(root / 'labels'), strategy or Argmax(), classes, facts={})
+    return root / 'labels'
+
+
+def train_ids(raw: np.ndarray, table: str, classes=None) -> np.ndarray:
+    """Raw ids by a label table, for a subset of the classes if they are given."""
+    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
+    return lookup_array(get_label_table(table), label_map=label_map)[raw]
+
+
+def check_reading(dataset: dict, root: Path, image: str, label: str, raw: np.ndarray, table: str, classes=None) -> None:
+    """Compare the second sample of a data set with its files.
+
+    Args:
+        dataset: Its config, without pipeline and classes.
+        root: Where it is.
+        image: Path of the second image below the root.
+        label: Path of its label.
+        raw: The ids in the label.
+        table: The label table that it should be read with.
+        classes: A subset of the classes; by default all.
+    """
+    pipeline = [dict(type=name) for name in ('LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs')]
+    built = DATASETS.build(dict(dataset, pipeline=pipeline, metainfo=classes and dict(classes=classes)))
+    info = built.get_data_info(1)
+    assert (info['img_path'], info['seg_map_path']) == (str(root / image), str(root / label))
+    packed = built[1]
+    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1], Image.open(root / image))
+    np.testing.assert_array_equal(packed['data_samples'].gt_sem_seg.data[0].numpy(), train_ids(raw, table, classes))
+    assert packed['data_samples'].ori_shape == raw.shape
+    names = classes or CITYSCAPES_CLASSES
+    assert built.metainfo['classes'] == names
+    assert built.metainfo['palette'] == [CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(name)] for name in names]

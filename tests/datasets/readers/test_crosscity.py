@@ -3,19 +3,13 @@
 import layouts
 import numpy as np
 import pytest
+from layouts import train_ids
 
 import mmuda.datasets.transforms  # noqa: F401
-from mmuda.datasets.classes import CROSSCITY13
-from mmuda.datasets.label_tables import get_label_table, lookup_array
+from mmuda.datasets.classes import CROSSCITY13, SYNTHIA16
 from mmuda.datasets.readers.crosscity import CrossCityDataset
-from mmuda.datasets.readers.raw_dataset import RawSegDataset
 
 LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
-
-
-def trains(raw, table, classes=None):
-    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
-    return lookup_array(get_label_table(table), label_map=label_map)[raw]
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
@@ -31,7 +25,7 @@ def test_cross_city(tmp_path, suffix):
         city='Rome', split='test', data_root=root, pipeline=LOAD, metainfo=dict(classes=CROSSCITY13)
     )
     raw = layouts.ids(range(34), 1)
-    np.testing.assert_array_equal(test[1]['gt_seg_map'], trains(raw, 'crosscity', CROSSCITY13))
+    np.testing.assert_array_equal(test[1]['gt_seg_map'], train_ids(raw, 'crosscity', CROSSCITY13))
     assert set(np.unique(test[1]['gt_seg_map'])) == {*range(13), 255}
 
 
@@ -45,3 +39,11 @@ def test_cross_city_errors(tmp_path):
     with pytest.raises(ValueError, match=r'Images/Train holds \.jpg and \.png.*img_suffix'):
         CrossCityDataset(city='Rome', data_root=str(tmp_path))
     assert len(CrossCityDataset(city='Rome', data_root=str(tmp_path), img_suffix='.jpg')) == 1
+
+
+@pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
+def test_read_as_published(tmp_path, classes):
+    layouts.crosscity(tmp_path)
+    dataset = dict(type='CrossCityDataset', data_root=str(tmp_path), city='Rome', split='test')
+    files = 'Rome/Images/Test/pano_00051.png', 'Rome/Labels/Test/pano_00051_eval.png'
+    layouts.check_reading(dataset, tmp_path, *files, layouts.ids(range(34), 1), 'crosscity', classes)

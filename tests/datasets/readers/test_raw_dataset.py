@@ -1,77 +1,17 @@
-"""Each data set, read from a small copy of its layout (see layouts.py)."""
+"""Data sets of raw downloads: lists, folders, labels, arguments."""
 
 import pickle
 
 import layouts
-import numpy as np
 import pytest
-from layouts import H, W
-from mmseg.registry import DATASETS
-from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
-from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
-from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.datasets.readers.crosscity import CrossCityDataset
 from mmuda.datasets.readers.gta5 import GTA5Dataset
-from mmuda.datasets.readers.raw_dataset import RawSegDataset
 from mmuda.datasets.readers.synscapes import SynscapesDataset
 from mmuda.datasets.readers.synthia import SYNTHIADataset
 
 LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
-
-
-PACKED = [*LOAD, dict(type='PackSegInputs')]
-
-
-def trains(raw, table, classes=None):
-    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
-    return lookup_array(get_label_table(table), label_map=label_map)[raw]
-
-
-TABLES = dict(GTA5Dataset='gta5', SYNTHIADataset='synthia', SynscapesDataset='synscapes', CrossCityDataset='crosscity')
-
-
-CASES = {
-    'GTA5Dataset': (layouts.gta5, {}, 'images/00002.png', 'labels/00002.png', (range(35), 2)),
-    'SYNTHIADataset': (layouts.synthia, {}, 'RGB/0000001.png', 'GT/LABELS/0000001.png', (range(23), 1)),
-    'SynscapesDataset': (layouts.synscapes, {}, 'img/rgb/2.png', 'img/class/2.png', (range(34), 2)),
-    'CrossCityDataset': (
-        layouts.crosscity,
-        dict(city='Rome', split='test'),
-        'Rome/Images/Test/pano_00051.png',
-        'Rome/Labels/Test/pano_00051_eval.png',
-        (range(34), 1),
-    ),
-}
-"""How to write it, arguments, second image, second label, and the ids drawn for that label."""
-
-
-@pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
-@pytest.mark.parametrize('name', CASES)
-def test_read_as_published(tmp_path, name, classes):
-    make, kwargs, image, label, drawn = CASES[name]
-    dataset = DATASETS.build(
-        dict(
-            type=name,
-            data_root=str(make(tmp_path)),
-            pipeline=PACKED,
-            metainfo=classes and dict(classes=classes),
-            **kwargs,
-        )
-    )
-    info = dataset.get_data_info(1)
-    assert info['img_path'] == str(tmp_path / image)
-    assert info['seg_map_path'] == str(tmp_path / label)
-    packed = dataset[1]
-    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1], Image.open(tmp_path / image))
-    gt = packed['data_samples'].gt_sem_seg.data.numpy()[0]
-    np.testing.assert_array_equal(gt, trains(layouts.ids(*drawn), TABLES[name], classes))
-    assert packed['data_samples'].ori_shape == (H, W)
-    assert dataset.metainfo['classes'] == (classes or CITYSCAPES_CLASSES)
-    assert dataset.metainfo['palette'] == [
-        CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(c)] for c in classes or CITYSCAPES_CLASSES
-    ]
 
 
 def test_samples_stay_small_and_survive_pickling(tmp_path):

@@ -4,7 +4,7 @@ import cv2
 import layouts
 import numpy as np
 import pytest
-from layouts import H, W, ids, image, write, write_palette, write_synthia
+from layouts import H, W, ids, image, train_ids, write, write_palette, write_synthia
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import TRANSFORMS
@@ -13,7 +13,6 @@ from PIL import Image
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.classes import SYNTHIA16
 from mmuda.datasets.label_tables import get_label_table, lookup_array
-from mmuda.datasets.readers.raw_dataset import RawSegDataset
 from mmuda.datasets.transforms import LoadDomainAnnotations, LoadDomainImage
 
 
@@ -231,11 +230,6 @@ def test_labels_are_loaded_after_the_image_was_resized(tmp_path):
     assert results['img'].shape == (6, 10, 3) and results['gt_seg_map'].shape == (H, W)
 
 
-def trains(raw, table, classes=None):
-    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
-    return lookup_array(get_label_table(table), label_map=label_map)[raw]
-
-
 @pytest.mark.parametrize('classes', [None, SYNTHIA16], ids=['19', '16'])
 def test_mmsegs_cityscapes_with_raw_labels(tmp_path, classes):
     load = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', table='cityscapes')]
@@ -248,4 +242,4 @@ def test_mmsegs_cityscapes_with_raw_labels(tmp_path, classes):
     )
     assert len(dataset) == 2
     raw = layouts.ids((*range(34), 255), 1)
-    np.testing.assert_array_equal(dataset[1]['gt_seg_map'], trains(raw, 'cityscapes', classes))
+    np.testing.assert_array_equal(dataset[1]['gt_seg_map'], train_ids(raw, 'cityscapes', classes))

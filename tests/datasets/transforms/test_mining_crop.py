@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from layouts import labelling, pseudo_label
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.transforms.draws import NumPyDraws
 from mmuda.datasets.transforms.mining_crop import plan_crop
+from mmuda.labeling import Argmax, MedianCap
 
 MEAN_RGB = (123, 116, 103)
 
@@ -223,3 +225,19 @@ def test_bad_input_is_told():
 def test_bad_settings_are_told(kwargs, message):
     with pytest.raises(ValueError, match=message):
         crop(**kwargs)
+
+
+@pytest.mark.parametrize('strategy', [Argmax(), MedianCap()])
+def test_class_sizes_of_a_labelling_decide_what_is_mined(tmp_path, strategy):
+    """The folder need not be there yet when the pipeline is built: a later round writes it."""
+    folder = labelling(tmp_path, strategy=strategy)
+    crop = TRANSFORMS.build(
+        dict(type='SmallClassCrop', size=16, manifest=str(tmp_path / 'later'), threshold=0.05, number=2)
+    )
+    with pytest.raises(FileNotFoundError, match='later'):
+        crop.small_classes()
+    folder.rename(tmp_path / 'later')
+    sizes = sum(np.bincount((pseudo_label(n) % 16).ravel(), minlength=16) for n in range(3))
+    priority, mined = crop.small_classes()
+    assert priority == tuple(np.flatnonzero(sizes / sizes.sum() < 0.05)) and 0 < len(priority) < 16
+    assert mined == tuple(np.argsort(sizes, kind='stable')[:2])

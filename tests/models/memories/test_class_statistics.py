@@ -11,8 +11,6 @@ import mmuda.models.memories.class_statistics as module
 from mmuda.models.memories.class_statistics import ClassStatistics
 
 CLASSES, CHANNELS = 5, 6
-
-
 NEVER = 3
 
 
