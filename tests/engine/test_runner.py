@@ -9,81 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from killing import kill_when
-from mmengine.hooks import Hook
 from toolbox import CONFIGS, tiny_config, tiny_options
+from trainings import Interrupt, assert_same, final_weights, train
 
 from mmuda.checkpoints.loading import latest_checkpoint
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
 
 TOOLS = CONFIGS.parent / 'tools'
-
-
-class Interrupt(Hook):
-    """Stops training after an iteration, like a power cut (nothing is cleaned up)."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def after_train_iter(self, runner, *args, **kwargs) -> None:
-        if runner.iter + 1 == self.after:
-            raise KeyboardInterrupt
-
-
-class Dropout(Hook):
-    """Draws from every generator in each iteration, as dropout or mixing in a model would."""
-
-    def before_train_iter(self, runner, *args, **kwargs) -> None:
-        import random
-
-        import numpy as np
-
-        noise = torch.rand(()).item() + np.random.rand() + random.random()
-        with torch.no_grad():
-            runner.model.segmentor.decode_head.branches[0].bias.add_(noise)
-
-
-def train(cfg, *hooks: Hook):
-    runner = build_runner(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
-    return runner
-
-
-def final_weights(work_dir) -> dict:
-    return read_checkpoint(latest_checkpoint(work_dir))['state_dict']
-
-
-def assert_same(first: dict, second: dict) -> None:
-    assert first.keys() == second.keys()
-    different = [key for key in first if not torch.equal(first[key], second[key])]
-    assert not different
-
-
-@pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('stop', [3, 4])
-def test_resume_is_exact(minicity, tmp_path, workers, stop):
-    options = {'train_dataloader.num_workers': workers, 'val': 2}
-    whole = train(tiny_config('advent', minicity, tmp_path / 'whole', **options), Dropout())
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config('advent', minicity, tmp_path / 'cut', **options), Dropout(), Interrupt(stop))
-    cfg = tiny_config('advent', minicity, tmp_path / 'cut', **options)
-    cfg.resume = True
-    resumed = train(cfg, Dropout())
-    assert resumed.iter == whole.iter == 6
-    assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
-    states = [read_checkpoint(latest_checkpoint(tmp_path / name))['optimizer'] for name in ('whole', 'cut')]
-    for module in ('segmentor', 'discriminator'):
-        for a, b in zip(states[0][module]['state'].values(), states[1][module]['state'].values(), strict=True):
-            for key in a:
-                assert torch.equal(torch.as_tensor(a[key]), torch.as_tensor(b[key])), (module, key)
-
-
-def test_validation_leaves_no_trace(minicity, tmp_path):
-    for name, val in (('often', 1), ('never', 100)):
-        train(tiny_config('adabn', minicity, tmp_path / name, val=val), Dropout())
-    assert_same(final_weights(tmp_path / 'often'), final_weights(tmp_path / 'never'))
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
@@ -121,24 +54,6 @@ def test_checkpoints_are_plain_and_portable(minicity, tmp_path):
     assert set(checkpoint['state_dict']) == set(runner.model.state_dict())
     assert checkpoint['meta']['training']['world_size'] == 1 and checkpoint['meta']['iter'] == 6
     assert not list(tmp_path.glob('*.part'))
-
-
-def test_old_checkpoints_go_only_when_the_new_one_is_there(minicity, tmp_path, monkeypatch):
-    seen = []
-    runner = build_runner(tiny_config('source_only', minicity, tmp_path))
-    monkeypatch.setattr(type(runner), 'save_checkpoint', _recording(type(runner).save_checkpoint, seen, tmp_path))
-    runner.train()
-    # keeping two: when the third is written, the first two are still there
-    assert seen == [[], ['iter_2.pth'], ['iter_2.pth', 'iter_4.pth']]
-    assert sorted(p.name for p in tmp_path.glob('*.pth')) == ['iter_4.pth', 'iter_6.pth']
-
-
-def _recording(save, seen, folder):
-    def wrapped(self, *args, **kwargs):
-        seen.append(sorted(p.name for p in folder.glob('*.pth')))
-        return save(self, *args, **kwargs)
-
-    return wrapped
 
 
 @pytest.mark.parametrize(
@@ -184,17 +99,6 @@ def test_runs_that_start_in_the_same_second_share_nothing(minicity, tmp_path, mo
     assert len(list(tmp_path.glob('*/vis_data/scalars.json'))) == 3
 
 
-def test_saving_the_best_does_not_disturb_resume(minicity, tmp_path):
-    best = {'val': 2, '+default_hooks.checkpoint.save_best': 'mIoU'}
-    train(tiny_config('advent', minicity, tmp_path / 'whole', **best), Dropout())
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config('advent', minicity, tmp_path / 'cut', **best), Dropout(), Interrupt(5))
-    cfg = tiny_config('advent', minicity, tmp_path / 'cut', **best)
-    cfg.resume = True
-    train(cfg, Dropout())
-    assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
-
-
 def test_resume_with_nothing_to_resume_starts(minicity, tmp_path):
     cfg = tiny_config('source_only', minicity, tmp_path, iters=2)
     cfg.resume = True
@@ -214,69 +118,6 @@ def test_resume_prefers_its_own_checkpoints_to_load_from(minicity, tmp_path):
     assert runner.iter == 2
 
 
-def test_checkpoint_interval_must_fit_accumulation(minicity, tmp_path):
-    gather = {'optim_wrapper.accumulative_counts': 2}
-    with pytest.raises(ValueError, match='interval=3 must be a multiple of optim_wrapper.accumulative_counts=2'):
-        train(tiny_config('source_only', minicity, tmp_path, save=3, **gather))
-    with pytest.raises(ValueError, match='val_interval=3 must be a multiple'):
-        train(
-            tiny_config(
-                'source_only', minicity, tmp_path, val=3, **gather, **{'+default_hooks.checkpoint.save_best': 'mIoU'}
-            )
-        )
-    with pytest.raises(ValueError, match='by_epoch=True'):
-        train(tiny_config('source_only', minicity, tmp_path, **{'+default_hooks.checkpoint.by_epoch': True}))
-
-
-def test_learning_rate_follows_optimizer_steps(minicity, tmp_path):
-    rates = []
-
-    class Record(Hook):
-        def before_train_iter(self, runner, *args, **kwargs):
-            rates.append(runner.optim_wrapper['segmentor'].optimizer.param_groups[0]['lr'])
-
-    cfg = tiny_config(
-        'source_only',
-        minicity,
-        tmp_path,
-        iters=6,
-        save=6,
-        **{'optim_wrapper.accumulative_counts': 2, 'param_scheduler.0.end': 11, 'param_scheduler.0.power': 1.0},
-    )
-    train(cfg, Record())
-    base = rates[0]
-    assert rates == pytest.approx([base, base, 0.9 * base, 0.9 * base, 0.8 * base, 0.8 * base])
-
-
-def test_nan_stops_with_the_name_of_the_loss(minicity, tmp_path):
-    class Poison(Hook):
-        def before_train_iter(self, runner, *args, **kwargs):
-            if runner.iter == 3:
-                torch.nn.init.constant_(runner.model.segmentor.decode_head.branches[0].bias, float('nan'))
-
-    with pytest.raises(FloatingPointError, match='loss_seg_main became NaN or infinite .* before iteration 4'):
-        train(tiny_config('source_only', minicity, tmp_path), Poison())
-
-
 def test_bfloat16_from_the_config(minicity, tmp_path):
     train(tiny_config('advent', minicity, tmp_path, iters=2, **{'optim_wrapper.precision': 'bfloat16'}))
     assert all(torch.isfinite(v).all() for v in final_weights(tmp_path).values() if v.is_floating_point())
-
-
-def test_loss_weight_ramp(minicity, tmp_path):
-    weights = []
-
-    class Record(Hook):
-        priority = 'LOWEST'
-
-        def before_train_iter(self, runner, *args, **kwargs):
-            weights.append(runner.model.loss_weights['adv_main'])
-
-    cfg = tiny_config('advent', minicity, tmp_path, **{'model.loss_weights.adv_main': 0.1})
-    cfg.custom_hooks.append(dict(type='LossWeightRampHook', name='adv_main', begin=1, end=5))
-    train(cfg, Record())
-    assert weights == pytest.approx([0, 0, 0.025, 0.05, 0.075, 0.1])
-    cfg = tiny_config('advent', minicity, tmp_path / 'other')
-    cfg.custom_hooks.append(dict(type='LossWeightRampHook', name='adv', begin=1, end=5))
-    with pytest.raises(KeyError, match="no loss weight 'adv'"):
-        train(cfg)

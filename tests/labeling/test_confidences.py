@@ -1,13 +1,11 @@
 """Statistics of confidences: what is kept, ranks, merging, snapshots and processes, of both kinds."""
 
 import io
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from processes import run_on_processes
 
 from mmuda.labeling import ConfidenceHistogram, ExactConfidences, most_likely
 
@@ -186,31 +184,23 @@ def test_arguments_out_of_range(kind, arguments):
         kind(**{'num_classes': C, **arguments})
 
 
-REDUCE = """
-import sys, torch.distributed as dist
-sys.path.insert(0, {tests!r})
-from test_confidences import KINDS, assert_same, collect, image
-dist.init_process_group('gloo')
-images = [image(seed) for seed in range(5)]
-for kind in KINDS:
-    statistics = collect(kind, images[dist.get_rank()::2], rate=4)
-    statistics.all_reduce()
-    assert_same(statistics, collect(kind, images, rate=4))
-dist.barrier()
-dist.destroy_process_group()
-"""
-
-
-def test_two_processes_see_all_images(tmp_path):
-    script = tmp_path / 'reduce.py'
-    script.write_text(REDUCE.format(tests=os.path.dirname(__file__)))
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)]
-    out = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
-    assert out.returncode == 0, out.stderr[-3000:]
-
-
 @pytest.mark.parametrize('kind', KINDS)
 def test_one_process_reduces_to_itself(kind):
     statistics = collect(kind, [image(0)], 4)
     statistics.all_reduce()
     assert_same(statistics, collect(kind, [image(0)], 4))
+
+
+def reduced(rank: int, kind: type) -> dict:
+    statistics = collect(kind, [image(seed) for seed in range(5)][rank::2], rate=4)
+    statistics.all_reduce()
+    return {key: torch.from_numpy(value) for key, value in statistics.state().items()}
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_two_processes_see_all_images(tmp_path, kind):
+    whole = collect(kind, [image(seed) for seed in range(5)], rate=4)
+    for state in run_on_processes(reduced, tmp_path, kind):
+        found = kind(C, 4)
+        found.load_state({key: value.numpy() for key, value in state.items()})
+        assert_same(found, whole)

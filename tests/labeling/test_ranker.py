@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from labellings import files
+from processes import run_on_processes
 
 from mmuda.labeling import Ranking, rank_images
 
@@ -82,3 +84,14 @@ def test_mistakes_are_told(tmp_path):
         rank(tmp_path, easy=0.5)
     with pytest.raises(ValueError, match='not finite .*/data/0.png'):
         rank(tmp_path / 'nan', lambda places: (prob(place) * torch.nan for place in places))
+
+
+def rank_on_a_process(process: int, folder: str) -> None:
+    rank(Path(folder))
+
+
+def test_two_processes_make_the_same_files(tmp_path):
+    run_on_processes(rank_on_a_process, tmp_path, str(tmp_path / 'two'))
+    rank(tmp_path / 'one')
+    assert files(tmp_path / 'one') == files(tmp_path / 'two')
+    assert set(files(tmp_path / 'two')) == {'easy.txt', 'hard.txt', 'scores.json'}

@@ -1,7 +1,5 @@
 """Predicted data samples as arrays and pictures."""
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmuda.visualization import PredictionPictureHook, collect_samples, colorize, entropy_map, heat, sample_panel
+from mmuda.visualization import collect_samples, colorize, entropy_map, heat, sample_panel
 
 PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 
@@ -70,16 +68,6 @@ def test_panel_shows_what_there_is(predicted):
         start = left + place * step
         np.testing.assert_array_equal(sheet[top : top + 6, start : start + 8], picture)
     assert sample_panel(predicted('street', 0, labelled=False)[0], PALETTE).shape[1] == sheet.shape[1] - step
-
-
-def test_hook_writes_a_panel_for_each_image(predicted, tmp_path):
-    samples = [predicted(name, 0)[0] for name in ('street', 'square')]
-    dataset = SimpleNamespace(metainfo=dict(palette=PALETTE))
-    runner = SimpleNamespace(test_loop=SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset)))
-    PredictionPictureHook(str(tmp_path / 'new' / 'out')).after_test_iter(runner, 0, None, samples)
-    assert sorted(path.name for path in (tmp_path / 'new' / 'out').iterdir()) == ['square.png', 'street.png']
-    written = cv2.imread(str(tmp_path / 'new' / 'out' / 'street.png'))[:, :, ::-1]
-    np.testing.assert_array_equal(written, sample_panel(samples[0], PALETTE))
 
 
 def test_damaged_images_are_named(predicted, tmp_path):
