@@ -6,73 +6,50 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from processes import run_on_processes
 from toolbox import CONFIGS, optim_cfg, pair_batch, tiny_adaptor, tiny_options
 
 from mmuda.checkpoints.reading import read_checkpoint
-from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.engine import AdaptorDistributedDataParallel, PerModuleOptimWrapperConstructor
 from mmuda.engine.distributed import start_gloo
 
 TOOLS = CONFIGS.parent / 'tools'
-TESTS = Path(__file__).parents[1]
 
-STEP = """
-import copy, sys, torch, torch.distributed as dist
-sys.path.insert(0, {tests!r})
-from toolbox import pair_batch, tiny_adaptor
-from mmuda.engine import AdaptorDistributedDataParallel, PerModuleOptimWrapperConstructor
-from mmuda.engine.distributed import leave_at_exit
-def main():
-    dist.init_process_group('gloo')
-    leave_at_exit()
-    rank = dist.get_rank()
-    adaptor = tiny_adaptor({kind!r}).eval()  # batch-norm of its own in each process would make gradients differ
+
+def two_steps(rank: int, kind: str, cfg: dict) -> dict:
+    """The weights of a process after two steps with its half of a batch."""
+    adaptor = tiny_adaptor(kind).eval()  # batch-norm of its own in each process would make gradients differ
     if rank:
         for parameter in adaptor.parameters():
             parameter.data.zero_()  # the wrapper must bring the weights of rank 0
     model = AdaptorDistributedDataParallel(adaptor)
-    wrappers = PerModuleOptimWrapperConstructor({cfg})(model)
+    wrappers = PerModuleOptimWrapperConstructor(cfg)(model)
     batch = pair_batch(batch_size=2)
     for side in batch.values():
         for key in side:
-            side[key] = side[key][rank:rank + 1]
-    for step in range(2):
+            side[key] = side[key][rank : rank + 1]
+    for _ in range(2):
         model.train_step(copy.deepcopy(batch), wrappers)
-    assert all('.module.' not in key for key in model.module.state_dict())
-    for name, value in model.module.state_dict().items():
-        others = [torch.empty_like(value) for _ in range(2)]
-        dist.all_gather(others, value)
-        assert torch.equal(*others), name
-    if rank == 0:
-        torch.save(model.module.state_dict(), {out!r})
-main()  # wrappers must be gone when the process group is left at exit
-"""
+    return model.module.state_dict()
 
 
 @pytest.mark.parametrize('kind, gathered', [('SourceOnly', 2), ('MinEnt', 1), ('ADVENT', 1), ('ADVENT', 2)])
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind, gathered):
     adaptor = tiny_adaptor(kind).eval()
     cfg = optim_cfg(adaptor, accumulative_counts=gathered)
-    script = tmp_path / 'step.py'
-    script.write_text(STEP.format(tests=str(TESTS), kind=kind, cfg=repr(cfg), out=str(tmp_path / 'two.pth')))
-    out = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', str(script)],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, OMP_NUM_THREADS='1'),
-    )
-    assert out.returncode == 0, out.stderr[-3000:]
-
+    first, second = run_on_processes(two_steps, tmp_path, kind, cfg)
     wrappers = PerModuleOptimWrapperConstructor(cfg)(adaptor)
     for _ in range(2):
         adaptor.train_step(copy.deepcopy(pair_batch(batch_size=2)), wrappers)
-    two = torch.load(tmp_path / 'two.pth', weights_only=True)
-    for name, value in adaptor.state_dict().items():
+    whole = adaptor.state_dict()
+    assert first.keys() == second.keys() == whole.keys(), 'no key knows of a wrapper'
+    for name, value in whole.items():
+        assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(
-            two[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f'{name}: {text}'
+            first[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f'{name}: {text}'
         )
 
 
