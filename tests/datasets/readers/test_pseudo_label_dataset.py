@@ -7,7 +7,7 @@ import pytest
 from layouts import image, labelling, pseudo_label
 from mmseg.registry import DATASETS
 
-from mmuda.datasets import DomainMixDataset, DomainPairDataset, PseudoLabelDataset
+from mmuda.datasets import DomainPairDataset, DomainUnionDataset, PseudoLabelDataset
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
 
 PIPELINE = [dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel'), dict(type='PackSegInputs')]
@@ -102,7 +102,7 @@ def test_no_labelling_is_told(tmp_path):
         dataset(tmp_path)
 
 
-@pytest.mark.parametrize('container', [DomainPairDataset, DomainMixDataset])
+@pytest.mark.parametrize('container', [DomainPairDataset, DomainUnionDataset])
 def test_as_the_target_of_a_domain_data_set(tmp_path, container):
     config = dict(
         type='PseudoLabelDataset', labels=str(labelling(tmp_path)), metainfo=dict(classes=SYNTHIA16), pipeline=PIPELINE
