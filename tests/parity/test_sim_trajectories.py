@@ -88,6 +88,7 @@ def test_trajectory(path):
         loss_D_trg_half='loss_dis_main_target',
         loss_seg_trg='loss_seg_target',
     )
+    terms = dict(adv='loss_adv_main', stuff='loss_stuff', ins='loss_ins')
     for t in range(len(data['loss_seg'])):
         for wrapper in wrappers.values():
             set_rates(wrapper.optimizer, (1 - t / cfg['max_iter']) ** cfg['power'])
@@ -104,6 +105,8 @@ def test_trajectory(path):
                 np.testing.assert_allclose(
                     logs[ours], data[stored][t], rtol=0, atol=LOSS, err_msg=f'step {t}, {stored}'
                 )
+        total = sum(cfg[f'lambda_{name}'] * logs[ours] for name, ours in terms.items()) + logs.get('loss_seg_target', 0)
+        np.testing.assert_allclose(total, data['loss_target_total'][t], rtol=0, atol=LOSS, err_msg=f'step {t}, total')
         np.testing.assert_array_equal(model.stuff_memory.count, data['cls_ptr'][t])
         np.testing.assert_array_equal(model.thing_memory.count, data['ins_ptr'][t])
     np.testing.assert_allclose(model.stuff_memory.entries, data['final_cls_mem'], rtol=0, atol=1e-5)
