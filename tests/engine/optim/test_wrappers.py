@@ -39,13 +39,17 @@ def test_last_incomplete_group_of_iterations_counts_in_full():
     adaptor = tiny_adaptor('SourceOnly')
     wrappers = build(adaptor, accumulative_counts=2)
     wrappers.initialize_count_status(adaptor, 0, 3)
-    loss = torch.ones(())
     wrapper = wrappers['segmentor']
-    assert wrapper.scale_loss(loss) == 0.5
-    wrapper._inner_count = 2
-    assert wrapper.scale_loss(loss) == 1.0
-    wrapper._inner_count = 3
-    assert wrapper.should_update()
+    weight = next(parameter for parameter in adaptor.parameters() if parameter.requires_grad)
+    factors, steps = [], []
+    wrapper.optimizer.register_step_post_hook(lambda *args: steps.append(len(factors)))
+    for _ in range(3):
+        loss = 0 * weight.sum() + 1
+        factors.append(wrapper.scale_loss(loss).item())
+        wrapper.backward(loss)
+        wrapper.update()
+    assert factors == [0.5, 0.5, 1.0]
+    assert steps == [2, 3], 'the optimizer steps after the second and after the last iteration'
 
 
 def test_bfloat16_trains_on_a_cpu_with_float32_losses():
