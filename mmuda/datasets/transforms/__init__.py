@@ -4,12 +4,15 @@ from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
 from .pillow_resize import ResizeLongSide, pillow_resize
 from .pseudo_label import LoadPseudoLabel
 from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
+from .trusted_pixels import LoadTrustedPixels, PackDomainInputs
 
 __all__ = [
     'ColorJitter',
     'LoadDomainAnnotations',
     'LoadDomainImage',
     'LoadPseudoLabel',
+    'LoadTrustedPixels',
+    'PackDomainInputs',
     'PadCrop',
     'RandomGaussianBlur',
     'RandomPillowGrayscale',
