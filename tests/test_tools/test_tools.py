@@ -20,9 +20,9 @@ TOOLS = CONFIGS.parent / 'tools'
 
 @pytest.fixture(scope='module')
 def trained(minicity, tmp_path_factory) -> dict:
-    """Checkpoints of a tiny AdvEnt and a tiny AdaBN."""
+    """Checkpoints of a tiny AdvEnt, a tiny AdaBN and a tiny DACS."""
     found = {}
-    for method in ('advent', 'adabn'):
+    for method in ('advent', 'adabn', 'dacs'):
         work_dir = tmp_path_factory.mktemp(method)
         build_runner(tiny_config(method, minicity, work_dir, iters=4)).train()
         found[method] = latest_checkpoint(work_dir)
@@ -104,6 +104,29 @@ def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
     both = json.loads((tmp_path / 'both/ensemble.json').read_text())
     one = json.loads((tmp_path / 'one/iter_4.json').read_text())
     assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
+
+
+def test_the_teacher_instead_of_the_segmentor(minicity, trained, tmp_path):
+    """The result is that of a plain checkpoint with the weights of the teacher."""
+    state = torch.load(trained['dacs'], weights_only=False)['state_dict']
+    weights = {key.removeprefix('teacher.'): value for key, value in state.items() if key.startswith('teacher.seg')}
+    torch.save(dict(state_dict=weights), tmp_path / 'plain.pth')
+    matrices = {}
+    for name, checkpoints, more in (
+        ('student', [trained['dacs']], []),
+        ('teacher', [trained['dacs']], ['--of', 'teacher']),
+        ('plain', [tmp_path / 'plain.pth'], []),
+    ):
+        work_dir = tmp_path / name
+        script = [TOOLS / 'test.py', CONFIGS / 'dacs/minicity.py', *checkpoints, *more, '--work-dir', work_dir]
+        run(minicity, *script, *options('dacs'))
+        (file,) = work_dir.glob('*.json')
+        assert file.stem.endswith('_teacher') == bool(more)
+        matrices[name] = json.loads(file.read_text())['confusion_matrix']
+    assert matrices['teacher'] == matrices['plain'] != matrices['student']
+    script = [TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--of', 'teacher']
+    log = run(minicity, *script, '--work-dir', tmp_path / 'none', *options('advent'), fails=True)
+    assert "holds no network 'teacher', but segmentor" in log
 
 
 def test_flip_augmentation(minicity, trained, tmp_path):
