@@ -6,6 +6,7 @@ from mmseg.registry import MODELS
 from toolbox import tiny_adaptor, tiny_segmentor
 
 from mmuda.checkpoints import latest_checkpoint, load_weights, weights_digest
+from mmuda.checkpoints.loading import network_of
 from mmuda.models import BaseAdaptor
 
 
@@ -40,6 +41,22 @@ def test_an_adaptor_checkpoint_goes_into_a_plain_segmentor_and_other_adaptors():
     ]
     with pytest.raises(RuntimeError, match='unexpected: .*discriminator.convs'):
         load_weights(tiny_adaptor('MinEnt'), dict(state_dict=state), 'x.pth', strict=True)
+
+
+def test_the_teacher_of_an_adaptor_is_a_network_of_its_own():
+    adaptor = tiny_adaptor('DACS', two_levels=False)
+    with torch.no_grad():
+        for weight in adaptor.teacher.parameters():
+            weight.fill_(3)
+    checkpoint = dict(state_dict=adaptor.state_dict(), meta=dict(iter=4))
+    teacher = network_of(checkpoint, 'teacher', 'x.pth')
+    assert teacher['meta'] == checkpoint['meta']
+    for model in (MODELS.build(tiny_segmentor(two_levels=False)), tiny_adaptor('DACS', two_levels=False)):
+        load_weights(model, teacher, 'x.pth')
+        assert (getattr(model, 'segmentor', model).backbone.conv1.weight == 3).all()
+    assert network_of(checkpoint, 'segmentor', 'x.pth') is checkpoint
+    with pytest.raises(RuntimeError, match="x.pth holds no network 'student', but segmentor, teacher"):
+        network_of(checkpoint, 'student', 'x.pth')
 
 
 @pytest.mark.parametrize(

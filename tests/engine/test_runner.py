@@ -20,15 +20,25 @@ TOOLS = CONFIGS.parent / 'tools'
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.parametrize('processes, workers', [(1, 2), pytest.param(2, 0, marks=pytest.mark.slow), (2, 2)])
-def test_killed_and_resumed(minicity, tmp_path, processes, workers):
+@pytest.mark.parametrize(
+    'method, processes, workers',
+    [
+        ('advent', 1, 2),
+        pytest.param('advent', 2, 0, marks=pytest.mark.slow),
+        ('advent', 2, 2),
+        pytest.param('dacs', 1, 0, marks=pytest.mark.slow),
+        ('dacs', 2, 0),
+    ],
+)
+def test_killed_and_resumed(minicity, tmp_path, method, processes, workers):
     """kill -9 of a real command, on one process and on two."""
-    options = tiny_options('advent', iters=12, save=2, **{'train_dataloader.num_workers': workers})
+    options = tiny_options(method, iters=12, save=2, **{'train_dataloader.num_workers': workers})
 
     def command(work_dir: Path, *more: str) -> list:
-        script = [sys.executable, TOOLS / 'train.py', CONFIGS / 'advent/minicity.py']
+        config = CONFIGS / method / 'minicity.py'
+        script = [sys.executable, TOOLS / 'train.py', config]
         if processes > 1:
-            script = [TOOLS / 'dist_train.sh', CONFIGS / 'advent/minicity.py', str(processes)]
+            script = [TOOLS / 'dist_train.sh', config, str(processes)]
         return [
             *map(str, script),
             '--work-dir',

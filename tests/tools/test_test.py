@@ -70,6 +70,29 @@ def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
     assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
 
 
+def test_the_teacher_instead_of_the_segmentor(minicity, trained, tmp_path):
+    """The result is that of a plain checkpoint with the weights of the teacher."""
+    state = torch.load(trained['dacs'], weights_only=False)['state_dict']
+    weights = {key.removeprefix('teacher.'): value for key, value in state.items() if key.startswith('teacher.seg')}
+    torch.save(dict(state_dict=weights), tmp_path / 'plain.pth')
+    matrices = {}
+    for name, checkpoints, more in (
+        ('student', [trained['dacs']], []),
+        ('teacher', [trained['dacs']], ['--of', 'teacher']),
+        ('plain', [tmp_path / 'plain.pth'], []),
+    ):
+        work_dir = tmp_path / name
+        script = [TOOLS / 'test.py', CONFIGS / 'dacs/minicity.py', *checkpoints, *more, '--work-dir', work_dir]
+        run(minicity, *script, *options('dacs'))
+        (file,) = work_dir.glob('*.json')
+        assert file.stem.endswith('_teacher') == bool(more)
+        matrices[name] = json.loads(file.read_text())['confusion_matrix']
+    assert matrices['teacher'] == matrices['plain'] != matrices['student']
+    script = [TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--of', 'teacher']
+    log = run(minicity, *script, '--work-dir', tmp_path / 'none', *options('advent'), fails=True)
+    assert "holds no network 'teacher', but segmentor" in log
+
+
 def test_flip_augmentation(minicity, trained, tmp_path):
     run(
         minicity,

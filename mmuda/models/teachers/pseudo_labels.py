@@ -1,0 +1,84 @@
+"""Pseudo labels of a teacher for the images of a training batch, and how much they are trusted."""
+
+from typing import NamedTuple
+
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+WEIGHTS = ('share', 'pixel', 'one')
+
+
+class PseudoLabels(NamedTuple):
+    """Labels that a network predicts, with a weight for each pixel.
+
+    Attributes:
+        labels: (N, H, W) int64.
+        weight: (N, H, W) float32.
+        share: Share of confident pixels in the whole batch, a scalar.
+    """
+
+    labels: Tensor
+    weight: Tensor
+    share: Tensor
+
+
+@torch.no_grad()
+def pseudo_labels(logits: Tensor, threshold: float = 0.968, weight: str = 'share') -> PseudoLabels:
+    r"""Return the predicted classes of all pixels and their weights (DACS, Tranheden et al., WACV 2021, section 3.2).
+
+    Args:
+        logits: (N, C, H, W) of the teacher, at the size of the images.
+        threshold: A pixel is confident if its largest probability is at least this.
+        weight: ``'share'``: every pixel has the share of confident pixels in the batch (DACS and its descendants).
+            ``'pixel'``: confident pixels have weight 1, others 0. ``'one'``: all have weight 1.
+
+    Raises:
+        ValueError: For an unknown ``weight``.
+    """
+    if weight not in WEIGHTS:
+        raise ValueError(f'pseudo label weight {weight!r}, expected one of {WEIGHTS}')
+    largest, labels = logits.float().max(dim=1)
+    # The largest of softmax(logits); a map of all probabilities is not needed beside that of the exponentials.
+    confident = 1 / (logits.float() - largest[:, None]).exp_().sum(dim=1) >= threshold
+    share = (confident.sum(dtype=torch.float64) / confident.numel()).float()
+    if weight == 'pixel':
+        return PseudoLabels(labels, confident.float(), share)
+    return PseudoLabels(labels, (share if weight == 'share' else torch.ones_like(share)).expand(labels.shape), share)
+
+
+def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Return where images may have a pseudo label: (N, H, W) float32, 1 or 0.
+
+    A sample may hold a map ``trusted``, (1, h, w), 0 where its data set does not trust predictions, such as at the
+    border of a rectified image or on the own car (:class:`~mmuda.datasets.transforms.LoadTrustedPixels`). Padding that
+    the preprocessor added is never trusted.
+
+    Args:
+        samples: One for each image.
+        size: (H, W) of the network's input.
+        device: Where the result is needed.
+
+    Returns:
+        None if all pixels of all images are trusted.
+
+    Raises:
+        ValueError: If a map does not have the size of its image.
+    """
+    shapes = [tuple(sample.metainfo.get('img_shape', size)[:2]) for sample in samples]  # without padding
+    if all(shape == tuple(size) and 'trusted' not in sample for sample, shape in zip(samples, shapes, strict=True)):
+        return None
+    trusted = torch.zeros(len(samples), *size, device=device)
+    for sample, (height, width), whole in zip(samples, shapes, trusted, strict=True):
+        image = whole[:height, :width]
+        if 'trusted' not in sample:
+            image.fill_(1)
+        elif sample.trusted.data.shape[-2:] != image.shape:
+            raise ValueError(
+                f'{sample.metainfo.get("img_path")}: the map of trusted pixels is '
+                f'{tuple(sample.trusted.data.shape[-2:])}, but the image {(height, width)} (H, W): let the pipeline '
+                'resize and crop both alike'
+            )
+        else:
+            image.copy_(sample.trusted.data[0])
+    return trusted
