@@ -1,5 +1,6 @@
 """SGD of parameters that are listed more than once."""
 
+import pytest
 import torch
 from torch import nn
 
