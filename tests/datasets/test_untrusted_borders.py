@@ -85,17 +85,3 @@ def test_it_stands_before_any_change_of_size():
     results = loaded(40, 60) | dict(ori_shape=(80, 120))
     with pytest.raises(ValueError, match='a.png: .*place LoadTrustedPixels right behind the loading of the image'):
         LoadTrustedPixels(border='cityscapes')(results)
-
-
-@pytest.mark.parametrize('labelled, size', [(True, (20, 30)), (False, (40, 60))])
-def test_a_prediction_has_the_size_of_a_label_that_was_resized(labelled, size):
-    results = loaded(40, 60)
-    if labelled:
-        results |= dict(gt_seg_map=np.zeros((40, 60), np.uint8), seg_fields=['gt_seg_map'])
-    steps = [
-        dict(type='Resize', scale=(30, 20), keep_ratio=False),
-        dict(type='PredictAtLabelSize'),
-        dict(type='PackSegInputs'),
-    ]
-    sample = Compose(steps)(results)['data_samples']
-    assert tuple(sample.ori_shape) == size and tuple(sample.img_shape) == (20, 30)
