@@ -88,7 +88,9 @@ def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Pat
         known = next((one['Dataset'] for one in reversed(earlier)), None)
         dataset = result.get('Dataset') or known
         if dataset is None:
-            raise ValueError(f'{folder / NAME} has no Dataset for {model["Name"]} yet: name it, such as "Cityscapes val"')
+            raise ValueError(
+                f'{folder / NAME} has no Dataset for {model["Name"]} yet: name it, such as "Cityscapes val"'
+            )
         entry['Results'] = [one for one in earlier if (one['Source'], one['Dataset']) != ('ours', dataset)]
         entry['Results'].append({'Source': 'ours', 'Dataset': dataset, **result})
     write_metafile(folder, content)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from terminaltables import GithubFlavoredMarkdownTable
-
 from .files import write_atomically
 from .metafile import NAME, read_metafile
 
@@ -23,7 +21,18 @@ def results_table(models: Sequence[dict[str, Any]]) -> str:
         models: Models of a metafile, see :func:`mmuda.metafile.read_metafile`.
     """
     rows = [row for model in models for row in _rows(model)]
-    return GithubFlavoredMarkdownTable([list(HEADER), *rows]).table
+    width = len(HEADER) if any(row[-1] != NONE for row in rows) else len(HEADER) - 1
+    return markdown_table([row[:width] for row in [list(HEADER), *rows]])
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; its cells are not padded, so that a change of one changes one line.
+
+    Args:
+        rows: Cells; the first row is the header.
+    """
+    lines = [f'| {" | ".join(row)} |' for row in rows]
+    return '\n'.join([lines[0], '|' + '---|' * len(rows[0]), *lines[1:]])
 
 
 def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:

@@ -25,6 +25,7 @@ from mmuda.comparison import (
     gather,
     load_methods,
     plan_runs,
+    record,
     set_budget,
     write_comparison_report,
 )
@@ -57,6 +58,10 @@ def parse_args() -> argparse.Namespace:
         '--amp', nargs='?', const='float16', choices=['float16', 'bfloat16'], help='as in tools/train.py'
     )
     parser.add_argument('--pictures', type=int, default=4, help='test images in the report (default: 4)')
+    parser.add_argument(
+        '--write-metafile', action='store_true', help='put the results into metafile.yml and README.md of the configs'
+    )
+    parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
     parser.add_argument('--table-only', action='store_true', help='train and test nothing: write what is there')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all configs'
@@ -64,6 +69,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     for name in ('seeds', 'batch_norm'):
         setattr(args, name, list(dict.fromkeys(getattr(args, name))))
+    if args.write_metafile and (args.budget or args.cfg_options or args.amp):
+        parser.error('--write-metafile takes results of the configs as they are: no --budget, --cfg-options or --amp')
     for name in ('budget', 'jobs'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
@@ -106,9 +113,12 @@ def main() -> None:
             raise SystemExit(failed)
         trained = {run.method.name: run.iterations() for run in runs if ledger.is_trained(run)}
         notes = differences_between(methods, {method.name: trained.get(method.name) for method in methods})
-        write(gather(runs, ledger, args.batch_norm, args.measure, notes), runs, ledger, args.work_dir, args.pictures)
+        results = gather(runs, ledger, args.batch_norm, args.measure, notes)
+        write(results, runs, ledger, args.work_dir, args.pictures)
     if comparison.failures:
         raise SystemExit(failed)
+    if args.write_metafile:
+        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset)))
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ from .comparison import Comparison
 from .differences import differences_between
 from .ledger import RunLedger
 from .methods import STATISTICS, Method, load_methods
+from .record import record
 from .report import write_comparison_report
 from .results import Reading, Results, gather
 from .runs import Run, plan_runs
@@ -23,6 +24,7 @@ __all__ = [
     'gather',
     'load_methods',
     'plan_runs',
+    'record',
     'set_budget',
     'write_comparison_report',
 ]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
+from terminaltables import AsciiTable
+
+from mmuda.readme import markdown_table
 
 from .results import Reading, Results, Summary
 
@@ -16,12 +18,15 @@ def comparison_text(results: Results, markdown: bool = False) -> str:
         results: The numbers.
         markdown: Whether to write tables of Markdown instead of lines and corners.
     """
-    kind = GithubFlavoredMarkdownTable if markdown else AsciiTable
+
+    def table(rows: list[list[str]]) -> str:
+        return markdown_table(rows) if markdown else AsciiTable(rows).table
+
     parts = [
-        kind(headline_rows(results)).table,
+        table(headline_rows(results)),
         legend(results),
         'IoU of each class in percent, mean over seeds; columns are the lines of the table above.',
-        kind(class_rows(results)).table,
+        table(class_rows(results)),
         *(f'- {note}' if markdown else f'Note: {note}' for note in results.notes),
     ]
     return '\n\n'.join(parts) + '\n'
