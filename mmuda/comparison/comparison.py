@@ -84,15 +84,15 @@ class Comparison:
 
     def _execute(self, run: Run, commands: Commands, device: dict[str, str]) -> None:
         start = time.monotonic()
-        if not self.ledger.is_trained(run):
+        known = self.ledger.is_trained(run)
+        if not known:
             self._train(run, commands, device)
-        for statistics in self._wanted(run):
-            if not self.ledger.is_tested(run, statistics):
-                self._test(run, statistics, commands, device)
+        untested = [statistics for statistics in self._wanted(run) if not self.ledger.is_tested(run, statistics)]
+        for statistics in untested:
+            self._test(run, statistics, commands, device)
         self._done += 1
-        took = time.monotonic() - start
         scores = ', '.join(f'{self._score(run, statistics)} ({statistics})' for statistics in self._wanted(run))
-        how = f'after {took:.0f} s' if took > 1 else 'done before'
+        how = 'done before' if known and not untested else f'after {time.monotonic() - start:.0f} s'
         self.say(f'[{self._done}/{len(self.runs)}] {run.name}: {scores}, {how}')
 
     def _wanted(self, run: Run) -> list[str]:

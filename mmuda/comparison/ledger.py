@@ -55,7 +55,7 @@ class RunLedger:
     def is_tested(self, run: Run, statistics: str) -> bool:
         """Return whether the last checkpoint was tested as the config says now."""
         tests = self.entry(run).get('tests', {})
-        tested = self.is_trained(run) and tests.get(statistics) == fingerprint(run.test_settings())
+        tested = self.is_trained(run) and tests.get(statistics) == fingerprint(run.test_settings)
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
@@ -65,7 +65,7 @@ class RunLedger:
             RuntimeError: If they differ, naming where and what to do.
         """
         entry = self.entry(run)
-        changed = differences(entry['settings'], run.settings()) if entry else []
+        changed = differences(entry['settings'], run.settings) if entry else []
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
@@ -75,7 +75,7 @@ class RunLedger:
 
     def begin(self, run: Run, commit: str) -> None:
         """Note that a run is trained from now on; one that goes on keeps its costs and the commit of its beginning."""
-        new = dict(settings=run.settings(), commit=commit, seconds=0.0, memory={}, tests={})
+        new = dict(settings=run.settings, commit=commit, seconds=0.0, memory={}, tests={})
         entry = {**new, **self.entry(run)}
         if entry.get('began') is not None:  # the attempt before was killed: its last sign of life is in its log
             log = run.folder / 'train.log'
@@ -101,7 +101,7 @@ class RunLedger:
 
     def tested(self, run: Run, statistics: str) -> None:
         """Note that the last checkpoint was tested."""
-        tests = {**self.entries[run.name]['tests'], statistics: fingerprint(run.test_settings())}
+        tests = {**self.entries[run.name]['tests'], statistics: fingerprint(run.test_settings)}
         self._update(run, dict(tests=tests))
 
     def _update(self, run: Run, changes: dict[str, Any], replace: bool = False) -> None:

@@ -1,5 +1,6 @@
 """One training of a comparison: a method and a seed, with a folder."""
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,12 +55,14 @@ class Run:
         if not self.config.is_file() or self.config.read_text(encoding='utf-8') != text:
             write_atomically(self.config, text.encode())
 
+    @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """Return everything in the config that decides the weights, as the ledger keeps it."""
         cfg = self.full_config()
         live = {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))} - RUNTIME
         return comparable({key: value for key, value in cfg.items() if key in live and not key.startswith(EVALUATION)})
 
+    @functools.cached_property
     def test_settings(self) -> dict[str, Any]:
         """Return everything in the config that decides how the weights are tested."""
         network = network_config(self.full_config())
@@ -80,11 +83,12 @@ class Run:
             done = [name for name in ctx.stages if 'checkpoint' in ctx.ledger.entries.get(name, {}).get('result', {})]
             found = ctx.checkpoint(f'{{{done[-1]}}}') if done else None
         else:
-            found = latest_checkpoint(self.folder)
+            last = self.method.iterations()
+            found = latest_checkpoint(self.folder) if last is None else self.folder / f'iter_{last}.pth'
         if found is None or not Path(found).is_file():
             raise FileNotFoundError(
-                f'{self.name} ended without a checkpoint in {self.folder}: default_hooks.checkpoint must save the last '
-                'iteration'
+                f'{self.name} ended without {Path(found or "a checkpoint").name} in {self.folder}: '
+                'default_hooks.checkpoint must save the last iteration'
             )
         return Path(found)
 
