@@ -25,7 +25,10 @@ class Cell(NamedTuple):
 
 
 def references(runs: Sequence[RunSummary]) -> list[str]:
-    """Return the runs that others are compared with: the first, and the one named 'AdaBN'."""
+    """Return the runs that others are compared with: the baselines, else the first and the one named 'AdaBN'."""
+    baselines = [run.name for run in runs if run.baseline]
+    if baselines:
+        return baselines
     names = [run.name for run in runs]
     return [names[0], *(name for name in names[1:] if name == BASELINE)] if len(names) > 1 else []
 
