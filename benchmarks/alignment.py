@@ -153,7 +153,7 @@ class Ours:
         from mmengine.structures import PixelData
         from mmseg.structures import SegDataSample
 
-        self.model.remember(
+        self.model.update_memories(
             self.outputs(features, classes), dict(data_samples=[SegDataSample(gt_sem_seg=PixelData(data=classes))])
         )
 

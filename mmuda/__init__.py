@@ -2,6 +2,9 @@
 
 Importing the package registers all of its components in mmseg's registries, so a config only needs
 ``custom_imports = dict(imports=['mmuda'])`` and ``default_scope = 'mmseg'``.
+
+It changes one thing for the whole process: mmengine's loaders of checkpoints no longer unpickle files that hold more
+than weights, see :func:`mmuda.checkpoints.install_safe_loading`.
 """
 
 from .compat import check_dependencies, quiet_imports
@@ -11,5 +14,7 @@ check_dependencies()
 
 with quiet_imports():
     from . import checkpoints, conversion, datasets, engine, evaluation, labeling, models, stages, visualization  # noqa: F401
+
+checkpoints.install_safe_loading()
 
 __all__ = ['__version__']

@@ -1,32 +1,90 @@
-"""Files that appear whole or not at all, folders that nobody else has."""
+"""Files that appear whole or not at all, and folders that belong to one run."""
 
+import hashlib
 import itertools
+import json
 import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file so that a reader never meets half of it; missing folders are made.
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a draft to write to; it becomes ``path`` when the block ends, and is deleted if the block fails.
+
+    Missing folders are made.
 
     Args:
-        path: Where to.
-        content: All of it.
+        path: Name of the complete file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        draft.write_bytes(content)
+        yield draft
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write bytes so that no reader ever sees half of them.
+
+    Args:
+        path: File to write or replace.
+        content: All of its bytes.
+    """
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
+
+
+def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
+    """Write plain values as JSON, atomically.
+
+    Args:
+        path: File to write or replace.
+        content: Dicts, lists, strings, numbers, booleans and None.
+        indent: Blanks per level; None writes one line.
+    """
+    separators = (',', ':') if indent is None else None
+    write_atomically(path, json.dumps(content, indent=indent, separators=separators).encode())
+
+
+def save_torch(path: str | Path, content: Any) -> None:
+    """Save tensors and plain values with :func:`torch.save`, atomically.
+
+    Args:
+        path: File to write or replace.
+        content: Anything that ``torch.load(weights_only=True)`` reads.
+    """
+    with whole_file(path) as draft, open(draft, 'wb') as file:
+        torch.save(content, file)  # an open file: the archive would carry the name of the draft
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Args:
+        path: A file of any size; it is read piece by piece.
+    """
+    digest = hashlib.sha256()
+    with open(path, 'rb') as content:
+        for block in iter(lambda: content.read(2**24), b''):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def fresh_folder(path: str | Path) -> Path:
     """Make a folder that did not exist: ``path``, or else ``path_2``, ``path_3``, ...
 
     Args:
-        path: Its name, for example one with a time in it, which need not be the only one of its second.
+        path: Wanted name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,3 +95,27 @@ def fresh_folder(path: str | Path) -> Path:
         except FileExistsError:
             continue
         return folder
+    raise AssertionError('unreachable: the numbers do not end')
+
+
+def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:
+    """Move files and folders of an earlier run into a new folder ``before_<time>``; nothing is deleted.
+
+    Only the main process may call it.
+
+    Args:
+        root: Folder of the run.
+        names: Paths relative to ``root``; they keep their relative paths. Names that do not exist are passed over.
+
+    Returns:
+        The new folder, or None if there was nothing to move.
+    """
+    root = Path(root)
+    present = [name for name in names if (root / name).exists()]
+    if not present:
+        return None
+    folder = fresh_folder(root / f'before_{time.strftime("%Y%m%d_%H%M%S")}')
+    for name in present:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(root / name, folder / name)
+    return folder

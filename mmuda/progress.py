@@ -1,44 +1,106 @@
-"""How far a long work over images is."""
+"""One display of progress: a bar on a terminal, a line now and then in a log file, nothing on other processes."""
 
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 from typing import TextIO, TypeVar
 
-from mmengine.dist import is_main_process
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-Item = TypeVar('Item')
+from .ranks import is_main_process
+
+T = TypeVar('T')
 
 
-def progress(
-    items: Iterable[Item], total: int, what: str, every: float = 10.0, file: TextIO | None = None
-) -> Iterator[Item]:
-    """Pass items on and show how many there were, images per second and the time that is left.
-
-    A bar where somebody watches, a line every few seconds in a log file, nothing on other ranks.
+def progress(items: Iterable[T], total: int, name: str, unit: str = 'images') -> Iterator[T]:
+    """Pass items on, and show how many are done, their rate and the time that is left.
 
     Args:
-        items: What is passed on.
-        total: How many there will be.
-        what: For the line.
-        every: Seconds between two lines of a log.
-        file: Where to; standard error by default.
+        items: Items to pass on.
+        total: Number of items.
+        name: Name of the work.
+        unit: Plural of one item, for the rate.
     """
-    file = file or sys.stderr
-    watched = file.isatty()
-    start = shown = time.monotonic()
-    done = 0
-    for item in items:
-        yield item
-        done += 1
+    with ProgressDisplay(total, name, unit) as display:
+        for item in items:
+            yield item
+            display.update(1)
+
+
+class ProgressDisplay:
+    """Show the progress of work that is not a loop over items; use it as a context.
+
+    Args:
+        total: Number of units.
+        name: Name of the work.
+        unit: Plural of one unit.
+        seconds_between_lines: Seconds between two lines where there is no terminal.
+        file: Stream to write to; standard error by default.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        name: str,
+        unit: str = 'images',
+        seconds_between_lines: float = 10.0,
+        file: TextIO | None = None,
+    ) -> None:
+        self.total, self.name, self.unit, self.seconds_between_lines = total, name, unit, seconds_between_lines
+        self.file = file or sys.stderr
+        self.done = 0
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> 'ProgressDisplay':
+        self._start = self._last_line = time.monotonic()
+        if is_main_process() and self.file.isatty():
+            self._bar = Progress(
+                TextColumn('{task.description}'),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _RateColumn(self.unit),
+                TimeRemainingColumn(),
+                console=Console(file=self.file),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.name, total=self.total)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, count: int) -> None:
+        """Count units that were done since the last call."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
+        elif is_main_process():
+            self._write_line()
+
+    def _write_line(self) -> None:
         now = time.monotonic()
-        if is_main_process() and (done == total or now - shown >= (0.2 if watched else every)):
-            shown = now
-            speed = done / max(now - start, 1e-9)
-            line = f'{what}: {done}/{total}, {speed:.1f} images/s, {(total - done) / speed:.0f} s left'
-            if watched:
-                filled = 30 * done // total
-                file.write(f'\r[{"#" * filled}{"." * (30 - filled)}] {line}   ' + '\n' * (done == total))
-            else:
-                file.write(line + '\n')
-            file.flush()
+        if self.done < self.total and now - self._last_line < self.seconds_between_lines:
+            return
+        self._last_line = now
+        rate = self.done / max(now - self._start, 1e-9)
+        left = max(self.total - self.done, 0) / rate if rate else float('inf')
+        self.file.write(f'{self.name}: {self.done}/{self.total}, {rate:.1f} {self.unit}/s, {left:.0f} s left\n')
+        self.file.flush()
+
+
+class _RateColumn(ProgressColumn):
+    """Units per second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text('' if speed is None else f'{speed:.1f} {self.unit}/s')

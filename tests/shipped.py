@@ -11,9 +11,7 @@ from PIL import Image
 from toolbox import CONFIGS
 
 from mmuda.engine.launch import load_config
-from mmuda.stages import TrainStage
-from mmuda.stages.context import StagedRun
-from mmuda.stages.runner import build_stages
+from mmuda.stages import TrainStage, build_stages, make_context
 
 SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
 NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
@@ -44,8 +42,8 @@ def trainings(cfg: Config) -> list:
     if cfg.runner_type != 'StagedRunner':
         return [cfg]
     stages = build_stages(cfg)
-    run = StagedRun(cfg, stages, cfg.work_dir)
-    return [stage.config(run) for stage in stages if isinstance(stage, TrainStage)]
+    ctx = make_context(cfg, stages)
+    return [stage.config(ctx) for stage in stages if isinstance(stage, TrainStage)]
 
 
 MARKS = dict(
@@ -129,7 +127,7 @@ SMALLER = {
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),
     'TrainStage': lambda node: short_training(node),
     'PriorStage': dict(size=(24, 32), kernel=5),
-    'SelfTrainingRounds': lambda node: dict(
+    'CBSTRounds': lambda node: dict(
         num_rounds=1, epochs_per_round=1, source_portion={**node.source_portion, 'init': 0.5, 'max': 0.6}
     ),
 }
@@ -171,7 +169,7 @@ def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
     finally:
         for variable in roots:
             del os.environ[variable]
-    if cfg.model.get('space') == 'feature':
+    if cfg.model.type == 'FeatureAdversary':
         shrink(cfg._cfg_dict, size=(256, 256))  # features are an eighth of it, and halved five times
     else:
         shrink(cfg._cfg_dict)

@@ -12,10 +12,10 @@ def test_all_its_stages_run_at_reduced_size(path, tmp_path, data_roots):
     cfg = reduced(path, tmp_path, data_roots)
     runner = build_runner(cfg)
     runner.train()
-    entries = runner.run.ledger.entries
+    entries = runner.ctx.ledger.entries
     assert [entry['status'] for entry in entries.values()] == ['done'] * len(runner.stages) and len(entries) >= 2
     last = [stage for stage in runner.stages if isinstance(stage, TrainStage)][-1]
     plain = network_config(cfg)
-    plain.load_from = str(runner.run.checkpoint(last.name))
+    plain.load_from = str(runner.ctx.checkpoint(f'{{{last.name}}}'))
     found = build_runner(plain).test()
     assert found['mIoU'] == pytest.approx(entries[last.name]['result']['metrics']['mIoU'])

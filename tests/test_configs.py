@@ -100,7 +100,7 @@ def check_network(cfg: Config) -> None:
     for name, head in (('discriminator', 'decode_head'), ('aux_discriminator', 'auxiliary_head')):
         critic = getattr(model, name, None)
         if critic is not None:
-            features = getattr(model, 'space', 'feature' if cfg.model.type == 'FADA' else 'output') == 'feature'
+            features = cfg.model.type in ('FADA', 'FeatureAdversary')
             seen = getattr(model.segmentor, head).in_channels if features else model.num_classes
             assert critic.convs[0].in_channels == seen
 

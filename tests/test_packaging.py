@@ -34,6 +34,14 @@ def test_configs_and_tools_travel_with_the_package(tmp_path):
             if path.is_file() and path.relative_to(mim).parts[0] == folder
         }
     assert (tmp_path / 'mmuda/models/adaptors/advent.py').is_file()
+    templates = 'mmuda/visualization/templates'
+    assert sorted(path.name for path in (tmp_path / templates).iterdir()) == [
+        'chart.mplstyle',
+        'report.css',
+        'report.html.jinja',
+    ]
+    for path in (tmp_path / templates).iterdir():
+        assert path.read_bytes() == (ROOT / templates / path.name).read_bytes()
 
 
 def test_there_is_one_version():

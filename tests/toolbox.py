@@ -1,5 +1,6 @@
 """Small real models, batches and configs that many tests share."""
 
+import copy
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
@@ -61,6 +63,17 @@ def side(seed: int, labelled: bool, size=(40, 56), batch_size: int = 2) -> dict:
     return dict(inputs=images, data_samples=samples)
 
 
+def labelled_side(seed: int, batch_size: int, ignored: float = 0.3, label_size=(40, 56), size=(40, 56)) -> dict:
+    """One labelled domain of a batch, in which a share of the pixels is ignored; labels may have another size."""
+    made = side(seed, False, size=size, batch_size=batch_size)
+    generator = torch.Generator().manual_seed(seed)
+    for sample in made['data_samples']:
+        label = torch.randint(NUM_CLASSES, (1, *label_size), generator=generator)
+        label[torch.rand(label.shape, generator=generator) < ignored] = 255
+        sample.gt_sem_seg = PixelData(data=label)
+    return made
+
+
 def pair_batch(seed: int = 0, **kwargs) -> dict:
     """A collated batch of domain pairs; the two domains differ in size."""
     return dict(source=side(seed, True, **kwargs), target=side(seed + 1000, False, **{**kwargs, 'size': (48, 40)}))
@@ -70,6 +83,51 @@ def optim_cfg(adaptor, lr: float = 0.01, **kwargs) -> dict:
     """An `optim_wrapper` config (without constructor) with one SGD for each trainable child."""
     children = [name for name, child in adaptor.named_children() if any(p.requires_grad for p in child.parameters())]
     return dict(**{name: dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9)) for name in children}, **kwargs)
+
+
+def wrappers_of(adaptor, **kwargs):
+    """The optimizers of an adaptor, one SGD for each trainable child; arguments as those of `optim_cfg`."""
+    from mmuda.engine import PerModuleOptimWrapperConstructor
+
+    return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
+
+
+def prepared(adaptor, batch: dict) -> dict:
+    """A copy of a batch as the preprocessor of an adaptor makes it for training."""
+    return adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
+
+
+def plain_batch(*sizes, original=None, **meta) -> dict:
+    """A collated test batch of images of some sizes; by default, that is also the size of their files."""
+    torch.manual_seed(1)
+    return dict(
+        inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes],
+        data_samples=[
+            SegDataSample(metainfo=dict(ori_shape=original or size, img_shape=size, **meta)) for size in sizes
+        ],
+    )
+
+
+@MODELS.register_module()
+class FussyHead(FCNHead):
+    """A head that predicts in its own way."""
+
+    def predict(self, inputs, batch_img_metas, test_cfg):
+        return 3 * super().predict(inputs, batch_img_metas, test_cfg)
+
+
+def two_stage_head(**kwargs) -> ConfigDict:
+    """Config of a decode head that reads two feature maps."""
+    return ConfigDict(
+        type='FCNHead',
+        in_index=(2, 3),
+        in_channels=(16, 32),
+        input_transform='resize_concat',
+        channels=4,
+        num_classes=NUM_CLASSES,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        **kwargs,
+    )
 
 
 def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
@@ -95,7 +153,6 @@ def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **o
         'train_cfg.val_interval': val,
         'default_hooks.checkpoint.interval': save,
         'default_hooks.logger.interval': 2,
-        'default_hooks.runtime_info.interval': 2,
         **options,
     }
     if method in ('advent', 'adaptsegnet'):

@@ -11,21 +11,26 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmengine.config import DictAction
 from mmseg.datasets import CityscapesDataset
+from mmseg.structures import SegDataSample
 
 from mmuda.checkpoints.loading import latest_checkpoint
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
 from mmuda.minicity import write_minicity
-from mmuda.visualization import RunSummary, Sample, entropy_map, read_scalars, write_report
+from mmuda.progress import ProgressDisplay
+from mmuda.visualization import RunSummary, collect_samples, read_scalars, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
+TRAINED = re.compile(r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\]')
 RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
+PICTURES = 6
 NOTE = (
     'AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
     'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.'
@@ -41,25 +46,19 @@ def run(script: str, *args, log: Path) -> None:
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', cwd=ROOT
         ) as process,
+        ExitStack() as stack,
     ):
+        display = None
         for line in process.stdout:
             file.write(line)
-            show_progress(line)
+            found = TRAINED.search(line)
+            if found is not None:
+                done, total = int(found[1]), int(found[2])
+                display = display or stack.enter_context(ProgressDisplay(total, '  training', 'iterations'))
+                display.update(done - display.done)
     if process.returncode:
         tail = '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-30:])
         raise SystemExit(f'{tail}\n\ntools/{script} failed; the whole log is {log}')
-
-
-def show_progress(line: str, width: int = 40) -> None:
-    """Turn a training line of mmengine's log into a bar, where somebody watches."""
-    found = re.search(r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+)', line)
-    if found is None or not sys.stdout.isatty():
-        return
-    done, total, eta = int(found[1]), int(found[2]), found[3]
-    filled = width * done // total
-    print(f'\r  [{"#" * filled}{"." * (width - filled)}] {done}/{total}, {eta} left ', end='', flush=True)
-    if done == total:
-        print()
 
 
 def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> dict[str, dict]:
@@ -82,41 +81,23 @@ def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> d
     return found
 
 
-def report(found: dict[str, dict], folder: Path, options: dict[str, object], pictures: int = 6) -> Path:
+def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> Path:
     """Write the HTML report of one seed."""
-    samples: list[Sample] = []
-    for name, metrics in found.items():
+
+    def predictions(name: str) -> Iterator[SegDataSample]:
         cfg = load_config(ROOT / 'configs' / RUNS[name] / 'minicity.py', options)
-        model = load_model(cfg, metrics['checkpoint'])
-        indices = np.linspace(0, metrics['num_images'] - 1, pictures).astype(int).tolist()
-        for place, predicted in enumerate(predict(model, cfg, indices)):
-            if len(samples) <= place:
-                samples.append(
-                    Sample(
-                        name=Path(predicted.img_path).stem,
-                        image=read_rgb(predicted.img_path),
-                        ground_truth=plane(predicted.gt_sem_seg),
-                        predictions={},
-                        entropies={},
-                    )
-                )
-            samples[place].predictions[name] = plane(predicted.pred_sem_seg)
-            samples[place].entropies[name] = entropy_map(predicted.seg_logits.data.cpu())
+        model = load_model(cfg, found[name]['checkpoint'])
+        indices = np.unique(np.linspace(0, found[name]['num_images'] - 1, PICTURES).astype(int)).tolist()
+        yield from predict(model, cfg, indices)
+
     runs = [
         RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent)) for name, metrics in found.items()
     ]
+    samples = collect_samples({name: predictions(name) for name in found})
     meta = CityscapesDataset.METAINFO
     return write_report(
         folder / 'report.html', 'mmuda on MiniCity', runs, samples, meta['classes'], meta['palette'], NOTE
     )
-
-
-def read_rgb(path: str) -> np.ndarray:
-    return cv2.imread(path)[:, :, ::-1]
-
-
-def plane(field) -> np.ndarray:
-    return field.data.squeeze(0).cpu().numpy().astype(np.uint8)
 
 
 def summary(found: dict[str, dict]) -> str:

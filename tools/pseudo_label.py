@@ -5,21 +5,19 @@ called again with the same arguments it goes on where it was interrupted.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
+from mmuda.engine.command_line import config_parser, parse
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
-from mmuda.stages import LabelStage
-from mmuda.stages.context import StagedRun
+from mmuda.stages import LabelStage, make_context
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config')
+    parser = config_parser(__doc__)
     parser.add_argument('checkpoint')
     parser.add_argument(
         '--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax'
@@ -33,15 +31,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--flip', action='store_true', help='average with the prediction for the mirrored image')
     parser.add_argument('--batch-size', type=int, default=1)
     parser.add_argument('--num-workers', type=int, default=4)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser.parse_args()
+    return parse(parser)
 
 
 def main() -> None:
     args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options, str(Path(args.checkpoint).parent))
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     join_processes(args.launcher, cfg.get('env_cfg', {}))
@@ -59,8 +53,8 @@ def main() -> None:
         batch_size=args.batch_size,
         num_workers=args.num_workers,
     )
-    run = StagedRun(cfg, [stage], cfg.work_dir, args.launcher)
-    stage.run(run, Path(args.out) if args.out else run.folders[stage.name], resume=True)
+    ctx = make_context(cfg, [stage], args.launcher)
+    stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ python tools/publish_model.py iter_120000.pth advent_gta2city.pth
 
 import argparse
 
-from mmuda.checkpoints.publish import publish
+from mmuda.checkpoints import publish
 
 
 def main() -> None:

@@ -1,12 +1,4 @@
 #!/usr/bin/env bash
 # Train under Slurm:   tools/slurm_train.sh PARTITION JOB_NAME CONFIG [options of tools/train.py]
-# GPUS_PER_NODE (8), NNODES (1), CPUS_PER_TASK (5 per GPU) and SRUN_ARGS are read from the environment.
-set -euo pipefail
-export GPUS_PER_NODE=${GPUS_PER_NODE:-8} NNODES=${NNODES:-1} PORT=${PORT:-29500}
-HERE=$(cd "$(dirname "$0")" && pwd)
-# One launcher on each node, which starts a process for each GPU.
-# shellcheck disable=SC2086,SC2016
-exec srun -p "$1" --job-name="$2" --nodes="$NNODES" --ntasks-per-node=1 --gres=gpu:"$GPUS_PER_NODE" \
-    --cpus-per-task="${CPUS_PER_TASK:-$((5 * GPUS_PER_NODE))}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
-    bash -c 'export NODE_RANK=$SLURM_NODEID MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-             exec "$@"' slurm "$HERE/launch.sh" "$GPUS_PER_NODE" "$HERE/train.py" "${@:3}"
+# Settings from the environment: see slurm.sh.
+exec "$(dirname "$0")/slurm.sh" train.py "$@"

@@ -7,17 +7,17 @@ import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import ConfigDict, DictAction
+from mmengine.config import ConfigDict
 
 from mmuda.checkpoints.loading import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.engine.command_line import config_parser, parse
 from mmuda.engine.launch import build_runner, load_config, use_tta
 from mmuda.stages import network_config
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test one checkpoint, or the ensemble of several.')
-    parser.add_argument('config')
+    parser = config_parser(__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
     parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
     parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: equal)')
@@ -26,15 +26,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
     parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser.parse_args()
+    return parse(parser)
 
 
 def main() -> None:
     args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     first = Path(args.checkpoints[0])
     cfg = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
     cfg = network_config(cfg, args.stage)

@@ -3,4 +3,3 @@ _base_ = './city2crosscity_rio.py'
 train_dataloader = dict(dataset=dict(target=dict(city='Taipei')))
 val_dataloader = dict(dataset=dict(city='Taipei'))
 test_dataloader = val_dataloader
-test_evaluator = dict(paper=None)

@@ -8,4 +8,3 @@ _base_ = [
 ]
 model = dict(type='SourceOnly')
 train_cfg = dict(max_iters=150000)
-test_evaluator = dict(paper=dict(name='oracle (Tsai et al. 2018)', mIoU=65.1))

@@ -6,8 +6,5 @@ _base_ = [
     '../_base_/schedules/poly_250k_adversarial_single.py',
 ]
 model = dict(
-    type='ADVENT',
-    segmentor=dict(auxiliary_head=None),
-    discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
-    loss_weights=dict(seg_main=1.0, adv_main=0.001),
+    type='ADVENT', segmentor=dict(auxiliary_head=None), discriminator=dict(type='FCDiscriminatorHead', in_channels=19)
 )

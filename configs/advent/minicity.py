@@ -1,10 +1,6 @@
 _base_ = [
-    '../_base_/models/deeplabv2_r18-d8_minicity.py',
+    '../_base_/models/deeplabv2_r18-d8_minicity_adversarial.py',
     '../_base_/datasets/minicity.py',
     '../_base_/schedules/minicity_adversarial.py',
 ]
-model = dict(
-    type='ADVENT',
-    discriminator=dict(type='FCDiscriminatorHead', in_channels=19, base_channels=16),
-    loss_weights=dict(adv_main=0.05),
-)
+model = dict(type='ADVENT', loss_weights=dict(adv_main=0.05))

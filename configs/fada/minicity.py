@@ -1,6 +1,6 @@
 # FADA on MiniCity, from random weights: the stages of gta2city.py in small, each 600 iterations. Batch-norm is trained
 # throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
-_base_ = ['../source_only/minicity.py', '../_base_/schedules/fada.py']
+_base_ = ['../source_only/minicity.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 adversarial = dict(
     overrides=dict(
@@ -21,7 +21,7 @@ small_pipeline = [  # no random scale: at half of 64 rows small things are gone
     dict(type='PackSegInputs'),
 ]
 distil = dict(
-    weights='adversarial',
+    weights='{adversarial}',
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),

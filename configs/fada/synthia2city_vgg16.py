@@ -1,5 +1,5 @@
 # FADA on VGG-16, SYNTHIA to Cityscapes, 16 classes.
-_base_ = ['./synthia2city_vgg16_source.py', '../_base_/schedules/fada.py']
+_base_ = ['../source_only/synthia2city_vgg16.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 # Colours change before the image is resized.
 source_pipeline = [*_base_.source_pipeline[:2], _base_.jitter, *_base_.source_pipeline[2:]]
@@ -19,13 +19,5 @@ distil = dict(
                 )
             )
         )
-    )
-)
-test_evaluator = dict(
-    paper=dict(
-        name='FADA VGG-16 (Wang et al. 2020)',
-        per_class=[80.4, 35.9, 80.9, 2.5, 0.3, 30.4, 7.9, 22.3, 81.8, 83.6, 48.9, 16.8, 77.7, 31.1, 13.5, 17.9],
-        mIoU16=39.5,
-        mIoU13=46.0,
     )
 )

@@ -1,5 +1,5 @@
 # SDCA on VGG-16, GTA5 to Cityscapes. Colours stay as they are in the last stage.
-_base_ = ['../fada/gta2city_vgg16_source.py', '../_base_/schedules/sdca.py']
+_base_ = ['../source_only/gta2city_vgg16.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 # Colours change when the image has been resized.
 source_pipeline = [*_base_.source_pipeline[:-1], *_base_.photometric, _base_.source_pipeline[-1]]
@@ -11,4 +11,3 @@ ssl = dict(
         )
     )
 )
-test_evaluator = dict(paper=dict(name='SDCA VGG-16 (Li et al. 2021)', mIoU=47.3))

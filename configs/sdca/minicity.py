@@ -1,6 +1,6 @@
 # SDCA on MiniCity, from random weights: the stages of gta2city.py in small, each 600 iterations. Batch-norm is trained
 # throughout, and the last stage starts from the adapted network, as there are no ImageNet weights here.
-_base_ = ['../source_only/minicity.py', '../_base_/schedules/sdca.py']
+_base_ = ['../source_only/minicity.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 statistics = dict(batch_size=4, num_workers=0)
 adapt = dict(
@@ -21,7 +21,7 @@ small_pipeline = [
     dict(type='PackSegInputs'),
 ]
 ssl = dict(
-    weights='adapt',
+    weights='{adapt}',
     overrides=dict(
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),

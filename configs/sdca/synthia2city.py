@@ -1,14 +1,11 @@
 # SDCA, SYNTHIA to Cityscapes, 16 classes.
-_base_ = ['../fada/synthia2city_source.py', '../_base_/schedules/sdca.py']
+_base_ = ['../source_only/synthia2city_imagenet.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 # Colours change when the image has been resized.
 source_pipeline = [*_base_.source_pipeline[:-1], *_base_.photometric, _base_.source_pipeline[-1]]
 adapt = dict(overrides=dict(train_dataloader=dict(dataset=dict(source=dict(pipeline=source_pipeline)))))
 ssl = dict(
     overrides=dict(
-        model=dict(segmentor=dict(backbone=dict(norm_cfg=dict(eps=1e-5, requires_grad=True), norm_eval=False))),
-        sync_bn='torch',
-        train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo))),
+        _base_.trained_batch_norm, train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo)))
     )
 )
-test_evaluator = dict(paper=dict(name='SDCA (Li et al. 2021)', mIoU16=50.2, mIoU13=56.8))

@@ -1,5 +1,5 @@
 # SDCA on VGG-16, SYNTHIA to Cityscapes, 16 classes.
-_base_ = ['../fada/synthia2city_vgg16_source.py', '../_base_/schedules/sdca.py']
+_base_ = ['../source_only/synthia2city_vgg16.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 # Colours change when the image has been resized.
 source_pipeline = [*_base_.source_pipeline[:-1], *_base_.photometric, _base_.source_pipeline[-1]]
@@ -16,4 +16,3 @@ ssl = dict(
         )
     )
 )
-test_evaluator = dict(paper=dict(name='SDCA VGG-16 (Li et al. 2021)', mIoU16=43.5, mIoU13=50.3))

@@ -10,4 +10,3 @@ train_dataloader = dict(
         )
     )
 )
-test_evaluator = dict(paper=None)

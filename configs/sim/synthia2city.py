@@ -13,26 +13,4 @@ train_dataloader = dict(
     dataset=dict(source=dict(_delete_=True, type='SYNTHIADataset', data_root=synthia_root, pipeline=source_pipeline))
 )
 val_evaluator = dict(protocols=('mIoU16', 'mIoU13'))
-test_evaluator = dict(
-    protocols=('mIoU16', 'mIoU13'),
-    paper=dict(
-        _delete_=True,
-        name='SIM (Wang et al. 2020)',
-        per_class={
-            'road': 83.0,
-            'sidewalk': 44.0,
-            'building': 80.3,
-            'traffic light': 17.1,
-            'traffic sign': 15.8,
-            'vegetation': 80.5,
-            'sky': 81.8,
-            'person': 59.9,
-            'rider': 33.1,
-            'car': 70.2,
-            'bus': 37.3,
-            'motorcycle': 28.5,
-            'bicycle': 45.8,
-        },
-        mIoU13=52.1,
-    ),
-)
+test_evaluator = dict(protocols=('mIoU16', 'mIoU13'))

@@ -1,6 +1,6 @@
 _base_ = [
-    '../_base_/models/deeplabv2_r101-d8.py',
+    '../_base_/models/deeplabv2_r101-d8_16.py',
     '../_base_/datasets/synthia2city.py',
     '../_base_/schedules/poly_250k.py',
 ]
-model = dict(type='SourceOnly', segmentor=dict(auxiliary_head=dict(num_classes=16), decode_head=dict(num_classes=16)))
+model = dict(type='SourceOnly')

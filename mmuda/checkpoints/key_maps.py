@@ -1,7 +1,8 @@
-"""How the original implementations name their weights, and what these are called here.
+"""Names of weights in the original implementations, and the names that mmuda has for them.
 
-A layout is a list of rules (pattern, ours): the first pattern that matches a whole key says its new name, None leaves
-the key out on purpose. Segmentors here are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+A layout is a list of rules (pattern, ours). The first pattern that matches a whole key decides: ``ours`` is the new
+name, a function of the match that returns it, or None, which leaves the key out on purpose. The parts of a segmentor
+are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
 """
 
 import re
@@ -18,7 +19,7 @@ class Renamed(NamedTuple):
     """Weights under our names.
 
     Attributes:
-        weights: By our names; a key that no rule knows keeps its own.
+        weights: Tensors or arrays by our names; a key that no rule knows keeps its own.
         left_out: Keys that the layout leaves out on purpose.
     """
 
@@ -27,7 +28,7 @@ class Renamed(NamedTuple):
 
 
 def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
-    """Apply a layout to all keys.
+    """Rename all keys of a state dict by a layout.
 
     Args:
         weights: Tensors or arrays by the original's keys.
@@ -135,4 +136,28 @@ RESNET38: Layout = (
 """ResNet-38 of ademxapp and CBST, as MXNet names it.
 
 ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4.
+"""
+
+OWN: Layout = (
+    (r'(?:segmentor\.)?backbone\.(.+)', r'backbone.\1'),
+    (r'(?:segmentor\.)?(?:neck|decode_head|auxiliary_head)\..+', None),
+)
+"""Our own checkpoints, of which the backbone is wanted."""
+
+_LITE_CONVOLUTIONS = ('expand', 'depthwise', 'project')
+
+EFFICIENTNET_LITE: Layout = (
+    (r'_conv_stem\.(.+)', r'backbone.stem.conv.\1'),
+    (r'_bn0\.(.+)', r'backbone.stem.bn.\1'),
+    (r'_blocks\.([0-9]+)\._(expand|depthwise|project)_conv\.(.+)', r'backbone.blocks.\1.\2.conv.\3'),
+    (
+        r'_blocks\.([0-9]+)\._bn([0-2])\.(.+)',
+        lambda match: f'backbone.blocks.{match[1]}.{_LITE_CONVOLUTIONS[int(match[2])]}.bn.{match[3]}',
+    ),
+    (r'(?:_conv_head|_bn1|_fc)\..+', None),
+    *OWN,
+)
+"""EfficientNet-Lite as the package ``efficientnet-lite-pytorch`` names it.
+
+Left out are the last 1x1 convolution, to 1280 channels, and the classifier of ImageNet.
 """

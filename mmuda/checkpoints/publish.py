@@ -2,17 +2,19 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from mmuda.files import write_atomically
-from .states import plain_state
 
+from .plain import to_plain
 from .reading import read_checkpoint
+from .states import meta_of, plain_state
 
 PREFIX = 'segmentor.'
+OF_TRAINING = frozenset({'epoch', 'experiment_name', 'time', 'training'})
+"""Keys of ``meta`` that say something about the run and nothing about the weights."""
 
 
 def publish(checkpoint: str | Path, output: str | Path) -> Path:
@@ -21,7 +23,7 @@ def publish(checkpoint: str | Path, output: str | Path) -> Path:
     The result loads into an ``EncoderDecoder`` of mmseg, and into an adaptor as ``load_from``.
 
     Args:
-        checkpoint: What training wrote.
+        checkpoint: A file that training wrote.
         output: File to write; the first 8 digits of its SHA-256 are added to the name.
 
     Returns:
@@ -40,17 +42,11 @@ def publish(checkpoint: str | Path, output: str | Path) -> Path:
         raise RuntimeError(
             f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote'
         )
-    meta = content.get('meta')
-    meta = meta if isinstance(meta, Mapping) else {}
-    kept = {
-        key: meta[key]
-        for key in ('cfg', 'iter', 'seed', 'dataset_meta', 'summed_branches', 'mmuda_version', 'mmengine_version')
-        if key in meta
-    }
-    buffer = io.BytesIO()
-    torch.save(dict(state_dict=weights, meta=kept), buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
+    meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
     output = Path(output)
+    buffer = io.BytesIO()
+    torch.save(to_plain(dict(state_dict=weights, meta=meta)), buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
     final = output.with_name(f'{output.stem}-{digest}{output.suffix or ".pth"}')
     write_atomically(final, buffer.getvalue())
     return final

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def plain_state(content: Any, filename: str) -> dict[str, Tensor]:
-    """The weights in the content of a file, without the prefixes (``module.``) of distributed wrappers.
+    """Return the weights in the content of a file, without the prefixes (``module.``) of distributed wrappers.
 
     Args:
         content: A dict of names and tensors, or one that holds it as ``state_dict``.
@@ -47,8 +47,14 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-def with_counters(given: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with zero counters of batch-norm where there are none, as in the older checkpoints of the papers."""
+def meta_of(content: Any) -> Mapping:
+    """Return the meta information in the content of a file, empty if there is none."""
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def with_counters(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights, with zeros for counters of batch-norm that are missing, as in the papers' older files."""
     counters = {
         key: torch.zeros(value.shape, dtype=value.dtype)
         for key, value in expected.items()
@@ -57,7 +63,7 @@ def with_counters(given: dict[str, Tensor], expected: dict[str, Tensor]) -> dict
     return {**counters, **given}
 
 
-def weight_problems(expected: dict[str, Tensor], given: dict[str, Tensor]) -> str:
+def weight_problems(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
     """Describe what keeps weights from being loaded, one line for each kind of problem; empty if nothing does.
 
     Kinds are keys that are missing, unexpected or of another shape, and floating-point numbers where the network has

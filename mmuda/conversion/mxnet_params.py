@@ -2,17 +2,17 @@
 
 The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
 begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or
-the number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so no number in one is believed
-before it was compared with the bytes that are left, and all that is allocated is counted before: never more than twice
-the file.
+the number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so every number in one is compared
+with the bytes that are left before it is used, and reading allocates at most twice the size of the file.
 """
 
+import io
 import os
 import struct
 import sys
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
 import numpy as np
 
@@ -22,8 +22,8 @@ DENSE, ROW_SPARSE, CSR = 0, 1, 2
 DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
 MAX_NAME = 1 << 16
-ENTRY, ARRAY, SIDE = 100, 150, 32
-"""Bytes that Python objects take: an array and its name in lists and dicts; an array beside its data; each side."""
+ARRAY, SIDE = 250, 32
+"""Bytes that an array takes beside its data and its name, with its places in lists and dicts; and for each side."""
 FLOOR = 1 << 16
 """Bytes that reading may take however small the file is."""
 CHUNK = 1 << 12
@@ -37,10 +37,10 @@ class ParamsError(ValueError):
 
 
 def read_params(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a file by name, in the order of the file.
+    """Return all arrays of a file by name, in the order of the file.
 
-    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays come out dense. What is
-    allocated, objects of Python included, stays below twice the size of the file, and 64 KiB for small ones.
+    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays become dense. Memory,
+    objects of Python included, stays below twice the size of the file plus 64 KiB.
 
     Args:
         path: A ``.params`` file.
@@ -60,10 +60,16 @@ def read_params(path: str | Path) -> dict[str, np.ndarray]:
     return dict(zip(names, arrays, strict=True))
 
 
+def is_params(path: str | Path) -> bool:
+    """Return whether a file begins as MXNet's do, whatever its name."""
+    with open(path, 'rb') as file:
+        return file.read(8) == MAGIC.to_bytes(8, 'little')
+
+
 class _Reader:
     """A cursor over the file that knows how much is left."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
         self.file, self.path = file, path
         self.size = os.fstat(file.fileno()).st_size
         self.place = 0
@@ -117,7 +123,7 @@ class _Reader:
         count = self.number('Q', 'the number of arrays')
         if count > self.left // 4:  # the smallest record
             raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left', 16)
-        self.allow(count * ENTRY, f'{count} arrays')
+        self.allow(count * ARRAY, f'{count} arrays')
         return [self.array() for _ in range(count)]
 
     def names(self, expected: int) -> list[str]:
@@ -158,7 +164,7 @@ class _Reader:
                 place,
                 'Save it again with MXNet, without mxnet.npx.set_np()',
             )
-        kind, storage = DENSE, ()
+        kind, storage = DENSE, cast(tuple[int, ...], ())
         if first == V2:
             kind = self.number('i', 'a storage type')
             if kind not in (DENSE, ROW_SPARSE, CSR, -1):
@@ -203,13 +209,13 @@ class _Reader:
             )
         array = self.room(shape, dtype)
         if needed:
-            if self.file.readinto(array) != needed:
+            if self.file.readinto(array.data) != needed:
                 raise self.error('the file ended: it changed while it was read')
             self.place += needed
         return array.astype(dtype.newbyteorder('='), copy=False)
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        self.allow(prod(shape) * dtype.itemsize + ARRAY + len(shape) * SIDE, f'an array of shape {shape}')
+        self.allow(prod(shape) * dtype.itemsize + len(shape) * SIDE, f'an array of shape {shape}')
         try:
             return np.zeros(shape, dtype)
         except (ValueError, MemoryError) as error:  # sides beyond any machine, one of them zero

@@ -10,7 +10,7 @@ ADVICE = (
 )
 
 
-def build_dataset(cfg: dict | Dataset) -> Dataset:
+def build_dataset(cfg: dict | Dataset) -> BaseDataset:
     """Build a data set and make sure that it holds something.
 
     Args:

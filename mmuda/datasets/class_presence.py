@@ -1,27 +1,24 @@
 """Which image has which classes? Asked once per data set, by reading all of its labels."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import mmcv.transforms
 import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
-from mmuda.files import write_atomically
+from mmuda.constants import IGNORE_INDEX
 from mmuda.progress import progress
+from mmuda.ranks import from_main
 
-from .label_tables import IGNORE, get_label_table, ranges
-from .readers.file_check import CACHE_DIR_VARIABLE, _in_threads, _stamps, cache_dir
+from .cache import cache_dir, file_stamps, fingerprint, read_entry, write_entry
+from .label_tables import get_label_table, ranges
 from .transforms import LoadDomainAnnotations, LoadPseudoLabel
 
-_CACHE_FORMAT = 1
+_KIND, _FORMAT = 'class_counts', 2
 _THREADS = 8
 _AHEAD = 1024
 
@@ -54,7 +51,7 @@ def class_counts(dataset: Dataset) -> np.ndarray:
     channels and 16-bit files are those of training. The answer is kept in the cache folder (``MMUDA_CACHE_DIR``) for
     as long as no name, file size, modification time, label table or class changes.
 
-    All processes must call it: rank 0 reads and tells the others.
+    All processes must call it: the main process reads, and the others get its answer.
 
     Args:
         dataset: A labelled mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
@@ -67,24 +64,12 @@ def class_counts(dataset: Dataset) -> np.ndarray:
         TypeError: If the data set is of another kind.
         ValueError: If it has no classes or its pipeline loads no label, or a label has an id that is no class.
         OSError: If a label cannot be read.
-        RuntimeError: On other ranks, if rank 0 failed.
+        RuntimeError: On other processes, if the main process failed.
     """
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([class_counts(part) for part in dataset.datasets])
     loader = _label_step(dataset)
-    shared: list = [None, None]
-    failure: Exception | None = None
-    if is_main_process():
-        try:
-            shared[0] = _remembered(dataset, loader)
-        except Exception as error:  # the others must not wait for ever
-            failure, shared[1] = error, f'{type(error).__name__}: {error}'
-    broadcast_object_list(shared)
-    if failure is not None:
-        raise failure
-    if shared[1] is not None:
-        raise RuntimeError(f'rank 0 could not count the classes of {type(dataset).__name__}: {shared[1]}')
-    return shared[0]
+    return from_main(lambda: _remembered(dataset, loader))
 
 
 def _label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
@@ -107,22 +92,22 @@ def _label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
 
 def _remembered(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> np.ndarray:
     name, shape = type(dataset).__name__, (len(dataset), len(dataset.metainfo['classes']))
-    fingerprint, lasting = _fingerprint(dataset, loader)
-    path = cache_dir() / 'class_counts' / f'{fingerprint[:32]}.json'
-    counts = _read_cache(path, fingerprint, shape) if lasting else None
-    if counts is None:
-        kept = f'once; the result is kept in {cache_dir()}' if lasting else 'every time: they are not on a local disk'
-        print_log(f'{name}: looking for the classes in {shape[0]} labels ({kept})', logger='current')
-        counts = np.zeros(shape, np.int32)
-        for index, row in enumerate(progress(_rows(dataset, loader), shape[0], f'{name}, classes')):
-            counts[index] = row
-        if lasting:
-            _write_cache(path, fingerprint, counts)
+    key, lasting = _fingerprint(dataset, loader)
+    kept = np.array(read_entry(_KIND, key) if lasting else None)
+    if kept.shape == shape and kept.dtype.kind == 'i':
+        return kept.astype(np.int32)
+    where = f'once; the result is kept in {cache_dir()}' if lasting else 'every time: they are not on a local disk'
+    print_log(f'{name}: looking for the classes in {shape[0]} labels ({where})', logger='current')
+    counts = np.zeros(shape, np.int32)
+    for index, row in enumerate(progress(_rows(dataset, loader), shape[0], f'{name}, classes', 'labels')):
+        counts[index] = row
+    if lasting:
+        write_entry(_KIND, key, counts.tolist())
     return counts
 
 
 def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterator[np.ndarray]:
-    num_classes, ignored = len(dataset.metainfo['classes']), getattr(dataset, 'ignore_index', IGNORE)
+    num_classes, ignored = len(dataset.metainfo['classes']), getattr(dataset, 'ignore_index', IGNORE_INDEX)
 
     def count(index: int) -> np.ndarray:
         info = dataset.get_data_info(index)
@@ -158,48 +143,18 @@ def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) ->
             *(info.get(key) for key in ('label_channel', 'reduce_zero_label', 'num_classes')),
         )
         samples.append((info.get('seg_map_path'), meanings.setdefault(meaning, len(meanings))))
-    stamps = [stamp for chunk in _in_threads(_stamps, [(path,) for path, _ in samples]) for (stamp,) in chunk]
+    stamps = file_stamps([path for path, _ in samples])
     # mmseg's step stores what it finds in the first sample; the samples have it too.
     settings = {key: value for key, value in vars(loader).items() if key != 'reduce_zero_label'}
     content = [
-        _CACHE_FORMAT,
+        _FORMAT,
         stamps,
         [meaning for _, meaning in samples],
         [repr(meaning) for meaning in meanings],
         type(loader).__name__,
         repr(sorted(settings.items())),
         list(dataset.metainfo['classes']),
-        getattr(dataset, 'ignore_index', IGNORE),
+        getattr(dataset, 'ignore_index', IGNORE_INDEX),
     ]
     lasting = all(stamp is not None and len(stamp) > 1 for stamp in stamps)
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest(), lasting
-
-
-def _checksum(counts: np.ndarray) -> str:
-    return hashlib.sha256(counts.astype('<i4').tobytes()).hexdigest()
-
-
-def _read_cache(path: Path, fingerprint: str, shape: tuple[int, int]) -> np.ndarray | None:
-    """The counts in a file of :func:`_write_cache`; None for any other file."""
-    try:
-        stored = json.loads(path.read_text(encoding='utf-8'))
-        counts = np.array(stored['counts'])
-        if stored['fingerprint'] != fingerprint or counts.shape != shape or counts.dtype.kind != 'i':
-            return None
-        counts = counts.astype(np.int32)
-        return counts if stored['checksum'] == _checksum(counts) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _write_cache(path: Path, fingerprint: str, counts: np.ndarray) -> None:
-    content = dict(fingerprint=fingerprint, checksum=_checksum(counts), counts=counts.tolist())
-    try:
-        write_atomically(path, json.dumps(content, separators=(',', ':')).encode())
-    except OSError as error:
-        # The answer itself is fine; it only has to be found again next time.
-        print_log(
-            f'{path.parent} cannot be written ({error}): all labels will be read again next time; set '
-            f'{CACHE_DIR_VARIABLE} to a folder that can',
-            logger='current',
-        )
+    return fingerprint(content), lasting

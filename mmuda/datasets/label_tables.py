@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .classes import CITYSCAPES_CLASSES
+from mmuda.constants import IGNORE_INDEX
 
-IGNORE = 255
-"""Train id of pixels that neither losses nor metrics look at."""
+from .classes import CITYSCAPES_CLASSES
 
 UNKNOWN = 254
 """What a look-up array holds for ids that its table does not know."""
@@ -37,7 +36,7 @@ class LabelTable(NamedTuple):
     @property
     def num_classes(self) -> int:
         """Smallest number of classes that all train ids fit into."""
-        return 1 + max((train for _, train in self.pairs if train != IGNORE), default=-1)
+        return 1 + max((train for _, train in self.pairs if train != IGNORE_INDEX), default=-1)
 
 
 def make_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
@@ -57,13 +56,13 @@ def make_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
             raw, train = int(key), int(value)
         except (TypeError, ValueError):
             raise ValueError(f'label table {name!r}: {key!r}: {value!r} is not a pair of integers') from None
-        raw = IGNORE if raw == -1 else raw
+        raw = IGNORE_INDEX if raw == -1 else raw
         if not 0 <= raw < NUM_RAW_IDS:
             raise ValueError(f'label table {name!r}: raw id {raw} is not in 0..{NUM_RAW_IDS - 1}')
-        if not (0 <= train < UNKNOWN or train == IGNORE):
+        if not (0 <= train < UNKNOWN or train == IGNORE_INDEX):
             raise ValueError(
                 f'label table {name!r}: train id {train} of raw id {raw} is not in '
-                f'0..{UNKNOWN - 1}; write {IGNORE} for pixels to ignore'
+                f'0..{UNKNOWN - 1}; write {IGNORE_INDEX} for pixels to ignore'
             )
         if pairs.setdefault(raw, train) != train:
             raise ValueError(f'label table {name!r}: raw id {raw} is given twice, as {pairs[raw]} and {train}')
@@ -74,12 +73,12 @@ def make_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
 
 def identity_table(name: str, num_classes: int) -> LabelTable:
     """The table of files that hold train ids already, and 255."""
-    return make_label_table(name, {**{n: n for n in range(num_classes)}, IGNORE: IGNORE})
+    return make_label_table(name, {**{n: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX})
 
 
 def _table(name: str, raw_ids: Mapping[int, str], known: Iterable[int]) -> LabelTable:
     trains = {raw: CITYSCAPES_CLASSES.index(class_name) for raw, class_name in raw_ids.items()}
-    return make_label_table(name, {raw: trains.get(raw, IGNORE) for raw in known})
+    return make_label_table(name, {raw: trains.get(raw, IGNORE_INDEX) for raw in known})
 
 
 # The ids in labelIds files, in the order of the classes.
@@ -189,7 +188,7 @@ def lookup_array(
     raw, train = np.array(table.pairs).T
     trains[raw] = train
     if label_map is not None:
-        lost = set(train.tolist()) - {old for old, _ in label_map} - {IGNORE}
+        lost = set(train.tolist()) - {old for old, _ in label_map} - {IGNORE_INDEX}
         if lost:
             raise ValueError(
                 f'label table {table.name!r} gives the train ids {ranges(lost)}, but the data set '

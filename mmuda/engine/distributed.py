@@ -2,31 +2,25 @@
 
 import atexit
 import gc
-import inspect
 import os
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
-from mmengine.dist import all_reduce, init_dist, is_distributed as is_initialized
+from mmengine.dist import all_reduce_params, init_dist, is_distributed as is_initialized
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-# PyTorch 2.13 gave the option another name.
-SYNC_BUFFERS = next(
-    name
-    for name in ('forward_sync_buffers', 'broadcast_buffers')
-    if name in inspect.signature(DistributedDataParallel.__init__).parameters
-)
+from mmuda.internals import SYNC_BUFFERS, BatchNorm
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
     """DistributedDataParallel whose checkpoint keys do not know that it is there."""
 
-    def state_dict(self, *args, **kwargs) -> dict:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """The state of the wrapped module, without ``module.`` in its keys."""
         return self.module.state_dict(*args, **kwargs)
 
@@ -49,7 +43,7 @@ class AdaptorDistributedDataParallel(nn.Module):
     """
 
     def __init__(
-        self, module: nn.Module, find_unused_parameters: bool = True, sync_buffers: bool = False, **kwargs
+        self, module: nn.Module, find_unused_parameters: bool = True, sync_buffers: bool = False, **kwargs: Any
     ) -> None:
         super().__init__()
         device = torch.device(get_device())
@@ -64,9 +58,9 @@ class AdaptorDistributedDataParallel(nn.Module):
                     name,
                     ChildDistributedDataParallel(child, find_unused_parameters=find_unused_parameters, **kwargs),
                 )
-        self.module = module
+        self.module: Any = module
 
-    def train_step(self, data: dict, optim_wrapper) -> dict:
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict:
         """As :meth:`BaseAdaptor.train_step`; gradients are averaged over processes by the children's wrappers."""
         return self.module.train_step(data, optim_wrapper)
 
@@ -129,21 +123,14 @@ def _leave() -> None:
 
 
 def average_batch_norm(model: nn.Module) -> None:
-    """Average running means and variances over all processes, so that every rank predicts alike.
+    """Average running means and variances over all processes, so that all predict alike.
 
-    Must be called by all ranks; does nothing in a single process.
+    All processes must call it; in a single process nothing happens.
     """
-    if not is_initialized():
-        return
     buffers = [
         buffer
         for module in model.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
+        if isinstance(module, BatchNorm) and module.track_running_stats
         for buffer in (module.running_mean, module.running_var)
     ]
-    if not buffers:
-        return
-    flat = torch.cat([buffer.flatten() for buffer in buffers])
-    all_reduce(flat, op='mean')
-    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
-        buffer.copy_(mean.view_as(buffer))
+    all_reduce_params(buffers, op='mean')

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -30,7 +31,7 @@ def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, cfg: Config, indices: Sequence[int]) -> list:
+def predict(model: Any, cfg: Config, indices: Sequence[int]) -> list:
     """Data samples with ``pred_sem_seg``, ``seg_logits`` (C, H, W) and ground truth for images of the test set.
 
     Args:

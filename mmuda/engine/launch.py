@@ -10,9 +10,16 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from mmseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+
+from mmuda.internals import RUNNER_ARGUMENTS
+from mmuda.metafile import paper_of
+from mmuda.registry import LABEL_STRATEGIES, SOURCE_ORDERS, STAGES
+
+REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGES, LABEL_STRATEGIES, SOURCE_ORDERS)
 
 LIVE_KEYS = {
-    *inspect.signature(Runner.__init__).parameters,
+    *RUNNER_ARGUMENTS,
     'runner_type',
     'tta_model',
     'tta_pipeline',
@@ -23,12 +30,12 @@ LIVE_KEYS = {
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'stages',
-} - {'self', 'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
+} - {'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 
 
 def load_config(filename: str | Path, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
-    """Read a config, apply ``--cfg-options`` and fill in where results go.
+    """Read a config, apply ``--cfg-options``, and fill in where results go and the figures of its paper.
 
     Args:
         filename: A config file.
@@ -46,6 +53,9 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # plug-ins are named from where the command is run: projects.example_project
     cfg = Config.fromfile(path)
+    evaluator = cfg.get('test_evaluator')
+    if isinstance(evaluator, dict) and evaluator.get('type') == 'DomainIoUMetric':
+        evaluator.setdefault('paper', paper_of(path))
     apply_options(cfg, options or {})
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -57,7 +67,9 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Override existing keys of a config; mmengine would accept any spelling without a word.
+    """Override keys of a config; mmengine would accept any spelling without a word.
+
+    A key may be missing in the config if it is a parameter of the component there.
 
     Raises:
         KeyError: Naming the key, the part that does not exist, and what is there instead.
@@ -77,22 +89,54 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
-    node: Any = cfg._cfg_dict
+    node: Any = dict(cfg.items())
     for depth, part in enumerate(parts):
-        known = (
-            list(node)
-            if isinstance(node, dict)
-            else ([str(i) for i in range(len(node))] if isinstance(node, (list, tuple)) else [])
-        )
-        if part not in known:
+        known, defaults = _keys(node), _defaults(node)
+        if part not in known and part not in defaults:
             place = '.'.join(parts[:depth]) or 'the config'
-            close = difflib.get_close_matches(part, known, n=3)
+            close = difflib.get_close_matches(part, {*known, *defaults}, n=3)
             hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(known) or "no keys"}.'
             raise KeyError(
-                f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} '
-                f'To add it on purpose, write +{key}=...'
+                f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} To add it on purpose, write '
+                f'+{key}=...'
             )
-        node = node[part] if isinstance(node, dict) else node[int(part)]
+        if part not in known:
+            node = defaults[part]
+            if node is None:
+                return  # only the component knows what is inside
+        else:
+            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+            if isinstance(node, dict):
+                node = {**(defaults.get(part) or {}), **node}
+
+
+def _keys(node: Any) -> list[str]:
+    if isinstance(node, (list, tuple)):
+        return [str(i) for i in range(len(node))]
+    return list(node) if isinstance(node, dict) else []
+
+
+def _defaults(node: Any) -> dict[str, Any]:
+    """Return the parameters of the component that a part of a config describes, which may be left out there.
+
+    Parameters of a base class count if the component passes its keyword arguments on. The value of ``loss_weights`` is
+    that of the method, the others are None.
+    """
+    name = node.get('type') if isinstance(node, dict) else None
+    component = next((known for registry in REGISTRIES if name and (known := registry.get(name))), None)
+    found: dict[str, Any] = {}
+    for kind in inspect.getmro(component) if inspect.isclass(component) else ():
+        if '__init__' not in vars(kind):
+            continue
+        parameters = inspect.signature(vars(kind)['__init__']).parameters.values()
+        named = (one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
+        found.update(dict.fromkeys(named))
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
+    found.pop('self', None)
+    if 'loss_weights' in found:
+        found['loss_weights'] = dict(getattr(component, 'LOSS_WEIGHTS', {}))
+    return found
 
 
 def set_precision(cfg: Config, precision: str) -> None:

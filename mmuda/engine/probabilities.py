@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -10,9 +11,9 @@ from mmseg.datasets import BaseSegDataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from mmuda.models import BaseAdaptor
+from mmuda.models import PROBABILITIES_AT, BaseAdaptor
 
-AT = ('image', 'input', 'input_soft')
+AT = tuple(PROBABILITIES_AT)
 
 
 @torch.no_grad()
@@ -54,7 +55,7 @@ def class_probabilities(
         yield from maps
 
 
-def _predict(model: nn.Module, batch: dict, at: str) -> list[Tensor]:
+def _predict(model: Any, batch: dict, at: str) -> list[Tensor]:
     # Preprocessing changes data samples and may be asked twice.
     batch = dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
     if isinstance(model, BaseAdaptor):

@@ -4,22 +4,32 @@ import copy
 import os
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmengine.device import get_device
-from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
+from mmengine.dist import barrier, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmuda.checkpoints.loading import latest_checkpoint, load_weights, summed_branches
+from mmuda.checkpoints import latest_checkpoint, load_weights, restore_histories, to_plain, weights_meta
 from mmuda.datasets.building import build_dataset
-from mmuda.files import fresh_folder
+from mmuda.files import move_aside
+from mmuda.internals import (
+    configured_seed,
+    has_loaded,
+    is_training,
+    load_from_option,
+    mark_loaded,
+    resume_option,
+    set_timestamp,
+)
+from mmuda.ranks import from_main, unwrap
 from mmuda.version import __version__
 
 from .distributed import join_processes
@@ -32,7 +42,8 @@ class AdaptationRunner(Runner):
     What differs:
 
     - distributed runs work without a GPU (gloo) and wrap each child of the adaptor on its own;
-    - checkpoints are written whole or not at all, and read without unpickling objects;
+    - checkpoints hold tensors and plain values only, are written whole or not at all, and are read without unpickling
+      objects;
     - every load is strict or says what it left out, on every rank;
     - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A
       path resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same
@@ -47,14 +58,14 @@ class AdaptationRunner(Runner):
     def setup_env(self, env_cfg: dict) -> None:
         """As in mmengine, over gloo where there is no GPU.
 
-        mmengine knows a run by the second of its start: a second run of that name would take over the message hub of
-        the first, and with it the list of checkpoints to delete.
+        mmengine names a run after its start time in whole seconds. Two runs that start in the same second would share a
+        message hub, and the second would delete checkpoints of the first.
         """
         join_processes(self.launcher, env_cfg)
         super().setup_env(env_cfg)
-        self._started[self._timestamp] += 1
-        if self._started[self._timestamp] > 1:
-            self._timestamp += f'_{self._started[self._timestamp]}'
+        self._started[self.timestamp] += 1
+        if self._started[self.timestamp] > 1:
+            set_timestamp(self, f'{self.timestamp}_{self._started[self.timestamp]}')
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""
@@ -92,37 +103,45 @@ class AdaptationRunner(Runner):
 
     # Saving and loading.
 
-    def save_checkpoint(self, out_dir: str, filename: str, *args, meta: dict | None = None, **kwargs) -> None:
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any) -> None:
         """Save from the main process; called by **all** ranks, which gather their states first.
 
         Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name
         only when it is complete.
         """
         self.call_hook('before_gather_checkpoint')
-        meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts())
-        bare = getattr(self.model, 'module', self.model)
-        meta['summed_branches'] = summed_branches(getattr(bare, 'segmentor', bare))
+        meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts(), **weights_meta(self.model))
         local = isinstance(get_file_backend(out_dir), LocalBackend)
         name = f'{filename}.part' if local else filename
         super().save_checkpoint(out_dir, name, *args, meta=meta, **kwargs)
         if local and is_main_process():
             os.replace(os.path.join(out_dir, name), os.path.join(out_dir, filename))
 
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """As in mmengine. When all hooks have added to a checkpoint that is about to be written, make it plain.
+
+        Raises:
+            TypeError: If a hook, or the message hub, adds something that has no plain form: see :func:`to_plain`.
+        """
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'before_save_checkpoint':
+            kwargs['checkpoint'].update(to_plain(kwargs['checkpoint']))
+
     def load_or_resume(self) -> None:
         """Resume if asked to and if there is something to resume, else load ``load_from``."""
-        if self._has_loaded:
+        if has_loaded(self):
             return
-        if self._resume:
-            # Rank 0 decides: ranks that saw another folder would start on their own.
-            found = [self._resume if isinstance(self._resume, str) else latest_checkpoint(self.work_dir)]
-            broadcast_object_list(found)
-            if found[0] is not None:
-                self.resume(found[0])
+        resume, load_from = resume_option(self), load_from_option(self)
+        if resume:
+            # Processes that saw another folder would start on their own.
+            found = from_main(lambda: resume if isinstance(resume, str) else latest_checkpoint(self.work_dir))
+            if found is not None:
+                self.resume(found)
                 return
             self.logger.info(f'nothing to resume in {self.work_dir}: starting at iteration 0')
-        if self._load_from is not None:
-            self.load_checkpoint(self._load_from)
-        if isinstance(self._train_loop, BaseLoop):
+        if load_from is not None:
+            self.load_checkpoint(load_from)
+        if is_training(self):
             barrier()  # load_from may be one of the files that are moved now
             self._set_aside_earlier_run()
 
@@ -130,28 +149,25 @@ class AdaptationRunner(Runner):
     def _set_aside_earlier_run(self) -> None:
         """A run that starts in the folder of an earlier one must neither overwrite nor ever resume its checkpoints."""
         earlier = [*Path(self.work_dir).glob('iter_*.pth'), *Path(self.work_dir).glob('last_checkpoint')]
-        if not earlier:
-            return
-        folder = fresh_folder(Path(self.work_dir) / f'before_{self.timestamp}')
-        for path in earlier:
-            os.replace(path, folder / path.name)
-        self.logger.info(
-            f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
-        )
+        folder = move_aside(self.work_dir, [path.name for path in earlier])
+        if folder is not None:
+            self.logger.info(
+                f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
+            )
 
-    def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs) -> dict:
+    def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
         checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
         if self._resuming:
             self._check_resumable(checkpoint, filename)
+            restore_histories(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
-        load_weights(model, checkpoint, filename, strict=strict or self._resuming)
-        self._has_loaded = True
+        load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._resuming)
+        mark_loaded(self)
         self.logger.info(f'Loaded weights from {filename}')
         return checkpoint
 
-    def resume(self, filename: str, *args, **kwargs) -> None:
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Go on where a checkpoint of the same config stopped.
 
         Raises:
@@ -180,7 +196,7 @@ class AdaptationRunner(Runner):
                 f'{filename} holds no state of a training that could go on: start anew from its weights with load_from'
             )
         before, now = dict(meta.get('training', {})), self._training_facts()
-        before['seed'], now['seed'] = meta.get('seed'), self._randomness_cfg.get('seed')
+        before['seed'], now['seed'] = meta.get('seed'), configured_seed(self)
         where = dict(
             seed='randomness.seed',
             batch_size='train_dataloader.batch_size',

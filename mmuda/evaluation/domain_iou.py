@@ -16,10 +16,11 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
+from mmuda.label_png import label_png
 
 from .confusion import MEASURES, class_measures, mean, pair_counts
-from .label_png import label_png
 from .paper import PaperFigures, paper_figures
 from .protocols import ProtocolSpec, measure_name, resolve_protocols
 from .table import results_table
@@ -67,7 +68,7 @@ class DomainIoUMetric(BaseMetric):
         self,
         iou_metrics: str | Sequence[str] = ('mIoU',),
         protocols: ProtocolSpec = ('mIoU',),
-        ignore_index: int = 255,
+        ignore_index: int = IGNORE_INDEX,
         absent: str = 'ignore',
         paper: Mapping[str, Any] | None = None,
         json_file: str | None = None,
@@ -98,7 +99,7 @@ class DomainIoUMetric(BaseMetric):
     @property
     def dataset_meta(self) -> dict | None:
         """Classes and palette of the data set; setting it checks the protocols and the paper's figures."""
-        return self._dataset_meta
+        return super().dataset_meta
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
@@ -110,8 +111,15 @@ class DomainIoUMetric(BaseMetric):
         protocols, paper = self._wanted
         self.protocols = resolve_protocols(protocols, classes)
         self.paper = paper_figures(paper, classes, self.protocols)
-        self._dataset_meta = dataset_meta
+        BaseMetric.dataset_meta.fset(self, dataset_meta)
         self._reset()
+
+    @property
+    def _classes(self) -> list[str]:
+        """Class names of the data set."""
+        if self.dataset_meta is None:
+            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
+        return list(self.dataset_meta['classes'])
 
     def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:
         """Count the pixels of one batch.
@@ -124,11 +132,9 @@ class DomainIoUMetric(BaseMetric):
         Raises:
             ValueError: See the class.
         """
-        if self.dataset_meta is None:
-            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
+        num_classes = len(self._classes)
         if not data_samples:
             return
-        num_classes = len(self.dataset_meta['classes'])
         samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
         names = [
             str(sample.get('img_path') or f'number {self._num_samples + place}') for place, sample in enumerate(samples)
@@ -155,12 +161,13 @@ class DomainIoUMetric(BaseMetric):
                 )
         self._add(stacked)
         if self.output_dir is not None:
+            palette = (self.dataset_meta or {}).get('palette')
             for name, sample, prediction in zip(names, samples, predictions, strict=True):
-                self._write_prediction(name, sample, prediction)
+                _write_prediction(Path(self.output_dir), palette, name, sample, prediction)
 
     def _add(self, counts: Tensor) -> None:
         """Add the (B, C + 2, C + 2) counts of a batch, but keep its last image apart: it may be a duplicate."""
-        if self._counts is None:
+        if self._counts is None or self._last is None:
             self._counts = torch.zeros_like(counts[0])
             self._last = torch.zeros_like(counts[0])
         self._counts = (
@@ -168,12 +175,6 @@ class DomainIoUMetric(BaseMetric):
         )
         self._last = counts[-1]
         self._num_samples += len(counts)
-
-    def _write_prediction(self, name: str, sample: dict, prediction: Tensor) -> None:
-        if not sample.get('img_path'):
-            raise ValueError(f'image {name} has no `img_path`, which output_dir takes the name of its files from')
-        palette = self.dataset_meta.get('palette')
-        write_atomically(Path(self.output_dir) / f'{Path(name).stem}.png', label_png(prediction.cpu().numpy(), palette))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Results of the whole data set, equal on every rank; the state starts anew.
@@ -198,15 +199,13 @@ class DomainIoUMetric(BaseMetric):
 
     def _collect(self, size: int) -> tuple[np.ndarray, int]:
         """Confusion matrix (C, C) int64 and number of images, over all ranks."""
-        if self.dataset_meta is None:
-            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
         rank, world_size = get_rank(), get_world_size()
-        side = len(self.dataset_meta['classes']) + 2
-        counts, num_images = self._counts, self._num_samples
-        if counts is None:
+        side = len(self._classes) + 2
+        counts, last, num_images = self._counts, self._last, self._num_samples
+        if counts is None or last is None:
             counts = torch.zeros((side, side), dtype=torch.int64)
         elif (num_images - 1) * world_size + rank < size:
-            counts = counts + self._last.to(counts.device)
+            counts = counts + last.to(counts.device)
         else:
             num_images -= 1
         surplus = num_images > 0 and (num_images - 1) * world_size + rank >= size
@@ -252,7 +251,7 @@ class DomainIoUMetric(BaseMetric):
         scores['aAcc'] = 100 * int(np.trace(matrix)) / total if total else float('nan')
         for metric in self.iou_metrics:
             measure = metric[1:]
-            for name, value in zip(self.dataset_meta['classes'], per_class[measure].tolist(), strict=True):
+            for name, value in zip(self._classes, per_class[measure].tolist(), strict=True):
                 scores[f'{measure}/{name}'] = value
         return scores
 
@@ -266,7 +265,7 @@ class DomainIoUMetric(BaseMetric):
 
     def _report(self, matrix: np.ndarray, num_images: int, scores: Mapping[str, float]) -> None:
         """Print the table and write the JSON file."""
-        classes = list(self.dataset_meta['classes'])
+        classes = self._classes
         per_class = {
             measure: dict(zip(classes, values.tolist(), strict=True))
             for measure, values in self._per_class(matrix).items()
@@ -287,6 +286,15 @@ class DomainIoUMetric(BaseMetric):
             confusion_matrix=matrix.tolist(),
         )
         write_atomically(self.json_file, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
+
+
+def _write_prediction(
+    folder: Path, palette: Sequence[Sequence[int]] | None, name: str, sample: Mapping[str, Any], prediction: Tensor
+) -> None:
+    """Write the label map of one image as PNG."""
+    if not sample.get('img_path'):
+        raise ValueError(f'image {name} has no `img_path`, which output_dir takes the name of its files from')
+    write_atomically(folder / f'{Path(name).stem}.png', label_png(prediction.cpu().numpy(), palette))
 
 
 def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:

@@ -42,12 +42,12 @@ def results_table(
         rows.append(row)
 
     for name in classes:
-        add(name, [values[name] for values in per_class.values()], paper and paper.per_class.get(name))
+        add(name, [values[name] for values in per_class.values()], paper.per_class.get(name) if paper else None)
     for protocol, members in protocols.items():
         add(
             f'{measure_name(measures[0], protocol)} ({len(members)} classes)',
             [means[measure_name(measure, protocol)] for measure in measures],
-            paper and paper.means.get(protocol),
+            paper.means.get(protocol) if paper else None,
         )
     table = AsciiTable(rows)
     table.justify_columns = {column: 'right' for column in range(1, len(header))}

@@ -1,4 +1,4 @@
-from .confidences import IGNORE, Confidences, ExactConfidences, most_likely
+from .confidences import Confidences, ExactConfidences, most_likely
 from .histogram import ConfidenceHistogram
 from .labeler import label_images
 from .manifest import Manifest
@@ -6,7 +6,7 @@ from .mining import mining_classes
 from .priors import count_classes, estimate_prior, load_prior, prior_of_counts, resize_prior, save_prior
 from .ranker import Ranking, rank_images
 from .ranking import RARE_CLASSES, entropy_score, rare_factor, split_by_score
-from .strategies import Argmax, ClassBalanced, Global, MedianCap, PortionStrategy, Strategy
+from .strategies import Argmax, ClassBalanced, Global, MedianCap, PortionStrategy, Strategy, ThresholdStrategy
 
 __all__ = [
     'Argmax',
@@ -15,13 +15,13 @@ __all__ = [
     'Confidences',
     'ExactConfidences',
     'Global',
-    'IGNORE',
     'Manifest',
     'MedianCap',
     'PortionStrategy',
     'RARE_CLASSES',
     'Ranking',
     'Strategy',
+    'ThresholdStrategy',
     'count_classes',
     'entropy_score',
     'estimate_prior',

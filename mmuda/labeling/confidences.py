@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather_object, is_distributed
 from torch import Tensor
 
-IGNORE = 255
+from mmuda.constants import IGNORE_INDEX
+
 BLOCK = 2**20  # values whose temporaries stay in the cache of a CPU: a third of the time of a whole map at once
 
 
@@ -30,13 +31,13 @@ def most_likely(scores: Tensor, divisors: Tensor | None = None) -> tuple[Tensor,
         Scores (H, W), and classes (H, W) uint8. Where a score is NaN the first is NaN and the second is 255.
     """
     # Of equal scores the lowest class has the greatest code; NaN equals nothing, so that its code is 0.
-    codes = IGNORE - torch.arange(len(scores), dtype=torch.uint8, device=scores.device)[:, None, None]
+    codes = IGNORE_INDEX - torch.arange(len(scores), dtype=torch.uint8, device=scores.device)[:, None, None]
     best, labels = [], []
     for block in row_blocks(scores):
         if divisors is not None:
             block = block / divisors[:, None, None].to(block)
         best.append(block.amax(dim=0))
-        labels.append(IGNORE - (block == best[-1]).view(torch.uint8).mul_(codes).amax(dim=0))
+        labels.append(IGNORE_INDEX - (block == best[-1]).view(torch.uint8).mul_(codes).amax(dim=0))
     return torch.cat(best), torch.cat(labels)
 
 
@@ -61,8 +62,8 @@ class Confidences(ABC):
     """
 
     def __init__(self, num_classes: int, rate: int = 1) -> None:
-        if not 1 <= num_classes <= IGNORE:
-            raise ValueError(f'num_classes={num_classes}: must be 1 to {IGNORE}, as labels have 8 bits')
+        if not 1 <= num_classes <= IGNORE_INDEX:
+            raise ValueError(f'num_classes={num_classes}: must be 1 to {IGNORE_INDEX}, as labels have 8 bits')
         check_rate(rate)
         self.num_classes = num_classes
         self.rate = rate
@@ -202,7 +203,8 @@ class ExactConfidences(Confidences):
         values, _ = self._gathered()
         return float(np.partition(values, -rank)[-rank]) if 1 <= rank <= len(values) else 0.0
 
-    def merge(self, other: 'ExactConfidences') -> None:
+    def merge(self, other: Confidences) -> None:
+        assert isinstance(other, ExactConfidences)
         self._check_layout(other.layout)
         self._values += other._values
         self._labels += other._labels

@@ -95,7 +95,8 @@ class ConfidenceHistogram(Confidences):
     def kth_largest_overall(self, rank: int) -> float:
         return _kth_largest(self._bins.sum(dim=0, keepdim=True), np.array([rank])).item()
 
-    def merge(self, other: 'ConfidenceHistogram') -> None:
+    def merge(self, other: Confidences) -> None:
+        assert isinstance(other, ConfidenceHistogram)
         self._check_layout(other.layout)
         self._histogram += other._histogram.to(self._histogram.device)
 

@@ -1,28 +1,29 @@
 """From class probabilities to label files, in two passes over the images and in the memory of one batch."""
 
 import hashlib
-import json
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, barrier, is_main_process
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 from torch import Tensor
 
-from mmuda.files import write_atomically
+from mmuda.constants import IGNORE_INDEX
+from mmuda.label_png import label_png
 from mmuda.progress import progress
+from mmuda.ranks import from_main, own_share
 
-from .confidences import IGNORE, most_likely
-from .manifest import NAME, Manifest, label_names
-from .strategies import Strategy
-from .work_folder import WorkFolder, digest
-from .writer import LabelWriter, encode_label
+from .confidences import Confidences, most_likely
+from .jobs import Job
+from .manifest import NAME, Manifest, label_names, missing_labels
+from .passes import ResumablePass
+from .strategies import Strategy, ThresholdStrategy
+from .writer import LabelWriter
 
 Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
 """Gives the maps (C, H, W), float32, of the images at some places in the list, in that order."""
@@ -70,42 +71,36 @@ def label_images(
     """
     names = label_names(images)
     folder = Path(out_dir)
-    plan = dict(
-        strategy=strategy.describe(),
-        classes=list(classes),
-        facts=facts or {},
-        images=len(images),
-        list=digest(names),
-        prior=None if prior is None else hashlib.sha256(np.ascontiguousarray(prior)).hexdigest(),
+    prior_digest = None if prior is None else hashlib.sha256(np.ascontiguousarray(prior).tobytes()).hexdigest()
+    settings = dict(strategy=strategy.describe(), classes=list(classes), facts=facts or {}, prior=prior_digest)
+    listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()
+    job = Job(
+        folder,
+        NAME,
+        settings=dict(**settings, labels=names),
+        results=dict(images=list(images), thresholds=None, sizes=None),
+        plan=dict(**settings, images=len(images), list=listed),
     )
-    work = WorkFolder(folder, plan)
-    if (folder / NAME).is_file():
+    if job.done and from_main(lambda: not missing_labels(folder, names)):
         return Manifest.read(folder)
+    own = own_share(len(images))
     maps = _Maps(images, probabilities, len(classes), prior)
-    own = range(work.rank, len(images), work.world_size)
     counted = maps if for_statistics is None else _Maps(images, for_statistics, len(classes), prior)
-    thresholds, sizes = _thresholds(counted, own, strategy, work, snapshot_every)
-    counts = _write_labels(maps, own, names, strategy, thresholds, folder, writers)
-    counts = torch.from_numpy(counts)
+    if isinstance(strategy, ThresholdStrategy) and job.content['thresholds'] is None:
+        statistics = _Statistics(strategy.new_statistics(len(classes)), counted, folder)
+        ResumablePass(folder, own, 'statistics', snapshot_every).run(counted, statistics)
+        statistics.confidences.all_reduce()
+        job.update(
+            thresholds=strategy.thresholds(statistics.confidences).tolist(),
+            sizes=strategy.sizes(statistics.confidences).tolist(),
+        )
+    thresholds = job.content['thresholds']
+    counts = torch.from_numpy(_write_labels(maps, own, names, strategy, thresholds, folder, writers))
     all_reduce(counts)
-    manifest = Manifest(
-        folder=folder,
-        images=list(images),
-        labels=names,
-        classes=list(classes),
-        strategy=strategy.describe(),
-        facts=facts or {},
-        thresholds=None if thresholds is None else thresholds.tolist(),
-        sizes=sizes,
-        counts=counts[: len(classes)].tolist(),
-        ignored=int(counts[IGNORE]),
-    )
-    barrier()  # all files are there
+    job.finish(counts=counts[: len(classes)].tolist(), ignored=int(counts[IGNORE_INDEX]))
+    manifest = Manifest.read(folder)
     if is_main_process():
-        manifest.write()
         print_log(_summary(manifest), logger='current')
-    work.drop_snapshots()
-    barrier()
     return manifest
 
 
@@ -119,9 +114,8 @@ class _Maps:
         self.prior = None if prior is None else torch.from_numpy(np.asarray(prior, np.float32))
         self.disk_need_told = False
 
-    def __call__(self, places: Sequence[int], what: str) -> Iterator[tuple[int, Tensor]]:
-        found = progress(self.probabilities(places), len(places), what)
-        for place, prob in zip(places, found, strict=True):
+    def __call__(self, places: Sequence[int]) -> Iterator[Tensor]:
+        for place, prob in zip(places, self.probabilities(places), strict=True):
             if prob.ndim != 3 or len(prob) != self.num_classes:
                 raise ValueError(
                     f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected '
@@ -135,41 +129,26 @@ class _Maps:
                     )
                 self.prior = self.prior.to(prob.device)
                 prob = prob * self.prior
-            yield place, prob
+            yield prob
 
 
-def _thresholds(
-    maps: _Maps, own: Sequence[int], strategy: Strategy, work: WorkFolder, snapshot_every: float
-) -> tuple[np.ndarray | None, list[int] | None]:
-    """Thresholds and class sizes: from the file of an earlier call, or from a pass over the images."""
-    if not strategy.two_passes:
-        return None, None
-    path = work.folder / 'thresholds.json'
-    if not path.is_file():
-        statistics = strategy.new_statistics(maps.num_classes)
-        state = work.load_snapshot()
-        seen = 0
-        if state is not None:
-            seen = int(state.pop('seen'))
-            statistics.load_state(state)
-        saved = time.monotonic()
-        for place, prob in maps(own[seen:], 'statistics'):
-            confidence, labels = most_likely(prob)
-            _check_finite(confidence, maps.images[place])
-            _tell_disk_need(maps, work.folder, labels, len(maps.images))
-            statistics.add(confidence, labels)
-            seen += 1
-            if time.monotonic() - saved >= snapshot_every or seen == len(own):
-                work.save_snapshot(seen=np.array(seen), **statistics.state())
-                saved = time.monotonic()
-        statistics.all_reduce()
-        content = dict(thresholds=strategy.thresholds(statistics).tolist(), sizes=strategy.sizes(statistics).tolist())
-        barrier()
-        if is_main_process():
-            write_atomically(path, json.dumps(content).encode())
-    barrier()
-    content = json.loads(path.read_text(encoding='utf-8'))
-    return np.array(content['thresholds']), content['sizes']
+class _Statistics:
+    """Confidences of the most likely classes: the state of the first pass."""
+
+    def __init__(self, confidences: Confidences, maps: _Maps, folder: Path) -> None:
+        self.confidences, self.maps, self.folder = confidences, maps, folder
+
+    def add(self, place: int, prob: Tensor) -> None:
+        confidence, labels = most_likely(prob)
+        _check_finite(confidence, self.maps.images[place])
+        _tell_disk_need(self.maps, self.folder, labels, len(self.maps.images))
+        self.confidences.add(confidence, labels)
+
+    def state(self) -> dict[str, Any]:
+        return {key: torch.from_numpy(value) for key, value in self.confidences.state().items()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.confidences.load_state({key: value.numpy() for key, value in state.items()})
 
 
 def _write_labels(
@@ -177,19 +156,19 @@ def _write_labels(
     own: Sequence[int],
     names: list[str],
     strategy: Strategy,
-    thresholds: np.ndarray | None,
+    thresholds: list[float] | None,
     folder: Path,
     writers: int,
 ) -> np.ndarray:
     """Write what is missing; pixels by label (256,) of all files of this rank."""
     present = {place for place in own if (folder / names[place]).is_file()}
     missing = [place for place in own if place not in present]
-    wanted = None if thresholds is None else torch.from_numpy(thresholds)
+    wanted = None if thresholds is None else torch.tensor(thresholds, dtype=torch.float64)
     with LabelWriter(writers) as writer:
         for place in present:
             writer.count(folder / names[place])
-        for place, prob in maps(missing, 'labels'):
-            if wanted is None:  # with thresholds the first pass has looked
+        for place, prob in zip(missing, progress(maps(missing), len(missing), 'labels'), strict=True):
+            if wanted is None:  # with thresholds, the first pass has checked the maps
                 _check_finite(prob, maps.images[place])
             label = strategy.label(prob, wanted)
             _tell_disk_need(maps, folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
@@ -209,7 +188,7 @@ def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> Non
     if maps.disk_need_told or not is_main_process():
         return
     maps.disk_need_told = True
-    each, most = len(encode_label(label.cpu().numpy())), label.numel()
+    each, most = len(label_png(label.cpu().numpy())), label.numel()
     need, free = each * count / 1e6, shutil.disk_usage(folder).free / 1e6
     print_log(
         f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in '
@@ -225,8 +204,8 @@ def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> Non
 
 def _summary(manifest: Manifest) -> str:
     total = max(sum(manifest.counts) + manifest.ignored, 1)
-    rows = [['class', 'labelled pixels', 'share of all', 'threshold']]
-    thresholds = manifest.thresholds or [None] * len(manifest.classes)
+    rows: list[list] = [['class', 'labelled pixels', 'share of all', 'threshold']]
+    thresholds: Sequence[float | None] = manifest.thresholds or [None] * len(manifest.classes)
     for name, count, threshold in zip(manifest.classes, manifest.counts, thresholds, strict=True):
         rows.append([name, count, f'{count / total:.2%}', '' if threshold is None else f'{threshold:.4g}'])
     rows.append(['none', manifest.ignored, f'{manifest.ignored / total:.2%}', ''])

@@ -1,15 +1,18 @@
-"""What is in a folder of pseudo labels: ``manifest.json``, written when the last label is."""
+"""``manifest.json``: the pseudo labels in a folder, and what made them."""
 
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mmuda.files import write_atomically
+from .jobs import DONE
 
-NAME, FORMAT = 'manifest.json', 1
+NAME = 'manifest.json'
+INTERRUPTED = 'the labelling was interrupted: run it again and it goes on'
+READABLE = (1, 2)
+"""Formats; files of format 1 were written when a labelling was complete, and have no status."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,6 @@ class Manifest:
         """Paths of the label files, in the order of the images."""
         return [os.path.join(self.folder, label) for label in self.labels]
 
-    def write(self) -> None:
-        """Write ``manifest.json``: from then on the labelling counts as complete."""
-        content = asdict(self)
-        del content['folder']
-        write_atomically(self.folder / NAME, json.dumps(dict(format=FORMAT, **content), indent=1).encode())
-
     @classmethod
     def read(cls, folder: str | Path) -> 'Manifest':
         """Read and check a labelling.
@@ -63,29 +60,29 @@ class Manifest:
         path = folder / NAME
         if not path.is_file():
             what = (
-                'holds labels, but no manifest.json: the labelling was interrupted, run it again and it goes on'
+                f'holds labels, but no {NAME}: {INTERRUPTED}'
                 if (folder / 'labels').is_dir()
                 else 'is no folder of pseudo labels: it has no manifest.json'
             )
             raise FileNotFoundError(f'{folder} {what}')
         try:
             content = json.loads(path.read_text(encoding='utf-8'))
-            version = content.pop('format')
-            if version != FORMAT:
-                raise ValueError(f'format {version}, expected {FORMAT}')
-            manifest = cls(folder=folder, **content)
+            if content['format'] not in READABLE:
+                raise ValueError(f'format {content["format"]}, expected one of {READABLE}')
+            if content.get('status', DONE) != DONE:
+                raise FileNotFoundError(f'{folder} {INTERRUPTED}')
+            manifest = cls(folder=folder, **{field.name: content[field.name] for field in fields(cls)[1:]})
             if len(manifest.images) != len(manifest.labels) or not manifest.images:
                 raise ValueError(f'{len(manifest.images)} images and {len(manifest.labels)} labels')
             if len(manifest.counts) != len(manifest.classes):
                 raise ValueError(f'{len(manifest.classes)} classes, but counts of {len(manifest.counts)}')
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f'{path} cannot be used ({error}): delete the folder and label again') from error
-        present = set(_files(folder / 'labels'))
-        missing = [label for label in manifest.labels if os.path.normpath(label) not in present]
+        missing = missing_labels(folder, manifest.labels)
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of {len(manifest.labels)} label files of {folder} are missing, the first '
-                f'is {missing[0]}: put them back, or delete {path} and run the labelling again'
+                f'is {missing[0]}: put them back, or run the labelling again'
             )
         return manifest
 
@@ -113,6 +110,12 @@ def label_names(images: Sequence[str]) -> list[str]:
             )
         taken[name] = image
     return names
+
+
+def missing_labels(folder: Path, labels: Sequence[str]) -> list[str]:
+    """Return the label files of a labelling that do not exist, relative to its folder."""
+    present = set(_files(folder / 'labels'))
+    return [label for label in labels if os.path.normpath(label) not in present]
 
 
 def _files(folder: Path) -> list[str]:

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from scipy.io import loadmat, whosmat
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
-
-from .confidences import IGNORE
 
 
 def _read_npy(file: BinaryIO) -> np.ndarray:
@@ -119,10 +118,12 @@ def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: tuple[in
     for number, label in enumerate(labels):
         if label.shape != (height, width):
             label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        places = np.flatnonzero(label != IGNORE)
+        places = np.flatnonzero(label != IGNORE_INDEX)
         classes = label.ravel()[places]
         if classes.size and classes.max() >= num_classes:
-            raise ValueError(f'label {number} has class {classes.max()}, expected 0..{num_classes - 1} or {IGNORE}')
+            raise ValueError(
+                f'label {number} has class {classes.max()}, expected 0..{num_classes - 1} or {IGNORE_INDEX}'
+            )
         counts[classes, places] += 1
     return prior
 

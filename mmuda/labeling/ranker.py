@@ -1,24 +1,24 @@
 """Which images are easy: scores of all, and two lists."""
 
-import json
-import time
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mmengine.dist import all_gather_object, barrier, is_main_process
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.logging import print_log
+from torch import Tensor
 
 from mmuda.files import write_atomically
-from mmuda.progress import progress
+from mmuda.ranks import own_share
 
 from .confidences import most_likely
+from .jobs import Job
 from .labeler import Probabilities
 from .manifest import label_names
+from .passes import ResumablePass
 from .ranking import entropy_score, rare_factor, split_by_score
-from .work_folder import WorkFolder, digest
 
 
 @dataclass(frozen=True)
@@ -67,57 +67,45 @@ def rank_images(
     if not 0 < int(len(images) * easy) < len(images):
         raise ValueError(f'easy={easy} of {len(images)} images leaves one of the lists empty: choose another share')
     folder = Path(out_dir)
-    plan = dict(
-        easy=easy,
-        rare_classes=None if rare_classes is None else list(rare_classes),
-        facts=facts or {},
-        images=len(images),
-        list=digest(label_names(images)),
+    names = label_names(images)
+    settings = dict(easy=easy, rare_classes=None if rare_classes is None else list(rare_classes), facts=facts or {})
+    listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()
+    job = Job(
+        folder,
+        'scores.json',
+        settings=dict(**settings, labels=names),
+        plan=dict(**settings, images=len(images), list=listed),
     )
-    work = WorkFolder(folder, plan)
-    if not (folder / 'scores.json').is_file():
-        own = range(work.rank, len(images), work.world_size)
-        found = list(
-            zip(
-                [images[place] for place in own],
-                _scores(own, probabilities, rare_classes, work, snapshot_every),
-                strict=True,
-            )
-        )
-        scores = dict(sum(all_gather_object(found), []))
+    if not job.done:
+        own = own_share(len(images))
+        scores = _Scores(rare_classes)
+        ResumablePass(folder, own, 'ranking', snapshot_every).run(probabilities, scores)
+        found = list(zip([images[place] for place in own], scores.values, strict=True))
+        by_image = dict(sum(all_gather_object(found), []))
+        first, second = split_by_score(images, [by_image[image] for image in images], easy)
         if is_main_process():
-            first, second = split_by_score(images, [scores[image] for image in images], easy)
             for name, part in (('easy', first), ('hard', second)):
                 write_atomically(folder / f'{name}.txt', ''.join(f'{image}\n' for image in part).encode())
-            write_atomically(
-                folder / 'scores.json',
-                json.dumps(
-                    dict(plan=plan, scores={image: scores[image] for image in (*first, *second)}), indent=1
-                ).encode(),
-            )
             print_log(f'{len(first)} easy and {len(second)} hard images in {folder}', logger='current')
-        work.drop_snapshots()
-    barrier()
-    scores = json.loads((folder / 'scores.json').read_text(encoding='utf-8'))['scores']
-    first, second = split_by_score(list(scores), list(scores.values()), easy)
-    return Ranking(folder, first, second, scores)
+        job.finish(scores={image: by_image[image] for image in (*first, *second)})
+    scores_by_image = job.content['scores']
+    first, second = split_by_score(list(scores_by_image), list(scores_by_image.values()), easy)
+    return Ranking(folder, first, second, scores_by_image)
 
 
-def _scores(
-    own: Sequence[int],
-    probabilities: Probabilities,
-    rare_classes: Sequence[int] | None,
-    work: WorkFolder,
-    snapshot_every: float,
-) -> list[float]:
-    state = work.load_snapshot()
-    scores: list[float] = [] if state is None else state['scores'].tolist()
-    rest = own[len(scores) :]
-    saved = time.monotonic()
-    for prob in progress(probabilities(rest), len(rest), 'ranking'):
-        factor = 1.0 if rare_classes is None else rare_factor(most_likely(prob)[1], rare_classes)
-        scores.append(float(entropy_score(prob)) * factor)
-        if time.monotonic() - saved >= snapshot_every or len(scores) == len(own):
-            work.save_snapshot(scores=np.array(scores))
-            saved = time.monotonic()
-    return scores
+class _Scores:
+    """Scores of the images of this process, in their order: the state of the pass."""
+
+    def __init__(self, rare_classes: Sequence[int] | None) -> None:
+        self.rare_classes = rare_classes
+        self.values: list[float] = []
+
+    def add(self, place: int, prob: Tensor) -> None:
+        factor = 1.0 if self.rare_classes is None else rare_factor(most_likely(prob)[1], self.rare_classes)
+        self.values.append(float(entropy_score(prob)) * factor)
+
+    def state(self) -> dict[str, Any]:
+        return dict(scores=self.values)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.values = list(state['scores'])

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmuda.constants import LOG_EPSILON
+
 from .confidences import row_blocks
 
-EPSILON = 1e-30
 # The authors count these of the 19 Cityscapes classes as rare.
 RARE_CLASSES = (
     'wall',
@@ -37,7 +38,7 @@ def entropy_score(prob: Tensor) -> Tensor:
     Returns:
         A scalar on the device of ``prob``.
     """
-    sums = [torch.log2(block + EPSILON).mul_(block).sum() for block in row_blocks(prob)]
+    sums = [torch.log2(block + LOG_EPSILON).mul_(block).sum() for block in row_blocks(prob)]
     return -torch.stack(sums).sum() / (prob.numel() * math.log2(len(prob)))
 
 

@@ -4,41 +4,25 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
-from .confidences import IGNORE, Confidences, ExactConfidences, check_rate, most_likely
+from mmuda.constants import IGNORE_INDEX
+from mmuda.registry import LABEL_STRATEGIES
+
+from .confidences import Confidences, ExactConfidences, check_rate, most_likely
 from .histogram import ConfidenceHistogram
 
 
 class Strategy(ABC):
-    """How pseudo labels are chosen. Attributes are the arguments of the constructor.
-
-    With ``two_passes`` the confidences of all images are collected before the first label can be made: each rank of
-    them goes into :meth:`new_statistics`, and :meth:`thresholds` of all tells :meth:`label` what to ignore.
-    """
-
-    two_passes = True
-
-    @abstractmethod
-    def new_statistics(self, num_classes: int) -> Confidences | None:
-        """Statistics that have seen nothing; None if none are needed."""
-
-    @abstractmethod
-    def thresholds(self, statistics: Confidences | None) -> np.ndarray | None:
-        """(C,) float64, for :meth:`label`; None without statistics."""
-
-    def sizes(self, statistics: Confidences | None) -> np.ndarray | None:
-        """(C,) int64: how large each class is for small-class mining; None without statistics."""
-        return None if statistics is None else statistics.counts
+    """Which pixels get a pseudo label. Attributes are the arguments of the constructor."""
 
     @abstractmethod
     def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
-        """Pseudo labels of one image.
+        """Return the pseudo labels of one image.
 
         Args:
-            prob: (C, H, W) float32; left as it is.
-            thresholds: (C,) float64, on any device.
+            prob: (C, H, W) float32; it is not changed.
+            thresholds: (C,) float64 on any device, of a :class:`ThresholdStrategy`; otherwise None.
 
         Returns:
             (H, W) uint8 train ids; 255 is ignored, as is a pixel with NaN.
@@ -48,12 +32,34 @@ class Strategy(ABC):
         """
 
     def describe(self) -> dict:
-        """Type and arguments, as plain values."""
+        """Return type and arguments as plain values."""
         return dict(type=type(self).__name__, **vars(self))
 
 
-def _checked(prob: Tensor, thresholds: Tensor) -> Tensor:
-    """The thresholds (C,) float64 on the device of the probabilities."""
+class ThresholdStrategy(Strategy):
+    """Base of strategies that compare confidences with thresholds of the classes.
+
+    A first pass collects the confidences of all images (each process its share) in :meth:`new_statistics`.
+    :meth:`thresholds` turns the merged statistics into the thresholds that :meth:`label` applies in a second pass.
+    """
+
+    @abstractmethod
+    def new_statistics(self, num_classes: int) -> Confidences:
+        """Return empty statistics."""
+
+    @abstractmethod
+    def thresholds(self, statistics: Confidences) -> np.ndarray:
+        """Return the thresholds, (C,) float64."""
+
+    def sizes(self, statistics: Confidences) -> np.ndarray:
+        """Return how large each class is for small-class mining, (C,) int64."""
+        return statistics.counts
+
+
+def _checked(prob: Tensor, thresholds: Tensor | None) -> Tensor:
+    """Return the thresholds (C,) float64 on the device of the probabilities."""
+    if thresholds is None:
+        raise ValueError('thresholds are missing: collect statistics first')
     thresholds = torch.as_tensor(thresholds, dtype=torch.float64, device=prob.device)
     if prob.dtype != torch.float32 or prob.ndim != 3 or thresholds.shape != prob.shape[:1]:
         raise ValueError(
@@ -63,7 +69,7 @@ def _checked(prob: Tensor, thresholds: Tensor) -> Tensor:
     return thresholds
 
 
-class PortionStrategy(Strategy):
+class PortionStrategy(ThresholdStrategy):
     r"""What both policies of CBST have in common (Zou et al., ECCV 2018, as the authors' code).
 
     With thresholds :math:`t_c = \exp(-k_c)` and :math:`R_c = p_c / t_c` in float32, a pixel has the label
@@ -71,7 +77,8 @@ class PortionStrategy(Strategy):
     becomes 1: only overshooting probabilities reach it.
 
     Args:
-        portion: Share of the pixels that become labels, in [0, 1]; 1 meets one of the extra zeros and gives no label.
+        portion: Share of the pixels that become labels, in [0, 1]. With 1 the threshold is one of the extra zeros, so
+            nothing is labelled.
         rate: Every so many pixels count, see :class:`Confidences`; the authors' value is 4.
         exact: Keep all confidences instead of a histogram.
     """
@@ -100,16 +107,16 @@ class PortionStrategy(Strategy):
         counts = statistics.counts
         return counts + (counts > 0)
 
-    def reweighted(self, prob: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
+    def reweighted(self, prob: Tensor, thresholds: Tensor | None) -> tuple[Tensor, Tensor]:
         """Greatest ratio (H, W) float32 of probability (C, H, W) and threshold (C,), and its class (H, W) uint8."""
         return most_likely(prob, _checked(prob, thresholds))
 
-    def label(self, prob: Tensor, thresholds: Tensor) -> Tensor:
+    def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
         ratio, labels = self.reweighted(prob, thresholds)
-        return labels.masked_fill_(ratio < 1, IGNORE)
+        return labels.masked_fill_(ratio < 1, IGNORE_INDEX)
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class ClassBalanced(PortionStrategy):
     """CBST: the threshold of a class keeps ``portion`` of the pixels predicted as that class (policy "cb").
 
@@ -120,7 +127,7 @@ class ClassBalanced(PortionStrategy):
         return statistics.kth_largest(np.floor(self.sizes(statistics) * self.portion).astype(np.int64))
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class Global(PortionStrategy):
     """ST: one threshold keeps ``portion`` of all pixels (policy "global").
 
@@ -133,8 +140,8 @@ class Global(PortionStrategy):
         return np.full(statistics.num_classes, statistics.kth_largest_overall(int(n * self.portion)))
 
 
-@TASK_UTILS.register_module()
-class MedianCap(Strategy):
+@LABEL_STRATEGIES.register_module()
+class MedianCap(ThresholdStrategy):
     """The median of a class, or ``cap`` if that is less (SIM, Wang et al., CVPR 2020, and SDCA, as the authors' code).
 
     Of n confidences in ascending order it is the one at index rint(n / 2), halves to even, from 0 on; 0 for n = 0.
@@ -159,28 +166,20 @@ class MedianCap(Strategy):
         medians = statistics.kth_largest(counts - np.rint(counts / 2).astype(np.int64))
         return np.minimum(medians, self.cap)
 
-    def label(self, prob: Tensor, thresholds: Tensor) -> Tensor:
+    def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
         exact = _checked(prob, thresholds)
         confidence, labels = most_likely(prob)
-        # A float32 is below a float64 if it is below the next float32, which spares a float64 map.
+        # Comparing with the next larger float32 is the same as comparing in float64, without a float64 copy of the map.
         rounded = exact.float()
         up = rounded.nextafter(torch.full_like(rounded, torch.inf))
-        least = torch.zeros(IGNORE + 1, device=prob.device)
+        least = torch.zeros(IGNORE_INDEX + 1, device=prob.device)
         least[: len(exact)] = torch.where(rounded < exact, up, rounded)
-        return labels.masked_fill_(confidence < least[labels.long()], IGNORE)
+        return labels.masked_fill_(confidence < least[labels.long()], IGNORE_INDEX)
 
 
-@TASK_UTILS.register_module()
+@LABEL_STRATEGIES.register_module()
 class Argmax(Strategy):
     """Every pixel is labelled, in one pass (IntraDA, Pan et al., CVPR 2020)."""
 
-    two_passes = False
-
-    def new_statistics(self, num_classes: int) -> None:
-        return None
-
-    def thresholds(self, statistics: None = None) -> None:
-        return None
-
-    def label(self, prob: Tensor, thresholds: None = None) -> Tensor:
+    def label(self, prob: Tensor, thresholds: Tensor | None = None) -> Tensor:
         return most_likely(prob)[1]

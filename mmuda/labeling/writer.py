@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
-
-from .confidences import IGNORE
+from mmuda.label_png import label_png
 
 
 class LabelWriter:
@@ -27,12 +27,12 @@ class LabelWriter:
         self._pool = ThreadPoolExecutor(max(threads, 1))
         self._limit = 2 * max(threads, 1)
         self._pending: deque[Future] = deque()
-        self.counts = np.zeros(IGNORE + 1, np.int64)
+        self.counts = np.zeros(IGNORE_INDEX + 1, np.int64)
 
     def __enter__(self) -> 'LabelWriter':
         return self
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             while self._pending and kind is None:
                 self._collect()
@@ -55,19 +55,9 @@ class LabelWriter:
         self.counts += self._pending.popleft().result()
 
 
-def encode_label(label: np.ndarray) -> bytes:
-    """A label map (H, W) uint8 as an 8-bit grey PNG."""
-    done, data = cv2.imencode(
-        '.png', label, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    )
-    if not done:
-        raise ValueError(f'OpenCV cannot encode a label map of shape {label.shape} and type {label.dtype}')
-    return data.tobytes()
-
-
 def _write(path: Path, label: np.ndarray) -> np.ndarray:
     try:
-        write_atomically(path, encode_label(label))
+        write_atomically(path, label_png(label))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
@@ -85,4 +75,4 @@ def _read_counts(path: Path) -> np.ndarray:
 
 
 def _histogram(label: np.ndarray) -> np.ndarray:
-    return cv2.calcHist([label], [0], None, [IGNORE + 1], [0, IGNORE + 1]).ravel().astype(np.int64)
+    return cv2.calcHist([label], [0], None, [IGNORE_INDEX + 1], [0, IGNORE_INDEX + 1]).ravel().astype(np.int64)

@@ -3,5 +3,5 @@ from .backbones import *  # noqa: F401,F403
 from .data_preprocessor import DomainPairPreprocessor  # noqa: F401
 from .decode_heads import *  # noqa: F401,F403
 from .discriminators import *  # noqa: F401,F403
-from .pretrained import DeepLabPretrainedInit  # noqa: F401
+from .pretrained import DeepLabPretrainedInit, StrictPretrainedInit  # noqa: F401
 from .segmentors import *  # noqa: F401,F403

@@ -1,35 +1,37 @@
-"""Starting points of the papers: trunk weights inside somebody else's checkpoint."""
+"""Starting points of the papers: backbone weights inside somebody else's checkpoint."""
+
+from typing import Any
 
 from mmengine.logging import print_log
+from mmengine.model import update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from mmuda.checkpoints.key_maps import TORCHVISION_VGG, rename
+from mmuda.checkpoints.key_maps import OWN, TORCHVISION_VGG, rename
 from mmuda.checkpoints.states import plain_state, weight_problems, with_counters
+from mmuda.internals import records_init
 
 
-@WEIGHT_INITIALIZERS.register_module(name='DeepLabPretrained')
-class DeepLabPretrainedInit:
-    """Loads the trunk from the initialisation file of a paper.
+@WEIGHT_INITIALIZERS.register_module(name='StrictPretrained')
+class StrictPretrainedInit:
+    """Loads all weights of a backbone, or says which do not fit.
 
-    AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``:
-    the first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a
-    plain trunk) and those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise.
-    VGG-16 files of torchvision are renumbered. What is left must be the weights of the backbone, key by key and shape
-    by shape, except those that the backbone says are always drawn at random (``NOT_PRETRAINED``).
+    Unlike mmengine's ``Pretrained`` it leaves nothing at random in silence: after the layout of the backbone
+    (``LAYOUT``, see :mod:`mmuda.checkpoints.key_maps`) renamed the keys of the file, or left them out on purpose, these
+    must be the weights of the backbone, key by key and shape by shape, except those that the backbone says are always
+    drawn at random (``NOT_PRETRAINED``). A backbone without a layout reads its own names, and checkpoints of mmseg and
+    mmuda, without their heads.
 
     ::
 
-        backbone=dict(type='DeepLabResNet', depth=101,
-                      init_cfg=dict(type='DeepLabPretrained', checkpoint='https://... or a path'))
+        backbone=dict(type='EfficientNetLite',
+                      init_cfg=dict(type='StrictPretrained', checkpoint='package://... or a path'))
 
     Args:
-        checkpoint: Path or URL.
+        checkpoint: Path, URL, or ``package://NAME/PATH`` for a file of an installed package.
         hint: Where the file comes from, for the error when it is not there.
     """
-
-    CLASSIFIERS = ('layer5', 'layer6', 'fc', 'classifier', 'decode_head', 'auxiliary_head')
 
     def __init__(self, checkpoint: str, hint: str | None = None) -> None:
         self.checkpoint, self.hint = checkpoint, hint
@@ -39,6 +41,7 @@ class DeepLabPretrainedInit:
 
         Raises:
             FileNotFoundError: If there is no such file.
+            ModuleNotFoundError: If the package that has the file is not installed.
             RuntimeError: If the file cannot be had, or with every missing, unexpected, mis-shaped and mistyped key.
         """
         try:
@@ -49,7 +52,7 @@ class DeepLabPretrainedInit:
                 f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
                 'init_cfg=None starts from random weights.'
             ) from error
-        weights = self._trunk(plain_state(checkpoint, self.checkpoint), module)
+        weights = self.renamed(plain_state(checkpoint, self.checkpoint), module)
         fresh = tuple(getattr(module, 'NOT_PRETRAINED', ()))
         expected = {key: value for key, value in module.state_dict().items() if not key.startswith(fresh)}
         given = with_counters({key: value for key, value in weights.items() if not key.startswith(fresh)}, expected)
@@ -60,16 +63,52 @@ class DeepLabPretrainedInit:
                 'config names, or init_cfg=None for random weights.'
             )
         module.load_state_dict(given, strict=False)
+        child: Any
+        for child in module.children():
+            if hasattr(child, 'init_weights'):  # mmengine would call it next: mmcv's ConvModule draws its weights again
+                child.is_init = True
+        if records_init(module):
+            update_init_info(
+                module, init_info=f'{type(self).__name__.removesuffix("Init")}: load from {self.checkpoint}'
+            )
         print_log(f'{type(module).__name__} starts from {self.checkpoint}', logger='current')
 
-    def _trunk(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    def renamed(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+        """Return the weights of a file by the names of the backbone, without those that are of no backbone."""
+        found = rename(weights, getattr(module, 'LAYOUT', OWN)).weights
+        return {key.removeprefix('backbone.'): value for key, value in found.items()}
+
+
+@WEIGHT_INITIALIZERS.register_module(name='DeepLabPretrained')
+class DeepLabPretrainedInit(StrictPretrainedInit):
+    """Loads the backbone from the initialisation file of a paper.
+
+    AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``:
+    the first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a
+    plain backbone) and those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise.
+    VGG-16 files of torchvision are renumbered. What is left must fit as for :class:`StrictPretrainedInit`.
+
+    ::
+
+        backbone=dict(type='DeepLabResNet', depth=101,
+                      init_cfg=dict(type='DeepLabPretrained', checkpoint='https://... or a path'))
+
+    Args:
+        *args: As :class:`StrictPretrainedInit`.
+        **kwargs: As :class:`StrictPretrainedInit`.
+    """
+
+    CLASSIFIERS = ('layer5', 'layer6', 'fc', 'classifier', 'decode_head', 'auxiliary_head')
+
+    def renamed(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+        """Return the weights of a file by the names of the backbone, without classifiers."""
         if 'features.24.weight' in weights:
             weights = rename(weights, TORCHVISION_VGG).weights
         ours = {name.split('.', 1)[0] for name in module.state_dict()}
-        trunk = {}
+        backbone = {}
         for key, value in weights.items():
             if key.split('.', 1)[0] not in ours.union(self.CLASSIFIERS):
                 key = key.partition('.')[2] or key
             if key.split('.', 1)[0] not in self.CLASSIFIERS:
-                trunk[key] = value
-        return trunk
+                backbone[key] = value
+        return backbone

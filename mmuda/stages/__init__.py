@@ -1,19 +1,30 @@
+"""Papers of several steps: stages, the runner that executes them, and its ledger."""
+
 from .base import Stage
-from .label import LabelStage, RankStage
+from .building import build_stages, make_context, network_config
+from .context import StageContext
+from .inference import InferenceStage
+from .label import LabelStage
 from .prior import PriorStage
-from .rounds import SelfTrainingRounds
-from .runner import StagedRunner, network_config
+from .rank import RankStage
+from .rounds import CBSTRounds, RoundStage
+from .runner import StagedRunner
 from .statistics import StatisticsStage
 from .train import TrainStage
 
 __all__ = [
+    'CBSTRounds',
+    'InferenceStage',
     'LabelStage',
     'PriorStage',
     'RankStage',
-    'SelfTrainingRounds',
+    'RoundStage',
     'Stage',
+    'StageContext',
     'StagedRunner',
     'StatisticsStage',
     'TrainStage',
+    'build_stages',
+    'make_context',
     'network_config',
 ]

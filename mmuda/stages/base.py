@@ -1,24 +1,31 @@
-"""What a stage is."""
+"""The interface of a stage: one step of a paper with a name, a folder and a result."""
 
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mmengine.config import Config
+
+from .context import StageContext
 from .references import references
-
-if TYPE_CHECKING:
-    from .context import StagedRun
 
 
 class Stage(metaclass=ABCMeta):
-    """One step of a paper: it has a name, a folder below the work directory, and results that later stages use by name.
+    """One step of a paper: it has a name, a folder below the work directory, and results that later stages use.
 
-    Stages are registered in mmseg's ``TASK_UTILS`` and named in ``stages`` of a config whose ``runner_type`` is
-    ``'StagedRunner'``. :meth:`run` is called on all ranks.
+    Stages are registered in :data:`mmuda.registry.STAGES` and named in ``stages`` of a config whose ``runner_type`` is
+    ``'StagedRunner'``. A later stage refers to an earlier one as ``'{name}'`` (its folder or, as ``weights``, its last
+    checkpoint) or as ``'{name}/file'``.
 
     Args:
         name: Unique in the config; also the folder (``rounds/0/label`` is three folders deep).
+
+    Raises:
+        ValueError: If the name cannot be the name of a folder.
     """
+
+    weights: str | None = None
+    """Network that the stage starts from or looks through: ``'{stage}'``, a checkpoint file, or None."""
 
     def __init__(self, name: str) -> None:
         if not name or name != name.strip('/ ') or '..' in name or any(sign in name for sign in '{}\\,'):
@@ -26,29 +33,39 @@ class Stage(metaclass=ABCMeta):
         self.name = name
 
     @abstractmethod
-    def settings(self, run: 'StagedRun') -> dict[str, Any]:
-        """Everything in the config that decides the result, references not resolved.
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Return everything in the config that decides the result, with references as they are written.
 
         The ledger compares it when a run is resumed.
         """
 
     @abstractmethod
-    def run(self, run: 'StagedRun', folder: Path, resume: bool) -> dict[str, Any]:
-        """Do the work.
+    def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
+        """Do the work. All processes call it.
 
         Args:
-            run: Config and folders of the whole run.
-            folder: Where results go; exists.
-            resume: Go on inside what a killed process left there.
+            ctx: Config, folders and ledger of the run.
+            folder: Existing folder for the results.
+            resume: Whether to continue what an interrupted call left in the folder.
 
         Returns:
-            Plain values for the ledger, of which ``metrics`` is shown in the summary.
+            Plain values for the ledger. ``metrics`` is shown in the summary; ``checkpoint`` is the file, in the
+            folder, that later stages get as ``weights='{name}'``.
         """
 
-    def needs(self, run: 'StagedRun') -> set[str]:
-        """Names of the stages whose results this one uses."""
-        return set(references(self.settings(run)))
+    def inputs(self, ctx: StageContext) -> set[str]:
+        """Return references to earlier stages, and files from outside of the run, that decide the result."""
+        found = {f'{{{name}}}' for name in references(self.settings(ctx))}
+        return found | ({self.weights} if self.weights else set())
 
-    def files(self, run: 'StagedRun') -> set[str]:
-        """Files from outside of the run (weights, lists) whose content decides the result."""
-        return set()
+    def config(self, ctx: StageContext) -> Config:
+        """Return the config of the network that the stage trains, with references as they are written.
+
+        Raises:
+            ValueError: If it trains none.
+        """
+        raise ValueError(f'stage {self.name!r}, a {type(self).__name__}, trains no network')
+
+    def expand(self) -> list['Stage']:
+        """Return the stages that this one stands for; most stand for themselves."""
+        return [self]

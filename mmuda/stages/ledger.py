@@ -5,20 +5,19 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from mmuda.files import write_atomically
+from mmuda.files import write_json
+from mmuda.settings import comparable, differences, shortened
 
-from .settings import comparable, differences
-
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Ledger:
-    """Stages by name, each ``running`` or ``done``, with the settings and the inputs it was run with.
+    """Stages by name, each ``running`` or ``done``, with the settings and the inputs that it was run with.
 
-    Written whole after every change, so a kill at any time leaves the state before or after it.
+    The file is replaced as a whole after every change, so a kill at any time leaves the state before or after it.
 
     Args:
-        work_dir: Of the whole run.
+        work_dir: Folder of the run.
 
     Raises:
         ValueError: If the file is damaged.
@@ -30,28 +29,36 @@ class Ledger:
         if self.path.is_file():
             try:
                 content = json.loads(self.path.read_text(encoding='utf-8'))
-                if content['format'] != _FORMAT:
-                    raise ValueError(f'its format is {content["format"]}, expected {_FORMAT}')
                 self.entries = dict(content['stages'])
+                if content['format'] == 1:
+                    _name_references(self.entries)
+                elif content['format'] != _FORMAT:
+                    raise ValueError(f'its format is {content["format"]}, expected 1 or {_FORMAT}')
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f'{self.path} cannot be read ({error}): move the folder away and start anew'
                 ) from error
 
     def status(self, name: str) -> str | None:
-        """``'running'``, ``'done'`` or None."""
+        """Return ``'running'``, ``'done'`` or None."""
         return self.entries.get(name, {}).get('status')
 
     def result(self, name: str) -> dict[str, Any]:
-        """What a finished stage returned."""
+        """Return what a finished stage returned."""
         return self.entries[name]['result']
 
     def identity(self, name: str) -> str | None:
-        """Tells one run of a stage from another; None unless it is done."""
+        """Return what tells one execution of a stage from another; None unless it is done."""
         return self.entries[name]['id'] if self.status(name) == 'done' else None
 
     def begin(self, name: str, settings: Any, inputs: dict[str, str | None]) -> None:
-        """Note that a stage was started, and from what: identities of stages and digests of files by name."""
+        """Note that a stage was started.
+
+        Args:
+            name: Name of the stage.
+            settings: Its settings.
+            inputs: Identities of the stages, and digests of the files, that it is made from.
+        """
         self.entries[name] = dict(
             status='running', id=secrets.token_hex(8), settings=comparable(settings), inputs=inputs
         )
@@ -63,7 +70,7 @@ class Ledger:
         self._write()
 
     def forget(self, names: list[str]) -> None:
-        """Stages that will be run again."""
+        """Remove stages that will be executed again."""
         for name in names:
             self.entries.pop(name, None)
         self._write()
@@ -81,12 +88,20 @@ class Ledger:
             if inputs.get(used) != identity
         ]
         if changed:
-            told = '\n  '.join(changed[:10] + [f'and {len(changed) - 10} more'] * (len(changed) > 10))
+            told = '\n  '.join(shortened(changed))
             raise RuntimeError(
                 f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
                 f'Undo the change, or run it and all after it again with --restart-from {name}'
             )
 
     def _write(self) -> None:
-        content = dict(format=_FORMAT, stages=self.entries)
-        write_atomically(self.path, json.dumps(content, indent=1).encode())
+        write_json(self.path, dict(format=_FORMAT, stages=self.entries))
+
+
+def _name_references(entries: dict[str, dict]) -> None:
+    """Bring ledgers of format 1 up to date, where ``weights`` and ``labels`` named stages without braces."""
+    for entry in entries.values():
+        for key in ('weights', 'labels'):
+            value = entry['settings'].get(key)
+            if isinstance(value, str) and value in entries:
+                entry['settings'][key] = f'{{{value}}}'

@@ -5,42 +5,43 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, barrier, get_dist_info, is_main_process
-from mmseg.registry import TASK_UTILS
+from mmengine.dist import all_reduce, barrier, is_main_process
 
 from mmuda.datasets import build_dataset
 from mmuda.labeling import count_classes, prior_of_counts, save_prior
 from mmuda.progress import progress
+from mmuda.ranks import own_share
+from mmuda.registry import STAGES
 
 from .base import Stage
-from .context import StagedRun
+from .context import StageContext
 
 
-@TASK_UTILS.register_module()
+@STAGES.register_module()
 class PriorStage(Stage):
     """Write ``prior.npz``, the spatial prior of CBST-SP from source labels (Zou et al., ECCV 2018, section 4.3).
 
     Args:
         name: See :class:`Stage`.
-        size: (H, W) of the prior; labels are brought to it.
+        size: (H, W) of the prior; labels are resized to it.
         kernel: Side of the Gaussian kernel, in pixels of ``size``.
         dataset: Config of the labelled images; by default the source of the config, images not read.
     """
 
     def __init__(self, name: str, size: Sequence[int], kernel: int = 70, dataset: dict | None = None) -> None:
         super().__init__(name)
-        self.size, self.kernel, self.dataset = tuple(size), kernel, dataset
+        height, width = size
+        self.size, self.kernel, self.dataset = (height, width), kernel, dataset
 
-    def settings(self, run: StagedRun) -> dict[str, Any]:
-        """Labels, size and smoothing."""
-        return dict(size=self.size, kernel=self.kernel, dataset=self._dataset(run))
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Return labels, size and smoothing."""
+        return dict(size=self.size, kernel=self.kernel, dataset=self._dataset(ctx))
 
-    def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
-        """Read all source labels, each rank its share; begun anew after an interruption."""
-        dataset = build_dataset(self._dataset(run))
-        rank, world_size = get_dist_info()
-        own = range(rank, len(dataset), world_size)
-        labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior'))
+    def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
+        """Read all source labels, each process its share; after an interruption, begin anew."""
+        dataset = build_dataset(self._dataset(ctx))
+        own = own_share(len(dataset))
+        labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior', 'labels'))
         counts = torch.from_numpy(count_classes(labels, len(dataset.metainfo['classes']), self.size))
         all_reduce(counts)
         if is_main_process():
@@ -48,8 +49,8 @@ class PriorStage(Stage):
         barrier()
         return dict(labels=len(dataset))
 
-    def _dataset(self, run: StagedRun) -> dict:
+    def _dataset(self, ctx: StageContext) -> dict:
         if self.dataset is not None:
             return self.dataset
-        source = run.base_config().train_dataloader.dataset.source
+        source = ctx.base_config().train_dataloader.dataset.source
         return dict(source, pipeline=[step for step in source.pipeline if 'Annotations' in step['type']])

@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, get_world_size, is_main_process
-from mmseg.registry import TASK_UTILS
+from mmengine.dist import get_world_size, is_main_process
 
 from mmuda.datasets import build_dataset, source_subset
-from mmuda.files import write_atomically
+from mmuda.files import write_json
 from mmuda.labeling import Manifest
+from mmuda.ranks import from_main
+from mmuda.registry import STAGES
 
 from .base import Stage
-from .context import StagedRun
+from .context import StageContext
 from .label import LabelStage
 from .references import rename
 from .train import TrainStage
 
 POLICIES = ('cumulative', 'random')
+SOURCE_PORTION = dict(init=0.3, step=0.0025, max=0.06)
+"""As in the original's driver."""
 
 
-def portion_schedule(init: float, step: float, max: float, rounds: int) -> list[float]:
+def portion_schedule(init: float, step: float, maximum: float, rounds: int) -> list[float]:
     """Portions by round, as the original's driver computes them.
 
     The step is added while the portion is *below* the maximum, so the last one may lie above it by almost a step; and
@@ -32,30 +35,30 @@ def portion_schedule(init: float, step: float, max: float, rounds: int) -> list[
     Args:
         init: Portion of round 0.
         step: What is added after a round.
-        max: From where on nothing is added.
+        maximum: Portion from which on nothing is added.
         rounds: How many.
     """
     portions, value = [], float(init)
     for _ in range(rounds):
         portions.append(float(f'{value:.12g}'))
-        if value < max:
+        if value < maximum:
             value += step
     return portions
 
 
-@TASK_UTILS.register_module()
-class SelfTrainingRound(TrainStage):
+@STAGES.register_module(name=['RoundStage', 'SelfTrainingRound'])
+class RoundStage(TrainStage):
     """The training of one round: some source images with their labels, all target images with their pseudo labels.
 
     Args:
         name: See :class:`Stage`.
         overrides: See :class:`TrainStage`.
         weights: See :class:`TrainStage`.
-        labels: The labelling of this round.
+        labels: ``'{stage}'`` of the labelling of this round.
         source_portion: Share of the source images, a random subset.
-        sample_seed: Which one; equal seeds make a larger share a superset.
+        sample_seed: Seed of the subset; with equal seeds a larger share is a superset.
         epochs: Passes over the union of both domains.
-        lr_factor: Of the learning rates of all modules.
+        lr_factor: Factor of the learning rates of all modules.
     """
 
     def __init__(
@@ -73,8 +76,9 @@ class SelfTrainingRound(TrainStage):
         self.labels, self.source_portion, self.sample_seed = labels, source_portion, sample_seed
         self.epochs, self.lr_factor = epochs, lr_factor
 
-    def settings(self, run: StagedRun) -> dict[str, Any]:
-        settings = super().settings(run)
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Add the labels and the settings of the round."""
+        settings = super().settings(ctx)
         settings['train_cfg'].pop('max_iters', None)  # follows from the images
         return dict(
             settings,
@@ -85,10 +89,7 @@ class SelfTrainingRound(TrainStage):
             lr_factor=self.lr_factor,
         )
 
-    def needs(self, run: StagedRun) -> set:
-        return super().needs(run) | {self.labels}
-
-    def prepare(self, run: StagedRun, cfg: Config) -> None:
+    def prepare(self, ctx: StageContext, cfg: Config) -> None:
         """Draw the source images, set the length of the round and its learning rate."""
         loader = cfg.train_dataloader
         if 'indices' in loader.dataset.source:
@@ -99,7 +100,7 @@ class SelfTrainingRound(TrainStage):
         total = len(build_dataset(copy.deepcopy(loader.dataset.source)))
         num_source = int(total * self.source_portion)
         loader.dataset.source.indices = source_subset(self.sample_seed, total, num_source).tolist()
-        num_target = len(Manifest.read(run.folders[self.labels]).images)
+        num_target = len(Manifest.read(ctx.resolve(self.labels)).images)
         batch = loader.batch_size * get_world_size()
         iterations = (num_source + num_target) // batch
         if iterations == 0:
@@ -107,33 +108,44 @@ class SelfTrainingRound(TrainStage):
                 f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
                 f'{batch}: raise the portions or lower train_dataloader.batch_size'
             )
-        self._check_length(run.folders[self.name], batch)
+        check_batch(ctx.folders[self.name], batch, self.name)
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
         cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once
         for scheduler in cfg.param_scheduler or []:
-            scheduler.setdefault('end', cfg.train_cfg.max_iters + 1)  # one that does not say it ends with the round
+            scheduler.setdefault('end', cfg.train_cfg.max_iters + 1)  # one without an end ends with the round
         for entry in cfg.optim_wrapper.values():
             if isinstance(entry, dict) and 'optimizer' in entry:
-                entry.optimizer.lr *= self.lr_factor
-
-    def _check_length(self, folder: Path, batch: int) -> None:
-        """A round has a fixed number of passes, so it cannot go on with another batch."""
-        path = folder / 'batch.json'
-        begun = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch
-        barrier()
-        if begun != batch:
-            raise RuntimeError(
-                f'stage {self.name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size '
-                'times processes): go on with as many processes, or run the round again with '
-                f'--restart-from {self.name}'
-            )
-        if is_main_process():
-            write_atomically(path, json.dumps(batch).encode())
+                entry['optimizer']['lr'] *= self.lr_factor
 
 
-@TASK_UTILS.register_module()
-class SelfTrainingRounds:
+def check_batch(folder: Path, batch: int, name: str) -> None:
+    """Check that a round continues with the batch that it began with: it has a fixed number of passes.
+
+    All processes must call it.
+
+    Args:
+        folder: Folder of the round, which keeps the number in ``batch.json``.
+        batch: Images in an iteration, of all processes together.
+        name: Name of the stage.
+
+    Raises:
+        RuntimeError: If the round was begun with another batch.
+    """
+    path = folder / 'batch.json'
+    begun = from_main(lambda: json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch)
+    if begun != batch:
+        raise RuntimeError(
+            f'stage {name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size times '
+            'processes): continue with as many processes, or run the round again with '
+            f'--restart-from {name}'
+        )
+    if is_main_process():
+        write_json(path, batch)
+
+
+@STAGES.register_module(name=['CBSTRounds', 'SelfTrainingRounds'])
+class CBSTRounds(Stage):
     r"""The alternating optimisation of CBST (Zou et al., ECCV 2018, alg. 1), one labelling and one training per round.
 
     Stands for the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label`` and ``train``,
@@ -144,7 +156,7 @@ class SelfTrainingRounds:
 
     Args:
         name: See :class:`Stage`.
-        weights: Where round 0 starts: a stage or a checkpoint file.
+        weights: Where round 0 starts: ``'{stage}'`` of an earlier training, or a checkpoint file.
         label: Arguments of :class:`LabelStage` but ``name`` and ``weights``; ``strategy.portion`` is set by round.
         train: ``overrides`` of :class:`TrainStage` for the trainings.
         num_rounds: Rounds R.
@@ -160,6 +172,8 @@ class SelfTrainingRounds:
         ValueError: For an unknown policy, or portions that are no shares.
     """
 
+    weights: str
+
     def __init__(
         self,
         name: str,
@@ -169,28 +183,30 @@ class SelfTrainingRounds:
         num_rounds: int,
         epochs_per_round: int = 2,
         target_portion: Mapping[str, float] | None = None,
-        source_portion: Mapping[str, float] = dict(init=0.3, step=0.0025, max=0.06),
+        source_portion: Mapping[str, float] | None = None,
         sample_policy: str = 'cumulative',
         sample_seed: int = 0,
         lr_decay: float = 2**-0.5,
     ) -> None:
-        self.name = name
+        super().__init__(name)
         if sample_policy not in POLICIES:
             raise ValueError(f'stage {name!r}: sample_policy is {sample_policy!r}, expected one of {POLICIES}')
         self.weights, self.label, self.train = weights, label, train
         self.num_rounds, self.epochs, self.lr_decay = num_rounds, epochs_per_round, lr_decay
         self.seeds = [sample_seed if sample_policy == 'cumulative' else r for r in range(num_rounds)]
-        self.source_portions = portion_schedule(rounds=num_rounds, **source_portion)
-        self.target_portions = None if target_portion is None else portion_schedule(rounds=num_rounds, **target_portion)
-        for what, portions in (('source', self.source_portions), ('target', self.target_portions or [])):
-            if not all(0 < portion <= 1 for portion in portions):
-                raise ValueError(
-                    f'stage {name!r}: {what}_portion runs through {portions}, but a share is above 0 and at most 1 '
-                    '(the step is added while below max, so the last one may exceed it)'
-                )
+        self.source_portions = _portions(name, 'source', source_portion or SOURCE_PORTION, num_rounds)
+        self.target_portions = None if target_portion is None else _portions(name, 'target', target_portion, num_rounds)
+
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Raise: the stages of the rounds have settings."""
+        raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
+
+    def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
+        """Raise: the stages of the rounds are executed."""
+        raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
 
     def expand(self) -> list[Stage]:
-        """Two stages for each round."""
+        """Return two stages for each round."""
         stages: list[Stage] = []
         weights = self.weights
         for r in range(self.num_rounds):
@@ -200,16 +216,29 @@ class SelfTrainingRounds:
                 label['strategy'] = dict(label['strategy'], portion=self.target_portions[r])
             stages.append(LabelStage(own['label'], weights=weights, **label))
             stages.append(
-                SelfTrainingRound(
+                RoundStage(
                     own['train'],
                     train,
                     weights,
-                    labels=own['label'],
+                    labels=f'{{{own["label"]}}}',
                     source_portion=self.source_portions[r],
                     sample_seed=self.seeds[r],
                     epochs=self.epochs,
                     lr_factor=self.lr_decay**r,
                 )
             )
-            weights = own['train']
+            weights = f'{{{own["train"]}}}'
         return stages
+
+
+def _portions(stage: str, domain: str, schedule: Mapping[str, float], rounds: int) -> list[float]:
+    """Return the portions of a domain by round, checked."""
+    if set(schedule) != {'init', 'step', 'max'}:
+        raise ValueError(f'stage {stage!r}: {domain}_portion needs init, step and max, but has {sorted(schedule)}')
+    portions = portion_schedule(schedule['init'], schedule['step'], schedule['max'], rounds)
+    if not all(0 < portion <= 1 for portion in portions):
+        raise ValueError(
+            f'stage {stage!r}: {domain}_portion runs through {portions}, but a share is above 0 and at most 1 (the '
+            'step is added while below max, so the last one may exceed it)'
+        )
+    return portions

@@ -1,22 +1,24 @@
 """A paper of several steps, run by one command."""
 
 import copy
+import gc
 import time
 from collections.abc import Sequence
 
+import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS, init_default_scope
-from mmseg.registry import TASK_UTILS
 from terminaltables import AsciiTable
 
 from mmuda.engine.distributed import join_processes
-from mmuda.engine.launch import LIVE_KEYS
+from mmuda.files import move_aside
+from mmuda.ranks import from_main
 
 from .base import Stage
-from .context import StagedRun
-from .train import TrainStage
+from .building import build_stages, make_context
+from .references import stage_of
 
 
 @RUNNERS.register_module()
@@ -26,13 +28,14 @@ class StagedRunner:
     ``stages`` is a list of names; each is a dict of the config, so a config that inherits changes one by its name
     (``rounds = dict(num_rounds=3)``). Dicts with a ``name`` may stand in the list as well. :class:`TrainStage` trains
     this very config with some keys changed, :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits images,
-    :class:`PriorStage` estimates where classes are, :class:`SelfTrainingRounds` stands for all rounds of CBST; plug-ins
-    register their own in ``TASK_UTILS``. Each has a folder in ``work_dir``, and ``ledger.json`` there says which are
-    done, with which settings and results. A stage takes weights, lists and labels from an earlier one by its name.
+    :class:`PriorStage` estimates where classes are, :class:`CBSTRounds` stands for all rounds of CBST; plug-ins
+    register their own in :data:`mmuda.registry.STAGES`. Each has a folder in ``work_dir``, and ``ledger.json`` there
+    says which are done, with which settings and results. A stage takes weights, lists and labels from an earlier one
+    as ``'{name}'`` or ``'{name}/file'``.
 
-    With ``resume`` finished stages are skipped and the interrupted one goes on inside. Killed at any time and resumed,
-    a run ends with the same weights and labels as one that was not (on a CPU, bit for bit). Without it a run starts
-    anew, and what an earlier one left is moved into ``before_<time>``.
+    With ``resume``, finished stages are skipped and the interrupted one continues. Killed at any time and resumed, a
+    run ends with the same weights and labels as one that was not interrupted (on a CPU, bit for bit). Without
+    ``resume`` a run starts anew, and the results of an earlier one are moved into ``before_<time>``.
 
     Args:
         cfg: The whole config.
@@ -45,21 +48,23 @@ class StagedRunner:
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         self.cfg = cfg
         self.stages = build_stages(cfg)
-        join_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
-        self._join_ledger()
+        launcher = cfg.get('launcher', 'none')
+        join_processes(launcher, cfg.get('env_cfg', {}))
+        self.ctx = make_context(cfg, self.stages, launcher)
+        self._share_ledger()
         if is_main_process():
-            self.run.work_dir.mkdir(parents=True, exist_ok=True)
+            self.ctx.work_dir.mkdir(parents=True, exist_ok=True)
         barrier()
         self._log_here()
         self._check_references()
 
     @classmethod
-    def from_cfg(cls, cfg) -> 'StagedRunner':
-        """Build from a config."""
+    def from_cfg(cls, cfg: Config) -> 'StagedRunner':
+        """Build a runner from a config."""
         return cls(copy.deepcopy(cfg))
 
     def train(self, only: Sequence[str] | None = None, restart_from: str | None = None) -> None:
-        """Run all stages that are not done.
+        """Execute all stages that are not done.
 
         Args:
             only: Run just these, by name or by the beginning of their names (``rounds/0``); what they take from other
@@ -83,16 +88,16 @@ class StagedRunner:
             else [stage for stage in self.stages if stage in {found for name in only for found in self._find(name)}]
         )
         for stage in self.stages:  # a change is told before anything long starts
-            if self.run.ledger.status(stage.name) is not None:
-                self.run.ledger.check(stage.name, stage.settings(self.run), self.run.inputs(stage))
+            if self.ctx.ledger.status(stage.name) is not None:
+                self.ctx.ledger.check(stage.name, stage.settings(self.ctx), self._inputs(stage))
         for stage in wanted:
-            self._run(stage)
+            self._execute(stage)
         self._summary()
 
-    def _run(self, stage: Stage) -> None:
+    def _execute(self, stage: Stage) -> None:
         number = f'{self.stages.index(stage) + 1}/{len(self.stages)}'
-        ledger, status = self.run.ledger, self.run.ledger.status(stage.name)
-        folder = self.run.folders[stage.name]
+        ledger, status = self.ctx.ledger, self.ctx.ledger.status(stage.name)
+        folder = self.ctx.folders[stage.name]
         if status == 'done':
             if not folder.is_dir():
                 raise RuntimeError(
@@ -101,7 +106,7 @@ class StagedRunner:
                 )
             self.logger.info(f'stage {number} {stage.name}: done before')
             return
-        missing = sorted(name for name in stage.needs(self.run) if ledger.status(name) != 'done')
+        missing = [name for name in self._needs(stage) if ledger.status(name) != 'done']
         if missing:
             raise RuntimeError(
                 f'stage {stage.name!r} needs results of {", ".join(missing)}: run them first (--stages '
@@ -113,16 +118,16 @@ class StagedRunner:
         if is_main_process():
             if status is None:
                 if folder.is_dir():  # of a run that the ledger does not know any more
-                    self.run.set_aside([stage.name])
-                ledger.begin(stage.name, stage.settings(self.run), self.run.inputs(stage))
+                    move_aside(self.ctx.work_dir, [stage.name])
+                ledger.begin(stage.name, stage.settings(self.ctx), self._inputs(stage))
             folder.mkdir(parents=True, exist_ok=True)
         barrier()
-        result = stage.run(self.run, folder, resume=status == 'running')
+        result = stage.execute(self.ctx, folder, resume=status == 'running')
         barrier()
         if is_main_process():
             ledger.finish(stage.name, result, time.time() - start)
         self._share_ledger()
-        self.run.free_memory()
+        _free_memory()
         self._log_here()
         self.logger.info(f'stage {number} {stage.name}: done in {time.time() - start:.0f} s')
 
@@ -134,11 +139,10 @@ class StagedRunner:
 
     def _forget(self, stages: Sequence[Stage], what: str) -> None:
         names = [stage.name for stage in stages]
-        if is_main_process() and any(self.run.ledger.status(name) or self.run.folders[name].is_dir() for name in names):
-            self.run.ledger.forget(
-                names
-            )  # first: a folder without an entry is set aside later, an entry must have its folder
-            folder = self.run.set_aside(names)
+        if is_main_process() and any(self.ctx.ledger.status(name) or self.ctx.folders[name].is_dir() for name in names):
+            # The ledger comes first: a folder without an entry is set aside later, but an entry must have its folder.
+            self.ctx.ledger.forget(names)
+            folder = move_aside(self.ctx.work_dir, names)
             self.logger.info(
                 f'results of {what} were moved to {folder}' if folder else f'there was no folder of {what}'
             )
@@ -149,25 +153,27 @@ class StagedRunner:
         self.logger = MMLogger.get_instance(
             f'stages-{time.time_ns()}',
             logger_name='mmengine',
-            log_file=str(self.run.work_dir / 'stages.log'),
+            log_file=str(self.ctx.work_dir / 'stages.log'),
             file_mode='a',
             log_level=self.cfg.get('log_level', 'INFO'),
         )
 
-    def _join_ledger(self) -> None:
-        self.run = StagedRun(self.cfg, self.stages, self.cfg.work_dir, self.cfg.get('launcher', 'none'))
-        self._share_ledger()
+    def _inputs(self, stage: Stage) -> dict[str, str | None]:
+        """Return the identities of the stages and files that a stage is made from."""
+        return {stage_of(source) or source: self.ctx.identity(source) for source in stage.inputs(self.ctx)}
+
+    def _needs(self, stage: Stage) -> list[str]:
+        """Return the names of the stages that a stage refers to."""
+        return sorted({name for name in map(stage_of, stage.inputs(self.ctx)) if name is not None})
 
     def _share_ledger(self) -> None:
-        """Rank 0 decides what is done."""
-        entries = [self.run.ledger.entries]
-        broadcast_object_list(entries)
-        self.run.ledger.entries = entries[0]
+        """Take over the ledger of the main process."""
+        self.ctx.ledger.entries = from_main(lambda: self.ctx.ledger.entries)
 
     def _check_references(self) -> None:
         before: list[str] = []
         for stage in self.stages:
-            unknown = sorted(stage.needs(self.run) - set(before))
+            unknown = [name for name in self._needs(stage) if name not in before]
             if unknown:
                 raise ValueError(
                     f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
@@ -178,7 +184,7 @@ class StagedRunner:
     def _summary(self) -> None:
         rows = [['stage', 'state', 'time', 'mIoU']]
         for stage in self.stages:
-            entry = self.run.ledger.entries.get(stage.name, {})
+            entry = self.ctx.ledger.entries.get(stage.name, {})
             score = entry.get('result', {}).get('metrics', {}).get('mIoU')
             rows.append(
                 [
@@ -191,57 +197,8 @@ class StagedRunner:
         self.logger.info('stages (mIoU: last checkpoint, validation images)\n' + AsciiTable(rows).table)
 
 
-def build_stages(cfg: Config) -> list[Stage]:
-    """The stages of a config; entries that stand for several are expanded.
-
-    Raises:
-        ValueError: If there are none, or one names nothing.
-    """
-    if not cfg.get('stages'):
-        raise ValueError(
-            f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of "
-            'dicts in it'
-        )
-    stages: list[Stage] = []
-    for entry in cfg.stages:
-        if isinstance(entry, str):
-            if not isinstance(cfg.get(entry), dict) or entry in LIVE_KEYS:
-                raise ValueError(
-                    f'stages names {entry!r}, but {cfg.filename} has no {entry} = dict(type=...) of its own'
-                )
-            entry = dict(cfg[entry], name=entry)
-        built = TASK_UTILS.build(copy.deepcopy(entry))
-        stages.extend(built.expand() if hasattr(built, 'expand') else [built])
-    return stages
-
-
-def network_config(cfg: Config, stage: str | None = None) -> Config:
-    """The plain config of the network that a config trains: of the last training stage if it has stages.
-
-    Without its training, which needs results of other stages.
-
-    Args:
-        cfg: Any config.
-        stage: Name of another training stage.
-
-    Raises:
-        KeyError: If there is no such training stage.
-    """
-    if cfg.get('runner_type') != 'StagedRunner':
-        if stage is not None:
-            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
-        return cfg
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    stages = build_stages(cfg)
-    run = StagedRun(cfg, stages, cfg.work_dir)
-    trainings = {found.name: found for found in stages if isinstance(found, TrainStage)}
-    name = stage or next(reversed(trainings), None)
-    if name not in trainings:
-        raise KeyError(
-            f'there is no training stage {name or ""!r} in {cfg.filename}; there are {", ".join(trainings) or "none"}'
-        )
-    found = trainings[name].config(run)
-    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
-        found.pop(key, None)
-    found.work_dir = cfg.work_dir
-    return found
+def _free_memory() -> None:
+    """Give back what a stage has left on the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

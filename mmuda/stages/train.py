@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
-from mmseg.registry import TASK_UTILS
+from mmengine.dist import barrier, is_main_process
 
 from mmuda.engine.launch import build_runner
+from mmuda.ranks import from_main
+from mmuda.registry import STAGES
 
 from .base import Stage
-from .context import StagedRun
-from .references import resolve
+from .context import StageContext
+from .inference import outside_files
 
 EVALUATION = ('val_', 'test_', 'tta_')
 """Top-level keys with these beginnings do not change weights."""
@@ -32,19 +33,20 @@ RUNTIME = {
 }
 
 
-@TASK_UTILS.register_module()
+@STAGES.register_module()
 class TrainStage(Stage):
     """Train the config that names this stage, with some keys changed.
 
-    The last checkpoint is evaluated with the config's ``val_evaluator`` and is what later stages mean by this stage's
-    name in their ``weights``.
+    The last checkpoint is evaluated with the config's ``val_evaluator``; later stages get it as ``weights='{name}'``.
 
     Args:
         name: See :class:`Stage`.
-        overrides: Changes to the config, merged as those of an inheriting config are (``_delete_=True`` replaces a
-            dict). Strings like ``'{rank}/easy.txt'`` stand for files of earlier stages.
-        weights: Where the network starts: an earlier training stage or a checkpoint file. By default as the config says
-            (``load_from``, ``init_cfg``).
+        overrides: Changes to the config, merged as those of an inheriting config are. ``_replace_=True`` in a dict
+            replaces that dict of the config. (mmengine's ``_delete_=True`` does so too, but inheritance uses it up if
+            an inheriting config changes the stage.) Strings like ``'{rank}/easy.txt'`` stand for files of earlier
+            stages.
+        weights: Where the network starts: ``'{stage}'`` of an earlier training, or a checkpoint file. By default as
+            the config says (``load_from``, ``init_cfg``).
     """
 
     def __init__(self, name: str, overrides: dict | None = None, weights: str | None = None) -> None:
@@ -52,18 +54,15 @@ class TrainStage(Stage):
         self.overrides = overrides or {}
         self.weights = weights
 
-    def config(self, run: StagedRun) -> Config:
-        """The config of this training, references not resolved."""
-        cfg = run.base_config()
-        cfg.merge_from_dict(copy.deepcopy(dict(self.overrides)))
-        cfg.runner_type = 'AdaptationRunner'
-        return cfg
+    def config(self, ctx: StageContext) -> Config:
+        """Return the config of this training, with references as they are written."""
+        return overridden(ctx, self.overrides)
 
-    def settings(self, run: StagedRun) -> dict[str, Any]:
-        """The config without its evaluation and runtime."""
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Return the config without its evaluation and runtime."""
         kept = {
             key: value
-            for key, value in self.config(run)._cfg_dict.items()
+            for key, value in self.config(ctx).items()
             if not key.startswith(EVALUATION) and key not in RUNTIME
         }
         kept['train_cfg'] = {
@@ -71,35 +70,32 @@ class TrainStage(Stage):
         }
         return dict(kept, weights=self.weights)
 
-    def files(self, run: StagedRun) -> set[str]:
-        return {
-            name for name in (self.weights or self.config(run).get('load_from'),) if name and name not in run.folders
-        }
+    def inputs(self, ctx: StageContext) -> set[str]:
+        """Add the file that the config starts from."""
+        start = self.config(ctx).get('load_from') if self.weights is None else None
+        return super().inputs(ctx) | outside_files(start)
 
-    def needs(self, run: StagedRun) -> set[str]:
-        return super().needs(run) | run.named({self.weights})
-
-    def prepare(self, run: StagedRun, cfg: Config) -> None:
+    def prepare(self, ctx: StageContext, cfg: Config) -> None:
         """Fill in what is only known when earlier stages are done; ``cfg`` has its references resolved."""
 
-    def run(self, run: StagedRun, folder: Path, resume: bool) -> dict[str, Any]:
-        """Train, or go on, and evaluate the last checkpoint."""
-        cfg = self.config(run)
-        cfg = Config(resolve(cfg._cfg_dict, run.folders), filename=cfg.filename)
-        self.prepare(run, cfg)
+    def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
+        """Train, or continue training, and evaluate the last checkpoint."""
+        cfg = self.config(ctx)
+        cfg = Config(ctx.resolve(dict(cfg.items())), filename=cfg.filename)
+        self.prepare(ctx, cfg)
         if self.weights is not None:
-            cfg.load_from = str(run.checkpoint(self.weights))
+            cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
         if is_main_process():
             metrics.unlink(missing_ok=True)  # of a validation before the interruption
         barrier()
         if cfg.get('val_evaluator') is not None:
             cfg.val_evaluator.json_file = str(metrics)
-        name = f'{run.work_dir.name}-{self.name.replace("/", "-")}'
-        cfg.update(work_dir=str(folder), launcher=run.launcher, resume=resume, experiment_name=name)
+        name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
+        cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner = build_runner(cfg)
         runner.train()
-        if runner.val_loop is not None and not _everywhere(metrics.is_file()):
+        if runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()
         checkpoint = f'iter_{runner.max_iters}.pth'
         if not (folder / checkpoint).is_file():
@@ -113,8 +109,16 @@ class TrainStage(Stage):
         return result
 
 
-def _everywhere(seen: bool) -> bool:
-    """What the main process sees."""
-    found = [seen]
-    broadcast_object_list(found)
-    return found[0]
+def overridden(ctx: StageContext, overrides: dict) -> Config:
+    """Return the config of the run with the overrides of a stage merged into it."""
+    cfg = ctx.base_config()
+    cfg.merge_from_dict(_with_delete(overrides))
+    cfg.runner_type = 'AdaptationRunner'
+    return cfg
+
+
+def _with_delete(node: Any) -> Any:
+    """Return a copy of overrides with mmengine's key for replacing a dict."""
+    if isinstance(node, dict):
+        return {('_delete_' if key == '_replace_' else key): _with_delete(value) for key, value in node.items()}
+    return [_with_delete(value) for value in node] if isinstance(node, list) else copy.deepcopy(node)

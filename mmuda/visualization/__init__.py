@@ -1,19 +1,23 @@
-from .curves import line_chart, read_scalars, series_colors
+from .figures import line_chart, series_colors
 from .pictures import colorize, entropy_map, heat, panel
 from .prediction_picture_hook import PredictionPictureHook
+from .predictions import collect_samples, sample_panel
 from .records import RunSummary, Sample
 from .report import write_report
+from .scalars import read_scalars
 
 __all__ = [
     'PredictionPictureHook',
     'RunSummary',
     'Sample',
+    'collect_samples',
     'colorize',
     'entropy_map',
     'heat',
     'line_chart',
     'panel',
     'read_scalars',
+    'sample_panel',
     'series_colors',
     'write_report',
 ]

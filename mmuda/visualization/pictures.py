@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 from torch import Tensor, no_grad
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.models.losses.entropy import self_information
 
-COLORMAPS = dict(inferno=cv2.COLORMAP_INFERNO, viridis=cv2.COLORMAP_VIRIDIS)
+Palette = Sequence[Sequence[int]] | np.ndarray
+"""RGB colour of each class, (C, 3), values in [0, 255]."""
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 CAPTION_HEIGHT = 18
 GAP = 4
@@ -16,7 +19,7 @@ INK = (40, 44, 52)
 PAPER = (255, 255, 255)
 
 
-def colorize(label: np.ndarray, palette: Sequence[Sequence[int]], ignore_index: int = 255) -> np.ndarray:
+def colorize(label: np.ndarray, palette: Palette, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
     """Paint a label map.
 
     Args:
@@ -51,8 +54,8 @@ def colorize(label: np.ndarray, palette: Sequence[Sequence[int]], ignore_index: 
     return table[label]
 
 
-def check_palette(palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """The palette as (C, 3) uint8.
+def check_palette(palette: Palette) -> np.ndarray:
+    """Return the palette as (C, 3) uint8.
 
     Raises:
         ValueError: If it is not a list of at most 256 RGB triples with values in [0, 255].
@@ -67,7 +70,7 @@ def check_palette(palette: Sequence[Sequence[int]]) -> np.ndarray:
 
 @no_grad()
 def entropy_map(logits: Tensor) -> np.ndarray:
-    """Pixel entropy of the softmax, divided by log C (ADVENT, Vu et al., CVPR 2019, eq. 2).
+    """Return the pixel entropy of the softmax, divided by log C (ADVENT, Vu et al., CVPR 2019, eq. 2).
 
     Args:
         logits: (C, H, W), C > 1; half precision is computed in float32.
@@ -84,21 +87,18 @@ def entropy_map(logits: Tensor) -> np.ndarray:
     return self_information(logits[None]).sum(dim=1)[0].clamp(0, 1).cpu().numpy()
 
 
-def heat(values: np.ndarray, colormap: str = 'inferno') -> np.ndarray:
-    """Paint numbers in a perceptual colour map.
+def heat(values: np.ndarray) -> np.ndarray:
+    """Paint numbers in the colour map 'inferno': from black over red to pale yellow.
 
     Args:
         values: (H, W) of a float type in [0, 1].
-        colormap: 'inferno' or 'viridis'.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        ValueError: If a number is outside [0, 1] or not finite, or the colour map is unknown.
+        ValueError: If a number is outside [0, 1] or not finite.
     """
-    if colormap not in COLORMAPS:
-        raise ValueError(f'unknown colour map {colormap!r}: take one of {sorted(COLORMAPS)}')
     if values.ndim != 2 or not values.size:
         raise ValueError(f'a map of numbers has the shape (H, W), not {values.shape}')
     low, high = float(values.min()), float(values.max())
@@ -106,11 +106,11 @@ def heat(values: np.ndarray, colormap: str = 'inferno') -> np.ndarray:
     if not (low >= 0 and high <= 1):
         raise ValueError(f'numbers for a colour map lie in [0, 1], not in [{low:g}, {high:g}]: scale them first')
     levels = np.rint(values * 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(levels, COLORMAPS[colormap]), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
 
 
 def check_rgb(picture: np.ndarray, name: str) -> None:
-    """Refuse what is not an RGB picture.
+    """Refuse a picture that is not RGB.
 
     Raises:
         ValueError: If the picture is not (H, W, 3) uint8; the message has ``name``.
@@ -161,7 +161,7 @@ def panel(pictures: Mapping[str, np.ndarray], columns: int, height: int | None =
 
 
 def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
-    """The picture at another height and the same aspect ratio."""
+    """Resize a picture to a height and keep its aspect ratio."""
     if picture.shape[0] == height:
         return picture
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))

@@ -1,4 +1,4 @@
-"""What a report is made of: runs with their numbers, and sample pictures."""
+"""The records that a report shows: runs with their numbers, and sample pictures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,9 @@ class RunSummary:
         name: Names it everywhere in a report; unique there.
         metrics: Content of the JSON file of ``DomainIoUMetric``. Read here: the mean of each protocol, either as
             ``protocols: {name: number}`` or as ``metrics: {name: number}`` with ``protocols: {name: [classes]}``;
-            ``per_class: {'IoU': {class: number or None}}``; ``aAcc`` at the top or in ``metrics``; ``num_images``.
-            Numbers are percentages.
+            ``per_class: {'IoU': {class: number or None}}``; ``aAcc`` at the top or in ``metrics``; ``num_images``;
+            ``paper: {'name', 'per_class': {class: number}, 'means': {protocol: number}}`` or None. Numbers are
+            percentages.
         curves: Steps and values by name, as ``read_scalars`` gives them.
         note: A remark for below the headline table.
     """
@@ -29,7 +30,7 @@ class RunSummary:
     note: str = ''
 
     def means(self) -> dict[str, float | None]:
-        """Mean by protocol, then the pixel accuracy ``aAcc``; None where there is no number."""
+        """Return the mean by protocol, then the pixel accuracy ``aAcc``; None where there is no number."""
         flat = self.metrics.get('metrics', {})
         means = {
             name: _number(flat.get(name) if isinstance(value, (list, tuple)) else value)
@@ -44,8 +45,21 @@ class RunSummary:
         return means if accuracy is None else {**means, 'aAcc': accuracy}
 
     def iou(self) -> dict[str, float | None]:
-        """IoU by class; None where the class does not occur."""
-        return {name: _number(value) for name, value in self.metrics.get('per_class', {}).get('IoU', {}).items()}
+        """Return the IoU by class; None where the class does not occur."""
+        return _numbers(self.metrics.get('per_class', {}).get('IoU'))
+
+    @property
+    def paper(self) -> str:
+        """Name of the published result beside this run, or ''."""
+        return (self.metrics.get('paper') or {}).get('name', '')
+
+    def paper_means(self) -> dict[str, float | None]:
+        """Return the published mean by protocol."""
+        return _numbers((self.metrics.get('paper') or {}).get('means'))
+
+    def paper_iou(self) -> dict[str, float | None]:
+        """Return the published IoU by class."""
+        return _numbers((self.metrics.get('paper') or {}).get('per_class'))
 
 
 @dataclass
@@ -68,7 +82,7 @@ class Sample:
 
 
 def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str]) -> None:
-    """Refuse records that do not belong together.
+    """Refuse records that do not fit each other.
 
     Raises:
         ValueError: If there is no run, names repeat, a class or run is unknown, or shapes in a sample differ.
@@ -93,7 +107,7 @@ def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes
 
 
 def _check_maps(sample: Sample, runs: Sequence[str], maps: Mapping[str, np.ndarray], what: str) -> None:
-    """Known runs and the shape of the image; the name '' stands for the ground truth."""
+    """Refuse maps of unknown runs or of another shape; the run '' stands for the ground truth."""
     for run, values in maps.items():
         if run and run not in runs:
             raise ValueError(f'sample {sample.name!r} has a {what} of run {run!r}; the runs are {list(runs)}')
@@ -105,6 +119,11 @@ def _check_maps(sample: Sample, runs: Sequence[str], maps: Mapping[str, np.ndarr
             )
 
 
+def _numbers(values: Mapping[str, float | None] | None) -> dict[str, float | None]:
+    """Return finite numbers, and None for all others."""
+    return {name: _number(value) for name, value in (values or {}).items()}
+
+
 def _number(value: float | None) -> float | None:
-    """A finite number, else None."""
+    """Return a finite number, else None."""
     return None if value is None or not math.isfinite(value) else float(value)

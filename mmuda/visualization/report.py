@@ -1,21 +1,26 @@
 """One HTML page on a few runs: numbers, curves, pictures."""
 
+import base64
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mmuda.files import write_atomically
 
-from .curves import Curve, line_chart, series_colors
-from .gallery import class_legend, picture_grid
-from .pictures import check_palette
+from .figures import SMOOTH_FROM, line_chart, series_colors
+from .pictures import Palette, check_palette, colorize, heat
 from .records import RunSummary, Sample, check_records
-from .style import STYLE
-from .tables import class_table, headline_table, swatch
+from .scalars import Curve
+from .tables import class_table, headline_table, verdict
 
+TEMPLATES = Path(__file__).parent / 'templates'
 VALIDATION = 'mIoU'
+MAX_WIDTH = 640
+SMALL = 400
 
 
 def write_report(
@@ -24,17 +29,19 @@ def write_report(
     runs: Sequence[RunSummary],
     samples: Sequence[Sample],
     classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
+    palette: Palette,
     note: str = '',
 ) -> Path:
     """Write the report as one HTML file that needs no other file, no network and no script.
+
+    Equal input gives equal bytes.
 
     Args:
         path: Where to; missing folders are made, and a file there is replaced only by a whole one.
         title: Heading of the page.
         runs: In the order to show them; differences are taken to the first and to the one named 'AdaBN', if any, and
             the entropy maps are those of the last.
-        samples: Pictures to show; may be empty.
+        samples: Pictures to show; may be empty. Those wider than ``MAX_WIDTH`` are embedded at that width.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.
         note: Text for below the headline table; an empty line starts a paragraph.
@@ -43,7 +50,7 @@ def write_report(
         The path.
 
     Raises:
-        ValueError: If the records do not belong together (see ``check_records``), or the palette or a label map does
+        ValueError: If the records do not fit each other (see ``check_records``), or the palette or a label map does
             not fit the classes.
     """
     colours = check_palette(palette)
@@ -51,80 +58,81 @@ def write_report(
         raise ValueError(f'{len(classes)} classes need as many colours, the palette has {len(colours)}')
     check_records(runs, samples, classes)
     colors = series_colors(run.name for run in runs)
-    sections = [
-        _headline(runs, colors, note),
-        _classes(runs, classes, colours),
-        _curves(runs, colors),
-        _pictures(runs, samples, classes, colours),
-    ]
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><style>{STYLE}</style></head>\n'
-        f'<body><main><h1>{escape(title)}</h1>\n' + '\n'.join(sections) + '\n</main></body></html>\n'
+    context = dict(
+        title=title,
+        runs=runs,
+        colors=colors,
+        counts=sorted({run.metrics['num_images'] for run in runs if 'num_images' in run.metrics}),
+        verdict=verdict(runs),
+        headline=headline_table(runs),
+        notes=[paragraph.strip() for paragraph in note.split('\n\n') if paragraph.strip()],
+        classes=class_table(runs, classes),
+        legend=[
+            (name, 'rgb({}, {}, {})'.format(*color)) for name, color in zip(classes, colours.tolist(), strict=True)
+        ],
+        charts=_charts(runs, colors),
+        smoothed=any(len(values) >= SMOOTH_FROM for run in runs for _, values in run.curves.values()),
+        samples=[dict(name=sample.name, pictures=_pictures(sample, runs, samples, colours)) for sample in samples],
+        entropy_scale=_picture(heat(np.linspace(0, 1, 128, dtype=np.float32)[None]), '', ''),
     )
-    write_atomically(path, page.encode('utf-8'))
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    write_atomically(path, environment.get_template('report.html.jinja').render(context).encode('utf-8'))
     return Path(path)
 
 
-def _section(heading: str, lead: str, content: str) -> str:
-    """A part of the page."""
-    return f'<section><h2>{escape(heading)}</h2><p class="lead">{escape(lead)}</p>{content}</section>'
-
-
-def _headline(runs: Sequence[RunSummary], colors: Mapping[str, str], note: str) -> str:
-    """The table of the means and what is to be said about it."""
-    remarks = [f'<p>{escape(paragraph.strip())}</p>' for paragraph in note.split('\n\n') if paragraph.strip()]
-    remarks += [f'<p><b>{escape(run.name)}</b> \u2013 {escape(run.note)}</p>' for run in runs if run.note]
-    below = f'<div class="notes">{"".join(remarks)}</div>' if remarks else ''
-    counts = sorted({run.metrics['num_images'] for run in runs if 'num_images' in run.metrics})
-    lead = 'Mean IoU by protocol and pixel accuracy (aAcc), in percent'
-    if counts:
-        lead += f', over {" / ".join(map(str, counts))} image{"" if counts == [1] else "s"}'
-    return _section('Results', f'{lead}.', f'<div class="card">{headline_table(runs, colors)}{below}</div>')
-
-
-def _classes(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.ndarray) -> str:
-    """The table of the classes."""
-    lead = 'IoU in percent; the best run of each class is marked. A dash: it does not occur or was not measured.'
-    return _section('Classes', lead, f'<div class="card">{class_table(runs, classes, palette)}</div>')
-
-
-def _curves(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str:
-    """The validation curve of all runs in one chart, and one small chart for each loss."""
-    found: dict[str, dict[str, Curve]] = {}
+def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Draw the validation of all runs, then each loss, the one that most runs have first; titles and SVG elements."""
+    found: dict[str, dict[str, Curve]] = {VALIDATION: {}}
     for run in runs:
         for name, curve in run.curves.items():
             if curve[0] and (name == VALIDATION or 'loss' in name):
                 found.setdefault(name, {})[run.name] = curve
-    parts: list[str] = []
-    validation = found.pop(VALIDATION, None)
-    if validation:
-        chart = line_chart(validation, 'Validation mIoU', width=1120, height=340, y_label='percent', colors=colors)
-        parts.append(f'<div class="card">{chart}</div>')
-    charts = ''.join(
-        f'<div>{line_chart(found[name], name, 360, 220, colors=colors, legend=False)}</div>'
-        for name in sorted(found, key=lambda name: -len(found[name]))
-    )
-    if charts:
-        entries = ''.join(f'<li>{swatch(colors[run.name])}{escape(run.name)}</li>' for run in runs)
-        parts.append(f'<div class="card"><ul class="legend">{entries}</ul></div><div class="charts">{charts}</div>')
-    if not parts:
-        return _section('Training', 'The runs have no logged curves.', '')
-    lead = 'What was logged during training: validation, and every loss with the runs that have it.'
-    return _section('Training', lead, ''.join(parts))
+    validation = found.pop(VALIDATION)
+    charts = {f'Validation {VALIDATION}, percent': validation} if validation else {}
+    charts.update((name, found[name]) for name in sorted(found, key=lambda name: -len(found[name])))
+    return [(title, line_chart(series, title, colors=colors)) for title, series in charts.items()]
 
 
 def _pictures(
-    runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str], palette: np.ndarray
-) -> str:
-    """The samples, and what their colours mean."""
-    legend = class_legend(classes, palette)
-    if not samples:
-        return _section(
-            'Pictures',
-            'No samples were given; the colours of the classes are these.',
-            f'<div class="card">{legend}</div>',
-        )
-    lead = 'What each run sees in images of the target domain. Black is not labelled.'
-    return _section('Pictures', lead, f'<div class="card">{picture_grid(runs, samples, palette)}{legend}</div>')
+    sample: Sample, runs: Sequence[RunSummary], samples: Sequence[Sample], palette: np.ndarray
+) -> list[dict[str, Any]]:
+    """Return image, ground truth, the prediction of each run and the entropy of the last run, in one order for all."""
+    last = runs[-1].name
+    pictures = [
+        _picture(sample.image, 'Image', f'{sample.name}: image'),
+        _picture(colorize(sample.ground_truth, palette), 'Ground truth', f'{sample.name}: ground truth', nearest=True),
+    ]
+    for run in runs:
+        label = sample.predictions.get(run.name)
+        painted = None if label is None else colorize(label, palette)
+        pictures.append(_picture(painted, run.name, f'{sample.name}: prediction of {run.name}', nearest=True))
+    if any(last in other.entropies for other in samples):
+        entropy = sample.entropies.get(last)
+        painted = None if entropy is None else heat(entropy)
+        pictures.append(_picture(painted, f'Entropy, {last}', f'{sample.name}: entropy of {last}'))
+    return pictures
+
+
+def _picture(picture: np.ndarray | None, caption: str, alt: str, nearest: bool = False) -> dict[str, Any]:
+    """Encode an RGB picture, at most MAX_WIDTH wide, for the template; without one there is only the caption."""
+    if picture is None:
+        return dict(caption=caption, src=None)
+    height, width = picture.shape[:2]
+    if width > MAX_WIDTH:
+        size = (MAX_WIDTH, max(1, round(height * MAX_WIDTH / width)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST if nearest else cv2.INTER_AREA)
+    _, content = cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    return dict(
+        caption=caption,
+        alt=alt,
+        src=f'data:image/png;base64,{base64.b64encode(content.tobytes()).decode()}',
+        height=picture.shape[0],
+        width=picture.shape[1],
+        crisp=width < SMALL,  # Small pictures grow in whole pixels.
+    )

@@ -1,125 +1,161 @@
-"""The tables of the report: runs beside each other, overall and by class."""
+"""The numbers of a report as texts: verdict, headline table and class table."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from .records import RunSummary
 
 BASELINE = 'AdaBN'
-DASH = '<span class="none">\u2013</span>'
+DASH = '\u2013'
+Numbers = Mapping[str, float | None]
 
 
-def swatch(color: str) -> str:
-    """A small square of a CSS colour."""
-    return f'<span class="swatch" style="background:{escape(color)}"></span>'
+class Cell(NamedTuple):
+    """One cell of a table.
+
+    Attributes:
+        text: Its content.
+        kind: CSS classes: 'best', 'up', 'down', 'paper'.
+        share: In [-1, 1], for a shade or a bar; None where there is no number.
+    """
+
+    text: str = ''
+    kind: str = ''
+    share: float | None = None
 
 
-def rgb(color: Sequence[int]) -> str:
-    """A colour of the palette in CSS."""
-    return 'rgb({}, {}, {})'.format(*(int(value) for value in color))
+def references(runs: Sequence[RunSummary]) -> list[str]:
+    """Return the runs that others are compared with: the first, and the one named 'AdaBN'."""
+    names = [run.name for run in runs]
+    return [names[0], *(name for name in names[1:] if name == BASELINE)] if len(names) > 1 else []
 
 
-def headline_table(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> str:
-    """Runs by protocol means, with the differences to the first run and to the one named 'AdaBN'.
-
-    Args:
-        runs: The rows, at least one.
-        colors: CSS colour of each run.
+def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
+    """Compare the runs by the protocol that most of them have a number for, the first of several.
 
     Returns:
-        HTML.
+        ``measure``; ``value``, the highest mean; ``best``, the names of its runs, and ``compared``, the number of runs
+        that have one; ``gains``, pairs of a reference and a cell with the difference to it; ``bars``, a dict for each
+        run with ``name`` and the cells ``ours`` and ``paper``, shares of the highest number.
     """
     means = {run.name: run.means() for run in runs}
-    measures = list(dict.fromkeys(name for row in means.values() for name in row))
-    references = [runs[0].name] if len(runs) > 1 else []
-    if BASELINE in means and BASELINE not in references and len(runs) > 1:
-        references.append(BASELINE)
-    # The pixel accuracy is no mean of a protocol: it stands alone.
-    compared = {name: references if name != 'aAcc' else [] for name in measures}
-    groups = ''.join(
-        f'<th colspan="{1 + len(compared[name])}" class="group" scope="colgroup">{escape(name)}</th>'
-        for name in measures
-    )
-    below = ''.join(
-        '<th class="first num">%</th>'
-        + ''.join(f'<th class="num versus">vs {escape(reference)}</th>' for reference in compared[name])
-        for name in measures
-    )
-    best = {name: _best([row.get(name) for row in means.values()]) for name in measures}
-    body = []
-    for run in runs:
-        cells = []
-        for name in measures:
-            value = means[run.name].get(name)
-            cells.append(f'<td class="first num{" best" if _shown(value) == best[name] else ""}">{_text(value)}</td>')
-            for reference in compared[name]:
-                other = means[reference].get(name)
-                cells.append('<td class="num delta"></td>' if reference == run.name else _difference(value, other))
-        body.append(f'<tr><th scope="row">{swatch(colors[run.name])}{escape(run.name)}</th>{"".join(cells)}</tr>')
-    return (
-        f'<div class="scroll"><table class="headline"><thead><tr><th rowspan="2">Run</th>{groups}</tr>'
-        f'<tr>{below}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    measures = dict.fromkeys(name for row in means.values() for name in row if name != 'aAcc')
+    measure = max(measures, key=lambda name: sum(row.get(name) is not None for row in means.values()))
+    values = {name: row.get(measure) for name, row in means.items()}
+    published = {run.name: run.paper_means().get(measure) for run in runs}
+    known = [value for value in values.values() if value is not None]
+    best = [name for name, value in values.items() if _shown(value) == _shown(max(known))]
+    full = max([*known, *(value for value in published.values() if value is not None), 1e-9])
+    return dict(
+        measure=measure,
+        value=_percent(max(known)),
+        best=best,
+        compared=len(known),
+        gains=[
+            (name, _difference(max(known), values[name]))
+            for name in references(runs)
+            if name not in best and values[name] is not None
+        ],
+        bars=[
+            dict(name=name, ours=_scaled(values[name], full), paper=_scaled(published[name], full)) for name in means
+        ],
     )
 
 
-def class_table(runs: Sequence[RunSummary], classes: Sequence[str], palette: np.ndarray) -> str:
-    """IoU of each class in each run, shaded by value, the best of a row marked.
-
-    Args:
-        runs: The columns.
-        classes: The rows.
-        palette: (C, 3) uint8, RGB colour of each class.
+def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
+    """Put the means of the runs side by side, with differences to the references and the figures of the papers.
 
     Returns:
-        HTML.
+        ``measures``, a dict for each group of columns with ``name`` and ``columns``; ``rows``, a dict for each run with
+        ``name`` and ``groups``, lists of cells.
     """
-    columns: list[dict[str, float | None]] = [run.iou() for run in runs]
-    head = ''.join(f'<th class="num" scope="col">{escape(run.name)}</th>' for run in runs)
-    body = []
-    for name, color in zip(classes, palette, strict=True):
-        values = [column.get(name) for column in columns]
-        best = _best(values)
-        cells = ''.join(_shaded(value, _shown(value) == best) for value in values)
-        body.append(f'<tr><th scope="row">{swatch(rgb(color))}{escape(name)}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll"><table class="classes"><thead><tr><th>Class</th>{head}</tr></thead>'
-        f'<tbody>{"".join(body)}</tbody></table></div>'
+    means = {run.name: run.means() for run in runs}
+    names = list(dict.fromkeys(name for row in means.values() for name in row))
+    # The pixel accuracy is no mean of a protocol: it stands alone.
+    compared = {name: references(runs) if name != 'aAcc' else [] for name in names}
+    published = [name for name in names if any(run.paper_means().get(name) is not None for run in runs)]
+    best = {name: _best([row.get(name) for row in means.values()]) for name in names}
+    measures = [
+        dict(name=name, columns=['%', *(f'vs {other}' for other in compared[name]), *['paper'] * (name in published)])
+        for name in names
+    ]
+    rows = []
+    for run in runs:
+        groups = []
+        for name in names:
+            value = means[run.name].get(name)
+            group = [Cell(_percent(value), 'best' if _shown(value) == best[name] else '')]
+            for other in compared[name]:
+                group.append(Cell() if other == run.name else _difference(value, means[other].get(name)))
+            if name in published:
+                figure = run.paper_means().get(name)
+                group.append(Cell('' if figure is None else _percent(figure), 'paper'))
+            groups.append(group)
+        rows.append(dict(name=run.name, groups=groups))
+    return dict(measures=measures, rows=rows)
+
+
+def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str, Any]:
+    """Put the IoU of each class in the runs and papers side by side, and show where the last run gains.
+
+    Returns:
+        ``columns``, pairs of a heading and a CSS class; ``gain``, the two runs that the last column compares, or None;
+        ``rows``, lists of cells in the order of the classes.
+    """
+    columns: list[tuple[str, str, Numbers]] = []
+    for run in runs:
+        columns.append((run.name, '', run.iou()))
+        if run.paper_iou():
+            columns.append((run.paper, 'paper', run.paper_iou()))
+    others = [name for name in references(runs) if name != runs[-1].name]
+    before = next((run.iou() for run in runs if others and run.name == others[-1]), {})
+    after = runs[-1].iou()
+    gains = [_difference(after.get(name), before.get(name)) for name in classes]
+    widest = max((abs(gain.share) for gain in gains if gain.share is not None), default=0) or 1
+    rows = []
+    for name, gain in zip(classes, gains, strict=True):
+        best = _best([values.get(name) for _, kind, values in columns if not kind])
+        row = []
+        for _, kind, values in columns:
+            cell = _scaled(values.get(name), 100)
+            row.append(cell._replace(kind='best' if not kind and _shown(values.get(name)) == best else kind))
+        if others:
+            row.append(gain._replace(share=None if gain.share is None else gain.share / widest))
+        rows.append(row)
+    return dict(
+        columns=[(heading, kind) for heading, kind, _ in columns],
+        gain=(runs[-1].name, others[-1]) if others else None,
+        rows=rows,
     )
 
 
 def _shown(value: float | None) -> float | None:
-    """The value as far as it is printed, so that what looks equal is equal."""
+    """Return the value as far as it is printed, so that numbers that look equal are equal."""
     return None if value is None else round(value, 1)
 
 
 def _best(values: Sequence[float | None]) -> float:
-    """The highest value as printed; infinity, which no value is, where nothing is to be marked."""
-    shown = [_shown(value) for value in values if value is not None]
+    """Return the highest value as printed; infinity, which no value is, where nothing is to be marked."""
+    shown = [round(value, 1) for value in values if value is not None]
     return max(shown) if len(values) > 1 and shown and max(shown) > 0 else float('inf')
 
 
-def _text(value: float | None) -> str:
-    """A percentage."""
+def _percent(value: float | None) -> str:
+    """Write a percentage."""
     return DASH if value is None else f'{value:.1f}'
 
 
-def _difference(value: float | None, reference: float | None) -> str:
-    """A cell with a signed difference."""
-    if value is None or reference is None:
-        return f'<td class="num delta">{DASH}</td>'
-    difference = round(value - reference, 1)
+def _scaled(value: float | None, full: float) -> Cell:
+    """Return a cell of a number with its share of another."""
+    return Cell(_percent(value), '', None if value is None else min(max(value / full, 0), 1))
+
+
+def _difference(value: float | None, other: float | None) -> Cell:
+    """Return a cell of a signed difference, which is also its share."""
+    if value is None or other is None:
+        return Cell(DASH)
+    difference = round(value - other, 1)
     if difference == 0:
-        return '<td class="num delta">\u00b10.0</td>'
+        return Cell('\u00b10.0', '', 0)
     sign, kind = ('+', 'up') if difference > 0 else ('\u2212', 'down')
-    return f'<td class="num delta {kind}">{sign}{abs(difference):.1f}</td>'
-
-
-def _shaded(value: float | None, best: bool) -> str:
-    """A cell whose background is the stronger the higher the value."""
-    if value is None:
-        return f'<td class="num">{DASH}</td>'
-    share = 0.55 * min(max(value, 0), 100) / 100
-    mark = ' best' if best else ''
-    return f'<td class="num{mark}" style="background:rgba(63,127,217,{share:.3f})">{value:.1f}</td>'
+    return Cell(f'{sign}{abs(difference):.1f}', kind, difference)

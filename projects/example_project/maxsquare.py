@@ -1,6 +1,7 @@
 """MaxSquare: a whole method in one file."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmseg.registry import MODELS
@@ -11,7 +12,7 @@ from mmuda.models.adaptors.base import Losses
 
 
 def max_square_loss(logits: Tensor, ratio: float) -> Tensor:
-    r"""Maximum squares loss with image-wise weights (Chen et al., ICCV 2019, eqs. 8 and 10).
+    r"""Return the maximum squares loss with image-wise weights (Chen et al., ICCV 2019, eqs. 8 and 10).
 
     .. math:: L = -\sum_{n, c} \frac{p_{n,c}^2}{2 N_c^\alpha N^{1-\alpha}}
 
@@ -38,13 +39,14 @@ class MaxSquare(BaseAdaptor):
     """Domain adaptation with maximum squares loss (Chen, Xue, Cai; ICCV 2019), without multi-level guidance.
 
     Args:
+        *args: As :class:`BaseAdaptor`.
         ratio: See :func:`max_square_loss`.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``seg_aux``, ``square_main``, ``square_aux``.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, square_main=0.1, square_aux=0.01)
 
-    def __init__(self, *args, ratio: float = 0.2, **kwargs) -> None:
+    def __init__(self, *args: Any, ratio: float = 0.2, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ratio = ratio
 
@@ -54,9 +56,6 @@ class MaxSquare(BaseAdaptor):
         yield (
             'segmentor',
             self.weigh(
-                {
-                    f'loss_square_{level}': max_square_loss(outputs.upsample(level), self.ratio)
-                    for level in outputs.levels
-                }
+                'square', {level: max_square_loss(outputs.upsample(level), self.ratio) for level in outputs.levels}
             ),
         )

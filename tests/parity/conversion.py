@@ -4,7 +4,7 @@ from pathlib import Path
 
 from toolbox import CONFIGS
 
-from mmuda.conversion.convert import ORIGINS
+from mmuda.conversion import ORIGINS
 from mmuda.datasets import CITYSCAPES_CLASSES
 
 

@@ -8,7 +8,6 @@ from mmcv.transforms import Compose
 from mmengine.registry import DefaultScope
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import TRANSFORMS
-from PIL import Image
 
 import mmuda.datasets.transforms.mining_crop as mining_crop
 from mmuda.datasets import GTA5Dataset, get_label_table, source_subset
@@ -153,6 +152,7 @@ def prepared(path, name: str) -> tuple:
         probability=scalar(case, 'mine_port'),
         priority=case['mine_id_priority'].tolist(),
         mined=case['mine_id'].tolist(),
+        draws=Replay(case),
     )
     return (
         case,
@@ -185,9 +185,8 @@ def test_crop_plan(path, name):
 
 
 @pytest.mark.parametrize('path, name', crop_cases())
-def test_crop(path, name, monkeypatch):
+def test_crop(path, name):
     case, crop, results = prepared(path, name)
-    monkeypatch.setattr(mining_crop, 'NumPyDraws', lambda: Replay(case))
     packed = build(dict(type='PackSegInputs'))(crop(results))
     label = packed['data_samples'].gt_sem_seg.data[0].numpy()
     np.testing.assert_array_equal(label, case['out_label'])
@@ -214,8 +213,7 @@ def test_the_crops_can_tell(path):
 def test_another_filter_would_differ(path, monkeypatch):
     name = next(name for name in groups(load(path), 'c') if 'out_data' in of(load(path), name))
     case, crop, results = prepared(path, name)
-    monkeypatch.setattr(mining_crop, 'NumPyDraws', lambda: Replay(case))
-    monkeypatch.setattr(mining_crop, 'auto_filter', lambda *_: Image.Resampling.BILINEAR)
+    monkeypatch.setattr(mining_crop, 'auto_filter', lambda *_: 'bilinear')
     packed = build(dict(type='PackSegInputs'))(crop(results))
     inputs = SegDataPreProcessor(**NORMALISED, size_divisor=8)(dict(inputs=[packed['inputs']]))['inputs']
     assert np.abs(inputs[0].numpy() - case['out_data']).max() > 0.01

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import golden_files, load
 
-from mmuda.stages import SelfTrainingRounds
+from mmuda.stages import CBSTRounds
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'schedule'))
@@ -16,7 +16,7 @@ def test_schedule(path):
         stored = {key.split('__')[1]: value for key, value in data.items() if key.startswith(f'{scenario}__')}
         count = len(stored['tgt_port'])
         seeds = stored['seed'].tolist()
-        stages = SelfTrainingRounds(
+        stages = CBSTRounds(
             'rounds',
             'source',
             dict(strategy=dict(type='ClassBalanced', portion=0.0)),

@@ -14,13 +14,13 @@ from torch import Tensor
 from mmuda.engine.hooks import StepSchedulerHook
 from mmuda.models.decode_heads import DeepLabV2Head
 from mmuda.models.discriminators import PixelDiscriminatorHead
+from mmuda.models.labels import nearest_labels
 from mmuda.models.losses import (
     SOURCE,
     TARGET,
     contrastive_bound,
     cross_entropy,
     lovasz_softmax,
-    nearest_labels,
     soft_cross_entropy,
     soft_labels,
 )

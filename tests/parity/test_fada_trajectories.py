@@ -103,7 +103,7 @@ def check_soft_labels(model, data: dict) -> None:
             stored = data.get(f'step0/soft_target_{name}_every4')
             if stored is None:
                 continue
-            outputs = model.tempered(model.segment(side(data[image])))
+            outputs = model.apply_temperature(model.segment(side(data[image])))
             soft = soft_labels(outputs.upsample('main'), model.clip)[:, :, ::4, ::4].numpy()
             zeros = np.zeros_like(soft)
             wanted = np.concatenate([zeros, soft] if name == 'D_tgt' else [soft, zeros], axis=1)

@@ -13,8 +13,8 @@ from mmseg.registry import MODELS
 from toolbox import CONFIGS
 from torch import nn
 
-from mmuda.checkpoints.loading import load_weights
-from mmuda.conversion.convert import convert
+from mmuda.checkpoints import load_weights
+from mmuda.conversion import convert
 from mmuda.engine.launch import load_config
 from mmuda.stages import network_config
 

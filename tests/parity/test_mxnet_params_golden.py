@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import GOLDEN_DIR, golden_files, load, scalar
 
-from mmuda.conversion.mxnet_params import ParamsError, read_params
+from mmuda.conversion import ParamsError, read_params
 
 FOLDER = GOLDEN_DIR / 'cbst'
 

@@ -14,7 +14,7 @@ from mmseg.registry import MODELS
 from toolbox import CONFIGS
 
 from mmuda.checkpoints.key_maps import RESNET38, rename
-from mmuda.conversion.convert import convert
+from mmuda.conversion import convert
 from mmuda.engine.launch import load_config
 from mmuda.models import ResNet38Head
 from mmuda.models.backbones.resnet38 import PreActivationBlock

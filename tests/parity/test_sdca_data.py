@@ -128,7 +128,7 @@ def test_grey_and_blur(path):
 
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'transforms'))
-def test_scale_pad_crop_and_flip(path, monkeypatch):
+def test_scale_pad_crop_and_flip(path):
     """Through the registered transforms, their random numbers replaced by those of the file."""
     data = load(path)
     row, column, *window_size = data['crop/ijhw'].tolist()
@@ -140,7 +140,6 @@ def test_scale_pad_crop_and_flip(path, monkeypatch):
     assert window.padded == tuple(data['crop/padded_hw']) and window.corner == (row, column)
 
     drawn = Fixed(scalar(data, 'scale/u_f64'), row, column)
-    monkeypatch.setattr('mmuda.datasets.transforms.scale_crop.NumPyDraws', lambda: drawn)
     results = dict(
         img=np.ascontiguousarray(data['image'][..., ::-1]),
         gt_seg_map=data['label'],
@@ -148,8 +147,8 @@ def test_scale_pad_crop_and_flip(path, monkeypatch):
         seg_fields=['gt_seg_map'],
     )
     steps = dict(
-        scale=dict(type='RandomScale', range=(0.5, 1.5)),
-        crop=dict(type='PadCrop', size=crop_size),
+        scale=dict(type='RandomScale', range=(0.5, 1.5), draws=drawn),
+        crop=dict(type='PadCrop', size=crop_size, draws=drawn),
         flip=dict(type='RandomFlip', prob=1.0),
     )
     for name, step in steps.items():

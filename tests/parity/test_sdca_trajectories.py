@@ -84,8 +84,10 @@ def test_sdca(path):
         check_statistics(model, data, 'warm')
     wrappers = optimizers(model.train(), lr, momentum, decay)
     masks = {}
-    contrast = model.contrast
-    model.contrast = lambda outputs, labels, name: masks.update({name: labels}) or contrast(outputs, labels, name)
+    contrast = model.contrastive_losses
+    model.contrastive_losses = lambda outputs, labels, name: (
+        masks.update({name: labels}) or contrast(outputs, labels, name)
+    )
     for i in range(len(data['loss_sup'])):
         set_rates(wrappers['segmentor'].optimizer, (1 - i / horizon) ** power)
         logs = model.train_step(

@@ -37,7 +37,7 @@ def test_instances(path):
             for rank, number in enumerate(data['top10_id'][i, t]):
                 if number > 0:
                     wanted[data['components'][i, t] == number] = t * 10 + rank
-            mine = torch.where(regions.index[i] // 10 == t, regions.index[i], len(things) * 10)
+            mine = torch.where(regions.region[i] // 10 == t, regions.region[i], len(things) * 10)
             np.testing.assert_array_equal(mine.numpy(), wanted)
             assert regions.instances[i, t] == min(10, data['num'][i, t])
 
@@ -92,12 +92,14 @@ def test_stuff_means(path):
     model = build(data, 'conv2d_list.', stuff=stuff, things=(), prototypes=2)
     assert (data['logits'].argmax(0) == data['pred']).all()
     found = outputs(torch.from_numpy(data['feat']), data['pred'], len(data['logits']))
-    means, counts, _ = model.pool(found, torch.from_numpy(data['right_label'].astype(np.int64))[None])
+    means, counts, _ = model.pool_regions(found, torch.from_numpy(data['right_label'].astype(np.int64))[None])
     np.testing.assert_array_equal(counts[0, : len(stuff)], data['pixel_count'])
     seen = data['pixel_count'] > 0
     np.testing.assert_allclose(means[0, : len(stuff)].numpy()[seen], data['pooled'][seen], **TOLERANCE)
-    np.testing.assert_array_equal(model.classify(means)[0, : len(stuff)].numpy()[seen], data['pooled_pred'][seen])
-    model.remember(found, labelled(data['label']))
+    np.testing.assert_array_equal(
+        model.classify_vectors(means)[0, : len(stuff)].numpy()[seen], data['pooled_pred'][seen]
+    )
+    model.update_memories(found, labelled(data['label']))
     np.testing.assert_array_equal(model.stuff_memory.count, data['stored'])
     for row in np.flatnonzero(data['stored']):
         np.testing.assert_allclose(model.stuff_memory.entries[row, 0], data['pooled'][row], **TOLERANCE)
@@ -117,10 +119,10 @@ def test_memories_and_losses(path):
     assert model.thing_memory.slots == scalar(data, 'num_instance_slots')
     steps = sorted({int(key.split('.')[0][4:]) for key in data if key.startswith('step')})
     # An empty mask has the mean zero, which is of one class.
-    of_zero = int(model.classify(torch.zeros(1, 1, model.stuff_memory.entries.shape[2])))
+    of_zero = int(model.classify_vectors(torch.zeros(1, 1, model.stuff_memory.entries.shape[2])))
     for t in steps:
         step = {key.split('.', 1)[1]: value for key, value in data.items() if key.startswith(f'step{t}.')}
-        model.remember(
+        model.update_memories(
             outputs(torch.from_numpy(step['src_feat']), step['src_pred'], model.num_classes),
             labelled(step['src_label']),
         )

@@ -54,7 +54,7 @@ def test_adversary(path):
     load_discriminator(critic, weights)
     source, target = (seen(data[f'{name}_logits'], data[f'{name}_size']) for name in ('src', 'trg'))
     for outputs, name in ((source, 'src'), (target, 'trg')):
-        scores = critic(model.judged(outputs, 'main')).detach()
+        scores = critic(model.discriminator_input(outputs, 'main')).detach()
         np.testing.assert_allclose(scores, data[f'D_out_{name}'], **LOSS)
 
     with frozen(critic):
@@ -65,7 +65,7 @@ def test_adversary(path):
     assert all(parameter.grad is None for parameter in critic.parameters())
 
     for outputs, domain, side, name in ((source, SOURCE, 'source', 'src'), (target, TARGET, 'target', 'trg')):
-        losses = model.discriminator_losses('discriminator', 'main', outputs.detach(features=False), domain)
+        losses = model.discriminator_losses('main', outputs.detach(features=False), domain)
         loss = losses[f'loss_dis_main_{side}']
         np.testing.assert_allclose(loss.item(), data[f'loss_D_{name}_half'], **LOSS)
         loss.backward()

@@ -8,10 +8,9 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
-from mmseg.registry import TASK_UTILS
 
 import mmuda.datasets.pairs.class_balanced as class_balanced
-import mmuda.datasets.pairs.pair_sampler as pair_sampler
+import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import (
     ClassBalancedOrder,
     DomainPairDataset,
@@ -21,6 +20,7 @@ from mmuda.datasets import (
     classes_present,
 )
 from mmuda.datasets.pairs.class_balanced import ClassBalancedDraws
+from mmuda.registry import SOURCE_ORDERS
 
 POLICY = dict(type='ClassBalancedOrder')
 
@@ -198,14 +198,14 @@ def test_ranks_share_one_stream(root, monkeypatch, world_size):
     whole = take(sampler_of(root), 90)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
         shards.append(take(sampler_of(root), 90 // world_size))
     assert [item for items in zip(*shards, strict=True) for item in items] == whole
 
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 55])
 def test_skip_is_exact(root, monkeypatch, skipped):
-    monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda: (1, 2))
+    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
     sampler = sampler_of(root)
     sampler.skip(skipped)
     assert take(sampler, 5) == take(sampler_of(root), skipped + 5)[skipped:]
@@ -257,7 +257,7 @@ def test_a_config_names_it(root):
     )
     batch = next(iter(loader))
     assert set(batch) == {'source', 'target'}
-    assert TASK_UTILS.get('ClassBalancedOrder') is ClassBalancedOrder
+    assert SOURCE_ORDERS.get('ClassBalancedOrder') is ClassBalancedOrder
     uniform = Runner.build_dataloader(
         dict(
             batch_size=2, num_workers=0, dataset=pairs(root), sampler=dict(type='DomainPairSampler', source_policy=None)

@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import BaseDataset, pseudo_collate
 from torch.utils.data import DataLoader
 
-import mmuda.datasets.pairs.pair_sampler as pair_sampler
+import mmuda.datasets.pairs.streams as streams
 from mmuda.datasets import DomainPairDataset, DomainPairSampler
 from mmuda.datasets.pairs.domain_pair import seeded
 
@@ -67,14 +67,14 @@ def test_ranks_share_one_stream(monkeypatch, world_size):
     whole = take(DomainPairSampler(pairs(), seed=9), 30)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
         shards.append(take(DomainPairSampler(pairs(), seed=9), 30 // world_size))
     assert sorted(sum(shards, [])) == whole
 
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
 def test_skip_is_exact_and_free(monkeypatch, skipped):
-    monkeypatch.setattr(pair_sampler, 'get_dist_info', lambda: (1, 2))
+    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
     sampler = DomainPairSampler(pairs(), seed=1)
     sampler.skip(skipped)
     found = take(sampler, 5)

@@ -6,7 +6,8 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmuda.datasets.pairs.domain_pair import seeded
-from mmuda.datasets.transforms.mining_crop import NumPyDraws, plan_crop
+from mmuda.datasets.transforms.draws import NumPyDraws
+from mmuda.datasets.transforms.mining_crop import plan_crop
 
 MEAN_RGB = (123, 116, 103)
 
@@ -198,9 +199,9 @@ def test_any_whole_border_colour_in_rgb():
 
 
 def test_bad_input_is_told():
-    with pytest.raises(ValueError, match='street.png: image and label differ in size .*60, 80.*30, 40'):
+    with pytest.raises(ValueError, match='gt_seg_map of street.png is .30, 40., but the image is .60, 80.'):
         crop()(pair(60, 80) | {'gt_seg_map': np.zeros((30, 40), np.uint8)})
-    with pytest.raises(TypeError, match='label of street.png must be uint8 .*int64'):
+    with pytest.raises(TypeError, match='gt_seg_map of street.png must be uint8 .*int64'):
         crop()(pair(60, 80) | {'gt_seg_map': np.zeros((60, 80), np.int64)})
     with pytest.raises(TypeError, match='street.png must be .H, W, 3. uint8, but is .60, 80. uint8'):
         crop()(pair(60, 80) | {'img': np.zeros((60, 80), np.uint8)})

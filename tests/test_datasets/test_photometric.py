@@ -195,7 +195,7 @@ def test_blur_out_of_bounds(settings, told):
 @pytest.mark.parametrize('step', [ColorJitter(**JITTER), RandomPillowGrayscale(1.0), RandomGaussianBlur()])
 def test_only_eight_bits_in_three_channels(step):
     for wrong in (image().astype(np.float32), image()[..., 0]):
-        with pytest.raises(TypeError, match=rf'{type(step).__name__}: the image x.png must be .* to_float32=False'):
+        with pytest.raises(TypeError, match=rf'{type(step).__name__}: the image x.png must be .*to_float32=False'):
             step.transform(dict(img=wrong, img_path='x.png'))
     original = image()
     step.transform(dict(img=original))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.transforms import PadCrop, RandomScale, plan_scale, plan_window
-from mmuda.datasets.transforms.mining_crop import NumPyDraws
+from mmuda.datasets.transforms.draws import NumPyDraws
 from mmuda.datasets.transforms.scale_crop import cut_window
 
 

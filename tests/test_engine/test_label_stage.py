@@ -11,9 +11,8 @@ from toolbox import tiny_config
 
 from mmuda.datasets import build_dataset
 from mmuda.engine.probabilities import class_probabilities, inference_dataset
-from mmuda.stages import LabelStage
-from mmuda.stages.context import StagedRun
-from mmuda.stages.label import ImageSet
+from mmuda.stages import LabelStage, make_context
+from mmuda.stages.inference import ImageSet
 
 
 @pytest.fixture
@@ -80,7 +79,11 @@ def test_other_models_are_asked_for_their_logits(cfg, images):
     [
         (dict(at='pixel'), ValueError, "at is 'pixel', expected one of"),
         (dict(strategy=dict(type='ClassBalanced', portion=1.5)), ValueError, 'portion=1.5'),
-        (dict(strategy=dict(type='Nobody')), KeyError, 'Nobody'),
+        (
+            dict(strategy=dict(type='argmax')),
+            ValueError,
+            "stage 'label': there is no label strategy 'argmax': did you mean Argmax",
+        ),
     ],
 )
 def test_mistakes_are_told_when_the_stage_is_built(changes, error, message):
@@ -94,7 +97,8 @@ def test_a_replaced_file_is_another_input(cfg, tmp_path):
     stage = LabelStage('label', str(weights), dict(type='Argmax'), images=str(keep))
 
     def inputs() -> dict:
-        return StagedRun(cfg, [stage], tmp_path).inputs(stage)
+        ctx = make_context(cfg, [stage])
+        return {source: ctx.identity(source) for source in stage.inputs(ctx)}
 
     weights.write_bytes(b'1')
     assert inputs()[str(keep)] is None

@@ -25,12 +25,28 @@ def test_options_are_applied():
     assert cfg.model.gan == 'least_squares'
 
 
+def test_parameters_that_a_config_leaves_at_their_defaults_exist():
+    options = {
+        'model.gan': 'least_squares',
+        'model.loss_weights.seg_main': 0.5,
+        'train_dataloader.dataset.source.mismatched': 'skip',  # of the base class of GTA5Dataset
+        'model.segmentor.backbone.init_cfg.checkpoint': 'x.pth',
+    }
+    cfg = load_config(MINICITY, options)
+    assert cfg.model.gan == 'least_squares' and cfg.model.loss_weights == dict(adv_main=0.05, seg_main=0.5)
+    assert cfg.train_dataloader.dataset.source.mismatched == 'skip'
+    cfg = load_config(CONFIGS / 'advent/gta2city.py', {'model.loss_weights.adv_aux': 1e-4})
+    assert cfg.model.loss_weights == dict(adv_aux=1e-4)
+
+
 @pytest.mark.parametrize(
     'key, message',
     [
         ('train_cfg.max_iter', "'max_iter' does not exist in train_cfg; did you mean max_iters"),
         ('modle.type', "'modle' does not exist in the config; did you mean model"),
         ('model.loss_weights.adv_mian', 'did you mean adv_main'),
+        ('model.gna', "'gna' does not exist in model; did you mean gan"),
+        ('train_dataloader.dataset.source.mismached', 'did you mean mismatched'),
         ('param_scheduler.3.end', "'3' does not exist in param_scheduler; it has 0"),
         ('train_cfg.max_iters.deep', 'it has no keys'),
         ('root', "'root' is a variable of the config file"),

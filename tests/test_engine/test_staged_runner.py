@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmseg.registry import TASK_UTILS
 
 from mmuda.engine.launch import apply_options, build_runner
+from mmuda.registry import STAGES
 from mmuda.stages import Stage, StagedRunner, network_config
-from mmuda.stages.references import resolve
 
 FAILING = set()
 """Stages that die halfway."""
 
 
-@TASK_UTILS.register_module(force=True)
+@STAGES.register_module(force=True)
 class AppendStage(Stage):
     """Writes the text of an earlier stage and its own; half of it first, as a long stage would."""
 
@@ -24,11 +23,11 @@ class AppendStage(Stage):
         super().__init__(name)
         self.text, self.after = text, after
 
-    def settings(self, run) -> dict:
+    def settings(self, ctx) -> dict:
         return dict(text=self.text, after=self.after)
 
-    def run(self, run, folder: Path, resume: bool) -> dict:
-        before = Path(resolve(self.after, run.folders)).read_text() if self.after else ''
+    def execute(self, ctx, folder: Path, resume: bool) -> dict:
+        before = Path(ctx.resolve(self.after)).read_text() if self.after else ''
         (folder / 'calls').open('a').write('resumed ' if resume else 'fresh ')
         if self.name in FAILING:
             raise KeyboardInterrupt
@@ -90,7 +89,7 @@ def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
 
 
 def test_runs_that_start_in_the_same_second_are_kept_aside_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(time, 'strftime', lambda *args: 'before_20260101_000000')
+    monkeypatch.setattr(time, 'strftime', lambda *args: '20260101_000000')
     for text in 'abcd':
         build_runner(config(tmp_path, a=dict(type='AppendStage', text=text))).train()
     asides = (tmp_path / 'run').glob('before_*')
@@ -123,7 +122,7 @@ def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
 def test_a_kill_while_an_earlier_run_is_set_aside(tmp_path, monkeypatch):
     build_runner(config(tmp_path)).train()
     with monkeypatch.context() as patched:
-        patched.setattr('mmuda.stages.context.shutil.move', lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr('mmuda.files.shutil.move', lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             build_runner(config(tmp_path)).train(restart_from='b')
     build_runner(config(tmp_path, resume=True)).train()

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from mmuda.settings import comparable, differences, fingerprint
 from mmuda.stages.ledger import Ledger
 from mmuda.stages.references import references, rename, resolve
-from mmuda.stages.rounds import SelfTrainingRounds, portion_schedule
-from mmuda.stages.settings import comparable, differences, fingerprint
+from mmuda.stages.rounds import CBSTRounds, check_batch, portion_schedule
 
 
 def test_references_are_found_and_resolved(tmp_path):
@@ -51,6 +51,19 @@ def test_ledger_survives_and_notices_changes(tmp_path):
     assert Ledger(tmp_path).status('a') is None
 
 
+def test_ledgers_of_earlier_versions_are_read(tmp_path):
+    """They named stages without braces."""
+    entries = {
+        'source': dict(status='done', id='1', settings=dict(weights=None), inputs={}, result={}, seconds=1.0),
+        'train': dict(status='running', id='2', settings=dict(weights='source', lr=1), inputs=dict(source='1')),
+    }
+    (tmp_path / 'ledger.json').write_text(json.dumps(dict(format=1, stages=entries)))
+    ledger = Ledger(tmp_path)
+    ledger.check('train', dict(weights='{source}', lr=1), dict(source='1'))
+    ledger.finish('train', {}, 2.0)
+    assert Ledger(tmp_path).status('train') == 'done'
+
+
 @pytest.mark.parametrize('content', ['', '{"format": 9, "stages": {}}', '[]', '{"format": 1}'])
 def test_a_damaged_ledger_is_one_clear_error(tmp_path, content):
     (tmp_path / 'ledger.json').write_text(content)
@@ -63,12 +76,12 @@ def test_portions_are_a_guarded_sum():
     assert portion_schedule(0.3, 0.0025, 0.06, 3) == [0.3, 0.3, 0.3]
 
 
-def rounds(**changes) -> SelfTrainingRounds:
-    return SelfTrainingRounds(
+def rounds(**changes) -> CBSTRounds:
+    return CBSTRounds(
         **{
             **dict(
                 name='rounds',
-                weights='source',
+                weights='{source}',
                 num_rounds=3,
                 label=dict(strategy=dict(type='ClassBalanced', portion=0.1)),
                 train=dict(labels='{label}/x', prior='{prior}'),
@@ -83,7 +96,11 @@ def rounds(**changes) -> SelfTrainingRounds:
 def test_rounds_expand_into_pairs_of_stages():
     stages = rounds().expand()
     assert [stage.name for stage in stages] == [f'rounds/{r}/{kind}' for r in range(3) for kind in ('label', 'train')]
-    assert [stage.weights for stage in stages] == ['source', 'source', *2 * ['rounds/0/train'], *2 * ['rounds/1/train']]
+    assert [stage.weights for stage in stages] == [
+        *2 * ['{source}'],
+        *2 * ['{rounds/0/train}'],
+        *2 * ['{rounds/1/train}'],
+    ]
     assert [label.strategy['portion'] for label in stages[::2]] == [0.2, 0.25, 0.3]
     assert [train.lr_factor for train in stages[1::2]] == pytest.approx([1, 0.5**0.5, 0.5])
     assert stages[3].overrides == dict(labels='{rounds/1/label}/x', prior='{prior}')
@@ -94,7 +111,7 @@ def test_rounds_expand_into_pairs_of_stages():
 def test_mistakes_in_rounds_are_told_at_once():
     with pytest.raises(ValueError, match="sample_policy is 'all'"):
         rounds(sample_policy='all')
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match=r"target_portion needs init, step and max, but has \['init'\]"):
         rounds(target_portion=dict(init=0.1))
     with pytest.raises(ValueError, match=r'source_portion runs through \[0.9, 1.1, 1.1\]'):
         rounds(source_portion=dict(init=0.9, step=0.2, max=1.0))
@@ -107,10 +124,9 @@ def test_ledger_is_plain_json(tmp_path):
 
 
 def test_a_round_does_not_go_on_with_another_batch(tmp_path):
-    stage = rounds().expand()[1]
-    stage._check_length(tmp_path, 4)
-    stage._check_length(tmp_path, 4)
+    for _ in range(2):
+        check_batch(tmp_path, 4, 'rounds/0/train')
     with pytest.raises(
         RuntimeError, match=r'begun with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'
     ):
-        stage._check_length(tmp_path, 8)
+        check_batch(tmp_path, 8, 'rounds/0/train')

@@ -30,13 +30,13 @@ def statistics_of(state: dict) -> dict:
 
 def reference(runner) -> dict:
     """All source pixels through the trained network, at once."""
-    cfg = runner.run.stage('adapt').config(runner.run)
-    dataset = build_dataset(runner.run.base_config().train_dataloader.dataset.source)
+    cfg = runner.ctx.stages['adapt'].config(runner.ctx)
+    dataset = build_dataset(runner.ctx.base_config().train_dataloader.dataset.source)
     from mmengine.dataset import pseudo_collate
     from mmseg.registry import MODELS
 
     model = MODELS.build(cfg.model)
-    weights = read_checkpoint(runner.run.checkpoint('source'))['state_dict']
+    weights = read_checkpoint(runner.ctx.checkpoint('{source}'))['state_dict']
     model.load_state_dict(weights, strict=False)
     model.eval().gather(
         model.data_preprocessor(dict(source=pseudo_collate([dataset[i] for i in range(len(dataset))])))['source']
@@ -68,7 +68,7 @@ def test_statistics_are_gathered_and_handed_on(cfg, tmp_path):
 
 
 def test_an_interrupted_pass_goes_on(cfg, tmp_path, monkeypatch):
-    cfg.statistics.snapshot_every = 1
+    cfg.statistics.snapshot_every = 0.0
     build_runner(cfg).train(only=['source'])
     gather, calls = SDCA.gather, []
 
@@ -92,17 +92,28 @@ def test_an_interrupted_pass_goes_on(cfg, tmp_path, monkeypatch):
 
 
 def test_a_model_that_gathers_nothing_is_refused(cfg):
-    cfg.adapt.overrides.model = ConfigDict(type='SourceOnly')
+    cfg.statistics.overrides.model = ConfigDict(type='SourceOnly')
     runner = build_runner(cfg)
-    with pytest.raises(ValueError, match="SourceOnly, the model of stage 'adapt', gathers no statistics"):
+    with pytest.raises(ValueError, match="stage 'statistics': its model, a SourceOnly, gathers no statistics"):
         runner.train(only=['source', 'statistics'])
 
 
 def test_settings_name_what_decides(cfg):
     runner = build_runner(cfg)
-    stage = runner.run.stage('statistics')
-    assert isinstance(stage, StatisticsStage) and stage.needs(runner.run) == {'source'}
-    assert stage.settings(runner.run)['model'].type == 'SDCA'
+    stage = runner.ctx.stages['statistics']
+    assert isinstance(stage, StatisticsStage) and stage.inputs(runner.ctx) == {'{source}'}
+    assert stage.settings(runner.ctx)['model'].type == 'SDCA'
+
+
+def test_the_model_may_be_that_of_a_later_stage_as_in_earlier_versions(cfg):
+    settings = []
+    for changes in (dict(), dict(overrides=None, model='adapt')):
+        cfg.statistics.update(changes)
+        runner = build_runner(cfg)
+        settings.append(runner.ctx.stages['statistics'].settings(runner.ctx))
+    assert settings[0] == settings[1]
+    with pytest.raises(ValueError, match='give overrides'):
+        StatisticsStage('statistics', '{source}')
 
 
 def test_statistics_of_one_process_are_its_own():

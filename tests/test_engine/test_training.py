@@ -175,7 +175,7 @@ def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp
 
 def test_runs_that_start_in_the_same_second_share_nothing(minicity, tmp_path, monkeypatch):
     # a run is known by its time: mmengine would hand the third the list of checkpoints of the first, to delete from
-    monkeypatch.setattr(time, 'strftime', lambda *args: '20260101_000000')
+    monkeypatch.setattr(time, 'strftime', lambda form, *_: form.replace('%Y%m%d_%H%M%S', '20260101_000000'))
     for iters in (4, 2, 2):
         train(tiny_config('source_only', minicity, tmp_path, iters=iters))
         assert latest_checkpoint(tmp_path).endswith(f'iter_{iters}.pth')

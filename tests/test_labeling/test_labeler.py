@@ -1,5 +1,6 @@
 """Label files: what is in them, that they are made once, and what is said when something is wrong."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -115,13 +116,50 @@ def test_nothing_is_made_twice(tmp_path):
     times = {path: os.stat(path).st_mtime_ns for path in first.label_paths}
     network = Network()
     assert label(tmp_path, network=network) == first and network.asked == []
-    # Interrupted: the manifest and two labels are missing.
+    # Files that were lost are made again, whether the labelling was complete or not.
+    for status in ('running', 'done'):
+        change_manifest(tmp_path, status=status)
+        for path in first.label_paths[2:4]:
+            os.unlink(path)
+        network = Network()
+        assert label(tmp_path, network=network) == first and network.asked == [2, 3]
+        kept = [path for path in first.label_paths if path not in first.label_paths[2:4]]
+        assert all(os.stat(path).st_mtime_ns == times[path] for path in kept)
+
+
+def change_manifest(folder: Path, *without: str, **changes) -> dict:
+    """Rewrite the manifest of a folder."""
+    content = {**json.loads((folder / 'manifest.json').read_text()), **changes}
+    content = {key: value for key, value in content.items() if key not in without}
+    (folder / 'manifest.json').write_text(json.dumps(content))
+    return content
+
+
+def test_labellings_of_earlier_versions_are_read(tmp_path):
+    first = label(tmp_path, facts=dict(weights='abc'))
+    change_manifest(tmp_path, 'status', 'prior', format=1)
+    assert Manifest.read(tmp_path) == first
+    network = Network()
+    assert label(tmp_path, network=network, facts=dict(weights='abc')) == first and not network.asked
+    with pytest.raises(RuntimeError, match='facts.weights: was "abc", is "other"'):
+        label(tmp_path, facts=dict(weights='other'))
+
+
+def test_an_interrupted_labelling_of_an_earlier_version_goes_on(tmp_path):
+    first = label(tmp_path)
+    names = 'x/0 x/1 x/2 y/0 y/1 y/2'.split()
+    listed = hashlib.sha256('\n'.join(os.path.join('labels', f'{name}.png') for name in names).encode()).hexdigest()
+    strategy = ClassBalanced(0.4, rate=1, exact=True).describe()
+    plan = dict(strategy=strategy, classes=list(CLASSES), facts={}, prior=None, images=6, list=listed)
+    (tmp_path / 'plan.json').write_text(json.dumps(plan))
+    (tmp_path / 'thresholds.json').write_text(json.dumps(dict(thresholds=first.thresholds, sizes=first.sizes)))
     (tmp_path / 'manifest.json').unlink()
-    for path in first.label_paths[2:4]:
-        os.unlink(path)
-    assert label(tmp_path, network=network) == first and network.asked == [2, 3]
-    kept = [path for path in first.label_paths if path not in first.label_paths[2:4]]
-    assert all(os.stat(path).st_mtime_ns == times[path] for path in kept)
+    os.unlink(first.label_paths[5])
+    with pytest.raises(RuntimeError, match='strategy.portion: was 0.4, is 0.5'):
+        label(tmp_path, ClassBalanced(0.5, rate=1, exact=True))
+    network = Network()
+    assert label(tmp_path, network=network) == first and network.asked == [5]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['labels', 'manifest.json']
 
 
 class Killed(BaseException):
@@ -155,22 +193,22 @@ def files(folder: Path) -> dict:
 @pytest.mark.parametrize(
     'changes, message',
     [
-        (dict(strategy=ClassBalanced(0.5, rate=1, exact=True)), r'strategy was .*0.4.*, is .*0.5'),
-        (dict(facts=dict(weights='other')), r"facts was {}, is {'weights': 'other'}"),
-        (dict(images=IMAGES[:5]), 'images was 6, is 5; list was'),
-        (dict(classes=('a', 'b', 'c', 'e')), 'classes was'),
-        (dict(prior=np.ones((4, *SIZE), np.float32)), 'prior was None'),
+        (dict(strategy=ClassBalanced(0.5, rate=1, exact=True)), 'strategy.portion: was 0.4, is 0.5'),
+        (dict(facts=dict(weights='other')), 'facts.weights: was null, is "other"'),
+        (dict(images=IMAGES[:5]), 'labels: was'),
+        (dict(classes=('a', 'b', 'c', 'e')), 'classes.3: was'),
+        (dict(prior=np.ones((4, *SIZE), np.float32)), 'prior: was null'),
     ],
 )
 def test_a_folder_belongs_to_what_it_was_begun_for(tmp_path, changes, message):
     label(tmp_path)
-    with pytest.raises(RuntimeError, match=f'(?s)was begun for something else: {message}.*--restart-from STAGE'):
+    with pytest.raises(RuntimeError, match=f'(?s)was begun for something else:.*{message}.*--restart-from STAGE'):
         label(tmp_path, **changes)
 
 
 def test_foreign_labels_are_not_taken_for_ours(tmp_path):
     (tmp_path / 'labels').mkdir()
-    with pytest.raises(RuntimeError, match='holds labels, but no plan.json'):
+    with pytest.raises(RuntimeError, match='holds labels, but no manifest.json'):
         label(tmp_path)
 
 
@@ -215,7 +253,11 @@ def test_errors_of_writing_surface(tmp_path):
             'holds labels, but no manifest.json.*run it again',
         ),
         (lambda folder: (folder / 'manifest.json').write_text('{"for'), ValueError, 'manifest.json cannot be used'),
-        (lambda folder: (folder / 'manifest.json').write_text('{"format": 0}'), ValueError, 'format 0, expected 1'),
+        (
+            lambda folder: (folder / 'manifest.json').write_text('{"format": 0}'),
+            ValueError,
+            'format 0, expected one of',
+        ),
         (lambda folder: (folder / 'manifest.json').write_text('{"format": 1}'), ValueError, 'cannot be used'),
         (
             lambda folder: (folder / 'labels/x/1.png').unlink(),
@@ -241,7 +283,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path):
     assert Manifest.read(tmp_path) == manifest
     content = json.loads((tmp_path / 'manifest.json').read_text())
     assert content['facts'] == dict(weights='abc', config='def') and content['strategy']['type'] == 'ClassBalanced'
-    assert json.loads((tmp_path / 'thresholds.json').read_text())['thresholds'] == manifest.thresholds
+    assert content['thresholds'] == manifest.thresholds
 
 
 def test_progress_and_disk_need_are_told(tmp_path, capsys, monkeypatch):
@@ -298,4 +340,4 @@ def test_two_processes_make_the_same_files(tmp_path):
     label(tmp_path / 'one/streamed', ClassBalanced(0.4))
     rank(tmp_path / 'one/ranking')
     assert files(tmp_path / 'one') == files(tmp_path / 'two')
-    assert len(files(tmp_path / 'two')) == 2 * (6 + 3) + 4
+    assert len(files(tmp_path / 'two')) == 2 * (6 + 1) + 3

@@ -78,7 +78,7 @@ def test_mistakes_are_told(tmp_path):
     with pytest.raises(ValueError, match='easy=1.0 of 7 images leaves one of the lists empty'):
         rank(tmp_path, easy=1.0)
     rank(tmp_path)
-    with pytest.raises(RuntimeError, match='easy was 0.67, is 0.5'):
+    with pytest.raises(RuntimeError, match='easy: was 0.67, is 0.5'):
         rank(tmp_path, easy=0.5)
     with pytest.raises(ValueError, match='not finite .*/data/0.png'):
         rank(tmp_path / 'nan', lambda places: (prob(place) * torch.nan for place in places))

@@ -187,6 +187,26 @@ def test_shell_scripts_parse_and_say_what_they_need():
     assert out.returncode != 0 and 'NODE_RANK' in out.stderr
 
 
+FAKE_SRUN = """#!/usr/bin/env bash
+while [ "$1" != bash ]; do echo "option $1" >&2; shift; done
+SLURM_NODEID=1 SLURM_JOB_NODELIST=nodes exec "$@"
+"""
+
+
+def test_slurm_scripts_start_one_launcher_on_each_node(tmp_path):
+    for name, text in dict(srun=FAKE_SRUN, scontrol='#!/usr/bin/env bash\necho first-node').items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    env = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', PYTHON='echo', GPUS_PER_NODE='4', NNODES='2')
+    for script, arguments in (('train', 'CONFIG --resume'), ('test', 'CONFIG CHECKPOINT')):
+        command = [str(TOOLS / f'slurm_{script}.sh'), 'queue', 'name', *arguments.split()]
+        out = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
+        for option in ('-p', 'queue', '--job-name=name', '--nodes=2', '--gres=gpu:4', '--cpus-per-task=20'):
+            assert f'option {option}\n' in out.stderr
+        assert '--nnodes=2 --node_rank=1 --master_addr=first-node --master_port=29500 --nproc_per_node=4' in out.stdout
+        assert f'tools/{script}.py {arguments} --launcher pytorch' in out.stdout
+
+
 def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     from mmuda.labeling import Manifest
 
@@ -215,4 +235,4 @@ def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     assert 'labels: ' not in run(minicity, *command, '--strategy-options', 'rate=1'), 'it was complete'
     assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
     log = run(minicity, *command, fails=True)
-    assert 'was begun for something else' in log and 'strategy was' in log and "'rate': 4" in log
+    assert 'was begun for something else' in log and 'strategy.rate: was 1, is 4' in log

@@ -1,5 +1,7 @@
 """Label maps, uncertainty and panels as pictures."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -66,8 +68,6 @@ def test_heat_grows_lighter():
 def test_heat_refuses(values):
     with pytest.raises(ValueError, match=r'\[0, 1\]'):
         heat(np.array(values))
-    with pytest.raises(ValueError, match='unknown colour map'):
-        heat(np.zeros((1, 1)), 'jet')
 
 
 def test_panel_tiles_and_captions():
@@ -90,3 +90,52 @@ def test_panel_refuses():
         panel(dict(grey=np.zeros((2, 2), np.uint8)), columns=1)
     with pytest.raises(ValueError, match='positive'):
         panel(dict(a=np.zeros((2, 2, 3), np.uint8)), columns=0)
+
+
+def test_colorize_blackens_an_ignored_class_that_has_a_colour():
+    assert colorize(np.array([[1, 0]], dtype=np.uint8), PALETTE, ignore_index=1).tolist() == [[[0, 0, 0], [10, 20, 30]]]
+
+
+@pytest.mark.parametrize('palette, words', [([(1, 2)], 'RGB triples'), ([(1, 2, 256)], '256'), ([(-1, 2, 3)], '-1')])
+def test_colorize_refuses_a_palette(palette, words):
+    with pytest.raises(ValueError, match=words):
+        colorize(np.zeros((2, 2), dtype=np.uint8), palette)
+
+
+def test_entropy_map_is_zero_for_certainty_and_one_for_ignorance():
+    logits = torch.zeros(4, 1, 3)
+    logits[2, 0, 0] = 1000
+    logits[:2, 0, 2] = 50
+    np.testing.assert_allclose(entropy_map(logits), [[0, 1, math.log(2) / math.log(4)]], atol=1e-6)
+
+
+def solid(height, width, color):
+    return np.full((height, width, 3), color, dtype=np.uint8)
+
+
+def count(sheet, color):
+    return int((sheet == color).all(axis=2).sum())
+
+
+def test_panel_shows_every_picture_at_the_common_height():
+    sheet = panel(
+        {'a': solid(20, 40, (255, 0, 0)), 'b': solid(10, 20, (0, 255, 0)), 'c': solid(40, 40, (0, 0, 255))},
+        columns=2,
+        height=20,
+    )
+    assert [count(sheet, color) for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255))] == [800, 800, 400]
+
+
+def test_panel_goes_row_by_row_and_takes_the_tallest_height():
+    colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
+    sheet = panel({str(place): solid(8 + place, 8 + place, color) for place, color in enumerate(colors)}, columns=2)
+    first, second, third = (np.argwhere((sheet == color).all(axis=2)).min(axis=0) for color in colors)
+    assert [count(sheet, color) for color in colors] == [100, 100, 100]
+    assert first[0] == second[0] < third[0] and first[1] == third[1] < second[1]
+
+
+def test_panel_cuts_captions_at_the_picture():
+    plain, written = (panel({name: solid(8, 16, 255), 'z' + name: solid(8, 16, 255)}, 1) for name in ('', 'W' * 90))
+    assert plain.shape == written.shape
+    assert (written < 128).any(axis=2).sum() > (plain < 128).any(axis=2).sum() > 0
+    assert (written[:, :4] == 255).all() and (written[:, -4:] == 255).all()

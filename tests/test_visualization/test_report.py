@@ -4,12 +4,14 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+import mmuda.visualization
 from mmuda.evaluation import DomainIoUMetric
 from mmuda.visualization import RunSummary, Sample, colorize, write_report
 
@@ -25,7 +27,7 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.open, self.images, self.text, self.rows, self.links = [], [], [], [], []
+        self.open, self.images, self.text, self.rows, self.links, self.ids = [], [], [], [], [], []
         self.feed(html)
         assert not self.open
 
@@ -39,16 +41,20 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ('td', 'th') and self.rows:
             self.rows[-1].append(['', attrs.get('class', '')])
-        self.links += [attrs[key] for key in ('src', 'href') if key in attrs]
+        self.links += [attrs[key] for key in ('src', 'href', 'xlink:href') if key in attrs]
+        self.ids += [attrs['id']] if 'id' in attrs else []
 
     def handle_startendtag(self, tag, attrs):
-        pass
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.handle_endtag(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text.append(data)
+        if 'style' not in self.open:
+            self.text.append(data)
         if self.rows and {'td', 'th'} & set(self.open):
             self.rows[-1][-1][0] += data
 
@@ -100,8 +106,13 @@ def test_report_says_what_was_measured(tmp_path, runs, samples):
     path = write_report(tmp_path / 'new' / 'report.html', 'Demo <1>', runs, samples, CLASSES, PALETTE, 'A & B')
     html = path.read_text(encoding='utf-8')
     page = Page(html)
-    assert all(link.startswith('data:') for link in page.links)
-    assert not re.search(r'<script|@import|url\(|https?://(?!www\.w3\.org/2000/svg)', html)
+    # The style is inside, as it stands beside the template.
+    style = (Path(mmuda.visualization.__file__).parent / 'templates' / 'report.css').read_text(encoding='utf-8')
+    assert style.strip() in html and 'prefers-color-scheme: dark' in style and '@media print' in style
+    anchors = [link[1:] for link in page.links if link.startswith('#')]
+    assert anchors and all(link.startswith(('data:image/png;base64,', '#')) for link in page.links)
+    assert len(page.ids) == len(set(page.ids)) and set(anchors) <= set(page.ids)
+    assert not re.search(r'<script|@import|url\((?!#)|https?://(?!www\.w3\.org/(2000/svg|1999/xlink)")', html)
     assert 'Demo &lt;1&gt;' in html and 'A &amp; B' in html and 'note &lt;2&gt;' in html
     assert [file.name for file in path.parent.iterdir()] == ['report.html']
 
@@ -110,10 +121,11 @@ def test_report_says_what_was_measured(tmp_path, runs, samples):
     assert advent[1] == f'{means[2]:.1f}'
     assert advent[2] == f'+{means[2] - means[0]:.1f}' and advent[3] == f'+{means[2] - means[1]:.1f}'
     car = page.cells('car')[0]
-    assert car[1:] == [f'{run.metrics["per_class"]["IoU"]["car"]:.1f}' for run in runs]
+    ious = [run.metrics['per_class']['IoU']['car'] for run in runs]
+    assert car[1:] == [*(f'{iou:.1f}' for iou in ious), f'+{ious[2] - ious[1]:.1f}']
     best = [['best' in kind for _, kind in row] for row in page.rows if row and row[0][0] == 'car'][0]
-    assert best == [False, False, False, True]
-    assert page.cells('sky')[0][1:] == ['\u2013'] * 3
+    assert best == [False, False, False, True, False]
+    assert page.cells('sky')[0][1:] == ['\u2013'] * 4
 
     text = ''.join(page.text)
     assert 'Validation mIoU' in text and 'loss_ce' in text and '>lr<' not in html
@@ -129,7 +141,13 @@ def test_report_of_one_run_without_pictures(tmp_path, runs):
     run = RunSummary('alone', runs[0].metrics)
     page = Page(write_report(tmp_path / 'r.html', 'One', [run], [], CLASSES, PALETTE).read_text(encoding='utf-8'))
     assert not page.images and page.cells('alone')
-    assert 'vs' not in ''.join(page.text).split('Classes')[0].split()
+    words = ' '.join(page.text).split()
+    assert 'alone' in words and not {'vs', 'best'} & set(words)
+
+
+def test_equal_records_give_equal_bytes(tmp_path, runs, samples):
+    pages = [write_report(tmp_path / name, 'T', runs, samples, CLASSES, PALETTE).read_bytes() for name in 'ab']
+    assert pages[0] == pages[1]
 
 
 def test_report_replaces_a_file_only_by_a_whole_one(tmp_path, runs, samples, monkeypatch):

@@ -114,21 +114,119 @@ def test_protocols_that_only_some_runs_have_are_dashes_elsewhere(tmp_path):
 def test_class_table_marks_what_looks_best_and_shades_by_value(tmp_path):
     text = written(tmp_path, three_runs())
     page = Page(text)
-    assert page.row('road') == (['road', '90.0', '88.0', '80.0'], [1])
+    assert page.row('road') == (['road', '90.0', '88.0', '80.0', '\u22128.0'], [1])
     # What looks equal is equally good.
-    assert page.row('car') == (['car', '10.0', '20.0', '20.0'], [2, 3])
-    assert page.row('train') == (['train', '\u2013', '\u2013', '\u2013'], [])
-    shades = [float(shade) for shade in re.findall(r'background:rgba\(63,127,217,([\d.]+)\)', text)]
-    assert shades == pytest.approx([0.495, 0.484, 0.44, 0.055, 0.11, 0.110], abs=1e-3)
+    assert page.row('car') == (['car', '10.0', '20.0', '20.0', '\u00b10.0'], [2, 3])
+    assert page.row('train') == (['train', '\u2013', '\u2013', '\u2013', '\u2013'], [])
+    shades = [float(shade) for shade in re.findall(r'<td class="num iou[^"]*" style="--share:([\d.]+)">', text)]
+    assert shades == pytest.approx([0.9, 0.88, 0.8, 0.1, 0.2, 0.2], abs=1e-3)
+
+
+def test_the_last_column_of_the_classes_shows_where_the_last_run_gains(tmp_path):
+    def gains(runs):
+        text = written(tmp_path, runs)
+        head = re.findall(r'<th class="gain"[^>]*>([^<]*)<', text)
+        bars = re.findall(r'<td class="gain (\w*)" style="--share:([-\d.]+)"><span>([^<]*)', text)
+        return head, [(kind, float(share), number) for kind, share, number in bars]
+
+    source, adabn, advent = three_runs()
+    assert gains([source, adabn, advent]) == (
+        ['ADVENT vs AdaBN'],
+        [('down', -1.0, '\u22128.0'), ('', 0.0, '\u00b10.0')],
+    )
+    assert gains([source, advent]) == (['ADVENT vs Source'], [('down', -1.0, '\u221210.0'), ('up', 1.0, '+10.0')])
+    assert gains([source, adabn])[0] == ['AdaBN vs Source']
+    assert gains([advent]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    'means, winner, number, gains',
+    [
+        ((30.0, 32.04, 35.0), 'ADVENT, best of 3 runs', '35.0', [('up', '+5.0', 'Source'), ('up', '+3.0', 'AdaBN')]),
+        ((30.0, 35.04, 35.0), 'AdaBN and ADVENT, best of 3 runs', '35.0', [('up', '+5.0', 'Source')]),
+        ((36.0, 32.0, 35.0), 'Source, best of 3 runs', '36.0', [('up', '+4.0', 'AdaBN')]),
+        ((None, 32.0, 35.0), 'ADVENT, best of 2 runs', '35.0', [('up', '+3.0', 'AdaBN')]),
+        ((0.0, 0.0, 0.0), 'Source and AdaBN and ADVENT, best of 3 runs', '0.0', []),
+    ],
+)
+def test_the_verdict_names_the_best_run_and_its_gains(tmp_path, means, winner, number, gains):
+    runs = [run(name, mean, ()) for name, mean in zip(('Source', 'AdaBN', 'ADVENT'), means, strict=True)]
+    # All runs need some number; most of them have one for mIoU.
+    runs[0].metrics['protocols'] = dict(other=90.0, mIoU=means[0])
+    text = written(tmp_path, runs)
+    assert re.search(r'<p class="winner">([^<]*)<', text)[1] == winner
+    assert re.search(r'<p class="number">([\d.]*)<span class="unit">% mIoU<', text)[1] == number
+    assert re.findall(r'<li><b class="(\w*)">([^<]*)</b> over ([^<]*)</li>', text) == gains
+
+
+def test_bars_start_at_zero_and_end_at_the_highest_number(tmp_path):
+    runs = three_runs()
+    runs[2].metrics['paper'] = dict(name='ADVENT (Vu et al. 2019)', per_class={}, means=dict(mIoU=40.0))
+    text = written(tmp_path, runs)
+    bars = [float(share) for share in re.findall(r'<span class="bar" style="--share:([\d.]+)">', text)]
+    assert bars == pytest.approx([30 / 40, 32.04 / 40, 35 / 40], abs=1e-3)
+    assert re.findall(r'<span class="mark" style="--share:([\d.]+)" title="([^"]*)">', text) == [
+        ('1.000', 'paper: 40.0')
+    ]
+    assert 'class="mark"' not in written(tmp_path, three_runs())
+
+
+def test_figures_of_papers_stand_beside_ours(tmp_path):
+    runs = three_runs()
+    runs[2].metrics['protocols']['mIoU16'] = 40.0
+    runs[2].metrics['paper'] = dict(
+        name='ADVENT (Vu et al. 2019)', per_class=dict(road=89.4, train=1.7), means=dict(mIoU=45.5)
+    )
+    page = Page(written(tmp_path, runs))
+    assert [text for text, _ in page.rows[1]] == [
+        *('%', 'vs Source', 'vs AdaBN', 'paper'), '%', *('%', 'vs Source', 'vs AdaBN')]  # fmt: skip
+    assert page.row('ADVENT') == (
+        ['ADVENT', '35.0', '+5.0', '+3.0', '45.5', '80.0', '40.0', '\u2013', '\u2013'],
+        [1, 5, 6],
+    )
+    assert page.row('Source')[0][4] == ''
+    assert page.row('Class')[0] == ['Class', 'Source', 'AdaBN', 'ADVENT', 'ADVENT (Vu et al. 2019)', 'ADVENT vs AdaBN']
+    # A figure of a paper is never the best of our runs.
+    assert page.row('road') == (['road', '90.0', '88.0', '80.0', '89.4', '\u22128.0'], [1])
+    assert page.row('car')[0][4] == '\u2013' and page.row('train')[0][4] == '1.7'
 
 
 def test_each_loss_has_a_chart_with_the_runs_that_have_it(tmp_path):
     text = written(tmp_path, three_runs())
-    charts = {label: chart for chart, label in re.findall(r'(<svg[^>]*aria-label="([^"]*)".*?</svg>)', text, re.S)}
-    assert list(charts) == ['Validation mIoU', 'loss_seg', 'loss_adv']
-    assert '<title>Source, 20: 30</title>' in charts['Validation mIoU']
-    assert '<title>ADVENT, 20: 35</title>' in charts['Validation mIoU']
+    found = re.findall(r'<figcaption>([^<]*)</figcaption>(<svg[^>]*aria-label="([^"]*)".*?</svg>)', text, re.S)
+    charts = {caption: chart for caption, chart, _ in found}
+    assert [(caption, label) for caption, _, label in found] == [
+        ('Validation mIoU, percent', 'Validation mIoU, percent; last values: Source 30, ADVENT 35'),
+        ('loss_seg', 'loss_seg; last values: Source 1, ADVENT 0.5'),
+        ('loss_adv', 'loss_adv; last values: ADVENT 0.7'),
+    ]
+    assert '<title>Source, 20: 30</title>' in charts['Validation mIoU, percent']
+    assert '<title>ADVENT, 20: 35</title>' in charts['Validation mIoU, percent']
     assert 'Source' in charts['loss_seg'] and 'Source' not in charts['loss_adv']
+    assert 'running mean' not in text
+
+
+def test_long_losses_are_explained(tmp_path):
+    runs = three_runs()
+    runs[0].curves['loss_long'] = (list(range(300)), [1.0] * 300)
+    assert 'running mean' in written(tmp_path, runs)
+
+
+def test_every_picture_can_be_enlarged_and_described_without_a_pointer(tmp_path):
+    text = written(tmp_path, three_runs(), [sample(), sample(runs=('ADVENT',), name='square')])
+    figures = re.findall(r'<figure id="([^"]*)">(.*?)</figure>', text, re.S)
+    assert len(figures) == 2 * 6
+    for place, (name, figure) in enumerate(figures):
+        first = place // 6 * 6
+        before, after = (figures[first + (place + step) % 6][0] for step in (-1, 1))
+        row = f'sample-{place // 6 + 1}'
+        wanted = [before, after, row] if 'class="missing"' in figure else [name, before, after, row]
+        assert re.findall(r'href="#([^"]*)"', figure) == wanted
+        assert f'id="{row}"' in text
+    assert all(image['alt'] for image in Page(text).images)
+    # What scrolls can be reached and has a name.
+    regions = re.findall(r'<div class="scroll" ([^>]*)>', text)
+    assert len(regions) == 2 and all('tabindex="0"' in region and 'aria-label="' in region for region in regions)
 
 
 def test_missing_pictures_leave_a_gap_and_missing_entropies_no_column(tmp_path):
@@ -145,7 +243,7 @@ def test_the_entropy_is_that_of_the_last_run(tmp_path):
     street = sample()
     page = Page(written(tmp_path, three_runs(), [street]))
     np.testing.assert_array_equal(page.picture('street: entropy of ADVENT'), heat(street.entropies['ADVENT']))
-    assert [image['class'] for image in page.images] == ['crisp'] * 6 + ['ramp']
+    assert [image['class'] for image in page.images] == ['ramp'] + ['crisp'] * 6
 
 
 def test_large_pictures_are_embedded_smaller_and_keep_their_colours(tmp_path):
@@ -153,7 +251,7 @@ def test_large_pictures_are_embedded_smaller_and_keep_their_colours(tmp_path):
     assert page.picture('street: image').shape == (50, 640, 3)
     label = page.picture('street: prediction of AdaBN')
     assert {tuple(color) for color in label.reshape(-1, 3).tolist()} == set(PALETTE)
-    assert page.images[0]['class'] == ''
+    assert [image['class'] for image in page.images] == ['ramp'] + [''] * 6
 
 
 def test_everything_from_names_is_escaped(tmp_path):
@@ -172,7 +270,7 @@ def test_everything_from_names_is_escaped(tmp_path):
     ).read_text('utf-8')
     page = Page(text)
     assert '<script' not in text and 'script' not in page.tags
-    assert page.row(evil, nth=1)[0] == [evil, '5.0', '\u2013']
+    assert page.row(evil, nth=1)[0] == [evil, '5.0', '\u2013', '\u2013']
     assert page.images[0]['alt'] == f'{evil}: image'
 
 
@@ -180,7 +278,7 @@ def test_notes_stand_below_the_table_in_paragraphs(tmp_path):
     runs = three_runs()
     runs[1].note = 'no training'
     text = written(tmp_path, runs, note='First.\n\nSecond.')
-    assert text.index('</table>') < text.index('<p>First.</p><p>Second.</p>') < text.index('no training')
+    assert text.index('</table>') < text.index('<p>First.</p>\n<p>Second.</p>') < text.index('no training')
 
 
 def test_palette_must_have_a_colour_for_each_class(tmp_path):

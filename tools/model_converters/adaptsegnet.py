@@ -1,11 +1,8 @@
-"""Networks of AdaptSegNet: ResNet-101 (multi- or single-level), oracle, VGG-16.
+"""The same as `tools/convert.py adaptsegnet SOURCE OUTPUT`."""
 
-python tools/model_converters/adaptsegnet.py GTA2Cityscapes_multi-ed35151c.pth adaptsegnet.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('adaptsegnet', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'adaptsegnet')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""Networks of ADVENT, MinEnt and IntraDA.
+"""The same as `tools/convert.py advent SOURCE OUTPUT`."""
 
-python tools/model_converters/advent.py gta2cityscapes_advent.pth advent.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('advent', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'advent')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""ImageNet weights of a Caffe ResNet-101, alone or as DeepLab's starting point; for init_cfg.
+"""The same as `tools/convert.py caffe_resnet101 SOURCE OUTPUT`."""
 
-python tools/model_converters/caffe_resnet101.py DeepLab_resnet_pretrained_imagenet.pth resnet101.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('caffe_resnet101', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'caffe_resnet101')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""Networks of CBST, and ResNet-38's ImageNet weights, from MXNet's .params.
+"""The same as `tools/convert.py cbst SOURCE OUTPUT`."""
 
-python tools/model_converters/cbst.py cityscapes_rna-a1_cls19_s8_ep-0012.params cbst.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('cbst', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'cbst')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""Networks of FADA.
+"""The same as `tools/convert.py fada SOURCE OUTPUT`."""
 
-python tools/model_converters/fada.py g2c_sd.pth fada.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('fada', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'fada')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""Networks of SDCA.
+"""The same as `tools/convert.py sdca SOURCE OUTPUT`."""
 
-python tools/model_converters/sdca.py r101_g2c_best.pth sdca.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('sdca', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'sdca')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -1,11 +1,8 @@
-"""Networks of SIM.
+"""The same as `tools/convert.py sim SOURCE OUTPUT`."""
 
-python tools/model_converters/sim.py BestGTA5.pth sim.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('sim', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'sim')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

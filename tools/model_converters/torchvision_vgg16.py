@@ -1,11 +1,8 @@
-"""ImageNet weights of VGG-16 under torchvision's names, Caffe's among them; for init_cfg.
+"""The same as `tools/convert.py torchvision_vgg16 SOURCE OUTPUT`."""
 
-python tools/model_converters/torchvision_vgg16.py vgg16-00b39a1b.pth vgg16.pth
-"""
-
+import runpy
+import sys
 from pathlib import Path
 
-from mmuda.conversion.convert import run_converter
-
-if __name__ == '__main__':
-    run_converter('torchvision_vgg16', __doc__, Path(__file__).resolve().parents[2] / 'configs')
+sys.argv.insert(1, 'torchvision_vgg16')
+runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')

@@ -5,23 +5,18 @@ root = '{{$SYNTH2CAMVID_ROOT:data/synth2camvid}}'
 metainfo = dict(
     classes=('road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car')
 )
-size = (192, 144)  # (W, H)
+resize = dict(type='Resize', scale=(192, 144), keep_ratio=False, backend='pillow', interpolation='bicubic')  # (W, H)
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    resize,
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
-target_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
-]
+target_pipeline = [dict(type='LoadDomainImage'), resize, dict(type='RandomFlip', prob=0.5), dict(type='PackSegInputs')]
 test_pipeline = [
     dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
-    dict(type='Resize', scale=size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    resize,
     dict(type='LoadDomainAnnotations', required=False),
     dict(type='PackSegInputs'),
 ]

@@ -6,7 +6,7 @@ source_size = (1024, 512)  # (W, H)
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations', table='cityscapes'),
-    dict(type='Resize', scale=source_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(_base_.resize, scale=source_size),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

@@ -2,20 +2,17 @@
 # Where the data is: here, or as the environment variables say.
 gta5_root, city_root = '{{$GTA5_ROOT:data/gta5}}', '{{$CITYSCAPES_ROOT:data/cityscapes}}'
 source_size, target_size = (1280, 720), (1024, 512)  # (W, H)
+resize = dict(type='Resize', keep_ratio=False, backend='pillow', interpolation='bicubic')
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='Resize', scale=source_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(resize, scale=source_size),
     dict(type='PackSegInputs'),
 ]
-target_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
-    dict(type='PackSegInputs'),
-]
+target_pipeline = [dict(type='LoadDomainImage'), dict(resize, scale=target_size), dict(type='PackSegInputs')]
 test_pipeline = [
     dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
-    dict(type='Resize', scale=target_size, keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(resize, scale=target_size),
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
 ]

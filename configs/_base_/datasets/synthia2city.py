@@ -1,30 +1,13 @@
 # SYNTHIA-RAND-CITYSCAPES (labelled, 1280x760) to Cityscapes, the 16 classes that both have.
 _base_ = './gta2city.py'
+from mmuda.datasets.classes import SYNTHIA16  # below _base_, by which mmengine knows the style of a config
+
 synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
-metainfo = dict(
-    classes=(
-        'road',
-        'sidewalk',
-        'building',
-        'wall',
-        'fence',
-        'pole',
-        'traffic light',
-        'traffic sign',
-        'vegetation',
-        'sky',
-        'person',
-        'rider',
-        'car',
-        'bus',
-        'motorcycle',
-        'bicycle',
-    )
-)
+metainfo = dict(classes=SYNTHIA16)
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
-    dict(type='Resize', scale=(1280, 760), keep_ratio=False, backend='pillow', interpolation='bicubic'),
+    dict(_base_.resize, scale=(1280, 760)),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

@@ -1,18 +1,14 @@
 # Source training of CBST's ResNet-38: a fixed rate, biases and shifts at twice the rate without decay. 30 epochs of
 # GTA5 in batches of 16, gathered here from four iterations of one process. On four GPUs: --cfg-options
 # optim_wrapper.accumulative_counts=1 train_cfg.max_iters=46800
-_base_ = '../default_runtime.py'
+_base_ = './sgd.py'
 optim_wrapper = dict(
-    constructor='PerModuleOptimWrapperConstructor',
-    precision=None,
     accumulative_counts=4,
     segmentor=dict(
-        optimizer=dict(type='SGD', lr=0.0016, momentum=0.9, weight_decay=5e-4),
+        optimizer=dict(lr=0.0016),
         repeats=None,
         paramwise_cfg=dict(custom_keys=dict(bias=dict(lr_mult=2.0, decay_mult=0.0))),
     ),
 )
 param_scheduler = []
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=187200, val_interval=20800)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+train_cfg = dict(max_iters=187200, val_interval=20800)

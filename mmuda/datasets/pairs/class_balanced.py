@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmseg.registry import TASK_UTILS
-from torch.utils.data import Dataset
+from mmseg.datasets import BaseSegDataset
+
+from mmuda.registry import SOURCE_ORDERS
 
 from ..class_presence import classes_present
-from .domain_pair import SOURCE_STREAM
+from .streams import SOURCE_STREAM
 
 SUB_EPOCH = 3000
 """After so many draws the shares are counted anew."""
@@ -24,7 +25,7 @@ class ClassBalancedDraws:
 
     def __init__(
         self,
-        lists: Sequence[Sequence[int]],
+        lists: Sequence[Sequence[int] | np.ndarray],
         presence: np.ndarray,
         random: np.random.RandomState,
         sub_epoch: int = SUB_EPOCH,
@@ -109,7 +110,7 @@ def class_balanced_sequence(
     return np.concatenate(blocks)[:num_draws] if blocks else np.empty(0, np.int32)
 
 
-@TASK_UTILS.register_module()
+@SOURCE_ORDERS.register_module()
 class ClassBalancedOrder:
     """A source policy of :class:`DomainPairSampler`: the n-th image of an endless :func:`class_balanced_sequence`.
 
@@ -130,12 +131,12 @@ class ClassBalancedOrder:
         ValueError: If no label has a class, and as :func:`class_counts`.
     """
 
-    def __init__(self, dataset: Dataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
+    def __init__(self, dataset: BaseSegDataset, seed: int, sub_epoch: int = SUB_EPOCH, min_pixels: int = 1) -> None:
         self.seed, self.sub_epoch = seed, sub_epoch
         self._presence = classes_present(dataset, min_pixels)
         absent = [
             name
-            for name, there in zip(dataset.metainfo['classes'], self._presence.any(axis=0), strict=True)
+            for name, there in zip(dataset.metainfo['classes'], np.any(self._presence, axis=0), strict=True)
             if not there
         ]
         if absent and is_main_process():

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +12,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..building import build_dataset
-
-SOURCE_STREAM, TARGET_STREAM = 1, 2
+from .streams import SOURCE_STREAM, TARGET_STREAM
 
 
 class DomainSides(Dataset):
@@ -42,10 +42,10 @@ class DomainSides(Dataset):
         if source is None and not self.SOURCE_OPTIONAL:
             raise TypeError(
                 f'{type(self).__name__} needs a source: give it one, or train with the images of the target '
-                'alone in a DomainMixDataset with source=None'
+                'alone in a DomainUnionDataset with source=None'
             )
-        self.source = None if source is None else build_dataset(source)
-        self.target = build_dataset(target)
+        self.source: Any = None if source is None else build_dataset(source)
+        self.target: Any = build_dataset(target)
         self.seed, self.pseudo_labels = seed, pseudo_labels
         classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
         if classes.get('source', classes['target']) != classes['target']:

@@ -1,6 +1,7 @@
 """Cross-City."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
@@ -45,7 +46,7 @@ class CrossCityDataset(RawSegDataset):
         data_prefix: Mapping | None = None,
         img_suffix: str | None = None,
         seg_map_suffix: str = '_eval.png',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if city not in CITIES:
             raise ValueError(f'Cross-City has no city {city!r}: choose one of {", ".join(CITIES)}')
@@ -66,7 +67,7 @@ class CrossCityDataset(RawSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """Names of all images, and of labels in the split that has them, sorted by image name."""
-        if self.img_suffix is None:
+        if not self.img_suffix:
             self._check_folders()
             self.img_suffix = self._find_suffix()
         return super().load_data_list()

@@ -1,6 +1,7 @@
 """GTA5."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmseg.registry import DATASETS
 
@@ -27,6 +28,6 @@ class GTA5Dataset(RawSegDataset):
         self,
         label_table: str | Mapping | LabelTable = 'gta5',
         data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(label_table=label_table, data_prefix=data_prefix, **kwargs)

@@ -4,11 +4,13 @@ import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmuda.labeling import Manifest
+from mmuda.settings import shortened
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 
@@ -34,7 +36,7 @@ class PseudoLabelDataset(BaseSegDataset):
         ValueError: If the classes are others, or the list is empty, names an image twice or one without label.
     """
 
-    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs) -> None:
+    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs: Any) -> None:
         self.labels, self.images = labels, images
         metainfo = dict(metainfo or {})
         metainfo.setdefault('classes', CITYSCAPES_CLASSES)
@@ -75,6 +77,7 @@ class PseudoLabelDataset(BaseSegDataset):
         ]
 
     def _selected(self, pairs: list[tuple]) -> list[tuple]:
+        assert self.images is not None
         by_image = {osp.abspath(image): (image, label) for image, label in pairs}
         try:
             lines = Path(self.images).read_text(encoding='utf-8').splitlines()
@@ -109,5 +112,4 @@ class PseudoLabelDataset(BaseSegDataset):
 
 
 def _some(paths: list[str]) -> str:
-    more = [f'... and {len(paths) - _LISTED} more'] if len(paths) > _LISTED else []
-    return ''.join(f'\n  {path}' for path in [*paths[:_LISTED], *more])
+    return ''.join(f'\n  {path}' for path in shortened(paths, _LISTED))

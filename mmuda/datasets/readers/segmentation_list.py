@@ -2,6 +2,7 @@
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import mmengine
 from mmengine.logging import print_log
@@ -49,7 +50,7 @@ class SegmentationListDataset(RawSegDataset):
         label_classes: Sequence[str] | None = None,
         metainfo: dict | None = None,
         data_prefix: Mapping = dict(img_path='', seg_map_path=''),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if not ann_file:
             raise ValueError('SegmentationListDataset needs ann_file, a text file with a line "image label" per pair')

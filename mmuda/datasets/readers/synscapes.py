@@ -1,6 +1,7 @@
 """Synscapes."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmseg.registry import DATASETS
 
@@ -26,6 +27,6 @@ class SynscapesDataset(RawSegDataset):
         self,
         label_table: str | Mapping | LabelTable = 'synscapes',
         data_prefix: Mapping = dict(img_path='img/rgb', seg_map_path='img/class'),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(label_table=label_table, data_prefix=data_prefix, **kwargs)

@@ -1,6 +1,7 @@
 """SYNTHIA."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmseg.registry import DATASETS
 
@@ -31,6 +32,6 @@ class SYNTHIADataset(RawSegDataset):
         label_table: str | Mapping | LabelTable = 'synthia',
         label_channel: int | None = 0,
         data_prefix: Mapping = dict(img_path='RGB', seg_map_path='GT/LABELS'),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(label_table=label_table, label_channel=label_channel, data_prefix=data_prefix, **kwargs)

@@ -1,7 +1,7 @@
 from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop
 from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
-from .pillow_resize import ResizeLongSide, auto_filter, pillow_resize
+from .pillow_resize import ResizeLongSide, pillow_resize
 from .pseudo_label import LoadPseudoLabel
 from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
 
@@ -16,7 +16,6 @@ __all__ = [
     'RandomScale',
     'ResizeLongSide',
     'SmallClassCrop',
-    'auto_filter',
     'pillow_resize',
     'plan_crop',
     'plan_scale',

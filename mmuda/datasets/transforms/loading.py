@@ -10,8 +10,10 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from mmuda.constants import IGNORE_INDEX
+
 from ..image_files import JPEG_SIGNATURE, PNG_SIGNATURE, read_image_bytes, unreadable
-from ..label_tables import IGNORE, UNKNOWN, LabelTable, get_label_table, lookup_array, ranges
+from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array, ranges
 
 _PNG_GREY, _PNG_PALETTE = 0, 3
 
@@ -96,8 +98,10 @@ class LoadDomainAnnotations(BaseTransform):
         required: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        if unknown is not None and not (0 <= unknown < UNKNOWN or unknown == IGNORE):
-            raise ValueError(f'unknown must be a train id 0..{UNKNOWN - 1} or {IGNORE} (ignore), but got {unknown}')
+        if unknown is not None and not (0 <= unknown < UNKNOWN or unknown == IGNORE_INDEX):
+            raise ValueError(
+                f'unknown must be a train id 0..{UNKNOWN - 1} or {IGNORE_INDEX} (ignore), but got {unknown}'
+            )
         self.table = None if table is None else get_label_table(table)
         self.unknown = unknown
         self.channel = channel

@@ -2,37 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.labeling import Manifest, mining_classes
+from mmuda.resampling import auto_filter
 
-from ..label_tables import IGNORE
-from .pillow_resize import Resampling, auto_filter, pillow_resize
-
-
-class Draws(Protocol):
-    """Where the random numbers of a crop come from."""
-
-    def integer(self, low: int, high: int) -> int:
-        """One of low, low + 1, ..., high - 1."""
-
-    def fraction(self, high: float) -> float:
-        """A number in [0, high)."""
-
-
-class NumPyDraws:
-    """NumPy's global generator, which the domain data sets seed for every item."""
-
-    def integer(self, low: int, high: int) -> int:
-        return int(np.random.randint(low, high))
-
-    def fraction(self, high: float) -> float:
-        return float(np.random.uniform(0, high))
+from .checks import check_image, check_label
+from .draws import Draws, NumPyDraws
+from .pillow_resize import pillow_resize
 
 
 class CropRule(NamedTuple):
@@ -117,20 +100,24 @@ def plan_crop(
     mining = draws.fraction(1) < rule.probability
     candidates: tuple[int, ...] = ()
     if mining:
+        if label is None:
+            raise ValueError('plan_crop: small classes are looked for in a label, but label is None')
         # A crop that is centred on one of these pixels does not leave the image.
         half = side // 2
         ends = [int(max(1, grid, before + length - half - 1)) - before for length in shape]
         inside = label[half : ends[0], half : ends[1]]
         candidates = _present(inside, priority) or _present(inside, mined)
+    chosen, num_locations, bounds = None, 0, None
     if candidates:
         chosen = candidates[min(int(draws.fraction(len(candidates))), len(candidates) - 1)]
         locations = np.flatnonzero(inside == chosen)
-        row, column = divmod(int(locations[draws.integer(0, len(locations))]), inside.shape[1])
-        found = dict(chosen=chosen, num_locations=len(locations), bounds=None, corner=(row + before, column + before))
+        num_locations = len(locations)
+        row, column = divmod(int(locations[draws.integer(0, num_locations)]), inside.shape[1])
+        corner = (row + before, column + before)
     else:
-        bounds = tuple(float(max(1, grid, before + length - side + 1)) for length in shape)
-        corner = tuple(draws.integer(0, int(bound)) for bound in bounds)
-        found = dict(chosen=None, num_locations=0, bounds=bounds, corner=corner)
+        rows, columns = (float(max(1, grid, before + length - side + 1)) for length in shape)
+        bounds = (rows, columns)
+        corner = (draws.integer(0, int(rows)), draws.integer(0, int(columns)))
     return CropPlan(
         target_sizes=(first, last),
         target_size=target_size,
@@ -140,7 +127,10 @@ def plan_crop(
         canvas=canvas,
         mining=mining,
         candidates=candidates,
-        **found,
+        chosen=chosen,
+        num_locations=num_locations,
+        bounds=bounds,
+        corner=corner,
         flip=draws.fraction(1) < rule.flip,
     )
 
@@ -149,7 +139,7 @@ def _present(label: np.ndarray, ids: Sequence[int]) -> tuple[int, ...]:
     if not label.size or not len(ids):
         return ()
     counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel()
-    return tuple(int(id) for id in ids if counts[id])
+    return tuple(int(class_id) for class_id in ids if counts[class_id])
 
 
 def cut(array: np.ndarray, plan: CropPlan, border: int | Sequence[int]) -> np.ndarray:
@@ -189,8 +179,6 @@ class SmallClassCrop(BaseTransform):
     mining the label may be absent. Changes both, ``img_shape`` and ``scale_factor``, and adds ``flip`` and
     ``flip_direction``. The label of (size, size) is sampled every ``label_stride`` pixels, from ``label_stride // 2``.
 
-    Random numbers come from NumPy's global generator.
-
     Args:
         size: Side of the crop in network pixels, rounded up to a multiple of ``stride`` (crop-size).
         stride: Output stride of the network.
@@ -209,6 +197,7 @@ class SmallClassCrop(BaseTransform):
         mined: Train ids to look for if none with priority is there, instead of ``manifest``.
         flip: Probability of mirroring.
         border: RGB colour outside the image, as whole numbers (the truncated mean of ImageNet).
+        draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
         ValueError: If a setting is out of range, or mining is on and it is not said, or said twice, which classes are
@@ -233,6 +222,7 @@ class SmallClassCrop(BaseTransform):
         mined: Iterable[int] | None = None,
         flip: float = 0.5,
         border: tuple[int, int, int] = (123, 116, 103),
+        draws: Draws | None = None,
     ) -> None:
         if min(size, stride, label_stride) < 1:
             raise ValueError(
@@ -255,9 +245,10 @@ class SmallClassCrop(BaseTransform):
                 'SmallClassCrop must know which classes are small: give manifest=FOLDER (of a labelling), or lists of '
                 'train ids priority= and mined=, not both; or probability=0 to crop anywhere'
             )
-        self.rule = CropRule(
-            size, stride, tuple(scale_range), origin_size, max_shape and tuple(max_shape), probability, flip
-        )
+        smallest, largest = scale_range
+        shape = (max_shape[0], max_shape[1]) if max_shape else None
+        self.rule = CropRule(size, stride, (smallest, largest), origin_size, shape, probability, flip)
+        self.draws: Draws = draws or NumPyDraws()
         self.label_stride, self.threshold, self.number = label_stride, threshold, number
         self.manifest, self.border = manifest, tuple(border)
         self._small = (tuple(priority or ()), tuple(mined or ())) if given or not probability else None
@@ -265,10 +256,11 @@ class SmallClassCrop(BaseTransform):
     def small_classes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Train ids with priority, and those that come after them."""
         if self._small is None:
+            assert self.manifest is not None
             manifest = Manifest.read(Path(self.manifest))
             # A labelling without thresholds labels every pixel, so that its labels themselves are the sizes.
             sizes = manifest.counts if manifest.sizes is None else manifest.sizes
-            priority, mined = mining_classes(sizes, threshold=self.threshold, number=self.number)
+            priority, mined = mining_classes(np.asarray(sizes), threshold=self.threshold, number=self.number)
             self._small = tuple(map(int, priority)), tuple(map(int, mined))
         return self._small
 
@@ -276,12 +268,12 @@ class SmallClassCrop(BaseTransform):
         """Cut, scale and mirror image and label."""
         image, label = results['img'], results.get('gt_seg_map')
         self._check(results, image, label)
-        plan = plan_crop(label, image.shape[:2], self.rule, *self.small_classes(), NumPyDraws())
+        plan = plan_crop(label, image.shape[:2], self.rule, *self.small_classes(), self.draws)
         size = (self.rule.size, self.rule.size)
         image = pillow_resize(cut(image, plan, self.border[::-1]), size, auto_filter((plan.side,) * 2, size))
         results['img'] = cv2.flip(image, 1) if plan.flip else image
         if label is not None:
-            label = pillow_resize(cut(label, plan, IGNORE), size, Resampling.NEAREST)
+            label = pillow_resize(cut(label, plan, IGNORE_INDEX), size, 'nearest')
             sampled = slice(self.label_stride // 2, None, self.label_stride)
             label = np.ascontiguousarray(label[sampled, sampled])
             results['gt_seg_map'] = cv2.flip(label, 1) if plan.flip else label
@@ -291,25 +283,13 @@ class SmallClassCrop(BaseTransform):
         return results
 
     def _check(self, results: dict, image: np.ndarray, label: np.ndarray | None) -> None:
-        path = results.get('img_path')
-        if image.dtype != np.uint8 or image.shape[2:] != (3,):
-            raise TypeError(
-                f'the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
-                'images with 8 bits and three channels (to_float32=False)'
-            )
-        if label is None:
-            if self.rule.probability:
-                raise ValueError(
-                    f'{path} has no label to look for small classes in: load labels before '
-                    'SmallClassCrop, or set probability=0'
-                )
-            return
-        if label.dtype != np.uint8:
-            raise TypeError(f'the label of {path} must be uint8 train ids, but is {label.dtype}')
-        if label.shape != image.shape[:2]:
+        check_image(results, self)
+        if label is not None:
+            check_label(results, self)
+        elif self.rule.probability:
             raise ValueError(
-                f'{path}: image and label differ in size (height, width), {image.shape[:2]} and {label.shape}: put '
-                'SmallClassCrop right after both are loaded, and resize neither or both before'
+                f'{results.get("img_path")} has no label to look for small classes in: load labels before '
+                'SmallClassCrop, or set probability=0'
             )
 
     def __repr__(self) -> str:

@@ -12,6 +12,8 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image, ImageEnhance
 
+from .checks import check_image
+
 Strength = float | Sequence[float]
 
 Adjustment = tuple[str, float]
@@ -75,17 +77,6 @@ def _turn_hue(picture: Image.Image, part: float) -> Image.Image:
     return Image.merge('HSV', (Image.fromarray(turned), saturation, value)).convert('RGB')
 
 
-def _checked(results: dict, step: BaseTransform) -> np.ndarray:
-    image = results['img']
-    if image.dtype != np.uint8 or image.shape[2:] != (3,):
-        raise TypeError(
-            f'{type(step).__name__}: the image {results.get("img_path")} must be (H, W, 3) uint8, but is '
-            f'{image.shape} {image.dtype}: put it before normalisation, and load images with '
-            'to_float32=False'
-        )
-    return image
-
-
 @TRANSFORMS.register_module()
 class ColorJitter(BaseTransform):
     """Brightness, contrast, saturation and hue change at random, in random order: torchvision's transform of this name.
@@ -121,7 +112,7 @@ class ColorJitter(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        results['img'] = adjust(_checked(results, self), self.draw())
+        results['img'] = adjust(check_image(results, self), self.draw())
         return results
 
     def __repr__(self) -> str:
@@ -129,12 +120,14 @@ class ColorJitter(BaseTransform):
 
 
 def _range(name: str, value: Strength, centre: float, bounds: tuple[float, float]) -> tuple[float, float] | None:
-    pair = isinstance(value, Sequence)
-    if not pair and value < 0 or pair and len(value) != 2:
+    pair = tuple(value) if isinstance(value, Sequence) else None
+    if (pair is None and not value >= 0) or (pair is not None and len(pair) != 2):  # type: ignore[operator]
         raise ValueError(f'{name} is a strength from 0 on, or a pair (lowest, highest), but got {value!r}')
-    low, high = value if pair else (centre - value, centre + value)
-    if centre and not pair:
-        low = max(low, bounds[0])
+    if pair is not None:
+        low, high = pair
+    else:
+        low, high = centre - value, centre + value  # type: ignore[operator]
+        low = max(low, bounds[0]) if centre else low
     if not bounds[0] <= low <= high <= bounds[1]:
         raise ValueError(f'{name}={value!r} gives the range ({low}, {high}), which must lie in {bounds}')
     return None if low == high == centre else (float(low), float(high))
@@ -162,7 +155,7 @@ class RandomPillowGrayscale(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        image = _checked(results, self)
+        image = check_image(results, self)
         if np.random.random_sample() < self.prob:
             results['img'] = grayscale(image)
         return results
@@ -196,7 +189,7 @@ class RandomGaussianBlur(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""
-        results['img'] = gaussian_blur(_checked(results, self), float(np.random.uniform(*self.sigma)), self.kernel)
+        results['img'] = gaussian_blur(check_image(results, self), float(np.random.uniform(*self.sigma)), self.kernel)
         return results
 
     def __repr__(self) -> str:

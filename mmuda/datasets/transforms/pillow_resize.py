@@ -1,51 +1,29 @@
 """Resizing with Pillow, the filter chosen by the direction: how CBST resizes every image."""
 
+import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from PIL import Image
 
-Resampling = Image.Resampling
+from mmuda.resampling import auto_filter
 
-
-def auto_filter(from_size: tuple[int, int], to_size: tuple[int, int]) -> Resampling:
-    """CBST's choice of a filter: Lanczos if both sides shrink, bicubic if both grow, else bilinear.
-
-    Args:
-        from_size: Two sides, in any order.
-        to_size: The same two sides after resizing.
-    """
-    if all(to < side for side, to in zip(from_size, to_size, strict=True)):
-        return Resampling.LANCZOS
-    if all(to > side for side, to in zip(from_size, to_size, strict=True)):
-        return Resampling.BICUBIC
-    return Resampling.BILINEAR
+from .checks import check_image, record_resize
 
 
-def pillow_resize(array: np.ndarray, size: tuple[int, int], filter: Resampling) -> np.ndarray:
+def pillow_resize(array: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
     """Resize with Pillow, which antialiases when it shrinks.
 
     Args:
-        array: (H, W, 3) uint8 with the channels in any order, or (H, W) uint8 or float32.
+        array: (H, W, 3) uint8 with the channels in any order, or (H, W) uint8.
         size: (width, height).
-        filter: One of Pillow's.
+        interpolation: ``'nearest'``, ``'bilinear'``, ``'bicubic'`` or ``'lanczos'``.
 
     Returns:
-        (height, width, 3) or (height, width) of the same dtype; the array itself if it has that size already.
-
-    Raises:
-        TypeError: If shape or dtype are others. (Pillow would treat a fourth channel as opacity.)
+        (height, width, 3) or (height, width) uint8; the array itself if it has that size already.
     """
-    grey, colour = array.ndim == 2, array.ndim == 3 and array.shape[2] == 3
-    if not (array.dtype == np.uint8 and (grey or colour) or array.dtype == np.float32 and grey):
-        raise TypeError(
-            f'Pillow resizes (H, W, 3) uint8 and (H, W) uint8 or float32 arrays, but got {array.shape} '
-            f'{array.dtype}: load images with 8 bits and three channels (to_float32=False)'
-        )
     if array.shape[1::-1] == tuple(size):
         return array
-    # A copy, as PyTorch warns of what it cannot write to.
-    return np.array(Image.fromarray(np.ascontiguousarray(array)).resize(tuple(size), filter))
+    return mmcv.imresize(array, tuple(size), interpolation=interpolation, backend='pillow')
 
 
 @TRANSFORMS.register_module()
@@ -74,18 +52,14 @@ class ResizeLongSide(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Resize ``results['img']``."""
-        image = results['img']
+        image = check_image(results, self)
         size = height, width = image.shape[:2]
         if max(size) != self.length:
             height, width = (
                 self.length if side == max(size) else max(1, round(self.length * side / max(size))) for side in size
             )
-        image = pillow_resize(image, (width, height), auto_filter(size, (height, width)))
-        results['img'] = image
-        results['img_shape'] = (height, width)
-        results['scale'] = (width, height)
-        results['scale_factor'] = (width / size[1], height / size[0])
-        results['keep_ratio'] = True
+        results['img'] = pillow_resize(image, (width, height), auto_filter(size, (height, width)))
+        record_resize(results, size)
         return results
 
     def __repr__(self) -> str:

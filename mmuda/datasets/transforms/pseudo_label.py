@@ -4,10 +4,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmuda.constants import IGNORE_INDEX
+
 from ..image_files import read_image_bytes
-from ..label_tables import IGNORE, ranges
+from ..label_tables import ranges
 from .loading import decode_label
-from .pillow_resize import Resampling, pillow_resize
+from .pillow_resize import pillow_resize
 
 
 @TRANSFORMS.register_module()
@@ -65,12 +67,12 @@ class LoadPseudoLabel(BaseTransform):
                 f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
                 "or dict(type='LoadPseudoLabel', num_classes=...)"
             )
-        wrong = (label >= num_classes) & (label != IGNORE)
+        wrong = (label >= num_classes) & (label != IGNORE_INDEX)
         if wrong.any():
             raise ValueError(
                 f'{path} holds the ids {ranges(np.unique(label[wrong]).tolist())}, but a pseudo label holds train ids '
-                f'0-{num_classes - 1} and {IGNORE} (ignored): raw ids need LoadDomainAnnotations; if the classes have '
-                'changed, make the labels again'
+                f'0-{num_classes - 1} and {IGNORE_INDEX} (ignored): raw ids need LoadDomainAnnotations; if the classes '
+                'have changed, make the labels again'
             )
 
     def _fit(self, results: dict, label: np.ndarray, path: str) -> np.ndarray:
@@ -92,7 +94,7 @@ class LoadPseudoLabel(BaseTransform):
             raise ValueError(
                 f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel before RandomFlip'
             )
-        return pillow_resize(label, image.shape[1::-1], Resampling.NEAREST)
+        return pillow_resize(label, image.shape[1::-1], 'nearest')
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(resize={self.resize}, num_classes={self.num_classes})'

@@ -8,9 +8,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from ..label_tables import IGNORE
-from .mining_crop import Draws, NumPyDraws
-from .pillow_resize import Resampling, pillow_resize
+from mmuda.constants import IGNORE_INDEX
+
+from .checks import check_image, check_label, record_resize
+from .draws import Draws, NumPyDraws
+from .pillow_resize import pillow_resize
 
 
 def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draws) -> tuple[int, int]:
@@ -22,7 +24,8 @@ def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draw
         draws: The random numbers; one fraction is taken.
     """
     factor = factors[0] + (factors[1] - factors[0]) * draws.fraction(1)
-    return tuple(max(1, int(length * factor)) for length in shape)
+    height, width = (max(1, int(length * factor)) for length in shape)
+    return height, width
 
 
 class CropWindow(NamedTuple):
@@ -51,10 +54,17 @@ def plan_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> 
         size: (h, w) of the crop.
         draws: The random numbers.
     """
-    padding = tuple(max(0, wanted - length) for length, wanted in zip(shape, size, strict=True))
-    padded = tuple(length + 2 * added for length, added in zip(shape, padding, strict=True))
-    corner = tuple(draws.integer(0, length - wanted + 1) for length, wanted in zip(padded, size, strict=True))
-    return CropWindow(padding, padded, corner, tuple(size))
+    (top, height, row), (left, width, column) = (
+        _along(length, wanted, draws) for length, wanted in zip(shape, size, strict=True)
+    )
+    return CropWindow((top, left), (height, width), (row, column), (size[0], size[1]))
+
+
+def _along(length: int, wanted: int, draws: Draws) -> tuple[int, int, int]:
+    """Return padding, padded length and first pixel of the crop along one side."""
+    padding = max(0, wanted - length)
+    padded = length + 2 * padding
+    return padding, padded, draws.integer(0, padded - wanted + 1)
 
 
 def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray:
@@ -88,29 +98,28 @@ class RandomScale(BaseTransform):
 
     Args:
         range: Smallest and largest factor.
+        draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
         ValueError: If a factor is not positive. When an image comes: if a label has another size.
         TypeError: When an image comes, if it or a label is not uint8.
     """
 
-    def __init__(self, range: Sequence[float] = (0.5, 1.5)) -> None:
+    def __init__(self, range: Sequence[float] = (0.5, 1.5), draws: Draws | None = None) -> None:  # the key of configs
         if len(range) != 2 or not 0 < range[0] <= range[1]:
             raise ValueError(f'range must be (smallest, largest) with 0 < smallest <= largest, but got {range!r}')
-        self.range = tuple(range)
+        self.range = float(range[0]), float(range[1])
+        self.draws: Draws = draws or NumPyDraws()
 
     def transform(self, results: dict) -> dict:
         """Scale ``results['img']`` and the labels."""
-        _check_labels(results, self)
+        _check(results, self)
         shape = results['img'].shape[:2]
-        height, width = plan_scale(shape, self.range, NumPyDraws())
-        results['img'] = pillow_resize(results['img'], (width, height), Resampling.BICUBIC)
+        height, width = plan_scale(shape, self.range, self.draws)
+        results['img'] = pillow_resize(results['img'], (width, height), 'bicubic')
         for key in results.get('seg_fields', []):
-            results[key] = pillow_resize(results[key], (width, height), Resampling.NEAREST)
-        results['img_shape'] = (height, width)
-        results['scale'] = (width, height)
-        results['scale_factor'] = (width / shape[1], height / shape[0])
-        results['keep_ratio'] = True
+            results[key] = pillow_resize(results[key], (width, height), 'nearest')
+        record_resize(results, shape)
         return results
 
     def __repr__(self) -> str:
@@ -129,26 +138,28 @@ class PadCrop(BaseTransform):
         size: (h, w) of the window.
         pad_value: Of all channels outside the image; 0, black, in FADA and SDCA, whose padding comes before
             normalisation.
+        draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
         ValueError: If a side is not positive. When an image comes: if a label has another size.
         TypeError: When an image comes, if it or a label is not uint8.
     """
 
-    def __init__(self, size: tuple[int, int], pad_value: int = 0) -> None:
+    def __init__(self, size: tuple[int, int], pad_value: int = 0, draws: Draws | None = None) -> None:
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f'size must be (height, width), both at least 1 pixel, but got {size!r}')
         if not 0 <= pad_value <= 255:
             raise ValueError(f'pad_value must be in 0..255, but got {pad_value}')
-        self.size, self.pad_value = tuple(size), pad_value
+        self.size, self.pad_value = (size[0], size[1]), pad_value
+        self.draws: Draws = draws or NumPyDraws()
 
     def transform(self, results: dict) -> dict:
         """Cut ``results['img']`` and the labels."""
-        _check_labels(results, self)
-        window = plan_window(results['img'].shape[:2], self.size, NumPyDraws())
+        _check(results, self)
+        window = plan_window(results['img'].shape[:2], self.size, self.draws)
         results['img'] = cut_window(results['img'], window, self.pad_value)
         for key in results.get('seg_fields', []):
-            results[key] = cut_window(results[key], window, IGNORE)
+            results[key] = cut_window(results[key], window, IGNORE_INDEX)
         results['img_shape'] = self.size
         return results
 
@@ -156,19 +167,7 @@ class PadCrop(BaseTransform):
         return f'{type(self).__name__}(size={self.size}, pad_value={self.pad_value})'
 
 
-def _check_labels(results: dict, step: BaseTransform) -> None:
-    name, path, image = type(step).__name__, results.get('img_path'), results['img']
-    if image.dtype != np.uint8 or image.shape[2:] != (3,):
-        raise TypeError(
-            f'{name}: the image {path} must be (H, W, 3) uint8, but is {image.shape} {image.dtype}: load '
-            'images with 8 bits and three channels (to_float32=False)'
-        )
+def _check(results: dict, step: BaseTransform) -> None:
+    check_image(results, step)
     for key in results.get('seg_fields', []):
-        label = results[key]
-        if label.dtype != np.uint8:
-            raise TypeError(f'{name}: {key} of {path} must be uint8 train ids, but is {label.dtype}')
-        if label.shape != image.shape[:2]:
-            raise ValueError(
-                f'{name}: {key} of {path} is {label.shape}, but the image is {image.shape[:2]} (H, W): put '
-                f'{name} where both have one size, right after loading'
-            )
+        check_label(results, step, key)

@@ -1,8 +1,10 @@
 """One set of batch-norm statistics for all processes where it matters."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from mmuda.ranks import unwrap
 
 from ..distributed import average_batch_norm
 
@@ -17,14 +19,10 @@ class BatchNormSyncHook(Hook):
 
     priority = 'HIGH'
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """All ranks validate the network that a checkpoint would hold."""
-        average_batch_norm(_bare(runner.model))
+        average_batch_norm(unwrap(runner.model))
 
-    def before_gather_checkpoint(self, runner) -> None:
+    def before_gather_checkpoint(self, runner: Runner) -> None:
         """All ranks go on with what is saved, as they would after a resume."""
-        average_batch_norm(_bare(runner.model))
-
-
-def _bare(model):
-    return model.module if is_model_wrapper(model) else model
+        average_batch_norm(unwrap(runner.model))

@@ -1,10 +1,14 @@
 """Checkpoints of which one is complete at any time."""
 
 import os
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from mmuda.internals import kept_checkpoints
 
 
 @HOOKS.register_module()
@@ -19,14 +23,16 @@ class AdaptationCheckpointHook(CheckpointHook):
             checkpoint could not be resumed exactly. Also for ``by_epoch=True``.
     """
 
-    def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs) -> None:
+    max_keep_ckpts: int
+
+    def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs: Any) -> None:
         if by_epoch:
             raise ValueError(
                 'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
             )
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         gathered = getattr(runner.optim_wrapper, 'accumulative_counts', 1)
         when = {'default_hooks.checkpoint.interval': self.interval}
@@ -36,15 +42,16 @@ class AdaptationCheckpointHook(CheckpointHook):
             if interval > 0 and interval % gathered:
                 raise ValueError(f'{key}={interval} must be a multiple of optim_wrapper.accumulative_counts={gathered}')
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         outdated = []
         keep = self.max_keep_ckpts
         if keep > 0:
-            if not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step:
-                if len(self.keep_ckpt_ids) == keep:
-                    outdated.append(self.keep_ckpt_ids.popleft())
-                self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+            kept = kept_checkpoints(self)
+            if not kept or kept[-1] != step:
+                if len(kept) == keep:
+                    outdated.append(kept.popleft())
+                kept.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(kept))
         self.max_keep_ckpts = -1  # mmengine would delete first and write then
         try:
             super()._save_checkpoint_with_step(runner, step, meta)

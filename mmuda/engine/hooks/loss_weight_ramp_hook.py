@@ -1,8 +1,13 @@
 """Loss weights that change during training."""
 
+from typing import Any
+
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from mmuda.ranks import unwrap
 
 
 @HOOKS.register_module()
@@ -22,12 +27,12 @@ class LossWeightRampHook(Hook):
         KeyError: Before training, if the adaptor has no such weight.
     """
 
-    def __init__(self, name: str, begin: int, end: int, start: float = 0.0, stop: float = None) -> None:
+    def __init__(self, name: str, begin: int, end: int, start: float = 0.0, stop: float | None = None) -> None:
         if end <= begin:
             raise ValueError(f'LossWeightRampHook: end={end} must be after begin={begin}')
         self.name, self.begin, self.end, self.start, self.stop = name, begin, end, start, stop
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Look the weight up."""
         weights = self._weights(runner)
         if self.name not in weights:
@@ -35,11 +40,13 @@ class LossWeightRampHook(Hook):
         if self.stop is None:
             self.stop = weights[self.name]
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         """Set the weight of this iteration."""
+        assert self.stop is not None  # before_train looked it up
         done = min(max((runner.iter - self.begin) / (self.end - self.begin), 0.0), 1.0)
         self._weights(runner)[self.name] = self.start + (self.stop - self.start) * done
 
     @staticmethod
-    def _weights(runner) -> dict:
-        return (runner.model.module if is_model_wrapper(runner.model) else runner.model).loss_weights
+    def _weights(runner: Runner) -> dict:
+        adaptor: Any = unwrap(runner.model)
+        return adaptor.loss_weights

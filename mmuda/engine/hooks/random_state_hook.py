@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 
@@ -26,36 +28,36 @@ class RandomStateHook(Hook):
         self._before_val: dict | None = None
         self._gathered: list[dict] = []
 
-    def before_gather_checkpoint(self, runner) -> None:
+    def before_gather_checkpoint(self, runner: Runner) -> None:
         """Collect the states of all ranks."""
         # The best checkpoint is written while validation is still going on.
         self._gathered = all_gather_object(self._before_val or random_state())
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put them into the file."""
         checkpoint['random_states'] = self._gathered
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the state of this rank if training is resumed."""
         states = checkpoint.get('random_states', [])
         self._to_restore = states[get_rank()] if get_rank() < len(states) else None
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Weights that were only loaded, not resumed, bring no random state along."""
         if runner.iter == 0:
             self._to_restore = None
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         """Restore once, after the data loader has started."""
         if self._to_restore is not None:
             set_random_state(self._to_restore)
             self._to_restore = None
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """Keep the states of training."""
         self._before_val = random_state()
 
-    def after_val(self, runner) -> None:
+    def after_val(self, runner: Runner) -> None:
         """Put them back."""
         if self._before_val is not None:
             set_random_state(self._before_val)
@@ -64,8 +66,9 @@ class RandomStateHook(Hook):
 
 def random_state() -> dict:
     """The states of all generators of this process, as tensors and plain values only."""
-    numpy_state = np.random.get_state()
-    state = dict(
+    numpy_state = np.random.get_state(legacy=True)
+    assert isinstance(numpy_state, tuple)
+    state: dict = dict(
         python=random.getstate(),
         numpy=(numpy_state[0], torch.from_numpy(numpy_state[1].astype(np.int64)), *numpy_state[2:]),
         torch=torch.get_rng_state(),

@@ -1,6 +1,8 @@
 """Schedulers follow optimizer steps."""
 
 from mmengine.hooks import ParamSchedulerHook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 
@@ -12,7 +14,9 @@ class StepSchedulerHook(ParamSchedulerHook):
     one step, and count the length of the schedule in steps.
     """
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
+    ) -> None:
         """Step the schedulers if this iteration stepped the optimizers."""
         # A plain mmseg model comes with mmengine's own wrapper, which steps in every iteration.
         if getattr(runner.optim_wrapper, 'stepped', lambda: True)():

@@ -10,6 +10,8 @@ from mmengine.registry import OPTIMIZERS
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from mmuda.ranks import unwrap
+
 from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper, make_scaler
 
 
@@ -57,9 +59,9 @@ class PerModuleOptimWrapperConstructor:
         self.modules = cfg
 
     def __call__(self, model: nn.Module) -> AdaptorOptimWrapperDict:
-        model = getattr(model, 'module', model)
+        model = unwrap(model)
         trainable = {
-            name: getattr(child, 'module', child)
+            name: unwrap(child)
             for name, child in model.named_children()
             if any(p.requires_grad for p in child.parameters())
         }

@@ -1,10 +1,13 @@
 """SGD as the released AdaptSegNet and ADVENT ran it: the same weight listed several times in one group."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from mmengine.registry import OPTIMIZERS
 from torch.optim import Optimizer
+
+from mmuda.internals import add_each_, multiply_each_
 
 
 @OPTIMIZERS.register_module()
@@ -31,7 +34,9 @@ class LegacySGD(Optimizer):
         repeats: How often each weight of a group is listed.
     """
 
-    def __init__(self, params, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1) -> None:
+    def __init__(
+        self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1
+    ) -> None:
         if lr < 0 or momentum < 0 or weight_decay < 0 or repeats < 1:
             raise ValueError(
                 'LegacySGD needs lr, momentum, weight_decay >= 0 and repeats >= 1, but got '
@@ -40,7 +45,7 @@ class LegacySGD(Optimizer):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, repeats=repeats))
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None):
+    def step(self, closure: Callable | None = None) -> Any:
         """One step; gradients are changed in place, as in PyTorch 0.4."""
         loss = None
         if closure is not None:
@@ -53,11 +58,11 @@ class LegacySGD(Optimizer):
             grads = [p.grad for p in params]
             for _ in range(group['repeats']):
                 if group['weight_decay']:
-                    torch._foreach_add_(grads, params, alpha=group['weight_decay'])
+                    add_each_(grads, params, alpha=group['weight_decay'])
                 updates = grads
                 if group['momentum']:
                     updates = self._momentum(params, grads, group['momentum'])
-                torch._foreach_add_(params, updates, alpha=-group['lr'])
+                add_each_(params, updates, alpha=-group['lr'])
         return loss
 
     def _momentum(self, params: list, grads: list, momentum: float) -> list:
@@ -65,8 +70,8 @@ class LegacySGD(Optimizer):
         known = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' in self.state[p]]
         if known:
             buffers = [self.state[p]['momentum_buffer'] for p, _ in known]
-            torch._foreach_mul_(buffers, momentum)
-            torch._foreach_add_(buffers, [g for _, g in known])
+            multiply_each_(buffers, momentum)
+            add_each_(buffers, [g for _, g in known])
         for p, g in fresh:
             self.state[p]['momentum_buffer'] = g.clone()
         return [self.state[p]['momentum_buffer'] for p in params]

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
+
+from mmuda.internals import accumulative_counts, count_iteration
+from mmuda.ranks import unwrap
 
 PRECISIONS = {'float16': torch.float16, 'fp16': torch.float16, 'bfloat16': torch.bfloat16, 'bf16': torch.bfloat16}
 
@@ -41,7 +45,7 @@ class ModuleOptimWrapper(OptimWrapper):
         self.fixed_scale = fixed_scale
         self.grad_norm: Tensor | None = None
 
-    def backward(self, loss: Tensor, **kwargs) -> None:
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Add the gradients of one part of an iteration."""
         loss = self.scale_loss(loss)
         if self.scaler is not None:
@@ -50,13 +54,13 @@ class ModuleOptimWrapper(OptimWrapper):
 
     def update(self) -> None:
         """End an iteration: step and clear the gradients if enough iterations are gathered."""
-        self._inner_count += 1
+        count_iteration(self)
         if not self.should_update():
             return
         self.step()
         self.zero_grad()
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         if self.scaler is None:
             super().step(**kwargs)
             return
@@ -108,13 +112,14 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         with ExitStack() as stack:
             if not self._leader.should_sync():
                 for child in model.children():
-                    if hasattr(child, 'no_sync'):
-                        stack.enter_context(child.no_sync())
+                    no_sync: Any = getattr(child, 'no_sync', None)
+                    if no_sync is not None:
+                        stack.enter_context(no_sync())
             if self.dtype is not None:
                 stack.enter_context(torch.autocast(get_device().split(':')[0], dtype=self.dtype))
             yield
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         """End the iteration of every module."""
         for wrapper in self.optim_wrappers.values():
             wrapper.update()
@@ -133,7 +138,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
 
     def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
         """Tell every wrapper where training stands, so that the last, incomplete group of iterations counts in full."""
-        bare = getattr(model, 'module', model)
+        bare = unwrap(model)
         for name, wrapper in self.optim_wrappers.items():
             wrapper.initialize_count_status(getattr(bare, name), cur_iter, max_iters)
 
@@ -153,7 +158,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
     @property
     def accumulative_counts(self) -> int:
         """Iterations for one step."""
-        return self._leader._accumulative_counts
+        return accumulative_counts(self._leader)
 
     @property
     def _leader(self) -> ModuleOptimWrapper:
@@ -179,4 +184,6 @@ def make_scaler(precision: str | None, loss_scale: str | float) -> torch.amp.Gra
     device = get_device().split(':')[0]
     if device == 'cpu':
         raise ValueError("precision='float16' needs a GPU: on a CPU use 'bfloat16'")
-    return torch.amp.GradScaler(device, **({} if loss_scale == 'dynamic' else dict(init_scale=float(loss_scale))))
+    if loss_scale == 'dynamic':
+        return torch.amp.GradScaler(device)
+    return torch.amp.GradScaler(device, init_scale=float(loss_scale))

@@ -1,10 +1,12 @@
 from .adabn import AdaBN
 from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT
-from .adversarial import OutputSpaceAdversary
+from .adversarial import DomainAdversary, OutputSpaceAdversary
 from .base import BaseAdaptor
 from .fada import FADA
+from .feature_adversary import FeatureAdversary
 from .freezing import frozen
+from .lovasz import LovaszAdaptor
 from .minent import MinEnt
 from .sdca import SDCA
 from .self_training import SelfTraining
@@ -16,7 +18,10 @@ __all__ = [
     'AdaBN',
     'AdaptSegNet',
     'BaseAdaptor',
+    'DomainAdversary',
     'FADA',
+    'FeatureAdversary',
+    'LovaszAdaptor',
     'MinEnt',
     'OutputSpaceAdversary',
     'SDCA',

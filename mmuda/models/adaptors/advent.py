@@ -16,5 +16,5 @@ class ADVENT(OutputSpaceAdversary):
     """
 
     def domain_map(self, logits: Tensor) -> Tensor:
-        """Weighted self-information (N, C, H, W)."""
+        """Return the weighted self-information (N, C, H, W) of logits (N, C, H, W)."""
         return self_information(logits)

@@ -1,7 +1,8 @@
-"""Output-space adversarial adaptation: the iteration that AdaptSegNet and ADVENT share."""
+"""Adversarial adaptation: the iteration that all methods with one discriminator for each level share."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -12,15 +13,18 @@ from .base import BaseAdaptor, Losses
 from .freezing import frozen
 
 
-class OutputSpaceAdversary(BaseAdaptor):
-    """Align the predictions of both domains by one discriminator for each level.
+class DomainAdversary(BaseAdaptor):
+    """Make both domains look alike to one discriminator for each level.
 
     One iteration, in the order of the originals: segmentation losses on the source; adversarial losses on the target,
-    whose predictions shall be taken for source, through frozen discriminators; then each discriminator on the
-    *detached* predictions of both domains. The segmentor therefore learns from the discriminators of the iteration
-    before, and they from the predictions of the segmentor before its step.
+    which is to be taken for source, through frozen discriminators; then each discriminator on the *detached* outputs of
+    both domains. The segmentor therefore learns from the discriminators of the iteration before, and they from the
+    outputs of the segmentor before its step.
+
+    A method implements :meth:`discriminator_input`, the map that a discriminator sees.
 
     Args:
+        segmentor: As in :class:`BaseAdaptor`.
         discriminator: Config of the discriminator of the ``main`` level.
         aux_discriminator: Config of the discriminator of the ``aux`` level; needed when the segmentor has an auxiliary
             head, and only then.
@@ -39,7 +43,7 @@ class OutputSpaceAdversary(BaseAdaptor):
         discriminator: dict,
         aux_discriminator: dict | None = None,
         gan: str = 'vanilla',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(segmentor, **kwargs)
         if gan not in GAN_LOSSES:
@@ -56,53 +60,75 @@ class OutputSpaceAdversary(BaseAdaptor):
         self.aux_discriminator = None if aux_discriminator is None else MODELS.build(aux_discriminator)
 
     @abstractmethod
-    def domain_map(self, logits: Tensor) -> Tensor:
-        """What the discriminator sees of upsampled logits (N, C, H, W)."""
+    def discriminator_input(self, outputs: SegOutputs, level: str) -> Tensor:
+        """Return the map (N, K, h, w) that the discriminator of a level sees."""
 
-    # Discriminators of something else than predictions replace these three together.
-
-    def observe(self, target: dict) -> SegOutputs:
-        """Forward the target images."""
+    def forward_target(self, target: dict) -> SegOutputs:
+        """Forward the target images as far as :meth:`discriminator_input` needs."""
         return self.segment(target)
 
-    def judged(self, outputs: SegOutputs, level: str) -> Tensor:
-        """What the discriminator of a level sees: a map made of its upsampled logits."""
-        return self.domain_map(outputs.upsample(level))
-
-    def keep(self, outputs: SegOutputs) -> SegOutputs:
-        """What of a pass the discriminators learn from later, without its graph: logits, which are small."""
-        return outputs.detach(features=False)
+    def detach_outputs(self, outputs: SegOutputs) -> SegOutputs:
+        """Return what :meth:`discriminator_input` needs of a pass, without its graph."""
+        return outputs.detach()
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         on_source = self.segment(source)
         yield 'segmentor', self.supervised_losses(on_source, source)
-        on_source = self.keep(on_source)
+        on_source = self.detach_outputs(on_source)
 
-        on_target = self.observe(target)
+        on_target = self.forward_target(target)
         with frozen(self.discriminator, self.aux_discriminator):
             yield 'segmentor', self.adversarial_losses(on_target)
-        on_target = self.keep(on_target)
+        on_target = self.detach_outputs(on_target)
 
-        for name, level in self.discriminators().items():
-            yield name, self.discriminator_losses(name, level, on_source, SOURCE)
-            yield name, self.discriminator_losses(name, level, on_target, TARGET)
+        yield from self.train_discriminators(on_source, on_target)
 
-    def discriminators(self) -> dict:
-        """Child name to level, auxiliary first."""
-        levels = {'aux_discriminator': 'aux', 'discriminator': 'main'}
-        return {name: level for name, level in levels.items() if getattr(self, name) is not None}
+    def train_discriminators(self, on_source: SegOutputs, on_target: SegOutputs) -> Iterator[tuple[str, Losses]]:
+        """Yield the losses of each discriminator, on the detached outputs of the source, then of the target."""
+        for level, child in self.discriminators().items():
+            yield child, self.discriminator_losses(level, on_source, SOURCE)
+            yield child, self.discriminator_losses(level, on_target, TARGET)
+
+    def discriminators(self) -> dict[str, str]:
+        """Return the name of the discriminator (a child) of each level, auxiliary first."""
+        children = dict(aux='aux_discriminator', main='discriminator')
+        return {level: child for level, child in children.items() if getattr(self, child) is not None}
 
     def adversarial_losses(self, outputs: SegOutputs) -> Losses:
-        """How far the target predictions are from being taken for source ones, by level."""
+        """Return how far target outputs are from being taken for source, as ``loss_adv_<level>``."""
         return self.weigh(
+            'adv',
             {
-                f'loss_adv_{level}': self.gan_loss(getattr(self, name)(self.judged(outputs, level)), SOURCE)
-                for name, level in self.discriminators().items()
-            }
+                level: self.gan_loss(getattr(self, child)(self.discriminator_input(outputs, level)), SOURCE)
+                for level, child in self.discriminators().items()
+            },
         )
 
-    def discriminator_losses(self, name: str, level: str, outputs: SegOutputs, domain: float) -> Losses:
-        """Half the loss of one discriminator, on one domain."""
-        scores = getattr(self, name)(self.judged(outputs, level))
-        side = 'source' if domain == SOURCE else 'target'
-        return {f'loss_dis_{level}_{side}': self.gan_loss(scores, domain) / 2}
+    def discriminator_losses(self, level: str, outputs: SegOutputs, domain: float) -> Losses:
+        """Return half the loss of the discriminator of a level, ``loss_dis_<level>_<domain>``.
+
+        Args:
+            level: ``'main'`` or ``'aux'``.
+            outputs: Detached outputs of one domain.
+            domain: Which one, ``SOURCE`` or ``TARGET``.
+        """
+        discriminator = getattr(self, self.discriminators()[level])
+        scores = discriminator(self.discriminator_input(outputs, level))
+        name = 'source' if domain == SOURCE else 'target'
+        return {f'loss_dis_{level}_{name}': self.gan_loss(scores, domain) / 2}
+
+
+class OutputSpaceAdversary(DomainAdversary):
+    """A :class:`DomainAdversary` whose discriminators see maps made of the upsampled predictions."""
+
+    @abstractmethod
+    def domain_map(self, logits: Tensor) -> Tensor:
+        """Return the map (N, K, H, W) that the discriminator sees of upsampled logits (N, C, H, W)."""
+
+    def discriminator_input(self, outputs: SegOutputs, level: str) -> Tensor:
+        """Return :meth:`domain_map` of the upsampled logits of a level."""
+        return self.domain_map(outputs.upsample(level))
+
+    def detach_outputs(self, outputs: SegOutputs) -> SegOutputs:
+        """Return detached logits; features, which are large, are dropped."""
+        return outputs.detach(features=False)

@@ -1,51 +1,57 @@
-"""The base of every method: who may be called, who is stepped, what is logged."""
+"""The base of every method: the training step, losses and their weights."""
 
+import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
-from mmengine.model import BaseModel
-from mmseg.registry import MODELS
-from mmseg.utils import SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..losses import cross_entropy, lovasz_softmax
+from ..labels import labels_of
+from ..losses import cross_entropy
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
 from .freezing import frozen
+from .inference import SegmentorModel
+
+DOMAINS = ('source', 'target')
 
 Losses = dict[str, Tensor]
 
 
-class BaseAdaptor(BaseModel, metaclass=ABCMeta):
-    """A segmentor and whatever else a method trains beside it.
+class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
+    """A segmentor and the other networks and state of a method.
 
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
-    ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator goes on, so the
+    ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator resumes, so the
     graph of the source images is freed before that of the target images is built. After the last one every optimizer
     steps once and its gradients are cleared.
 
     Every trainable direct child (``segmentor``, ``discriminator``, ...) has its own optimizer of the same name in
-    ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. State that
-    training needs (teachers, statistics, counters) belongs in buffers or frozen children: it is then saved and resumed.
+    ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. Keep state
+    that training needs (teachers, statistics, counters) in buffers or frozen children, so that it is saved and resumed.
 
     Args:
         segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
         data_preprocessor: Config of a :class:`DomainPairPreprocessor`.
-        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. They live in
-            ``self.loss_weights``, where :class:`LossWeightRampHook` finds them.
+        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. ``self.loss_weights`` holds all of
+            them; a hook may change them during training.
+        init_cfg: As in mmengine.
+        train_cfg: Must be None; accepted because mmseg's ``init_model`` sets it.
+        pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know, or a head brings losses of its own that
-            would be ignored.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses,
+            which an adaptor ignores.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
     """Known loss weights and their values in the paper."""
 
-    TAKES_ONE_SIDE = False
-    """Whether :meth:`adapt` may be given None for ``source`` or ``target``: batches of a ``DomainMixDataset``."""
+    ACCEPTS_ONE_DOMAIN = False
+    """Whether a batch may hold one domain only; :meth:`adapt` then gets None for the other."""
 
     def __init__(
         self,
@@ -56,12 +62,9 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         train_cfg: None = None,
         pretrained: None = None,
     ) -> None:
-        if train_cfg is not None or pretrained is not None:  # mmseg's init_model sets both to None
+        if train_cfg is not None or pretrained is not None:
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
-        if isinstance(data_preprocessor, dict):
-            data_preprocessor = MODELS.build(data_preprocessor)  # mmengine alone would not look in mmseg's registry
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.segmentor = MODELS.build(segmentor)
+        super().__init__(segmentor, data_preprocessor, init_cfg)
         unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
         if unknown:
             raise ValueError(
@@ -69,15 +72,15 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             )
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         check_heads(self.segmentor)
-        self._frozen_children: set = set()
+        self._frozen_children: set[str] = set()
         self._routes_checked = False
         self._logged: Losses = {}
 
-    # What a method writes.
+    # A method implements this.
 
     @abstractmethod
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
-        """One training iteration as the paper writes it.
+        """Run one training iteration as the paper writes it.
 
         Args:
             source: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
@@ -88,18 +91,18 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             optimizer of that module at once. Nothing else is ever optimised, whatever its name.
         """
 
-    # What a method calls.
+    # A method calls these.
 
     def segment(self, batch: dict) -> SegOutputs:
-        """Forward the images of one domain through the segmentor, batch-norm statistics being theirs alone."""
+        """Forward the images of one domain through the segmentor; batch-norm sees these images alone."""
         return self.segmentor(batch['inputs'], mode='outputs')
 
     @property
     def feature_channels(self) -> int:
-        """K of the one feature map that the decode head reads.
+        """Number K of channels of the feature map that the decode head reads.
 
         Raises:
-            ValueError: If it reads several.
+            ValueError: If the decode head reads several feature maps.
         """
         head = self.decode_head
         if not isinstance(head.in_index, int) or not isinstance(head.in_channels, int):
@@ -110,47 +113,98 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         return head.in_channels
 
     def head_features(self, outputs: SegOutputs) -> Tensor:
-        """The feature map (N, K, h, w) that the decode head reads, see :attr:`feature_channels`."""
+        """Return the feature map (N, K, h, w) that the decode head reads, see :attr:`feature_channels`."""
         return outputs.features[self.decode_head.in_index]
 
     def without_heads(self, auxiliary_only: bool = False) -> AbstractContextManager[None]:
-        """Forward passes inside leave the heads out of their graph.
+        """Return a context whose forward passes leave the heads out of the graph.
 
-        For losses that do not look at their logits: heads that get no gradient must take no part, or a distributed
-        wrapper would wait for it.
+        Use it for losses that do not depend on logits: DDP would wait for the gradients of heads that took part in the
+        pass.
 
         Args:
-            auxiliary_only: The decode head takes part.
+            auxiliary_only: Leave out auxiliary heads only; the decode head takes part.
         """
         return frozen(
             None if auxiliary_only else self.decode_head, getattr(self._bare_segmentor, 'auxiliary_head', None)
         )
 
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
-        """Cross-entropy of every level on the labels of ``batch``, as ``loss_seg_<level>``.
-
-        A method that has a loss weight ``lov_<level>`` other than 0 adds the Lovász-softmax loss of that level.
+        """Return the losses of every level on the labels of a batch, weighted: ``loss_seg_<level>``, cross-entropy.
 
         Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
-        Levels are weighted by ``loss_weights['seg_<level>']`` (``aux_0``, ``aux_1``, ... share ``seg_aux``); the log
-        shows the unweighted values.
+
+        Args:
+            outputs: Outputs of a pass over the images of ``batch``.
+            batch: With labelled ``data_samples``.
         """
-        labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+        labels = labels_of(batch)
         losses: Losses = {}
         for level in outputs.levels:
-            logits = outputs.like(level, tuple(labels.shape[-2:]))
-            losses[f'loss_seg_{level}'] = cross_entropy(logits, labels)
-            if self.loss_weights.get(f'lov_{level}'):
-                losses[f'loss_lov_{level}'] = lovasz_softmax(logits, labels)
-        return self.weigh(losses)
+            logits = outputs.logits_at(level, labels.shape[-2:])
+            for term, loss in self.supervised_terms(level, logits, labels).items():
+                losses |= self.weigh(term, {level: loss})
+        return losses
 
-    def weigh(self, losses: Losses) -> Losses:
-        """Log ``loss_<name>`` as it is and return it times ``loss_weights[<name>]``.
+    def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
+        """Return the supervised losses of one level by term; the base has cross-entropy, ``seg``.
 
-        A numbered level (``loss_seg_aux_0``) without a weight of its own uses that of the name without the number.
+        A method with more terms overrides this. Each term needs a loss weight, see :meth:`weigh`.
+
+        Args:
+            level: Name of the level.
+            logits: (N, C, H, W) float32, at the size of the labels.
+            labels: (N, H, W) int64.
         """
-        self.log(**losses)
-        return {name: loss * self._weight(name[len('loss_') :]) for name, loss in losses.items()}
+        return dict(seg=cross_entropy(logits, labels))
+
+    def weigh(
+        self, term: str | Losses, losses: Tensor | Mapping[str, Tensor] | None = None, domain: str | None = None
+    ) -> Losses:
+        """Log the losses of one term as they are and return them times their weights.
+
+        ::
+
+            self.weigh('adv', loss)                       # {'loss_adv': loss * loss_weights['adv']}
+            self.weigh('ent', {'main': a, 'aux': b})      # 'loss_ent_main' by 'ent_main', 'loss_ent_aux' by 'ent_aux'
+            self.weigh('feat', loss, domain='source')     # 'loss_feat_source' by 'feat'
+
+        Args:
+            term: Name of the term. (Earlier plug-ins pass losses by name, ``{'loss_<term>_<level>': loss}``.)
+            losses: A scalar, or scalars by level.
+            domain: Appended to the names in the log if a term has a loss for each domain.
+
+        Raises:
+            KeyError: If ``loss_weights`` has no weight for the term or one of the levels.
+        """
+        if not isinstance(term, str):
+            return self._weigh_by_name(term)
+        parts: Iterable[tuple[str | None, Tensor]]
+        parts = [(None, losses)] if isinstance(losses, Tensor) else (losses or {}).items()
+        weighted: Losses = {}
+        for level, loss in parts:
+            name = '_'.join(part for part in ('loss', term, level, domain) if part)
+            self.log(**{name: loss})
+            weighted[name] = loss * self.loss_weight(term, level)
+        return weighted
+
+    def loss_weight(self, term: str, level: str | None = None) -> float:
+        """Return the current weight of a term: ``loss_weights['<term>']``, or ``['<term>_<level>']`` of a level.
+
+        Several auxiliary levels (``aux_0``, ``aux_1``, ...) share the weight of ``aux`` unless they have their own.
+
+        Raises:
+            KeyError: If there is no such weight.
+        """
+        key = term if level is None else f'{term}_{level}'
+        if level is not None and key not in self.loss_weights:
+            key = f'{term}_{self._bare_segmentor.level_groups.get(level, level)}'
+        if key not in self.loss_weights:
+            raise KeyError(
+                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: add it to '
+                'LOSS_WEIGHTS of the class'
+            )
+        return self.loss_weights[key]
 
     def log(self, **values: Tensor) -> None:
         """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
@@ -159,41 +213,33 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
     def freeze(self, *names: str) -> None:
         """Keep direct children (a teacher) in eval mode and without gradients for good.
 
-        The training loop calls ``train()`` in every iteration, which would otherwise wake them up.
+        The training loop calls ``train()`` in every iteration, which would otherwise put them back into train mode.
         """
         for name in names:
             getattr(self, name).requires_grad_(False).eval()
             self._frozen_children.add(name)
 
-    # What the runner calls.
+    # The runner calls these.
 
-    def train_step(self, data: dict, optim_wrapper) -> Losses:
+    def train_step(self, data: dict, optim_wrapper: Any) -> Losses:
         """Run :meth:`adapt`, back-propagating each of its parts, then step every optimizer once.
 
         Args:
-            data: A collated batch of a :class:`DomainPairDataset`, or, if the method takes one side alone, of a
-                :class:`DomainMixDataset`.
-            optim_wrapper: The :class:`AdaptorOptimWrapperDict` of this model.
+            data: A collated batch, ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``;
+                methods that accept one domain also take batches without the other.
+            optim_wrapper: The optimizers of this model by child, an ``AdaptorOptimWrapperDict``.
 
         Returns:
             Detached scalars for the log, still on the device.
 
         Raises:
-            ValueError: If a domain is missing that the method needs, a part names no optimizer, or has no loss.
+            ValueError: If the batch lacks a domain that the method needs, or a part names no optimizer or has no loss.
             RuntimeError: In the first iteration, if a part trains another child than the one it names.
         """
         data = self.data_preprocessor(data, training=True)
-        sides = [side for side in ('source', 'target') if side in data]
-        if not sides or len(sides) < 2 and not self.TAKES_ONE_SIDE:
-            wanted, dataset = ('both source and target', 'DomainPairDataset')
-            if self.TAKES_ONE_SIDE:
-                wanted, dataset = ('source, target or both', 'DomainMixDataset')
-            raise ValueError(
-                f'{type(self).__name__} trains with images of {wanted}, but the batch has {sorted(data)}: '
-                f'use a {dataset} in train_dataloader'
-            )
-        parts = self.adapt(data.get('source'), data.get('target'))
-        del data
+        batches = self._domain_batches(data)
+        parts = self.adapt(batches['source'], batches['target'])
+        del data, batches
         logs: Losses = {}
         self._logged = {}
         while True:
@@ -219,41 +265,6 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
         logs.update(self._logged)
         return logs
 
-    def val_step(self, data: dict) -> list:
-        """Predictions of the segmentor for a plain mmseg batch."""
-        return self.test_step(data)
-
-    def test_step(self, data: dict) -> list:
-        """Predictions of the segmentor for a plain mmseg batch."""
-        data = self.data_preprocessor(data, training=False)
-        return self._run_forward(data, mode='predict')
-
-    @torch.no_grad()
-    def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:
-        """Class probabilities (C, H, W), float32, of each image of a plain mmseg batch.
-
-        Args:
-            data: A collated batch that is not preprocessed.
-            at: ``'image'`` or ``'input'``, see :meth:`AdaptiveEncoderDecoder.probabilities`.
-        """
-        data = self.data_preprocessor(data, training=False)
-        return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], at=at)
-
-    def forward(
-        self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
-    ) -> Tensor | list | dict:
-        """Inference goes straight to the segmentor, so mmseg's loops, inferencers and visualizers work.
-
-        Raises:
-            RuntimeError: For ``mode='loss'``: an adaptor is trained by :meth:`train_step`.
-        """
-        if mode == 'loss':
-            raise RuntimeError(
-                f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
-                'part by part in train_step'
-            )
-        return self.segmentor(inputs, data_samples, mode=mode)
-
     def train(self, mode: bool = True) -> 'BaseAdaptor':
         """As usual, but frozen children stay in eval mode."""
         super().train(mode)
@@ -261,39 +272,32 @@ class BaseAdaptor(BaseModel, metaclass=ABCMeta):
             getattr(self, name).eval()
         return self
 
-    # Attributes that mmseg's inferencer, visualizer and TTA look up on a segmentor.
+    # Details.
 
-    @property
-    def align_corners(self) -> bool:
-        """Corner convention of the segmentor."""
-        return self._bare_segmentor.align_corners
+    def _domain_batches(self, data: dict) -> dict[str, Any]:
+        """Return the preprocessed batches by domain, None for one that is not there."""
+        found = [domain for domain in DOMAINS if domain in data]
+        if len(found) < (1 if self.ACCEPTS_ONE_DOMAIN else 2):
+            wanted = 'source, target or both' if self.ACCEPTS_ONE_DOMAIN else 'both source and target'
+            raise ValueError(
+                f'{type(self).__name__} trains with images of {wanted}, but the batch has {sorted(data)}: '
+                f"train_dataloader needs a data set whose items are {{'source': ..., 'target': ...}}"
+            )
+        return {domain: data.get(domain) for domain in DOMAINS}
 
-    @property
-    def num_classes(self) -> int:
-        """Number C of classes of the segmentor."""
-        return self._bare_segmentor.num_classes
-
-    @property
-    def out_channels(self) -> int:
-        """Channels of the logits."""
-        return self._bare_segmentor.out_channels
-
-    @property
-    def decode_head(self) -> nn.Module:
-        """The decode head of the segmentor; to look at, not to call during training."""
-        return self._bare_segmentor.decode_head
-
-    @property
-    def _bare_segmentor(self) -> nn.Module:
-        return getattr(self.segmentor, 'module', self.segmentor)
-
-    def _weight(self, name: str) -> float:
-        if name in self.loss_weights:
-            return self.loss_weights[name]
-        stem, _, number = name.rpartition('_')
-        if number.isdigit() and stem in self.loss_weights:
-            return self.loss_weights[stem]
-        raise KeyError(f'{type(self).__name__} has no loss weight for {name!r}, known are {sorted(self.loss_weights)}')
-
-    def _dump_init_info(self) -> None:
-        """mmengine would log a line for every parameter; one look at a checkpoint tells more."""
+    def _weigh_by_name(self, losses: Losses) -> Losses:
+        """Weigh losses by their names in the log, as earlier plug-ins do."""
+        warnings.warn(
+            "weigh({'loss_<term>_<level>': loss}) is now written weigh('<term>', {level: loss})",
+            FutureWarning,
+            stacklevel=3,
+        )
+        numbers = range(len(self._bare_segmentor.level_groups))
+        keys = {f'loss_{key}_{number}': key for key in self.loss_weights for number in numbers}
+        keys |= {f'loss_{key}': key for key in self.loss_weights}
+        unknown = set(losses) - set(keys)
+        if unknown:
+            known = sorted(self.loss_weights)
+            raise KeyError(f'{type(self).__name__} has no loss weights for {sorted(unknown)}, known are {known}')
+        self.log(**losses)
+        return {name: loss * self.loss_weights[keys[name]] for name, loss in losses.items()}

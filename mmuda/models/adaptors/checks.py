@@ -1,4 +1,4 @@
-"""Mistakes of configs and of methods that would otherwise train something else in silence."""
+"""Find mistakes in configs and methods that would otherwise silently train something else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from mmseg.models.losses import CrossEntropyLoss
 from torch import nn
 
+from mmuda.internals import version_of
+
 
 def check_heads(segmentor: nn.Module) -> None:
     """Refuse heads whose own training settings would have no effect.
 
-    Adaptors compute the losses of all levels themselves, with ``loss_weights``.
+    Adaptors compute the losses of all levels themselves and weight them by ``loss_weights``.
 
     Raises:
         ValueError: If a head has a pixel sampler, or losses other than the plain cross-entropy.
@@ -34,10 +36,15 @@ def check_heads(segmentor: nn.Module) -> None:
 
 @contextmanager
 def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
-    """Check that a backward pass changes gradients of one child only.
+    """Check that a backward pass changes the gradients of one child only.
+
+    Args:
+        adaptor: The parent of the children.
+        name: The child that may receive gradients.
 
     Raises:
-        RuntimeError: Naming the other child, if a ``detach`` or a ``frozen`` is missing.
+        RuntimeError: If another child receives gradients, because a ``detach`` or a ``frozen`` is missing. The message
+            names that child.
     """
     before = _gradient_versions(adaptor)
     yield
@@ -51,8 +58,8 @@ def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
 
 
 def _gradient_versions(adaptor: nn.Module) -> dict[str, list]:
-    """By child, what changes whenever something is added to one of its gradients."""
+    """Return, for each child, a value per parameter that changes with every addition to its gradient."""
     return {
-        child: [None if p.grad is None else (id(p.grad), p.grad._version) for p in module.parameters()]
+        child: [None if p.grad is None else (id(p.grad), version_of(p.grad)) for p in module.parameters()]
         for child, module in adaptor.named_children()
     }

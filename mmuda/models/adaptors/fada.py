@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -16,34 +17,34 @@ from .freezing import frozen
 class FADA(BaseAdaptor):
     r"""Fine-grained adversarial adaptation (Wang, Shen, Zhang, Duan and Mei, ECCV 2020).
 
-    A discriminator tells for each pixel of the feature map which class of which domain it is, 2C in all. Its labels are
-    the soft predictions of the segmentor, :math:`s = \min(\mathrm{softmax}(P / T), 0.9)`, in the half of their domain:
+    A discriminator classifies each pixel of the feature map by class and domain, 2C outputs in all. Its labels are the
+    soft predictions of the segmentor, :math:`s = \min(\mathrm{softmax}(P / T), 0.9)`, in the half of their domain:
 
     .. math:: L_D = \tfrac12 \mathrm{SCE}(D(f_s), [s_s, 0]) + \tfrac12 \mathrm{SCE}(D(f_t), [0, s_t]), \quad
        L_{adv} = \lambda \, \mathrm{SCE}(D(f_t), [s_t, 0])
 
     One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the
-    adversarial loss on the target, through a frozen discriminator, which reaches the backbone alone; then the
-    discriminator on the features and soft labels of before the step. Scores of the discriminator are upsampled to the
-    size of the image, where all pixels count, the unlabelled ones of the source too.
+    adversarial loss on the target, through a frozen discriminator, whose gradient reaches only the backbone; then the
+    discriminator, on the features and soft labels from before the step. Scores of the discriminator are upsampled to
+    the size of the image, where all pixels count, including unlabelled ones of the source.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the features are those that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
         discriminator: Config of a :class:`PixelDiscriminatorHead`.
-        temperature: T of all logits in training.
-        clip: Largest soft label; the probability above it is dropped.
+        temperature: T, by which all logits are divided in training.
+        clip: Largest soft label; probability above it is dropped.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``, and ``seg_aux`` if there are auxiliary
           heads.
 
     Raises:
-        ValueError: If the discriminator is for other channels or classes than the decode head, or the temperature or
-            the clip makes no sense, or the decode head reads several feature maps.
+        ValueError: If the channels or classes of the discriminator differ from those of the decode head, the
+            temperature or the clip is out of range, or the decode head reads several feature maps.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.001)
 
     def __init__(
-        self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs
+        self, segmentor: dict, discriminator: dict, temperature: float = 1.8, clip: float = 0.9, **kwargs: Any
     ) -> None:
         super().__init__(segmentor, **kwargs)
         if temperature <= 0 or not 0 < clip <= 1:
@@ -54,32 +55,32 @@ class FADA(BaseAdaptor):
         self.discriminator = MODELS.build(discriminator)
         head = self.decode_head
         for name, wanted in (('in_channels', self.feature_channels), ('num_classes', head.num_classes)):
-            value = getattr(self.discriminator, name, wanted)  # a discriminator of your own need not say it
+            value = getattr(self.discriminator, name, wanted)  # a custom discriminator may lack the attribute
             if value != wanted:
                 raise ValueError(
                     f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike'
                 )
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
-        on_source = self.tempered(self.segment(source))
+        on_source = self.apply_temperature(self.segment(source))
         yield 'segmentor', self.supervised_losses(on_source, source)
         on_source = on_source.detach()
 
         with self.without_heads():
-            on_target = self.tempered(self.segment(target))
+            on_target = self.apply_temperature(self.segment(target))
         with frozen(self.discriminator):
-            yield 'segmentor', self.weigh(dict(loss_adv=self.domain_loss(on_target, SOURCE)))
+            yield 'segmentor', self.weigh('adv', self.domain_loss(on_target, SOURCE))
         on_target = on_target.detach()
 
         yield 'discriminator', dict(loss_dis_source=self.domain_loss(on_source, SOURCE) / 2)
         yield 'discriminator', dict(loss_dis_target=self.domain_loss(on_target, TARGET) / 2)
 
-    def tempered(self, outputs: SegOutputs) -> SegOutputs:
-        """The same with logits divided by the temperature; upsampling is linear, so it may come later."""
+    def apply_temperature(self, outputs: SegOutputs) -> SegOutputs:
+        """Return outputs whose logits are divided by the temperature; upsampling is linear and may follow."""
         return replace(outputs, logits={level: logits / self.temperature for level, logits in outputs.logits.items()})
 
     def domain_loss(self, outputs: SegOutputs, domain: float) -> Tensor:
-        """How far the discriminator is from taking the pixels for their classes of a domain."""
+        """Return the cross-entropy of the discriminator's scores with the soft labels of one domain."""
         scores = self.discriminator(self.head_features(outputs))
         scores = replace(outputs, logits=dict(main=scores)).upsample('main')
         return soft_cross_entropy(scores, soft_labels(outputs.upsample('main'), self.clip), domain)

@@ -1,29 +1,34 @@
-"""Networks that others are trained through."""
+"""Train one network through another that must not learn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
 
+from mmuda.internals import set_gradient_sync, syncs_gradients
+
 
 @contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
-    """Gradients pass through the modules but are not accumulated in their parameters.
+    """Let gradients pass through modules without accumulating them in their parameters.
 
-    A module that is wrapped for distributed training also does not synchronise: with nothing to reduce it would wait
-    for gradients that never come. ``None`` is accepted, so optional networks need no special case.
+    DDP-wrapped modules also skip gradient synchronisation meanwhile; otherwise DDP would wait for gradients that are
+    never produced.
+
+    Args:
+        *modules: The modules; None is skipped, so that optional networks need no special case.
     """
     present = [module for module in modules if module is not None]
     parameters = [p for module in present for p in module.parameters() if p.requires_grad]
-    synced = [module for module in present if getattr(module, 'require_backward_grad_sync', False)]
+    synced = [module for module in present if syncs_gradients(module)]
     for parameter in parameters:
         parameter.requires_grad_(False)
     for module in synced:
-        module.require_backward_grad_sync = False
+        set_gradient_sync(module, False)
     try:
         yield
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
         for module in synced:
-            module.require_backward_grad_sync = True
+            set_gradient_sync(module, True)

@@ -23,7 +23,4 @@ class MinEnt(BaseAdaptor):
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
         yield 'segmentor', self.supervised_losses(self.segment(source), source)
         outputs = self.segment(target)
-        yield (
-            'segmentor',
-            self.weigh({f'loss_ent_{level}': entropy_loss(outputs.upsample(level)) for level in outputs.levels}),
-        )
+        yield 'segmentor', self.weigh('ent', {level: entropy_loss(outputs.upsample(level)) for level in outputs.levels})

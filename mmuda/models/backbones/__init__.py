@@ -1,5 +1,6 @@
 from .deeplab_resnet import DeepLabResNet
 from .deeplab_vgg16 import DeepLabVGG16
+from .efficientnet_lite import EfficientNetLite
 from .resnet38 import ResNet38
 
-__all__ = ['DeepLabResNet', 'DeepLabVGG16', 'ResNet38']
+__all__ = ['DeepLabResNet', 'DeepLabVGG16', 'EfficientNetLite', 'ResNet38']

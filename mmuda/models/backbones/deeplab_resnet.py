@@ -1,6 +1,7 @@
 """The ResNet trunk of DeepLabV2 as the adaptation papers use it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmseg.models.backbones import ResNet
 from mmseg.registry import MODELS
@@ -35,7 +36,7 @@ class DeepLabResNet(ResNet):
         dilations: Sequence[int] = (1, 1, 2, 4),
         norm_cfg: dict | None = None,
         style: str = 'caffe',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             depth,

@@ -8,8 +8,9 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+from ..batch_norm import freeze_batch_norm_statistics
 
 NORM = dict(type='BN', eps=1.001e-5)
 
@@ -178,7 +179,5 @@ class ResNet38(BaseModule):
         """As usual, but with ``norm_eval`` running statistics stay as they are."""
         super().train(mode)
         if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+            freeze_batch_norm_statistics(self)
         return self

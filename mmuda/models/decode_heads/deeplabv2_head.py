@@ -1,10 +1,13 @@
 """The classifier of DeepLabV2: parallel dilated convolutions whose outputs are added."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmuda.internals import head_inputs
 
 
 @MODELS.register_module()
@@ -40,7 +43,7 @@ class DeepLabV2Head(BaseDecodeHead):
         dropout_ratio: float = 0.0,
         loss_decode: dict | None = None,
         init_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
@@ -61,18 +64,23 @@ class DeepLabV2Head(BaseDecodeHead):
                 f'DeepLabV2Head: summed={summed} must name some of the {len(dilations)} branches '
                 f'(0 to {len(dilations) - 1}), one for each of dilations={tuple(dilations)}'
             )
-        self.branches = nn.ModuleList(
+        branches = [
             nn.Conv2d(in_channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in dilations
-        )
-        for index, branch in enumerate(self.branches):
+        ]
+        self.branches = nn.ModuleList(branches)
+        for index, branch in enumerate(branches):
             branch.requires_grad_(index in self.summed)
         if init_cfg is None:
-            for branch in self.branches:
+            for branch in branches:
                 nn.init.normal_(branch.weight, std=0.01)
+
+    def weights_meta(self) -> dict[str, Any]:
+        """Return which branches are added: the keys of a checkpoint do not tell."""
+        return dict(summed_branches=list(self.summed))
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C, h, w) from the features by stage."""
-        x = self._transform_inputs(inputs)
+        x = head_inputs(self, inputs)
         if self.dropout is not None:
             x = self.dropout(x)
         first, *others = self.summed

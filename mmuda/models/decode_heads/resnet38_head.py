@@ -1,8 +1,12 @@
 """The classifier of ResNet-38 for segmentation."""
 
+from typing import Any
+
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmuda.internals import head_inputs
 
 
 @MODELS.register_module()
@@ -30,7 +34,7 @@ class ResNet38Head(BaseDecodeHead):
         dropout_ratio: float = 0.0,
         loss_decode: dict | None = None,
         init_cfg: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault('in_index', 0)
         super().__init__(
@@ -48,5 +52,5 @@ class ResNet38Head(BaseDecodeHead):
         self.conv_seg = nn.Conv2d(channels, num_classes, 3, padding=dilation, dilation=dilation)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Logits (N, C, h, w) from the features by stage."""
-        return self.cls_seg(self.conv6a(self._transform_inputs(inputs)).relu_())
+        """Return logits (N, C, h, w) from the features by stage."""
+        return self.cls_seg(self.conv6a(head_inputs(self, inputs)).relu_())

@@ -15,23 +15,21 @@ class FCDiscriminatorHead(BaseModule):
     normalisation, no sigmoid, no upsampling of the score map, PyTorch's default initialisation.
 
     Args:
-        in_channels: Channels C of the map that is judged (class probabilities, weighted self-information).
+        in_channels: Channels C of the input map (class probabilities, weighted self-information, features).
         base_channels: Width of the first layer, 64 in the papers.
-        negative_slope: Of the LeakyReLU.
+        init_cfg: As in mmengine.
     """
 
-    def __init__(
-        self, in_channels: int, base_channels: int = 64, negative_slope: float = 0.2, init_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, base_channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         widths = [in_channels] + [base_channels * factor for factor in (1, 2, 4, 8)] + [1]
         self.convs = nn.ModuleList(
             nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1) for c_in, c_out in pairwise(widths)
         )
-        self.act = nn.LeakyReLU(negative_slope, inplace=True)
+        self.act = nn.LeakyReLU(0.2, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Domain logits (N, 1, H // 32, W // 32) of a map (N, C, H, W).
+        """Return domain logits (N, 1, H // 32, W // 32) of a map (N, C, H, W).
 
         Raises:
             ValueError: If a side is shorter than 32 pixels.

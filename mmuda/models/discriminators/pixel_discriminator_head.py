@@ -11,25 +11,20 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class PixelDiscriminatorHead(BaseModule):
-    """Which class of which domain each pixel of a feature map is (Wang et al., ECCV 2020, section 3.2).
+    """Classify each pixel of a feature map by class and domain (Wang et al., ECCV 2020, section 3.2).
 
-    3x3 convolutions of stride 1 with LeakyReLU between them, then one 3x3 convolution for the classes of the source and
-    one for those of the target. PyTorch's default initialisation, no normalisation.
+    3x3 convolutions of stride 1 with LeakyReLU(0.2) between them, then one 3x3 convolution for the classes of the
+    source and one for those of the target. PyTorch's default initialisation, no normalisation.
 
     Args:
         in_channels: Channels A of the features.
-        num_classes: C.
+        num_classes: Number C of classes.
         channels: Widths of the hidden convolutions.
-        negative_slope: Of the LeakyReLU.
+        init_cfg: As in mmengine.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        num_classes: int,
-        channels: Sequence[int] = (256, 128),
-        negative_slope: float = 0.2,
-        init_cfg: dict | None = None,
+        self, in_channels: int, num_classes: int, channels: Sequence[int] = (256, 128), init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels, self.num_classes = in_channels, num_classes
@@ -37,10 +32,10 @@ class PixelDiscriminatorHead(BaseModule):
         self.convs = nn.ModuleList(nn.Conv2d(c_in, c_out, 3, padding=1) for c_in, c_out in pairwise(widths))
         self.source_head = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
         self.target_head = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
-        self.act = nn.LeakyReLU(negative_slope, inplace=True)
+        self.act = nn.LeakyReLU(0.2, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, 2C, h, w) of features (N, A, h, w): the source's classes, then the target's."""
+        """Return logits (N, 2C, h, w) of features (N, A, h, w): the classes of the source, then those of the target."""
         for conv in self.convs:
             x = self.act(conv(x))
         return torch.cat([self.source_head(x), self.target_head(x)], dim=1)

@@ -1,5 +1,5 @@
 from .adversarial import GAN_LOSSES, SOURCE, TARGET, least_squares_gan_loss, vanilla_gan_loss
-from .contrastive import confident_labels, contrastive_bound, nearest_labels
+from .contrastive import contrastive_bound
 from .entropy import entropy_loss, self_information
 from .lovasz import lovasz_softmax
 from .soft_label import soft_cross_entropy, soft_labels
@@ -9,13 +9,11 @@ __all__ = [
     'GAN_LOSSES',
     'SOURCE',
     'TARGET',
-    'confident_labels',
     'contrastive_bound',
     'cross_entropy',
     'entropy_loss',
     'least_squares_gan_loss',
     'lovasz_softmax',
-    'nearest_labels',
     'self_information',
     'soft_cross_entropy',
     'soft_labels',

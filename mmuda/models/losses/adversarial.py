@@ -1,4 +1,4 @@
-"""How a discriminator's scores become a loss."""
+"""Losses on the scores of a discriminator."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,18 +10,18 @@ TARGET = 1.0
 
 
 def vanilla_gan_loss(scores: Tensor, domain: float) -> Tensor:
-    """Mean binary cross-entropy with logits against one domain label (Goodfellow et al. 2014; ADVENT eq. 8).
+    """Return the mean binary cross-entropy with logits against one domain label (Goodfellow et al. 2014; ADVENT eq. 8).
 
     Args:
         scores: Domain logits of any shape.
         domain: ``SOURCE`` or ``TARGET``.
     """
-    # BCE against a constant y is softplus(s) - y * s: no tensor of labels is made.
+    # BCE with a constant label y is softplus(s) - y * s, so no tensor of labels is needed.
     return (F.softplus(scores.float()) - domain * scores.float()).mean()
 
 
 def least_squares_gan_loss(scores: Tensor, domain: float) -> Tensor:
-    """Mean squared distance to one domain label (Mao et al. 2017; AdaptSegNet's ``--gan LS``)."""
+    """Return the mean squared distance to one domain label (Mao et al. 2017; AdaptSegNet's ``--gan LS``)."""
     return (scores.float() - domain).square().mean()
 
 

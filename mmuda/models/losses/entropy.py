@@ -1,15 +1,15 @@
-"""Entropy of predictions: ADVENT's weighted self-information and its mean."""
+"""ADVENT's weighted self-information and its mean, the entropy loss."""
 
 import math
 
 import torch
 from torch import Tensor
 
-EPSILON = 1e-30
+from mmuda.constants import LOG_EPSILON
 
 
 def self_information(logits: Tensor) -> Tensor:
-    r"""Weighted self-information maps (Vu et al., CVPR 2019, section 3.2), the input of ADVENT's discriminator.
+    r"""Return weighted self-information maps (Vu et al., CVPR 2019, section 3.2), the input of ADVENT's discriminator.
 
     .. math:: I_c = -p_c \log_2(p_c + 10^{-30}) / \log_2 C, \quad p = \mathrm{softmax}(\text{logits})
 
@@ -22,10 +22,10 @@ def self_information(logits: Tensor) -> Tensor:
         (N, C, H, W), each value in [0, 0.531 / log2 C].
     """
     probs = logits.float().softmax(dim=1)
-    return -probs * torch.log2(probs + EPSILON) / math.log2(logits.shape[1])
+    return -probs * torch.log2(probs + LOG_EPSILON) / math.log2(logits.shape[1])
 
 
 def entropy_loss(logits: Tensor) -> Tensor:
-    """Mean normalised pixel entropy in [0, 1] (ADVENT eq. 3, over all pixels, as the authors' code)."""
+    """Return the mean normalised pixel entropy of logits (N, C, H, W), in [0, 1] (ADVENT eq. 3 over all pixels)."""
     n, _, height, width = logits.shape
     return self_information(logits).sum() / (n * height * width)

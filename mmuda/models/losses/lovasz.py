@@ -1,19 +1,26 @@
-"""Lovász-softmax: a loss whose minimum is the largest mean IoU."""
+"""Lovász-softmax: a surrogate of the mean IoU that networks can be trained with."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmuda.constants import IGNORE_INDEX
+
 BLOCK = 1 << 22
-"""Values that are sorted at a time; the classes of larger maps are sorted in several turns."""
+"""Number of values that are sorted at a time, to bound the memory: the classes of large maps are sorted in blocks."""
+
+EXACT = 1 << 24
+"""Number of pixels up to which float32 counts exactly."""
 
 
-def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
-    r"""Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12), over the classes that occur, the whole batch at once.
+def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+    r"""Return the Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12) over all pixels of a batch.
 
-    For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted downwards and
-    multiplied with the differences of the Jaccard loss of their beginnings; the mean over these classes is the loss.
-    Without a labelled pixel it is a zero with zero gradient. The gradient is computed with the loss, so that only one
-    map of the size of the probabilities is kept.
+    For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted in descending order
+    and multiplied by the increments of the Jaccard loss over the sorted prefixes (Alg. 1); the mean over these classes
+    is the loss. Without a labelled pixel the loss and its gradient are zero. The gradient is computed with the loss, so
+    that only one map of the size of the probabilities is kept.
 
     Args:
         logits: (N, C, H, W).
@@ -26,10 +33,10 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> T
 
 class _Lovasz(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+    def forward(ctx: Any, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         num_classes, pixels = probs.shape
         valid = (labels != ignore_index) & (labels >= 0)
-        counted = torch.float32 if pixels < 1 << 24 else torch.float64  # sums of ones have to be exact
+        counted = torch.float32 if pixels < EXACT else torch.float64
         grad = torch.empty_like(probs)
         losses = probs.new_zeros(num_classes)
         present = torch.zeros_like(losses, dtype=torch.bool)
@@ -38,7 +45,8 @@ class _Lovasz(torch.autograd.Function):
             block = slice(start, min(start + step, num_classes))
             classes = torch.arange(block.start, block.stop, device=labels.device)[:, None]
             is_class = labels == classes
-            # Ignored pixels come last, where they touch no beginning that counts, and weigh nothing.
+            # Ignored pixels get error -1: they sort last and do not change the Jaccard increments of the others. Their
+            # own increments are set to zero.
             errors = torch.where(is_class, 1 - probs[block], probs[block]).masked_fill_(~valid, -1)
             errors, order = errors.sort(dim=1, descending=True)
             slopes = _jaccard_slopes(is_class.gather(1, order), counted).masked_fill_(errors < 0, 0)
@@ -51,17 +59,17 @@ class _Lovasz(torch.autograd.Function):
         return (losses * share).sum()
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = ctx.saved_tensors
         return grad * upstream, None, None
 
 
 def _jaccard_slopes(is_class: Tensor, counted: torch.dtype) -> Tensor:
-    """Differences of the Jaccard loss of growing sets of pixels.
+    """Return the increments (C, P) float32 of the Jaccard loss over growing prefixes of the sorted pixels.
 
     Args:
-        is_class: (C, P) in the order of the errors.
-        counted: Type of the counts.
+        is_class: (C, P) bool, in the order of the errors.
+        counted: Floating type of the counts.
     """
     is_class = is_class.to(counted)
     hits = is_class.cumsum(dim=1)

@@ -1,4 +1,4 @@
-"""FADA's soft labels of classes and domains."""
+"""FADA's soft labels and the cross-entropy of class-wise domain scores."""
 
 import torch
 from torch import Tensor
@@ -8,22 +8,24 @@ from .adversarial import SOURCE
 
 @torch.no_grad()
 def soft_labels(logits: Tensor, clip: float = 0.9) -> Tensor:
-    """Class probabilities (N, C, H, W) float32, those above ``clip`` set to it and nothing put elsewhere for them.
+    """Return class probabilities (N, C, H, W) float32, clipped from above and not normalised again.
 
     Args:
-        logits: (N, C, H, W), tempered.
+        logits: (N, C, H, W), divided by the temperature.
         clip: The largest probability (FADA's only use of a "confidence threshold").
     """
     return logits.float().softmax(dim=1).clamp_(max=clip)
 
 
 def soft_cross_entropy(scores: Tensor, soft: Tensor, domain: float) -> Tensor:
-    r"""Cross-entropy of class-wise domain scores with soft labels of one domain (Wang et al., ECCV 2020, eqs. 4 and 6).
+    r"""Return the cross-entropy of class-wise domain scores with soft labels of one domain.
+
+    Wang et al., ECCV 2020, eqs. 4 and 6:
 
     .. math:: L = -\frac{1}{N H W} \sum_{n,h,w} \sum_{k=1}^{C} s_k \log \mathrm{softmax}(q)_{d C + k}
 
-    with :math:`d` 0 for the source and 1 for the target, the softmax running over all 2C channels. All pixels count,
-    each by the sum of its soft labels; the half of the labels that is zero is never made.
+    with :math:`d` 0 for the source and 1 for the target; the softmax runs over all 2C channels. Every pixel is weighted
+    by the sum of its soft labels. The labels of the other domain, which are zero, are not computed.
 
     Args:
         scores: (N, 2C, H, W).

@@ -1,4 +1,4 @@
-"""State of methods beside their networks: class statistics, feature memories, regions."""
+"""State that methods keep beside their networks: class statistics, feature memories, regions."""
 
 from .class_statistics import ClassStatistics
 from .feature_memory import FeatureMemory

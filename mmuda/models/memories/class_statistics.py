@@ -6,20 +6,22 @@ import torch
 from mmengine.dist import all_gather, all_reduce, get_world_size
 from torch import Tensor, nn
 
+from mmuda.constants import IGNORE_INDEX
+
 BLOCK = 512
-"""Channels whose squares are summed at a time: more would only hold more."""
+"""Channels per block when summing squares; larger blocks only need more memory."""
 
 
 class Moments(NamedTuple):
-    """Count (C,) float64, mean (C, D) and biased variance (C, D) by class."""
+    """Counts (C,) float64, mean (C, D) and biased variance (C, D) by class."""
 
-    count: Tensor
+    counts: Tensor
     mean: Tensor
     variance: Tensor
 
 
 class ClassStatistics(nn.Module):
-    r"""Mean and diagonal variance of all vectors of each class that were ever seen (SDCA, Li et al. 2021, section 3.2).
+    r"""Mean and diagonal variance of all vectors of each class seen so far (SDCA, Li et al. 2021, section 3.2).
 
     With :math:`n_c` new vectors of class c, of mean :math:`\mu_c'` and biased variance :math:`v_c'`, and
     :math:`w_c = n_c / (n_c + N_c)`,
@@ -30,18 +32,23 @@ class ClassStatistics(nn.Module):
     which is exact, not a moving average. A class without new vectors does not change. State is in buffers: it is saved,
     resumed, and read by any number of processes.
 
-    New vectors that are not finite, as after an overflow in half precision, are left out with all that came with them.
+    If new vectors of a class are not finite, as after an overflow in half precision, the class ignores the whole
+    update.
 
-    Computed from sums by class, which are products of (C, pixels) and (pixels, D) matrices; variances from centred
-    values, because differences of large sums lose them.
+    Sums by class are products of (C, pixels) and (pixels, D) matrices. Variances are computed from centred values,
+    because the difference of two large sums loses their digits.
 
     Args:
         num_classes: C.
         channels: D.
         reduce: Count the vectors of all processes, so that N processes have the statistics of one with the whole batch.
-            False lets each process see its own images only, as the original does: one synchronisation less in an
-            iteration, but statistics that differ between processes, of which the first one's are saved.
+            False lets each process see its own images only, as the original does. This saves a synchronisation in each
+            iteration, but statistics differ between processes and the checkpoint keeps those of the first.
     """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
 
     def __init__(self, num_classes: int, channels: int, reduce: bool = True) -> None:
         super().__init__()
@@ -52,16 +59,16 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Forget everything."""
+        """Set all statistics to zero, as if no vector had been seen."""
         for buffer in (self.count, self.mean, self.variance):
             buffer.zero_()
 
     @torch.no_grad()
-    def update(self, maps: Tensor, labels: Tensor, ignore_index: int = 255) -> None:
-        """Take in new vectors.
+    def update(self, maps: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
+        """Add new vectors.
 
         Args:
-            maps: (N, D, h, w); no gradient is asked of them.
+            maps: (N, D, h, w); no gradient flows into them.
             labels: (N, h, w) int64.
             ignore_index: The ignored label.
         """
@@ -70,7 +77,7 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def merge_processes(self) -> None:
-        """Put together what processes gathered apart (with ``reduce=False``); all have the whole afterwards."""
+        """Merge statistics that processes gathered apart (with ``reduce=False``), so that all have the same ones."""
         if get_world_size() == 1:
             return
         gathered = [all_gather(value) for value in (self.count, self.mean, self.variance)]
@@ -79,7 +86,7 @@ class ClassStatistics(nn.Module):
             self._merge(Moments(count, mean, variance))
 
     def _moments(self, maps: Tensor, labels: Tensor, ignore_index: int) -> Moments:
-        """Of new vectors (N, D, P); zeros for classes without any."""
+        """Return the moments of new vectors (N, D, P); zeros for classes without any."""
         classes = torch.arange(len(self.count), device=labels.device)[:, None]
         members = ((labels[:, None] == classes) & (labels[:, None] != ignore_index)).to(maps.dtype)  # (N, C, P)
         count = members.sum(dim=(0, 2), dtype=torch.float64)
@@ -99,12 +106,12 @@ class ClassStatistics(nn.Module):
         return Moments(count, mean, squares / divisor)
 
     def _merge(self, new: Moments) -> None:
-        total = self.count + new.count
-        weight = (new.count / total.clamp(min=1)).to(self.mean.dtype)[:, None]
+        total = self.count + new.counts
+        weight = (new.counts / total.clamp(min=1)).to(self.mean.dtype)[:, None]
         shift = (self.mean - new.mean).square_().mul_(weight * (1 - weight))
         variance = (self.variance * (1 - weight)).addcmul_(weight, new.variance).add_(shift)
         mean = (self.mean * (1 - weight)).addcmul_(weight, new.mean)
-        # Decided on the device: what is not finite would stay for good, even with a weight of zero.
+        # Keep the old value where the new one is not finite (0 * NaN is NaN); decided on the device to avoid a sync.
         sound = (mean.isfinite() & variance.isfinite()).all(dim=1)
         self.variance.copy_(torch.where(sound[:, None], variance, self.variance))
         self.mean.copy_(torch.where(sound[:, None], mean, self.mean))

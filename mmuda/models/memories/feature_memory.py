@@ -1,4 +1,4 @@
-"""Rings of remembered feature vectors, one for each class."""
+"""Ring buffers of feature vectors, one for each class."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,16 @@ from torch import Tensor, nn
 class FeatureMemory(nn.Module):
     """The latest vectors of each class, first in, first out (SIM, Wang et al., CVPR 2020).
 
-    Vectors are as the network made them when they were written. State is in buffers: saved and resumed.
+    Stored vectors are not updated when the network changes. State is in buffers, so it is saved and resumed.
 
     Args:
-        num_classes: R rings.
-        slots: Vectors in a ring.
-        channels: C.
+        num_classes: Number R of rings.
+        slots: Number of vectors in a ring.
+        channels: Number C of channels of a vector.
     """
+
+    entries: Tensor
+    count: Tensor
 
     def __init__(self, num_classes: int, slots: int, channels: int) -> None:
         super().__init__()
@@ -22,17 +25,17 @@ class FeatureMemory(nn.Module):
 
     @property
     def slots(self) -> int:
-        """Vectors in a ring."""
+        """Number of vectors in a ring."""
         return self.entries.shape[1]
 
     @property
     def started(self) -> Tensor:
-        """(R,) bool: rings that were written to *more* often than they have slots, as the original counts."""
+        """(R,) bool: whether a ring was written *more* often than it has slots, as the original counts."""
         return self.count > self.slots
 
     @torch.no_grad()
     def write(self, vectors: Tensor, accepted: Tensor) -> None:
-        """Write some vectors of every class, in their order. The device decides which, without waiting for the host.
+        """Write the accepted vectors of every class, in order, without a host sync.
 
         Args:
             vectors: (R, q, C), q at most the number of slots.
@@ -44,7 +47,7 @@ class FeatureMemory(nn.Module):
         if vectors.shape[1] > self.slots:
             raise ValueError(f'{vectors.shape[1]} vectors of a class at once do not fit into {self.slots} slots')
         written = accepted.sum(dim=1, keepdim=True)
-        # Others get places behind those that are written, where they leave what is there.
+        # Rejected vectors get the slots after the written ones and write back what is there.
         place = torch.where(accepted, accepted.cumsum(dim=1) - 1, written + (~accepted).cumsum(dim=1) - 1)
         place = ((self.count[:, None] + place) % self.slots)[..., None].expand_as(vectors)
         kept = self.entries.gather(1, place)
@@ -52,7 +55,7 @@ class FeatureMemory(nn.Module):
         self.count += written[:, 0]
 
     def distance(self, vectors: Tensor) -> Tensor:
-        r"""Mean absolute difference to the nearest entry of the class, :math:`\min_j \frac1C \|v - m_{rj}\|_1`.
+        r"""Return the mean absolute difference to the nearest entry of the ring, :math:`\min_j \|v - m_{rj}\|_1 / C`.
 
         Args:
             vectors: (R, q, C); gradients flow into them.

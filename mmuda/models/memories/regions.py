@@ -1,70 +1,68 @@
-"""Regions of a class map, stuff and things, and the mean features of all of them at once."""
+"""Regions of class maps, stuff and things, and the mean features of all regions at once."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 
 class Component(NamedTuple):
-    """A connected region: its number in raster order of first pixels, from 1 on, and how many pixels it has."""
+    """A connected region.
+
+    Attributes:
+        number: Its number in raster order of first pixels, from 1 on.
+        area: Number of its pixels.
+    """
 
     number: int
     area: int
 
 
 def connected_components(mask: np.ndarray) -> tuple[np.ndarray, list[Component]]:
-    """8-connected components of a mask, the largest first.
+    """Return the 8-connected components of a mask, the largest first.
 
-    Of equal areas the one that begins later in raster order comes first: an order that no library decides.
+    Of equal areas the component that begins later in raster order comes first, so the order does not depend on a
+    library.
 
     Args:
         mask: (h, w) bool.
 
     Returns:
-        Numbers of the components (h, w) int32, 0 outside of all, and the components.
+        The numbers of the components by pixel, (h, w) int32, 0 outside of all, and the components.
     """
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    if count == 1:
-        return labels, []
-    # OpenCV numbers by blocks of pixels.
-    found, first = np.unique(labels, return_index=True)
-    found, first = found[found > 0], first[found > 0]
-    order = np.zeros(count, np.int32)
-    order[found[np.argsort(first)]] = np.arange(1, count)
-    labels = order[labels]
-    areas = np.bincount(labels.ravel(), minlength=count)
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))  # numbers in raster order of first pixels
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
     ranked = np.argsort(areas[1:], kind='stable')[::-1] + 1
     return labels, [Component(int(number), int(areas[number])) for number in ranked]
 
 
 class Regions(NamedTuple):
-    """Where the regions of some images are. Every image has K = S + T * keep, most of them empty.
+    """The regions of several images. Every image has K = S + T * keep regions, most of them empty.
 
     Region s < S is all pixels of stuff class s; S + t * keep + i is the i-th largest component of thing class t.
 
     Attributes:
-        index: (N, h, w) int64, the region of each pixel, K where there is none.
-        instances: (N, T) int64, how many components of each thing class are kept.
+        region: (N, h, w) int64, the index of the region of each pixel, K where there is none.
+        instances: (N, T) int64, the number of kept components of each thing class.
         most: The largest of these numbers.
     """
 
-    index: Tensor
+    region: Tensor
     instances: Tensor
     most: int
 
 
 def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], keep: int = 10) -> Regions:
-    """The stuff regions and thing instances of class maps; looks at them on the host, once for all.
+    """Return the stuff regions and thing instances of class maps; they are computed on the host, with one sync.
 
     Args:
         classes: (N, h, w) integers; values that are neither stuff nor things belong to no region.
         stuff: Ids of the S stuff classes.
         things: Ids of the T thing classes.
-        keep: Components that are kept of each thing class and image, the largest.
+        keep: Number of components kept of each thing class and image, the largest ones.
     """
     maps = classes.cpu().numpy()
     total = len(stuff) + len(things) * keep
@@ -74,7 +72,7 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
     table[list(stuff)] = np.arange(len(stuff))
     for image, one in enumerate(maps):
         index[image] = table[one]
-        for t in np.flatnonzero(np.isin(things, one)):
+        for t in np.flatnonzero(np.isin(things, one)).tolist():
             labels, components = connected_components(one == things[t])
             components = components[:keep]
             instances[image, t] = len(components)
@@ -91,15 +89,15 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
 
 
 def region_means(features: Tensor, index: Tensor, num_regions: int) -> tuple[Tensor, Tensor]:
-    """Mean feature of every region, all by one sum over the pixels.
+    """Return the mean feature of every region, with one sum over the pixels.
 
     Args:
         features: (N, C, h, w); gradients flow into them.
-        index: (N, h, w) int64, as in :class:`Regions`.
+        index: (N, h, w) int64, the region of each pixel, as :attr:`Regions.region`.
         num_regions: K.
 
     Returns:
-        Means (N, K, C) float32, zero where a region is empty, and numbers of pixels (N, K) float32.
+        The means (N, K, C) float32, zero for an empty region, and the numbers of pixels (N, K) float32.
     """
     index = index.flatten(1)
     with torch.autocast(features.device.type, enabled=False):
@@ -112,15 +110,15 @@ def region_means(features: Tensor, index: Tensor, num_regions: int) -> tuple[Ten
 
 
 class _RegionSums(torch.autograd.Function):
-    """Sums (N, C, K) of pixels (N, C, P) by their index (N, P), in the layout of the features, back and forth."""
+    """Sum pixels (N, C, P) by their index (N, P) into (N, C, K); the backward pass keeps the layout of the features."""
 
     @staticmethod
-    def forward(ctx, pixels: Tensor, index: Tensor, num_regions: int) -> Tensor:
+    def forward(ctx: Any, pixels: Tensor, index: Tensor, num_regions: int) -> Tensor:
         ctx.save_for_backward(index)
         sums = pixels.new_zeros(*pixels.shape[:2], num_regions)
         return sums.scatter_add_(2, index[:, None].expand_as(pixels), pixels)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (index,) = ctx.saved_tensors
         return torch.stack([one.index_select(1, places) for one, places in zip(grad, index, strict=True)]), None, None

@@ -1,4 +1,4 @@
-from .adaptive_encoder_decoder import AdaptiveEncoderDecoder
+from .adaptive_encoder_decoder import PROBABILITIES_AT, AdaptiveEncoderDecoder
 from .bicubic_encoder_decoder import BicubicEncoderDecoder, full_probabilities
 from .logit_ensemble import LogitEnsemble
 from .mean_probability_tta import MeanProbabilityTTA
@@ -13,6 +13,7 @@ __all__ = [
     'LogitEnsemble',
     'MeanProbabilityTTA',
     'MultiScaleEncoderDecoder',
+    'PROBABILITIES_AT',
     'ProbabilityEncoderDecoder',
     'SegOutputs',
     'full_probabilities',

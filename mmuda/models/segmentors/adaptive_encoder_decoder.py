@@ -1,45 +1,57 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmuda.internals import has_usual_predict
+
 from .seg_outputs import SegOutputs
+
+PROBABILITIES_AT: dict[str, dict[str, Any]] = dict(
+    image=dict(size='image'), input=dict(size='input'), input_soft=dict(size='input', softmax_first=True)
+)
+"""Arguments of :meth:`AdaptiveEncoderDecoder.probabilities` for each value of ``at`` in a config."""
 
 
 @MODELS.register_module()
 class AdaptiveEncoderDecoder(EncoderDecoder):
     """An :class:`mmseg.models.EncoderDecoder` with two more forward modes, ``'outputs'`` and ``'features'``.
 
-    Adaptation losses look at logits of every head and at features, on images that may have no label. The modes go
-    through ``forward`` because only that is seen by a distributed wrapper. Everything else (``loss``, ``predict``,
-    ``tensor``, the arguments) is mmseg's, so any of its backbones and necks can be named, and any head that returns one
-    map of logits.
+    Adaptation losses need the logits of every head and the features of images that may have no label. The modes go
+    through ``forward`` because a distributed wrapper sees nothing else. The rest (``loss``, ``predict``, ``tensor``,
+    the arguments) is mmseg's, so a config can name any of its backbones and necks, and any head that returns one map of
+    logits.
     """
 
     def forward(
         self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
     ) -> SegOutputs | dict | list | Tensor:
-        """As in mmseg, and for images (N, 3, H, W) these modes return :class:`SegOutputs`.
+        """Run one of mmseg's modes, or return :class:`SegOutputs` of images (N, 3, H, W).
 
-        ``'outputs'``: features and logits of every head. ``'features'``: features alone, no head is run, for losses
-        that need no logits (a distributed wrapper waits for the gradients of all that took part).
+        Args:
+            inputs: Normalised images, (N, 3, H, W).
+            data_samples: As in mmseg.
+            mode: One of mmseg's modes, or ``'outputs'``: features and the logits of every head; ``'features'``:
+                features alone. The latter runs no head, because DDP would wait for gradients of heads that took part
+                but do not matter for the loss.
         """
         if mode in ('outputs', 'features'):
             return self.outputs(inputs, logits=mode == 'outputs')
         return super().forward(inputs, data_samples, mode)
 
     def outputs(self, inputs: Tensor, logits: bool = True) -> SegOutputs:
-        """Features and the logits of every head, without upsampling.
+        """Return features and the logits of every head, without upsampling.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            logits: False runs no head: there are no levels then.
+            logits: False runs no head; the result then has no levels.
 
         Raises:
             TypeError: If a head returns anything but one tensor.
@@ -53,13 +65,14 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
                     f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
                     'needs heads that return one map of logits (N, C, h, w)'
                 )
+        height, width = inputs.shape[-2:]
         return SegOutputs(
-            logits=by_level, features=tuple(features), size=tuple(inputs.shape[-2:]), align_corners=self.align_corners
+            logits=by_level, features=tuple(features), size=(height, width), align_corners=self.align_corners
         )
 
     def heads(self) -> dict[str, nn.Module]:
-        """Heads by level, ``main`` last; to look at, not to call during training."""
-        heads = {}
+        """Return the heads by level, ``main`` last, for reading their attributes; training calls ``forward``."""
+        heads: dict[str, nn.Module] = {}
         if self.with_auxiliary_head:
             if isinstance(self.auxiliary_head, nn.ModuleList):
                 heads.update({f'aux_{i}': head for i, head in enumerate(self.auxiliary_head)})
@@ -68,12 +81,17 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         heads['main'] = self.decode_head
         return heads
 
+    @property
+    def level_groups(self) -> dict[str, str]:
+        """For each level, the name under which loss weights know it: ``main``, or ``aux`` for every auxiliary head."""
+        return {level: 'main' if level == 'main' else 'aux' for level in self.heads()}
+
     def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """As in mmseg, but logits are upsampled once, straight to the size of the original image.
+        """Predict as mmseg does, but upsample logits once, straight to the size of the original image.
 
         mmseg upsamples to the size of the network's input and from there to that of the image, which shifts boundaries;
-        the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads
-        with their own ``predict`` go mmseg's way.
+        the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads with their own ``predict``
+        are left to mmseg.
         """
         plain = (
             self._whole_images()
@@ -85,78 +103,81 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         return self.postprocess_result(self.decode_head(self.extract_feat(inputs)), data_samples)
 
     @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> list[Tensor]:
-        """Class probabilities of each image: what pseudo labels are made of.
+    def probabilities(
+        self, inputs: Tensor, data_samples: SampleList, size: str = 'image', softmax_first: bool = False
+    ) -> list[Tensor]:
+        """Return the class probabilities of each image, from which pseudo labels are made.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are turned back.
-            at: ``'image'``: at the size of the original image, with the argmax of :meth:`predict`. ``'input'``: at the
-                size of the network's input; IntraDA ranks and labels there. ``'input_soft'``: there too, but the
-                softmax comes first and probabilities are upsampled, as SIM labels.
+            data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are mirrored back.
+            size: ``'image'``: the size of the original image, with the argmax of :meth:`predict`. ``'input'``: the size
+                of the network's input; IntraDA ranks and labels there.
+            softmax_first: Take the softmax before upsampling, as SIM labels; for the size of the input only.
 
         Returns:
             (C, H, W) float32 for each image.
 
         Raises:
-            ValueError: For another ``at``; for ``'input_soft'`` with sliding windows or a head with its own
-                ``predict``.
+            ValueError: If ``size`` is unknown, or ``softmax_first`` is combined with the size of the image, sliding
+                windows or a head with its own ``predict``.
         """
-        check_at(at, 'input_soft')
-        if at == 'image':
-            return [take_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
+        check_size(size)
+        if softmax_first and not (size == 'input' and self._whole_images()):
+            raise ValueError(
+                "at='input_soft' upsamples the probabilities of whole images to the size of the input: set "
+                "test_cfg.mode='whole' and use a decode head with mmseg's predict, or at='input'"
+            )
+        if size == 'image':
+            return [pop_logits(sample).float().softmax(dim=0) for sample in self.predict(inputs, data_samples)]
         if self._whole_images():
             logits = self.decode_head(self.extract_feat(inputs))
-        elif at == 'input_soft':
-            raise ValueError(
-                "at='input_soft' upsamples the probabilities of whole images: set test_cfg.mode='whole' and use a "
-                "decode head without a predict of its own, or at='input'"
-            )
         else:
             logits = self.inference(inputs, [sample.metainfo for sample in data_samples])
         maps = []
         for one, sample in zip(logits.float().split(1), data_samples, strict=True):
-            one = one.softmax(dim=1) if at == 'input_soft' else one
+            one = one.softmax(dim=1) if softmax_first else one
             one = F.interpolate(one, size=inputs.shape[-2:], mode='bilinear', align_corners=self.align_corners)
-            one = one if at == 'input_soft' else one.softmax(dim=1)
-            maps.append(turned_back(without_padding(one[0], sample), sample))
+            one = one if softmax_first else one.softmax(dim=1)
+            maps.append(unflip(crop_padding(one[0], sample), sample))
         return maps
 
     def _whole_images(self) -> bool:
-        """Whether a prediction is the upsampled output of the decode head for the whole image, and nothing else."""
-        usual_head = type(self.decode_head).predict is BaseDecodeHead.predict
-        return usual_head and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
+        """Return whether a prediction is nothing but the upsampled output of the decode head for the whole image."""
+        return has_usual_predict(self.decode_head) and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
 
 
-def check_at(at: str, *more: str) -> None:
-    """Refuse a resolution of probabilities that does not exist; some segmentors know more of them."""
-    if at not in ('image', 'input', *more):
+def check_size(size: str) -> None:
+    """Raise ValueError unless ``size`` is ``'image'`` or ``'input'``."""
+    if size not in ('image', 'input'):
         raise ValueError(
-            f"at={at!r}, expected 'image' (the size of the original image) or 'input' (that of the "
-            f"network's input){''.join(f', or {name!r}' for name in more)}"
+            f"size={size!r}, expected 'image' (the size of the original image) or 'input' (that of the network's input)"
         )
 
 
-def take_logits(sample: SegDataSample) -> Tensor:
-    """The logits (C, H, W) of a prediction, which no longer keeps them: those of all images are large."""
+def pop_logits(sample: SegDataSample) -> Tensor:
+    """Remove the logits (C, H, W) from a prediction and return them; holding those of all images takes much memory."""
     logits = sample.seg_logits.data
     del sample.seg_logits
     return logits
 
 
 def padding_of(sample: SegDataSample) -> tuple[int, int, int, int]:
-    """Padding (left, right, top, bottom) that the preprocessor gave an image."""
-    return tuple(sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', (0, 0, 0, 0))))
+    """Return the padding (left, right, top, bottom) that the preprocessor gave an image, in pixels."""
+    left, right, top, bottom = sample.metainfo.get(
+        'img_padding_size', sample.metainfo.get('padding_size', (0, 0, 0, 0))
+    )
+    return left, right, top, bottom
 
 
-def without_padding(plane: Tensor, sample: SegDataSample) -> Tensor:
-    """A map (C, H, W) at the size of the input without what was padded there."""
+def crop_padding(plane: Tensor, sample: SegDataSample) -> Tensor:
+    """Return a map (C, H, W) at the size of the input without the padding of its image."""
     left, right, top, bottom = padding_of(sample)
     return plane[:, top : plane.shape[1] - bottom, left : plane.shape[2] - right]
 
 
-def turned_back(plane: Tensor, sample: SegDataSample) -> Tensor:
-    """A map (C, H, W) of a mirrored input as the original image has it."""
+def unflip(plane: Tensor, sample: SegDataSample) -> Tensor:
+    """Return a map (C, H, W) of a mirrored input in the orientation of the original image."""
     if not sample.metainfo.get('flip'):
         return plane
     return plane.flip(-1 if sample.metainfo.get('flip_direction', 'horizontal') == 'horizontal' else -2)

@@ -1,7 +1,8 @@
-"""Several trained networks answer together."""
+"""Predict with several trained networks at once."""
 
 import copy
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
@@ -13,25 +14,26 @@ from torch import Tensor, nn
 class LogitEnsemble(BaseModel):
     """Weighted sum of the upsampled logits of several networks, then argmax (ADVENT's "AdvEnt+MinEnt").
 
-    Logits are summed and not probabilities, as the released test code does. Only for testing.
+    Logits are summed, not probabilities, as in the released test code. For testing only.
 
     Args:
         models: Configs of adaptors or segmentors; each preprocesses its own input.
-        weights: One weight for each; equal, adding up to 1, by default.
+        weights: One weight for each model; by default equal weights that add up to 1.
+        **kwargs: As :class:`mmengine.model.BaseModel`.
 
     Raises:
         ValueError: If the numbers of models and weights differ.
     """
 
-    def __init__(self, models: Sequence[dict], weights: Sequence[float] | None = None, **kwargs) -> None:
+    def __init__(self, models: Sequence[dict], weights: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.models = nn.ModuleList(MODELS.build(copy.deepcopy(model)) for model in models)
         self.weights = [1 / len(models)] * len(models) if weights is None else list(weights)
         if len(self.weights) != len(self.models):
             raise ValueError(f'LogitEnsemble has {len(self.models)} models but {len(self.weights)} weights')
 
-    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
-        """Not used: every model has its own preprocessing.
+    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor') -> NoReturn:
+        """Refuse preprocessed inputs: every model has its own preprocessing.
 
         Raises:
             RuntimeError: Always.
@@ -39,12 +41,14 @@ class LogitEnsemble(BaseModel):
         raise RuntimeError('LogitEnsemble is called by test_step, with a batch that is not preprocessed')
 
     def val_step(self, data: dict) -> list:
-        """As :meth:`test_step`."""
+        """Run :meth:`test_step`."""
         return self.test_step(data)
 
     def test_step(self, data: dict) -> list:
-        """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) of the ensemble."""
+        """Return data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) of the ensemble."""
         merged: list = []
+        total: list[Tensor] = []
+        model: Any
         for model, weight in zip(self.models, self.weights, strict=True):
             # Predictions are written into the data samples, and preprocessing changes them.
             samples = model.test_step(dict(data, data_samples=copy.deepcopy(data['data_samples'])))

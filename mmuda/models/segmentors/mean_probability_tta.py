@@ -1,4 +1,4 @@
-"""Test-time augmentation whose result is whole."""
+"""Test-time augmentation that also merges the logits."""
 
 import torch
 from mmengine.structures import PixelData
@@ -6,28 +6,30 @@ from mmseg.models.segmentors import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 
+from mmuda.constants import LOG_EPSILON
+
 
 @MODELS.register_module()
 class MeanProbabilityTTA(SegTTAModel):
     """Mean of the class probabilities over all augmentations of an image, then argmax.
 
-    mmseg's model merges the prediction but leaves the logits of the last augmentation beside it; entropies and pictures
-    need those of the merged one. They are its log-probabilities here.
+    mmseg's model merges the predictions but keeps the logits of the last augmentation. Entropies and pictures need
+    logits that fit the merged prediction, so they are its log-probabilities here.
     """
 
     def merge_preds(self, data_samples_list: list[SampleList]) -> SampleList:
-        """One data sample for each image.
+        """Return one data sample for each image.
 
         Args:
-            data_samples_list: By image, the predictions (logits (C, H, W) at image size, unflipped) of its
-                augmentations.
+            data_samples_list: For each image the predictions of its augmentations, with logits (C, H, W) at image size
+                that are mirrored back.
         """
         merged = []
         for samples in data_samples_list:
             probs = sum(sample.seg_logits.data.softmax(dim=0) for sample in samples) / len(samples)
             samples[0].set_data(
                 dict(
-                    seg_logits=PixelData(data=torch.log(probs + 1e-30)),
+                    seg_logits=PixelData(data=torch.log(probs + LOG_EPSILON)),
                     pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True)),
                 )
             )

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from .adaptive_encoder_decoder import turned_back, without_padding
+from .adaptive_encoder_decoder import crop_padding, unflip
 from .probability_encoder_decoder import ProbabilityEncoderDecoder
 
 
@@ -30,32 +31,33 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
     size of the image are held, however many scales there are.
 
     Args:
-        scales: Factors of the input's size; one that is repeated counts twice.
+        scales: Factors of the input's size; a repeated factor counts twice.
         flip: Predict the mirrored input too. The stages that label have a ``flip`` of their own for other networks; one
             of the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
 
     Raises:
-        ValueError: For no scale or one that is not a positive number; at prediction, for an image of which a scale
-            leaves nothing.
+        ValueError: If there is no scale, or one is not a positive number. At prediction: if a scale shrinks an image to
+            less than one pixel.
     """
 
-    def __init__(self, *args, scales: Sequence[float] = (1.0,), flip: bool = False, **kwargs) -> None:
+    def __init__(self, *args: Any, scales: Sequence[float] = (1.0,), flip: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.scales, self.flip = _checked(scales), flip
+        self.scales, self.flip = _checked_scales(scales), flip
 
-    def probability_maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
+    def probability_maps(self, inputs: Tensor, data_samples: SampleList, size: str) -> Iterator[Tensor]:
         for image, sample in zip(inputs, data_samples, strict=True):
-            image = without_padding(image, sample)
-            size = tuple(image.shape[-2:])
-            if at == 'image':
-                size = tuple(sample.metainfo.get('ori_shape', size)[:2])
-            yield turned_back(self._mean(image[None], size), sample)
+            image = crop_padding(image, sample)
+            height, width = image.shape[-2:]
+            if size == 'image':
+                height, width = sample.metainfo.get('ori_shape', (height, width))[:2]
+            yield unflip(self._mean(image[None], (height, width)), sample)
 
     def _mean(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Probabilities (C, *size) of one image (1, 3, H, W)."""
-        total, count = None, 0
+        """Return the probabilities (C, *size) of one image (1, 3, H, W)."""
+        total: Tensor | None = None
+        count = 0
         for scale in self.scales:
             scaled = _scaled(image, scale)
             for mirrored in (False, True) if self.flip else (False,):
@@ -66,11 +68,12 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
                 total = probs if total is None else total.add_(probs)
                 del probs  # or it would be held while the next is made
                 count += 1
+        assert total is not None  # there is at least one scale
         return total.div_(count)[0]
 
 
 def _scaled(image: Tensor, scale: float) -> Tensor:
-    """An image (1, 3, H, W) at (int(H * scale), int(W * scale))."""
+    """Return an image (1, 3, H, W) at the size (int(H * scale), int(W * scale))."""
     old = tuple(image.shape[-2:])
     new = tuple(int(length * scale) for length in old)
     if min(new) < 1:
@@ -80,7 +83,7 @@ def _scaled(image: Tensor, scale: float) -> Tensor:
     return F.interpolate(image, new, mode='bilinear', align_corners=True)
 
 
-def _checked(scales: Sequence[float]) -> tuple[float, ...]:
+def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
     try:
         found = tuple(float(scale) for scale in scales)
     except (TypeError, ValueError):

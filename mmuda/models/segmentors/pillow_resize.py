@@ -1,5 +1,6 @@
 """Pillow's resampling of float maps, on tensors of any device."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -7,43 +8,46 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmuda.resampling import auto_filter
+
 FILTERS = ('bilinear', 'bicubic', 'lanczos')
 
 LOBES = 3
-"""Of the Lanczos kernel: it is zero this far from its centre."""
+"""Support of the Lanczos kernel: it is zero at this distance from its centre."""
 
 BLOCK = 128
-"""Outputs of one product. Their inputs are neighbours, so products stay small and dense."""
+"""Number of outputs per matrix product. Their inputs are neighbours, so the matrices stay small and dense."""
 
 
-def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Tensor:
-    """Resize as ``PIL.Image.resize`` does with images of mode ``F``, which antialiases when it shrinks.
+def pillow_resize(x: Tensor, size: Sequence[int], interpolation: str = 'auto') -> Tensor:
+    """Resize like ``PIL.Image.resize`` for images of mode ``F``, with antialiasing when an image shrinks.
 
-    Computed in float64, plane by plane, as Pillow does: positions in float32 make ``interpolate(antialias=True)`` err
-    by up to 1e-4 at the sizes of real images. PyTorch has no Lanczos; here it is two products with the matrices of its
-    weights. Values are not clamped: bicubic and Lanczos overshoot.
+    Computed in float64, plane by plane, as in Pillow: with positions in float32, ``interpolate(antialias=True)`` is off
+    by up to 1e-4 at the sizes of real images. PyTorch has no Lanczos filter; here it is two products with the matrices
+    of its weights. Values are not clamped: bicubic and Lanczos overshoot.
 
     Args:
         x: (N, C, H, W) of any floating type.
         size: (height, width) of the result.
-        filter: ``'bilinear'``, ``'bicubic'`` (a = -0.5), ``'lanczos'`` (3 lobes), or ``'auto'``, CBST's choice:
+        interpolation: ``'bilinear'``, ``'bicubic'`` (a = -0.5), ``'lanczos'`` (3 lobes), or ``'auto'``, CBST's choice:
             Lanczos if both sides shrink, bicubic if both grow, bilinear otherwise.
 
     Returns:
-        (N, C, height, width) float32, within a rounding or two of Pillow's; ``x`` itself if it is that already.
+        (N, C, height, width) float32, equal to Pillow's up to a rounding or two; ``x`` itself if it is float32 and has
+        that size.
 
     Raises:
-        ValueError: For another number of dimensions, an empty size or an unknown filter.
+        ValueError: If ``x`` does not have four dimensions, a size is empty, or the filter is unknown.
     """
     if x.dim() != 4 or min(x.shape[-2:]) < 1 or len(size) != 2 or min(size) < 1:
         raise ValueError(
             'pillow_resize needs maps (N, C, H, W) and a size (height, width), all positive, but got '
             f'{tuple(x.shape)} and {tuple(size)}'
         )
-    if filter == 'auto':
-        filter = auto_filter(tuple(x.shape[-2:]), size)
-    if filter not in FILTERS:
-        raise ValueError(f"filter={filter!r}, expected 'auto' or one of {FILTERS}")
+    if interpolation == 'auto':
+        interpolation = auto_filter(tuple(x.shape[-2:]), size)
+    if interpolation not in FILTERS:
+        raise ValueError(f"interpolation={interpolation!r}, expected 'auto' or one of {FILTERS}")
     x = x.float()
     if tuple(x.shape[-2:]) == tuple(size):
         return x
@@ -51,37 +55,34 @@ def pillow_resize(x: Tensor, size: tuple[int, int], filter: str = 'auto') -> Ten
     out = planes.new_empty(len(planes), *size)
     for i, plane in enumerate(planes):
         plane = plane.double()
-        if filter == 'lanczos':
+        if interpolation == 'lanczos':
             out[i] = _lanczos_rows(_lanczos_rows(plane.T, size[1]).T, size[0])
         else:
-            out[i] = F.interpolate(plane[None, None], size=tuple(size), mode=filter, antialias=True)[0, 0]
+            out[i] = F.interpolate(plane[None, None], size=tuple(size), mode=interpolation, antialias=True)[0, 0]
     return out.view(*x.shape[:2], *size)
 
 
-def auto_filter(from_size: tuple[int, int], to_size: tuple[int, int]) -> str:
-    """CBST's filter for a change of size, both (height, width)."""
-    pairs = list(zip(from_size, to_size, strict=True))
-    if all(new < old for old, new in pairs):
-        return 'lanczos'
-    return 'bicubic' if all(new > old for old, new in pairs) else 'bilinear'
-
-
 def _lanczos_rows(plane: Tensor, length: int) -> Tensor:
-    """A plane (h, w) float64 as (length, w)."""
+    """Resample the rows of a plane (h, w) float64 to (length, w)."""
     if len(plane) == length:
         return plane
     return torch.cat([band.weights @ plane[band.inputs] for band in _lanczos_bands(len(plane), length, plane.device)])
 
 
 class _Band(NamedTuple):
-    """Some neighbouring rows of the matrix that resamples one side, without the columns in which they are zero."""
+    """Neighbouring rows of the resampling matrix of one axis, without the columns in which they are zero.
+
+    Attributes:
+        inputs: The columns.
+        weights: (rows, columns) float64.
+    """
 
     inputs: slice
     weights: Tensor
 
 
 @lru_cache(maxsize=16)
-@torch.inference_mode(False)  # what is kept may be needed in another mode
+@torch.inference_mode(False)  # the cached tensors may later be used outside of inference mode
 def _lanczos_bands(n_in: int, n_out: int, device: torch.device) -> list[_Band]:
     scale = n_in / n_out
     stretch = max(scale, 1.0)  # shrinking widens the kernel: this is the antialiasing

@@ -1,7 +1,8 @@
-"""A segmentor whose predictions are probabilities of its own making."""
+"""Base of segmentors that predict class probabilities instead of one map of logits."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -9,10 +10,9 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor
 
-from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_at
+from mmuda.constants import LOG_EPSILON
 
-SMALLEST = 1e-30
-"""Probabilities are not below this before their logarithm is taken; overshooting filters make some negative."""
+from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_size
 
 
 class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
@@ -26,7 +26,7 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
         ValueError: For sliding windows (``test_cfg.mode``), or a head with its own way to predict.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self._whole_images():
             raise ValueError(
@@ -37,32 +37,40 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
+        """Return data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information; without, results have the size of the inputs.
+            data_samples: Their meta information; None gives results at the size of the inputs.
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         for sample, probs in zip(data_samples, self.probability_maps(inputs, data_samples, 'image'), strict=True):
             prediction = probs.argmax(dim=0, keepdim=True)
-            logits = probs.clamp_(min=SMALLEST).log_()  # in place: these maps are large
+            # In place, because these maps are large. Overshooting filters make some probabilities negative.
+            logits = probs.clamp_(min=LOG_EPSILON).log_()
             sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))
         return data_samples
 
     @torch.no_grad()
-    def probabilities(self, inputs: Tensor, data_samples: SampleList, at: str = 'image') -> list[Tensor]:
-        """As in :class:`AdaptiveEncoderDecoder`, without ``at='input_soft'``."""
-        check_at(at)
-        return list(self.probability_maps(inputs, data_samples, at))
+    def probabilities(
+        self, inputs: Tensor, data_samples: SampleList, size: str = 'image', softmax_first: bool = False
+    ) -> list[Tensor]:
+        """Return class probabilities as :class:`AdaptiveEncoderDecoder` does, but refuse ``softmax_first``."""
+        check_size(size)
+        if softmax_first:
+            raise ValueError(
+                f"at='input_soft': {type(self).__name__} defines by itself where its softmax is taken: use at='image' "
+                "or at='input'"
+            )
+        return list(self.probability_maps(inputs, data_samples, size))
 
     @abstractmethod
-    def probability_maps(self, inputs: Tensor, data_samples: SampleList, at: str) -> Iterator[Tensor]:
-        """P of one image after the other, (C, H, W) float32, free to be overwritten.
+    def probability_maps(self, inputs: Tensor, data_samples: SampleList, size: str) -> Iterator[Tensor]:
+        """Yield P of one image after the other, (C, H, W) float32; the caller may overwrite it.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are turned back.
-            at: ``'image'`` or ``'input'``, the size of the original image or of the network's input.
+            data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are mirrored back.
+            size: ``'image'`` or ``'input'``, the size of the original image or of the network's input.
         """

@@ -1,5 +1,6 @@
-"""What a segmentor hands to an adaptor: logits of every head and features of every stage."""
+"""Outputs of a segmentor for an adaptor: logits of every head and features of every stage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ class SegOutputs:
             are ``aux_0``, ``aux_1``, ...
         features: Outputs of the backbone (after the neck) by stage, each (N, K, h, w).
         size: (H, W) of the images they come from.
-        align_corners: Corner convention of the bilinear upsampling (Papers of the DeepLabV2 line: True).
+        align_corners: Corner convention of the bilinear upsampling (papers of the DeepLabV2 line: True).
     """
 
     logits: dict[str, Tensor]
@@ -29,7 +30,7 @@ class SegOutputs:
         return tuple(self.logits)
 
     def upsample(self, level: str) -> Tensor:
-        """Logits of one level at image size, (N, C, H, W), always float32.
+        """Return the logits of one level at image size, (N, C, H, W), always float32.
 
         Maps at image size are large, so they are made where they are used and not kept. Float32 because entropies of
         a half-precision softmax lose the epsilon of the papers (1e-30 underflows).
@@ -38,8 +39,8 @@ class SegOutputs:
             self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners
         )
 
-    def like(self, level: str, size: tuple[int, int]) -> Tensor:
-        """Logits (N, C, h, w) of a level at the size (h, w) of label maps, float32.
+    def logits_at(self, level: str, size: Sequence[int]) -> Tensor:
+        """Return the logits of a level at the size (h, w) of label maps, (N, C, h, w) float32.
 
         Labels have the size of the images, or were sampled at the stride of the network; then logits are not upsampled.
 
@@ -52,13 +53,12 @@ class SegOutputs:
         if tuple(size) == self.size:
             return self.upsample(level)
         raise ValueError(
-            f'labels are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): '
-            "sample labels at the stride of the network (SmallClassCrop's label_stride and size), or not at "
-            'all (label_stride=1)'
+            f'label maps are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): label '
+            'maps must have the size of the images, or be sampled at the stride of the network'
         )
 
     def detach(self, features: bool = True) -> 'SegOutputs':
-        """The same values without the graph that made them.
+        """Return the same values without the graph that made them.
 
         Args:
             features: False drops the features, which are by far the largest part (270 MB for one 1280x720 image and a

@@ -1,0 +1,4 @@
+# The network of the released AdaptSegNet with a discriminator for each of its two levels.
+_base_ = './deeplabv2_r101-d8_2branch.py'
+discriminator = dict(type='FCDiscriminatorHead', in_channels=19)
+model = dict(aux_discriminator=discriminator, discriminator=discriminator)

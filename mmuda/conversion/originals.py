@@ -1,0 +1,117 @@
+"""Reading the file of an original implementation: its weights, under our names."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmuda.checkpoints.key_maps import rename
+from mmuda.checkpoints.reading import UntrustedCheckpoint, read_checkpoint
+from mmuda.checkpoints.states import plain_state
+
+from .mxnet_params import is_params, read_params
+from .origins import Origin
+
+TRUST = (
+    '--trust reads it all the same: that runs whatever code somebody put into the file, with your rights. Say so '
+    'only if you know where the file comes from.'
+)
+HEADS = ('decode_head.', 'auxiliary_head.')
+
+
+class Original(NamedTuple):
+    """The content of a file.
+
+    Attributes:
+        weights: Tensors by our names.
+        left_out: Keys of the file that have no place in a segmentor.
+    """
+
+    weights: dict[str, Tensor]
+    left_out: list[str]
+
+    @property
+    def is_starting_point(self) -> bool:
+        """Whether it is a ResNet-38 with the classifier of ImageNet, and no other one."""
+        return 'arg:linear1000_weight' in self.left_out and not any(key.startswith(HEADS[0]) for key in self.weights)
+
+    def without_heads(self) -> 'Original':
+        """Return the backbone alone."""
+        heads = [key for key in self.weights if key.startswith(HEADS)]
+        return Original(
+            {key: value for key, value in self.weights.items() if key not in heads}, [*self.left_out, *heads]
+        )
+
+
+def read_original(origin: Origin, path: Path, trust: bool) -> Original:
+    """Read a file of a code base.
+
+    Args:
+        origin: Whose it is.
+        path: The file, of PyTorch or MXNet.
+        trust: Allow full unpickling.
+
+    Raises:
+        UntrustedCheckpoint: If only full unpickling could read it, without ``trust``.
+        ParamsError: If it begins as a file of MXNet but is damaged.
+        RuntimeError: If it is no checkpoint of that code base.
+    """
+    state, ignored = _state_of_parts(origin, _content(path, trust), path)
+    _check_names_of_score_layers(state, path)
+    try:
+        weights, left_out = rename(state, origin.layout_of(state))
+    except ValueError as error:
+        raise RuntimeError(f'{path}: {error}') from error
+    if not any(key.startswith('backbone.') for key in weights):
+        some = ', '.join(list(weights)[:5]) or 'none'
+        raise RuntimeError(
+            f'{path} has no key of a checkpoint of {origin.method}; it has {some} ...: choose the converter of its '
+            'origin'
+        )
+    return Original(weights, ignored + left_out)
+
+
+def _content(path: Path, trust: bool) -> Mapping[Any, Any]:
+    if is_params(path):
+        return {key: torch.from_numpy(np.atleast_1d(value)) for key, value in read_params(path).items()}
+    try:
+        content = read_checkpoint(path, trust=trust)
+    except UntrustedCheckpoint as error:
+        raise UntrustedCheckpoint(f'{error} {TRUST}') from None
+    if not isinstance(content, Mapping):
+        raise RuntimeError(f'{path} holds a {type(content).__name__}, not the weights of a network')
+    return content
+
+
+def _state_of_parts(origin: Origin, content: Mapping[Any, Any], path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the one state dict of a file, or its parts joined under their names; and other keys beside the parts."""
+    if not origin.parts:
+        return plain_state(content, str(path)), []
+    missing = [part for part in origin.parts if not isinstance(content.get(part), Mapping)]
+    if missing:
+        some = ', '.join(map(str, list(content)[:5])) or 'nothing'
+        raise RuntimeError(
+            f'{path} has no {" and no ".join(missing)}: a checkpoint of {origin.method} is a dict with '
+            f'{" and ".join(origin.parts)}; this one has {some}{" ..." if len(content) > 5 else ""}'
+        )
+    joined = {
+        f'{part}.{key}': value for part in origin.parts for key, value in plain_state(content[part], str(path)).items()
+    }
+    return joined, sorted(str(key) for key in content if key not in origin.parts)
+
+
+def _check_names_of_score_layers(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse a score layer of ResNet-38, ``linear19_weight``, with another number of classes than its name says."""
+    wrong = []
+    for key, value in state.items():
+        match = re.fullmatch(r'arg:linear([0-9]+)_(weight|bias)', key)
+        if match and value.shape[:1] != (int(match[1]),):
+            wrong.append(f'{key} {tuple(value.shape)}')
+    if wrong:
+        raise RuntimeError(
+            f'{path}: {", ".join(wrong)} should have as many rows as its name says: the file is damaged or was edited'
+        )

@@ -1,0 +1,147 @@
+"""The code bases whose networks are converted: how each names its weights, and which configs are for them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from mmuda.checkpoints.key_maps import (
+    DEEPLAB,
+    DEEPLAB_ONE_LEVEL,
+    DEEPLAB_ORACLE,
+    FADA,
+    INITIAL_RESNET,
+    RESNET38,
+    TORCHVISION_VGG,
+    Layout,
+)
+
+
+class Origin(NamedTuple):
+    """A code base.
+
+    Attributes:
+        method: Name of the method, for the meta information and for messages.
+        layout: How it names its weights, see :meth:`layout_of`.
+        configs: Config below ``configs/`` by a description of the network, see :func:`describe`.
+        networks: Which networks it published, for the help of the command.
+        parts: Of a file that holds several state dicts: the names of those that make up the segmentor.
+        backbone_only: Its files are starting points, whose classifier is left out.
+    """
+
+    method: str
+    layout: Layout
+    configs: Mapping[str, str]
+    networks: str
+    parts: Sequence[str] = ()
+    backbone_only: bool = False
+
+    def layout_of(self, keys: Iterable[str]) -> Layout:
+        """Return the layout of a file with these keys: AdaptSegNet and its oracle disagree about ``layer5``."""
+        levels = {key.split('.', 1)[0] for key in keys}
+        if self.layout is DEEPLAB and 'layer5' in levels and 'layer6' not in levels:
+            return DEEPLAB_ORACLE
+        return self.layout
+
+    def config_for(self, network: str, backbone_only: bool) -> str | None:
+        """Return the config of a network, or None if there is none.
+
+        Args:
+            network: See :func:`describe`.
+            backbone_only: The number of classes does not matter.
+        """
+        found = self.configs.get(network)
+        if found is None and backbone_only:
+            return next((config for words, config in self.configs.items() if words.split()[0] == network), None)
+        return found
+
+
+ORIGINS: dict[str, Origin] = {
+    'adaptsegnet': Origin(
+        'AdaptSegNet',
+        DEEPLAB,
+        {
+            'resnet 19 aux': 'adaptsegnet/gta2city.py',
+            'resnet 16 aux': 'adaptsegnet/synthia2city.py',
+            'resnet 19': 'adaptsegnet/oracle.py',
+            'vgg 19': 'adaptsegnet/gta2city_vgg16.py',
+        },
+        'AdaptSegNet: ResNet-101 (multi- or single-level), trained on Cityscapes (oracle), VGG-16',
+    ),
+    'advent': Origin(
+        'ADVENT or IntraDA',
+        DEEPLAB,
+        {
+            'resnet 19 aux': 'advent/gta2city.py',
+            'resnet 16 aux': 'advent/synthia2city.py',
+            'resnet 19': 'advent/gta2city_single.py',
+        },
+        'ADVENT, MinEnt and IntraDA: ResNet-101',
+    ),
+    'cbst': Origin(
+        'CBST',
+        RESNET38,
+        {'resnet38 19': 'cbst/gta2city.py', 'resnet38 16': 'cbst/synthia2city.py'},
+        "CBST's ResNet-38 and its ImageNet weights, .params of MXNet",
+    ),
+    'sim': Origin(
+        'SIM', DEEPLAB_ONE_LEVEL, {'resnet 19': 'sim/gta2city.py', 'vgg 19': 'sim/gta2city_vgg16.py'}, 'SIM: ResNet-101'
+    ),
+    'fada': Origin(
+        'FADA',
+        FADA,
+        {
+            'resnet 19': 'fada/gta2city.py',
+            'resnet 16': 'fada/synthia2city.py',
+            'vgg 19': 'fada/gta2city_vgg16.py',
+            'vgg 16': 'fada/synthia2city_vgg16.py',
+        },
+        'FADA: ResNet-101, VGG-16',
+        parts=('feature_extractor', 'classifier'),
+    ),
+    'sdca': Origin(
+        'SDCA',
+        FADA,
+        {
+            'resnet 19': 'sdca/gta2city.py',
+            'resnet 16': 'sdca/synthia2city.py',
+            'vgg 19': 'sdca/gta2city_vgg16.py',
+            'vgg 16': 'sdca/synthia2city_vgg16.py',
+        },
+        'SDCA: ResNet-101, VGG-16',
+        parts=('feature_extractor', 'classifier'),
+    ),
+    'caffe_resnet101': Origin(
+        'ImageNet',
+        INITIAL_RESNET,
+        {'resnet': 'advent/gta2city.py'},
+        "ResNet-101 of Caffe, alone or as DeepLab's starting point, for init_cfg",
+        backbone_only=True,
+    ),
+    'torchvision_vgg16': Origin(
+        'ImageNet',
+        TORCHVISION_VGG,
+        {'vgg': 'adaptsegnet/gta2city_vgg16.py'},
+        "VGG-16 under torchvision's names, the weights of Caffe among them, for init_cfg",
+        backbone_only=True,
+    ),
+}
+
+
+def describe(weights: Mapping[str, Tensor]) -> str:
+    """Describe the network of weights under our names: backbone, number of classes, auxiliary head.
+
+    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes.
+    """
+    backbone = 'resnet'
+    if 'backbone.features.0.weight' in weights:
+        backbone = 'vgg'
+    elif 'backbone.conv1a.weight' in weights:
+        backbone = 'resnet38'
+    words = [backbone]
+    for key in ('decode_head.branches.0.weight', 'decode_head.conv_seg.weight'):
+        if key in weights:
+            words.append(str(weights[key].shape[0] if weights[key].dim() else 0))
+    if any(key.startswith('auxiliary_head.') for key in weights):
+        words.append('aux')
+    return ' '.join(words)

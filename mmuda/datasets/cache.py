@@ -1,0 +1,98 @@
+"""What was found out about data sets once, kept in the cache folder until a file changes.
+
+An entry is a JSON file. Its name is a fingerprint of everything that the answer depends on; a file that is damaged, or
+that belongs to another fingerprint, counts as missing and is written again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmengine.logging import print_log
+
+from mmuda.files import write_json
+
+CACHE_DIR_VARIABLE = 'MMUDA_CACHE_DIR'
+THREADS = 8
+CHUNK = 256
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+
+def cache_dir() -> Path:
+    """Return the cache folder; the environment variable ``MMUDA_CACHE_DIR`` moves it."""
+    return Path(os.environ.get(CACHE_DIR_VARIABLE) or '~/.cache/mmuda').expanduser()
+
+
+def fingerprint(content: Any) -> str:
+    """Return the SHA-256 of plain values, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def read_entry(kind: str, key: str) -> Any:
+    """Return the content of an entry, or None if there is no sound one.
+
+    Args:
+        kind: Name of the kind of answer; it is a folder.
+        key: Fingerprint of everything that the answer depends on.
+    """
+    try:
+        entry = json.loads(_path(kind, key).read_text(encoding='utf-8'))
+        sound = entry['fingerprint'] == key and entry['checksum'] == fingerprint(entry['content'])
+        return entry['content'] if sound else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_entry(kind: str, key: str, content: Any) -> None:
+    """Keep an answer. A folder that cannot be written to is logged: the answer has to be found again next time.
+
+    Args:
+        kind: As in :func:`read_entry`.
+        key: As in :func:`read_entry`.
+        content: Plain values, without tuples.
+    """
+    path = _path(kind, key)
+    try:
+        write_json(path, dict(fingerprint=key, checksum=fingerprint(content), content=content), indent=None)
+    except OSError as error:
+        print_log(
+            f'{path.parent} cannot be written ({error}), so the files are looked at again next time; set '
+            f'{CACHE_DIR_VARIABLE} to a folder that can be written',
+            logger='current',
+        )
+
+
+def file_stamps(paths: Sequence[str | None]) -> list[list | None]:
+    """Return for each file its absolute path, size and modification time in nanoseconds.
+
+    A file that does not exist has its path alone; None stays None.
+    """
+    return list(map_in_threads(_stamp, paths))
+
+
+def map_in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """Yield ``work(item)`` for each item, in order. Threads take chunks of items, because each call is short."""
+    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for results in pool.map(lambda chunk: [work(item) for item in chunk], chunks):
+            yield from results
+
+
+def _stamp(path: str | None) -> list | None:
+    if path is None:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return [os.path.abspath(path)]
+    return [os.path.abspath(path), status.st_size, status.st_mtime_ns]
+
+
+def _path(kind: str, key: str) -> Path:
+    return cache_dir() / kind / f'{key[:32]}.json'

@@ -1,0 +1,137 @@
+"""Batches of images drawn from both domains together, or from the target alone: self-training."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.registry import FUNCTIONS
+from mmseg.registry import DATA_SAMPLERS, DATASETS
+
+from .domain_pair import DomainSides
+from .streams import UNION_STREAM, Permutations, StreamSampler
+
+SIDES = ('source', 'target')
+
+
+@DATASETS.register_module(name=['DomainUnionDataset', 'DomainMixDataset'])
+class DomainUnionDataset(DomainSides):
+    """All images of the source and all of the target, each an item of its own; or those of the target alone.
+
+    CBST trains with both, the last stages of FADA (self-distillation) and SDCA with the target and its pseudo labels.
+
+    An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`union_collate` batches
+    them by domain. It is indexed by what a :class:`DomainUnionSampler` yields, (n, side, index); the pipeline runs with
+    generators seeded from (``seed``, n, side), so the n-th item is the same for any number of workers, and after a
+    resume. The length is that of both sides together.
+
+    Args:
+        source: As in :class:`DomainSides`; None to train with the target alone.
+        target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
+        seed: Seed of the augmentation; the sampler sets it to its own.
+        pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
+
+    Raises:
+        ValueError: If the two sides do not have the same classes.
+        FileNotFoundError: If a side does not exist or is empty.
+        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
+    """
+
+    SOURCE_OPTIONAL = True
+
+    def __init__(
+        self, source: dict | BaseDataset | None, target: dict | BaseDataset, seed: int = 0, pseudo_labels: bool = True
+    ) -> None:
+        super().__init__(source, target, seed, pseudo_labels)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sides().values()))
+
+    def __getitem__(self, index: tuple[int, str, int]) -> dict[str, dict]:
+        n, side, image = index
+        return {side: self.read(side, n, image)}
+
+
+@DATA_SAMPLERS.register_module(name=['DomainUnionSampler', 'DomainMixSampler'])
+class DomainUnionSampler(StreamSampler):
+    """An endless, sharded stream of (n, side, index) out of permutations of source and target together.
+
+    Every epoch is one random permutation of all images, without the last few that do not fill an iteration (CBST drops
+    the incomplete last batch). The n-th item is a pure function of (seed, n). Rank r of W draws n = r, r + W, ..., so W
+    processes with batch size B see the batches of one process with batch size W * B.
+
+    Args:
+        dataset: A :class:`DomainUnionDataset`; it takes over the seed for its augmentation.
+        seed: Seed of order and augmentation. None draws one and shares it among ranks.
+        shuffle: False walks through the source, if there is one, then through the target, in order.
+        drop_to: Images of one iteration on all processes together: every epoch has a multiple of them. 1 drops none.
+
+    Raises:
+        TypeError: If the data set is another.
+        ValueError: If there are fewer images than ``drop_to``, or it is not positive.
+    """
+
+    def __init__(
+        self, dataset: DomainUnionDataset, seed: int | None = None, shuffle: bool = True, drop_to: int = 1
+    ) -> None:
+        if not isinstance(dataset, DomainUnionDataset):
+            raise TypeError(f'DomainUnionSampler needs a DomainUnionDataset, but got {type(dataset).__name__}')
+        if not 1 <= drop_to <= len(dataset):
+            raise ValueError(
+                f'drop_to is the number of images per iteration, at least 1 and at most the {len(dataset)} images that '
+                f'there are, but got {drop_to}: choose a smaller batch, or more images'
+            )
+        super().__init__(dataset, seed)
+        self.epoch_length = len(dataset) // drop_to * drop_to
+        self._order = Permutations(len(dataset), self.seed, UNION_STREAM, shuffle)
+
+    def __iter__(self) -> Iterator[tuple[int, str, int]]:
+        num_source = len(self.dataset) - len(self.dataset.target)
+        for n in itertools.count(self.first, self.world_size):
+            epoch, offset = divmod(n, self.epoch_length)
+            image = self._order[epoch * len(self.dataset) + offset]
+            yield (n, 'source', image) if image < num_source else (n, 'target', image - num_source)
+
+    def __len__(self) -> int:
+        """Return the number of samples of this rank in one epoch."""
+        return math.ceil(self.epoch_length / self.world_size)
+
+
+@FUNCTIONS.register_module(name=['union_collate', 'mixed_collate'])
+def union_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
+    """Batch the items of a :class:`DomainUnionDataset` by domain.
+
+    Args:
+        items: ``{'source': packed}`` or ``{'target': packed}`` each.
+
+    Returns:
+        ``{side: what pseudo_collate makes of its items}``, source first, with only the sides that are there: a batch
+        may well be all source.
+    """
+    packed: dict[str, list[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
+    return {side: pseudo_collate(batch) for side, batch in packed.items() if batch}
+
+
+def source_subset(seed: int, n: int, m: int) -> np.ndarray:
+    """Return the source images that CBST trains with in a round: the first m of a permutation of n.
+
+    With one seed for all rounds (the policy "cumulative") a larger subset contains the smaller ones.
+
+    Args:
+        seed: Seed of NumPy's legacy generator, which the original uses.
+        n: Number of source images.
+        m: How many to take.
+
+    Returns:
+        (m,) int64 indices.
+
+    Raises:
+        ValueError: If m is not in 1..n.
+    """
+    if not 1 <= m <= n:
+        raise ValueError(
+            f'{m} of {n} source images cannot be chosen: the portion of the source must give at least one '
+            'image and at most all'
+        )
+    return np.random.RandomState(seed).permutation(n)[:m]

@@ -1,0 +1,29 @@
+"""The random numbers of a transform, which tests can replace by stored ones."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Draws(Protocol):
+    """Source of random numbers."""
+
+    def integer(self, low: int, high: int) -> int:
+        """Return one of low, low + 1, ..., high - 1."""
+        ...
+
+    def fraction(self, high: float) -> float:
+        """Return a number in [0, high)."""
+        ...
+
+
+class NumPyDraws:
+    """NumPy's global generator, which the domain data sets seed for every item."""
+
+    def integer(self, low: int, high: int) -> int:
+        """Return one of low, low + 1, ..., high - 1."""
+        return int(np.random.randint(low, high))
+
+    def fraction(self, high: float) -> float:
+        """Return a number in [0, high)."""
+        return float(np.random.uniform(0, high))

@@ -1,0 +1,310 @@
+"""Facts about mmengine, mmcv, mmseg and PyTorch that mmuda relies on although nobody promises them.
+
+Private attributes and methods, undocumented names and texts of errors may change with any release of these packages.
+Each one that mmuda needs is one constant or function here, and each has a test in ``tests/test_internals.py``: after an
+update the names of the tests that fail are the list of what changed. No other module of mmuda may use a private name
+of another package; a test reads the source for them.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModule
+from mmengine.optim import OptimWrapper
+from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+# Methods that mmuda overrides.
+
+
+class Overridden(NamedTuple):
+    """A private method of another package's class that a class of mmuda overrides.
+
+    Attributes:
+        owner: The class that defines it.
+        name: Its name.
+        parameters: Names of its parameters.
+        why: The reason to override it.
+    """
+
+    owner: type
+    name: str
+    parameters: tuple[str, ...]
+    why: str
+
+
+OVERRIDDEN: tuple[Overridden, ...] = (
+    Overridden(
+        CheckpointHook,
+        '_save_checkpoint_with_step',
+        ('self', 'runner', 'step', 'meta'),
+        'AdaptationCheckpointHook deletes an old checkpoint only after the new one is complete',
+    ),
+    Overridden(
+        OptimWrapper, '_clip_grad', ('self',), 'ModuleOptimWrapper leaves the norm of the gradients on the device'
+    ),
+    Overridden(
+        BaseModule, '_dump_init_info', ('self',), 'BaseAdaptor does not log one line for each of its parameters'
+    ),
+)
+"""Private methods that mmuda overrides; others call them, so no function here can stand for them."""
+
+
+# mmengine: runners.
+
+RUNNER_ARGUMENTS = frozenset(
+    {
+        'model',
+        'work_dir',
+        'train_dataloader',
+        'val_dataloader',
+        'test_dataloader',
+        'train_cfg',
+        'val_cfg',
+        'test_cfg',
+        'auto_scale_lr',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_evaluator',
+        'test_evaluator',
+        'default_hooks',
+        'custom_hooks',
+        'data_preprocessor',
+        'load_from',
+        'resume',
+        'launcher',
+        'env_cfg',
+        'log_processor',
+        'log_level',
+        'visualizer',
+        'default_scope',
+        'randomness',
+        'experiment_name',
+        'cfg',
+    }
+)
+"""Arguments of :class:`mmengine.runner.Runner`: the top-level keys of a config that it reads."""
+
+
+def set_timestamp(runner: Runner, timestamp: str) -> None:
+    """Set the name that mmengine gives a run: log folder, experiment and message hub are named after it.
+
+    ``setup_env`` fills it in, before the three are made. ``Runner.timestamp`` reads it.
+    """
+    runner._timestamp = timestamp
+
+
+def has_loaded(runner: Runner) -> bool:
+    """Return whether a checkpoint was loaded; ``train``, ``val`` and ``test`` do not load a second one."""
+    return runner._has_loaded
+
+
+def mark_loaded(runner: Runner) -> None:
+    """Note that a checkpoint was loaded, see :func:`has_loaded`."""
+    runner._has_loaded = True
+
+
+def resume_option(runner: Runner) -> bool | str:
+    """Return the argument ``resume`` of a runner; mmuda allows a path there."""
+    return runner._resume
+
+
+def load_from_option(runner: Runner) -> str | None:
+    """Return the argument ``load_from`` of a runner."""
+    return runner._load_from
+
+
+def is_training(runner: Runner) -> bool:
+    """Return whether ``Runner.train`` was called: it replaces the config of the training loop by the loop.
+
+    ``Runner.train_loop`` would build the loop.
+    """
+    return isinstance(runner._train_loop, BaseLoop)
+
+
+def configured_seed(runner: Runner) -> int | None:
+    """Return the seed of the argument ``randomness``; ``Runner.seed`` is a drawn one if there is none."""
+    return runner._randomness_cfg.get('seed')
+
+
+# mmengine: hooks.
+
+
+def kept_checkpoints(hook: CheckpointHook) -> Any:
+    """Return the iterations of the checkpoints that a hook will delete one day: a deque, the oldest first.
+
+    mmengine appends in ``_save_checkpoint_with_step`` and, on resuming, restores the deque from the entry
+    ``keep_ckpt_ids`` of the message hub. The attribute exists if ``max_keep_ckpts`` is positive.
+    """
+    return hook.keep_ckpt_ids
+
+
+# mmengine: optimizer wrappers.
+
+
+def count_iteration(wrapper: OptimWrapper) -> None:
+    """Count one iteration; ``should_update`` and ``should_sync`` compare the count with the accumulation.
+
+    mmengine counts backward passes, in ``backward``.
+    """
+    wrapper._inner_count += 1
+
+
+def accumulative_counts(wrapper: OptimWrapper) -> int:
+    """Return the number of iterations whose gradients are accumulated for one step."""
+    return wrapper._accumulative_counts
+
+
+# mmengine: modules.
+
+
+def records_init(module: nn.Module) -> bool:
+    """Return whether a module takes notes of where its weights come from, which ``update_init_info`` requires.
+
+    ``BaseModule.init_weights`` starts the notes in the outermost module and removes them when it is done.
+    """
+    return hasattr(module, '_params_init_info')
+
+
+# mmengine: log histories.
+
+HISTORY_STATE = ('_log_history', '_count_history', 'max_length')
+"""Attributes that a pickled :class:`mmengine.logging.HistoryBuffer` holds: two arrays (n,) and an integer."""
+
+
+def history_state(buffer: HistoryBuffer) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the values (n,), their counts (n,) and the maximum length of a log history."""
+    log, count = buffer.data
+    return log, count, buffer.max_length
+
+
+def make_history(log: np.ndarray, count: np.ndarray, max_length: int) -> HistoryBuffer:
+    """Return the log history that :func:`history_state` describes; dtypes are kept."""
+    return HistoryBuffer(log, count, max_length)
+
+
+# mmengine: loaders of checkpoints.
+
+
+def checkpoint_loaders() -> Mapping[str, Callable]:
+    """Return a copy of mmengine's table of loaders of checkpoints, by the prefix of a name (``https://``)."""
+    return dict(CheckpointLoader._schemes)
+
+
+FINAL_LOADERS = ('load_from_local', 'load_from_http', '_safe_torch_load')
+"""Functions of ``mmengine.runner.checkpoint`` in which its loaders of all prefixes end, looked up by these names.
+
+``_safe_torch_load(file, map_location)`` calls :func:`torch.load`, and falls back to full unpickling.
+"""
+
+
+def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
+    """Replace functions of :data:`FINAL_LOADERS`, for the whole process.
+
+    Raises:
+        KeyError: For a name that is none of them.
+    """
+    for name, function in replacements.items():
+        if name not in FINAL_LOADERS:
+            raise KeyError(f'{name} is none of {", ".join(FINAL_LOADERS)}')
+        setattr(mmengine_checkpoint, name, function)
+
+
+# mmseg: heads.
+
+
+def head_inputs(head: BaseDecodeHead, features: Sequence[Tensor]) -> Tensor | list[Tensor]:
+    """Return the feature maps that ``in_index`` and ``input_transform`` of a head choose, from those of all stages."""
+    return head._transform_inputs(features)
+
+
+def has_usual_predict(head: nn.Module) -> bool:
+    """Return whether ``head.predict`` is mmseg's: ``forward``, then upsampled to the size of the network's input."""
+    return getattr(type(head), 'predict', None) is BaseDecodeHead.predict
+
+
+# PyTorch: modules and tensors.
+
+BatchNorm = _BatchNorm
+"""Base of all batch-norm layers (1d, 2d, 3d, synchronised, lazy), of which PyTorch has no public name."""
+
+SYNC_BUFFERS = next(
+    name
+    for name in ('forward_sync_buffers', 'broadcast_buffers')
+    if name in inspect.signature(DistributedDataParallel.__init__).parameters
+)
+"""The option of DistributedDataParallel that copies the buffers of rank 0 to all; PyTorch 2.13 gave it another name."""
+
+
+def syncs_gradients(module: nn.Module) -> bool:
+    """Return whether a module is a DistributedDataParallel that averages the gradients of its next backward pass."""
+    return getattr(module, 'require_backward_grad_sync', False)
+
+
+def set_gradient_sync(module: nn.Module, sync: bool) -> None:
+    """Switch the averaging of gradients of a DistributedDataParallel on or off, see :func:`syncs_gradients`.
+
+    Its ``no_sync()`` sets the same attribute.
+    """
+    module.require_backward_grad_sync = sync  # type: ignore[assignment]
+
+
+def version_of(tensor: Tensor) -> int:
+    """Return a number that grows with every change of a tensor in place."""
+    return tensor._version
+
+
+def add_each_(tensors: list[Tensor], others: list[Tensor], alpha: float = 1.0) -> None:
+    """Add ``alpha`` times the tensors of one list to those of another, in place, in few kernels."""
+    torch._foreach_add_(tensors, others, alpha=alpha)
+
+
+def multiply_each_(tensors: list[Tensor], factor: float) -> None:
+    """Multiply all tensors of a list by one number, in place, in few kernels."""
+    torch._foreach_mul_(tensors, factor)
+
+
+# PyTorch: files.
+
+ARCHIVE_PICKLE, TORCHSCRIPT_PICKLE = 'data.pkl', 'constants.pkl'
+"""Members of the zip archives that ``torch.save`` and ``torch.jit.save`` write; TorchScript has both."""
+
+LEGACY_MAGIC = b'\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
+"""The number with which files of PyTorch before 1.6 begin, as pickle writes it."""
+
+STATE_DICT_ATTRIBUTES = frozenset({'_metadata'})
+"""Attributes of the OrderedDict that ``Module.state_dict`` returns: the modules' versions, for ``load_state_dict``."""
+
+FORCE_WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+"""Environment variable with which :func:`torch.load` reads weights only, whatever its caller asks for."""
+
+
+def safe_name(thing: Any) -> str:
+    """Return the name in files under which PyTorch's reader of weights finds an allowed class or function."""
+    return thing[1] if isinstance(thing, tuple) else f'{thing.__module__}.{thing.__qualname__}'
+
+
+def refused_global(message: str) -> str | None:
+    """Return the class or function in a file that PyTorch's reader of weights refused, from the text of its error."""
+    found = re.search(r'(?:Unsupported (?:global: GLOBAL|class)|GLOBAL) (\S+)', message)
+    return found and found[1]
+
+
+def refusal(message: str) -> str:
+    """Return the reason from the error of PyTorch's reader of weights, without its advice to trust the file."""
+    return re.split(r'\n|\. ', message.rpartition('WeightsUnpickler error: ')[2].strip())[0]
+
+
+def names_weights_only(error: Exception) -> bool:
+    """Return whether an error says that a file cannot be read with ``weights_only=True``: formats before 1.0."""
+    return 'weights_only' in str(error)

@@ -1,0 +1,76 @@
+"""One pass over many images that goes on after an interruption: for labelling, ranking and class statistics."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from mmengine.dist import get_dist_info
+
+from mmuda.files import save_torch
+from mmuda.progress import progress
+
+Place = TypeVar('Place')
+Item = TypeVar('Item', contravariant=True)
+PlaceIn = TypeVar('PlaceIn', contravariant=True)
+
+
+class PassState(Protocol[PlaceIn, Item]):
+    """What a pass gathers on one process."""
+
+    def add(self, place: PlaceIn, item: Item) -> None:
+        """Take in one item."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what was gathered as tensors and plain values."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state` returned."""
+
+
+class ResumablePass(Generic[Place]):
+    """A pass of this process over its share of the work, with snapshots.
+
+    A snapshot belongs to one rank of as many processes: with another number of processes the pass begins anew.
+
+    Args:
+        folder: Folder of the snapshots; :meth:`Job.finish` deletes them.
+        places: Share of this process, such as image indices.
+        name: Name of the work, for the progress display.
+        snapshot_every: Seconds between two snapshots. The last item is always followed by one.
+        unit: Plural of one item, for the progress display.
+    """
+
+    def __init__(
+        self, folder: str | Path, places: Sequence[Place], name: str, snapshot_every: float = 30.0, unit: str = 'images'
+    ) -> None:
+        self.places, self.name, self.snapshot_every, self.unit = places, name, snapshot_every, unit
+        rank, world_size = get_dist_info()
+        self.snapshot = Path(folder) / f'snapshot_{rank}_of_{world_size}.pth'
+
+    def run(self, items: Callable[[Sequence[Place]], Iterable], state: PassState) -> None:
+        """Take in all items that no snapshot holds yet.
+
+        Args:
+            items: Called with the places that are left; gives their items in order.
+            state: Takes the items in. A snapshot is loaded into it first.
+        """
+        done = self._load(state)
+        left = self.places[done:]
+        saved = time.monotonic()
+        for place, item in zip(left, progress(items(left), len(left), self.name, self.unit), strict=True):
+            state.add(place, item)
+            done += 1
+            if done == len(self.places) or time.monotonic() - saved >= self.snapshot_every:
+                save_torch(self.snapshot, dict(done=done, state=state.state()))
+                saved = time.monotonic()
+
+    def _load(self, state: PassState) -> int:
+        """Return how many items the snapshot holds; 0 if there is none."""
+        if not self.snapshot.is_file():
+            return 0
+        content = torch.load(self.snapshot, map_location='cpu', weights_only=True)
+        state.load_state(content['state'])
+        return content['done']

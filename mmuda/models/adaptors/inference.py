@@ -1,0 +1,98 @@
+"""Models that predict with a child segmentor: the interface that mmseg's test loop, inferencer and visualizers use."""
+
+from typing import Any, cast
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+from torch import Tensor
+
+from mmuda.ranks import unwrap
+
+from ..segmentors import PROBABILITIES_AT, AdaptiveEncoderDecoder
+
+
+class SegmentorModel(BaseModel):
+    """A model whose predictions are those of its child ``segmentor``.
+
+    Args:
+        segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
+        data_preprocessor: Config of the preprocessor.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(self, segmentor: dict, data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
+        if isinstance(data_preprocessor, dict):
+            data_preprocessor = MODELS.build(data_preprocessor)  # mmengine alone would not look in mmseg's registry
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.segmentor = MODELS.build(segmentor)
+
+    def val_step(self, data: dict) -> list:
+        """Return the predictions of the segmentor for a plain mmseg batch."""
+        return self.test_step(data)
+
+    def test_step(self, data: dict) -> list:
+        """Return the predictions of the segmentor for a plain mmseg batch."""
+        return super().test_step(data)
+
+    @torch.no_grad()
+    def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:
+        """Return the class probabilities (C, H, W), float32, of each image of a plain mmseg batch.
+
+        Args:
+            data: A collated batch that is not preprocessed.
+            at: ``'image'``: at the size of the original image. ``'input'``: at the size of the network's input.
+                ``'input_soft'``: there, with the softmax taken before upsampling.
+
+        Raises:
+            ValueError: If ``at`` is unknown, or the segmentor does not support it.
+        """
+        if at not in PROBABILITIES_AT:
+            raise ValueError(f'at={at!r}, expected one of {list(PROBABILITIES_AT)}')
+        data = self.data_preprocessor(data, training=False)
+        return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], **PROBABILITIES_AT[at])
+
+    def forward(
+        self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
+    ) -> Tensor | list | dict:
+        """Forward to the segmentor, so that mmseg's loops, inferencers and visualizers work.
+
+        Raises:
+            RuntimeError: For ``mode='loss'``: an adaptor is trained by :meth:`train_step`.
+        """
+        if mode == 'loss':
+            raise RuntimeError(
+                f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
+                'part by part in train_step'
+            )
+        return self.segmentor(inputs, data_samples, mode=mode)
+
+    # Attributes of the segmentor. mmseg's inferencer, visualizer and TTA look some of them up here.
+
+    @property
+    def align_corners(self) -> bool:
+        """Corner convention of the upsampling."""
+        return self._bare_segmentor.align_corners
+
+    @property
+    def num_classes(self) -> int:
+        """Number C of classes."""
+        return self._bare_segmentor.num_classes
+
+    @property
+    def out_channels(self) -> int:
+        """Number of channels of the logits."""
+        return self._bare_segmentor.out_channels
+
+    @property
+    def decode_head(self) -> Any:
+        """The decode head, for reading its attributes; training calls the segmentor, never the head."""
+        return self._bare_segmentor.decode_head
+
+    @property
+    def _bare_segmentor(self) -> AdaptiveEncoderDecoder:
+        return cast(AdaptiveEncoderDecoder, unwrap(self.segmentor))
+
+    def _dump_init_info(self) -> None:
+        """Log nothing, where mmengine logs a line for every parameter."""

@@ -1,0 +1,53 @@
+"""Several processes, one run: decisions of the main process, shares of the work, models without their wrappers."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mmengine.dist import broadcast_object_list, get_dist_info, is_main_process
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+__all__ = ['from_main', 'is_main_process', 'own_share', 'unwrap']
+
+T = TypeVar('T')
+
+
+def from_main(decide: Callable[[], T]) -> T:
+    """Return on every process what ``decide`` returns on the main process.
+
+    All processes must call it. It is also a barrier: no process goes on before the main process has decided.
+
+    Args:
+        decide: Called on the main process only. The result must be picklable.
+
+    Raises:
+        Exception: On the main process, what ``decide`` raises.
+        RuntimeError: On the other processes, if ``decide`` raised, with its message.
+    """
+    outcome: list[Any] = [None, None]
+    failure = None
+    if is_main_process():
+        try:
+            outcome[0] = decide()
+        except Exception as error:  # the other processes must not wait for ever
+            failure, outcome[1] = error, f'{type(error).__name__}: {error}'
+    broadcast_object_list(outcome)
+    if failure is not None:
+        raise failure
+    if outcome[1] is not None:
+        raise RuntimeError(f'the main process failed: {outcome[1]}')
+    return outcome[0]
+
+
+def own_share(count: int) -> range:
+    """Return the indices of this process out of ``count`` items: rank r of W takes r, r + W, r + 2W, ..."""
+    rank, world_size = get_dist_info()
+    return range(rank, count, world_size)
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return a model without its wrappers for distributed training; a bare model is returned as it is."""
+    bare: Any = model
+    while is_model_wrapper(bare):
+        bare = bare.module
+    return bare

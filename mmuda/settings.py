@@ -1,0 +1,51 @@
+"""Settings that decide a result: kept as plain values, compared line by line."""
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+INDIFFERENT = {'data_root', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'backend_args'}
+"""Keys at any depth that change where and how fast data is read, and nothing else."""
+
+
+def comparable(settings: Any) -> Any:
+    """Return settings as JSON has them, without keys that cannot change a result."""
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {str(key): plain(value) for key, value in node.items() if key not in INDIFFERENT}
+        if isinstance(node, (list, tuple)):
+            return [plain(value) for value in node]
+        return node if node is None or isinstance(node, (bool, int, float, str)) else repr(node)
+
+    return plain(copy.deepcopy(settings))
+
+
+def fingerprint(settings: Any) -> str:
+    """Return a short digest of :func:`comparable` settings."""
+    return hashlib.sha256(json.dumps(comparable(settings), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def differences(before: Any, now: Any, place: str = '') -> list[str]:
+    """Return one line for each place where two comparable settings differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            line
+            for key in sorted(set(before) | set(now))
+            for line in differences(before.get(key), now.get(key), f'{place}.{key}' if place else key)
+        ]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = zip(before, now, strict=True)
+        return [line for i, pair in enumerate(pairs) for line in differences(*pair, f'{place}.{i}')]
+    return [] if before == now else [f'{place}: was {_short(before)}, is {_short(now)}']
+
+
+def shortened(lines: list[str], most: int = 10) -> list[str]:
+    """Return the first lines of a list, and how many more there are."""
+    return lines[:most] + ([f'... and {len(lines) - most} more'] if len(lines) > most else [])
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'

@@ -1,0 +1,95 @@
+"""From the ``stages`` of a config to stages, their context and the config of a network."""
+
+import copy
+import warnings
+from collections import Counter
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmuda.engine.launch import LIVE_KEYS
+from mmuda.registry import STAGES
+
+from .base import Stage
+from .context import StageContext
+from .train import TrainStage
+
+
+def build_stages(cfg: Config) -> list[Stage]:
+    """Return the stages of a config, in order; entries that stand for several are expanded.
+
+    Raises:
+        ValueError: If there are none, two have the same name, or an entry is no stage.
+    """
+    if not cfg.get('stages'):
+        raise ValueError(
+            f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of "
+            'dicts in it'
+        )
+    stages = [stage for entry in cfg.stages for stage in _build(cfg, entry).expand()]
+    twice = [name for name, count in Counter(stage.name for stage in stages).items() if count > 1]
+    if twice:
+        raise ValueError(f'two stages have the same name: {", ".join(twice)}')
+    _name_references(stages)
+    return stages
+
+
+def make_context(cfg: Config, stages: list[Stage], launcher: str = 'none') -> StageContext:
+    """Return the context of the stages of a config."""
+    return StageContext(cfg, {stage.name: stage for stage in stages}, cfg.work_dir, launcher)
+
+
+def network_config(cfg: Config, stage: str | None = None) -> Config:
+    """Return the plain config of the network that a config trains: of the last training stage if it has stages.
+
+    It lacks the training, which needs results of other stages.
+
+    Args:
+        cfg: Any config.
+        stage: Name of another training stage.
+
+    Raises:
+        KeyError: If there is no such training stage.
+    """
+    if cfg.get('runner_type') != 'StagedRunner':
+        if stage is not None:
+            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
+        return cfg
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    stages = build_stages(cfg)
+    trainings = {found.name: found for found in stages if isinstance(found, TrainStage)}
+    name = stage or next(reversed(trainings), None)
+    if name not in trainings:
+        raise KeyError(
+            f'there is no training stage {name or ""!r} in {cfg.filename}; there are {", ".join(trainings) or "none"}'
+        )
+    found = trainings[name].config(make_context(cfg, stages))
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        found.pop(key, None)
+    found.work_dir = cfg.work_dir
+    return found
+
+
+def _build(cfg: Config, entry: str | dict) -> Stage:
+    if isinstance(entry, str):
+        if not isinstance(cfg.get(entry), dict) or entry in LIVE_KEYS:
+            raise ValueError(f'stages names {entry!r}, but {cfg.filename} has no {entry} = dict(type=...) of its own')
+        entry = dict(cfg[entry], name=entry)
+    try:
+        return STAGES.build(copy.deepcopy(entry))
+    except ValueError as error:
+        raise ValueError(f'{cfg.filename}, stage {entry.get("name")!r}: {error}') from error
+
+
+def _name_references(stages: list[Stage]) -> None:
+    """Put braces around bare names of stages in ``weights``, which configs of earlier versions have."""
+    names = {stage.name for stage in stages}
+    for stage in stages:
+        if stage.weights in names:
+            warnings.warn(
+                f"stage {stage.name!r}: weights={stage.weights!r} is read as '{{{stage.weights}}}', the weights of "
+                'that stage; write it with braces',
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            stage.weights = f'{{{stage.weights}}}'

@@ -1,0 +1,63 @@
+"""Predicted data samples as arrays and pictures."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmuda.datasets.image_files import read_image_bytes
+
+from .pictures import Palette, colorize, entropy_map, heat, panel
+from .records import Sample
+
+
+def sample_panel(sample: SegDataSample, palette: Palette) -> np.ndarray:
+    """Show image, ground truth (if any), prediction and entropy of one image side by side.
+
+    Args:
+        sample: With ``img_path``, ``pred_sem_seg`` (1, H, W) and ``seg_logits`` (C, H, W).
+        palette: RGB colour of each class.
+
+    Returns:
+        (H', W', 3) uint8, RGB.
+    """
+    pictures = {'image': _read_rgb(sample.img_path)}
+    if 'gt_sem_seg' in sample:
+        pictures['ground truth'] = colorize(_label_map(sample.gt_sem_seg), palette)
+    pictures['prediction'] = colorize(_label_map(sample.pred_sem_seg), palette)
+    pictures['entropy'] = heat(entropy_map(sample.seg_logits.data))
+    return panel(pictures, columns=len(pictures))
+
+
+def collect_samples(predictions: Mapping[str, Iterable[SegDataSample]]) -> list[Sample]:
+    """Bring together the predictions of several runs for the same images, for a report.
+
+    Args:
+        predictions: Data samples by name of the run, each with ``img_path``, ``gt_sem_seg``, ``pred_sem_seg``
+            (1, H, W) and ``seg_logits`` (C, H, W). Read one after the other, so they may be generators.
+
+    Returns:
+        One sample for each image, in the order of their first appearance.
+    """
+    found: dict[str, Sample] = {}
+    for run, data_samples in predictions.items():
+        for data in data_samples:
+            path = data.img_path
+            if path not in found:
+                found[path] = Sample(Path(path).stem, _read_rgb(path), _label_map(data.gt_sem_seg), {}, {})
+            found[path].predictions[run] = _label_map(data.pred_sem_seg)
+            found[path].entropies[run] = entropy_map(data.seg_logits.data)
+    return list(found.values())
+
+
+def _read_rgb(path: str) -> np.ndarray:
+    """Read an image as (H, W, 3) uint8, RGB."""
+    return mmcv.imfrombytes(read_image_bytes(path), channel_order='rgb')
+
+
+def _label_map(field: PixelData) -> np.ndarray:
+    """Return the train ids of a data sample's field, (H, W) uint8."""
+    return field.data.squeeze(0).cpu().numpy().astype(np.uint8)

@@ -1,0 +1,70 @@
+"""`tools/convert.py` and the scripts that it replaces."""
+
+import json
+import runpy
+import subprocess
+import sys
+
+import pytest
+import torch
+from originals import original
+from toolbox import CONFIGS
+
+from mmuda.conversion import ORIGINS
+
+TOOLS = CONFIGS.parent / 'tools'
+
+
+def run(*command) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
+
+
+def test_the_test_command_of_the_original(tmp_path, minicity):
+    """Convert by the command line, then `tools/test.py CONFIG converted.pth --eval mIoU`."""
+    config = tmp_path / 'tiny_minicity.py'
+    config.write_text(f"""
+_base_ = {str(CONFIGS / 'advent/minicity.py')!r}
+model = dict(
+    segmentor=dict(backbone=dict(base_channels=4, stem_channels=4), decode_head=dict(in_channels=32)),
+    discriminator=dict(base_channels=2))
+train_dataloader = dict(dataset=dict(source=dict(data_root={str(minicity / 'source')!r}),
+                                     target=dict(data_root={str(minicity / 'target')!r})))
+val_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
+test_dataloader = val_dataloader
+""")
+    torch.save(original(config), tmp_path / 'original.pth')
+    done = run(TOOLS / 'convert.py', 'advent', tmp_path / 'original.pth', tmp_path / 'ours.pth', '--config', config)
+    assert done.returncode == 0 and f'ADVENT or IntraDA, 19 classes, fits {config}' in done.stdout, done.stderr
+    out = tmp_path / 'results'
+    done = run(TOOLS / 'test.py', config, tmp_path / 'ours.pth', '--eval', 'mIoU', '--work-dir', out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (metrics,) = out.rglob('ours.json')
+    assert 0 <= json.loads(metrics.read_text())['metrics']['mIoU'] <= 100
+
+
+@pytest.mark.parametrize('command', [['convert.py', 'fada'], ['model_converters/fada.py']])
+def test_a_file_of_another_origin_is_one_line(tmp_path, command):
+    torch.save({'layer1.weight': torch.ones(1)}, tmp_path / 'original.pth')
+    done = run(TOOLS / command[0], *command[1:], tmp_path / 'original.pth', tmp_path / 'ours.pth')
+    assert done.returncode == 1 and 'has no feature_extractor and no classifier' in done.stderr
+    assert 'Traceback' not in done.stderr and not (tmp_path / 'ours.pth').exists()
+
+
+def test_the_help_names_every_origin():
+    done = run(TOOLS / 'convert.py', '--help')
+    for name, origin in ORIGINS.items():
+        assert f'{name:18}{origin.networks}' in done.stdout
+    assert run(TOOLS / 'convert.py', 'nobody', 'a.pth', 'b.pth').returncode == 2
+
+
+@pytest.mark.parametrize('name', ORIGINS)
+def test_the_old_commands_are_the_same(monkeypatch, capsys, name):
+    """tools/model_converters/NAME.py, as scripts of users call it."""
+    monkeypatch.setattr(sys, 'argv', [f'{name}.py', 'nowhere.pth', 'ours.pth'])
+    with pytest.raises(SystemExit, match='nowhere.pth is no file: name the one to convert'):
+        runpy.run_path(str(TOOLS / f'model_converters/{name}.py'), run_name='__main__')
+    assert sys.argv[1:] == [name, 'nowhere.pth', 'ours.pth']
+
+
+def test_there_is_an_old_command_for_each_origin_and_no_other():
+    assert {path.stem for path in (TOOLS / 'model_converters').glob('*.py')} == set(ORIGINS)

@@ -1,0 +1,42 @@
+"""Outputs of a pass: levels, sizes, detaching."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmuda.models.segmentors import SegOutputs
+
+
+def outputs(dtype: torch.dtype = torch.float32) -> SegOutputs:
+    torch.manual_seed(0)
+    aux, main, features = (torch.randn(2, channels, 5, 7, dtype=dtype, requires_grad=True) for channels in (4, 4, 8))
+    return SegOutputs(dict(aux=aux, main=main), (features,), (33, 49), align_corners=True)
+
+
+def test_levels_are_upsampled_to_the_size_of_the_images():
+    found = outputs()
+    assert found.levels == ('aux', 'main')
+    for level in found.levels:
+        wanted = F.interpolate(found.logits[level], size=(33, 49), mode='bilinear', align_corners=True)
+        assert torch.equal(found.upsample(level), wanted)
+    assert outputs(torch.bfloat16).upsample('main').dtype == torch.float32
+
+
+def test_detached_outputs_have_the_same_values():
+    found = outputs()
+    whole, bare = found.detach(), found.detach(features=False)
+    assert not bare.features and torch.equal(whole.features[0], found.features[0])
+    for one in (whole, bare):
+        assert not any(value.requires_grad for value in (*one.logits.values(), *one.features))
+        assert torch.equal(one.upsample('aux'), found.upsample('aux'))
+    assert found.logits['main'].requires_grad and found.features[0].requires_grad
+
+
+def test_logits_at_the_size_of_labels():
+    found = outputs()
+    assert torch.equal(found.logits_at('main', torch.Size((5, 7))), found.logits['main'])
+    assert torch.equal(found.logits_at('aux', (33, 49)), found.upsample('aux'))
+    assert outputs(torch.bfloat16).logits_at('main', (5, 7)).dtype == torch.float32
+    message = r'label maps are \(5, 8\), but the aux logits are \(5, 7\) and the images \(33, 49\) \(H, W\): label maps'
+    with pytest.raises(ValueError, match=message):
+        found.logits_at('aux', (5, 8))

@@ -1,0 +1,78 @@
+"""Run a function of a test file on several processes that share a gloo group."""
+
+import importlib.util
+import inspect
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+PATIENCE = 300
+"""Seconds after which processes that wait for each other are stopped."""
+
+
+def run_on_processes(function: Callable[..., Any], folder: Path, *args: Any, count: int = 2) -> list[Any]:
+    """Call ``function(rank, *args)`` on every process of a gloo group and return the results by rank.
+
+    Args:
+        function: At the top level of a test file, which every process loads by its path.
+        folder: An empty folder for the group's store, arguments, results and logs.
+        *args: Anything that ``torch.save`` takes.
+        count: Number of processes.
+
+    Raises:
+        AssertionError: If a process fails or they do not end, with the end of their logs.
+    """
+    folder = Path(folder) / function.__name__
+    folder.mkdir()
+    torch.save(args, folder / 'args.pth')
+    command = [sys.executable, __file__, str(inspect.getsourcefile(function)), function.__name__, str(folder)]
+    env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path))
+    logs = [folder / f'log{rank}.txt' for rank in range(count)]
+    running = []
+    try:
+        for rank, log in enumerate(logs):
+            with open(log, 'wb') as file:
+                running.append(
+                    subprocess.Popen([*command, str(rank), str(count)], env=env, stdout=file, stderr=subprocess.STDOUT)
+                )
+        codes = _wait(running)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    ends = (f'exit status {code}:\n{log.read_text()[-3000:]}' for code, log in zip(codes, logs, strict=True))
+    assert codes == [0] * count, '\n'.join(ends)
+    return [torch.load(folder / f'result{rank}.pth', weights_only=True) for rank in range(count)]
+
+
+def _wait(running: list[subprocess.Popen]) -> list[int | None]:
+    """Wait until all processes end, one fails, or patience ends; return their exit statuses, None if running."""
+    start = time.monotonic()
+    while True:
+        codes = [process.poll() for process in running]
+        if None not in codes or any(codes) or time.monotonic() - start > PATIENCE:
+            return codes
+        time.sleep(0.05)
+
+
+def _main(source: str, name: str, folder: str, rank: int, count: int) -> None:
+    from mmuda.engine.distributed import leave_at_exit
+
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=count)
+    leave_at_exit()
+    spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    result = getattr(module, name)(rank, *torch.load(f'{folder}/args.pth', weights_only=False))
+    torch.save(result, f'{folder}/result{rank}.pth')
+
+
+if __name__ == '__main__':
+    _main(*sys.argv[1:4], *map(int, sys.argv[4:]))

@@ -1,0 +1,83 @@
+"""Rooms import from floors below their own, so that each can be read without those above."""
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = (
+    {'labeling', 'checkpoints'},
+    {'datasets', 'models'},
+    {'minicity', 'evaluation', 'visualization', 'engine'},
+    {'stages'},
+    {'conversion'},
+)
+"""From the first floor up. The modules beside the folders are the ground floor."""
+
+LEVELS = {room: level for level, rooms in enumerate(FLOORS, start=1) for room in rooms}
+OUTSIDE = {'configs', 'tools', 'tests', 'projects', 'benchmarks'}
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Return the full names of everything that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name('.' * node.level + (node.module or ''), package)
+            yield from (f'{base}.{name.name}' for name in node.names)
+
+
+def wrong_imports(path: Path, source: str) -> list[str]:
+    """Return what a file below mmuda/ must not import.
+
+    Args:
+        path: Relative to the project.
+        source: Its text.
+    """
+    own = path.parts[1] if len(path.parts) > 2 else None
+    highest = LEVELS[own] - 1 if own else 0
+    wrong = []
+    for name in imported(source, '.'.join(path.parent.parts)):
+        top, *below = name.split('.')
+        if top in OUTSIDE or name == 'mmuda':  # mmuda itself imports all rooms
+            wrong.append(name)
+        elif top == 'mmuda' and below[0] != own and LEVELS.get(below[0], 0) > highest:
+            wrong.append(name)
+    return wrong
+
+
+def modules() -> list[Path]:
+    paths = sorted((ROOT / 'mmuda').rglob('*.py'))
+    return [path.relative_to(ROOT) for path in paths if path != ROOT / 'mmuda' / '__init__.py']
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.parent.name for path in (ROOT / 'mmuda').glob('*/__init__.py')}
+    assert rooms == set(LEVELS)
+
+
+def test_imports_go_down():
+    wrong = {str(path): found for path in modules() if (found := wrong_imports(path, (ROOT / path).read_text('utf-8')))}
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    ('path', 'source', 'wrong'),
+    [
+        ('mmuda/models/x.py', 'from mmuda.engine import launch', ['mmuda.engine.launch']),
+        ('mmuda/models/adaptors/x.py', 'from ...datasets import pairs', ['mmuda.datasets.pairs']),
+        ('mmuda/models/adaptors/x.py', 'from ..losses import entropy', []),
+        ('mmuda/models/x.py', 'def f():\n    import mmuda.stages.base', ['mmuda.stages.base']),
+        ('mmuda/models/x.py', 'from mmuda.files import write_json', []),
+        ('mmuda/models/x.py', 'import mmuda', ['mmuda']),
+        ('mmuda/files.py', 'from .labeling import Job', ['mmuda.labeling.Job']),
+        ('mmuda/files.py', 'from .ranks import from_main', []),
+        ('mmuda/conversion/x.py', 'import projects.mine\nfrom mmuda import stages', ['projects.mine']),
+    ],
+)
+def test_an_import_upwards_or_sideways_is_found(path, source, wrong):
+    assert wrong_imports(Path(path), source) == wrong

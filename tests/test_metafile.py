@@ -1,0 +1,97 @@
+"""Metafiles are the one source of figures: configs show them, READMEs quote them, the main table repeats them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from shipped import SHIPPED
+from toolbox import CONFIGS
+
+from mmuda.engine.launch import load_config
+from mmuda.metafile import paper_of, read_metafile
+
+FOLDERS = sorted(path.parent for path in CONFIGS.glob('*/metafile.yml'))
+IDS = [folder.name for folder in FOLDERS]
+NUMBER = r'[0-9]+\.[0-9]'
+
+
+def results(model: dict, source: str) -> list[dict]:
+    return [result for result in model.get('Results', ()) if result['Source'] == source]
+
+
+def test_every_config_is_in_the_metafile_of_its_folder():
+    listed = {model['Config'] for folder in FOLDERS for model in read_metafile(folder).values() if 'Config' in model}
+    assert listed == {f'configs/{path.parent.name}/{path.name}' for path in SHIPPED}
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_a_config_shows_the_figures_of_its_metafile(path):
+    model = read_metafile(path.parent)[f'{path.parent.name}/{path.stem}']
+    shown = load_config(path).test_evaluator.get('paper')
+    papers = results(model, 'paper')
+    assert (shown is None) == (not papers)
+    if papers:
+        (paper,) = papers
+        assert shown['name'] == paper['Name'] and shown.get('per_class') == paper.get('Per Class')
+        assert {key: shown[key] for key in paper['Metrics']} == paper['Metrics']
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=IDS)
+def test_means_are_those_of_the_classes(folder):
+    """As printed, but for one that does not match in the paper itself."""
+    for name, model in read_metafile(folder).items():
+        for paper in results(model, 'paper'):
+            figures = paper.get('Per Class')
+            whole = paper['Metrics'].get('mIoU') or paper['Metrics'].get('mIoU16')
+            if isinstance(figures, list) and whole is not None and name != 'cbst/gta2city_st':
+                assert sum(figures) / len(figures) == pytest.approx(whole, abs=0.11), name
+
+
+def table(text: str, header: str) -> list[list[str]]:
+    """The cells of the table of a README whose header begins so."""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(header))
+    end = next((i for i in range(start, len(lines)) if not lines[i].startswith('|')), len(lines))
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines[start + 2 : end]]
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=IDS)
+def test_readmes_quote_the_metafile(folder):
+    models = read_metafile(folder)
+    rows = {row[0]: row for row in table((folder / 'README.md').read_text(encoding='utf-8'), '| config |')}
+    compared = 0
+    for name, model in models.items():
+        row = next((row for title, row in rows.items() if title.split(' ')[0].rstrip(',') == name.split('/')[1]), None)
+        quoted = next((row for title, row in rows.items() if title == model.get('Row')), row)
+        for source, cell in (('paper', 2), ('ours', 3)):
+            for result in results(model, source):
+                assert quoted is not None, f'{name} has figures, but no row in its README'
+                values = [f'{value:.1f}' for metric in result['Metrics'].values() for value in as_list(metric)]
+                assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: {quoted}'
+                compared += 1
+    assert compared or folder.name == 'adabn'
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_missing_metafile_or_entry_is_no_figure(tmp_path):
+    (tmp_path / 'configs').mkdir()
+    config = tmp_path / 'configs' / 'mine.py'
+    config.write_text('')
+    assert paper_of(config) is None
+    (tmp_path / 'metafile.yml').write_text(
+        'Models:\n- Name: x\n  Config: projects/x/configs/mine.py\n  Results:\n'
+        '  - {Source: paper, Name: P, Metrics: {mIoU: 1.5}, Per Class: [1.0, 2.0]}\n'
+        '- Name: y\n'
+    )
+    assert paper_of(config) is None, 'the folder is another project'
+    project = tmp_path / 'x'
+    project.mkdir()
+    for name in ('configs', 'metafile.yml'):
+        Path(tmp_path / name).rename(project / name)
+    assert paper_of(project / 'configs/mine.py') == dict(name='P', mIoU=1.5, per_class=[1.0, 2.0])
+    (project / 'metafile.yml').write_text('Models:\n- Name: x\n- Name: x\n')
+    with pytest.raises(ValueError, match='two models of one name'):
+        read_metafile(project)

@@ -1,0 +1,52 @@
+"""Convert a published network of another code base into a plain mmseg checkpoint.
+
+python tools/convert.py advent gta2cityscapes_advent.pth advent.pth
+"""
+
+import argparse
+from pathlib import Path
+
+from mmuda.conversion import ORIGINS, Converted, convert
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        done = convert(args.origin, args.source, args.output, CONFIGS, args.config, args.trust, args.backbone_only)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise SystemExit(str(error)) from None
+    report(done)
+
+
+def parse_args() -> argparse.Namespace:
+    origins = '\n'.join(f'  {name:18}{origin.networks}' for name, origin in ORIGINS.items())
+    parser = argparse.ArgumentParser(
+        prog='convert.py',
+        description=__doc__,
+        epilog=f'origins:\n{origins}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('origin', choices=ORIGINS, metavar='origin', help='whose network it is, see below')
+    parser.add_argument('source', help='the original file')
+    parser.add_argument('output', help='checkpoint to write')
+    parser.add_argument('--config', help='config whose network it is (default: chosen by what the file holds)')
+    parser.add_argument(
+        '--backbone-only', action='store_true', help='leave the classifier out: a starting point for init_cfg'
+    )
+    parser.add_argument(
+        '--trust', action='store_true', help='unpickle whatever is in the file: runs any code that somebody put there'
+    )
+    return parser.parse_args()
+
+
+def report(done: Converted) -> None:
+    if done.left_out:
+        print(f'left out: {", ".join(done.left_out[:10])}{" ..." if len(done.left_out) > 10 else ""}')
+    what = 'the backbone alone, for init_cfg' if done.backbone_only else f'{len(done.meta["classes"])} classes'
+    print(f'{done.path}: {done.meta["method"]}, {what}, fits {done.config}')
+
+
+if __name__ == '__main__':
+    main()
