@@ -1,19 +1,26 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
 Several checkpoints are averaged: the weighted sum of their logits is evaluated.
+
+With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
+(Li et al. 2016, see mmuda/engine/target_batch_norm.py). That gives a checkpoint of its own in the work dir,
+NAME_target_bn.pth, and results of its own, NAME_target_bn.json.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
 
 from mmuda.checkpoints.loading import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.command_line import config_parser, parse
+from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, use_tta
-from mmuda.stages import network_config
+from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.stages import network_config, target_images
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,21 +32,44 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
     parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    parser.add_argument(
+        '--batch-norm',
+        choices=['stored', 'target'],
+        default='stored',
+        help='statistics: those that the checkpoint holds (default), or those of the unlabelled target images',
+    )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
     return parse(parser)
+
+
+def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str]) -> list[str]:
+    """Write copies of checkpoints with the batch-norm statistics of the target to the work dir; return their names."""
+    init_default_scope(network.get('default_scope', 'mmseg'))
+    join_processes(network.launcher, network.get('env_cfg', {}))
+    images, workers = target_images(cfg, network), network.test_dataloader.get('num_workers', 0)
+    written = []
+    for number, checkpoint in enumerate(checkpoints):
+        name = Path(checkpoint).stem if len(checkpoints) == 1 else f'{Path(checkpoint).stem}_{number}'
+        written.append(os.path.join(network.work_dir, f'{name}_target_bn.pth'))
+        write_target_batch_norm(network, images, checkpoint, written[-1], num_workers=workers)
+    return written
 
 
 def main() -> None:
     args = parse_args()
     first = Path(args.checkpoints[0])
-    cfg = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
-    cfg = network_config(cfg, args.stage)
+    whole = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
+    cfg = network_config(whole, args.stage)
     cfg.launcher = args.launcher
     cfg.load_from, cfg.resume = None, False
+    alone = len(args.checkpoints) == 1
+    name = first.stem if alone else 'ensemble'
+    if args.batch_norm == 'target':
+        args.checkpoints = with_target_statistics(whole, cfg, args.checkpoints)
+        name = f'{name}_target_bn'
     if args.eval:
         cfg.test_evaluator.iou_metrics = args.eval
-    alone = len(args.checkpoints) == 1
-    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{first.stem if alone else "ensemble"}.json')
+    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{name}.json')
     if args.out:
         cfg.test_evaluator.output_dir = args.out
     if args.show_dir:

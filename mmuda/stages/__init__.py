@@ -10,6 +10,7 @@ from .rank import RankStage
 from .rounds import CBSTRounds, RoundStage
 from .runner import StagedRunner
 from .statistics import StatisticsStage
+from .target_batch_norm import TargetBatchNorm, target_images
 from .train import TrainStage
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     'StageContext',
     'StagedRunner',
     'StatisticsStage',
+    'TargetBatchNorm',
     'TrainStage',
     'build_stages',
     'make_context',
     'network_config',
+    'target_images',
 ]

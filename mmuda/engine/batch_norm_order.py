@@ -1,0 +1,133 @@
+"""Which batch-norm layers of a network depend on which: the order in which statistics are estimated."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mmuda.internals import BatchNorm
+from mmuda.ranks import unwrap
+
+
+class NothingToEstimateError(ValueError):
+    """A network has no batch-norm layer whose statistics could be estimated."""
+
+
+class Plan(NamedTuple):
+    """Passes over the images, one after the other.
+
+    Attributes:
+        groups: Names of the layers that are estimated in each pass, in the order in which images reach them.
+        ends_early: Whether images need not go on behind the last layer of a pass.
+    """
+
+    groups: list[list[str]]
+    ends_early: bool
+
+
+def estimated_layers(model: nn.Module) -> dict[str, Any]:
+    """Return the batch-norm layers by name whose running statistics a training moves.
+
+    Layers that stay in eval mode when the model is put into train mode (``norm_eval``, frozen children) are left out:
+    their statistics are constants of the network, as its method wants them.
+
+    Args:
+        model: A model without wrappers. Its mode is not changed.
+
+    Raises:
+        NothingToEstimateError: If there is none.
+    """
+    layers = {
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, BatchNorm) and layer.running_mean is not None
+    }
+    training = model.training
+    model.train()
+    moving = {name: layer for name, layer in layers.items() if layer.training}
+    model.train(training)
+    if not moving:
+        reason = 'it has no batch-norm layer with running statistics'
+        if layers:
+            reason = (
+                f'all {len(layers)} batch-norm layers stay in eval mode in training, their statistics are constants'
+            )
+        raise NothingToEstimateError(
+            f'batch-norm statistics of the target cannot be estimated for this {type(model).__name__}: {reason}. Test '
+            'it with the statistics that it has'
+        )
+    return moving
+
+
+def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Plan:
+    """Find out which layers depend on which.
+
+    Layers that are not estimated yet hand out NaN, which reaches everything that depends on them. A pass may end at its
+    last layer if images go through the network as a whole, once, and all images of a batch together.
+
+    Args:
+        model: Model in eval mode with ``test_step``.
+        layers: Layers to estimate, by name.
+        batch: A collated test batch of two images.
+
+    Raises:
+        NothingToEstimateError: If a prediction goes through none of the layers.
+        FloatingPointError: If the input of a layer has NaN whatever the layers before it do.
+    """
+    groups: list[list[str]] = []
+    once = True
+    while True:
+        done = {name for group in groups for name in group}
+        with _Poison(layers, done) as poison, torch.no_grad():
+            model.test_step(batch)
+        once = once and all(calls == 1 for calls in poison.calls.values())
+        group = [name for name, sound in poison.sound.items() if sound and name not in done]
+        if not group:
+            break
+        groups.append(group)
+    lost = [name for name in poison.sound if name not in done]
+    if lost:
+        raise FloatingPointError(
+            f'the input of the batch-norm layer {lost[0]} is NaN for the first target image: look at the weights'
+        )
+    if not groups:
+        raise NothingToEstimateError(
+            f'predictions of this {type(model).__name__} go through none of its {len(layers)} batch-norm layers'
+        )
+    test_cfg = getattr(unwrap(getattr(model, 'segmentor', model)), 'test_cfg', None)
+    return Plan(groups, once and test_cfg is not None and test_cfg.get('mode', 'whole') == 'whole')
+
+
+class _Poison:
+    """Lets layers hand out NaN inside of a ``with`` block.
+
+    Attributes:
+        calls: Number of calls by layer.
+        sound: Whether all inputs of a layer were free of NaN, in the order of the first calls.
+
+    Args:
+        layers: Layers by name.
+        done: Names of those that work as usual.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Module], done: set[str]) -> None:
+        self.layers, self.done = layers, done
+        self.calls: dict[str, int] = {}
+        self.sound: dict[str, bool] = {}
+
+    def __enter__(self) -> '_Poison':
+        self.handles = [layer.register_forward_hook(self._hook(name)) for name, layer in self.layers.items()]
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def _hook(self, name: str) -> Any:
+        def look(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+            self.calls[name] = self.calls.get(name, 0) + 1
+            self.sound[name] = self.sound.get(name, True) and not bool(inputs[0].isnan().any())
+            return None if name in self.done else torch.full_like(output, float('nan'))
+
+        return look

@@ -1,0 +1,76 @@
+"""Mean and variance of more values than memory holds, equal for every order and number of processes."""
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather, get_world_size
+from torch import Tensor
+
+
+class PooledMoments:
+    """Mean and variance, channel by channel, of all values that were added.
+
+    The sums of values and of squares are float64, and what an addition rounds away is kept beside them (Knuth's
+    two-sum). They are good for about 100 bits, so that the order of the additions, and how they are shared among
+    processes, do not show in a float32 result.
+
+    Args:
+        channels: Number C of channels.
+        device: Device of the values.
+    """
+
+    def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:
+        self.count = 0
+        # By [sum, what it lacks], then by [of the values, of their squares].
+        self._sums = torch.zeros(2, 2, channels, dtype=torch.float64, device=device)
+
+    @torch.no_grad()
+    def add(self, values: Tensor) -> None:
+        """Add values; nothing is read from the device.
+
+        Args:
+            values: (N, C, ...), floating-point.
+        """
+        others = [axis for axis in range(values.dim()) if axis != 1]
+        norms = torch.linalg.vector_norm(values, dim=others, dtype=torch.float64)
+        self._add(torch.stack([values.sum(dim=others, dtype=torch.float64), norms.square()]))
+        self.count += values.numel() // values.shape[1]
+
+    def mean_and_variance(self) -> tuple[Tensor, Tensor]:
+        """Return mean and variance, (C,) float64 each; the variance is that of a population, divided by the count.
+
+        Raises:
+            ValueError: If nothing was added.
+        """
+        if not self.count:
+            raise ValueError('no values were added: they have no mean')
+        mean, square = self._sums.sum(dim=0) / self.count
+        return mean, (square - mean.square()).clamp_(min=0)
+
+    def merge_processes(self) -> None:
+        """Add up what all processes have, so that each has the moments of all values. All must call it."""
+        if get_world_size() == 1:
+            return
+        counts = all_gather(torch.tensor(self.count, device=self._sums.device))
+        parts = all_gather(self._sums)
+        self.count = int(sum(count.item() for count in counts))
+        self._sums = torch.zeros_like(self._sums)
+        for part in parts:
+            for sums in part:
+                self._add(sums)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything as tensors and plain values."""
+        return dict(count=self.count, sums=self._sums)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state_dict` returned."""
+        self.count = state['count']
+        self._sums.copy_(state['sums'])
+
+    def _add(self, new: Tensor) -> None:
+        old, lacking = self._sums
+        total = old + new
+        of_new = total - old
+        lacking += (old - (total - of_new)) + (new - of_new)
+        old.copy_(total)

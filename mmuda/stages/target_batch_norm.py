@@ -1,0 +1,100 @@
+"""Batch-norm statistics of the target after a training, as a stage."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
+
+from mmuda.engine.probabilities import inference_dataset
+from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.registry import STAGES
+
+from .base import Stage
+from .context import StageContext
+
+CHECKPOINT = 'target_bn.pth'
+
+
+@STAGES.register_module()
+class TargetBatchNorm(Stage):
+    """Estimate the batch-norm statistics of a trained network anew, on unlabelled target images alone.
+
+    The result, ``target_bn.pth``, is a checkpoint of the same network, whose other weights are not changed; later stages
+    take it as ``weights='{name}'``. See :func:`mmuda.engine.target_batch_norm.estimate_batch_norm` for the statistics
+    (Li et al., arXiv:1603.04779) and their cost. Each process takes its share of the images; after an interruption it
+    continues behind the last snapshot.
+
+    Args:
+        name: See :class:`Stage`.
+        weights: Trained network: ``'{stage}'`` of an earlier training, or a checkpoint file.
+        dataset: Config of the images; by default the target images of the config, read as the test images of the
+            network are.
+        batch_size: Images for one forward pass, which must have one size if there are several.
+        num_workers: Processes that read images.
+        snapshot_every: Seconds between two snapshots.
+
+    Raises:
+        NothingToEstimateError: When it is executed, if the network has no batch-norm layer with statistics that its
+            training moved.
+    """
+
+    weights: str
+
+    def __init__(
+        self,
+        name: str,
+        weights: str,
+        dataset: dict | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        snapshot_every: float = 30.0,
+    ) -> None:
+        super().__init__(name)
+        self.weights, self.dataset = weights, dataset
+        self.options = dict(batch_size=batch_size, num_workers=num_workers, snapshot_every=snapshot_every)
+
+    def config(self, ctx: StageContext) -> Config:
+        """Return the config of the network."""
+        return ctx.network_config(self.weights)
+
+    def settings(self, ctx: StageContext) -> dict[str, Any]:
+        """Return network and images."""
+        return dict(weights=self.weights, model=self.config(ctx).model, dataset=self._dataset(ctx))
+
+    def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
+        """Estimate, or continue estimating."""
+        if not resume and is_main_process():
+            shutil.rmtree(folder)
+            folder.mkdir()
+        barrier()
+        images = ctx.resolve(self._dataset(ctx))
+        facts = write_target_batch_norm(
+            self.config(ctx), images, ctx.checkpoint(self.weights), folder / CHECKPOINT, **self.options
+        )
+        return dict(checkpoint=CHECKPOINT, images=facts['images'])
+
+    def _dataset(self, ctx: StageContext) -> dict:
+        if self.dataset is not None:
+            return self.dataset
+        return target_images(ctx.base_config(), self.config(ctx))
+
+
+def target_images(cfg: Config, network: Config) -> dict:
+    """Return the config of the unlabelled target images of a run, read as the test images of a network are.
+
+    Args:
+        cfg: Config of the run, whose ``train_dataloader.dataset.target`` lists the images.
+        network: Config of the network, whose ``test_dataloader`` says how they are read.
+
+    Raises:
+        KeyError: If the run has no target images.
+    """
+    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
+    if dataset.get('target') is None:
+        raise KeyError(
+            f'{cfg.filename} has no target images in train_dataloader.dataset.target, but a '
+            f'{dataset.get("type")}: batch-norm statistics of the target need them'
+        )
+    return inference_dataset(cfg, network.test_dataloader.dataset.pipeline)
