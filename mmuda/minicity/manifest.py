@@ -41,7 +41,8 @@ def _check_vacant(root: Path) -> None:
     taken = [part for part in PARTS if (root / part).exists()]
     if taken:
         raise FileExistsError(
-            f'{root / taken[0]} exists but {root / MANIFEST_NAME} does not: this is not a MiniCity. Choose another root.'
+            f'{root / taken[0]} exists but {root / MANIFEST_NAME} does not: this is not a MiniCity. '
+            'Choose another root.'
         )
 
 
