@@ -109,15 +109,15 @@ def _is_whole_png(path: Path) -> bool:
         return False
 
 
-def _palette() -> np.ndarray:
-    """Return Cityscapes' colours by raw id, (256, 3) uint8 RGB; void is black."""
+def _palette() -> list[list[int]]:
+    """Return Cityscapes' colours by raw id, 256 of RGB; void is black."""
     palette = np.zeros((256, 3), np.uint8)
     for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True):
         palette[RAW_IDS[name]] = colour
-    return palette
+    return palette.tolist()
 
 
-def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: np.ndarray) -> None:
+def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[list[int]]) -> None:
     image, ids = render(sample.domain, split=sample.split, index=sample.index, **options)
     write_atomically(root / sample.image, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
     if sample.label is not None:
