@@ -236,3 +236,13 @@ def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
     log = run(minicity, *command, fails=True)
     assert 'was begun for something else' in log and 'strategy.rate: was 1, is 4' in log
+
+
+def test_minicity_of_a_version(tmp_path):
+    size = ('--num-source', 1, '--num-target', 1, '--num-val', 1, '--size', 64, 32)
+    for version in ((), ('--version', 1)):
+        run(tmp_path, TOOLS / 'minicity.py', tmp_path / f'{len(version)}', *size, *version)
+    first, second = (json.loads((tmp_path / name / 'minicity.json').read_text())['version'] for name in ('2', '0'))
+    assert (first, second) == (1, 2)
+    log = run(tmp_path, TOOLS / 'minicity.py', tmp_path / '2', *size, fails=True)
+    assert 'version: found 1, wanted 2' in log and 'Traceback' not in log
