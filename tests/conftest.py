@@ -4,9 +4,11 @@ import functools
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 from yapf.yapflib import yapf_api
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,6 +20,13 @@ from toolbox import pair_batch  # noqa: E402
 def cache_dir(tmp_path_factory) -> None:
     """Nothing that a test caches ends up in the home of the user."""
     os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
+
+
+@pytest.fixture(autouse=True)
+def default_scope() -> Iterator[None]:
+    """Registries look in mmseg's scope, whatever runners of other tests have left behind."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
 
 
 @pytest.fixture(autouse=True, scope='session')
