@@ -46,12 +46,13 @@ def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str])
     """Write copies of checkpoints with the batch-norm statistics of the target to the work dir; return their names."""
     init_default_scope(network.get('default_scope', 'mmseg'))
     join_processes(network.launcher, network.get('env_cfg', {}))
-    images, workers = target_images(cfg, network), network.test_dataloader.get('num_workers', 0)
+    images, loader = target_images(cfg, network), network.test_dataloader
+    options = dict(batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 0))
     written = []
     for number, checkpoint in enumerate(checkpoints):
         name = Path(checkpoint).stem if len(checkpoints) == 1 else f'{Path(checkpoint).stem}_{number}'
         written.append(os.path.join(network.work_dir, f'{name}_target_bn.pth'))
-        write_target_batch_norm(network, images, checkpoint, written[-1], num_workers=workers)
+        write_target_batch_norm(network, images, checkpoint, written[-1], **options)
     return written
 
 

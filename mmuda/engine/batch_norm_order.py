@@ -73,7 +73,7 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
 
     Raises:
         NothingToEstimateError: If a prediction goes through none of the layers.
-        FloatingPointError: If the input of a layer has NaN whatever the layers before it do.
+        FloatingPointError: If the input of a layer has NaN whatever the layers before it do, or is its own output.
     """
     groups: list[list[str]] = []
     once = True
@@ -89,7 +89,8 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
     lost = [name for name in poison.sound if name not in done]
     if lost:
         raise FloatingPointError(
-            f'the input of the batch-norm layer {lost[0]} is NaN for the first target image: look at the weights'
+            f'the batch-norm layer {lost[0]} cannot be estimated: its input is NaN for the first target image, look at '
+            'the weights; or the layer gets its own output, which no order of estimation allows'
         )
     if not groups:
         raise NothingToEstimateError(

@@ -12,7 +12,7 @@ class PooledMoments:
 
     The sums of values and of squares are float64, and what an addition rounds away is kept beside them (Knuth's
     two-sum). They are good for about 100 bits, so that the order of the additions, and how they are shared among
-    processes, do not show in a float32 result.
+    processes, do not show in a float32 result. The relative error of a variance is about 1e-16 mean^2 / variance.
 
     Args:
         channels: Number C of channels.
@@ -37,15 +37,15 @@ class PooledMoments:
         self.count += values.numel() // values.shape[1]
 
     def mean_and_variance(self) -> tuple[Tensor, Tensor]:
-        """Return mean and variance, (C,) float64 each; the variance is that of a population, divided by the count.
+        """Return mean and unbiased variance, (C,) float64 each; batch-norm keeps the unbiased one, too.
 
         Raises:
-            ValueError: If nothing was added.
+            ValueError: If a channel has fewer than two values.
         """
-        if not self.count:
-            raise ValueError('no values were added: they have no mean')
+        if self.count < 2:
+            raise ValueError(f'a variance needs two values of each channel, there were {self.count}')
         mean, square = self._sums.sum(dim=0) / self.count
-        return mean, (square - mean.square()).clamp_(min=0)
+        return mean, (square - mean.square()).clamp_(min=0) * (self.count / (self.count - 1))
 
     def merge_processes(self) -> None:
         """Add up what all processes have, so that each has the moments of all values. All must call it."""

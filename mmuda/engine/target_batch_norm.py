@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.dist import barrier
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from mmuda.checkpoints import read_checkpoint, weights_digest, weights_meta, write_checkpoint
 from mmuda.checkpoints.publish import OF_TRAINING
@@ -24,6 +24,10 @@ from mmuda.settings import fingerprint
 from .batch_norm_order import Plan, estimated_layers, plan_passes
 from .inference import load_model
 from .pooled_moments import PooledMoments
+
+# torch.optim.swa_utils.update_bn and PreciseBNHook of mmpretrain are no basis. Both make one pass in train mode, whose
+# deep layers see the statistics of single batches; update_bn averages the variances of batches without the variance
+# between them, and neither goes on after an interruption.
 
 FACT = 'target_batch_norm'
 """Key in ``meta`` of the checkpoints that :func:`write_target_batch_norm` makes."""
@@ -45,20 +49,22 @@ def estimate_batch_norm(
 
     .. math:: \mu_j = \mathbb E(x_j), \quad \sigma_j = \sqrt{\mathrm{Var}(x_j)},
 
-    then test with :math:`\gamma_j (x_j - \mu_j) / \sigma_j + \beta_j`. The responses of a layer depend on how the layers
-    before it normalise. They are taken here as the tested network has them, with the target statistics of all earlier
-    layers. So the statistics are a property of the network and the images: they depend neither on batches nor on the
-    order of the images, nor on the statistics that the network had. For that, layers are estimated one after the other,
-    each in a pass over all images in eval mode. Layers that do not depend on each other share a pass, and a pass ends
-    where its layers are. A network whose longest chain has L batch-norm layers takes L passes, which cost about as much
-    as L / 2 evaluations of the images.
+    then test with :math:`\gamma_j (x_j - \mu_j) / \sigma_j + \beta_j`. The responses of a layer depend on how the
+    layers before it normalise. They are taken here as the tested network has them, with the target statistics of all
+    earlier layers. So the statistics are a property of the network and the images: they depend neither on batches nor
+    on the order of the images, nor on the statistics that the network had. For that, layers are estimated one after
+    the other, each in a pass over all images in eval mode. Layers that do not depend on each other share a pass, and a
+    pass ends where its layers are. A network whose longest chain has L batch-norm layers takes L passes, which cost
+    about as much as L / 2 evaluations of the images. The variance is the unbiased one, which batch-norm keeps.
 
-    The usual shortcut is a single pass in train mode that averages the moments of the batches. It normalises deep layers
-    with the statistics of single batches. On MiniCity (ResNet-18 of half width, source-only training) its statistics lie
-    up to 1.6 % of a standard deviation from the exact ones with batches of 4 images, and up to 6 % with batches of 1.
+    The usual shortcut is a single pass in train mode that averages the moments of the batches. It normalises deep
+    layers with the statistics of single batches. On MiniCity (ResNet-18 of half width, source-only training) its
+    statistics lie up to 1.6 % of a standard deviation from the exact ones with batches of 4 images, and up to 6 % with
+    batches of 1.
 
-    The sums are exact far beyond float64 (:class:`PooledMoments`). With ``batch_size=1`` the result is bit for bit the
-    same on 1 and N processes of one machine, and after an interruption; kernels may round differently for other batches.
+    The sums are exact far beyond float64 (:class:`PooledMoments`), and batches do not depend on the number of
+    processes. So the result is bit for bit the same on 1 and N processes of one machine, and after an interruption.
+    Only the rounding of the kernels may depend on ``batch_size``.
 
     Args:
         model: Bare model with ``test_step``; it is in eval mode afterwards. Images go through it as in a test, with
@@ -83,16 +89,16 @@ def estimate_batch_norm(
     if not estimation.resume():
         estimation.plan = plan_passes(model, layers, pseudo_collate([dataset[0]] * 2))
     groups, ends_early = estimation.plan
-    own = own_share(len(dataset))
-    batches = [own[start : start + batch_size] for start in range(0, len(own), batch_size)]
+    images = range(len(dataset))
+    batches = [list(images[start : start + batch_size]) for start in images[::batch_size]]
+    own = [batches[place] for place in own_share(len(batches))]
 
-    def load(left: Sequence[range]) -> Iterator[dict]:
-        images = Subset(dataset, [index for batch in left for index in batch])
-        yield from DataLoader(images, batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
+    def load(left: Sequence[list[int]]) -> Iterator[dict]:
+        yield from DataLoader(dataset, batch_sampler=left, num_workers=num_workers, collate_fn=pseudo_collate)
 
     while estimation.done < len(groups):
         name = f'batch-norm {estimation.done + 1}/{len(groups)}'
-        one_pass = ResumablePass(estimation.pass_folder, batches, name, snapshot_every, 'batches')
+        one_pass = ResumablePass(estimation.pass_folder, own, name, snapshot_every, 'batches')
         with _Gathering(model, {name: layers[name] for name in groups[estimation.done]}, ends_early) as gathering:
             one_pass.run(load, gathering)
         estimation.finish_pass(gathering.merged())
@@ -115,7 +121,7 @@ def write_target_batch_norm(
         **options: Arguments of :func:`estimate_batch_norm`.
 
     Returns:
-        What ``meta`` of the new checkpoint says about it: ``weights``, the SHA-256 of the weights that it was made from;
+        The facts in ``meta`` of the new checkpoint: ``weights``, the SHA-256 of the weights that it was made from;
         ``config``, a digest of the configs of network and images; and the result of :func:`estimate_batch_norm`.
 
     Raises:
@@ -233,7 +239,7 @@ class _Gathering:
 
         return take
 
-    def add(self, place: range, batch: dict) -> None:
+    def add(self, place: list[int], batch: dict) -> None:
         try:
             with torch.no_grad():
                 self.model.test_step(batch)

@@ -21,8 +21,8 @@ CHECKPOINT = 'target_bn.pth'
 class TargetBatchNorm(Stage):
     """Estimate the batch-norm statistics of a trained network anew, on unlabelled target images alone.
 
-    The result, ``target_bn.pth``, is a checkpoint of the same network, whose other weights are not changed; later stages
-    take it as ``weights='{name}'``. See :func:`mmuda.engine.target_batch_norm.estimate_batch_norm` for the statistics
+    The result, ``target_bn.pth``, is a checkpoint of the same network with the same other weights; later stages take
+    it as ``weights='{name}'``. See :func:`mmuda.engine.target_batch_norm.estimate_batch_norm` for the statistics
     (Li et al., arXiv:1603.04779) and their cost. Each process takes its share of the images; after an interruption it
     continues behind the last snapshot.
 

@@ -131,6 +131,19 @@ def test_flip_augmentation(minicity, trained, tmp_path):
     assert tta['confusion_matrix'] != plain['confusion_matrix']
 
 
+def test_statistics_of_the_target(minicity, trained, tmp_path):
+    command = [TOOLS / 'test.py', CONFIGS / 'adabn/minicity.py', trained['adabn'], '--work-dir', tmp_path]
+    log = run(minicity, *command, '--batch-norm', 'target', *options('adabn'))
+    assert 'batch-norm 1/' in log
+    stored, found = torch.load(trained['adabn'])['state_dict'], torch.load(tmp_path / 'iter_4_target_bn.pth')
+    changed = {key for key, value in stored.items() if not torch.equal(value, found['state_dict'][key])}
+    assert changed == {key for key in stored if 'running' in key} and found['meta']['target_batch_norm']['images'] == 5
+    run(minicity, *command, *options('adabn'))
+    one, other = (json.loads((tmp_path / f'{name}.json').read_text()) for name in ('iter_4', 'iter_4_target_bn'))
+    assert one['num_images'] == other['num_images'] == 5
+    assert one['confusion_matrix'] != other['confusion_matrix']
+
+
 def test_misspelt_option_fails_before_anything_starts(minicity, tmp_path):
     log = run(
         minicity,

@@ -1,0 +1,171 @@
+"""Batch-norm statistics of target images: exact, the same after a kill and on any number of processes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from processes import run_on_processes
+from toolbox import tiny_config
+from torch import nn
+
+from mmuda.checkpoints import read_checkpoint, write_checkpoint
+from mmuda.datasets import build_dataset
+from mmuda.engine.batch_norm_order import NothingToEstimateError
+from mmuda.engine.inference import load_model
+from mmuda.engine.launch import build_runner
+from mmuda.engine.probabilities import inference_dataset
+from mmuda.engine.target_batch_norm import FACT, estimate_batch_norm, write_target_batch_norm
+from mmuda.files import file_digest
+
+
+@pytest.fixture(scope='module')
+def trained(minicity, tmp_path_factory) -> tuple:
+    """A tiny source-only training, its config and its checkpoint."""
+    folder = tmp_path_factory.mktemp('trained')
+    cfg = tiny_config('source_only', minicity, folder, iters=2)
+    build_runner(cfg).train()
+    return cfg, folder / 'iter_2.pth'
+
+
+def statistics(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in model.state_dict().items() if 'running' in key}
+
+
+def by_definition(model: nn.Module, dataset) -> dict[str, torch.Tensor]:
+    """Layer by layer in the order of the network: all inputs at once, their mean and variance in two passes."""
+    order = []
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)}
+    hooks = [layer.register_forward_hook(lambda *_, name=name: order.append(name)) for name, layer in layers.items()]
+    images = [pseudo_collate([dataset[index]]) for index in range(len(dataset))]
+    with torch.no_grad():
+        model.test_step(images[0])
+        for hook in hooks:
+            hook.remove()
+        for name in order:
+            seen = []
+            hook = layers[name].register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0].double()))
+            for image in images:
+                model.test_step(image)
+            hook.remove()
+            values = torch.cat([value.transpose(0, 1).flatten(1) for value in seen], dim=1)
+            mean = values.sum(1) / values.shape[1]
+            layers[name].running_mean.copy_(mean)
+            layers[name].running_var.copy_((values - mean[:, None]).square().sum(1) / (values.shape[1] - 1))
+    return statistics(model)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_statistics_are_those_of_all_pixels(trained, tmp_path, batch_size):
+    cfg, checkpoint = trained
+    dataset = build_dataset(inference_dataset(cfg))
+    model = load_model(cfg, checkpoint)
+    before = statistics(model)
+    wanted = by_definition(load_model(cfg, checkpoint), dataset)
+    facts = estimate_batch_norm(model, dataset, tmp_path / 'state', batch_size)
+    found = statistics(model)
+    assert facts['images'] == 5 and 2 * facts['layers'] == len(found) and facts['passes'] <= facts['layers']
+    assert not (tmp_path / 'state').exists() and not model.training
+    for key, value in wanted.items():
+        assert not torch.equal(value, before[key]), f'{key} was not that of the target'
+        torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6, msg=key)
+
+
+def test_statistics_of_before_and_the_order_of_images_do_not_matter(trained, tmp_path):
+    cfg, checkpoint = trained
+    found = []
+    for spoilt in (False, True):
+        model = load_model(cfg, checkpoint)
+        dataset = build_dataset(inference_dataset(cfg))
+        if spoilt:
+            dataset = [dataset[index] for index in (3, 1, 4, 0, 2)]
+            for key, value in model.state_dict().items():
+                if 'running' in key:
+                    value.fill_(3.0)
+        estimate_batch_norm(model, dataset, tmp_path / 'state')
+        found.append(statistics(model))
+    assert all(torch.equal(value, found[1][key]) for key, value in found[0].items())
+
+
+def test_a_checkpoint_is_written_once(trained, tmp_path):
+    cfg, checkpoint = trained
+    output, images = tmp_path / 'target.pth', inference_dataset(cfg)
+    facts = write_target_batch_norm(cfg, images, checkpoint, output)
+    before, after = read_checkpoint(checkpoint), read_checkpoint(output)
+    changed = {key for key, value in before['state_dict'].items() if not torch.equal(value, after['state_dict'][key])}
+    assert changed == {key for key in before['state_dict'] if 'running' in key}
+    assert set(after) == {'meta', 'state_dict'} and 'training' not in after['meta'] and after['meta'][FACT] == facts
+    written = output.stat().st_mtime_ns
+    assert write_target_batch_norm(cfg, images, checkpoint, output) == facts
+    assert output.stat().st_mtime_ns == written, 'it was there'
+    state = {key: value + 1 if 'conv1' in key else value for key, value in before['state_dict'].items()}
+    write_checkpoint(tmp_path / 'other.pth', dict(state_dict=state))
+    assert write_target_batch_norm(cfg, images, tmp_path / 'other.pth', output)['weights'] != facts['weights']
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+def test_an_interrupted_estimation_ends_with_the_same_bytes(trained, tmp_path, monkeypatch):
+    cfg, checkpoint = trained
+    images, seen = inference_dataset(cfg), []
+    whole, cut = tmp_path / 'whole.pth', tmp_path / 'cut.pth'
+    dataset = build_dataset(images)
+    read = type(dataset).__getitem__
+
+    def dying(self, index: int) -> dict:
+        seen.append(index)
+        if len(seen) % 9 == 0:
+            raise Stop
+        return read(self, index)
+
+    facts = write_target_batch_norm(cfg, images, checkpoint, whole, batch_size=2)
+    monkeypatch.setattr(type(dataset), '__getitem__', dying)
+    kills = 0
+    while not cut.is_file():
+        before = len(seen)
+        try:
+            write_target_batch_norm(cfg, images, checkpoint, cut, batch_size=2, snapshot_every=0.0)
+        except Stop:
+            kills += 1
+            assert len(seen) > before
+    assert kills > facts['passes'] // 3
+    assert len(seen) <= 1 + 5 * facts['passes'] + 2 * kills, 'only the batch that was interrupted is read again'
+    assert file_digest(cut) == file_digest(whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['cut.pth', 'whole.pth']
+
+
+def estimate(rank: int, minicity: str, checkpoint: str, output: str) -> dict:
+    cfg = tiny_config('source_only', Path(minicity), Path(output).parent)
+    return write_target_batch_norm(cfg, inference_dataset(cfg), checkpoint, output, batch_size=2)
+
+
+@pytest.mark.parametrize('count', [2, 4])
+def test_processes_share_the_images(trained, minicity, tmp_path, count):
+    """Two processes with two batches and one; four, of which one has nothing to do."""
+    cfg, checkpoint = trained
+    facts = write_target_batch_norm(cfg, inference_dataset(cfg), checkpoint, tmp_path / 'one.pth', batch_size=2)
+    found = run_on_processes(
+        estimate, tmp_path, str(minicity), str(checkpoint), str(tmp_path / 'many.pth'), count=count
+    )
+    assert found == [facts] * count
+    assert file_digest(tmp_path / 'many.pth') == file_digest(tmp_path / 'one.pth')
+
+
+def test_images_that_are_not_finite_are_one_clear_error(trained, tmp_path):
+    cfg, checkpoint = trained
+    dataset = build_dataset(inference_dataset(cfg))
+    samples = [dataset[index] for index in range(3)]
+    samples[2]['inputs'] = samples[2]['inputs'].float().fill_(float('nan'))
+    with pytest.raises(FloatingPointError, match='is NaN or infinite for some target images'):
+        estimate_batch_norm(load_model(cfg, checkpoint), samples, tmp_path / 'state')
+
+
+def test_a_network_without_batch_norm_is_one_clear_error(minicity, tmp_path):
+    norm = {'model.segmentor.backbone.norm_cfg': dict(type='GN', num_groups=2, requires_grad=True)}
+    cfg = tiny_config('source_only', minicity, tmp_path, iters=1, save=1, **norm)
+    build_runner(cfg).train()
+    with pytest.raises(NothingToEstimateError, match='this SourceOnly: it has no batch-norm layer'):
+        write_target_batch_norm(cfg, inference_dataset(cfg), tmp_path / 'iter_1.pth', tmp_path / 'target.pth')
+    assert not (tmp_path / 'target.pth').exists()
