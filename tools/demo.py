@@ -176,7 +176,7 @@ def main() -> None:
     try:
         write_minicity(args.data, *args.images, size=tuple(args.size), workers=2, version=args.version)
     except FileExistsError as error:
-        raise SystemExit(f'error: {error}') from error
+        raise SystemExit(f'error: {error} Replace it: python tools/minicity.py {args.data} --overwrite') from error
     os.environ['MINICITY_ROOT'] = str(args.data)
     lines = []
     for seed in args.seeds:
