@@ -70,13 +70,13 @@ def rearrange(minicity: Path) -> None:
         copy(image, minicity / f'synscapes/img/rgb/{number}.png')
         copy(minicity / f'source/labels/{image.name}', minicity / f'synscapes/img/class/{number}.png')
 
-    cityscapes = minicity / 'cityscapes'
-    shutil.copytree(minicity / 'target', cityscapes)
-    train = sorted((cityscapes / 'leftImg8bit/train').rglob('*.png'))
-    labels = sorted((cityscapes / 'gtFine/val').rglob('*_labelIds.png'))
+    target, cityscapes = minicity / 'target', minicity / 'cityscapes'
+    train = sorted((target / 'leftImg8bit/train').rglob('*.png'))
+    labels = sorted((target / 'gtFine/val').rglob('*_labelIds.png'))
     for image, label in zip(train, labels, strict=True):  # other images' labels: nothing here asks what is learnt
         name = image.name.replace('leftImg8bit', 'gtFine_labelIds')
-        copy(label, cityscapes / 'gtFine/train' / image.parent.name / name)
+        copy(label, target / 'gtFine/train' / image.parent.name / name)
+    shutil.copytree(target, cityscapes)
     for city in ('Rio', 'Rome', 'Taipei', 'Tokyo'):
         folder = minicity / 'crosscity' / city
         for number, (image, label) in enumerate(zip(train, labels, strict=True), 1):

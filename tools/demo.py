@@ -1,7 +1,10 @@
 """The main job, on MiniCity: adapt, evaluate, show. Run by `make demo`.
 
-Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, tests their last checkpoints and writes
-work_dirs/demo/report.html. With several seeds it prints the table of the README.
+Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, tests their last checkpoints, and the
+source-only network also with batch-norm statistics of the target. Writes work_dirs/demo/report.html. With several seeds
+it prints the table of the README.
+
+Every training has one thread, and as many run at a time as there are cores: figures do not depend on their number.
 """
 
 import argparse
@@ -10,9 +13,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,75 +28,121 @@ from mmseg.structures import SegDataSample
 from mmuda.checkpoints.loading import latest_checkpoint
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
-from mmuda.minicity import write_minicity
+from mmuda.minicity import VERSION, VERSIONS, write_minicity
 from mmuda.progress import ProgressDisplay
 from mmuda.visualization import RunSummary, collect_samples, read_scalars, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
-TRAINED = re.compile(r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\]')
+TRAINED = re.compile(r'Iter\(train\)\s*\[\s*(\d+)/\d+\]')
 RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
+TARGET_BN = 'target batch-norm'
+METHODS = {'source-only': 'source_only', 'AdaBN': 'adabn', TARGET_BN: 'source_only', 'AdvEnt': 'advent'}
+"""Config folder of each row of the table."""
+
+LONGEST_FIRST = ('AdvEnt', 'AdaBN', 'source-only')
 PICTURES = 6
 NOTE = (
-    'AdaBN is source-only training that also forwards target images in train mode, without a loss: what batch-norm '
-    'statistics alone bring. A method is worth what it adds to that. All numbers are of the last checkpoint.'
+    'AdaBN is source-only training that also forwards target images in train mode, without a loss; target batch-norm '
+    'is the source-only network with statistics that are estimated anew on the unlabelled target images. Both are what '
+    'batch-norm alone brings: a method is worth what it adds to the better of them. All numbers are of the last '
+    'checkpoint.'
 )
 
 
-def run(script: str, *args, log: Path) -> None:
-    """Run a tool of this folder with a bar; its output goes to a log file and is shown if it fails."""
+def run(script: str, *args: object, log: Path, advance: Callable[[int], None] = lambda _: None) -> None:
+    """Run a tool of this folder on one thread; its output goes to a log file and is shown if it fails.
+
+    Args:
+        script: File name of the tool.
+        *args: Its arguments.
+        log: File for its output.
+        advance: Called with the number of training iterations since the last call.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(ROOT / 'tools' / script), *map(str, args)]
+    last, done = deque[str](maxlen=30), 0
     with (
         open(log, 'w', encoding='utf-8') as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', cwd=ROOT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors='replace',
+            cwd=ROOT,
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
         ) as process,
-        ExitStack() as stack,
     ):
-        display = None
-        for line in process.stdout:
+        for line in process.stdout or ():
             file.write(line)
+            last.append(line)
             found = TRAINED.search(line)
             if found is not None:
-                done, total = int(found[1]), int(found[2])
-                display = display or stack.enter_context(ProgressDisplay(total, '  training', 'iterations'))
-                display.update(done - display.done)
+                advance(int(found[1]) - done)
+                done = int(found[1])
     if process.returncode:
-        tail = '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-30:])
-        raise SystemExit(f'{tail}\n\ntools/{script} failed; the whole log is {log}')
+        raise SystemExit(f'{"".join(last)}\n\ntools/{script} failed; the whole log is {log}')
 
 
 def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> dict[str, dict]:
-    """Train and test the three runs; their metrics by name."""
-    found = {}
-    for name, method in RUNS.items():
-        start = time.time()
-        print(f'{name}, seed {seed}: training ...', flush=True)
-        config, work_dir = ROOT / 'configs' / method / 'minicity.py', folder / method
-        overrides = ['--cfg-options', f'randomness.seed={seed}', *(f'{key}={value}' for key, value in options.items())]
-        run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log')
-        checkpoint = Path(latest_checkpoint(work_dir))
-        run('test.py', config, checkpoint, '--eval', 'mIoU', *overrides, log=work_dir / 'test.log')
-        found[name] = json.loads((work_dir / 'test' / f'{checkpoint.stem}.json').read_text(encoding='utf-8'))
-        found[name]['checkpoint'] = str(checkpoint)
-        print(
-            f'{name}, seed {seed}: target mIoU {found[name]["metrics"]["mIoU"]:.1f} after {time.time() - start:.0f} s',
-            flush=True,
-        )
+    """Train and test all runs of a seed, as many at a time as there are cores; return their metrics by name."""
+    iterations = sum(
+        load_config(ROOT / 'configs' / method / 'minicity.py', options).train_cfg.max_iters for method in RUNS.values()
+    )
+    overrides = ['--cfg-options', f'randomness.seed={seed}', *(f'{key}={value}' for key, value in options.items())]
+    lock, start = threading.Lock(), time.time()
+    print(f'seed {seed}: training {", ".join(RUNS)} ...', flush=True)
+
+    with (
+        ProgressDisplay(iterations, f'seed {seed}: training', 'iterations') as display,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+
+        def advance(count: int) -> None:
+            with lock:
+                display.update(count)
+
+        def one(name: str) -> dict[str, dict]:
+            return train_and_test(name, folder / RUNS[name], overrides, advance)
+
+        found = {name: metrics for part in pool.map(one, LONGEST_FIRST) for name, metrics in part.items()}
+    scores = ', '.join(f'{name} {found[name]["metrics"]["mIoU"]:.1f}' for name in METHODS)
+    print(f'seed {seed}: {scores} after {time.time() - start:.0f} s', flush=True)
+    return {name: found[name] for name in METHODS}
+
+
+def train_and_test(name: str, work_dir: Path, overrides: list[str], advance: Callable[[int], None]) -> dict[str, dict]:
+    """Train and test one run; the metrics of its network by name, source-only's with the target's statistics too."""
+    config = ROOT / 'configs' / RUNS[name] / 'minicity.py'
+    run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log', advance=advance)
+    checkpoint = Path(latest_checkpoint(work_dir))
+    test = ('test.py', config, checkpoint, '--eval', 'mIoU', *overrides)
+    run(*test, log=work_dir / 'test.log')
+    found = {name: metrics_of(checkpoint, work_dir / 'test' / f'{checkpoint.stem}.json')}
+    if name == 'source-only':
+        run(*test, '--batch-norm', 'target', log=work_dir / 'test_target_bn.log')
+        written = work_dir / 'test' / f'{checkpoint.stem}_target_bn.pth'
+        found[TARGET_BN] = metrics_of(written, written.with_suffix('.json'))
     return found
+
+
+def metrics_of(checkpoint: Path, results: Path) -> dict:
+    """Read the metrics of a checkpoint, and note the checkpoint among them."""
+    return dict(json.loads(results.read_text(encoding='utf-8')), checkpoint=str(checkpoint))
 
 
 def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> Path:
     """Write the HTML report of one seed."""
 
     def predictions(name: str) -> Iterator[SegDataSample]:
-        cfg = load_config(ROOT / 'configs' / RUNS[name] / 'minicity.py', options)
+        cfg = load_config(ROOT / 'configs' / METHODS[name] / 'minicity.py', options)
         model = load_model(cfg, found[name]['checkpoint'])
         indices = np.unique(np.linspace(0, found[name]['num_images'] - 1, PICTURES).astype(int)).tolist()
         yield from predict(model, cfg, indices)
 
     runs = [
-        RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent)) for name, metrics in found.items()
+        RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent) if name in RUNS else {})
+        for name, metrics in found.items()
     ]
     samples = collect_samples({name: predictions(name) for name in found})
     meta = CityscapesDataset.METAINFO
@@ -101,11 +152,12 @@ def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> 
 
 
 def summary(found: dict[str, dict]) -> str:
-    """The last line of the demo."""
-    source, adabn, advent = (round(found[name]['metrics']['mIoU'], 1) for name in RUNS)
+    """Return the last line of the demo."""
+    source, adabn, target_bn, advent = (round(found[name]['metrics']['mIoU'], 1) for name in METHODS)
+    batch_norm = max(adabn, target_bn)
     return (
-        f'target mIoU: source-only {source:.1f}, AdaBN {adabn:.1f}, AdvEnt {advent:.1f} '
-        f'({advent - source:+.1f} over source-only, {advent - adabn:+.1f} over AdaBN)'
+        f'target mIoU: source-only {source:.1f}, best of batch-norm {batch_norm:.1f}, AdvEnt {advent:.1f} '
+        f'({advent - source:+.1f} over source-only, {advent - batch_norm:+.1f} over batch-norm)'
     )
 
 
@@ -117,21 +169,25 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings'
     )
-    parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 100), metavar=('SOURCE', 'TARGET', 'VAL'))
+    parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 200), metavar=('SOURCE', 'TARGET', 'VAL'))
+    parser.add_argument('--version', type=int, choices=VERSIONS, default=VERSION, help='of the looks of MiniCity')
     parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
     args = parser.parse_args()
-    write_minicity(args.data, *args.images, size=tuple(args.size), workers=2)
+    try:
+        write_minicity(args.data, *args.images, size=tuple(args.size), workers=2, version=args.version)
+    except FileExistsError as error:
+        raise SystemExit(f'error: {error} Replace it: python tools/minicity.py {args.data} --overwrite') from error
     os.environ['MINICITY_ROOT'] = str(args.data)
     lines = []
     for seed in args.seeds:
         folder = args.work_dir if len(args.seeds) == 1 else args.work_dir / f'seed{seed}'
         found = adapt_and_evaluate(seed, folder, args.cfg_options)
         print(f'report: {report(found, folder, args.cfg_options)}', flush=True)
-        lines.append([found[name]['metrics']['mIoU'] for name in RUNS])
+        lines.append([found[name]['metrics']['mIoU'] for name in METHODS])
         print(summary(found), flush=True)
     if len(lines) > 1:
         table = np.array(lines)
-        for name, mean, deviation in zip(RUNS, table.mean(0), table.std(0, ddof=1), strict=True):
+        for name, mean, deviation in zip(METHODS, table.mean(0), table.std(0, ddof=1), strict=True):
             print(f'{name}: {mean:.1f} +- {deviation:.1f} over seeds {args.seeds}')
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmuda.minicity import write_minicity
+from mmuda.minicity import VERSION, VERSIONS, write_minicity
 
 
 def parse_args() -> argparse.Namespace:
@@ -11,12 +11,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('root', nargs='?', default='data/minicity', help='folder to write to')
     parser.add_argument('--num-source', type=int, default=400, help='source images')
     parser.add_argument('--num-target', type=int, default=400, help='target training images')
-    parser.add_argument('--num-val', type=int, default=100, help='target validation images')
+    parser.add_argument('--num-val', type=int, default=200, help='target validation images')
     parser.add_argument('--size', type=int, nargs=2, default=(128, 64), metavar=('W', 'H'))
     parser.add_argument('--seed', type=int, default=0, help='seed of the data set')
     parser.add_argument('--workers', type=int, default=0, help='processes; 0 renders in this one')
     parser.add_argument(
         '--oracle-labels', action='store_true', help='label the target training images too, for upper bounds'
+    )
+    parser.add_argument(
+        '--version',
+        type=int,
+        default=VERSION,
+        choices=VERSIONS,
+        help='looks of the towns: 1 was the first, a gap of style; 2 is one of classes',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace a MiniCity that is there')
     return parser.parse_args()
@@ -36,6 +43,7 @@ def main() -> None:
             args.workers,
             args.oracle_labels,
             args.overwrite,
+            args.version,
         )
     except (ValueError, FileExistsError) as error:
         raise SystemExit(f'error: {error}') from error

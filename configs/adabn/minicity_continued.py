@@ -6,5 +6,5 @@ source = dict(type='TrainStage')
 adabn = dict(
     type='TrainStage',
     weights='{source}',
-    overrides=dict(model=dict(type='AdaBN'), optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01)))),
+    overrides=dict(model=dict(type='AdaBN'), optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005)))),
 )

@@ -1,5 +1,5 @@
-# FADA on MiniCity, from random weights: the stages of gta2city.py in small, each 600 iterations. Batch-norm is trained
-# throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
+# FADA on MiniCity, from random weights: the stages of gta2city.py in small, each as long as source-only. Batch-norm
+# is trained throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
 _base_ = ['../source_only/minicity.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 adversarial = dict(
@@ -7,10 +7,10 @@ adversarial = dict(
         model=dict(
             discriminator=dict(in_channels=256, channels=(64, 32)), temperature=1.8, loss_weights=dict(adv=0.05)
         ),
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01)), discriminator=dict(optimizer=dict(lr=1e-3))),
-        param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=601, by_epoch=False)],
-        train_cfg=dict(max_iters=600, val_interval=600),
-        train_dataloader=dict(batch_size=4),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005)), discriminator=dict(optimizer=dict(lr=1e-3))),
+        param_scheduler=_base_.param_scheduler,
+        train_cfg=_base_.train_cfg,
+        train_dataloader=dict(batch_size=_base_.train_dataloader.batch_size),
     )
 )
 label = dict(batch_size=4, num_workers=0)
@@ -23,7 +23,7 @@ small_pipeline = [  # no random scale: at half of 64 rows small things are gone
 distil = dict(
     weights='{adversarial}',
     overrides=dict(
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),
         val_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
         test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),

@@ -14,7 +14,7 @@ phase2 = dict(
     weights='{phase1}',
     overrides=dict(
         model=dict(loss_weights=dict(stuff=0.01, ins=0.01)),
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.01))),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=0.005))),
         train_dataloader=dict(dataset=dict(target=dict(pipeline=small_pipeline))),
     ),
 )

@@ -3,20 +3,19 @@
 Version 1 is a gap of style first: a flat, clean, rendered source and a textured, foggy, noisy target with a colour cast
 and little contrast. Batch-norm statistics of the target alone close most of it.
 
-Version 2 is a gap of classes. Both towns have the same textures, weather and camera, and about the same mean and
-spread of colours, but in the target classes trade looks: roads are paved with the source's sidewalks and bricks,
-houses and sidewalks have the grey of the source's roads, trees the reds of its houses. Shape, texture and place tell
-what a thing is in both.
+Version 2 is a gap of classes. Both towns have the same textures and nearly the same weather and camera, and all pixels
+together have nearly the same mean and spread of colours, but in the target classes trade looks: roads are paved in the
+colours of the source's houses, houses and sidewalks have the grey of its roads, trees are autumnal. Shape, texture and
+place say what a thing is in both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 from .palettes import FOGGY, SUMMER, Colours
 
 DOMAINS = ('source', 'target')
-VERSION = 1
+VERSION = 2
 """The version that is meant where none is given."""
 
 STUFF = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky')
@@ -138,23 +137,46 @@ def _version_1() -> dict[str, Town]:
     )
 
 
+_HOUSES = SUMMER['building']['body']
+_PLAIN = {
+    **SUMMER,
+    'road': {**SUMMER['road'], 'body': [(100, 100, 106)]},
+    'sidewalk': {**SUMMER['sidewalk'], 'body': [(168, 172, 180)]},
+}
+"""Colours of version 2's source town."""
+
+TRADES = dict(
+    road=Shift(_HOUSES[:3], 0.85),
+    sidewalk=Shift(_PLAIN['road']['body'], 0.85),
+    building=Shift(_PLAIN['road']['body'], 0.85),
+    vegetation=Shift([_HOUSES[4], SUMMER['building']['roof'][0], (62, 110, 62)], 0.75),
+    terrain=Shift([_HOUSES[1]], 0.75),
+)
+"""Classes of version 2 that look as another class does in the source."""
+
+
 def _version_2() -> dict[str, Town]:
-    houses = SUMMER['building']['body']
-    reds, pales = [houses[0], houses[4]], [houses[1], houses[3]]
-    road, sidewalk = SUMMER['road']['body'], SUMMER['sidewalk']['body']
-    trades = dict(
-        road=sidewalk + pales, sidewalk=road, building=road, vegetation=reds, terrain=[houses[1]], sky=sidewalk
+    shifts = {name: Shift(towards, 0.45) for name, towards in FOGGY.items()}
+    shifts.update(sky=Shift(_PLAIN['sidewalk']['body'], 0.4), **TRADES)
+    # The trade changes the colours of all pixels together. Contrast and cast of the photos make up for that.
+    photo = Photo(contrast=0.93, cast=(0.0, 0.0, 0.0), blur=(0.25, 0.4), vignette=0.03, noise=3.0)
+    return dict(
+        source=Town(
+            _PLAIN,
+            jitter=10.0,
+            textures=_TEXTURES,
+            weather=Weather(clouds=9.0, reach=(500.0, 900.0), clearest=0.85),
+            photo=photo,
+        ),
+        target=Town(
+            _PLAIN,
+            jitter=12.0,
+            shifts=shifts,
+            textures=_TEXTURES,
+            weather=Weather(clouds=9.0, reach=(400.0, 800.0), clearest=0.85),
+            photo=replace(photo, contrast=1.08, cast=(-16.0, 1.0, 3.0)),
+        ),
     )
-    shifts = {name: Shift(towards, 0.15) for name, towards in FOGGY.items()}
-    shifts.update({name: Shift(towards, 0.75) for name, towards in trades.items()})
-    town = partial(
-        Town,
-        SUMMER,
-        textures=_TEXTURES,
-        weather=Weather(clouds=9.0, reach=(400.0, 800.0), clearest=0.85),
-        photo=Photo(contrast=0.97, cast=(0.0, 0.0, 0.0), blur=(0.25, 0.4), vignette=0.03, noise=3.0),
-    )
-    return dict(source=town(jitter=10.0), target=town(jitter=12.0, shifts=shifts))
 
 
 _TOWNS = {1: _version_1(), 2: _version_2()}

@@ -1,10 +1,8 @@
 """Writing MiniCity to disk: atomic, resumable, the same for any number of workers."""
 
-import io
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,11 +11,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
-from mmengine.utils import ProgressBar
-from PIL import Image
 
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from mmuda.files import write_atomically
+from mmuda.label_png import label_png
+from mmuda.progress import progress
 
 from .classes import RAW_IDS
 from .layout import Sample, list_samples
@@ -26,14 +24,13 @@ from .renderer import render
 from .towns import DOMAINS, VERSION, get_town
 
 _PNG_END = b'IEND\xaeB`\x82'
-_SECONDS_BETWEEN_LINES = 15.0
 
 
 def write_minicity(
     root: str | os.PathLike = 'data/minicity',
     num_source: int = 400,
     num_target: int = 400,
-    num_val: int = 100,
+    num_val: int = 200,
     size: tuple[int, int] = (128, 64),
     seed: int = 0,
     workers: int = 0,
@@ -82,8 +79,6 @@ def write_minicity(
     samples = list_samples(num_source, num_target, num_val, oracle_labels)
     missing = [sample for sample in samples if not all(_is_whole_png(root / file) for file in sample.files)]
     if missing:
-        for folder in sorted({(root / file).parent for sample in missing for file in sample.files}):
-            folder.mkdir(parents=True, exist_ok=True)
         _write_samples(root, missing, dict(seed=seed, size=tuple(size), version=version), workers)
     return root
 
@@ -114,56 +109,32 @@ def _is_whole_png(path: Path) -> bool:
         return False
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    # The temporary name is fixed, so that a run which goes on after a kill takes over its leftover.
-    # A second writer of the same root may have moved it already; it writes the same bytes.
-    temporary = path.with_name(f'.{path.name}.tmp')
-    temporary.write_bytes(content)
-    try:
-        os.replace(temporary, path)
-    except FileNotFoundError:
-        if not path.exists():
-            raise
-
-
-def _palette() -> list[int]:
-    """Cityscapes' colours by raw id, as a flat list of 256 RGB triples; void is black."""
+def _palette() -> list[list[int]]:
+    """Return Cityscapes' colours by raw id, 256 of RGB; void is black."""
     palette = np.zeros((256, 3), np.uint8)
     for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True):
         palette[RAW_IDS[name]] = colour
-    return palette.ravel().tolist()
+    return palette.tolist()
 
 
-def _encode(array: np.ndarray, palette: list[int] | None = None) -> bytes:
-    picture = Image.fromarray(array)
-    if palette is not None:
-        picture.putpalette(palette)
-    buffer = io.BytesIO()
-    picture.save(buffer, format='PNG', compress_level=4)
-    return buffer.getvalue()
-
-
-def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[int]) -> None:
+def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[list[int]]) -> None:
     image, ids = render(sample.domain, split=sample.split, index=sample.index, **options)
-    _write_atomically(root / sample.image, _encode(image))
+    write_atomically(root / sample.image, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
     if sample.label is not None:
-        _write_atomically(root / sample.label, _encode(ids, palette if sample.domain == 'source' else None))
+        # GTA5's label files have a palette, those of Cityscapes have none.
+        write_atomically(root / sample.label, label_png(ids, palette if sample.domain == 'source' else None))
 
 
 def _write_samples(root: Path, samples: list[Sample], options: dict[str, Any], workers: int) -> None:
     write = partial(_write_sample, root=root, options=options, palette=_palette())
-    start = time.monotonic()
     with _results(write, samples, workers) as results:
-        _report(results, len(samples), root)
-    seconds = max(time.monotonic() - start, 1e-6)
-    print_log(
-        f'MiniCity: wrote {len(samples)} images to {root} in {seconds:.1f} s ({len(samples) / seconds:.0f} images/s).',
-        logger='current',
-    )
+        for _ in progress(results, len(samples), f'MiniCity in {root}'):
+            pass
 
 
 @contextmanager
-def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[Iterator]:
+def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[Iterator[None]]:
+    """Yield what ``write`` returns for each sample, in any order, and end the processes afterwards."""
     if workers == 0:
         yield map(write, samples)
         return
@@ -180,23 +151,3 @@ def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[It
 def _start_method() -> str:
     # Spawned processes would import PyTorch first, which takes longer than rendering everything.
     return 'fork' if sys.platform == 'linux' else 'spawn'
-
-
-def _report(results: Iterator, total: int, root: Path) -> None:
-    """Draw the results; show a bar on a terminal, a line now and then in a log."""
-    if sys.stdout.isatty():
-        bar = ProgressBar(total)
-        for _ in results:
-            bar.update()
-        print()
-        return
-    print_log(f'MiniCity: writing {total} images to {root} ...', logger='current')
-    start = last = time.monotonic()
-    for done, _ in enumerate(results, start=1):
-        now = time.monotonic()
-        if now - last > _SECONDS_BETWEEN_LINES and done < total:
-            rate = done / (now - start)
-            print_log(
-                f'MiniCity: {done}/{total}, {rate:.0f} images/s, ETA {(total - done) / rate:.0f} s', logger='current'
-            )
-            last = now

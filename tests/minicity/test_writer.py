@@ -125,7 +125,6 @@ def test_goes_on_where_it_was_killed(town, tmp_path, monkeypatch):
         patch.setattr(os, 'replace', killed)
         with pytest.raises(KeyboardInterrupt):
             write_minicity(tmp_path, **SMALL)
-    assert list(tmp_path.rglob('.*.tmp'))
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / 'source/images').glob('0000[12].png')}
     assert len(kept) == 2
     write_minicity(tmp_path, **SMALL)
@@ -144,7 +143,9 @@ def test_replaces_deleted_and_truncated_files(tmp_path):
     assert contents(tmp_path) == expected
 
 
-@pytest.mark.parametrize('change', [dict(seed=1), dict(num_val=3), dict(size=(64, 48)), dict(oracle_labels=True)])
+@pytest.mark.parametrize(
+    'change', [dict(seed=1), dict(num_val=3), dict(size=(64, 48)), dict(oracle_labels=True), dict(version=1)]
+)
 def test_refuses_another_minicity(town, change):
     key = next(iter(change))
     with pytest.raises(FileExistsError, match=f'minicity.json.*{key}.*--overwrite'):
@@ -174,9 +175,21 @@ def test_refuses_a_strange_manifest(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    'change', [dict(num_source=0), dict(num_val=-1), dict(size=(64, 16)), dict(seed=-1), dict(workers=-1)]
+    'change',
+    [dict(num_source=0), dict(num_val=-1), dict(size=(64, 16)), dict(seed=-1), dict(workers=-1), dict(version=3)],
 )
 def test_refuses_bad_arguments(tmp_path, change):
     with pytest.raises(ValueError, match=next(iter(change))):
         partial(write_minicity, tmp_path / 'x')(**{**SMALL, **change})
     assert not (tmp_path / 'x').exists()
+
+
+def test_a_manifest_without_a_version_is_of_version_1(tmp_path):
+    write_minicity(tmp_path, **SMALL, version=1)
+    manifest = tmp_path / 'minicity.json'
+    settings = json.loads(manifest.read_text())
+    del settings['version']
+    manifest.write_text(json.dumps(settings))
+    write_minicity(tmp_path, **SMALL, version=1)
+    with pytest.raises(FileExistsError, match='version: found 1, wanted 2'):
+        write_minicity(tmp_path, **SMALL, version=2)
