@@ -4,6 +4,8 @@ from .class_balanced import ClassBalancedOrder, class_balanced_sequence
 from .domain_mix import DomainMixDataset, DomainMixSampler, mixed_collate, source_subset
 from .domain_pair import DomainPairDataset
 from .pair_sampler import DomainPairSampler
+from .rare_class import RareClassDraws, RareClassOrder
+from .streams import DrawnImage
 
 __all__ = [
     'ClassBalancedOrder',
@@ -11,6 +13,9 @@ __all__ = [
     'DomainMixSampler',
     'DomainPairDataset',
     'DomainPairSampler',
+    'DrawnImage',
+    'RareClassDraws',
+    'RareClassOrder',
     'class_balanced_sequence',
     'mixed_collate',
     'source_subset',

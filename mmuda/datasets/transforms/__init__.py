@@ -1,3 +1,4 @@
+from .class_crop import RandomClassCrop
 from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop
 from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
@@ -11,6 +12,7 @@ __all__ = [
     'LoadDomainImage',
     'LoadPseudoLabel',
     'PadCrop',
+    'RandomClassCrop',
     'RandomGaussianBlur',
     'RandomPillowGrayscale',
     'RandomScale',
