@@ -36,7 +36,7 @@ class Window(NamedTuple):
         return array[self.top : self.bottom, self.left : self.right]
 
 
-def draw_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> Window:
+def draw_window(shape: tuple[int, ...], size: tuple[int, int], draws: Draws) -> Window:
     """Draw a window of a size (h, w) in an image of a shape (H, W): the row, then the column of its corner."""
     top, left = (draws.integer(0, max(length - side, 0) + 1) for length, side in zip(shape, size, strict=True))
     return Window(top, top + size[0], left, left + size[1])
@@ -56,27 +56,24 @@ def is_mixed(counts: np.ndarray, cat_max_ratio: float) -> bool:
         counts: (256,) pixels by label, without ignored ones.
         cat_max_ratio: The share at which a window is refused.
     """
-    return np.count_nonzero(counts) > 1 and counts.max() / counts.sum(dtype=np.float64) < cat_max_ratio
+    return bool(np.count_nonzero(counts) > 1 and counts.max() / counts.sum(dtype=np.float64) < cat_max_ratio)
 
 
-def mixed_windows(
-    label: np.ndarray | None, shape: tuple[int, int], size: tuple[int, int], cat_max_ratio: float, draws: Draws
-) -> Iterator[Window]:
+def mixed_windows(label: np.ndarray, size: tuple[int, int], cat_max_ratio: float, draws: Draws) -> Iterator[Window]:
     """Yield the windows that are tried; the last one is the crop: the first mixed one, or the eleventh.
 
     Args:
-        label: (H, W) uint8; only looked at, and only needed, for a ratio below 1.
-        shape: (H, W) of the image.
+        label: (H, W) uint8.
         size: (h, w) of the windows.
         cat_max_ratio: See :func:`is_mixed`; 1 takes the first window.
         draws: The random numbers.
     """
     for _ in range(CHECKS if cat_max_ratio < 1 else 0):
-        window = draw_window(shape, size, draws)
+        window = draw_window(label.shape, size, draws)
         yield window
         if is_mixed(pixels_by_label(label, window), cat_max_ratio):
             return
-    yield draw_window(shape, size, draws)
+    yield draw_window(label.shape, size, draws)
 
 
 @TRANSFORMS.register_module()
@@ -125,14 +122,15 @@ class RandomClassCrop(BaseTransform):
 
     def _find(self, results: dict) -> Window:
         label, wanted = results.get('gt_seg_map'), results.get(WANTED_CLASS)
-        if label is None and (self.cat_max_ratio < 1 or wanted is not None):
-            raise ValueError(
-                f'RandomClassCrop looks for classes in the label of {results.get("img_path")}, which has none: load '
-                'labels before it, or, in the pipeline of unlabelled images, leave cat_max_ratio out'
-            )
-        shape = results['img'].shape[:2]
+        if label is None:
+            if self.cat_max_ratio < 1 or wanted is not None:
+                raise ValueError(
+                    f'RandomClassCrop looks for classes in the label of {results.get("img_path")}, which has none: load '
+                    'labels before it, or, in the pipeline of unlabelled images, leave cat_max_ratio out'
+                )
+            return draw_window(results['img'].shape[:2], self.size, self.draws)
         for _ in range(CHECKS + 1):
-            *_, window = mixed_windows(label, shape, self.size, self.cat_max_ratio, self.draws)
+            *_, window = mixed_windows(label, self.size, self.cat_max_ratio, self.draws)
             if wanted is None or pixels_by_label(label, window)[wanted] > results[WANTED_PIXELS]:
                 break
         return window
