@@ -125,8 +125,8 @@ class RandomClassCrop(BaseTransform):
         if label is None:
             if self.cat_max_ratio < 1 or wanted is not None:
                 raise ValueError(
-                    f'RandomClassCrop looks for classes in the label of {results.get("img_path")}, which has none: load '
-                    'labels before it, or, in the pipeline of unlabelled images, leave cat_max_ratio out'
+                    f'RandomClassCrop looks for classes in the label of {results.get("img_path")}, which has none: '
+                    'load labels before it, or, in the pipeline of unlabelled images, leave cat_max_ratio out'
                 )
             return draw_window(results['img'].shape[:2], self.size, self.draws)
         for _ in range(CHECKS + 1):
