@@ -265,9 +265,20 @@ def version_of(tensor: Tensor) -> int:
     return tensor._version
 
 
+def add_each(tensors: list[Tensor], others: list[Tensor], alpha: float = 1.0) -> list[Tensor]:
+    """Return the tensors of one list plus ``alpha`` times those of another, in few kernels."""
+    return list(torch._foreach_add(tensors, others, alpha=alpha))
+
+
 def add_each_(tensors: list[Tensor], others: list[Tensor], alpha: float = 1.0) -> None:
     """Add ``alpha`` times the tensors of one list to those of another, in place, in few kernels."""
     torch._foreach_add_(tensors, others, alpha=alpha)
+
+
+def copy_each_(tensors: list[Tensor], others: list[Tensor]) -> None:
+    """Copy the tensors of one list into those of another, in few kernels."""
+    if tensors:
+        torch._foreach_copy_(tensors, others)
 
 
 def multiply_each_(tensors: list[Tensor], factor: float) -> None:

@@ -575,9 +575,19 @@ def test_version_of():
 def test_add_each(alpha):
     tensors, others = [torch.ones(2), torch.zeros(3)], [torch.full((2,), 4.0), torch.arange(3.0)]
     same = tensors[0]
+    sums = internals.add_each(tensors, others, alpha)
+    assert same.tolist() == [1, 1] and [one.tolist() for one in sums] == [[1 + 4 * alpha] * 2, [0, alpha, 2 * alpha]]
     internals.add_each_(tensors, others, alpha)
     assert tensors[0] is same and tensors[0].tolist() == [1 + 4 * alpha] * 2
     assert tensors[1].tolist() == [0, alpha, 2 * alpha]
+
+
+def test_copy_each():
+    tensors = [torch.ones(2), torch.tensor(7)]
+    same = tensors[1]
+    internals.copy_each_(tensors, [torch.arange(2.0), torch.tensor(3)])
+    assert tensors[0].tolist() == [0, 1] and tensors[1] is same and same.item() == 3
+    internals.copy_each_([], [])
 
 
 def test_multiply_each():

@@ -5,3 +5,4 @@ from .decode_heads import *  # noqa: F401,F403
 from .discriminators import *  # noqa: F401,F403
 from .pretrained import DeepLabPretrainedInit, StrictPretrainedInit  # noqa: F401
 from .segmentors import *  # noqa: F401,F403
+from .teachers import *  # noqa: F401,F403

@@ -1,4 +1,4 @@
-"""SGD as the released AdaptSegNet and ADVENT ran it: the same weight listed several times in one group."""
+"""SGD as the released codes of AdaptSegNet's line ran it: the same weight listed several times in one group."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,22 +7,23 @@ import torch
 from mmengine.registry import OPTIMIZERS
 from torch.optim import Optimizer
 
-from mmuda.internals import add_each_, multiply_each_
+from mmuda.internals import add_each, add_each_, multiply_each_
+
+VERSIONS = ('0.4', '1.5', '1.9')
 
 
 @OPTIMIZERS.register_module()
 class LegacySGD(Optimizer):
-    r"""PyTorch 0.4's SGD with weights that are listed ``repeats`` times, one after the other.
+    r"""PyTorch's SGD with weights that are listed ``repeats`` times, one after the other.
 
-    The generator with which AdaptSegNet and ADVENT list the trunk walks nested modules, so a weight appears once for
-    every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With gradient
+    The generator with which AdaptSegNet, ADVENT and DACS list the trunk walks nested modules, so a weight appears once
+    for every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With gradient
     :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does, ``repeats`` times,
 
-    .. math:: g \leftarrow g + w p, \quad v \leftarrow \mu v + g, \quad p \leftarrow p - \eta v
+    .. math:: d \leftarrow g + w p, \quad v \leftarrow \mu v + d, \quad p \leftarrow p - \eta v
 
-    with :math:`v = g` the first time ever. The decay is added **into** the gradient, so it accumulates over the
-    repeats. The published numbers were trained with this (about 3x to 4x the nominal learning rate in the trunk). With
-    ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
+    with :math:`v = d` the first time ever. The published numbers were trained with this (about 3x to 4x the nominal
+    learning rate in the trunk). With ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
 
     ``repeats`` is a key of the parameter groups; ``PerModuleOptimWrapperConstructor(repeats=...)`` fills it in.
 
@@ -32,46 +33,72 @@ class LegacySGD(Optimizer):
         momentum: Momentum factor.
         weight_decay: L2 penalty.
         repeats: How often each weight of a group is listed.
+        version: The release of PyTorch from which on repeated weights were treated so. ``'0.4'`` (AdaptSegNet, ADVENT):
+            the decay is added **into** the gradient, :math:`g \leftarrow g + w p`, so it accumulates over the repeats.
+            ``'1.5'`` (DACS): as above. ``'1.9'``: as above, but in the first step ever every repeat has :math:`v = d`.
+
+    Raises:
+        ValueError: If a number is out of range, or the version is none of these.
     """
 
     def __init__(
-        self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0, repeats: int = 1
+        self,
+        params: Iterable,
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        repeats: int = 1,
+        version: str = '0.4',
     ) -> None:
         if lr < 0 or momentum < 0 or weight_decay < 0 or repeats < 1:
             raise ValueError(
                 'LegacySGD needs lr, momentum, weight_decay >= 0 and repeats >= 1, but got '
                 f'lr={lr}, momentum={momentum}, weight_decay={weight_decay}, repeats={repeats}'
             )
+        if version not in VERSIONS:
+            raise ValueError(f'LegacySGD: version={version!r}, expected one of {VERSIONS}')
+        self.version = version
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, repeats=repeats))
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> Any:
-        """One step; gradients are changed in place, as in PyTorch 0.4."""
+        """Make one step; with ``version='0.4'`` gradients are changed in place."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
             params = [p for p in group['params'] if p.grad is not None]
-            if not params:
-                continue
-            grads = [p.grad for p in params]
-            for _ in range(group['repeats']):
-                if group['weight_decay']:
-                    add_each_(grads, params, alpha=group['weight_decay'])
-                updates = grads
-                if group['momentum']:
-                    updates = self._momentum(params, grads, group['momentum'])
-                add_each_(params, updates, alpha=-group['lr'])
+            if params:
+                self._step_group(params, group)
         return loss
 
-    def _momentum(self, params: list, grads: list, momentum: float) -> list:
-        fresh = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' not in self.state[p]]
-        known = [(p, g) for p, g in zip(params, grads, strict=True) if 'momentum_buffer' in self.state[p]]
+    def _step_group(self, params: list, group: dict) -> None:
+        moving = self._moving(params)
+        for _ in range(group['repeats']):
+            updates = [p.grad for p in params]
+            if group['weight_decay'] and self.version == '0.4':
+                add_each_(updates, params, alpha=group['weight_decay'])
+            elif group['weight_decay']:
+                updates = add_each(updates, params, alpha=group['weight_decay'])
+            if group['momentum']:
+                updates = self._momentum(params, updates, group['momentum'], moving)
+            add_each_(params, updates, alpha=-group['lr'])
+            if self.version != '1.9':
+                moving = self._moving(params)
+
+    def _moving(self, params: list) -> list[bool]:
+        """Return which weights have a momentum buffer."""
+        return ['momentum_buffer' in self.state[p] for p in params]
+
+    def _momentum(self, params: list, updates: list, momentum: float, moving: list[bool]) -> list:
+        """Add updates to the momentum buffers, or begin new ones with them, and return the buffers."""
+        known = [(self.state[p]['momentum_buffer'], u) for p, u, m in zip(params, updates, moving, strict=True) if m]
         if known:
-            buffers = [self.state[p]['momentum_buffer'] for p, _ in known]
+            buffers, additions = map(list, zip(*known, strict=True))
             multiply_each_(buffers, momentum)
-            add_each_(buffers, [g for _, g in known])
-        for p, g in fresh:
-            self.state[p]['momentum_buffer'] = g.clone()
+            add_each_(buffers, additions)
+        for p, update, moves in zip(params, updates, moving, strict=True):
+            if not moves:
+                self.state[p]['momentum_buffer'] = update.clone()
         return [self.state[p]['momentum_buffer'] for p in params]

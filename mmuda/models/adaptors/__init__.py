@@ -3,6 +3,7 @@ from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT
 from .adversarial import DomainAdversary, OutputSpaceAdversary
 from .base import BaseAdaptor
+from .dacs import DACS
 from .fada import FADA
 from .feature_adversary import FeatureAdversary
 from .freezing import frozen
@@ -18,6 +19,7 @@ __all__ = [
     'AdaBN',
     'AdaptSegNet',
     'BaseAdaptor',
+    'DACS',
     'DomainAdversary',
     'FADA',
     'FeatureAdversary',

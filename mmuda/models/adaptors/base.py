@@ -20,6 +20,14 @@ DOMAINS = ('source', 'target')
 
 Losses = dict[str, Tensor]
 
+Parts = Iterator[tuple[str, Losses] | None]
+"""What :meth:`BaseAdaptor.adapt` yields: losses of one module, or :data:`STEP`."""
+
+STEP = None
+"""Yielded once, after all losses: the optimizers step here, and what follows runs after the step."""
+
+END: Any = object()
+
 
 class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     """A segmentor and the other networks and state of a method.
@@ -27,7 +35,14 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
     ``(module name, {loss name: tensor})`` and each yielded dict is back-propagated before the generator resumes, so the
     graph of the source images is freed before that of the target images is built. After the last one every optimizer
-    steps once and its gradients are cleared.
+    steps once and its gradients are cleared. Work after the step, such as the update of an EMA teacher, follows a
+    ``yield STEP``::
+
+        def adapt(self, source, target):
+            yield 'segmentor', self.supervised_losses(self.segment(source), source)
+            yield STEP
+            if self.stepped:  # False in iterations that only gather gradients
+                self.teacher.update(self.segmentor)
 
     Every trainable direct child (``segmentor``, ``discriminator``, ...) has its own optimizer of the same name in
     ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. Keep state
@@ -75,11 +90,16 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         self._frozen_children: set[str] = set()
         self._routes_checked = False
         self._logged: Losses = {}
+        self.stepped = True
+        """Whether the step before this point changed the weights: False while gradients are gathered over iterations.
+
+        Before the first step it is True, also after a resume: checkpoints are written after a change.
+        """
 
     # A method implements this.
 
     @abstractmethod
-    def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
+    def adapt(self, source: dict, target: dict) -> Parts:
         """Run one training iteration as the paper writes it.
 
         Args:
@@ -88,7 +108,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
 
         Yields:
             ``(module name, {loss name: scalar tensor})``: the sum of the values is back-propagated through the
-            optimizer of that module at once. Nothing else is ever optimised, whatever its name.
+            optimizer of that module at once. Nothing else is ever optimised, whatever its name. :data:`STEP`, at most
+            once and after all losses: the optimizers step there and not at the end.
         """
 
     # A method calls these.
@@ -141,8 +162,9 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         labels = labels_of(batch)
         losses: Losses = {}
         for level in outputs.levels:
-            logits = outputs.logits_at(level, labels.shape[-2:])
-            for term, loss in self.supervised_terms(level, logits, labels).items():
+            seen = outputs.region(level, labels)
+            logits = outputs.logits_at(level, seen.shape[-2:])
+            for term, loss in self.supervised_terms(level, logits, seen).items():
                 losses |= self.weigh(term, {level: loss})
         return losses
 
@@ -233,7 +255,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
             Detached scalars for the log, still on the device.
 
         Raises:
-            ValueError: If the batch lacks a domain that the method needs, or a part names no optimizer or has no loss.
+            ValueError: If the batch lacks a domain that the method needs, a part names no optimizer or has no loss, or
+                something is yielded after the step.
             RuntimeError: In the first iteration, if a part trains another child than the one it names.
         """
         data = self.data_preprocessor(data, training=True)
@@ -242,12 +265,19 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         del data, batches
         logs: Losses = {}
         self._logged = {}
+        ended = False
         while True:
             # Only forward passes belong under autocast; the context must not be left open between two parts.
             with optim_wrapper.optim_context(self):
-                part = next(parts, None)
-            if part is None:
+                part = next(parts, END)
+            if part is END:
                 break
+            if ended:
+                raise ValueError(f'{type(self).__name__}.adapt yielded once more after the optimizers had stepped')
+            if part is STEP:
+                self._step(optim_wrapper)
+                ended = True
+                continue
             name, losses = part
             if name not in optim_wrapper or not losses:
                 raise ValueError(
@@ -259,7 +289,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
                 optim_wrapper[name].backward(total)
             logs.update({key: value.detach() for key, value in losses.items()})
             del part, losses, total
-        optim_wrapper.step()
+        if not ended:
+            self._step(optim_wrapper)
         self._routes_checked = True
         logs.update(optim_wrapper.grad_norms())
         logs.update(self._logged)
@@ -273,6 +304,11 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         return self
 
     # Details.
+
+    def _step(self, optim_wrapper: Any) -> None:
+        """Step every optimizer and note whether that changed the weights."""
+        optim_wrapper.step()
+        self.stepped = optim_wrapper.stepped()
 
     def _domain_batches(self, data: dict) -> dict[str, Any]:
         """Return the preprocessed batches by domain, None for one that is not there."""

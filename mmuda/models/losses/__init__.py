@@ -3,10 +3,11 @@ from .contrastive import contrastive_bound
 from .entropy import entropy_loss, self_information
 from .lovasz import lovasz_softmax
 from .soft_label import soft_cross_entropy, soft_labels
-from .supervised import cross_entropy
+from .supervised import MEAN_OVER, cross_entropy, pixel_cross_entropy
 
 __all__ = [
     'GAN_LOSSES',
+    'MEAN_OVER',
     'SOURCE',
     'TARGET',
     'contrastive_bound',
@@ -14,6 +15,7 @@ __all__ = [
     'entropy_loss',
     'least_squares_gan_loss',
     'lovasz_softmax',
+    'pixel_cross_entropy',
     'self_information',
     'soft_cross_entropy',
     'soft_labels',

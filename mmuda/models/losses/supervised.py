@@ -5,6 +5,8 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 
+MEAN_OVER = ('labelled', 'all')
+
 
 def cross_entropy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, weight: Tensor | None = None
@@ -29,3 +31,37 @@ def cross_entropy(
     if weight is None:
         return total / valid.sum().clamp(min=1)
     return total / weight[labels.masked_fill(~valid, 0)].mul(valid).sum().clamp(min=1e-12)
+
+
+def pixel_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    weight: Tensor | None = None,
+    mean_over: str = 'labelled',
+    ignore_index: int = IGNORE_INDEX,
+) -> Tensor:
+    r"""Return the mean of ``-w log softmax(logits)[label]``, with a weight :math:`w` for each pixel.
+
+    Ignored pixels add nothing to the sum. Without a labelled pixel it is a differentiable zero.
+
+    Args:
+        logits: (N, C, H, W).
+        labels: (N, H, W), int64; values below 0 and ``ignore_index`` are ignored.
+        weight: (N, H, W) constants; None weighs all pixels alike.
+        mean_over: Number of pixels that the sum is divided by: ``'labelled'``, or ``'all'``, ignored ones included, as
+            in the mixed loss of DACS and in all losses of DAFormer.
+        ignore_index: The ignored label.
+
+    Raises:
+        ValueError: For an unknown ``mean_over``.
+    """
+    if mean_over not in MEAN_OVER:
+        raise ValueError(f'mean_over={mean_over!r}, expected one of {MEAN_OVER}')
+    if weight is None and mean_over == 'labelled':
+        return cross_entropy(logits, labels, ignore_index)
+    labels = labels.masked_fill(labels < 0, ignore_index)
+    losses = F.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction='none')
+    total = (losses if weight is None else losses * weight).sum()
+    if mean_over == 'all':
+        return total / labels.numel()
+    return total / (labels != ignore_index).sum().clamp(min=1)

@@ -39,6 +39,13 @@ class SegOutputs:
             self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners
         )
 
+    def region(self, level: str, maps: Tensor) -> Tensor:
+        """Return the part of maps (N, H, W), such as labels, whose pixels a level predicts: all of it.
+
+        Outputs with a level that sees only a crop of the images (HRDA's detail crop) override this.
+        """
+        return maps
+
     def logits_at(self, level: str, size: Sequence[int]) -> Tensor:
         """Return the logits of a level at the size (h, w) of label maps, (N, C, h, w) float32.
 

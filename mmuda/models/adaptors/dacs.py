@@ -1,0 +1,229 @@
+"""DACS: self-training on images that are mixed from both domains."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..labels import labels_of
+from ..losses import MEAN_OVER, pixel_cross_entropy
+from ..teachers import (
+    CLASSES_OF,
+    WEIGHTS,
+    AugmentationDraws,
+    EMATeacher,
+    PseudoLabels,
+    RandomStream,
+    StrongAugmentation,
+    class_mask,
+    draw_class_keys,
+    pseudo_labels,
+    to_device,
+    trust,
+)
+from .base import STEP, BaseAdaptor, Losses, Parts
+
+TEACHER_UPDATES = ('after_step', 'before_forward')
+
+
+class WeightedImages(NamedTuple):
+    """Images to train on, with a weight for each pixel.
+
+    Attributes:
+        inputs: (N, 3, H, W) float32, normalised.
+        labels: (N, H, W) int64.
+        weight: (N, H, W) float32.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    weight: Tensor
+
+
+@MODELS.register_module()
+class DACS(BaseAdaptor):
+    r"""Domain adaptation via cross-domain mixed sampling (Tranheden et al., WACV 2021, algorithm 1).
+
+    Half of the classes of source image j are pasted into target image j with their labels; other pixels have the pseudo
+    labels of a teacher, the moving average of the segmentor. Mixed images are strongly augmented:
+
+    .. math:: L = H(f(x_s), y_s) + \lambda \frac{1}{N H W} \sum_n w_n \, h(f(x_m), y_m)_n
+
+    with :math:`w = 1` on source pixels and the share of confident pixels of the batch on target pixels. The defaults
+    are those of the released code; where it has a quirk, an option has a clean alternative.
+
+    **For methods that build on it.** The parts of an iteration are methods of their own:
+
+    - :meth:`source_losses` returns the losses of the source pass: override it to add one that shares the pass.
+    - :meth:`label_target` and :meth:`mix` return pseudo labels and mixed images.
+    - :meth:`train_target` yields the losses on target images: override it and yield more after
+      ``yield from super().train_target(...)``. :meth:`pixel_losses` forwards images with labels and weights.
+    - :meth:`adapt` may be called with other images: ``yield from super().adapt(stylised(source, target), target)``.
+    - :meth:`draw_classes` and :meth:`draw_augmentation` draw all random numbers. Draw further ones from
+      ``self.random.generator``, or from a :class:`RandomStream` of another name.
+    - A segmentor with more levels names them in its :class:`SegOutputs`, and their regions if they see a part of the
+      image; they are weighted by ``seg_<level>`` and ``mix_<level>``. The teacher may have a forward mode of its own.
+    - Other networks that are not trained are frozen children, see :meth:`freeze`.
+
+    Args:
+        segmentor: As in :class:`BaseAdaptor`.
+        teacher: Arguments of :class:`EMATeacher` that differ from DACS' (``decay=0.99, dropout=True``).
+        teacher_update: ``'after_step'``, or ``'before_forward'`` of the next iteration, as in DAFormer.
+        threshold: Probability from which on a pixel is confident.
+        pseudo_weight: Weight of pseudo labels, see :func:`mmuda.models.teachers.pseudo_labels`.
+        classes_of: Whose classes are halved, see :func:`class_mask`.
+        paste_ignored: Count 255 as a class that can be pasted; False is clean.
+        augmentation: Arguments of :class:`StrongAugmentation` that differ from DACS'.
+        source_mean: Pixels that the loss on the source is divided by, ``'labelled'`` or ``'all'`` (DAFormer).
+        mixed_mean: The same for mixed images; ``'labelled'`` is clean.
+        **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main`` and ``mix_main`` (:math:`\lambda`), and those of
+            ``aux`` if there are auxiliary heads.
+
+    Raises:
+        ValueError: If an option is unknown. In :meth:`train_step`, if the two domains differ in the number or the size
+            of their images, or label maps and images in size.
+    """
+
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, mix_main=1.0, mix_aux=0.1)
+
+    def __init__(
+        self,
+        segmentor: dict,
+        teacher: dict | None = None,
+        teacher_update: str = 'after_step',
+        threshold: float = 0.968,
+        pseudo_weight: str = 'share',
+        classes_of: str = 'image',
+        paste_ignored: bool = True,
+        augmentation: dict | None = None,
+        source_mean: str = 'labelled',
+        mixed_mean: str = 'all',
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(segmentor, **kwargs)
+        self.teacher_update = one_of(TEACHER_UPDATES, teacher_update=teacher_update)
+        self.threshold, self.pseudo_weight = threshold, one_of(WEIGHTS, pseudo_weight=pseudo_weight)
+        self.classes_of, self.paste_ignored = one_of(CLASSES_OF, classes_of=classes_of), paste_ignored
+        self.source_mean = one_of(MEAN_OVER, source_mean=source_mean)
+        self.mixed_mean = one_of(MEAN_OVER, mixed_mean=mixed_mean)
+        self.teacher = EMATeacher(self.segmentor, **{'decay': 0.99, 'dropout': True, **(teacher or {})})
+        self.augmentation = StrongAugmentation(**(augmentation or {}))
+        self.random = RandomStream('mix')
+
+    def adapt(self, source: dict, target: dict) -> Parts:
+        check_mixable(source, target)
+        self.random.advance()
+        self.teacher.start(self.segmentor)
+        self.update_teacher('before_forward')
+
+        yield 'segmentor', self.source_losses(source)
+        yield from self.train_target(source, target, self.label_target(target))
+
+        yield STEP
+        self.update_teacher('after_step')
+
+    # The parts of an iteration.
+
+    def update_teacher(self, moment: str) -> None:
+        """Take the segmentor into the teacher's average, if this is the moment and the last step changed it."""
+        if moment == self.teacher_update and self.stepped:
+            self.teacher.update(self.segmentor)
+
+    def source_losses(self, source: dict) -> Losses:
+        """Return the losses of a pass over the labelled source images."""
+        return self.supervised_losses(self.segment(source), source)
+
+    def label_target(self, target: dict) -> PseudoLabels:
+        """Return the teacher's labels of the target images; untrusted pixels of the data set get weight 0."""
+        images = target['inputs']
+        found = pseudo_labels(self.teacher(images).upsample('main'), self.threshold, self.pseudo_weight)
+        self.log(confident=found.share)
+        trusted = trust(target['data_samples'], images.shape[-2:], images.device)
+        return found if trusted is None else found._replace(weight=found.weight * trusted)
+
+    def train_target(self, source: dict, target: dict, pseudo: PseudoLabels) -> Iterator[tuple[str, Losses]]:
+        """Yield the losses on target images, here those of mixed ones."""
+        yield 'segmentor', self.pixel_losses('mix', self.mix(source, target, pseudo))
+
+    @torch.no_grad()
+    def mix(self, source: dict, target: dict, pseudo: PseudoLabels) -> WeightedImages:
+        """Return target images into which half of the classes of source images are pasted, strongly augmented."""
+        labels = labels_of(source)
+        keys = to_device(self.draw_classes(len(labels)), labels.device)
+        paste = class_mask(labels, keys, self.classes_of, self.paste_ignored)
+        images = torch.where(paste[:, None], source['inputs'], target['inputs'])
+        return WeightedImages(
+            self.augmentation(images, self.draw_augmentation(len(images)), *self.pixel_statistics()),
+            torch.where(paste, labels, pseudo.labels),
+            torch.where(paste, 1.0, pseudo.weight),
+        )
+
+    def pixel_losses(self, term: str, images: WeightedImages) -> Losses:
+        """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images."""
+        outputs = self.segment(dict(inputs=images.inputs))
+        losses: Losses = {}
+        for level in outputs.levels:
+            labels, weight = outputs.region(level, images.labels), outputs.region(level, images.weight)
+            logits = outputs.logits_at(level, labels.shape[-2:])
+            losses[level] = pixel_cross_entropy(logits, labels, weight, self.mixed_mean)
+        return self.weigh(term, losses)
+
+    def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
+        """Return cross-entropy as ``seg``."""
+        return dict(seg=pixel_cross_entropy(logits, labels, mean_over=self.source_mean))
+
+    def draw_classes(self, count: int) -> Tensor:
+        """Draw the keys (count, 256) of :func:`class_mask`, on the CPU."""
+        return draw_class_keys(self.random.generator, count)
+
+    def draw_augmentation(self, count: int) -> AugmentationDraws:
+        """Draw the numbers with which a batch of ``count`` images is augmented."""
+        return self.augmentation.draw(self.random.generator, count)
+
+    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, (3, 1, 1), with which the preprocessor normalises grey values."""
+        mean = getattr(self.data_preprocessor, 'mean', None)
+        if mean is None:  # it does not normalise
+            mean = torch.zeros(3, 1, 1, device=self.data_preprocessor.device)
+            return mean, torch.ones_like(mean)
+        return mean, self.data_preprocessor.std
+
+
+def check_mixable(source: dict, target: dict) -> None:
+    """Check that image j of the source can be mixed into image j of the target.
+
+    Args:
+        source: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
+        target: ``inputs`` (N, 3, H, W).
+
+    Raises:
+        ValueError: If the two domains differ in number or size of their images, or a label map in size from its image.
+    """
+    sizes = [tuple(batch['inputs'].shape[-2:]) for batch in (source, target)]
+    counts = [len(batch['inputs']) for batch in (source, target)]
+    if sizes[0] != sizes[1] or counts[0] != counts[1]:
+        raise ValueError(
+            f'images of both domains are mixed one to one, but the source has {counts[0]} of {sizes[0]} (H, W) and the '
+            f'target {counts[1]} of {sizes[1]}: crop both to one size (RandomCrop in both pipelines)'
+        )
+    for sample in source['data_samples']:
+        size = tuple(sample.gt_sem_seg.data.shape[-2:])
+        if size != sizes[0]:
+            raise ValueError(
+                f'{sample.metainfo.get("img_path")}: the label map is {size}, but the image {sizes[0]} (H, W): pixels '
+                'are pasted with their labels, so let the pipeline resize and crop both alike'
+            )
+
+
+def one_of(known: Sequence[str], **option: str) -> str:
+    """Return the value of an option.
+
+    Raises:
+        ValueError: If it is not one of the known values.
+    """
+    ((name, value),) = option.items()
+    if value not in known:
+        raise ValueError(f'{name}={value!r}, expected one of {tuple(known)}')
+    return value

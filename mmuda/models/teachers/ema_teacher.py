@@ -1,0 +1,161 @@
+"""The teacher whose weights are a moving average of the student's."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from mmuda.internals import BatchNorm, copy_each_
+from mmuda.ranks import unwrap
+
+from .counter import Counter
+
+BATCH_NORM = ('batch', 'running')
+BUFFERS = ('own', 'copied', 'averaged')
+
+
+class EMATeacher(nn.Module):
+    r"""A copy of a network whose parameters are the moving average of the network's ("mean teacher").
+
+    Tarvainen and Valpola, NeurIPS 2017. Update k = 0, 1, ... is
+
+    .. math:: \theta_T \leftarrow a_k \theta_T + (1 - a_k) \theta, \quad a_k = \min(1 - 1 / (k + 1), \alpha)
+
+    so that the first copies the student and the next ones take the mean of all students so far, until :math:`\alpha` is
+    reached. The teacher is a child of an adaptor that is not trained: it gets no optimizer and no distributed wrapper.
+    The keys of its network in a checkpoint are ``<child>.segmentor.*``. ::
+
+        self.teacher = EMATeacher(self.segmentor)  # in __init__
+
+        self.teacher.start(self.segmentor)  # in adapt
+        outputs = self.teacher(target['inputs'])
+        ...
+        yield STEP
+        if self.stepped:
+            self.teacher.update(self.segmentor)
+
+    Every process computes the same average. Running statistics that come from the teacher's own passes differ between
+    processes until they are saved, as those of the student do (``BatchNormSyncHook``).
+
+    Args:
+        student: The network to copy, bare; the teacher's buffers begin as the student's are now.
+        decay: :math:`\alpha`.
+        warm_up: False uses ``decay`` from the first update on.
+        batch_norm: How batch-norm normalises in training. ``'batch'``: as in the student, with statistics of the
+            teacher's images (unless the network itself keeps its statistics, ``norm_eval``). ``'running'``: with its
+            running statistics.
+        buffers: ``'own'``: running statistics that the teacher's passes update stay its own, and all other buffers are
+            the student's. ``'copied'``: all buffers are the student's. ``'averaged'``: buffers of a floating type are
+            averaged as parameters are, and the others are the student's.
+        dropout: Whether dropout and stochastic depth are active in training.
+        mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`.
+
+    Raises:
+        ValueError: If an option is unknown or the decay is not in [0, 1].
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        decay: float = 0.999,
+        warm_up: bool = True,
+        batch_norm: str = 'batch',
+        buffers: str = 'own',
+        dropout: bool = False,
+        mode: str = 'outputs',
+    ) -> None:
+        super().__init__()
+        for name, value, known in (('batch_norm', batch_norm, BATCH_NORM), ('buffers', buffers, BUFFERS)):
+            if value not in known:
+                raise ValueError(f'EMATeacher: {name}={value!r}, expected one of {known}')
+        if not 0 <= decay <= 1:
+            raise ValueError(f'EMATeacher: decay={decay}, expected a number in [0, 1]')
+        self.decay, self.warm_up, self.batch_norm, self.dropout, self.mode = decay, warm_up, batch_norm, dropout, mode
+        self.segmentor: Any = deepcopy(student).requires_grad_(False)
+        self.updates = Counter()
+        self.train()
+        self._own = self._own_statistics() if buffers == 'own' else frozenset()
+        self._averages_buffers = buffers == 'averaged'
+
+    @torch.no_grad()
+    def forward(self, inputs: Tensor, **kwargs: Any) -> Any:
+        """Return what the network returns for images (N, 3, H, W), without a graph."""
+        return self.segmentor(inputs, **{'mode': self.mode, **kwargs})
+
+    def start(self, student: nn.Module) -> None:
+        """Copy the student unless the average has begun.
+
+        Call it before the first pass of every iteration, because weights may be drawn or loaded after the teacher was
+        built.
+
+        Args:
+            student: As in :meth:`update`.
+
+        Raises:
+            ValueError: As :meth:`update`.
+        """
+        if self.updates.read() == 0:
+            self._average(student, decay=0.0)
+
+    def update(self, student: nn.Module) -> None:
+        """Take the student's weights into the average.
+
+        Args:
+            student: The network, bare or wrapped.
+
+        Raises:
+            ValueError: If its parameters and buffers are not those of the network that was copied.
+        """
+        number = self.updates.read()
+        self._average(student, min(1 - 1 / (number + 1), self.decay) if self.warm_up else self.decay)
+        self.updates.advance()
+
+    def train(self, mode: bool = True) -> 'EMATeacher':
+        """Set the modes that the method wants in training, or eval mode everywhere."""
+        super().train(mode)
+        with_batch = [layer for layer in self._batch_norms() if layer.training and self.batch_norm == 'batch']
+        if not self.dropout:
+            self.segmentor.eval()
+        for layer in self._batch_norms():
+            layer.eval()
+        for layer in with_batch:
+            layer.train()
+        return self
+
+    @torch.no_grad()
+    def _average(self, student: nn.Module, decay: float) -> None:
+        ours, theirs = _tensors(self.segmentor, self._own), _tensors(unwrap(student), self._own)
+        if ours.keys() != theirs.keys():
+            raise ValueError(
+                'EMATeacher: the student is not the network that was copied, for only one of them has '
+                f'{", ".join(sorted(ours.keys() ^ theirs.keys())[:5])}'
+            )
+        averaged = [
+            name
+            for name, value in ours.items()
+            if isinstance(value, nn.Parameter) or (self._averages_buffers and value.is_floating_point())
+        ]
+        get_ema_multi_avg_fn(decay)([ours.pop(name) for name in averaged], [theirs.pop(name) for name in averaged], 0)
+        copy_each_(list(ours.values()), list(theirs.values()))
+
+    def _batch_norms(self) -> Iterator[nn.Module]:
+        return (module for module in self.segmentor.modules() if isinstance(module, BatchNorm))
+
+    def _own_statistics(self) -> frozenset[str]:
+        """Return the names of the buffers that the network's passes update in training."""
+        updated = {layer for layer in self._batch_norms() if layer.training}
+        return frozenset(
+            f'{path}.{name}'.lstrip('.')
+            for path, module in self.segmentor.named_modules()
+            if module in updated
+            for name, _ in module.named_buffers(recurse=False)
+        )
+
+
+def _tensors(network: nn.Module, without: frozenset[str]) -> dict[str, Tensor]:
+    """Return parameters and buffers by name, except some."""
+    named = dict(network.named_parameters()) | dict(network.named_buffers())
+    return {name: value for name, value in named.items() if name not in without}
