@@ -43,7 +43,7 @@ def differences(before: Any, now: Any, place: str = '') -> list[str]:
 
 def shortened(lines: list[str], most: int = 10) -> list[str]:
     """Return the first lines of a list, and how many more there are."""
-    return lines[:most] + ([f'and {len(lines) - most} more'] if len(lines) > most else [])
+    return lines[:most] + ([f'... and {len(lines) - most} more'] if len(lines) > most else [])
 
 
 def _short(value: Any) -> str:

@@ -153,7 +153,6 @@ def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **o
         'train_cfg.val_interval': val,
         'default_hooks.checkpoint.interval': save,
         'default_hooks.logger.interval': 2,
-        'default_hooks.runtime_info.interval': 2,
         **options,
     }
     if method in ('advent', 'adaptsegnet'):

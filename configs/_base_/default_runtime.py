@@ -5,7 +5,7 @@ runner_type = 'AdaptationRunner'
 
 log_interval = 50
 default_hooks = dict(
-    runtime_info=dict(type='TrainScalarsHook', interval=log_interval),
+    runtime_info=dict(type='TrainScalarsHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=log_interval, log_metric_by_epoch=False),
     param_scheduler=dict(type='StepSchedulerHook'),

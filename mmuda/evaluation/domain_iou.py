@@ -18,9 +18,9 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
+from mmuda.label_png import label_png
 
 from .confusion import MEASURES, class_measures, mean, pair_counts
-from .label_png import label_png
 from .paper import PaperFigures, paper_figures
 from .protocols import ProtocolSpec, measure_name, resolve_protocols
 from .table import results_table

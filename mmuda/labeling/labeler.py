@@ -14,6 +14,7 @@ from terminaltables import AsciiTable
 from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
+from mmuda.label_png import label_png
 from mmuda.progress import progress
 from mmuda.ranks import from_main, own_share
 
@@ -22,7 +23,7 @@ from .jobs import Job
 from .manifest import NAME, Manifest, label_names, missing_labels
 from .passes import ResumablePass
 from .strategies import Strategy, ThresholdStrategy
-from .writer import LabelWriter, encode_label
+from .writer import LabelWriter
 
 Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
 """Gives the maps (C, H, W), float32, of the images at some places in the list, in that order."""
@@ -187,7 +188,7 @@ def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> Non
     if maps.disk_need_told or not is_main_process():
         return
     maps.disk_need_told = True
-    each, most = len(encode_label(label.cpu().numpy())), label.numel()
+    each, most = len(label_png(label.cpu().numpy())), label.numel()
     need, free = each * count / 1e6, shutil.disk_usage(folder).free / 1e6
     print_log(
         f'{count} label files of about {each / 1e3:.0f} kB: {need:.0f} MB (at most {most * count / 1e6:.0f} MB) in '

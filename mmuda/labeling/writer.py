@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
+from mmuda.label_png import label_png
 
 
 class LabelWriter:
@@ -54,19 +55,9 @@ class LabelWriter:
         self.counts += self._pending.popleft().result()
 
 
-def encode_label(label: np.ndarray) -> bytes:
-    """A label map (H, W) uint8 as an 8-bit grey PNG."""
-    done, data = cv2.imencode(
-        '.png', label, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    )
-    if not done:
-        raise ValueError(f'OpenCV cannot encode a label map of shape {label.shape} and type {label.dtype}')
-    return data.tobytes()
-
-
 def _write(path: Path, label: np.ndarray) -> np.ndarray:
     try:
-        write_atomically(path, encode_label(label))
+        write_atomically(path, label_png(label))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(

@@ -1,7 +1,6 @@
 """What every stage knows of the run that it belongs to: config, folders, ledger, networks."""
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from mmuda.checkpoints.loading import weights_digest
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.inference import load_model
 from mmuda.engine.launch import LIVE_KEYS
+from mmuda.files import file_digest
 
 from .ledger import Ledger
 from .references import resolve, stage_of
@@ -112,9 +112,5 @@ class StageContext:
         if not Path(file).is_file():
             return None
         if file not in self._digests:
-            digest = hashlib.sha256()
-            with open(file, 'rb') as content:
-                for block in iter(lambda: content.read(2**24), b''):
-                    digest.update(block)
-            self._digests[file] = digest.hexdigest()
+            self._digests[file] = file_digest(file)
         return self._digests[file]

@@ -14,7 +14,7 @@ from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
 import mmuda.datasets.pairs.streams as streams
-from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate, source_subset
+from mmuda.datasets import DomainPairDataset, DomainUnionDataset, DomainUnionSampler, source_subset, union_collate
 from mmuda.models import DomainPairPreprocessor
 
 
@@ -39,8 +39,8 @@ class Images(BaseDataset):
         return dict(inputs=inputs, data_samples=sample)
 
 
-def mix(source: int = 5, target: int = 4, **kwargs) -> DomainMixDataset:
-    return DomainMixDataset(Images(source), Images(target), **kwargs)
+def mix(source: int = 5, target: int = 4, **kwargs) -> DomainUnionDataset:
+    return DomainUnionDataset(Images(source), Images(target), **kwargs)
 
 
 def take(sampler, count: int) -> list:
@@ -52,19 +52,19 @@ ALL = [('source', i) for i in range(5)] + [('target', i) for i in range(4)]
 
 
 def test_an_epoch_is_one_permutation_of_everything():
-    assert len(mix()) == len(DomainMixSampler(mix(), seed=0)) == 9
-    drawn = take(DomainMixSampler(mix(), seed=3), 90)
+    assert len(mix()) == len(DomainUnionSampler(mix(), seed=0)) == 9
+    drawn = take(DomainUnionSampler(mix(), seed=3), 90)
     assert [n for n, _, _ in drawn] == list(range(90))
     epochs = [[tuple(item[1:]) for item in drawn[start : start + 9]] for start in range(0, 90, 9)]
     assert all(sorted(epoch) == ALL for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 10, 'every epoch has its own order'
-    assert take(DomainMixSampler(mix(), seed=4), 90) != drawn
+    assert take(DomainUnionSampler(mix(), seed=4), 90) != drawn
 
 
 def test_the_incomplete_last_iteration_is_dropped():
-    sampler = DomainMixSampler(mix(), seed=3, drop_to=4)
+    sampler = DomainUnionSampler(mix(), seed=3, drop_to=4)
     assert len(sampler) == 8
-    whole, cut = take(DomainMixSampler(mix(), seed=3), 90), take(sampler, 80)
+    whole, cut = take(DomainUnionSampler(mix(), seed=3), 90), take(sampler, 80)
     assert [item[1:] for item in cut] == [item[1:] for epoch in range(10) for item in whole[9 * epoch : 9 * epoch + 8]]
     assert [n for n, _, _ in cut] == list(range(80))
     left_out = {next(iter(set(ALL) - {item[1:] for item in cut[8 * epoch : 8 * epoch + 8]})) for epoch in range(10)}
@@ -72,18 +72,18 @@ def test_the_incomplete_last_iteration_is_dropped():
 
 
 def test_without_shuffling_the_source_comes_first():
-    drawn = take(DomainMixSampler(mix(), seed=0, shuffle=False), 18)
+    drawn = take(DomainUnionSampler(mix(), seed=0, shuffle=False), 18)
     assert [item[1:] for item in drawn] == ALL * 2
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 3])
 @pytest.mark.parametrize('drop_to', [1, 6])
 def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
-    whole = take(DomainMixSampler(mix(), seed=9, drop_to=drop_to), 30)
+    whole = take(DomainUnionSampler(mix(), seed=9, drop_to=drop_to), 30)
     shards = []
     for rank in range(world_size):
         monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
-        sampler = DomainMixSampler(mix(), seed=9, drop_to=drop_to)
+        sampler = DomainUnionSampler(mix(), seed=9, drop_to=drop_to)
         assert len(sampler) == -(-(9 if drop_to == 1 else 6) // world_size)
         shards.append(take(sampler, 30 // world_size))
     assert sorted(sum(shards, [])) == whole
@@ -93,21 +93,21 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
 @pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
 def test_skip_is_exact_and_free(monkeypatch, skipped):
     monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
-    sampler = DomainMixSampler(mix(), seed=1, drop_to=4)
+    sampler = DomainUnionSampler(mix(), seed=1, drop_to=4)
     sampler.skip(skipped)
     found = take(sampler, 5)
     assert [n for n, _, _ in found] == [2 * (skipped + i) + 1 for i in range(5)]
     if skipped < 100:
-        assert found == take(DomainMixSampler(mix(), seed=1, drop_to=4), skipped + 5)[skipped:]
+        assert found == take(DomainUnionSampler(mix(), seed=1, drop_to=4), skipped + 5)[skipped:]
     with pytest.raises(ValueError, match='negative'):
         sampler.skip(-1)
 
 
 def load(workers: int, batches: int, skip: int = 0) -> list:
     dataset = mix()
-    sampler = DomainMixSampler(dataset, seed=5)
+    sampler = DomainUnionSampler(dataset, seed=5)
     sampler.skip(skip * 2)
-    loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=mixed_collate)
+    loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=union_collate)
     return [
         {side: torch.stack(data['inputs']).tolist() for side, data in batch.items()}
         for batch, _ in zip(iter(loader), range(batches), strict=False)
@@ -133,48 +133,48 @@ def test_an_item_is_that_of_a_pair_with_the_same_n():
 def test_batches_by_domain():
     dataset = mix()
     items = [dataset[(0, 'target', 3)], dataset[(1, 'source', 0)], dataset[(2, 'target', 1)]]
-    batch = mixed_collate(items)
+    batch = union_collate(items)
     assert list(batch) == ['source', 'target']
     assert [sample.number for sample in batch['target']['data_samples']] == [3, 1]
     assert len(batch['source']['inputs']) == 1 and torch.is_tensor(batch['source']['inputs'][0])
-    assert list(mixed_collate(items[1:2])) == ['source'] and list(mixed_collate(items[:1])) == ['target']
-    normalised = DomainPairPreprocessor(mean=(0, 0, 0), std=(1, 1, 1))(mixed_collate(items[::2]), training=True)
+    assert list(union_collate(items[1:2])) == ['source'] and list(union_collate(items[:1])) == ['target']
+    normalised = DomainPairPreprocessor(mean=(0, 0, 0), std=(1, 1, 1))(union_collate(items[::2]), training=True)
     assert list(normalised) == ['target'] and normalised['target']['inputs'].shape == (2, 3, 2, 2)
 
 
 def test_a_config_names_all_three():
-    assert FUNCTIONS.get('mixed_collate') is mixed_collate
+    assert FUNCTIONS.get('union_collate') is union_collate
     loader = Runner.build_dataloader(
         dict(
             batch_size=3,
             num_workers=0,
             dataset=mix(),
-            sampler=dict(type='DomainMixSampler', drop_to=3),
-            collate_fn=dict(type='mixed_collate'),
+            sampler=dict(type='DomainUnionSampler', drop_to=3),
+            collate_fn=dict(type='union_collate'),
         ),
         seed=11,
     )
     assert loader.dataset.seed == 11 and len(loader) == 3
     assert sum(len(side['inputs']) for side in next(iter(loader)).values()) == 3
-    assert DATA_SAMPLERS.get('DomainMixSampler') is DomainMixSampler
+    assert DATA_SAMPLERS.get('DomainUnionSampler') is DomainUnionSampler
 
 
 def test_pseudo_labels_can_be_refused():
     with pytest.raises(RuntimeError, match='target pipeline loads ground truth .made.png.'):
         mix(pseudo_labels=False)[(0, 'target', 0)]
     assert 'source' in mix(pseudo_labels=False)[(0, 'source', 0)]
-    unlabelled = DomainMixDataset(Images(2), Images(2, labelled=False), pseudo_labels=False)
+    unlabelled = DomainUnionDataset(Images(2), Images(2, labelled=False), pseudo_labels=False)
     assert 'target' in unlabelled[(0, 'target', 0)]
 
 
 def test_bad_input_is_told():
     with pytest.raises(ValueError, match='same classes in the same order'):
-        DomainMixDataset(Images(2), Images(2, metainfo=dict(classes=('b', 'a'))))
-    with pytest.raises(TypeError, match='needs a DomainMixDataset, but got DomainPairDataset'):
-        DomainMixSampler(DomainPairDataset(Images(2), Images(2)), seed=0)
+        DomainUnionDataset(Images(2), Images(2, metainfo=dict(classes=('b', 'a'))))
+    with pytest.raises(TypeError, match='needs a DomainUnionDataset, but got DomainPairDataset'):
+        DomainUnionSampler(DomainPairDataset(Images(2), Images(2)), seed=0)
     for drop_to in (0, 10):
         with pytest.raises(ValueError, match=f'at most the 9 images that there are, but got {drop_to}: choose'):
-            DomainMixSampler(mix(), seed=0, drop_to=drop_to)
+            DomainUnionSampler(mix(), seed=0, drop_to=drop_to)
 
 
 def test_source_subsets_are_nested():

@@ -9,7 +9,7 @@ from layouts import image, write, write_palette, write_synthia
 from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
-from mmuda.datasets import DomainMixDataset, DomainPairDataset, PseudoLabelDataset
+from mmuda.datasets import DomainPairDataset, DomainUnionDataset, PseudoLabelDataset
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
 from mmuda.labeling import Argmax, MedianCap, label_images
 
@@ -212,7 +212,7 @@ def test_no_labelling_is_told(tmp_path):
         dataset(tmp_path)
 
 
-@pytest.mark.parametrize('container', [DomainPairDataset, DomainMixDataset])
+@pytest.mark.parametrize('container', [DomainPairDataset, DomainUnionDataset])
 def test_as_the_target_of_a_domain_data_set(tmp_path, container):
     config = dict(
         type='PseudoLabelDataset', labels=str(labelling(tmp_path)), metainfo=dict(classes=SYNTHIA16), pipeline=PIPELINE

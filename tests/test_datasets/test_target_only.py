@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from toolbox import NUM_CLASSES, optim_cfg, tiny_adaptor
 
 import mmuda.datasets.pairs.streams as streams
-from mmuda.datasets import DomainMixDataset, DomainMixSampler, DomainPairDataset, mixed_collate
+from mmuda.datasets import DomainPairDataset, DomainUnionDataset, DomainUnionSampler, union_collate
 from mmuda.engine import PerModuleOptimWrapperConstructor
 
 CLASSES = tuple(f'class {n}' for n in range(NUM_CLASSES))
@@ -35,8 +35,8 @@ class Images(BaseDataset):
         return dict(inputs=torch.rand(3, 40, 56), data_samples=sample)
 
 
-def alone(size: int = 5, **kwargs) -> DomainMixDataset:
-    return DomainMixDataset(source=None, target=Images(size), **kwargs)
+def alone(size: int = 5, **kwargs) -> DomainUnionDataset:
+    return DomainUnionDataset(source=None, target=Images(size), **kwargs)
 
 
 def take(sampler, count: int) -> list:
@@ -54,20 +54,20 @@ def test_an_item_is_a_target_image():
 
 
 def test_epochs_are_permutations_of_the_target():
-    drawn = take(DomainMixSampler(alone(), seed=3), 50)
+    drawn = take(DomainUnionSampler(alone(), seed=3), 50)
     assert [n for n, _, _ in drawn] == list(range(50)) and {side for _, side, _ in drawn} == {'target'}
     epochs = [[image for _, _, image in drawn[start : start + 5]] for start in range(0, 50, 5)]
     assert all(sorted(epoch) == list(range(5)) for epoch in epochs) and len(set(map(tuple, epochs))) > 1
-    assert take(DomainMixSampler(alone(), seed=0, shuffle=False), 6) == [(n, 'target', n % 5) for n in range(6)]
-    assert len(DomainMixSampler(alone(), seed=3, drop_to=2)) == 4
+    assert take(DomainUnionSampler(alone(), seed=0, shuffle=False), 6) == [(n, 'target', n % 5) for n in range(6)]
+    assert len(DomainUnionSampler(alone(), seed=3, drop_to=2)) == 4
 
 
 @pytest.mark.parametrize('world_size', [1, 2])
 def test_ranks_share_one_stream_and_skip(monkeypatch, world_size):
-    whole, shards = take(DomainMixSampler(alone(), seed=9), 30), []
+    whole, shards = take(DomainUnionSampler(alone(), seed=9), 30), []
     for rank in range(world_size):
         monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
-        sampler = DomainMixSampler(alone(), seed=9)
+        sampler = DomainUnionSampler(alone(), seed=9)
         sampler.skip(4)
         shards.append(take(sampler, 30 // world_size - 4))
     assert sorted(sum(shards, [])) == whole[4 * world_size :]
@@ -80,8 +80,8 @@ def test_self_training_learns_from_it():
             batch_size=2,
             num_workers=0,
             dataset=alone(),
-            sampler=dict(type='DomainMixSampler', drop_to=2),
-            collate_fn=dict(type='mixed_collate'),
+            sampler=dict(type='DomainUnionSampler', drop_to=2),
+            collate_fn=dict(type='union_collate'),
         ),
         seed=11,
     )
@@ -99,10 +99,10 @@ def test_self_training_learns_from_it():
 def test_pseudo_labels_can_be_refused():
     with pytest.raises(RuntimeError, match='target pipeline loads ground truth'):
         alone(pseudo_labels=False)[(0, 'target', 0)]
-    unlabelled = DomainMixDataset(None, Images(labelled=False), pseudo_labels=False)
-    assert list(mixed_collate([unlabelled[(0, 'target', 0)]])) == ['target']
+    unlabelled = DomainUnionDataset(None, Images(labelled=False), pseudo_labels=False)
+    assert list(union_collate([unlabelled[(0, 'target', 0)]])) == ['target']
 
 
 def test_pairs_need_a_source():
-    with pytest.raises(TypeError, match='DomainPairDataset needs a source: .* DomainMixDataset with source=None'):
+    with pytest.raises(TypeError, match='DomainPairDataset needs a source: .* DomainUnionDataset with source=None'):
         DomainPairDataset(None, Images())

@@ -74,9 +74,8 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
             *(f'{key}={value}' for key, value in options.items()),
         ]
 
-    env = dict(
-        os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=str(tmp_path)
-    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    env = dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=path)
     whole, cut = tmp_path / 'whole', tmp_path / 'cut'
     subprocess.run(command(whole), env=env, check=True, capture_output=True)
 

@@ -35,10 +35,10 @@ rounds = dict(
         param_scheduler=[],
         train_dataloader=dict(
             batch_size=2,
-            sampler=dict(_replace_=True, type='DomainMixSampler'),
-            collate_fn=dict(type='mixed_collate'),
+            sampler=dict(_replace_=True, type='DomainUnionSampler'),
+            collate_fn=dict(type='union_collate'),
             dataset=dict(
-                type='DomainMixDataset',
+                type='DomainUnionDataset',
                 source=dict(
                     pipeline=[
                         dict(type='LoadDomainImage'),

@@ -12,11 +12,11 @@ self_distillation = dict(
     overrides=dict(
         model=dict(type='SelfTraining'),
         train_dataloader=dict(
-            sampler=dict(_replace_=True, type='DomainMixSampler'),
-            collate_fn=dict(type='mixed_collate'),
+            sampler=dict(_replace_=True, type='DomainUnionSampler'),
+            collate_fn=dict(type='union_collate'),
             dataset=dict(
                 _replace_=True,
-                type='DomainMixDataset',
+                type='DomainUnionDataset',
                 source=None,
                 target=dict(type='PseudoLabelDataset', labels='{label}'),
             ),

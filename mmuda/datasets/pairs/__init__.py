@@ -1,22 +1,22 @@
 """Source and target side by side: pairs, unions, their samplers and the order of the source."""
 
 from .class_balanced import ClassBalancedOrder, class_balanced_sequence
-from .domain_mix import DomainMixDataset, DomainMixSampler, mixed_collate, source_subset
 from .domain_pair import DomainPairDataset
+from .domain_union import DomainUnionDataset, DomainUnionSampler, source_subset, union_collate
 from .pair_sampler import DomainPairSampler
 from .rare_class import RareClassDraws, RareClassOrder
 from .streams import DrawnImage
 
 __all__ = [
     'ClassBalancedOrder',
-    'DomainMixDataset',
-    'DomainMixSampler',
+    'DomainUnionDataset',
+    'DomainUnionSampler',
     'DomainPairDataset',
     'DomainPairSampler',
     'DrawnImage',
     'RareClassDraws',
     'RareClassOrder',
     'class_balanced_sequence',
-    'mixed_collate',
+    'union_collate',
     'source_subset',
 ]

@@ -44,7 +44,7 @@ class DomainSides(Dataset):
         if source is None and not self.SOURCE_OPTIONAL:
             raise TypeError(
                 f'{type(self).__name__} needs a source: give it one, or train with the images of the target '
-                'alone in a DomainMixDataset with source=None'
+                'alone in a DomainUnionDataset with source=None'
             )
         self.source: Any = None if source is None else build_dataset(source)
         self.target: Any = build_dataset(target)

@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmuda.labeling import Manifest
+from mmuda.settings import shortened
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 
@@ -111,5 +112,4 @@ class PseudoLabelDataset(BaseSegDataset):
 
 
 def _some(paths: list[str]) -> str:
-    more = [f'... and {len(paths) - _LISTED} more'] if len(paths) > _LISTED else []
-    return ''.join(f'\n  {path}' for path in [*paths[:_LISTED], *more])
+    return ''.join(f'\n  {path}' for path in shortened(paths, _LISTED))

@@ -10,6 +10,8 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmuda.settings import shortened
+
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..label_tables import LabelTable, get_label_table
 from .file_check import DIFFERENT, Problem, find_problems
@@ -220,9 +222,7 @@ class RawSegDataset(BaseSegDataset):
     def _report(self, problems: list[Problem], total: int) -> str:
         counts = Counter(problem.kind for problem in problems)
         told = ', '.join(f'{kind}: {count}' for kind, count in counts.items())
-        lines = [f'  {problem.detail}' for problem in problems[:_LISTED]]
-        if len(problems) > _LISTED:
-            lines.append(f'  ... and {len(problems) - _LISTED} more')
-        return f'{self._name}: {len(problems)} of {total} image-label pairs cannot be used ({told}):\n' + '\n'.join(
-            lines
+        details = shortened([problem.detail for problem in problems], _LISTED)
+        return f'{self._name}: {len(problems)} of {total} image-label pairs cannot be used ({told}):' + ''.join(
+            f'\n  {detail}' for detail in details
         )

@@ -1,33 +1,43 @@
 """Training scalars stay on the device until somebody looks at them."""
 
 import torch
-from mmengine.hooks import RuntimeInfoHook
+from mmengine.hooks import LoggerHook, RuntimeInfoHook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
+WITHOUT_LOGGER = 50
+
 
 @HOOKS.register_module()
 class TrainScalarsHook(RuntimeInfoHook):
-    """mmengine's :class:`RuntimeInfoHook` that reads losses once for each ``interval`` and not in every iteration.
+    """mmengine's :class:`RuntimeInfoHook` that reads losses once in ``interval`` iterations and not in each.
 
-    Reading a scalar waits for the GPU. Here losses are added up on the device; at each interval (which should be that
-    of the logger) their means over it are read in one transfer and handed on.
+    Reading a scalar waits for the GPU. Here losses are added up on the device; at each interval their means over
+    it are read in one transfer and handed on.
 
     Args:
-        interval: Iterations between two readings.
+        interval: Iterations between two readings; None takes that of the logger, which would otherwise log a mean again
+            or miss one.
 
     Raises:
         FloatingPointError: From the training loop, if a loss was NaN or infinite. With a loss scaler (float16) single
             overflows are its business: then only if a loss was never finite in the interval.
     """
 
-    def __init__(self, interval: int = 50) -> None:
-        self.interval = interval
+    def __init__(self, interval: int | None = None) -> None:
+        self.wanted, self.interval = interval, interval or WITHOUT_LOGGER
         # By the names that an iteration logged: sums and numbers of finite values, and of iterations.
         self._sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Look the interval of the logger up."""
+        super().before_train(runner)
+        if self.wanted is None:
+            loggers = (hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook))
+            self.interval = next(loggers, WITHOUT_LOGGER)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None

@@ -1,4 +1,4 @@
-"""Batches in which source and target images are mixed at random, or of the target alone: self-training."""
+"""Batches of images drawn from both domains together, or from the target alone: self-training."""
 
 import itertools
 import math
@@ -15,14 +15,14 @@ from .streams import UNION_STREAM, Permutations, StreamSampler
 SIDES = ('source', 'target')
 
 
-@DATASETS.register_module()
-class DomainMixDataset(DomainSides):
+@DATASETS.register_module(name=['DomainUnionDataset', 'DomainMixDataset'])
+class DomainUnionDataset(DomainSides):
     """All images of the source and all of the target, each an item of its own; or those of the target alone.
 
     CBST trains with both, the last stages of FADA (self-distillation) and SDCA with the target and its pseudo labels.
 
-    An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`mixed_collate` batches
-    them by domain. It is indexed by what a :class:`DomainMixSampler` yields, (n, side, index); the pipeline runs with
+    An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`union_collate` batches
+    them by domain. It is indexed by what a :class:`DomainUnionSampler` yields, (n, side, index); the pipeline runs with
     generators seeded from (``seed``, n, side), so the n-th item is the same for any number of workers, and after a
     resume. The length is that of both sides together.
 
@@ -53,8 +53,8 @@ class DomainMixDataset(DomainSides):
         return {side: self.read(side, n, image)}
 
 
-@DATA_SAMPLERS.register_module()
-class DomainMixSampler(StreamSampler):
+@DATA_SAMPLERS.register_module(name=['DomainUnionSampler', 'DomainMixSampler'])
+class DomainUnionSampler(StreamSampler):
     """An endless, sharded stream of (n, side, index) out of permutations of source and target together.
 
     Every epoch is one random permutation of all images, without the last few that do not fill an iteration (CBST drops
@@ -62,7 +62,7 @@ class DomainMixSampler(StreamSampler):
     processes with batch size B see the batches of one process with batch size W * B.
 
     Args:
-        dataset: A :class:`DomainMixDataset`; it takes over the seed for its augmentation.
+        dataset: A :class:`DomainUnionDataset`; it takes over the seed for its augmentation.
         seed: Seed of order and augmentation. None draws one and shares it among ranks.
         shuffle: False walks through the source, if there is one, then through the target, in order.
         drop_to: Images of one iteration on all processes together: every epoch has a multiple of them. 1 drops none.
@@ -73,10 +73,10 @@ class DomainMixSampler(StreamSampler):
     """
 
     def __init__(
-        self, dataset: DomainMixDataset, seed: int | None = None, shuffle: bool = True, drop_to: int = 1
+        self, dataset: DomainUnionDataset, seed: int | None = None, shuffle: bool = True, drop_to: int = 1
     ) -> None:
-        if not isinstance(dataset, DomainMixDataset):
-            raise TypeError(f'DomainMixSampler needs a DomainMixDataset, but got {type(dataset).__name__}')
+        if not isinstance(dataset, DomainUnionDataset):
+            raise TypeError(f'DomainUnionSampler needs a DomainUnionDataset, but got {type(dataset).__name__}')
         if not 1 <= drop_to <= len(dataset):
             raise ValueError(
                 f'drop_to is the number of images per iteration, at least 1 and at most the {len(dataset)} images that '
@@ -94,13 +94,13 @@ class DomainMixSampler(StreamSampler):
             yield (n, 'source', image) if image < num_source else (n, 'target', image - num_source)
 
     def __len__(self) -> int:
-        """Samples of this rank in one epoch."""
+        """Return the number of samples of this rank in one epoch."""
         return math.ceil(self.epoch_length / self.world_size)
 
 
-@FUNCTIONS.register_module()
-def mixed_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
-    """Batch the items of a :class:`DomainMixDataset` by domain.
+@FUNCTIONS.register_module(name=['union_collate', 'mixed_collate'])
+def union_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
+    """Batch the items of a :class:`DomainUnionDataset` by domain.
 
     Args:
         items: ``{'source': packed}`` or ``{'target': packed}`` each.
@@ -114,7 +114,7 @@ def mixed_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
 
 
 def source_subset(seed: int, n: int, m: int) -> np.ndarray:
-    """Which source images CBST trains with in a round: the first m of a permutation of n.
+    """Return the source images that CBST trains with in a round: the first m of a permutation of n.
 
     With one seed for all rounds (the policy "cumulative") a larger subset contains the smaller ones.
 

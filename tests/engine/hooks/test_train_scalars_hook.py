@@ -1,0 +1,62 @@
+"""Losses are read once in an interval, as means over it."""
+
+import json
+
+import pytest
+import torch
+from mmengine.hooks import LoggerHook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+from mmuda.engine.hooks import TrainScalarsHook
+
+
+class Counter(BaseModel):
+    """Its loss in iteration i is i."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, number: torch.Tensor, mode: str = 'tensor') -> dict:
+        return dict(loss_number=number.sum() + 0 * self.weight.sum())
+
+
+def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, float]:
+    """Train and return the loss in the log by iteration."""
+    numbers = [dict(number=torch.tensor(float(i))) for i in range(iters)]
+    runner = Runner(
+        Counter(),
+        str(folder),
+        train_dataloader=dict(
+            dataset=numbers,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='default_collate'),
+            batch_size=1,
+            num_workers=0,
+        ),
+        train_cfg=dict(by_epoch=False, max_iters=iters),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
+        default_hooks=dict(
+            runtime_info=TrainScalarsHook(**({} if interval is None else dict(interval=interval))),
+            logger=LoggerHook(interval=logger, log_metric_by_epoch=False),
+            checkpoint=None,
+        ),
+        log_processor=dict(by_epoch=False, window_size=1),
+        experiment_name=folder.name,
+        default_scope='mmengine',
+    )
+    runner.train()
+    (file,) = folder.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return {line['step']: line['loss_number'] for line in lines if 'loss_number' in line}
+
+
+def test_the_interval_is_that_of_the_logger(tmp_path):
+    assert logged(tmp_path, None, logger=4, iters=10) == {4: 1.5, 8: 5.5}
+
+
+@pytest.mark.parametrize('interval, expected', [(2, {4: 2.5, 8: 6.5}), (8, {8: 3.5})])
+def test_an_interval_of_its_own(tmp_path, interval, expected):
+    assert logged(tmp_path, interval, logger=4, iters=8) == expected

@@ -1,0 +1,34 @@
+"""Label maps are read back as they were written."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmuda.label_png import label_png
+
+PALETTE = [(1, 2, 3), (40, 50, 60), (255, 0, 128)]
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int64])
+@pytest.mark.parametrize('shape', [(1, 1), (5, 7), (64, 33)])
+def test_values_come_back(shape, dtype):
+    label = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    with Image.open(io.BytesIO(label_png(label))) as image:
+        assert image.mode == 'L'
+        np.testing.assert_array_equal(np.asarray(image), label)
+
+
+def test_a_palette_colours_the_classes():
+    label = np.array([[0, 1, 2], [2, 2, 0]], np.uint8)
+    with Image.open(io.BytesIO(label_png(label, PALETTE))) as image:
+        assert image.mode == 'P'
+        np.testing.assert_array_equal(np.asarray(image), label)
+        np.testing.assert_array_equal(np.asarray(image.convert('RGB')), np.array(PALETTE, np.uint8)[label])
+
+
+@pytest.mark.parametrize('shape', [(0, 4), (2, 3, 1), (6,)])
+def test_other_shapes_are_an_error(shape):
+    with pytest.raises(ValueError, match=r'a label map must be \(H, W\)'):
+        label_png(np.zeros(shape, np.uint8))
