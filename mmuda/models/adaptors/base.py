@@ -51,8 +51,9 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     Args:
         segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
         data_preprocessor: Config of a :class:`DomainPairPreprocessor`.
-        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. ``self.loss_weights`` holds all of
-            them; a hook may change them during training.
+        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. A term that has a weight for ``main``
+            may have one for each level of the segmentor. ``self.loss_weights`` holds all of them; a hook may change
+            them during training.
         init_cfg: As in mmengine.
         train_cfg: Must be None; accepted because mmseg's ``init_model`` sets it.
         pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
@@ -80,10 +81,11 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         if train_cfg is not None or pretrained is not None:
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         super().__init__(segmentor, data_preprocessor, init_cfg)
-        unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
+        known = self._known_weights()
+        unknown = set(loss_weights or ()) - known
         if unknown:
             raise ValueError(
-                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {sorted(self.LOSS_WEIGHTS)}'
+                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {sorted(known)}'
             )
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         check_heads(self.segmentor)
@@ -223,8 +225,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
             key = f'{term}_{self._bare_segmentor.level_groups.get(level, level)}'
         if key not in self.loss_weights:
             raise KeyError(
-                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: add it to '
-                'LOSS_WEIGHTS of the class'
+                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: set it in '
+                'loss_weights'
             )
         return self.loss_weights[key]
 
@@ -304,6 +306,11 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         return self
 
     # Details.
+
+    def _known_weights(self) -> set[str]:
+        """Return the keys that ``loss_weights`` may have: the method's, and those of each level for its terms."""
+        terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
+        return {*self.LOSS_WEIGHTS, *(f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups)}
 
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""
