@@ -86,7 +86,8 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         if self.with_auxiliary_head:
             raise ValueError('HRDAEncoderDecoder has the levels detail and main: leave auxiliary_head out')
         self.detail_size = (detail_size[0], detail_size[1])
-        self.divisor = divisor or round(self.decode_head.stride / self.decode_head.context_scale)
+        self.context_scale = self.decode_head.context_scale  # known without the head, too
+        self.divisor = divisor or round(self.decode_head.stride / self.context_scale)
         self.overlap, self.windows_at_once, self.context_loss = overlap, windows_at_once, context_loss
         self.random = RandomStream('detail crop')
 
@@ -128,7 +129,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
 
     def context_images(self, inputs: Tensor) -> Tensor:
         """Return the images that the context is taken from, (N, 3, H * scale, W * scale)."""
-        size = [int(length * self.decode_head.context_scale) for length in inputs.shape[-2:]]
+        size = [int(length * self.context_scale) for length in inputs.shape[-2:]]
         return F.interpolate(inputs, size=size, mode='bilinear', align_corners=False)
 
     def draw_box(self, inputs: Tensor) -> Box:
