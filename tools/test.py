@@ -1,6 +1,6 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
-Several checkpoints are averaged: the weighted sum of their logits is evaluated.
+Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
     parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
-    parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: equal)')
+    parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)')
     parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
@@ -47,15 +47,18 @@ def main() -> None:
     if alone:
         cfg.load_from = args.checkpoints[0]
     else:
-        cfg.model = ConfigDict(type='LogitEnsemble', models=[cfg.model] * len(args.checkpoints), weights=args.weights)
+        ensemble = dict(cfg.get('test_ensemble') or dict(type='LogitEnsemble'))
+        if args.weights:
+            ensemble['weights'] = args.weights
+        cfg.model = ConfigDict(**ensemble, models=[cfg.model] * len(args.checkpoints))
     if args.tta:
         use_tta(cfg)
     runner = build_runner(cfg)
     if not alone:
-        ensemble = runner.model
-        while not hasattr(ensemble, 'models'):  # below the wrappers of augmentation and of distributed runs
-            ensemble = ensemble.module
-        for model, checkpoint in zip(ensemble.models, args.checkpoints, strict=True):
+        network = runner.model
+        while not hasattr(network, 'models'):  # below the wrappers of augmentation and of distributed runs
+            network = network.module
+        for model, checkpoint in zip(network.models, args.checkpoints, strict=True):
             load_weights(model, read_checkpoint(checkpoint), checkpoint)
     runner.test()
 

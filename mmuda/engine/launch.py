@@ -21,6 +21,7 @@ REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGE
 LIVE_KEYS = {
     *RUNNER_ARGUMENTS,
     'runner_type',
+    'test_ensemble',
     'tta_model',
     'tta_pipeline',
     'find_unused_parameters',
