@@ -113,6 +113,8 @@ SMALLER = {
     'DeepLabResNet': SMALL_RESNET,
     'ResNet': SMALL_RESNET,
     'ResNet38': dict(base_channels=2, init_cfg=None),
+    'EfficientNetLite': dict(init_cfg=None),
+    'RandomCrop': dict(crop_size=(32, 48)),
     'ResNet38Head': dict(in_channels=128, channels=8),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
     # The only map, of stage 4 or VGG-16, has index 0.

@@ -6,9 +6,11 @@ import torch
 from golden import golden_files, load, scalar, section
 from mmengine.optim import PolyLR
 from mmengine.structures import PixelData
+from mmseg.datasets.transforms import RandomFlip, Resize
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmuda.datasets.transforms import LoadTrustedPixels, PackDomainInputs
 from mmuda.models.losses import pixel_cross_entropy
 from mmuda.models.teachers import (
     AugmentationDraws,
@@ -58,6 +60,20 @@ def keys_for(chosen: list[np.ndarray]) -> Tensor:
     return keys
 
 
+def with_map(trusted: np.ndarray) -> SegDataSample:
+    """A sample with a map (1, H, W) of trusted pixels."""
+    sample = SegDataSample()
+    sample.trusted = PixelData(data=torch.from_numpy(np.ascontiguousarray(trusted)))
+    return sample
+
+
+def with_border(images: Tensor, top: int, bottom: int) -> list[SegDataSample]:
+    """A sample for each image whose rows at the top and at the bottom are not trusted."""
+    step = LoadTrustedPixels(border=dict(top=top, bottom=bottom))
+    trusted = step(dict(img_shape=tuple(images.shape[-2:])))['trusted_map']
+    return [with_map(trusted[None]) for _ in images]
+
+
 @pytest.mark.parametrize('path', both('classmix'))
 def test_class_mix(path):
     data, classes_of = load(path), {'dacs': 'image', 'daformer': 'batch'}[path.parent.name]
@@ -94,10 +110,7 @@ def test_pseudo_labels(path):
         weight = found.weight
         if 'ignore_top' in case:
             rows = scalar(case, 'ignore_top'), scalar(case, 'ignore_bottom')
-            samples = [SegDataSample(metainfo=dict(untrusted_rows=rows)) for _ in logits]
-            trusted = trust(samples, logits.shape[-2:], logits.device)
-            assert (trusted is None) == (rows == (0, 0))
-            weight = weight if trusted is None else weight * trusted
+            weight = weight * trust(with_border(logits, *rows), logits.shape[-2:], logits.device)
         np.testing.assert_array_equal(weight, case['weight_map'], err_msg=name)
         if 'source_label' in case:
             source = labels(case['source_label'])
@@ -120,13 +133,29 @@ def test_trusted_pixels(path):
         np.testing.assert_array_equal(found.labels, data['label'])
         if not np.isnan(threshold):
             assert found.share.item() == np.float32(scalar(case, 'share_f64'))
-        samples = [SegDataSample(metainfo=dict(untrusted_rows=tuple(case['top_bottom'].tolist()))) for _ in logits]
+        samples = with_border(logits, *case['top_bottom'].tolist())
         if case['use_valid_mask']:
-            for sample, mask in zip(samples, data['valid_mask'], strict=True):
-                sample.trusted = PixelData(data=torch.from_numpy(mask))
-        trusted = trust(samples, size, logits.device)
-        weight = found.weight if trusted is None else found.weight * trusted
+            samples = [with_map(mask) for mask in data['valid_mask']]
+        weight = found.weight * trust(samples, size, logits.device)
         np.testing.assert_array_equal(weight, case['weight'], err_msg=str(i))
+
+    for i in range(scalar(data, 'num_v2_cases')):
+        case = section(data, f'v2_{i}')
+        border = dict(
+            zip(('top', 'bottom', 'left', 'right'), case['margins_top_bottom_left_right'].tolist(), strict=True)
+        )
+        size = tuple(case['full_hw'].tolist())
+        results = LoadTrustedPixels(border=border)(dict(img=np.zeros((*size, 3), np.uint8), img_shape=size))
+        np.testing.assert_array_equal(results['trusted_map'], case['mask_full'])
+        results = Resize(scale=tuple(case['resize_wh'].tolist()), keep_ratio=False)(results)
+        np.testing.assert_array_equal(results['trusted_map'], case['mask_resized'])
+        (y, x), (height, width) = case['crop_offset_yx'], case['crop_hw']
+        for key in ('img', 'trusted_map'):
+            results[key] = results[key][y : y + height, x : x + width]
+        if case['flip']:
+            results = RandomFlip(prob=1.0)(results)
+        trusted = PackDomainInputs()(results)['data_samples'].trusted.data[0]
+        np.testing.assert_array_equal(trusted, case['mask_final'], err_msg=f'v2_{i}')
 
 
 class NetworkN(nn.Module):

@@ -3,15 +3,20 @@ from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop
 from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
 from .pillow_resize import ResizeLongSide, pillow_resize
+from .predict_size import PredictAtLabelSize
 from .pseudo_label import LoadPseudoLabel
 from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
+from .trusted_pixels import LoadTrustedPixels, PackDomainInputs
 
 __all__ = [
     'ColorJitter',
     'LoadDomainAnnotations',
     'LoadDomainImage',
     'LoadPseudoLabel',
+    'LoadTrustedPixels',
+    'PackDomainInputs',
     'PadCrop',
+    'PredictAtLabelSize',
     'RandomClassCrop',
     'RandomGaussianBlur',
     'RandomPillowGrayscale',

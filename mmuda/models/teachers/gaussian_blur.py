@@ -3,9 +3,11 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .random_stream import to_device
+NEGLIGIBLE = 2.0**-24
+"""A neighbour with less than this share of the weight of the pixel itself is lost in the rounding of float32."""
 
 
 def kernel_size(side: int) -> int:
@@ -17,35 +19,42 @@ def kernel_size(side: int) -> int:
 def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Return images blurred by normalised Gaussians of :func:`kernel_size`; edges are reflected, as DACS has it.
 
-    The blur of an axis is a product with a (side, side) matrix: convolutions with few channels and long kernels are
-    slower on a CPU, and on a GPU they would be rounded to TF32 by default.
+    Each axis is a sum of shifted images. Convolutions with few channels are slower on a CPU, and on a GPU they would be
+    rounded to TF32 by default.
 
     Args:
         images: (N, C, H, W) float32 of any scale.
-        sigma: (N,) standard deviations in pixels, on the CPU.
+        sigma: (N,) standard deviations in pixels, on the CPU, so that nothing waits for the device.
     """
-    rows, columns = (blur_matrix(side, to_device(sigma, images.device))[:, None] for side in images.shape[-2:])
-    with torch.autocast(images.device.type, enabled=False):
-        return rows @ images @ columns.mT
+    blurred = []
+    for image, deviation in zip(images, sigma.tolist(), strict=True):
+        for axis in (-1, -2):
+            image = _blur_axis(image, axis, gaussian_weights(image.shape[axis], deviation))
+        blurred.append(image)
+    return torch.stack(blurred)
 
 
-def blur_matrix(side: int, sigma: Tensor) -> Tensor:
-    """Return (N, side, side) float32: row i has the weights of all pixels of an axis in the blurred pixel i.
+def gaussian_weights(side: int, sigma: float) -> list[float]:
+    """Return the weights of a pixel and of its neighbours at distances 1, 2, ...; those of both sides sum to 1.
 
     Args:
-        side: Number of pixels.
-        sigma: (N,) standard deviations in pixels, on the device of the result.
+        side: Number of pixels of the axis.
+        sigma: Standard deviation in pixels.
     """
-    radius = kernel_size(side) // 2
-    spread = 2 * sigma.float().square()[:, None, None]
+    reach = sigma * math.sqrt(-2 * math.log(NEGLIGIBLE))
+    radius = min(kernel_size(side) // 2, int(reach))
+    weights = [math.exp(-(distance**2) / (2 * sigma**2)) for distance in range(radius + 1)]
+    total = 2 * sum(weights) - 1
+    return [weight / total for weight in weights]
 
-    def weight(distance: Tensor) -> Tensor:
-        return torch.where(distance.abs() <= radius, (-distance.square() / spread).exp(), 0)
 
-    place = torch.arange(side, device=sigma.device)
-    i, j = place[:, None], place
-    # Beyond an edge, the pixel as far inside of it counts again; the outermost one is not repeated.
-    matrix = weight(i - j)
-    matrix += weight(i + j).masked_fill_(j == 0, 0)
-    matrix += weight(2 * (side - 1) - i - j).masked_fill_(j == side - 1, 0)
-    return matrix / weight(torch.arange(-radius, radius + 1, device=sigma.device)).sum(dim=-1, keepdim=True)
+def _blur_axis(image: Tensor, axis: int, weights: list[float]) -> Tensor:
+    """Return an image (C, H, W) blurred along its last or last but one axis."""
+    side, radius = image.shape[axis], len(weights) - 1
+    padding = (radius, radius, 0, 0) if axis == -1 else (0, 0, radius, radius)
+    padded = F.pad(image[None], padding, mode='reflect')[0]
+    blurred = padded.narrow(axis, radius, side) * weights[0]
+    for distance, weight in enumerate(weights[1:], 1):
+        for start in (radius - distance, radius + distance):
+            blurred.add_(padded.narrow(axis, start, side), alpha=weight)
+    return blurred

@@ -48,12 +48,11 @@ def pseudo_labels(logits: Tensor, threshold: float = 0.968, weight: str = 'share
 
 
 def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.device) -> Tensor | None:
-    """Return where images may have a pseudo label, as their data set says: (N, H, W) float32, 1 or 0.
+    """Return where images may have a pseudo label: (N, H, W) float32, 1 or 0.
 
-    Each sample may state two things that belong to its data set. ``untrusted_rows`` in its meta information is a pair,
-    the number of rows at the top and at the bottom of the network's input that show the border of a rectified image or
-    the own car. ``trusted`` is a map (1, H, W) that went through the pipeline with the image, 1 where a label may be
-    trusted. Padding that the preprocessor added is not trusted.
+    A sample may hold a map ``trusted``, (1, h, w), 0 where its data set does not trust predictions, such as at the
+    border of a rectified image or on the own car (:class:`~mmuda.datasets.transforms.LoadTrustedPixels`). Padding that
+    the preprocessor added is never trusted.
 
     Args:
         samples: One for each image.
@@ -64,29 +63,22 @@ def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.dev
         None if all pixels of all images are trusted.
 
     Raises:
-        ValueError: If a map does not have the size of the input.
+        ValueError: If a map does not have the size of its image.
     """
-    found = [_trust_of(sample, size, device) for sample in samples]
-    if all(one is None for one in found):
+    shapes = [tuple(sample.metainfo.get('img_shape', size)[:2]) for sample in samples]  # without padding
+    if all(shape == tuple(size) and 'trusted' not in sample for sample, shape in zip(samples, shapes, strict=True)):
         return None
-    return torch.stack([torch.ones(size, device=device) if one is None else one for one in found])
-
-
-def _trust_of(sample: SegDataSample, size: tuple[int, int], device: torch.device) -> Tensor | None:
-    top, bottom = sample.metainfo.get('untrusted_rows', (0, 0))
-    height, width = sample.metainfo.get('img_shape', size)[:2]  # without padding
-    given = sample.get('trusted')
-    if given is None and not (top or bottom or height < size[0] or width < size[1]):
-        return None
-    trusted = torch.ones(size, device=device)
-    if given is not None:
-        if tuple(given.data.shape[-2:]) != tuple(size):
+    trusted = torch.zeros(len(samples), *size, device=device)
+    for sample, (height, width), whole in zip(samples, shapes, trusted, strict=True):
+        image = whole[:height, :width]
+        if 'trusted' not in sample:
+            image.fill_(1)
+        elif sample.trusted.data.shape[-2:] != image.shape:
             raise ValueError(
-                f'{sample.metainfo.get("img_path")}: the map of trusted pixels is {tuple(given.data.shape[-2:])}, but '
-                f'the image {tuple(size)} (H, W): let the pipeline resize and crop both alike'
+                f'{sample.metainfo.get("img_path")}: the map of trusted pixels is '
+                f'{tuple(sample.trusted.data.shape[-2:])}, but the image {(height, width)} (H, W): let the pipeline '
+                'resize and crop both alike'
             )
-        trusted.copy_(given.data[0])
-    trusted[:top] = 0
-    trusted[max(0, height - bottom) :] = 0
-    trusted[:, width:] = 0
+        else:
+            image.copy_(sample.trusted.data[0])
     return trusted

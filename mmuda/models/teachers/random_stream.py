@@ -19,8 +19,8 @@ class RandomStream(nn.Module):
 
     Args:
         name: Streams of other names are independent; give each part of a method that draws its own.
-        seed: Seed of the run; by default the one that PyTorch's default generator was given last, which is the runner's
-            ``randomness.seed`` where it builds the model.
+        seed: Seed of the run. By default that of PyTorch's generator at the first draw: the runner's
+            ``randomness.seed``, also one that it chose itself and restored with a checkpoint.
 
     Attributes:
         generator: The generator of the current iteration.
@@ -30,12 +30,14 @@ class RandomStream(nn.Module):
         super().__init__()
         self.iterations = Counter()
         self.name = name
-        self.seed = torch.initial_seed() if seed is None else seed
+        self._seed = seed
         self.generator = torch.Generator()
 
     def advance(self) -> torch.Generator:
         """Go to the next iteration and return its generator."""
-        keys = [self.seed % 2**64, zlib.crc32(self.name.encode()), get_rank(), self.iterations.read()]
+        if self._seed is None:
+            self._seed = torch.initial_seed()
+        keys = [self._seed % 2**64, zlib.crc32(self.name.encode()), get_rank(), self.iterations.read()]
         self.generator.manual_seed(int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0]))
         self.iterations.advance()
         return self.generator

@@ -1,0 +1,24 @@
+"""Evaluation at the size of resized label maps."""
+
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PredictAtLabelSize(BaseTransform):
+    """Let a prediction have the size of the label map, which was resized together with its image.
+
+    DACS evaluates so: images and labels of Cityscapes at 1024x512. Without it predictions have the size of the image
+    file, and labels belong behind ``Resize``. Images without a label, as in inference, keep the size of their file.
+
+    Changes ``ori_shape`` (H, W).
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Set the size of the prediction."""
+        if results.get('gt_seg_map') is not None:
+            results['ori_shape'] = results['gt_seg_map'].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
