@@ -98,6 +98,7 @@ def _getattr(owner: type, name: str) -> None:
 def _named(name: str, thing: Any) -> Any:
     """Return a class or function under the name by which files find it."""
     thing.__module__, _, thing.__qualname__ = name.rpartition('.')
+    thing.__name__ = thing.__qualname__  # PyTorch 2.6 finds it by this one
     return thing
 
 

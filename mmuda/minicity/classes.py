@@ -1,4 +1,4 @@
-"""Which raw ids MiniCity writes: those of the Cityscapes and GTA5 label files."""
+"""Raw ids of MiniCity: those of the Cityscapes and GTA5 label files."""
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.datasets.classes import CITYSCAPES_CLASSES

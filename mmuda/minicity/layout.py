@@ -1,4 +1,4 @@
-"""Which files MiniCity consists of: GTA5's layout for the source, Cityscapes' for the target."""
+"""The files of MiniCity: GTA5's layout for the source, Cityscapes' for the target."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,14 +7,14 @@ from .classes import RAW_IDS
 from .looks import colour_image, inverse_depth, raw_id_image
 from .scene import build_scene
 from .style import add_clouds, add_fog, develop
+from .towns import DOMAINS, VERSION, get_town
 
-DOMAINS = ('source', 'target')
 SPLITS = ('train', 'val')
 _OVERSAMPLING = 2
 
 
 def render(
-    domain: str, seed: int, split: str, index: int, size: tuple[int, int] = (128, 64)
+    domain: str, seed: int, split: str, index: int, size: tuple[int, int] = (128, 64), version: int = VERSION
 ) -> tuple[np.ndarray, np.ndarray]:
     """Render one image and its labels.
 
@@ -26,15 +26,15 @@ def render(
         split (str): ``'train'`` or ``'val'``.
         index (int): Number of the image within its split, not negative.
         size (tuple[int, int]): (W, H) in pixels, each at least 32.
+        version (int): Version of the looks, see :mod:`towns`. Streets are the same in all.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Image (H, W, 3) uint8 RGB and raw label ids (H, W) uint8.
 
     Raises:
-        ValueError: For an unknown domain or split, a negative number or a size below 32.
+        ValueError: For an unknown version, domain or split, a negative number or a size below 32.
     """
-    if domain not in DOMAINS:
-        raise ValueError(f'Unknown domain {domain!r}: expected one of {DOMAINS}.')
+    town = get_town(version, domain)
     if split not in SPLITS:
         raise ValueError(f'Unknown split {split!r}: expected one of {SPLITS}.')
     if seed < 0 or index < 0:
@@ -46,12 +46,12 @@ def render(
 
     canvas = build_scene(scene_rng, (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING))
     ids = raw_id_image(canvas)
-    image = colour_image(canvas, domain, look_rng)
-    if domain == 'target':
-        add_clouds(image, ids == RAW_IDS['sky'], style_rng)
-        image = add_fog(image, inverse_depth(canvas), style_rng)
+    image = colour_image(canvas, town, look_rng)
+    if town.weather is not None:
+        add_clouds(image, ids == RAW_IDS['sky'], town.weather, style_rng)
+        image = add_fog(image, inverse_depth(canvas), town.weather, style_rng)
     image = cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA)
-    if domain == 'target':
-        image = develop(image, style_rng)
+    if town.photo is not None:
+        image = develop(image, town.photo, style_rng)
     labels = np.ascontiguousarray(ids[_OVERSAMPLING // 2 :: _OVERSAMPLING, _OVERSAMPLING // 2 :: _OVERSAMPLING])
     return np.clip(np.round(image), 0, 255).astype(np.uint8), labels

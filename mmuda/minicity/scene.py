@@ -1,4 +1,8 @@
-"""One street of MiniCity: where things stand. Says nothing about how they look."""
+"""One street of MiniCity: where things stand, whatever they look like."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +23,14 @@ from .things import (
 )
 
 _NEAREST = 5.0
+
+
+class Thing(NamedTuple):
+    """A thing and its place in metres, before it is painted."""
+
+    painter: Callable[..., None]
+    x: float
+    z: float
 
 
 def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
@@ -49,20 +61,16 @@ def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
     paint_ground(canvas, street, rng)
     paint_rows(canvas, street, rng)
     things = _place_vehicles(street, rng) + _place_walk(street, rng)
-    for _, painter, x, z, options in sorted(things, key=lambda thing: -thing[0]):
-        painter(canvas, x, z, rng, **options)
+    for thing in sorted(things, key=lambda thing: -thing.z):
+        thing.painter(canvas, thing.x, thing.z, rng)
     _paint_bonnet(canvas)
     return canvas
 
 
-def _thing(painter, x: float, z: float, order: float | None = None, **options) -> tuple:
-    return (z if order is None else order, painter, x, z, options)
-
-
-def _place_vehicles(street: Street, rng: np.random.Generator) -> list[tuple]:
+def _place_vehicles(street: Street, rng: np.random.Generator) -> list[Thing]:
     half = street.half_road
-    things = []
-    taken = []
+    things: list[Thing] = []
+    taken: list[tuple[float, float, float]] = []
 
     def free(lane: float, z: float, length: float) -> bool:
         if any(lane == other and z < end + 1.0 and begin < z + length + 1.0 for other, begin, end in taken):
@@ -80,29 +88,29 @@ def _place_vehicles(street: Street, rng: np.random.Generator) -> list[tuple]:
             lane = lanes[int(rng.integers(2))]
             z = rng.uniform(nearest, nearest + 12.0)
             if free(lane, z, length):
-                things.append(_thing(painter, lane + rng.uniform(-0.2, 0.2), z))
+                things.append(Thing(painter, lane + rng.uniform(-0.2, 0.2), z))
     for lane in lanes:
         for z in rng.uniform(_NEAREST + 2.0, 50.0, int(rng.integers(0, 3))):
             if free(lane, z, 4.6):
-                things.append(_thing(paint_car, lane + rng.uniform(-0.2, 0.2), z))
+                things.append(Thing(paint_car, lane + rng.uniform(-0.2, 0.2), z))
     for side in (-1.0, 1.0):
         if rng.random() < 0.5:
             z = rng.uniform(_NEAREST, 12.0)
             while z < 45.0:
                 if rng.random() < 0.6:
-                    things.append(_thing(paint_car, side * (half - 0.95), z))
+                    things.append(Thing(paint_car, side * (half - 0.95), z))
                 z += rng.uniform(5.2, 6.5)
-    for painter, chance in ((paint_bicycle, 0.3), (paint_motorcycle, 0.26)):
+    for two_wheeler, chance in ((paint_bicycle, 0.3), (paint_motorcycle, 0.26)):
         if rng.random() < chance:
             z = rng.uniform(_NEAREST, 14.0)
             x = rng.uniform(-0.8, 0.8) * half
-            things.append(_thing(painter, x, z, ridden=True))
+            things.append(Thing(partial(two_wheeler, ridden=True), x, z))
     return things
 
 
-def _place_walk(street: Street, rng: np.random.Generator) -> list[tuple]:
+def _place_walk(street: Street, rng: np.random.Generator) -> list[Thing]:
     half = street.half_road
-    things = []
+    things: list[Thing] = []
     for side, walk in zip((-1.0, 1.0), street.walks, strict=True):
         kerb = side * (half + 0.35)
 
@@ -110,23 +118,23 @@ def _place_walk(street: Street, rng: np.random.Generator) -> list[tuple]:
             return side * (half + rng.uniform(0.5, walk - 0.3))
 
         for nearness in rng.random(rng.poisson(1.7)):
-            things.append(_thing(paint_person, spot(), _NEAREST + 16.0 * nearness**1.5))
+            things.append(Thing(paint_person, spot(), _NEAREST + 16.0 * nearness**1.5))
         begin = rng.uniform(9.0, 18.0)
         for z in np.arange(begin, 45.0, rng.uniform(16.0, 24.0)):
-            things.append(_thing(paint_lamp, kerb, float(z)))
+            things.append(Thing(paint_lamp, kerb, float(z)))
         for painter, chance, farthest in ((paint_sign, 0.5, 16.0), (paint_light, 0.32, 16.0), (paint_bin, 0.15, 14.0)):
             if rng.random() < chance:
-                things.append(_thing(painter, kerb, rng.uniform(_NEAREST + 1.0, farthest)))
+                things.append(Thing(painter, kerb, rng.uniform(_NEAREST + 1.0, farthest)))
         if rng.random() < 0.3:
             for z in np.arange(rng.uniform(_NEAREST + 1.0, 14.0), 50.0, rng.uniform(6.0, 9.0)):
-                things.append(_thing(paint_tree, side * (half + 0.6), float(z)))
-        for painter, chance in ((paint_bicycle, 0.22), (paint_motorcycle, 0.12)):
+                things.append(Thing(paint_tree, side * (half + 0.6), float(z)))
+        for two_wheeler, chance in ((paint_bicycle, 0.22), (paint_motorcycle, 0.12)):
             if rng.random() < chance:
-                things.append(_thing(painter, spot(), rng.uniform(_NEAREST, 14.0), ridden=False))
+                things.append(Thing(partial(two_wheeler, ridden=False), spot(), rng.uniform(_NEAREST, 14.0)))
     if rng.random() < 0.2:
         z = rng.uniform(8.0, 20.0)
         for x in rng.uniform(-half, half, int(rng.integers(1, 4))):
-            things.append(_thing(paint_person, x, z))
+            things.append(Thing(paint_person, x, z))
     return things
 
 

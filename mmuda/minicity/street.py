@@ -1,4 +1,4 @@
-"""What lines a street: ground, houses, walls, fences, trees and the end of the street."""
+"""The sides of a street: ground, houses, walls, fences, trees and the end of the street."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,7 +56,7 @@ def paint_ground(canvas: Canvas, street: Street, rng: np.random.Generator) -> No
 
 
 def paint_end(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Paint what stands far behind: a skyline of houses and trees."""
+    """Paint the skyline of houses and trees far behind."""
     x = -110.0
     while x < 110.0:
         width = rng.uniform(6.0, 16.0)
@@ -127,7 +127,10 @@ def _barrier(canvas: Canvas, name: str, sign: float, line: float, z: tuple[float
     instance = canvas.new_instance()
     x = sign * line
     canvas.rect_front(
-        canvas.front(name, 'body', z[0], instance, 0.85), tuple(sorted((x, x + sign * 0.4))), (0.0, height), z[0]
+        canvas.front(name, 'body', z[0], instance, 0.85),
+        (min(x, x + sign * 0.4), max(x, x + sign * 0.4)),
+        (0.0, height),
+        z[0],
     )
     canvas.rect_side(canvas.side(name, 'body', x, instance), x, (0.0, height), z)
     return instance

@@ -49,3 +49,7 @@ def patches(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
 def grain(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
     """One tone per cell, as of cloth (arguments as in :func:`bricks`)."""
     return 2.0 * _hash(np.floor(along), np.floor(across), seed) - 1.0
+
+
+PATTERNS = dict(bricks=bricks, grain=grain, patches=patches)
+"""Patterns by name."""

@@ -1,4 +1,4 @@
-"""What stands and moves in a street: vehicles, people, poles, lights, signs, bins.
+"""Things in a street: vehicles, people, poles, lights, signs, bins.
 
 Every painter takes the canvas, the place (x of the middle and z of the near end, in metres) and a
 generator.

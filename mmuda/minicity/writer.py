@@ -1,16 +1,15 @@
 """Writing MiniCity to disk: atomic, resumable, the same for any number of workers."""
 
 import io
-import json
 import multiprocessing
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,11 +20,10 @@ from PIL import Image
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 
 from .classes import RAW_IDS
-from .layout import MANIFEST_NAME, PARTS, Sample, list_samples
+from .layout import Sample, list_samples
+from .manifest import claim_root
 from .renderer import render
-
-GENERATOR_VERSION = 1
-"""Goes up whenever the same arguments would give other pixels or files."""
+from .towns import DOMAINS, VERSION, get_town
 
 _PNG_END = b'IEND\xaeB`\x82'
 _SECONDS_BETWEEN_LINES = 15.0
@@ -41,6 +39,7 @@ def write_minicity(
     workers: int = 0,
     oracle_labels: bool = False,
     overwrite: bool = False,
+    version: int = VERSION,
 ) -> Path:
     """Write MiniCity, or what is still missing of it.
 
@@ -58,19 +57,20 @@ def write_minicity(
         workers (int): Number of processes; 0 renders in this one. Has no influence on the result.
         oracle_labels (bool): Write labels of the target training images too, for upper bounds.
         overwrite (bool): Delete a MiniCity that is there first.
+        version (int): Version of the looks, see :mod:`towns`; the streets are the same in all.
 
     Returns:
         Path: The root.
 
     Raises:
-        ValueError: For a count, size, seed or number of workers that makes no sense.
+        ValueError: For a count, size, seed, number of workers or version that makes no sense.
         FileExistsError: If ``root`` holds another MiniCity, or other data in its place.
     """
     _check_arguments(num_source, num_target, num_val, size, seed, workers)
+    get_town(version, DOMAINS[0])  # raises for an unknown version
     root = Path(root)
-    wanted = dict(
-        generator='MiniCity',
-        version=GENERATOR_VERSION,
+    settings = dict(
+        version=version,
         seed=seed,
         size=list(size),
         num_source=num_source,
@@ -78,13 +78,13 @@ def write_minicity(
         num_val=num_val,
         oracle_labels=oracle_labels,
     )
-    _claim_root(root, wanted, overwrite)
+    claim_root(root, settings, overwrite)
     samples = list_samples(num_source, num_target, num_val, oracle_labels)
     missing = [sample for sample in samples if not all(_is_whole_png(root / file) for file in sample.files)]
     if missing:
         for folder in sorted({(root / file).parent for sample in missing for file in sample.files}):
             folder.mkdir(parents=True, exist_ok=True)
-        _write_samples(root, missing, tuple(size), seed, workers)
+        _write_samples(root, missing, dict(seed=seed, size=tuple(size), version=version), workers)
     return root
 
 
@@ -102,48 +102,6 @@ def _check_arguments(
     for name, value in dict(seed=seed, workers=workers).items():
         if value < 0:
             raise ValueError(f'{name} must not be negative, got {value}.')
-
-
-def _claim_root(root: Path, wanted: dict, overwrite: bool) -> None:
-    """Make sure that ``root`` holds this MiniCity (complete or not) or nothing in its place."""
-    manifest = root / MANIFEST_NAME
-    if not manifest.exists():
-        taken = [part for part in PARTS if (root / part).exists()]
-        if taken:
-            raise FileExistsError(
-                f'{root / taken[0]} exists but {manifest} does not: this is not a MiniCity. Choose another root.'
-            )
-    else:
-        found = _read_manifest(manifest)
-        if found == wanted and not overwrite:
-            return
-        if not overwrite:
-            differing = ', '.join(
-                f'{key}: found {found.get(key)!r}, wanted {value!r}'
-                for key, value in wanted.items()
-                if found.get(key) != value
-            )
-            raise FileExistsError(
-                f'{manifest} describes another MiniCity ({differing or "unknown keys"}). '
-                'Choose another root, or replace it with overwrite=True (--overwrite).'
-            )
-        for part in PARTS:
-            shutil.rmtree(root / part, ignore_errors=True)
-    root.mkdir(parents=True, exist_ok=True)
-    _write_atomically(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
-
-
-def _read_manifest(manifest: Path) -> dict:
-    try:
-        found = json.loads(manifest.read_text(encoding='utf-8'))
-    except ValueError as error:
-        found = error
-    if not isinstance(found, dict) or found.get('generator') != 'MiniCity':
-        raise FileExistsError(
-            f'{manifest} is not a manifest of MiniCity (JSON with "generator": "MiniCity"). '
-            'Choose another root, or delete the file and the folders beside it.'
-        )
-    return found
 
 
 def _is_whole_png(path: Path) -> bool:
@@ -185,15 +143,15 @@ def _encode(array: np.ndarray, palette: list[int] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def _write_sample(sample: Sample, root: Path, size: tuple[int, int], seed: int, palette: list[int]) -> None:
-    image, ids = render(sample.domain, seed, sample.split, sample.index, size)
+def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[int]) -> None:
+    image, ids = render(sample.domain, split=sample.split, index=sample.index, **options)
     _write_atomically(root / sample.image, _encode(image))
     if sample.label is not None:
         _write_atomically(root / sample.label, _encode(ids, palette if sample.domain == 'source' else None))
 
 
-def _write_samples(root: Path, samples: list[Sample], size: tuple[int, int], seed: int, workers: int) -> None:
-    write = partial(_write_sample, root=root, size=size, seed=seed, palette=_palette())
+def _write_samples(root: Path, samples: list[Sample], options: dict[str, Any], workers: int) -> None:
+    write = partial(_write_sample, root=root, options=options, palette=_palette())
     start = time.monotonic()
     with _results(write, samples, workers) as results:
         _report(results, len(samples), root)

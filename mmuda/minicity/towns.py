@@ -1,0 +1,178 @@
+"""How both towns of every version of MiniCity look: the only place where versions differ.
+
+Version 1 is a gap of style first: a flat, clean, rendered source and a textured, foggy, noisy target with a colour cast
+and little contrast. Batch-norm statistics of the target alone close most of it.
+
+Version 2 is a gap of classes. Both towns have the same textures, weather and camera, and about the same mean and
+spread of colours, but in the target classes trade looks: roads are paved with the source's sidewalks and bricks,
+houses and sidewalks have the grey of the source's roads, trees the reds of its houses. Shape, texture and place tell
+what a thing is in both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from .palettes import FOGGY, SUMMER, Colours
+
+DOMAINS = ('source', 'target')
+VERSION = 1
+"""The version that is meant where none is given."""
+
+STUFF = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky')
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A pattern that sticks to a surface.
+
+    Args:
+        kind (str): ``'bricks'``, ``'grain'`` or ``'patches'``.
+        scale (float): Size of its cells in metres.
+        contrast (float): How far it changes the brightness, as a factor.
+    """
+
+    kind: str
+    scale: float
+    contrast: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A move of a class towards another look.
+
+    Args:
+        towards (Colours): Colours of the other look.
+        weight (float): How far: 0 keeps the own look, 1 takes the other. Parts beside the body move half as far.
+    """
+
+    towards: Colours
+    weight: float
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Clouds and fog.
+
+    Args:
+        clouds (float): Strength of the clouds, in grey values.
+        reach (tuple[float, float]): Range of the distance in metres after which 1/e of a thing's colour is left.
+        clearest (float): Share of a thing's colour that is left at any distance.
+    """
+
+    clouds: float
+    reach: tuple[float, float]
+    clearest: float
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Faults of a cheap camera.
+
+    Args:
+        contrast (float): Factor around middle grey.
+        cast (tuple[float, float, float]): Added to R, G and B, in grey values.
+        blur (tuple[float, float]): Range of the blur's sigma, in pixels of an image that is 128 wide.
+        vignette (float): Loss of brightness in the middle of an edge, as a factor.
+        noise (float): Standard deviation in grey values.
+    """
+
+    contrast: float
+    cast: tuple[float, float, float]
+    blur: tuple[float, float]
+    vignette: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class Town:
+    """All that is needed to colour a street.
+
+    Args:
+        colours (Mapping[str, Mapping[str, Colours]]): Colours by class and part.
+        jitter (float): Standard deviation of a thing's tone, in grey values; each channel's own is half of it.
+        shifts (Mapping[str, Shift]): Classes that move towards another look.
+        textures (Mapping[str, Texture]): Textures by class.
+        weather (Weather | None): None is a clear sky and no fog.
+        photo (Photo | None): None is a perfect camera.
+    """
+
+    colours: Mapping[str, Mapping[str, Colours]]
+    jitter: float
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    textures: Mapping[str, Texture] = field(default_factory=dict)
+    weather: Weather | None = None
+    photo: Photo | None = None
+
+
+_TEXTURES = dict(
+    road=Texture('bricks', 0.5, 0.16),
+    sidewalk=Texture('bricks', 1.0, 0.14),
+    building=Texture('bricks', 0.7, 0.16),
+    wall=Texture('bricks', 0.6, 0.2),
+    fence=Texture('grain', 0.2, 0.2),
+    vegetation=Texture('patches', 0.35, 0.4),
+    terrain=Texture('patches', 0.6, 0.28),
+    car=Texture('patches', 0.7, 0.1),
+    truck=Texture('patches', 0.9, 0.14),
+    bus=Texture('patches', 0.9, 0.1),
+    train=Texture('patches', 0.9, 0.1),
+    person=Texture('grain', 0.15, 0.2),
+    rider=Texture('grain', 0.15, 0.2),
+)
+"""What version 1's target and both towns of version 2 are made of."""
+
+
+def _version_1() -> dict[str, Town]:
+    shifts = {name: Shift(towards, 0.35 if name in STUFF else 0.12) for name, towards in FOGGY.items()}
+    return dict(
+        source=Town(SUMMER, jitter=10.0),
+        target=Town(
+            SUMMER,
+            jitter=12.0,
+            shifts=shifts,
+            textures=_TEXTURES,
+            weather=Weather(clouds=9.0, reach=(140.0, 280.0), clearest=0.65),
+            photo=Photo(contrast=0.72, cast=(5.0, 3.0, -8.0), blur=(0.35, 0.6), vignette=0.06, noise=4.0),
+        ),
+    )
+
+
+def _version_2() -> dict[str, Town]:
+    houses = SUMMER['building']['body']
+    reds, pales = [houses[0], houses[4]], [houses[1], houses[3]]
+    road, sidewalk = SUMMER['road']['body'], SUMMER['sidewalk']['body']
+    trades = dict(
+        road=sidewalk + pales, sidewalk=road, building=road, vegetation=reds, terrain=[houses[1]], sky=sidewalk
+    )
+    shifts = {name: Shift(towards, 0.15) for name, towards in FOGGY.items()}
+    shifts.update({name: Shift(towards, 0.75) for name, towards in trades.items()})
+    town = partial(
+        Town,
+        SUMMER,
+        textures=_TEXTURES,
+        weather=Weather(clouds=9.0, reach=(400.0, 800.0), clearest=0.85),
+        photo=Photo(contrast=0.97, cast=(0.0, 0.0, 0.0), blur=(0.25, 0.4), vignette=0.03, noise=3.0),
+    )
+    return dict(source=town(jitter=10.0), target=town(jitter=12.0, shifts=shifts))
+
+
+_TOWNS = {1: _version_1(), 2: _version_2()}
+VERSIONS = tuple(_TOWNS)
+
+
+def get_town(version: int, domain: str) -> Town:
+    """Return how a town looks.
+
+    Args:
+        version (int): 1 or 2.
+        domain (str): ``'source'`` or ``'target'``.
+
+    Raises:
+        ValueError: For another version or domain.
+    """
+    if version not in _TOWNS:
+        raise ValueError(f'Unknown version {version!r} of MiniCity: expected one of {VERSIONS}.')
+    if domain not in DOMAINS:
+        raise ValueError(f'Unknown domain {domain!r}: expected one of {DOMAINS}.')
+    return _TOWNS[version][domain]
