@@ -45,7 +45,6 @@ class FDAStandIn(BaseModule):
         self.decode_head = MODELS.build(
             dict(type='DeepLabV2Head', num_classes=classes, in_channels=channels, in_index=0)
         )
-        self.level_groups = dict(main='main')
         self.seen: list[SegOutputs] = []
 
     def forward(self, inputs: Tensor, data_samples=None, mode: str = 'outputs') -> SegOutputs:

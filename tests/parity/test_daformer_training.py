@@ -6,7 +6,7 @@ import torch
 from golden import golden_files, load, scalar, section
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from replay import CLOSE, LOSS, Gradients, Replayed, close, domain, flat
+from replay import CLOSE, LOSS, Gradients, Replayed, close, domain, flat, without_rows
 from standins_daformer import TinyS
 from standins_hrda import load_state
 from toolbox import CONFIGS
@@ -162,7 +162,8 @@ def test_trajectory(path):
         model.train()
         rows = int(hyper['top']), int(hyper['bottom'])
         batch = dict(
-            source=domain(step['source_u8'], step['source_label']), target=domain(step['target_u8'], untrusted_rows=rows)
+            source=domain(step['source_u8'], step['source_label']),
+            target=domain(step['target_u8'], trusted=without_rows(step['target_u8'], *rows)),
         )
         logs = model.train_step(batch, wrappers)
         schedule.step()

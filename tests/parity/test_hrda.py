@@ -9,12 +9,11 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from replay import adamw, check_groups
 from standins_hrda import hrda_head, hrda_segmentor, load_state, shapes_of, state_of
-from toolbox import CONFIGS
 from torch import Tensor
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
-from mmuda.engine.launch import load_config
 from mmuda.models import DACS
 from mmuda.models.adaptors import WeightedImages
 from projects.hrda import Box, HRDAOutputs, cut_windows, draw_box, fuse, join_windows, sliding_windows
@@ -256,28 +255,6 @@ class OnlyWeighted(DACS):
             torch.stack([sample.weight.data[0] for sample in source['data_samples']]),
         )
         yield 'segmentor', self.pixel_losses('mix', images)
-
-
-def adamw(hyper: dict) -> dict:
-    """Our schedule's optimizer with other numbers."""
-    cfg = load_config(CONFIGS / '_base_/schedules/adamw_40k.py').optim_wrapper
-    cfg.pop('constructor')
-    cfg.segmentor.optimizer.update(
-        lr=hyper['lr'], betas=(hyper['beta1'], hyper['beta2']), weight_decay=hyper['weight_decay']
-    )
-    cfg.segmentor.paramwise_cfg.custom_keys['head'].lr_mult = hyper['head_factor']
-    return cfg
-
-
-def check_groups(optimizer, network, data: dict) -> None:
-    """Each weight has the learning rate and the decay of the original."""
-    found = {id(p): (group['lr'], group['weight_decay']) for group in optimizer.param_groups for p in group['params']}
-    names = data['parameter_names'].tolist()
-    assert set(names) == {name for name, _ in network.named_parameters()}
-    for name, lr, decay in zip(
-        names, data['lr_per_parameter_f64'], data['weight_decay_per_parameter_f64'], strict=True
-    ):
-        assert found[id(network.get_parameter(name))] == pytest.approx((lr, decay), rel=1e-9), name
 
 
 @pytest.mark.parametrize('path', golden_files('hrda', 'trajectory'))

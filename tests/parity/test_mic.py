@@ -6,9 +6,8 @@ import torch
 from golden import golden_files, load, scalar, section
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from replay import Replayed, domain
+from replay import Replayed, adamw, check_groups, domain, without_rows
 from standins_hrda import PLAIN_LOSS, hrda_segmentor, load_state, shapes_of, state_of
-from test_hrda import adamw, check_groups
 from torch import Tensor
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -227,15 +226,14 @@ def test_trajectory(path):
         model.masking.draw = lambda count, size, case=masked: mask_draws(case, count)
         boxes = iter(step.get('box_draws_src_mix_masked_y_x', np.empty(0)).ravel().tolist())
         network.draw_integer = lambda bound, boxes=boxes: next(boxes)
-        uses = scalar(data, 'use_valid_mask')
-        rows = (0, 0) if uses else (int(hyper['ignore_top']), int(hyper['ignore_bottom']))
+        rows = int(hyper['ignore_top']), int(hyper['ignore_bottom'])
+        of_file = scalar(data, 'use_valid_mask')
+        trusted = data[f'valid_mask{i}'] if of_file else without_rows(data[f'trg_image{i}'], *rows)
         model.train()
         logs = model.train_step(
             dict(
                 source=domain(data[f'src_image{i}'], data[f'src_label{i}'][:, 0]),
-                target=domain(
-                    data[f'trg_image{i}'], trusted=data[f'valid_mask{i}'] if uses else None, untrusted_rows=rows
-                ),
+                target=domain(data[f'trg_image{i}'], trusted=trusted),
             ),
             wrappers,
         )

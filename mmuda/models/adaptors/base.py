@@ -81,12 +81,11 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         if train_cfg is not None or pretrained is not None:
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         super().__init__(segmentor, data_preprocessor, init_cfg)
-        known = self._known_weights()
-        unknown = set(loss_weights or ()) - known
+        unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
+        unknown -= self._weights_of_levels() if unknown else set()
         if unknown:
-            raise ValueError(
-                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {sorted(known)}'
-            )
+            known = sorted({*self.LOSS_WEIGHTS, *self._weights_of_levels()})
+            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {known}')
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         check_heads(self.segmentor)
         self._frozen_children: set[str] = set()
@@ -307,10 +306,10 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
 
     # Details.
 
-    def _known_weights(self) -> set[str]:
-        """Return the keys that ``loss_weights`` may have: the method's, and those of each level for its terms."""
+    def _weights_of_levels(self) -> set[str]:
+        """Return the keys that ``loss_weights`` may have for each level of the segmentor, for the terms of the method."""
         terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
-        return {*self.LOSS_WEIGHTS, *(f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups)}
+        return {f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups}
 
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""
