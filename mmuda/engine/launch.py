@@ -51,8 +51,7 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     path = Path(filename)
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # plug-ins are named from where the command is run: projects.example_project
+    find_plug_ins(path)
     cfg = Config.fromfile(path)
     evaluator = cfg.get('test_evaluator')
     if isinstance(evaluator, dict) and evaluator.get('type') == 'DomainIoUMetric':
@@ -65,6 +64,24 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
         folder = folder.parent if folder.name == 'configs' else folder  # projects/NAME/configs/x.py
         cfg.work_dir = os.path.join('work_dirs', folder.name, path.stem)
     return cfg
+
+
+def find_plug_ins(config: Path) -> None:
+    """Let ``custom_imports`` of a config find packages of plug-ins, such as ``projects.daformer``.
+
+    They are named from the folder that holds ``projects/``: that of the config, if it is in one, before that where the
+    command is run. The two may be different copies of mmuda, a checkout and an installation; a process reads plug-ins
+    of one of them.
+
+    Args:
+        config: Config file.
+    """
+    path = config.resolve()
+    # ROOT/projects/NAME/configs/x.py, or deeper
+    roots = [parent.parent for parent in path.parents if parent.name == 'projects']
+    for root in (*roots[:1], Path.cwd()):
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:

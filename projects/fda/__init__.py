@@ -3,6 +3,7 @@ from .fda import FDA
 from .labels import BandLabelStage, QuantileCap
 from .open_crop import OpenCrop
 from .robust_entropy import RELEASED_NORM, robust_entropy
+from .rounds import BandRounds
 from .spectrum import WINDOWS, swap_spectrum, swapped_frequencies, window_size
 from .styled_pairs import StyledPairDataset
 
@@ -11,6 +12,7 @@ __all__ = [
     'RELEASED_NORM',
     'WINDOWS',
     'BandLabelStage',
+    'BandRounds',
     'OpenCrop',
     'ProbabilityEnsemble',
     'QuantileCap',

@@ -224,8 +224,8 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
             key = f'{term}_{self._bare_segmentor.level_groups.get(level, level)}'
         if key not in self.loss_weights:
             raise KeyError(
-                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: set it in '
-                'loss_weights'
+                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: add it to '
+                'LOSS_WEIGHTS of the class, or, for one more level of the segmentor, to loss_weights of the config'
             )
         return self.loss_weights[key]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from mmseg.models.backbones import MixVisionTransformer
 from mmseg.registry import MODELS
 from torch import nn
@@ -67,7 +68,10 @@ class MiT(MixVisionTransformer):
         size = dict(
             embed_dims=VARIANTS[variant].embed_dims, num_layers=VARIANTS[variant].num_layers, num_heads=NUM_HEADS
         )
-        super().__init__(drop_path_rate=drop_path_rate, **{**size, **kwargs})
+        place = torch.empty(()).device
+        with torch.device('cpu'):  # mmseg computes rates with tensors and reads them, which has no result on "meta"
+            super().__init__(drop_path_rate=drop_path_rate, **{**size, **kwargs})
+        self.to(place)
         for embedding, blocks, _ in self.layers:
             reductions = [block.attn for block in blocks if hasattr(block.attn, 'norm')]
             for part in (embedding, *reductions) if reduction_eps is not None else ():
