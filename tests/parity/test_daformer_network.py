@@ -14,6 +14,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from originals import original_mit
 from standins_daformer import TinyS
 from toolbox import CONFIGS
 from torch import Tensor, nn
@@ -107,36 +108,10 @@ def by_rule(key: str, shape: tuple) -> Tensor:
     return torch.from_numpy(r.astype(np.float32))
 
 
-def original_shapes(net: MiT) -> dict[str, tuple]:
-    """Keys and shapes of NVIDIA's MiT of the same size."""
-    found: dict[str, tuple] = {}
-
-    def both(key: str, weight: tuple) -> None:
-        found.update({f'{key}.weight': weight, f'{key}.bias': weight[:1]})
-
-    channels, before = [net.embed_dims * heads for heads in net.num_heads], 3
-    for s, (width, depth, side, sr) in enumerate(
-        zip(channels, net.num_layers, net.patch_sizes, net.sr_ratios, strict=True), 1
-    ):
-        both(f'patch_embed{s}.proj', (width, before, side, side))
-        both(f'patch_embed{s}.norm', (width,))
-        for b in range(depth):
-            for name, shape in (
-                ('norm1', (width,)), ('norm2', (width,)), ('attn.q', (width, width)), ('attn.kv', (2 * width, width)),
-                ('attn.proj', (width, width)), ('mlp.fc1', (4 * width, width)), ('mlp.fc2', (width, 4 * width)),
-                ('mlp.dwconv.dwconv', (4 * width, 1, 3, 3)),
-                *((('attn.sr', (width, width, sr, sr)), ('attn.norm', (width,))) if sr > 1 else ()),
-            ):  # fmt: skip
-                both(f'block{s}.{b}.{name}', shape)
-        both(f'norm{s}', (width,))
-        before = width
-    return found
-
-
 @pytest.mark.parametrize('path', golden_files('daformer', 'mit_b5_forward'))
 def test_mit_b5(path, tmp_path):
     data = load(path)
-    shapes = original_shapes(MiT('b5'))
+    shapes = {key: tuple(value.shape) for key, value in original_mit(MiT('b5').state_dict()).items()}
     assert len(shapes) == scalar(data, 'num_keys')
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == scalar(data, 'num_parameters')
     net = mit_from_file({key: by_rule(key, shape) for key, shape in shapes.items()}, tmp_path)
