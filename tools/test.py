@@ -20,7 +20,9 @@ def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
     parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
-    parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)')
+    parser.add_argument(
+        '--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)'
+    )
     parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')

@@ -86,7 +86,5 @@ class DAFormer(DACS):
     def distance(self, outputs: SegOutputs, source: dict) -> Tensor:
         """Return the distance of the features of a pass over source images from those of ImageNet."""
         features, reference = outputs.features[-1], self.imagenet(source['inputs'])
-        labels = labels_of(source)
-        factor = labels.shape[-1] // features.shape[-1]
-        cells = majority_labels(labels, factor, self.num_classes, self.distance_ratio)
+        cells = majority_labels(labels_of(source), features.shape[-2:], self.num_classes, self.distance_ratio)
         return feature_distance(features, reference, self.things[cells])

@@ -14,28 +14,37 @@ THINGS = (6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
 """Cityscapes' light, sign, person, rider, car, truck, bus, train, motorcycle and bicycle."""
 
 
-def majority_labels(labels: Tensor, factor: int, num_classes: int, min_ratio: float) -> Tensor:
-    """Return label maps of cells of ``factor`` x ``factor`` pixels: the most frequent label, or 255.
+def majority_labels(labels: Tensor, size: Sequence[int], num_classes: int, min_ratio: float) -> Tensor:
+    """Return the most frequent label in each cell of a grid over label maps, or 255.
 
-    A cell is 255 if less than ``min_ratio`` of all of its pixels, ignored ones included, have that label. Rows and
-    columns that fill no cell are cut off.
+    A cell is 255 if less than ``min_ratio`` of all of its pixels, ignored ones included, have that label. Cells are
+    squares of W // w pixels, and what is beyond the last of them is cut off, as in the released code. Where that gives
+    another grid, because the sides of the image are no multiples of the stride, cells are parts of equal size.
 
     Args:
         labels: (N, H, W) int64; labels of no class are ignored.
-        factor: Side of a cell in pixels.
+        size: (h, w) of the grid, that of the features.
         num_classes: Number C of classes.
         min_ratio: Smallest share of the majority, in [0, 1].
 
     Returns:
-        (N, H // factor, W // factor) int64.
+        (N, h, w) int64.
     """
-    count, height, width = len(labels), labels.shape[1] // factor, labels.shape[2] // factor
+    (height, width), factor = size, max(1, labels.shape[2] // size[1])
+    if (labels.shape[1] // factor, labels.shape[2] // factor) == (height, width):
+        labels = labels[:, : height * factor, : width * factor]
     labels = labels.masked_fill((labels < 0) | (labels >= num_classes), num_classes)
-    cells = labels[:, : height * factor, : width * factor].reshape(count, height, factor, width, factor)
-    cells = cells.transpose(2, 3).reshape(count, height, width, -1)
-    pixels = torch.zeros(count, height, width, num_classes + 1, dtype=torch.int32, device=labels.device)
-    pixels.scatter_add_(3, cells, torch.ones((), dtype=torch.int32, device=labels.device).expand_as(cells))
-    most, majority = (pixels / factor**2).max(dim=3)
+    rows, columns = (
+        torch.arange(length, device=labels.device) * cells // length
+        for length, cells in zip(labels.shape[1:], size, strict=True)
+    )
+    images = torch.arange(len(labels), device=labels.device)[:, None, None]
+    cells = (images * height + rows[:, None]) * width + columns
+    places = (cells * (num_classes + 1) + labels).flatten()
+    pixels = torch.zeros(len(labels) * height * width * (num_classes + 1), dtype=torch.int32, device=labels.device)
+    pixels.scatter_add_(0, places, torch.ones_like(places, dtype=torch.int32))
+    pixels = pixels.view(len(labels), height, width, num_classes + 1)
+    most, majority = (pixels / pixels.sum(dim=3, keepdim=True)).max(dim=3)
     return majority.masked_fill_((majority == num_classes) | (most < min_ratio), IGNORE_INDEX)
 
 

@@ -35,9 +35,7 @@ class FDA(BaseAdaptor):
             ``pseudo_main``, and those of ``aux``.
     """
 
-    LOSS_WEIGHTS = dict(
-        seg_main=1.0, seg_aux=0.1, ent_main=0.005, ent_aux=0.0005, pseudo_main=1.0, pseudo_aux=0.1
-    )
+    LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, ent_main=0.005, ent_aux=0.0005, pseudo_main=1.0, pseudo_aux=0.1)
 
     def __init__(
         self,

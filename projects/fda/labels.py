@@ -1,7 +1,6 @@
 """Pseudo labels of FDA: the mean of several networks, and a threshold for each class."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np

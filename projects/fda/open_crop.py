@@ -36,8 +36,8 @@ class OpenCrop(BaseTransform):
         h, w = self.size
         if height < h or width < w:
             raise ValueError(
-                f'OpenCrop: {results.get("img_path")} is {(height, width)}, smaller than the window {self.size} (H, W): '
-                'resize it before'
+                f'OpenCrop: {results.get("img_path")} is {(height, width)}, smaller than the window {self.size} (H, '
+                'W): resize it before'
             )
         left = self.draws.integer(0, max(1, width - w))
         top = self.draws.integer(0, max(1, height - h))

@@ -34,12 +34,7 @@ class BandRounds(Stage):
     """
 
     def __init__(
-        self,
-        name: str,
-        label: dict,
-        train: dict,
-        betas: Sequence[float] = (0.01, 0.05, 0.09),
-        num_rounds: int = 2,
+        self, name: str, label: dict, train: dict, betas: Sequence[float] = (0.01, 0.05, 0.09), num_rounds: int = 2
     ) -> None:
         super().__init__(name)
         if not betas or len(set(betas)) < len(betas):

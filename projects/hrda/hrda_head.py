@@ -133,5 +133,5 @@ class HRDAHead(BaseModule):
             raise ValueError(
                 f'HRDAHead: a detail crop of {shown.size} (H, W) has logits of {tuple(logits.shape[-2:])}, but '
                 f'stride={self.stride}: set it to that of the head, and let crops, windows and images have sides that '
-                "are multiples of it (data_preprocessor.test_cfg=dict(size_divisor=...) pads images)"
+                'are multiples of it (data_preprocessor.test_cfg=dict(size_divisor=...) pads images)'
             )

@@ -44,8 +44,7 @@ def draw_box(size: Sequence[int], crop: Sequence[int], divisor: int, draw: Calla
     if tuple(size) == tuple(crop):
         return Box(0, size[0], 0, size[1])
     top, left = (
-        divisor * draw(max(1, (max(length - side, 0) + 1) // divisor))
-        for length, side in zip(size, crop, strict=True)
+        divisor * draw(max(1, (max(length - side, 0) + 1) // divisor)) for length, side in zip(size, crop, strict=True)
     )
     return Box(top, min(top + crop[0], size[0]), left, min(left + crop[1], size[1]))
 

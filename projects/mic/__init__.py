@@ -1,5 +1,5 @@
 from .masking import IMAGES, MaskDraws, Masking
-from .mic import MASKED, MaskedConsistency, MaskedSelfTraining, MICAdaptSegNet, MICDACS, MICMinEnt
+from .mic import MASKED, MICDACS, MaskedConsistency, MaskedSelfTraining, MICAdaptSegNet, MICMinEnt
 from .mic_daformer import MICDAFormer
 
 __all__ = [

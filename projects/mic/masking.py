@@ -64,9 +64,7 @@ class Masking(nn.Module):
         )
         self.random = RandomStream('masked images')
 
-    def forward(
-        self, source: dict, target: dict, pseudo: PseudoLabels, mean: Tensor, std: Tensor
-    ) -> WeightedImages:
+    def forward(self, source: dict, target: dict, pseudo: PseudoLabels, mean: Tensor, std: Tensor) -> WeightedImages:
         """Return masked images.
 
         Args:
@@ -85,7 +83,7 @@ class Masking(nn.Module):
         if self.augmentation is not None and draws.augmentation is not None:
             images = self.augmentation(images, draws.augmentation, mean, std)
         blocks = to_device(draws.blocks, images.device)
-        return chosen._replace(inputs=images * block_mask(blocks, images.shape[-2:], self.ratio))
+        return chosen._replace(inputs=images * block_mask(blocks, (images.shape[-2], images.shape[-1]), self.ratio))
 
     def draw(self, count: int, size: torch.Size) -> MaskDraws:
         """Draw the numbers for a batch of ``count`` images of a size (H, W)."""

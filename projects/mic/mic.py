@@ -6,7 +6,16 @@ from typing import Any
 import torch
 from mmseg.registry import MODELS
 
-from mmuda.models import DACS, AdaptSegNet, BaseAdaptor, EMATeacher, MinEnt, PseudoLabels, pixel_statistics, pseudo_labels
+from mmuda.models import (
+    DACS,
+    AdaptSegNet,
+    BaseAdaptor,
+    EMATeacher,
+    MinEnt,
+    PseudoLabels,
+    pixel_statistics,
+    pseudo_labels,
+)
 from mmuda.models.adaptors import Losses, Parts, pixel_losses
 from mmuda.models.teachers import trust
 

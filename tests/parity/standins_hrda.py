@@ -84,12 +84,19 @@ def hrda_head(shapes: dict, dilations: Sequence[int], stride: int, prefix: str =
     """The config of a head with these weights."""
 
     def of(part: str) -> dict:
-        own = {name.removeprefix(f'{prefix}{part}.'): shape for name, shape in shapes.items() if f'{prefix}{part}.' in name}
+        own = {
+            name.removeprefix(f'{prefix}{part}.'): shape for name, shape in shapes.items() if f'{prefix}{part}.' in name
+        }
         common = dict(dropout_ratio=0.0, align_corners=False, loss_decode=PLAIN_LOSS)
         if 'aspp_modules.0.conv.weight' in own:
             classes, channels = own['aspp_modules.0.conv.weight'][:2]
             return dict(
-                type='MMSegDeepLabV2', dilations=dilations, in_channels=channels, in_index=0, num_classes=classes, **common
+                type='MMSegDeepLabV2',
+                dilations=dilations,
+                in_channels=channels,
+                in_index=0,
+                num_classes=classes,
+                **common,
             )
         embeddings = [own[f'embed_layers.{i}.proj.weight'] for i in range(2)]
         classes, channels = own['conv_seg.weight'][:2]
@@ -124,7 +131,9 @@ def shapes_of(arrays: dict[str, np.ndarray]) -> dict[str, tuple]:
     return {name: value.shape for name, value in arrays.items()}
 
 
-def load_state(network: nn.Module, arrays: dict[str, np.ndarray], others: Sequence[str] = ('num_batches_tracked',)) -> None:
+def load_state(
+    network: nn.Module, arrays: dict[str, np.ndarray], others: Sequence[str] = ('num_batches_tracked',)
+) -> None:
     """Load the stored weights, which must be all but counters."""
     missing, unexpected = network.load_state_dict(
         {name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}, strict=False

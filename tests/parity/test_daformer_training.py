@@ -27,8 +27,7 @@ def test_feature_distance(path):
         classes = None if (case['classes'] < 0).all() else case['classes'].tolist()
         label, count = torch.from_numpy(case['label'].astype(np.int64)), scalar(case, 'num_classes')
         features, reference = (torch.from_numpy(case[f'{name}feature']) for name in ('', 'imnet_'))
-        factor = label.shape[-1] // features.shape[-1]
-        cells = majority_labels(label, factor, count, scalar(case, 'min_ratio_f64'))
+        cells = majority_labels(label, features.shape[-2:], count, scalar(case, 'min_ratio_f64'))
         np.testing.assert_array_equal(cells, case['downscaled_label'])
         mask = class_table(classes, count)[cells]
         np.testing.assert_array_equal(mask, case['mask'])
@@ -136,10 +135,7 @@ def draws(step: dict, model: DAFormer) -> AugmentationDraws:
 def rates(wrappers, network) -> list[float]:
     """Learning rates of the backbone and of the head."""
     found = {id(p): group['lr'] for group in wrappers['segmentor'].optimizer.param_groups for p in group['params']}
-    return [
-        found[id(next(network.backbone.parameters()))],
-        found[id(network.decode_head.conv_seg.weight)],
-    ]
+    return [found[id(next(network.backbone.parameters()))], found[id(network.decode_head.conv_seg.weight)]]
 
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'trajectory'))
@@ -155,9 +151,7 @@ def test_trajectory(path):
         step = section(data, f'step{i}')
         present = np.unique(step['source_label'])
         np.testing.assert_array_equal(present, step['classes_present_batch'])
-        model.replay(
-            [present[step[f'choice_index{j}']] for j in range(len(step['source_label']))], draws(step, model)
-        )
+        model.replay([present[step[f'choice_index{j}']] for j in range(len(step['source_label']))], draws(step, model))
         np.testing.assert_allclose(rates(wrappers, network), data['lr_backbone_head_f64'][i], rtol=1e-9, atol=1e-18)
         model.train()
         rows = int(hyper['top']), int(hyper['bottom'])

@@ -322,10 +322,7 @@ def build(data: dict, hyper: dict, optimizer: dict, repeats: str | None) -> tupl
         dict(
             segmentor=dict(
                 optimizer=dict(
-                    optimizer,
-                    lr=hyper['lr'],
-                    momentum=hyper['momentum'],
-                    weight_decay=hyper['weight_decay'],
+                    optimizer, lr=hyper['lr'], momentum=hyper['momentum'], weight_decay=hyper['weight_decay']
                 ),
                 repeats=repeats,
                 paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.0))),

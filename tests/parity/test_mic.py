@@ -63,9 +63,7 @@ def n1(shapes: dict) -> dict:
 
 
 def preprocessor(data: dict) -> dict:
-    return dict(
-        type='DomainPairPreprocessor', mean=data['mean'].tolist(), std=data['std'].tolist(), bgr_to_rgb=False
-    )
+    return dict(type='DomainPairPreprocessor', mean=data['mean'].tolist(), std=data['std'].tolist(), bgr_to_rgb=False)
 
 
 def factors(case: dict, count: int) -> JitterFactors:
@@ -175,9 +173,7 @@ def build(data: dict, hyper: dict) -> tuple:
             distance_ratio=hyper['fd_min_ratio'],
             augmentation=dict(strength=hyper['jitter_strength']),
             masked=dict(
-                block=int(hyper['mask_block']),
-                ratio=hyper['mask_ratio'],
-                **masking_of(data['mask_mode'].item()),
+                block=int(hyper['mask_block']), ratio=hyper['mask_ratio'], **masking_of(data['mask_mode'].item())
             ),
             loss_weights=dict(weights, distance=hyper['fd_lambda']),
         )

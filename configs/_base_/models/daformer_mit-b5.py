@@ -9,9 +9,7 @@ model = dict(
     segmentor=dict(
         type='AdaptiveEncoderDecoder',
         backbone=dict(type='MiT', variant='b5', init_cfg=dict(type='StrictPretrained', checkpoint=pretrained)),
-        decode_head=dict(
-            type='DAFormerHead', in_channels=[64, 128, 320, 512], in_index=[0, 1, 2, 3], num_classes=19
-        ),
+        decode_head=dict(type='DAFormerHead', in_channels=[64, 128, 320, 512], in_index=[0, 1, 2, 3], num_classes=19),
         test_cfg=dict(mode='whole', via_input=True),
     ),
 )

@@ -1,4 +1,4 @@
-# One network of FDA from CARLA's renders to CamVid's photographs, with pre-trained weights that two cores can fine-tune.
+# One network of FDA from CARLA's renders to CamVid's photographs, with pre-trained weights that two cores can train.
 _base_ = '../../../configs/dacs/carla2camvid.py'
 custom_imports = dict(imports=['mmuda', 'projects.fda'], allow_failed_imports=False)
 model = dict(

@@ -19,8 +19,7 @@ load_test, _, *test_steps = _base_.test_pipeline
 test_pipeline = [load_test, resize, *test_steps]
 train_dataloader = dict(
     dataset=dict(
-        source=dict(pipeline=[load, label, resize, *steps]),
-        target=dict(pipeline=[load_target, resize, *target_steps]),
+        source=dict(pipeline=[load, label, resize, *steps]), target=dict(pipeline=[load_target, resize, *target_steps])
     )
 )
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -9,7 +9,5 @@ model = dict(
     masked=dict(images='target', block=32, ratio=0.7),
 )
 optim_wrapper = dict(
-    segmentor=dict(
-        _delete_=True, optimizer=dict(type='SGD', lr=2.5e-3, momentum=0.9, weight_decay=5e-4)
-    )
+    segmentor=dict(_delete_=True, optimizer=dict(type='SGD', lr=2.5e-3, momentum=0.9, weight_decay=5e-4))
 )
