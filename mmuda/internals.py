@@ -16,7 +16,7 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, PolyParamScheduler
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -53,6 +53,7 @@ OVERRIDDEN: tuple[Overridden, ...] = (
     Overridden(
         OptimWrapper, '_clip_grad', ('self',), 'ModuleOptimWrapper leaves the norm of the gradients on the device'
     ),
+    Overridden(PolyParamScheduler, '_get_value', ('self',), 'WarmupPolyLR computes the value from the step alone'),
     Overridden(
         BaseModule, '_dump_init_info', ('self',), 'BaseAdaptor does not log one line for each of its parameters'
     ),

@@ -1,5 +1,6 @@
 """Files as the original implementations write them."""
 
+import re
 from pathlib import Path
 
 import torch
@@ -22,3 +23,44 @@ def original(config: Path, **model) -> dict:
             torch.rand_like(value, dtype=torch.float32) if value.is_floating_point() else value
         )
     return state
+
+
+def original_mit(state: dict) -> dict:
+    """The weights of a MiT (by mmseg's names) by the names of NVIDIA's code."""
+    found = {}
+    for key, value in state.items():
+        match = re.fullmatch(r'layers\.([0-3])\.([0-2])\.(.+)', key)
+        stage, part, rest = int(match[1]) + 1, match[2], match[3]
+        if part == '0':
+            found[f'patch_embed{stage}.{rest.replace("projection", "proj")}'] = value
+            continue
+        if part == '2':
+            found[f'norm{stage}.{rest}'] = value
+            continue
+        block, _, name = rest.partition('.')
+        prefix, side = f'block{stage}.{block}', name.rpartition('.')[2]
+        if 'in_proj_' in name:
+            side, width = name.rpartition('in_proj_')[2], len(value) // 3
+            found[f'{prefix}.attn.q.{side}'], found[f'{prefix}.attn.kv.{side}'] = value[:width], value[width:]
+        elif 'out_proj' in name:
+            found[f'{prefix}.attn.proj.{side}'] = value
+        elif 'ffn.layers.1' in name:
+            found[f'{prefix}.mlp.dwconv.dwconv.{side}'] = value
+        elif 'ffn' in name:
+            linear = 'fc1' if 'layers.0' in name else 'fc2'
+            found[f'{prefix}.mlp.{linear}.{side}'] = value[..., 0, 0] if side == 'weight' else value
+        else:
+            found[f'{prefix}.{name}'] = value
+    return found
+
+
+def original_daformer(segmentor: torch.nn.Module) -> dict:
+    """The file that the code of DAFormer, HRDA or MIC would write; teacher and ImageNet copy have other weights."""
+    state = {key: value for key, value in segmentor.state_dict().items() if not key.endswith('iterations.value')}
+    backbone = {key.removeprefix('backbone.'): value for key, value in state.items() if key.startswith('backbone.')}
+    student = {f'backbone.{key}': value for key, value in original_mit(backbone).items()}
+    student |= {key: value for key, value in state.items() if not key.startswith('backbone.')}
+    found = {f'model.{key}': value for key, value in student.items()}
+    found |= {f'ema_model.{key}': torch.zeros_like(value) for key, value in student.items()}
+    found |= {f'imnet_model.{key}': torch.ones_like(value) for key, value in student.items()}
+    return dict(meta=dict(CLASSES=('road',)), state_dict=found, optimizer=dict(param_groups=[]))

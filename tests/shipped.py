@@ -16,6 +16,8 @@ from mmuda.stages import TrainStage, build_stages, make_context
 SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
 NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
 LOADED = {path: Config.fromfile(path) for path in SHIPPED}
+PROJECTS = sorted((CONFIGS.parent / 'projects').glob('*/configs/*.py'))
+"""The configs of plug-ins."""
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
 
 
@@ -108,6 +110,23 @@ def make_roots(minicity: Path) -> dict:
     return {variable: str(minicity / folder) for variable, folder in MARKS.items()}
 
 
+MIT_CHANNELS = {64: 4, 128: 8, 320: 20, 512: 32}
+"""Channels of a stage of MiT, and of the small one."""
+
+
+def small_daformer_head(node) -> dict:
+    channels = [MIT_CHANNELS[count] for count in node.in_channels]
+    return dict(in_channels=channels, channels=8, embed_dims=8)
+
+
+def small_hrda(node) -> dict:
+    """Details of half the sides of the crop, which is 32x48 or the whole image."""
+    found = dict(detail_size=(16, 24) if node.detail_size[0] == node.detail_size[1] else (24, 32))
+    if node.get('test_cfg', {}).get('mode') == 'slide':
+        found['test_cfg'] = dict(mode='slide', crop_size=(32, 48), stride=(16, 24))
+    return found
+
+
 SMALL_RESNET = dict(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
 SMALLER = {
     'DeepLabResNet': SMALL_RESNET,
@@ -115,6 +134,15 @@ SMALLER = {
     'ResNet38': dict(base_channels=2, init_cfg=None),
     'EfficientNetLite': dict(init_cfg=None),
     'RandomCrop': dict(crop_size=(32, 48)),
+    'ResNetV1c': SMALL_RESNET,
+    'MiT': dict(embed_dims=4, num_layers=(1, 1, 1, 1), init_cfg=None),
+    'DAFormerHead': small_daformer_head,
+    'HRDAEncoderDecoder': small_hrda,
+    'RandomClassCrop': dict(size=(32, 48)),
+    'OpenCrop': dict(size=(32, 48)),
+    'LoadTrustedPixels': dict(border=dict(top=2, bottom=4)),
+    'RareClassOrder': dict(min_pixels=0),
+    'Masking': dict(block=8),
     'ResNet38Head': dict(in_channels=128, channels=8),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
     # The only map, of stage 4 or VGG-16, has index 0.

@@ -36,10 +36,11 @@ def test_both_sides_compute_the_same(name, options):
     [
         ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
         ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
+        ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
     ],
 )
 def test_the_others_print_their_tables(name, options):
     out = subprocess.run(
         [sys.executable, FOLDER / f'{name}.py', *options], check=True, capture_output=True, text=True
     ).stdout
-    assert len(re.findall(r'\d+\.\d+', out)) >= 6, out
+    assert len(re.findall(r'\d+\.\d+', out)) >= 5, out

@@ -1,7 +1,7 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
-Several checkpoints are averaged: the weighted sum of their logits is evaluated. Teacher-student methods keep a second
-network, which `--of teacher` tests.
+Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names.
+Teacher-student methods keep a second network, which `--of teacher` tests.
 
 With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
 (Li et al. 2016, see mmuda/engine/target_batch_norm.py). That gives a checkpoint of its own in the work dir,
@@ -31,7 +31,9 @@ def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
     parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
-    parser.add_argument('--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: equal)')
+    parser.add_argument(
+        '--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)'
+    )
     parser.add_argument(
         '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
     )
@@ -93,7 +95,10 @@ def main() -> None:
     if args.show_dir:
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
     if not alone:
-        cfg.model = ConfigDict(type='LogitEnsemble', models=[cfg.model] * len(args.checkpoints), weights=args.weights)
+        ensemble = dict(cfg.get('test_ensemble') or dict(type='LogitEnsemble'))
+        if args.weights:
+            ensemble['weights'] = args.weights
+        cfg.model = ConfigDict(**ensemble, models=[cfg.model] * len(args.checkpoints))
     elif plain:
         cfg.load_from = args.checkpoints[0]
     if args.tta:

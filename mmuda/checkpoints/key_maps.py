@@ -1,17 +1,21 @@
 """Names of weights in the original implementations, and the names that mmuda has for them.
 
 A layout is a list of rules (pattern, ours). The first pattern that matches a whole key decides: ``ours`` is the new
-name, a function of the match that returns it, or None, which leaves the key out on purpose. The parts of a segmentor
-are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+name, a function of the match that returns it, or None, which leaves the key out on purpose. A third element, if there
+is one, changes the weight. Names that end in ``#0``, ``#1``, ... are parts of one weight, whose rows are joined in this
+order. The parts of a segmentor are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from re import Match
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import torch
 
 T = TypeVar('T')
-Rule = tuple[str, str | None | Callable[[Match], str | None]]
+Name = str | None | Callable[[Match], str | None]
+Rule = tuple[str, Name] | tuple[str, Name, Callable[[Any], Any]]
 Layout = Sequence[Rule]
 
 
@@ -41,22 +45,41 @@ def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
     came_from: dict[str, str] = {}
     left_out = []
     for key, value in weights.items():
-        ours = _new_name(key, layout)
+        ours, changed = _apply(layout, key, value)
         if ours is None:
             left_out.append(key)
             continue
         if ours in renamed:
             raise ValueError(f'{came_from[ours]} and {key} are both {ours} here: one file holds two networks')
-        renamed[ours], came_from[ours] = value, key
-    return Renamed(renamed, left_out)
+        renamed[ours], came_from[ours] = changed, key
+    return Renamed(_join_parts(renamed), left_out)
 
 
-def _new_name(key: str, layout: Layout) -> str | None:
-    for pattern, ours in layout:
+def _apply(layout: Layout, key: str, value: T) -> tuple[str | None, T]:
+    """Return the new name and the weight after the first rule that matches."""
+    for pattern, ours, *change in layout:
         match = re.fullmatch(pattern, key)
         if match:
-            return ours(match) if callable(ours) else None if ours is None else match.expand(ours)
-    return key
+            name = ours(match) if callable(ours) else None if ours is None else match.expand(ours)
+            return name, change[0](value) if change else value
+    return key, value
+
+
+def _join_parts(weights: dict[str, T]) -> dict[str, Any]:
+    """Join the rows of ``name#0``, ``name#1``, ...; parts of a weight that is not complete keep their names."""
+    parts: dict[str, list[str]] = {}
+    for key in weights:
+        if re.fullmatch(r'.+#[0-9]+', key):
+            parts.setdefault(key.partition('#')[0], []).append(key)
+    joined: dict[str, Any] = dict(weights)
+    for name, keys in parts.items():
+        keys = sorted(keys, key=lambda key: int(key.partition('#')[2]))
+        if len(keys) < 2 or keys != [f'{name}#{i}' for i in range(len(keys))]:
+            continue
+        if name in weights:
+            raise ValueError(f'{name} is there as a whole and in parts: one file holds two networks')
+        joined[name] = torch.cat([joined.pop(key) for key in keys])
+    return joined
 
 
 def _head(theirs: str, ours: str) -> Rule:
@@ -161,3 +184,45 @@ EFFICIENTNET_LITE: Layout = (
 
 Left out are the last 1x1 convolution, to 1280 channels, and the classifier of ImageNet.
 """
+
+
+def _as_convolution(weight: Any) -> Any:
+    """Return the weight of a linear layer as that of a 1x1 convolution."""
+    return weight[..., None, None]
+
+
+def _mit(prefix: str) -> Layout:
+    """Return the rules for MiT as NVIDIA's code names it, below a prefix; mmseg counts its stages from 0."""
+
+    def rule(theirs: str, ours: str, *change: Callable[[Any], Any]) -> Rule:
+        def rename_stage(match: Match) -> str:
+            return match.expand(ours.replace('STAGE', str(int(match[1]) - 1)))
+
+        return (prefix + theirs, rename_stage, *change)  # type: ignore[return-value]
+
+    block = r'block([1-4])\.([0-9]+)\.'
+    return (
+        rule(r'patch_embed([1-4])\.proj\.(.+)', r'backbone.layers.STAGE.0.projection.\2'),
+        rule(r'patch_embed([1-4])\.norm\.(.+)', r'backbone.layers.STAGE.0.norm.\2'),
+        rule(block + r'(norm[12]|attn\.sr|attn\.norm)\.(.+)', r'backbone.layers.STAGE.1.\2.\3.\4'),
+        rule(block + r'attn\.q\.(.+)', r'backbone.layers.STAGE.1.\2.attn.attn.in_proj_\3#0'),
+        rule(block + r'attn\.kv\.(.+)', r'backbone.layers.STAGE.1.\2.attn.attn.in_proj_\3#1'),
+        rule(block + r'attn\.proj\.(.+)', r'backbone.layers.STAGE.1.\2.attn.attn.out_proj.\3'),
+        rule(block + r'mlp\.fc1\.weight', r'backbone.layers.STAGE.1.\2.ffn.layers.0.weight', _as_convolution),
+        rule(block + r'mlp\.fc1\.bias', r'backbone.layers.STAGE.1.\2.ffn.layers.0.bias'),
+        rule(block + r'mlp\.dwconv\.dwconv\.(.+)', r'backbone.layers.STAGE.1.\2.ffn.layers.1.\3'),
+        rule(block + r'mlp\.fc2\.weight', r'backbone.layers.STAGE.1.\2.ffn.layers.4.weight', _as_convolution),
+        rule(block + r'mlp\.fc2\.bias', r'backbone.layers.STAGE.1.\2.ffn.layers.4.bias'),
+        rule(r'norm([1-4])\.(.+)', r'backbone.layers.STAGE.2.\2'),
+    )
+
+
+MIT: Layout = (*_mit(r'(?:backbone\.)?'), (r'head\..+', None), *OWN)
+"""MiT as NVIDIA released it (``mit_b5.pth``). Left out is the classifier of ImageNet."""
+
+DAFORMER: Layout = (
+    *_mit(r'model\.backbone\.'),
+    (r'model\.(backbone|decode_head)\.(.+)', r'\1.\2'),
+    (r'(?:.+\.)?(?:ema_model|imnet_model)\..+', None),
+)
+"""DAFormer, HRDA and MIC: student, teacher (``ema_model.``) and ImageNet copy, of which the student is tested."""

@@ -53,12 +53,14 @@ def meta_of(content: Any) -> Mapping:
     return meta if isinstance(meta, Mapping) else {}
 
 
+COUNTERS = ('num_batches_tracked', 'iterations.value')
+"""Ends of the names of counters: those of batch-norm, and those of the random streams of a network."""
+
+
 def with_counters(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights, with zeros for counters of batch-norm that are missing, as in the papers' older files."""
+    """Return the weights, with zeros for counters that are missing, as they are in the papers' files."""
     counters = {
-        key: torch.zeros(value.shape, dtype=value.dtype)
-        for key, value in expected.items()
-        if key.endswith('num_batches_tracked')
+        key: torch.zeros(value.shape, dtype=value.dtype) for key, value in expected.items() if key.endswith(COUNTERS)
     }
     return {**counters, **given}
 

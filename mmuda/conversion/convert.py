@@ -17,7 +17,7 @@ from mmuda.files import file_digest
 from mmuda.stages import network_config
 from mmuda.version import __version__
 
-from .originals import Original, read_original
+from .originals import read_original
 from .origins import ORIGINS, Origin, describe
 
 
@@ -74,8 +74,13 @@ def convert(
     backbone_only = backbone_only or kind.backbone_only or original.is_starting_point
     if backbone_only:
         original = original.without_heads()
-    config = Path(config) if config else Path(configs) / _choose_config(kind, original, source, backbone_only)
-    cfg = _whole_config(config)
+    options: Mapping[str, Any] = {}
+    if config is None:
+        network = describe(original.weights)
+        config = (Path(configs) / _choose_config(kind, network, source, backbone_only)).resolve()
+        options = kind.options.get(network, {})
+    config = Path(config)
+    cfg = _whole_config(config, options)
     segmentor = _build_without_memory(cfg)
     expected = _backbone_state(segmentor) if backbone_only else segmentor.state_dict()
     weights = _fit(original.weights, expected, kind, source, config)
@@ -97,8 +102,7 @@ def _check_paths(source: Path, output: Path) -> None:
         raise RuntimeError(f'{output} is the file that is converted: write to another one')
 
 
-def _choose_config(kind: Origin, original: Original, source: Path, backbone_only: bool) -> str:
-    network = describe(original.weights)
+def _choose_config(kind: Origin, network: str, source: Path, backbone_only: bool) -> str:
     config = kind.config_for(network, backbone_only)
     if config is None:
         raise RuntimeError(
@@ -109,8 +113,8 @@ def _choose_config(kind: Origin, original: Original, source: Path, backbone_only
     return config
 
 
-def _whole_config(config: Path) -> Config:
-    cfg = network_config(load_config(config))
+def _whole_config(config: Path, options: Mapping[str, Any]) -> Config:
+    cfg = network_config(load_config(config, dict(options)))
     if 'segmentor' not in cfg.get('model', {}) or 'dataset' not in cfg.get('test_dataloader', {}):
         raise RuntimeError(
             f'{config} has no model.segmentor, or no test_dataloader.dataset: --config names a whole config'
@@ -167,6 +171,14 @@ def _check_classes(segmentor: nn.Module, classes: list[str], config: Path) -> No
         )
 
 
+def _short_name(config: Path) -> str:
+    """Return ``method/config.py``, or ``projects/method/configs/config.py``."""
+    *_, projects, method, folder, name = ('', '', *config.resolve().parts)
+    if projects == 'projects' and folder == 'configs':
+        return f'{projects}/{method}/{folder}/{name}'
+    return f'{folder}/{name}'
+
+
 def _meta(origin: str, kind: Origin, source: Path, config: Path, cfg: Config) -> dict[str, Any]:
     dataset = cfg.test_dataloader.dataset
     all_classes = DATASETS.get(dataset.type).METAINFO
@@ -178,7 +190,7 @@ def _meta(origin: str, kind: Origin, source: Path, config: Path, cfg: Config) ->
         method=kind.method,
         source=source.name,
         source_sha256=file_digest(source),
-        fits=f'{config.parent.name}/{config.name}',
+        fits=_short_name(config),
         classes=classes,
         palette=palette,
         dataset_meta=dict(classes=classes, palette=palette),

@@ -1,20 +1,25 @@
 """The code bases whose networks are converted: how each names its weights, and which configs are for them."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from mmuda.checkpoints.key_maps import (
+    DAFORMER,
     DEEPLAB,
     DEEPLAB_ONE_LEVEL,
     DEEPLAB_ORACLE,
     FADA,
     INITIAL_RESNET,
+    MIT,
     RESNET38,
     TORCHVISION_VGG,
     Layout,
 )
+from mmuda.models.backbones.mit import VARIANTS
 
 
 class Origin(NamedTuple):
@@ -27,6 +32,7 @@ class Origin(NamedTuple):
         networks: Which networks it published, for the help of the command.
         parts: Of a file that holds several state dicts: the names of those that make up the segmentor.
         backbone_only: Its files are starting points, whose classifier is left out.
+        options: Changes to the config by a description of the network, as ``--cfg-options``.
     """
 
     method: str
@@ -35,6 +41,7 @@ class Origin(NamedTuple):
     networks: str
     parts: Sequence[str] = ()
     backbone_only: bool = False
+    options: Mapping[str, dict[str, Any]] = {}
 
     def layout_of(self, keys: Iterable[str]) -> Layout:
         """Return the layout of a file with these keys: AdaptSegNet and its oracle disagree about ``layer5``."""
@@ -111,6 +118,23 @@ ORIGINS: dict[str, Origin] = {
         'SDCA: ResNet-101, VGG-16',
         parts=('feature_extractor', 'classifier'),
     ),
+    'daformer': Origin(
+        'DAFormer, HRDA or MIC',
+        DAFORMER,
+        {
+            'mit-b5 19': '../projects/daformer/configs/gta2city.py',
+            'mit-b5 19 hrda': '../projects/hrda/configs/gta2city.py',
+        },
+        'DAFormer, HRDA and MIC on MiT-B5; the student, as in the papers',
+    ),
+    'mit': Origin(
+        'ImageNet',
+        MIT,
+        {f'mit-{name}': '../projects/daformer/configs/gta2city.py' for name in VARIANTS},
+        "NVIDIA's MiT-B0 to B5 of SegFormer, for init_cfg",
+        backbone_only=True,
+        options={f'mit-{name}': {'model.segmentor.backbone.variant': name} for name in VARIANTS},
+    ),
     'caffe_resnet101': Origin(
         'ImageNet',
         INITIAL_RESNET,
@@ -129,19 +153,36 @@ ORIGINS: dict[str, Origin] = {
 
 
 def describe(weights: Mapping[str, Tensor]) -> str:
-    """Describe the network of weights under our names: backbone, number of classes, auxiliary head.
+    """Describe the network of weights under our names: backbone, number of classes, auxiliary head, two resolutions.
 
-    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes.
+    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes, ``'mit-b5 19 hrda'`` HRDA on a MiT-B5.
     """
-    backbone = 'resnet'
-    if 'backbone.features.0.weight' in weights:
-        backbone = 'vgg'
-    elif 'backbone.conv1a.weight' in weights:
-        backbone = 'resnet38'
-    words = [backbone]
-    for key in ('decode_head.branches.0.weight', 'decode_head.conv_seg.weight'):
+    words = [_backbone_of(weights)]
+    for key in (
+        'decode_head.branches.0.weight',
+        'decode_head.conv_seg.weight',
+        'decode_head.head.branches.0.weight',
+        'decode_head.head.conv_seg.weight',
+    ):
         if key in weights:
             words.append(str(weights[key].shape[0] if weights[key].dim() else 0))
     if any(key.startswith('auxiliary_head.') for key in weights):
         words.append('aux')
+    if any(key.startswith('decode_head.scale_attention.') for key in weights):
+        words.append('hrda')
     return ' '.join(words)
+
+
+def _backbone_of(weights: Mapping[str, Tensor]) -> str:
+    """Return the kind of the backbone; a ResNet if nothing else is known."""
+    if 'backbone.features.0.weight' in weights:
+        return 'vgg'
+    if 'backbone.conv1a.weight' in weights:
+        return 'resnet38'
+    blocks = [re.fullmatch(r'backbone\.layers\.([0-3])\.1\.[0-9]+\.norm1\.weight', key) for key in weights]
+    depths = Counter(match[1] for match in blocks if match)
+    if depths:
+        width = len(weights['backbone.layers.0.1.0.norm1.weight'])
+        size = width, tuple(depths[stage] for stage in sorted(depths))
+        return next((f'mit-{name}' for name, variant in VARIANTS.items() if tuple(variant) == size), 'mit')
+    return 'resnet'

@@ -21,6 +21,7 @@ REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGE
 LIVE_KEYS = {
     *RUNNER_ARGUMENTS,
     'runner_type',
+    'test_ensemble',
     'tta_model',
     'tta_pipeline',
     'find_unused_parameters',
@@ -50,8 +51,7 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     path = Path(filename)
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # plug-ins are named from where the command is run: projects.example_project
+    find_plug_ins(path)
     cfg = Config.fromfile(path)
     evaluator = cfg.get('test_evaluator')
     if isinstance(evaluator, dict) and evaluator.get('type') == 'DomainIoUMetric':
@@ -69,6 +69,24 @@ def config_name(filename: str | Path) -> str:
     path = Path(filename).resolve()
     folder = path.parent.parent if path.parent.name == 'configs' else path.parent  # projects/NAME/configs/x.py
     return f'{folder.name}/{path.stem}'
+
+
+def find_plug_ins(config: Path) -> None:
+    """Let ``custom_imports`` of a config find packages of plug-ins, such as ``projects.daformer``.
+
+    They are named from the folder that holds ``projects/``: that of the config, if it is in one, before that where the
+    command is run. The two may be different copies of mmuda, a checkout and an installation; a process reads plug-ins
+    of one of them.
+
+    Args:
+        config: Config file.
+    """
+    path = config.resolve()
+    # ROOT/projects/NAME/configs/x.py, or deeper
+    roots = [parent.parent for parent in path.parents if parent.name == 'projects']
+    for root in (*roots[:1], Path.cwd()):
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 from .adaptors import *  # noqa: F401,F403
 from .backbones import *  # noqa: F401,F403
-from .data_preprocessor import DomainPairPreprocessor  # noqa: F401
+from .data_preprocessor import DomainPairPreprocessor, pixel_statistics  # noqa: F401
 from .decode_heads import *  # noqa: F401,F403
 from .discriminators import *  # noqa: F401,F403
 from .pretrained import DeepLabPretrainedInit, StrictPretrainedInit  # noqa: F401

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -55,3 +56,12 @@ class DomainPairPreprocessor(SegDataPreProcessor):
 def _resampled(image: Tensor, sample: SegDataSample) -> bool:
     """Return whether the size of the label map of a sample differs from that of its image."""
     return 'gt_sem_seg' in sample and sample.gt_sem_seg.data.shape[-2:] != image.shape[-2:]
+
+
+def pixel_statistics(preprocessor: Any) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, (3, 1, 1), with which a preprocessor normalises grey values."""
+    mean = getattr(preprocessor, 'mean', None)
+    if mean is None:  # it does not normalise
+        mean = torch.zeros(3, 1, 1, device=preprocessor.device)
+        return mean, torch.ones_like(mean)
+    return mean, preprocessor.std

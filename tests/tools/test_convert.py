@@ -57,7 +57,10 @@ def test_the_help_names_every_origin():
     assert run(TOOLS / 'convert.py', 'nobody', 'a.pth', 'b.pth').returncode == 2
 
 
-@pytest.mark.parametrize('name', ORIGINS)
+OLD = ('adaptsegnet', 'advent', 'caffe_resnet101', 'cbst', 'fada', 'sdca', 'sim', 'torchvision_vgg16')
+
+
+@pytest.mark.parametrize('name', OLD)
 def test_the_old_commands_are_the_same(monkeypatch, capsys, name):
     """tools/model_converters/NAME.py, as scripts of users call it."""
     monkeypatch.setattr(sys, 'argv', [f'{name}.py', 'nowhere.pth', 'ours.pth'])
@@ -66,5 +69,5 @@ def test_the_old_commands_are_the_same(monkeypatch, capsys, name):
     assert sys.argv[1:] == [name, 'nowhere.pth', 'ours.pth']
 
 
-def test_there_is_an_old_command_for_each_origin_and_no_other():
-    assert {path.stem for path in (TOOLS / 'model_converters').glob('*.py')} == set(ORIGINS)
+def test_old_commands_are_there():
+    assert {path.stem for path in (TOOLS / 'model_converters').glob('*.py')} == set(OLD) <= set(ORIGINS)

@@ -4,6 +4,8 @@ from .class_balanced import ClassBalancedOrder, class_balanced_sequence
 from .domain_pair import DomainPairDataset
 from .domain_union import DomainUnionDataset, DomainUnionSampler, source_subset, union_collate
 from .pair_sampler import DomainPairSampler
+from .rare_class import RareClassDraws, RareClassOrder
+from .streams import DrawnImage
 
 __all__ = [
     'ClassBalancedOrder',
@@ -11,6 +13,9 @@ __all__ = [
     'DomainUnionSampler',
     'DomainPairDataset',
     'DomainPairSampler',
+    'DrawnImage',
+    'RareClassDraws',
+    'RareClassOrder',
     'class_balanced_sequence',
     'union_collate',
     'source_subset',

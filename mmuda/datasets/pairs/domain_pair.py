@@ -1,5 +1,7 @@
 """Two ordinary data sets become one of domain pairs."""
 
+import bisect
+import copy
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..building import build_dataset
-from .streams import SOURCE_STREAM, TARGET_STREAM
+from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage
 
 
 class DomainSides(Dataset):
@@ -64,16 +66,16 @@ class DomainSides(Dataset):
         """Meta information of the source, which has the labels; of the target, if it is alone."""
         return next(iter(self.sides().values())).metainfo
 
-    def read(self, side: str, n: int, index: int) -> dict:
+    def read(self, side: str, n: int, image: int | DrawnImage) -> dict:
         """One image of one side, with generators seeded from (``seed``, n, side).
 
         Args:
             side: ``'source'`` or ``'target'``.
             n: Place in the stream of items.
-            index: Which image.
+            image: Which image, or also what its pipeline shall know.
         """
         with seeded(self.seed, n, SOURCE_STREAM if side == 'source' else TARGET_STREAM):
-            packed = self.sides()[side][index]
+            packed = read_item(self.sides()[side], image)
         if side == 'target' and not self.pseudo_labels and 'gt_sem_seg' in (packed.get('data_samples') or ()):
             raise RuntimeError(
                 f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
@@ -90,7 +92,8 @@ class DomainPairDataset(DomainSides):
     An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
     ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
     index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair
-    is the same for any number of workers, and after a resume.
+    is the same for any number of workers, and after a resume. In place of an index may stand a :class:`DrawnImage`,
+    whose keys the pipeline finds in the sample.
 
     The two sides are independent streams; the length is that of the longer one, never the product. Arguments and
     errors are those of :class:`DomainSides`.
@@ -99,9 +102,30 @@ class DomainPairDataset(DomainSides):
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
 
-    def __getitem__(self, index: tuple[int, int, int]) -> dict[str, dict]:
-        n, source_index, target_index = index
-        return {'source': self.read('source', n, source_index), 'target': self.read('target', n, target_index)}
+    def __getitem__(self, index: tuple[int, int | DrawnImage, int | DrawnImage]) -> dict[str, dict]:
+        n, source_image, target_image = index
+        return {'source': self.read('source', n, source_image), 'target': self.read('target', n, target_image)}
+
+
+def read_item(dataset: Any, image: int | DrawnImage) -> Any:
+    """Return an item of a data set whose pipeline finds the keys of the draw in the sample.
+
+    Args:
+        dataset: An mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
+        image: Which image; a plain index brings no keys.
+    """
+    if not isinstance(image, DrawnImage):
+        return dataset[image]
+    number, keys = image
+    if not keys:
+        return dataset[number]
+    if isinstance(dataset, ConcatDataset):
+        part = bisect.bisect_right(dataset.cumulative_sizes, number)
+        start = dataset.cumulative_sizes[part - 1] if part else 0
+        return read_item(dataset.datasets[part], DrawnImage(number - start, keys))
+    view = copy.copy(dataset)  # shares all that is large; the data set itself stays as it is
+    view.get_data_info = lambda idx: {**dataset.get_data_info(idx), **keys}
+    return view[number]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from mmseg.registry import DATA_SAMPLERS
 from mmuda.registry import SOURCE_ORDERS
 
 from .domain_pair import DomainPairDataset
-from .streams import SOURCE_STREAM, TARGET_STREAM, Permutations, StreamSampler
+from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage, Permutations, StreamSampler
 
 
 @DATA_SAMPLERS.register_module()
@@ -24,9 +24,10 @@ class DomainPairSampler(StreamSampler):
         dataset: A :class:`DomainPairDataset`; it takes over the seed for its augmentation.
         seed: Seed of order and augmentation. None draws one and shares it among ranks.
         shuffle: False walks both domains in order.
-        source_policy: Config of another order of the source, such as ``dict(type='ClassBalancedOrder')``: from
-            the registry ``SOURCE_ORDERS``, built with ``dataset`` (the source) and ``seed``, and giving the n-th source
-            index as ``policy[n]``, a pure function of (seed, n). None: random permutations.
+        source_policy: Config of another order of the source, such as ``dict(type='ClassBalancedOrder')`` or
+            ``dict(type='RareClassOrder')``: from the registry ``SOURCE_ORDERS``, built with ``dataset`` (the source)
+            and ``seed``, and giving the n-th source index as ``policy[n]``, a pure function of (seed, n); or a
+            :class:`DrawnImage`, with keys for the pipeline of that image. None: random permutations.
 
     Raises:
         TypeError: If the data set is another.
@@ -54,7 +55,7 @@ class DomainPairSampler(StreamSampler):
             self._source = SOURCE_ORDERS.build(dict(source_policy), dataset=dataset.source, seed=self.seed)
         self._target = Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
 
-    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+    def __iter__(self) -> Iterator[tuple[int, int | DrawnImage, int]]:
         for n in itertools.count(self.first, self.world_size):
             yield n, self._source[n], self._target[n]
 

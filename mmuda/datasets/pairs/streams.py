@@ -1,6 +1,7 @@
 """Endless orders of images: what the samplers of domain pairs and of their union share."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -8,6 +9,18 @@ from torch.utils.data import Sampler
 
 SOURCE_STREAM, TARGET_STREAM, UNION_STREAM = 1, 2, 3
 """Each stream of random numbers has a key of its own."""
+
+
+class DrawnImage(NamedTuple):
+    """An image of a stream, and what its pipeline shall know about the draw.
+
+    Attributes:
+        number: Which image of the data set.
+        keys: Further keys of the sample that enters the pipeline.
+    """
+
+    number: int
+    keys: Mapping[str, Any]
 
 
 class StreamSampler(Sampler):

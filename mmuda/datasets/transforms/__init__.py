@@ -1,3 +1,4 @@
+from .class_crop import RandomClassCrop
 from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop
 from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
@@ -16,6 +17,7 @@ __all__ = [
     'PackDomainInputs',
     'PadCrop',
     'PredictAtLabelSize',
+    'RandomClassCrop',
     'RandomGaussianBlur',
     'RandomPillowGrayscale',
     'RandomScale',

@@ -2,7 +2,7 @@ from .adabn import AdaBN
 from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT
 from .adversarial import DomainAdversary, OutputSpaceAdversary
-from .base import BaseAdaptor
+from .base import STEP, BaseAdaptor, Losses, Parts
 from .dacs import DACS
 from .fada import FADA
 from .feature_adversary import FeatureAdversary
@@ -13,6 +13,7 @@ from .sdca import SDCA
 from .self_training import SelfTraining
 from .sim import SIM
 from .source_only import SourceOnly
+from .weighted_images import WeightedImages, pixel_losses
 
 __all__ = [
     'ADVENT',
@@ -23,12 +24,17 @@ __all__ = [
     'DomainAdversary',
     'FADA',
     'FeatureAdversary',
+    'Losses',
     'LovaszAdaptor',
     'MinEnt',
     'OutputSpaceAdversary',
+    'Parts',
     'SDCA',
     'SIM',
+    'STEP',
     'SelfTraining',
     'SourceOnly',
+    'WeightedImages',
     'frozen',
+    'pixel_losses',
 ]

@@ -51,8 +51,9 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     Args:
         segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
         data_preprocessor: Config of a :class:`DomainPairPreprocessor`.
-        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. ``self.loss_weights`` holds all of
-            them; a hook may change them during training.
+        loss_weights: Weights that differ from the method's :attr:`LOSS_WEIGHTS`. A term that has a weight for ``main``
+            may have one for each level of the segmentor. ``self.loss_weights`` holds all of them; a hook may change
+            them during training.
         init_cfg: As in mmengine.
         train_cfg: Must be None; accepted because mmseg's ``init_model`` sets it.
         pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
@@ -81,10 +82,10 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         super().__init__(segmentor, data_preprocessor, init_cfg)
         unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
+        unknown -= self._weights_of_levels() if unknown else set()
         if unknown:
-            raise ValueError(
-                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {sorted(self.LOSS_WEIGHTS)}'
-            )
+            known = sorted({*self.LOSS_WEIGHTS, *self._weights_of_levels()})
+            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {known}')
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         check_heads(self.segmentor)
         self._frozen_children: set[str] = set()
@@ -224,7 +225,7 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         if key not in self.loss_weights:
             raise KeyError(
                 f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: add it to '
-                'LOSS_WEIGHTS of the class'
+                'LOSS_WEIGHTS of the class, or, for one more level of the segmentor, to loss_weights of the config'
             )
         return self.loss_weights[key]
 
@@ -304,6 +305,11 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         return self
 
     # Details.
+
+    def _weights_of_levels(self) -> set[str]:
+        """Return the keys that ``loss_weights`` may have for the levels of the segmentor, for each term of the method."""
+        terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
+        return {f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups}
 
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""

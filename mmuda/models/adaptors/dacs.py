@@ -1,12 +1,13 @@
 """DACS: self-training on images that are mixed from both domains."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..data_preprocessor import pixel_statistics
 from ..labels import labels_of
 from ..losses import MEAN_OVER, pixel_cross_entropy
 from ..teachers import (
@@ -24,22 +25,9 @@ from ..teachers import (
     trust,
 )
 from .base import STEP, BaseAdaptor, Losses, Parts
+from .weighted_images import WeightedImages, pixel_losses
 
 TEACHER_UPDATES = ('after_step', 'before_forward')
-
-
-class WeightedImages(NamedTuple):
-    """Images to train on, with a weight for each pixel.
-
-    Attributes:
-        inputs: (N, 3, H, W) float32, normalised.
-        labels: (N, H, W) int64.
-        weight: (N, H, W) float32.
-    """
-
-    inputs: Tensor
-    labels: Tensor
-    weight: Tensor
 
 
 @MODELS.register_module()
@@ -162,13 +150,7 @@ class DACS(BaseAdaptor):
 
     def pixel_losses(self, term: str, images: WeightedImages) -> Losses:
         """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images."""
-        outputs = self.segment(dict(inputs=images.inputs))
-        losses: Losses = {}
-        for level in outputs.levels:
-            labels, weight = outputs.region(level, images.labels), outputs.region(level, images.weight)
-            logits = outputs.logits_at(level, labels.shape[-2:])
-            losses[level] = pixel_cross_entropy(logits, labels, weight, self.mixed_mean)
-        return self.weigh(term, losses)
+        return pixel_losses(self, term, images, self.mixed_mean)
 
     def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
         """Return cross-entropy as ``seg``."""
@@ -184,11 +166,7 @@ class DACS(BaseAdaptor):
 
     def pixel_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, (3, 1, 1), with which the preprocessor normalises grey values."""
-        mean = getattr(self.data_preprocessor, 'mean', None)
-        if mean is None:  # it does not normalise
-            mean = torch.zeros(3, 1, 1, device=self.data_preprocessor.device)
-            return mean, torch.ones_like(mean)
-        return mean, self.data_preprocessor.std
+        return pixel_statistics(self.data_preprocessor)
 
 
 def check_mixable(source: dict, target: dict) -> None:

@@ -90,11 +90,12 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         """Predict as mmseg does, but upsample logits once, straight to the size of the original image.
 
         mmseg upsamples to the size of the network's input and from there to that of the image, which shifts boundaries;
-        the papers evaluate with one bilinear step. Sliding windows, padded inputs and heads with their own ``predict``
-        are left to mmseg.
+        most papers evaluate with one bilinear step, and those on mmseg (DAFormer) say ``test_cfg.via_input=True`` for
+        two. Sliding windows, padded inputs and heads with their own ``predict`` are left to mmseg.
         """
         plain = (
             self._whole_images()
+            and not (self.test_cfg or {}).get('via_input', False)
             and data_samples is not None
             and not any(any(padding_of(sample)) for sample in data_samples)
         )

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 class LogitEnsemble(BaseModel):
     """Weighted sum of the upsampled logits of several networks, then argmax (ADVENT's "AdvEnt+MinEnt").
 
-    Logits are summed, not probabilities, as in the released test code. For testing only.
+    Logits are summed, not probabilities, as in the released test code. For testing only. A subclass that sums something
+    else overrides :meth:`vote` and :meth:`logits`; a config names it in ``test_ensemble=dict(type=...)``.
 
     Args:
         models: Configs of adaptors or segmentors; each preprocesses its own input.
@@ -52,13 +54,23 @@ class LogitEnsemble(BaseModel):
         for model, weight in zip(self.models, self.weights, strict=True):
             # Predictions are written into the data samples, and preprocessing changes them.
             samples = model.test_step(dict(data, data_samples=copy.deepcopy(data['data_samples'])))
+            votes = [self.vote(sample) for sample in samples]
             if not merged:
-                merged, total = samples, [sample.seg_logits.data * weight for sample in samples]
+                merged, total = samples, [vote * weight for vote in votes]
             else:
-                for logits, sample in zip(total, samples, strict=True):
-                    logits.add_(sample.seg_logits.data, alpha=weight)
-        for sample, logits in zip(merged, total, strict=True):
+                for sum_of_votes, vote in zip(total, votes, strict=True):
+                    sum_of_votes.add_(vote, alpha=weight)
+        for sample, sum_of_votes in zip(merged, total, strict=True):
+            logits = self.logits(sum_of_votes)
             sample.set_data(
                 dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=logits.argmax(dim=0, keepdim=True)))
             )
         return merged
+
+    def vote(self, sample: SegDataSample) -> Tensor:
+        """Return what is summed of a network's prediction, here its logits (C, H, W)."""
+        return sample.seg_logits.data
+
+    def logits(self, total: Tensor) -> Tensor:
+        """Return the logits (C, H, W) of the ensemble from the weighted sum, which may be overwritten."""
+        return total

@@ -36,13 +36,17 @@ class SegOutputs:
         a half-precision softmax lose the epsilon of the papers (1e-30 underflows).
         """
         return F.interpolate(
-            self.logits[level].float(), size=self.size, mode='bilinear', align_corners=self.align_corners
+            self.logits[level].float(), size=self.size_of(level), mode='bilinear', align_corners=self.align_corners
         )
+
+    def size_of(self, level: str) -> tuple[int, int]:
+        """Return the size (H, W) in pixels of what a level predicts: that of the images, see :meth:`region`."""
+        return self.size
 
     def region(self, level: str, maps: Tensor) -> Tensor:
         """Return the part of maps (N, H, W), such as labels, whose pixels a level predicts: all of it.
 
-        Outputs with a level that sees only a crop of the images (HRDA's detail crop) override this.
+        Outputs with a level that sees only a crop of the images (HRDA's detail crop) override this and :meth:`size_of`.
         """
         return maps
 
@@ -57,11 +61,11 @@ class SegOutputs:
         own = tuple(self.logits[level].shape[-2:])
         if tuple(size) == own:
             return self.logits[level].float()
-        if tuple(size) == self.size:
+        if tuple(size) == self.size_of(level):
             return self.upsample(level)
         raise ValueError(
-            f'label maps are {tuple(size)}, but the {level} logits are {own} and the images {self.size} (H, W): label '
-            'maps must have the size of the images, or be sampled at the stride of the network'
+            f'label maps are {tuple(size)}, but the {level} logits are {own} and the images {self.size_of(level)} (H, '
+            'W): label maps must have the size of the images, or be sampled at the stride of the network'
         )
 
     def detach(self, features: bool = True) -> 'SegOutputs':

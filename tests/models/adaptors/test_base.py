@@ -129,6 +129,13 @@ def test_unknown_loss_weight_is_an_error():
         tiny_adaptor('ADVENT', loss_weights=dict(adv_mian=1.0))
 
 
+def test_every_level_of_the_segmentor_may_have_its_weight():
+    adaptor = tiny_adaptor(Terms, segmentor=three_levels(), loss_weights=dict(ent_aux_0=5.0))
+    assert adaptor.weigh('ent', dict(aux_0=ONE)) == dict(loss_ent_aux_0=5.0)
+    with pytest.raises(ValueError, match="unknown loss_weights .*'ent_aux_7'.*known are .*'ent_aux_1'"):
+        tiny_adaptor(Terms, segmentor=three_levels(), loss_weights=dict(ent_aux_7=5.0))
+
+
 def test_weights_that_change_during_training_count():
     adaptor = tiny_adaptor(Terms)
     adaptor.loss_weights['adv'] = 10.0

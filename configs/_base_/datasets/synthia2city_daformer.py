@@ -1,0 +1,11 @@
+# SYNTHIA to Cityscapes as DAFormer reads them: as gta2city_daformer, at 1280x760. All 19 classes are trained, of which
+# SYNTHIA has 16; these are evaluated.
+_base_ = './gta2city_daformer.py'
+synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
+load, label, resize, *steps = _base_.source_pipeline
+source_pipeline = [load, label, dict(resize, scale=(1280, 760)), *steps]
+train_dataloader = dict(
+    dataset=dict(source=dict(_delete_=True, type='SYNTHIADataset', data_root=synthia_root, pipeline=source_pipeline))
+)
+val_evaluator = dict(protocols=('mIoU16', 'mIoU13'))
+test_evaluator = val_evaluator

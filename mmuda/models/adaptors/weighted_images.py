@@ -1,0 +1,39 @@
+"""Images to train on whose pixels have weights."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ..losses import pixel_cross_entropy
+from .base import BaseAdaptor, Losses
+
+
+class WeightedImages(NamedTuple):
+    """Images to train on, with a weight for each pixel.
+
+    Attributes:
+        inputs: (N, 3, H, W) float32, normalised.
+        labels: (N, H, W) int64.
+        weight: (N, H, W) float32.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    weight: Tensor
+
+
+def pixel_losses(adaptor: BaseAdaptor, term: str, images: WeightedImages, mean_over: str = 'all') -> Losses:
+    """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images.
+
+    Args:
+        adaptor: Its segmentor is trained; its ``loss_weights`` weigh the term.
+        term: Name of the term.
+        images: Images, labels and weights.
+        mean_over: See :func:`mmuda.models.losses.pixel_cross_entropy`.
+    """
+    outputs = adaptor.segment(dict(inputs=images.inputs))
+    losses: Losses = {}
+    for level in outputs.levels:
+        labels, weight = outputs.region(level, images.labels), outputs.region(level, images.weight)
+        losses[level] = pixel_cross_entropy(outputs.logits_at(level, labels.shape[-2:]), labels, weight, mean_over)
+    return adaptor.weigh(term, losses)

@@ -1,0 +1,13 @@
+# HRDA on DeepLabV2: the attention is a second head of the same kind. The released code draws crops at multiples of 8
+# pixels, half of which lie off the cells of the context; divisor=None is the clean choice.
+_base_ = '../../../../configs/_base_/models/deeplabv2_r101v1c-d8_2branch.py'
+head = _base_.model.segmentor.decode_head
+model = dict(
+    segmentor=dict(
+        type='HRDAEncoderDecoder',
+        detail_size=(512, 512),
+        divisor=8,
+        decode_head=dict(_delete_=True, type='HRDAHead', head=head, scale_attention=head, stride=8),
+        test_cfg=dict(_delete_=True, mode='slide', crop_size=(1024, 1024), stride=(512, 512)),
+    )
+)

@@ -1,0 +1,14 @@
+# HRDA on MiT-B5: DAFormer's head for both resolutions, a head without dilated convolutions for the scale attention.
+_base_ = '../../../../configs/_base_/models/daformer_mit-b5.py'
+head = _base_.model.segmentor.decode_head
+model = dict(
+    segmentor=dict(
+        type='HRDAEncoderDecoder',
+        detail_size=(512, 512),
+        decode_head=dict(
+            _delete_=True, type='HRDAHead', head=head, scale_attention=dict(head, fusion='conv'), stride=4
+        ),
+        # Outer windows; those of the details are inside of each.
+        test_cfg=dict(_delete_=True, mode='slide', crop_size=(1024, 1024), stride=(512, 512)),
+    )
+)

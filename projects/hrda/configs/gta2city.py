@@ -1,0 +1,12 @@
+# HRDA with DAFormer's head and training, GTA5 to Cityscapes (Hoyer et al., ECCV 2022).
+_base_ = [
+    './_base_/hrda_mit-b5.py',
+    '../../../configs/_base_/datasets/gta2city_hrda.py',
+    '../../../configs/_base_/schedules/adamw_40k.py',
+]
+custom_imports = dict(imports=['mmuda', 'projects.daformer', 'projects.hrda'], allow_failed_imports=False)
+model = dict(
+    type='DAFormer',
+    teacher=dict(mode='sliding'),
+    loss_weights=dict(seg_main=0.9, seg_detail=0.1, mix_main=0.9, mix_detail=0.1),
+)

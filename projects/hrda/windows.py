@@ -1,0 +1,92 @@
+"""The parts of an image that the detail branch of HRDA looks at."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Box(NamedTuple):
+    """A rectangle of an image: rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.bottom - self.top, self.right - self.left
+
+    def of(self, maps: Tensor) -> Tensor:
+        """Return this part of maps (..., H, W), a view."""
+        return maps[..., self.top : self.bottom, self.left : self.right]
+
+    def cells(self, stride: float) -> 'Box':
+        """Return the rectangle in cells of ``stride`` pixels; a side within a cell begins or ends at the cell."""
+        return Box(*(int(side / stride) for side in self))
+
+
+def draw_box(size: Sequence[int], crop: Sequence[int], divisor: int, draw: Callable[[int], int]) -> Box:
+    """Draw the detail crop of a batch (Hoyer et al., "HRDA", ECCV 2022, section 3.2).
+
+    Its corner is a multiple of ``divisor``: of ``(max(H - h, 0) + 1) // divisor`` of them, the row is drawn, then the
+    column. As in the released code, the last one that would fit is never drawn if ``divisor`` divides ``H - h``.
+
+    Args:
+        size: (H, W) of the images.
+        crop: (h, w) of the crop. If it has the size of the images, nothing is drawn.
+        divisor: In pixels.
+        draw: Returns an integer from 0 to below its argument.
+    """
+    if tuple(size) == tuple(crop):
+        return Box(0, size[0], 0, size[1])
+    top, left = (
+        divisor * draw(max(1, (max(length - side, 0) + 1) // divisor)) for length, side in zip(size, crop, strict=True)
+    )
+    return Box(top, min(top + crop[0], size[0]), left, min(left + crop[1], size[1]))
+
+
+def sliding_windows(size: Sequence[int], window: Sequence[int], overlap: bool = True) -> list[Box]:
+    """Return windows that cover an image, row by row; the last one of a row or column ends with the image.
+
+    Args:
+        size: (H, W) of the image.
+        window: (h, w); one that is larger than the image is as large as it.
+        overlap: Windows begin half a window apart, and a whole one otherwise.
+    """
+    rows, columns = (_along(length, side, overlap) for length, side in zip(size, window, strict=True))
+    return [Box(top, bottom, left, right) for top, bottom in rows for left, right in columns]
+
+
+def _along(length: int, side: int, overlap: bool) -> list[tuple[int, int]]:
+    """Return (first, behind the last) pixel of the windows along one side."""
+    stride = side // 2 if overlap else side
+    ends = [min(number * stride + side, length) for number in range(max(length - side + stride - 1, 0) // stride + 1)]
+    return [(max(end - side, 0), end) for end in ends]
+
+
+def cut_windows(images: Tensor, windows: Sequence[Box]) -> Tensor:
+    """Return the windows of images (N, C, H, W), (windows * N, C, h, w): all images of one window after the other."""
+    return torch.cat([window.of(images) for window in windows])
+
+
+def join_windows(maps: Tensor, windows: Sequence[Box], size: Sequence[int], stride: int) -> Tensor:
+    """Return the mean of the maps of overlapping windows, (N, C, H, W).
+
+    Args:
+        maps: (windows * N, C, h, w), in the order of :func:`cut_windows`.
+        windows: In pixels of the images.
+        size: (H, W) of the result, in cells.
+        stride: Pixels of the images in a cell.
+    """
+    parts = maps.chunk(len(windows))
+    total = maps.new_zeros(*parts[0].shape[:2], *size)
+    count = maps.new_zeros(size)
+    for part, window in zip(parts, windows, strict=True):
+        place = window.cells(stride)
+        place.of(total).add_(part)
+        place.of(count).add_(1)
+    return total / count

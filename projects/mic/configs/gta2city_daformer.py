@@ -1,0 +1,4 @@
+# DAFormer with masked image consistency, GTA5 to Cityscapes (Hoyer et al., CVPR 2023).
+_base_ = '../../daformer/configs/gta2city.py'
+custom_imports = dict(imports=['mmuda', 'projects.mic'], allow_failed_imports=False)
+model = dict(type='MICDAFormer', masked=dict(images='target', block=32, ratio=0.7))
