@@ -29,6 +29,7 @@ from mmuda.comparison import (
     set_budget,
     write_comparison_report,
 )
+from mmuda.engine.launch import set_precision
 from mmuda.files import only_user, write_atomically, write_json
 
 
@@ -71,6 +72,8 @@ def parse_args() -> argparse.Namespace:
         setattr(args, name, list(dict.fromkeys(getattr(args, name))))
     if args.write_metafile and (args.budget or args.cfg_options or args.amp):
         parser.error('--write-metafile takes results of the configs as they are: no --budget, --cfg-options or --amp')
+    if args.write_metafile and 'stored' not in args.batch_norm:
+        parser.error('--write-metafile needs the results with --batch-norm stored')
     for name in ('budget', 'jobs'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
@@ -96,16 +99,17 @@ def main() -> None:
     args = parse_args()
     signal.signal(signal.SIGTERM, exit_on_signal)
     methods = load_methods(args.configs, args.cfg_options)
-    if args.budget is not None:
-        for method in methods:
+    for method in methods:
+        if args.budget is not None:
             set_budget(method, args.budget)
+        if args.amp is not None:
+            set_precision(method.cfg, args.amp)
     runs = plan_runs(methods, args.seeds, args.work_dir)
     for warning in differences_between(methods):
         print(f'warning: {warning}', file=sys.stderr, flush=True)
     with only_user(args.work_dir, 'comparison') as lock:
         ledger = RunLedger(args.work_dir)
-        options = ['--amp', args.amp] if args.amp else []
-        comparison = Comparison(runs, ledger, Path(__file__).parent, args.batch_norm, args.jobs, options)
+        comparison = Comparison(runs, ledger, Path(__file__).parent, args.batch_norm, args.jobs)
         if not args.table_only:
             comparison.execute(inherited=[lock])
         failed = f'{len(comparison.failures)} of {len(runs)} runs failed: {", ".join(comparison.failures)}'
@@ -118,6 +122,9 @@ def main() -> None:
     if comparison.failures:
         raise SystemExit(failed)
     if args.write_metafile:
+        missing = [run.name for run in runs if not ledger.is_tested(run, 'stored')]
+        if missing:
+            raise SystemExit(f'metafiles stay as they are: there is no result of {", ".join(missing)}')
         print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset)))
 
 

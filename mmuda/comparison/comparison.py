@@ -31,7 +31,6 @@ class Comparison:
         tools: Folder of the scripts.
         statistics: Batch-norm statistics to test with, of :data:`STATISTICS`.
         jobs: Runs at a time. Each has a GPU of its own as long as there are enough.
-        train_options: Further arguments of ``tools/train.py``.
         say: Takes lines for the user.
 
     Raises:
@@ -45,16 +44,16 @@ class Comparison:
         tools: Path,
         statistics: Sequence[str],
         jobs: int = 1,
-        train_options: Sequence[str] = (),
         say: Callable[[str], None] = print,
     ) -> None:
         self.runs, self.ledger, self.tools, self.jobs, self.say = runs, ledger, tools, jobs, say
-        self.statistics, self.train_options = statistics, list(train_options)
+        self.statistics = statistics
         self.failures: dict[str, str] = {}
         self._done = 0
         self._commit = commit_of(tools)
         for run in runs:
             ledger.check(run)
+            self._wanted(run)  # a network that cannot be built is an error before anything starts
 
     def execute(self, inherited: Sequence[int] = ()) -> None:
         """Do everything that is left; ``failures`` tells what went wrong, by run.
@@ -110,7 +109,7 @@ class Comparison:
         run.write_config()
         self.ledger.begin(run, self._commit)
         run.folder.mkdir(parents=True, exist_ok=True)  # a folder without an entry would be a stranger's
-        options = ['--work-dir', str(run.folder), '--resume', *self.train_options]
+        options = ['--work-dir', str(run.folder), '--resume']
         before = time.monotonic()
         try:
             outcome = commands.run(self._command('train.py', run, *options), log, device)

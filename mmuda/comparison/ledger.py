@@ -59,13 +59,14 @@ class RunLedger:
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
-        """Compare the settings of a run with those that it was begun with.
+        """Compare the settings of a run with those that it was begun with; one without a checkpoint may be changed.
 
         Raises:
             RuntimeError: If they differ, naming where and what to do.
         """
         entry = self.entry(run)
-        changed = differences(entry['settings'], run.settings) if entry else []
+        begun = bool(entry) and any(run.folder.rglob('*.pth'))
+        changed = differences(entry['settings'], run.settings) if begun else []
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
@@ -75,8 +76,8 @@ class RunLedger:
 
     def begin(self, run: Run, commit: str) -> None:
         """Note that a run is trained from now on; one that goes on keeps its costs and the commit of its beginning."""
-        new = dict(settings=run.settings, commit=commit, seconds=0.0, memory={}, tests={})
-        entry = {**new, **self.entry(run)}
+        new = dict(commit=commit, seconds=0.0, memory={}, tests={})
+        entry = {**new, **self.entry(run), 'settings': run.settings}
         if entry.get('began') is not None:  # the attempt before was killed: its last sign of life is in its log
             log = run.folder / 'train.log'
             entry['seconds'] += max(log.stat().st_mtime - entry['began'], 0.0) if log.is_file() else 0.0
