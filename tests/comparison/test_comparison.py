@@ -129,11 +129,14 @@ def test_stopped_in_the_middle_it_goes_on(minicity, tmp_path, tools):
         waits(lambda: calls_of(runs[1]) == ['train'])
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell lets what it runs in the background ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         comparison.execute()
     thread.join()
+    signal.signal(signal.SIGINT, before)
     entry = RunLedger(work).entry(runs[1])
     assert entry['state'] == 'running' and entry['seconds'] > 0
     (work / 'hold').unlink()
