@@ -183,4 +183,9 @@ def test_weights_are_listed_as_often_as_in_the_original(path, shipped):
     rest = [group for group in groups if group['lr'] == pytest.approx(10 * lowest)]
     assert sum(group['repeats'] * len(group['params']) for group in backbone) == listed
     assert sum(len(group['params']) for group in backbone) == distinct
-    assert sum(len(group['params']) for group in rest) == head and all(group['repeats'] == 1 for group in rest)
+    # The branches that are not summed get no gradient: the original lists them, we freeze them.
+    branches = model.segmentor.decode_head
+    assert len(list(branches.parameters())) == head
+    trained = [parameter for parameter in branches.parameters() if parameter.requires_grad]
+    assert {id(parameter) for group in rest for parameter in group['params']} == set(map(id, trained))
+    assert len(trained) == 2 * len(branches.summed) and all(group['repeats'] == 1 for group in rest)
