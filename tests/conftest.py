@@ -1,83 +1,10 @@
-"""Fixtures of the whole suite; plain helpers are in toolbox.py."""
+"""Fixtures of the package's tests."""
 
-import functools
-import gc
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from mmengine.registry import DefaultScope
-from yapf.yapflib import yapf_api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from toolbox import pair_batch  # noqa: E402
+from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope='session')
-def cache_dir(tmp_path_factory) -> None:
-    """Nothing that a test caches ends up in the home of the user."""
-    os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
-
-
-@pytest.fixture(autouse=True)
-def default_scope() -> Iterator[None]:
-    """Registries look in mmseg's scope, whatever runners of other tests have left behind."""
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        yield
-
-
-@pytest.fixture(autouse=True, scope='session')
-def quick_runners() -> None:
-    """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage.
-
-    mmengine formats with yapf whenever the text of a config is asked for, and has no option for it. The result is the
-    same; each text is formatted once.
-    """
-    original = yapf_api.FormatCode
-    formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))
-
-    def format_once(text: str, style_config: dict, **kwargs):
-        return formatted(text, (('style_config', _Style(style_config)), *kwargs.items()))
-
-    yapf_api.FormatCode = format_once
-    gc.collect()
-    gc.freeze()  # what is imported by now is not looked at again
-    yield
-    gc.unfreeze()
-    yapf_api.FormatCode = original
-
-
-class _Style(dict):
-    """A dict of options that can be a part of a key."""
-
-    def __hash__(self) -> int:
-        return hash(tuple(sorted(self.items())))
-
-
-@pytest.fixture
-def batch() -> dict:
-    """A collated batch of domain pairs."""
-    return pair_batch()
-
-
-@pytest.fixture(scope='session')
-def minicity(tmp_path_factory) -> Path:
-    """A MiniCity of a few small images."""
-    from mmuda.minicity import write_minicity
-
-    return Path(
-        write_minicity(
-            tmp_path_factory.mktemp('my data') / 'minicity', num_source=7, num_target=5, num_val=5, size=(64, 48)
-        )
-    )
-
-
-@pytest.fixture(scope='session')
-def data_roots(minicity) -> dict:
-    """Where the data sets that configs name are, by environment variable."""
-    from shipped import make_roots
-
-    return make_roots(minicity)
+__all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners']

@@ -127,6 +127,10 @@ def small_hrda(node) -> dict:
     return found
 
 
+def small_masks(node) -> dict:
+    return dict(masked=dict(node.masked, block=8))
+
+
 SMALL_RESNET = dict(depth=18, base_channels=4, stem_channels=4, style='pytorch', init_cfg=None)
 SMALLER = {
     'DeepLabResNet': SMALL_RESNET,
@@ -135,14 +139,14 @@ SMALLER = {
     'EfficientNetLite': dict(init_cfg=None),
     'RandomCrop': dict(crop_size=(32, 48)),
     'ResNetV1c': SMALL_RESNET,
-    'MiT': dict(embed_dims=4, num_layers=(1, 1, 1, 1), init_cfg=None),
+    'MiT': dict(embed_dims=4, num_layers=(1, 1, 1, 1), sr_ratios=(2, 2, 1, 1), init_cfg=None),
     'DAFormerHead': small_daformer_head,
     'HRDAEncoderDecoder': small_hrda,
     'RandomClassCrop': dict(size=(32, 48)),
-    'OpenCrop': dict(size=(32, 48)),
+    'OpenCrop': dict(size=(48, 64)),
     'LoadTrustedPixels': dict(border=dict(top=2, bottom=4)),
     'RareClassOrder': dict(min_pixels=0),
-    'Masking': dict(block=8),
+    **dict.fromkeys(('MICDACS', 'MICDAFormer', 'MICMinEnt', 'MICAdaptSegNet'), small_masks),
     'ResNet38Head': dict(in_channels=128, channels=8),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
     # The only map, of stage 4 or VGG-16, has index 0.

@@ -67,7 +67,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         **kwargs: As :class:`AdaptiveEncoderDecoder`.
 
     Raises:
-        ValueError: If there is an auxiliary head.
+        ValueError: If there is an auxiliary head, or sides of details are no multiples of the head's stride.
     """
 
     decode_head: Any
@@ -85,6 +85,11 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         super().__init__(*args, **kwargs)
         if self.with_auxiliary_head:
             raise ValueError('HRDAEncoderDecoder has the levels detail and main: leave auxiliary_head out')
+        if any(side % self.decode_head.stride for side in detail_size):
+            raise ValueError(
+                f'detail_size={tuple(detail_size)}, expected multiples of {self.decode_head.stride} pixels, the stride '
+                'of the head'
+            )
         self.detail_size = (detail_size[0], detail_size[1])
         self.context_scale = self.decode_head.context_scale  # known without the head, too
         self.divisor = divisor or round(self.decode_head.stride / self.context_scale)

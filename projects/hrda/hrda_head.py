@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -112,11 +113,15 @@ class HRDAHead(BaseModule):
             shown: What ``detail`` shows, in pixels: one crop, or windows that cover the images.
 
         Raises:
-            ValueError: If the head has another stride than this one was told.
+            ValueError: If the head has another stride than ``stride``.
         """
-        on_context, on_detail = self.head(context), self.head(detail)
-        attention = self.fixed_attention if self.scale_attention is None else self.scale_attention(context).sigmoid()
-        self._check_stride(on_detail, shown if isinstance(shown, Box) else shown[0])
+        place = shown if isinstance(shown, Box) else shown[0]
+        small = [int(length * self.context_scale) for length in size]
+        on_context = self._in_cells(self.head(context), small)
+        on_detail = self._in_cells(self.head(detail), place.size)
+        attention: Any = self.fixed_attention
+        if self.scale_attention is not None:
+            attention = self._in_cells(self.scale_attention(context), small).sigmoid()
         cells = tuple(length // self.stride for length in size)
         box = None
         if not isinstance(shown, Box):
@@ -128,10 +133,18 @@ class HRDAHead(BaseModule):
         )
         return HRDALogits(fused, attenuated, on_detail)
 
-    def _check_stride(self, logits: Tensor, shown: Box) -> None:
-        if tuple(logits.shape[-2:]) != tuple(side // self.stride for side in shown.size):
+    def _in_cells(self, logits: Tensor, size: Sequence[int]) -> Tensor:
+        """Return the logits of an image of a size (H, W) with one cell for each ``stride`` pixels.
+
+        Networks whose pooling rounds up, or sides that are no multiples of the stride, give one or two cells more.
+        """
+        cells = tuple(max(1, side // self.stride) for side in size)
+        found = tuple(logits.shape[-2:])
+        if found == cells:
+            return logits
+        if any(abs(ours - wanted) > 2 for ours, wanted in zip(found, cells, strict=True)):
             raise ValueError(
-                f'HRDAHead: a detail crop of {shown.size} (H, W) has logits of {tuple(logits.shape[-2:])}, but '
-                f'stride={self.stride}: set it to that of the head, and let crops, windows and images have sides that '
-                'are multiples of it (data_preprocessor.test_cfg=dict(size_divisor=...) pads images)'
+                f'HRDAHead: an image of {tuple(size)} (H, W) has logits of {found}, but stride={self.stride}: set it '
+                'to that of the head'
             )
+        return F.interpolate(logits, size=cells, mode='bilinear', align_corners=self.align_corners)

@@ -307,7 +307,7 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     # Details.
 
     def _weights_of_levels(self) -> set[str]:
-        """Return the keys that ``loss_weights`` may have for the levels of the segmentor, term by term."""
+        """Return the keys that ``loss_weights`` may have: one for each term and each level of the segmentor."""
         terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
         return {f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups}
 

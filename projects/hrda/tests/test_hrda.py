@@ -4,6 +4,7 @@ import pytest
 import torch
 from toolbox import NUM_CLASSES, side, tiny_adaptor, tiny_segmentor, wrappers_of
 
+import projects.daformer  # noqa: F401
 from mmuda.models import SourceOnly
 from projects.hrda import Box, HRDAHead, HRDAOutputs, cut_windows, draw_box, join_windows, sliding_windows
 
@@ -27,13 +28,9 @@ def levels(*terms: str) -> dict:
 
 
 def model_of(type: str = 'SourceOnly', terms=('seg',), **kwargs):
-    options = {key: kwargs.pop(key) for key in list(kwargs) if key in ('teacher', 'loss_weights', 'discriminator')}
+    options = {key: kwargs.pop(key) for key in list(kwargs) if key in ('teacher', 'loss_weights', 'distance_classes')}
     options.setdefault('loss_weights', levels(*terms))
-    return (
-        tiny_adaptor(type, segmentor=hrda(**kwargs), aux_discriminator=None, **options)
-        if (type == 'AdaptSegNet')
-        else tiny_adaptor(type, segmentor=hrda(**kwargs), **options)
-    )
+    return tiny_adaptor(type, segmentor=hrda(**kwargs), **options)
 
 
 SIZE = (48, 64)
@@ -78,7 +75,7 @@ def test_levels_in_training():
     labels = torch.arange(48 * 64).view(1, 48, 64)
     top, _, left, _ = outputs.box
     assert outputs.region('detail', labels)[0, 0, 0] == top * 64 + left and outputs.region('main', labels) is labels
-    assert outputs.features[0].shape[-2:] == (6, 8), 'of the context'
+    assert outputs.features[-1].shape[-2:] == (4, 5), 'of the context, 24x32'
     supervised = model_of(context_loss=True, loss_weights=dict(levels('seg'), seg_context=0.1)).train()
     logs = supervised.train_step(batch(), wrappers_of(supervised))
     assert {'loss_seg_main', 'loss_seg_detail', 'loss_seg_context'} <= set(logs)
@@ -105,8 +102,8 @@ def test_without_training_windows_cover_the_image():
     with torch.no_grad():
         outputs = segmentor(images, mode='outputs')
         assert outputs.levels == ('main',) and type(outputs) is not HRDAOutputs
-        assert torch.equal(segmentor.train()(images, mode='features').features[0], outputs.features[0]) is False
-        segmentor.eval()
+        features = segmentor(images, mode='features')
+        assert features.levels == () and torch.equal(features.features[-1], outputs.features[-1])
         torch.testing.assert_close(segmentor(images), outputs.logits['main'])
         few = model_of(windows_at_once=3).eval().segmentor
         few.load_state_dict(segmentor.state_dict())
@@ -124,10 +121,10 @@ def test_predictions_have_the_size_of_the_image():
 @pytest.mark.parametrize('type', ['SourceOnly', 'MinEnt', 'DACS', 'DAFormer'])
 def test_methods_train_it(type):
     terms = dict(SourceOnly=('seg',), MinEnt=('seg', 'ent')).get(type, ('seg', 'mix'))
-    teacher = dict(teacher=dict(mode='sliding')) if type in ('DACS', 'DAFormer') else {}
-    import projects.daformer  # noqa: F401
-
-    model = model_of(type, terms, **teacher).train()
+    options = dict(teacher=dict(mode='sliding')) if type in ('DACS', 'DAFormer') else {}
+    if type == 'DAFormer':
+        options['distance_classes'] = (1, 2)
+    model = model_of(type, terms, **options).train()
     before = {name: value.clone() for name, value in model.segmentor.named_parameters()}
     logs = model.train_step(batch(), wrappers_of(model))
     assert {'loss_seg_main', 'loss_seg_detail'} <= set(logs) and all(value.isfinite().all() for value in logs.values())
@@ -144,8 +141,17 @@ def test_a_level_without_a_weight_is_an_error():
 
 def test_a_wrong_stride_is_an_error():
     model = model_of(stride=4).eval()
-    with pytest.raises(ValueError, match=r'has logits of \(2, 3\), but stride=4'):
+    with pytest.raises(ValueError, match=r'has logits of .*, but stride=4: set it to that of the head'):
         model.segmentor(torch.rand(1, 3, *SIZE))
+    with pytest.raises(ValueError, match=r'detail_size=\(20, 24\), expected multiples of 8 pixels'):
+        model_of(detail_size=(20, 24))
+
+
+@pytest.mark.parametrize('size', [(47, 65), (50, 70), (16, 24), (10, 90)])
+def test_images_of_any_size_are_predicted(size):
+    model = model_of().eval()
+    (found, _) = model.test_step(side(0, False, size=size))
+    assert found.pred_sem_seg.data.shape == (1, *size) and found.seg_logits.data.isfinite().all()
 
 
 def test_an_attention_is_learnt_or_fixed():
@@ -160,6 +166,7 @@ def test_an_attention_is_learnt_or_fixed():
     images = torch.rand(1, 3, 16, 24)
     with torch.no_grad():
         straight = only_detail.decode_head.head(only_detail.extract_feat(images))
+        straight = torch.nn.functional.interpolate(straight, size=(2, 3), mode='bilinear', align_corners=False)
         torch.testing.assert_close(only_detail(images), straight)
 
 
