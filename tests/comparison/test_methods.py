@@ -13,7 +13,8 @@ def test_facts_of_shipped_configs():
     assert [method.is_source_only for method in methods] == [True, False, False, False, False]
     assert [method.is_baseline for method in methods] == [True, True, False, False, False]
     assert [method.staged for method in methods] == [False, False, False, True, True]
-    assert [method.iterations() for method in methods] == [600, 600, 600, 1200, None], (
+    length = methods[0].cfg.train_cfg.max_iters
+    assert [method.iterations() for method in methods] == [length, length, length, 2 * length, None], (
         'rounds are as long as their data'
     )
     assert methods[2].without_target_statistics == ''
