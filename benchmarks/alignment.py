@@ -188,7 +188,9 @@ def measure(variant: str, iters: int, threads: int, channels: int) -> dict:
 
 
 def main() -> None:
-    args = parser(__doc__).parse_args()
+    options = parser(__doc__)
+    options.add_argument('--channels', type=int, default=2048)
+    args = options.parse_args()
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads, args.channels)))
         return

@@ -118,6 +118,7 @@ def measure(variant: str, iters: int, threads: int, channels: int, height: int, 
 
 def main() -> None:
     options = parser(__doc__)
+    options.add_argument('--channels', type=int, default=2048)
     options.add_argument('--height', type=int, default=65)
     options.add_argument('--width', type=int, default=129)
     args = options.parse_args()

@@ -19,7 +19,6 @@ def parser(doc: str) -> argparse.ArgumentParser:
     found.add_argument('--rounds', type=int, default=3, help='processes of each variant')
     found.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
     found.add_argument('--threads', type=int, default=2)
-    found.add_argument('--channels', type=int, default=2048)
     found.add_argument('--one', choices=SIDES, help=argparse.SUPPRESS)
     return found
 
@@ -59,7 +58,7 @@ def in_process(script: str, side: str, options: Sequence[str]) -> dict:
     return json.loads(out.stdout.splitlines()[-1])
 
 
-def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, str]) -> None:
+def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, str], whole: str = 'both') -> list[dict]:
     """Measure both sides in turns; print medians, the median ratio of a round, and how far their ``figures`` are apart.
 
     Args:
@@ -67,6 +66,10 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, st
         options: Other options of these calls.
         rounds: Processes of each side.
         rows: Labels of the parts that were clocked, by their names.
+        whole: Label of ``both``, the time of an iteration.
+
+    Returns:
+        The figures of our side, by round.
     """
     pairs = []
     for index in range(rounds):
@@ -75,7 +78,7 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, st
     print(f'{"":24}{"plain":>10}{"ours":>10}{"plain / ours":>14}')
     labels = {
         **{name: f'{label}, s' for name, label in rows.items()},
-        'both': 'both, s',
+        'both': f'{whole}, s',
         'memory': 'memory above base, GiB',
     }
     for key, label in labels.items():
@@ -86,3 +89,4 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, st
         abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures'], strict=True)
     )
     print(f'results of both sides are apart by {apart:.1e} of their values at most')
+    return [ours for _, ours in pairs]

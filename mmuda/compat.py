@@ -25,7 +25,7 @@ class Tested(NamedTuple):
 
 
 TESTED: dict[str, Tested] = {
-    'torch': Tested('2.6', '2.13', 'torch'),
+    'torch': Tested('2.6', '2.15', 'torch'),
     'mmengine': Tested('0.10.7', '0.10', 'onedl-mmengine'),
     'mmcv': Tested('2.1.0', '2.3', 'onedl-mmcv'),
     'mmseg': Tested('1.2.2', '1.4', 'onedl-mmsegmentation'),

@@ -1,5 +1,5 @@
 """Fixtures of the plug-ins' tests: those of the package."""
 
-from fixtures import batch, cache_dir, data_roots, minicity, quick_runners
+from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners
 
-__all__ = ['batch', 'cache_dir', 'data_roots', 'minicity', 'quick_runners']
+__all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners']

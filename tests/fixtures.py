@@ -3,9 +3,11 @@
 import functools
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 from toolbox import pair_batch
 from yapf.yapflib import yapf_api
 
@@ -16,9 +18,20 @@ def cache_dir(tmp_path_factory) -> None:
     os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
 
 
+@pytest.fixture(autouse=True)
+def default_scope() -> Iterator[None]:
+    """Registries look in mmseg's scope, whatever runners of other tests have left behind."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
+
+
 @pytest.fixture(autouse=True, scope='session')
 def quick_runners() -> None:
-    """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage."""
+    """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage.
+
+    mmengine formats with yapf whenever the text of a config is asked for, and has no option for it. The result is the
+    same; each text is formatted once.
+    """
     original = yapf_api.FormatCode
     formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))
 

@@ -72,6 +72,7 @@ def _main(source: str, name: str, folder: str, rank: int, count: int) -> None:
     spec.loader.exec_module(module)
     result = getattr(module, name)(rank, *torch.load(f'{folder}/args.pth', weights_only=False))
     torch.save(result, f'{folder}/result{rank}.pth')
+    dist.barrier()  # none leaves while another may still listen to it
 
 
 if __name__ == '__main__':

@@ -12,7 +12,12 @@ FOLDER = Path(__file__).parents[1] / 'benchmarks'
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'name, options', [('alignment', ['--channels=32']), ('contrastive', ['--channels=32', '--height=9', '--width=17'])]
+    'name, options',
+    [
+        ('alignment', ['--channels=32']),
+        ('contrastive', ['--channels=32', '--height=9', '--width=17']),
+        ('teacher_step', ['--height=64', '--width=96']),
+    ],
 )
 def test_both_sides_compute_the_same(name, options):
     out = subprocess.run(

@@ -1,10 +1,7 @@
 """Decisions of the main process, shares of the work and bare models, on one process and on two."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from processes import run_on_processes
 from torch import nn
 from torch.nn.parallel import DataParallel
 
@@ -31,40 +28,16 @@ def test_wrappers_are_taken_off_and_nothing_else():
     assert unwrap(holder) is holder
 
 
-TWO = """
-import sys
-from pathlib import Path
-from mmengine.dist import get_rank
-from mmuda.engine.distributed import leave_at_exit, start_gloo
-from mmuda.ranks import from_main, own_share
-start_gloo()
-leave_at_exit()
-out = Path(sys.argv[1]) / str(get_rank())
-def fail():
-    raise OSError('the disk is gone')
-lines = [from_main(lambda: f'rank {get_rank()}'), str(list(own_share(5)))]
-try:
-    from_main(fail)
-except Exception as error:
-    lines.append(f'{type(error).__name__}: {error}')
-out.write_text(chr(10).join(lines))
-"""
+def decide(rank: int) -> tuple:
+    """What one of several processes decides, does and is told."""
+    try:
+        from_main(lambda: {}['gone'])
+    except Exception as error:
+        told = f'{type(error).__name__}: {error}'
+    return from_main(lambda: f'rank {rank}'), list(own_share(5)), told
 
 
 def test_the_main_process_decides_for_two(tmp_path):
-    script = tmp_path / 'two.py'
-    script.write_text(TWO)
-    done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', script, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path)),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / '0').read_text().splitlines() == ['rank 0', '[0, 2, 4]', 'OSError: the disk is gone']
-    assert (tmp_path / '1').read_text().splitlines() == [
-        'rank 0',
-        '[1, 3]',
-        'RuntimeError: the main process failed: OSError: the disk is gone',
-    ]
+    first, second = run_on_processes(decide, tmp_path)
+    assert first == ('rank 0', [0, 2, 4], "KeyError: 'gone'")
+    assert second == ('rank 0', [1, 3], "RuntimeError: the main process failed: KeyError: 'gone'")

@@ -1,12 +1,14 @@
-"""Small real models, batches and configs that many tests share."""
+"""Small real models, data sets, batches and configs that many tests share."""
 
 import copy
 import os
+import random
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.config import ConfigDict
+from mmengine.dataset import BaseDataset
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
@@ -158,3 +160,27 @@ def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **o
     if method in ('advent', 'adaptsegnet'):
         found['model.discriminator.base_channels'] = 2
     return found
+
+
+class Numbers(BaseDataset):
+    """Its pipeline draws from all three generators."""
+
+    METAINFO = dict(classes=('a', 'b'))
+
+    def __init__(self, size: int, **kwargs) -> None:
+        self.size = size
+        super().__init__(pipeline=[self.draw], **kwargs)
+
+    def load_data_list(self):
+        return [dict(number=i) for i in range(self.size)]
+
+    @staticmethod
+    def draw(results):
+        drawn = [random.random(), np.random.rand(), torch.rand(()).item()]
+        return dict(inputs=torch.tensor([results['number'], *drawn], dtype=torch.float64), data_samples=None)
+
+
+def take(sampler, count: int) -> list:
+    """The first samples of an endless sampler."""
+    stream = iter(sampler)
+    return [next(stream) for _ in range(count)]

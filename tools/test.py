@@ -1,15 +1,19 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
-Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names.
+Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names in
+`test_ensemble`. Teacher-student methods keep a second network, which `--of teacher` tests.
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import ConfigDict
+from torch import nn
 
-from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.command_line import config_parser, parse
 from mmuda.engine.launch import build_runner, load_config, use_tta
@@ -23,12 +27,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)'
     )
+    parser.add_argument(
+        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+    )
     parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
     parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
     return parse(parser)
+
+
+def networks(model: Any, alone: bool) -> Sequence[nn.Module]:
+    """Return the adaptor, or those of an ensemble, below the wrappers of augmentation and of distributed runs."""
+    while not hasattr(model, SEGMENTOR if alone else 'models'):
+        model = model.module
+    return [model] if alone else model.models
 
 
 def main() -> None:
@@ -40,28 +54,26 @@ def main() -> None:
     cfg.load_from, cfg.resume = None, False
     if args.eval:
         cfg.test_evaluator.iou_metrics = args.eval
-    alone = len(args.checkpoints) == 1
-    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{first.stem if alone else "ensemble"}.json')
+    alone, plain = len(args.checkpoints) == 1, args.of == SEGMENTOR
+    name = (first.stem if alone else 'ensemble') + ('' if plain else f'_{args.of}')
+    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{name}.json')
     if args.out:
         cfg.test_evaluator.output_dir = args.out
     if args.show_dir:
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
-    if alone:
-        cfg.load_from = args.checkpoints[0]
-    else:
+    if not alone:
         ensemble = dict(cfg.get('test_ensemble') or dict(type='LogitEnsemble'))
         if args.weights:
             ensemble['weights'] = args.weights
         cfg.model = ConfigDict(**ensemble, models=[cfg.model] * len(args.checkpoints))
+    elif plain:
+        cfg.load_from = args.checkpoints[0]
     if args.tta:
         use_tta(cfg)
     runner = build_runner(cfg)
-    if not alone:
-        network = runner.model
-        while not hasattr(network, 'models'):  # below the wrappers of augmentation and of distributed runs
-            network = network.module
-        for model, checkpoint in zip(network.models, args.checkpoints, strict=True):
-            load_weights(model, read_checkpoint(checkpoint), checkpoint)
+    if cfg.load_from is None:
+        for model, checkpoint in zip(networks(runner.model, alone), args.checkpoints, strict=True):
+            load_weights(model, network_of(read_checkpoint(checkpoint), args.of, checkpoint), checkpoint)
     runner.test()
 
 

@@ -11,7 +11,7 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
 
-from .states import plain_state, weight_problems, with_counters
+from .states import meta_of, plain_state, weight_problems, with_counters
 from .weights_meta import check_weights_meta
 
 SEGMENTOR = 'segmentor'
@@ -72,6 +72,29 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
     full = {key: given.get(key, value) for key, value in expected.items()}
     load_state_dict_through_wrappers(model, full, strict=True)
     return left_out
+
+
+def network_of(checkpoint: Any, child: str, filename: str) -> Any:
+    """Return a checkpoint of one network of an adaptor, as a plain checkpoint of mmseg.
+
+    Args:
+        checkpoint: Content of the file of an adaptor, from :func:`read_checkpoint`.
+        child: ``'segmentor'`` returns the checkpoint as it is. The weights of a child that keeps another version of
+            the segmentor, such as ``'teacher'``, are those below ``<child>.segmentor.``.
+        filename: For messages.
+
+    Raises:
+        RuntimeError: If the file holds no such network.
+    """
+    if child == SEGMENTOR:
+        return checkpoint
+    weights = plain_state(checkpoint, filename)
+    prefix = f'{child}.{SEGMENTOR}.'
+    found = {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+    if not found:
+        networks = {_child(key) for key in weights if key.split('.')[1:2] == [SEGMENTOR]} | {SEGMENTOR}
+        raise RuntimeError(f'{filename} holds no network {child!r}, but {", ".join(sorted(networks))}')
+    return dict(meta=dict(meta_of(checkpoint)), state_dict=found)
 
 
 def _under_names_of(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

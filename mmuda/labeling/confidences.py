@@ -204,8 +204,8 @@ class ExactConfidences(Confidences):
         return float(np.partition(values, -rank)[-rank]) if 1 <= rank <= len(values) else 0.0
 
     def merge(self, other: Confidences) -> None:
+        self._check_layout(other.layout)  # first: its error says what to do
         assert isinstance(other, ExactConfidences)
-        self._check_layout(other.layout)
         self._values += other._values
         self._labels += other._labels
 

@@ -96,8 +96,8 @@ class ConfidenceHistogram(Confidences):
         return _kth_largest(self._bins.sum(dim=0, keepdim=True), np.array([rank])).item()
 
     def merge(self, other: Confidences) -> None:
+        self._check_layout(other.layout)  # first: its error says what to do
         assert isinstance(other, ConfidenceHistogram)
-        self._check_layout(other.layout)
         self._histogram += other._histogram.to(self._histogram.device)
 
     def all_reduce(self) -> None:

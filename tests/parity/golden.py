@@ -10,18 +10,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-GOLDEN_DIR = Path(os.environ.get('MMUDA_GOLDEN_DIR') or Path(__file__).parents[1] / 'data' / 'golden')
+SHIPPED_DIR = Path(__file__).parents[1] / 'data' / 'golden'
+GOLDEN_DIR = Path(os.environ.get('MMUDA_GOLDEN_DIR') or SHIPPED_DIR)
 
 
-def golden_files(family: str, prefix: str) -> list:
+def golden_files(family: str, prefix: str, folder: Path = GOLDEN_DIR) -> list:
     """One pytest parameter for each `<family>/<prefix>*.npz`, its id being `family/stem`.
 
-    A family without a file gives one parameter that makes :func:`load` fail: nothing is skipped in silence.
+    A family without a file gives one parameter that makes :func:`load` fail: nothing is skipped in silence. Checks of
+    how much the files cover, which another set of cases need not pass, give `folder=SHIPPED_DIR`.
     """
-    found = sorted((GOLDEN_DIR / family).glob(f'{prefix}*.npz'))
+    found = sorted((folder / family).glob(f'{prefix}*.npz'))
     if not found:
-        return [pytest.param(GOLDEN_DIR / family / f'{prefix}*.npz', id=f'{family}/{prefix}-missing')]
+        return [pytest.param(folder / family / f'{prefix}*.npz', id=f'{family}/{prefix}-missing')]
     return [pytest.param(path, id=f'{family}/{path.stem}') for path in found]
+
+
+def golden_cases(files: list, suffix: str) -> list:
+    """One parameter (path, case) for each key `<case>/<suffix>` of each file."""
+    cases = []
+    for file in files:
+        (path,) = file.values
+        keys = load(path) if path.is_file() else ()
+        # A file without a case, or that is not there, fails as the case that it does not have.
+        names = sorted(key[: -len(suffix) - 1] for key in keys if key.endswith(f'/{suffix}')) or ['missing']
+        cases += [pytest.param(path, name, id=f'{file.id}-{name}') for name in names]
+    return cases
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

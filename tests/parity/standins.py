@@ -1,9 +1,10 @@
 """The stand-in networks of the stored trajectories, as segmentors that our adaptors can train.
 
 Built from the tables in the README of the golden files: network T (plain convolutions) and network M (a bottleneck
-ResNet at toy width). Parameter names are those of the files.
+ResNet at toy width). Parameter names are those of the files, and so are all numbers of channels.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -15,22 +16,29 @@ from torch import Tensor, nn
 
 from mmuda.models.segmentors import SegOutputs
 
+Shapes = dict[str, tuple[int, ...]]
+"""The shape of each parameter by the name that it has in the files."""
 
-def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> nn.Conv2d:
+
+def _conv(shape: tuple[int, ...], stride: int = 1, padding: int = 0, dilation: int = 1) -> nn.Conv2d:
+    c_out, c_in, kernel, _ = shape
     return nn.Conv2d(c_in, c_out, kernel, stride, padding, dilation, bias=False)
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels).requires_grad_(False)
+def _norm(shape: tuple[int, ...]) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(shape[0]).requires_grad_(False)
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, c_in: int, planes: int, stride: int = 1, dilation: int = 1, shortcut: bool = False) -> None:
+    def __init__(self, shapes: Shapes, name: str, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1, self.bn1 = _conv(c_in, planes, 1, stride), _norm(planes)
-        self.conv2, self.bn2 = _conv(planes, planes, 3, 1, dilation, dilation), _norm(planes)
-        self.conv3, self.bn3 = _conv(planes, planes * 4, 1), _norm(planes * 4)
-        self.downsample = nn.Sequential(_conv(c_in, planes * 4, 1, stride), _norm(planes * 4)) if shortcut else None
+        of = {key.removeprefix(f'{name}.'): shape for key, shape in shapes.items() if key.startswith(f'{name}.')}
+        self.conv1, self.bn1 = _conv(of['conv1.weight'], stride), _norm(of['bn1.weight'])
+        self.conv2, self.bn2 = _conv(of['conv2.weight'], 1, dilation, dilation), _norm(of['bn2.weight'])
+        self.conv3, self.bn3 = _conv(of['conv3.weight']), _norm(of['bn3.weight'])
+        self.downsample = None
+        if 'downsample.0.weight' in of:
+            self.downsample = nn.Sequential(_conv(of['downsample.0.weight'], stride), _norm(of['downsample.1.weight']))
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.bn1(self.conv1(x)).relu()
@@ -42,19 +50,18 @@ class Bottleneck(nn.Module):
 class NetworkT(nn.Sequential):
     """The trunk of T; returns the features of `layer3` and `layer4`."""
 
-    channels = (8, 16)
-
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes) -> None:
         super().__init__(
             OrderedDict(
-                conv1=_conv(3, 8, 3, 2, 1),
-                bn1=_norm(8),
-                layer1=_conv(8, 8, 3, 1, 1),
-                layer2=_conv(8, 8, 3, 2, 1),
-                layer3=_conv(8, 8, 3, 1, 2, 2),
-                layer4=_conv(8, 16, 3, 1, 4, 4),
+                conv1=_conv(shapes['conv1.weight'], 2, 1),
+                bn1=_norm(shapes['bn1.weight']),
+                layer1=_conv(shapes['layer1.weight'], 1, 1),
+                layer2=_conv(shapes['layer2.weight'], 2, 1),
+                layer3=_conv(shapes['layer3.weight'], 1, 2, 2),
+                layer4=_conv(shapes['layer4.weight'], 1, 4, 4),
             )
         )
+        self.channels = (shapes['layer3.weight'][0], shapes['layer4.weight'][0])
 
     def forward(self, x: Tensor):
         x = self.bn1(self.conv1(x)).relu()
@@ -66,19 +73,24 @@ class NetworkT(nn.Sequential):
 class NetworkM(nn.Sequential):
     """The trunk of M; returns the features of `layer3` and `layer4`."""
 
-    channels = (16, 16)
+    def __init__(self, shapes: Shapes) -> None:
+        def layer(name: str, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+            count = sum(re.fullmatch(rf'{name}\.\d+\.conv1\.weight', key) is not None for key in shapes)
+            return nn.Sequential(
+                *(Bottleneck(shapes, f'{name}.{i}', stride if i == 0 else 1, dilation) for i in range(count))
+            )
 
-    def __init__(self) -> None:
         super().__init__(
             OrderedDict(
-                conv1=_conv(3, 4, 7, 2, 3),
-                bn1=_norm(4),
-                layer1=nn.Sequential(Bottleneck(4, 2, shortcut=True)),
-                layer2=nn.Sequential(Bottleneck(8, 2, stride=2, shortcut=True), Bottleneck(8, 2)),
-                layer3=nn.Sequential(Bottleneck(8, 4, dilation=2, shortcut=True), Bottleneck(16, 4, dilation=2)),
-                layer4=nn.Sequential(Bottleneck(16, 4, dilation=4, shortcut=True)),
+                conv1=_conv(shapes['conv1.weight'], 2, 3),
+                bn1=_norm(shapes['bn1.weight']),
+                layer1=layer('layer1'),
+                layer2=layer('layer2', stride=2),
+                layer3=layer('layer3', dilation=2),
+                layer4=layer('layer4', dilation=4),
             )
         )
+        self.channels = tuple(self.get_submodule(name)[-1].bn3.num_features for name in ('layer3', 'layer4'))
 
     def forward(self, x: Tensor):
         x = self.bn1(self.conv1(x)).relu()
@@ -91,9 +103,11 @@ class NetworkM(nn.Sequential):
 class StandIn(BaseModule):
     """A segmentor over `NetworkT` or `NetworkM` with our DeepLabV2 heads."""
 
-    def __init__(self, trunk: str, num_classes: int, two_levels: bool, summed: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, trunk: str, shapes: Shapes, num_classes: int, two_levels: bool, summed: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
-        self.backbone = {'T': NetworkT, 'M': NetworkM}[trunk]()
+        self.backbone = {'T': NetworkT, 'M': NetworkM}[trunk](shapes)
         aux_channels, channels = self.backbone.channels
         head = dict(type='DeepLabV2Head', num_classes=num_classes, summed=summed)
         self.auxiliary_head = MODELS.build(dict(head, in_channels=aux_channels, in_index=0)) if two_levels else None

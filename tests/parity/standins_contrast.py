@@ -17,18 +17,21 @@ from mmuda.models.segmentors import AdaptiveEncoderDecoder
 class Strided(BaseModule):
     """Network S1 (two convolutions) or S2 (with batch-norm and a dilated third), output stride 4."""
 
-    def __init__(self, kind: str, channels: int) -> None:
+    def __init__(self, kind: str, inputs: int, width: int, channels: int) -> None:
         super().__init__()
         if kind == 'S1':
             layers = OrderedDict(
-                conv1=nn.Conv2d(3, 8, 3, 2, 1), act1=nn.ReLU(), conv2=nn.Conv2d(8, channels, 3, 2, 1), act2=nn.ReLU()
+                conv1=nn.Conv2d(inputs, width, 3, 2, 1),
+                act1=nn.ReLU(),
+                conv2=nn.Conv2d(width, channels, 3, 2, 1),
+                act2=nn.ReLU(),
             )
         else:
             layers = OrderedDict(
-                conv1=nn.Conv2d(3, 6, 3, 2, 1, bias=False),
-                bn1=nn.BatchNorm2d(6),
+                conv1=nn.Conv2d(inputs, width, 3, 2, 1, bias=False),
+                bn1=nn.BatchNorm2d(width),
                 act1=nn.ReLU(),
-                conv2=nn.Conv2d(6, channels, 3, 2, 1),
+                conv2=nn.Conv2d(width, channels, 3, 2, 1),
                 act2=nn.ReLU(),
                 conv3=nn.Conv2d(channels, channels, 3, 1, 2, 2, bias=False),
                 act3=nn.ReLU(),
@@ -51,9 +54,11 @@ def our_name(key: str) -> str:
 def segmentor(arrays: dict[str, np.ndarray]) -> dict:
     """Config of the network whose weights are there."""
     num_classes, channels = arrays['cls.conv2d_list.0.weight'].shape[:2]
+    width, inputs = arrays['fea.conv1.weight'].shape[:2]
+    kind = 'S2' if 'fea.bn1.weight' in arrays else 'S1'
     return dict(
         type='AdaptiveEncoderDecoder',
-        backbone=dict(type='Strided', kind='S2' if 'fea.bn1.weight' in arrays else 'S1', channels=channels),
+        backbone=dict(type='Strided', kind=kind, inputs=inputs, width=width, channels=channels),
         decode_head=dict(type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes),
         test_cfg=dict(mode='whole'),
     )

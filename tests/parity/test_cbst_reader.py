@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import SHIPPED_DIR, golden_files, load, scalar, section
 from mmcv.transforms import Compose
 from mmengine.registry import DefaultScope
 from mmseg.models import SegDataPreProcessor
@@ -200,7 +200,7 @@ def test_crop(path, name):
         assert batch['inputs'].dtype == torch.float32
 
 
-@pytest.mark.parametrize('path', golden_files('cbst', 'mining_crop'))
+@pytest.mark.parametrize('path', golden_files('cbst', 'mining_crop', SHIPPED_DIR))
 def test_the_crops_can_tell(path):
     """The comparisons above cover both branches, both domains and the border."""
     data = load(path)
@@ -209,7 +209,7 @@ def test_the_crops_can_tell(path):
     assert any((case['label_crop'] == 255).any() for case in cases) and any('out_data' in case for case in cases)
 
 
-@pytest.mark.parametrize('path', golden_files('cbst', 'mining_crop'))
+@pytest.mark.parametrize('path', golden_files('cbst', 'mining_crop', SHIPPED_DIR))
 def test_another_filter_would_differ(path, monkeypatch):
     name = next(name for name in groups(load(path), 'c') if 'out_data' in of(load(path), name))
     case, crop, results = prepared(path, name)

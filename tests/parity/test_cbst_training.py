@@ -33,9 +33,9 @@ class TwoConvolutions(BaseModule):
 
     with_auxiliary_head, align_corners = False, False
 
-    def __init__(self, channels: int, num_classes: int, eps: float) -> None:
+    def __init__(self, inputs: int, channels: int, num_classes: int, eps: float) -> None:
         super().__init__()
-        self.c1 = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.c1 = nn.Conv2d(inputs, channels, 3, padding=1, bias=False)
         self.b1 = nn.BatchNorm2d(channels, eps=eps)
         self.score = nn.Conv2d(channels, num_classes, 3, padding=2, dilation=2)
 
@@ -53,6 +53,7 @@ def build(data: dict):
             data_preprocessor=dict(type='DomainPairPreprocessor'),
             segmentor=dict(
                 type='TwoConvolutions',
+                inputs=init['c1_weight'].shape[1],
                 channels=len(init['c1_weight']),
                 num_classes=len(init['score_bias']),
                 eps=scalar(data, 'bn_eps'),

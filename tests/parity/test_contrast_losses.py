@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import golden_files, load, scalar, section
+from golden import golden_cases, golden_files, load, scalar, section
 from mmengine.optim import PolyLR
 from standins_contrast import deviation
 from torch import Tensor
@@ -118,6 +118,7 @@ def test_class_statistics(path):
             for ours, theirs in names.items()
         }
     )
+    assert scalar(data, 'num_steps')
     for step in range(scalar(data, 'num_steps')):
         features, labels = (torch.from_numpy(data[f'step{step}/{name}']) for name in ('features', 'labels'))
         statistics.update(as_maps(features), labels[None, None])
@@ -258,19 +259,7 @@ HORIZONS = dict(seg_adv=62500, disc_adv=62500, src_and_distill=31250)
 """What the files of FADA do not say about themselves."""
 
 
-def rate_cases() -> list:
-    cases = []
-    for file in [*golden_files('sdca', 'lr'), *golden_files('fada', 'lr')]:
-        data = load(file.values[0]) if file.values[0].is_file() else {'missing/iters': 0}
-        cases += [
-            pytest.param(file.values[0], key.split('/')[0], id=f'{file.id}-{key.split("/")[0]}')
-            for key in data
-            if key.endswith('/iters')
-        ]
-    return cases
-
-
-@pytest.mark.parametrize('path, tag', rate_cases())
+@pytest.mark.parametrize('path, tag', golden_cases([*golden_files('sdca', 'lr'), *golden_files('fada', 'lr')], 'iters'))
 def test_learning_rates(path, tag):
     arrays = section(load(path), tag)
     if 'base_max_f64' in arrays:

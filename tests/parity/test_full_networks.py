@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conversion import config_for
-from golden import golden_files, load, scalar, section
+from golden import golden_cases, golden_files, load, scalar, section
 from mmseg.registry import MODELS
 from toolbox import CONFIGS
 from torch import nn
@@ -154,8 +154,7 @@ class Names(nn.Module):
             self.backbone.add_module(f'layer{number}', nn.Sequential(*layer))
 
 
-@pytest.mark.parametrize('kind', ['resnet101', 'resnet101_bn', 'vgg16'])
-@pytest.mark.parametrize('path', golden_files('sdca', 'networks'))
+@pytest.mark.parametrize('path, kind', golden_cases(golden_files('sdca', 'networks'), 'logits'))
 def test_fada_and_sdca(path, kind, tmp_path):
     data = section(load(path), kind)
     with torch.device('meta'):
@@ -163,7 +162,7 @@ def test_fada_and_sdca(path, kind, tmp_path):
     if kind == 'resnet101':  # its frozen batch-norm does not count
         shapes = {key: shape for key, shape in shapes.items() if not key.endswith('num_batches_tracked')}
     assert len(shapes) == scalar(data, 'num_keys')
-    channels, num_classes = (1024 if kind == 'vgg16' else 2048), data['logits'].shape[1]
+    channels, num_classes = int(data['feat_shape'][1]), data['logits'].shape[1]
     extractor = {
         key: torch.tensor(0) if key.endswith('num_batches_tracked') else rule(key, shape)
         for key, shape in shapes.items()

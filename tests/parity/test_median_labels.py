@@ -5,6 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden import golden_files, load, section
+from mmseg.registry import MODELS
+from standins_contrast import load_original, segmentor
 from torch import Tensor
 
 from mmuda.labeling import Confidences, MedianCap, most_likely
@@ -53,17 +55,12 @@ def test_sim(path):
         assert (found[1] == labels).float().mean() >= 0.999
 
 
-def network(data: dict, images: Tensor) -> Tensor:
-    """Logits (N, C, h, w) of the stand-in S1 and its summed classifier."""
-    features = images
-    for name in ('conv1', 'conv2'):
-        weight, bias = (torch.from_numpy(data[f'fea.{name}.{part}']) for part in ('weight', 'bias'))
-        features = F.conv2d(features, weight, bias, stride=2, padding=1).relu()
-    logits = []
-    for i, dilation in enumerate((6, 12, 18, 24)):
-        weight, bias = (torch.from_numpy(data[f'cls.conv2d_list.{i}.{part}']) for part in ('weight', 'bias'))
-        logits.append(F.conv2d(features, weight, bias, padding=dilation, dilation=dilation))
-    return sum(logits)
+def low_logits(data: dict, images: list[Tensor]) -> list[Tensor]:
+    """Logits (1, C, h, w) of the stored network, whichever stand-in it is, for images (1, 3, H, W)."""
+    model = MODELS.build(segmentor(data)).eval()
+    load_original(model, data)
+    with torch.no_grad():
+        return [model(image, mode='outputs').logits['main'] for image in images]
 
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'pseudo_label'))
@@ -72,18 +69,19 @@ def test_sdca(path):
     strategy = MedianCap(exact=True)
     raw = section(data, 'raw')
     prob = torch.from_numpy(raw['logits']).softmax(dim=1)
-    statistics = collect(strategy, prob.shape[1], map(most_likely, prob))
+    statistics = collect(strategy, len(raw['thresholds']), map(most_likely, prob))
     np.testing.assert_array_equal(statistics.counts, raw['class_counts'])
     np.testing.assert_allclose(strategy.thresholds(statistics), raw['thresholds'], rtol=1e-6, atol=0)
 
     numbers = range(sum(key.startswith('image') for key in data))
+    assert numbers
     images = [torch.from_numpy(data[f'image{i}']) for i in numbers]
-    logits = [network(data, image) for image in images]
+    logits = low_logits(data, images)
     seen = [
         most_likely(upsample(maps, image.shape[2:]).softmax(dim=1)[0])
         for maps, image in zip(logits, images, strict=True)
     ]
-    thresholds = strategy.thresholds(collect(strategy, prob.shape[1], seen))
+    thresholds = strategy.thresholds(collect(strategy, len(data['thresholds']), seen))
     np.testing.assert_allclose(thresholds, data['thresholds'], rtol=1e-5, atol=0)
     for i, maps in zip(numbers, logits, strict=True):
         expected = data[f'pseudo{i}']

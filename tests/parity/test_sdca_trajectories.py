@@ -42,9 +42,10 @@ def optimizers(model, lr: float, momentum: float, weight_decay: float):
 
 def check_final(model, data: dict) -> None:
     state = model.segmentor.state_dict()
-    for key, stored in section(data, 'final').items():
-        if key.startswith(('fea.', 'cls.')):
-            assert deviation(state[our_name(key)], stored) < TOLERANCE, key
+    final = {our_name(key): value for key, value in section(data, 'final').items() if key.startswith(('fea.', 'cls.'))}
+    assert set(final) == set(state)
+    for key, stored in final.items():
+        assert deviation(state[key], stored) < TOLERANCE, key
 
 
 def check_statistics(model, data: dict, prefix: str) -> None:

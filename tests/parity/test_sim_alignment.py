@@ -118,6 +118,7 @@ def test_memories_and_losses(path):
     )
     assert model.thing_memory.slots == scalar(data, 'num_instance_slots')
     steps = sorted({int(key.split('.')[0][4:]) for key in data if key.startswith('step')})
+    assert steps
     # An empty mask has the mean zero, which is of one class.
     of_zero = int(model.classify_vectors(torch.zeros(1, 1, model.stuff_memory.entries.shape[2])))
     for t in steps:

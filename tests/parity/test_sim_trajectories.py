@@ -19,9 +19,9 @@ LOSS = 1e-5
 class NormedStrided(BaseModule):
     """The trunk of SIM's stand-in network, output stride 2."""
 
-    def __init__(self, width: int, channels: int) -> None:
+    def __init__(self, inputs: int, width: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 3, 2, 1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, 3, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width).requires_grad_(False)
         self.conv2 = nn.Conv2d(width, channels, 3, 2, 1)
 
@@ -43,6 +43,7 @@ def test_trajectory(path):
     cfg = {key: value.item() for key, value in part(data, 'cfg.').items()}
     init, critic = part(data, 'init.'), part(data, 'D_init.')
     num_classes, channels = init['layer6.conv2d_list.0.weight'].shape[:2]
+    width, inputs = init['conv1.weight'].shape[:2]
     model = MODELS.build(
         dict(
             type='SIM',
@@ -50,7 +51,7 @@ def test_trajectory(path):
             count_empty=True,
             segmentor=dict(
                 type='AdaptiveEncoderDecoder',
-                backbone=dict(type='NormedStrided', width=len(init['conv1.weight']), channels=channels),
+                backbone=dict(type='NormedStrided', inputs=inputs, width=width, channels=channels),
                 decode_head=dict(
                     type='DeepLabV2Head', in_channels=channels, in_index=0, num_classes=num_classes, summed=(0, 1)
                 ),
@@ -87,6 +88,7 @@ def test_trajectory(path):
         loss_D_trg_half='loss_dis_main_target',
         loss_seg_trg='loss_seg_target',
     )
+    terms = dict(adv='loss_adv_main', stuff='loss_stuff', ins='loss_ins')
     for t in range(len(data['loss_seg'])):
         for wrapper in wrappers.values():
             set_rates(wrapper.optimizer, (1 - t / cfg['max_iter']) ** cfg['power'])
@@ -103,12 +105,16 @@ def test_trajectory(path):
                 np.testing.assert_allclose(
                     logs[ours], data[stored][t], rtol=0, atol=LOSS, err_msg=f'step {t}, {stored}'
                 )
+        total = sum(cfg[f'lambda_{name}'] * logs[ours] for name, ours in terms.items()) + logs.get('loss_seg_target', 0)
+        np.testing.assert_allclose(total, data['loss_target_total'][t], rtol=0, atol=LOSS, err_msg=f'step {t}, total')
         np.testing.assert_array_equal(model.stuff_memory.count, data['cls_ptr'][t])
         np.testing.assert_array_equal(model.thing_memory.count, data['ins_ptr'][t])
     np.testing.assert_allclose(model.stuff_memory.entries, data['final_cls_mem'], rtol=0, atol=1e-5)
     np.testing.assert_allclose(model.thing_memory.entries, data['final_ins_mem'], rtol=0, atol=1e-5)
     state = model.segmentor.state_dict()
-    for key, stored in part(data, 'final.').items():
+    final = part(data, 'final.')
+    assert set(final) == set(init)
+    for key, stored in final.items():
         np.testing.assert_allclose(state[our_name(key)], stored, rtol=1e-5, atol=2e-5, err_msg=key)
     before = {name: value.clone() for name, value in model.discriminator.state_dict().items()}
     load_discriminator(model.discriminator, part(data, 'D_final.'))

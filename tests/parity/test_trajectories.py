@@ -50,7 +50,14 @@ def build(family: str, data: dict, trunk: str):
     num_classes = scalar(data, 'hp/num_classes')
     summed = (0, 1) if family == 'adaptsegnet' else None
     cfg = dict(
-        segmentor=dict(type='StandIn', trunk=trunk, num_classes=num_classes, two_levels=two_levels, summed=summed),
+        segmentor=dict(
+            type='StandIn',
+            trunk=trunk,
+            shapes={key: value.shape for key, value in section(init, 'G').items()},
+            num_classes=num_classes,
+            two_levels=two_levels,
+            summed=summed,
+        ),
         data_preprocessor=dict(type='DomainPairPreprocessor'),
     )
     minent = 'hp/lambda_ent_main' in data
@@ -137,7 +144,7 @@ def run(family: str, data: dict, trunk: str, semantics: str = 'dedup'):
     model.train()
     for step in range(scalar(data, 'hp/steps')):
         rates.append({name: wrapper.optimizer.param_groups for name, wrapper in wrappers.items()})
-        rates[-1] = {name: sorted({group['lr'] for group in groups}) for name, groups in rates[-1].items()}
+        rates[-1] = {name: [group['lr'] for group in groups] for name, groups in rates[-1].items()}
         losses = {}
         for part in range(gathered):
             if step == 0 and part == gathered - 1:
@@ -204,7 +211,9 @@ def test_trajectory(path):
     model, nets, logs, grads, rates = run(family, data, 'T')
     compare_losses(family, data, logs)
 
-    np.testing.assert_allclose([rate['segmentor'] for rate in rates], data['lr_G'], rtol=1e-9)
+    # The backbone has the lowest rate, the heads have the highest.
+    segmentor = [[min(rate['segmentor']), max(rate['segmentor'])] for rate in rates]
+    np.testing.assert_allclose(segmentor, data['lr_G'], rtol=1e-9)
     for child, name in nets.items():
         np.testing.assert_allclose([rate[child][0] for rate in rates], data[f'lr_{name}'].reshape(-1), rtol=1e-9)
 
@@ -214,7 +223,9 @@ def test_trajectory(path):
     for key, stored in final.items():
         tolerance = dict(rtol=1e-5, atol=1e-6) if key.endswith('running_var') else dict(rtol=0, atol=WEIGHT)
         np.testing.assert_allclose(ours[key].detach().numpy(), stored, err_msg=key, **tolerance)
-    for key, stored in section(data, 'grad0/G').items():
+    first = section(data, 'grad0/G')
+    assert set(first) == {key for key, value in ours.items() if id(value) in grads}
+    for key, stored in first.items():
         np.testing.assert_allclose(grads[id(ours[key])].numpy(), stored, rtol=0, atol=GRADIENT, err_msg=key)
     # A branch that is not summed is bit-identical to its initial value.
     for key, stored in section(data, 'init/G').items():
@@ -223,12 +234,14 @@ def test_trajectory(path):
 
     for child, name in nets.items():
         parameters = dict(getattr(model, child).named_parameters())
-        names = discriminator_names(section(data, f'final/{name}'))
-        for key, stored in section(data, f'final/{name}').items():
+        final, first = section(data, f'final/{name}'), section(data, f'grad0/{name}')
+        names = discriminator_names(final)
+        assert set(names.values()) == set(parameters) and set(first) == set(final)
+        for key, stored in final.items():
             np.testing.assert_allclose(
                 parameters[names[key]].detach().numpy(), stored, rtol=0, atol=WEIGHT, err_msg=f'{name}/{key}'
             )
-        for key, stored in section(data, f'grad0/{name}').items():
+        for key, stored in first.items():
             np.testing.assert_allclose(
                 grads[id(parameters[names[key]])].numpy(), stored, rtol=0, atol=GRADIENT, err_msg=f'{name}/{key}'
             )

@@ -45,9 +45,9 @@ class RandomStream(nn.Module):
 
 def to_device(drawn: Tensor, device: torch.device) -> Tensor:
     """Copy drawn numbers from the CPU to a device without waiting for it."""
-    if device.type == 'cpu':
-        return drawn
-    return drawn.pin_memory().to(device, non_blocking=True)
+    if device.type == 'cuda':
+        drawn = drawn.pin_memory()  # a copy from other memory is not asynchronous
+    return drawn.to(device, non_blocking=True)
 
 
 def uniform(generator: torch.Generator, low: float, high: float, count: int) -> Tensor:

@@ -1,13 +1,15 @@
-"""Losses are read once in an interval, as means over it."""
+"""Losses are read once in an interval, as means over it; a loss that is not finite stops training."""
 
 import json
 
 import pytest
 import torch
-from mmengine.hooks import LoggerHook
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from toolbox import tiny_config
 from torch import nn
+from trainings import train
 
 from mmuda.engine.hooks import TrainScalarsHook
 
@@ -60,3 +62,13 @@ def test_the_interval_is_that_of_the_logger(tmp_path):
 @pytest.mark.parametrize('interval, expected', [(2, {4: 2.5, 8: 6.5}), (8, {8: 3.5})])
 def test_an_interval_of_its_own(tmp_path, interval, expected):
     assert logged(tmp_path, interval, logger=4, iters=8) == expected
+
+
+def test_nan_stops_with_the_name_of_the_loss(minicity, tmp_path):
+    class Poison(Hook):
+        def before_train_iter(self, runner, *args, **kwargs):
+            if runner.iter == 3:
+                torch.nn.init.constant_(runner.model.segmentor.decode_head.branches[0].bias, float('nan'))
+
+    with pytest.raises(FloatingPointError, match='loss_seg_main became NaN or infinite .* before iteration 4'):
+        train(tiny_config('source_only', minicity, tmp_path), Poison())

@@ -1,5 +1,7 @@
 """Means and variances of all vectors seen so far, in one process and in two."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -194,3 +196,11 @@ def test_two_processes(tmp_path):
         check(found['apart'], by_numpy([share(rank, step) for step in range(3)]))
     for kind in ('reduced', 'merged'):
         assert all(torch.equal(value, states[1][kind][name]) for name, value in states[0][kind].items()), kind
+
+
+def test_statistics_of_one_process_are_its_own():
+    statistics = ClassStatistics(3, 2)
+    statistics.update(torch.rand(1, 2, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64))
+    before = copy.deepcopy(statistics.state_dict())
+    statistics.merge_processes()
+    assert all(torch.equal(before[key], value) for key, value in statistics.state_dict().items())

@@ -1,0 +1,272 @@
+"""Seconds and memory of one DACS iteration, ours against a plain loop, paired in one run.
+
+    python benchmarks/teacher_step.py [--rounds 3] [--iters 3] [--threads 2] [--height 256] [--width 256]
+    python benchmarks/teacher_step.py --device cuda --height 512 --width 512
+
+DeepLabV2 on ResNet-101 with random weights, 19 classes, batch 2 + 2, every batch jittered and blurred. The plain loop
+is the paper's algorithm with nothing but PyTorch: two losses, one backward pass, a teacher that is averaged parameter
+by parameter, classes found by ``unique``, colours changed through HSV image by image, blur by convolutions with the
+whole kernel. Both sides have the same network, optimizer and random numbers; the losses of their first iteration and
+the norms of their last weights are compared. Each variant runs in a process of its own; the variants take turns. On a
+GPU, ours makes one more step in which every wait for the device is an error.
+"""
+
+import copy
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from pairing import compare, parser, resident
+from torch import Tensor, nn
+
+CLASSES, MEAN, DECAY, THRESHOLD = 19, (104.00698793, 116.66876762, 122.67891434), 0.99, 0.968
+OFTEN = dict(jitter_probability=1.0, blur_probability=1.0)
+SGD = dict(lr=2.5e-4, momentum=0.9, weight_decay=5e-4)
+
+
+def build() -> nn.Module:
+    from mmengine.config import ConfigDict
+    from mmseg.registry import MODELS
+
+    import mmuda  # noqa: F401
+
+    torch.manual_seed(0)
+    return MODELS.build(
+        ConfigDict(
+            type='DACS',
+            segmentor=dict(
+                type='AdaptiveEncoderDecoder',
+                backbone=dict(type='DeepLabResNet', depth=101),
+                decode_head=dict(type='DeepLabV2Head', num_classes=CLASSES, in_channels=2048, in_index=3),
+                test_cfg=dict(mode='whole'),
+            ),
+            augmentation=OFTEN,
+            data_preprocessor=dict(type='DomainPairPreprocessor', mean=MEAN, std=(1.0, 1.0, 1.0)),
+        )
+    )
+
+
+def batch(size: tuple[int, int], step: int, device: str) -> dict:
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    generator = torch.Generator().manual_seed(step)
+
+    def side(labelled: bool) -> dict:
+        images = [torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8) for _ in range(2)]
+        samples = [SegDataSample() for _ in images]
+        for sample in samples if labelled else ():
+            sample.gt_sem_seg = PixelData(data=torch.randint(0, CLASSES, (1, *size), generator=generator).to(device))
+        return dict(inputs=[image.to(device) for image in images], data_samples=samples)
+
+    return dict(source=side(True), target=side(False))
+
+
+class Stopwatch:
+    """Adds up the time of parts of an iteration."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.seconds: dict[str, float] = {}
+
+    def now(self) -> float:
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def timed(self, name: str, part: Callable) -> Callable:
+        """Return a function that also adds its time to a part."""
+
+        def run(*args, **kwargs):
+            start = self.now()
+            result = part(*args, **kwargs)
+            self.seconds[name] = self.seconds.get(name, 0.0) + self.now() - start
+            return result
+
+        return run
+
+
+class Plain:
+    """The algorithm as it stands in the paper and in the released code."""
+
+    def __init__(self, model: nn.Module, watch: Stopwatch) -> None:
+        from mmuda.models.teachers import RandomStream, StrongAugmentation
+
+        self.student = model.segmentor
+        self.teacher = copy.deepcopy(self.student).requires_grad_(False)
+        del model.teacher
+        self.optimizer = torch.optim.SGD([p for p in self.student.parameters() if p.requires_grad], **SGD)
+        self.stream, self.augmentation = RandomStream('mix', seed=0), StrongAugmentation(**OFTEN)
+        self.iteration, self.mean = 0, torch.tensor(MEAN).view(3, 1, 1).to(next(self.student.parameters()).device)
+        self.mix, self.update = watch.timed('mix', self.mix), watch.timed('update', self.update)
+
+    def step(self, data: dict) -> list[Tensor]:
+        self.optimizer.zero_grad()
+        x_s, x_t = (torch.stack(data[domain]['inputs']).float() - self.mean for domain in ('source', 'target'))
+        y_s = torch.cat([sample.gt_sem_seg.data for sample in data['source']['data_samples']])
+        source = F.cross_entropy(self.logits(self.student, x_s), y_s, ignore_index=255)
+        with torch.no_grad():
+            confidence, y_t = self.logits(self.teacher, x_t).softmax(dim=1).max(dim=1)
+            weight = torch.full(y_t.shape, (confidence >= THRESHOLD).float().mean().item(), device=y_t.device)
+            x_m, y_m, w_m = self.mix(x_s, y_s, x_t, y_t, weight)
+        losses = F.cross_entropy(self.logits(self.student, x_m), y_m, ignore_index=255, reduction='none')
+        mixed = (losses * w_m).mean()
+        (source + mixed).backward()
+        self.optimizer.step()
+        self.update()
+        return [source.detach(), mixed.detach()]
+
+    @staticmethod
+    def logits(network: nn.Module, images: Tensor) -> Tensor:
+        logits = network(images, mode='outputs').logits['main']
+        return F.interpolate(logits, size=images.shape[-2:], mode='bilinear', align_corners=True)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        decay = min(1 - 1 / (self.iteration + 1), DECAY)
+        for ours, theirs in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            ours.copy_(decay * ours + (1 - decay) * theirs)
+        self.iteration += 1
+
+    def mix(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        from mmuda.models.teachers import draw_class_keys
+
+        generator = self.stream.advance()
+        keys = draw_class_keys(generator, len(y_s)).to(y_s.device)
+        draws = self.augmentation.draw(generator, len(y_s))
+        images, labels, weights = [], [], []
+        for n in range(len(y_s)):
+            classes = y_s[n].unique()
+            chosen = classes[keys[n, classes].argsort()][: (len(classes) + 1) // 2]
+            mask = (y_s[n] == chosen[:, None, None]).sum(dim=0)
+            image = mask * x_s[n] + (1 - mask) * x_t[n]
+            image = 255 * self.jitter((image + self.mean) / 255, n, draws.jitter) - self.mean
+            images.append(self.blur(image, draws.sigma[n].item()))
+            labels.append(mask * y_s[n] + (1 - mask) * y_t[n])
+            weights.append(mask * 1.0 + (1 - mask) * weight[n])
+        return torch.stack(images), torch.stack(labels), torch.stack(weights)
+
+    @classmethod
+    def jitter(cls, image: Tensor, n: int, factors) -> Tensor:
+        brightness, contrast, saturation, turn = (
+            values[n].item() for values in (factors.brightness, factors.contrast, factors.saturation, factors.hue)
+        )
+        operations = (
+            lambda x: (x + brightness - 1).clamp(0, 1),
+            lambda x: (x * contrast).clamp(0, 1),
+            lambda x: cls.through_hsv(x, lambda h, s, v: (h, (s * saturation).clamp(0, 1), v)),
+            lambda x: cls.through_hsv(x, lambda h, s, v: ((h + turn) % 1, s, v)),
+        )
+        for operation in factors.order[n].tolist():
+            image = operations[operation](image)
+        return image
+
+    @staticmethod
+    def through_hsv(image: Tensor, change: Callable) -> Tensor:
+        value, first = image.max(dim=0)
+        spread = value - image.min(dim=0).values
+        safe = torch.where(spread == 0, torch.ones_like(spread), spread)
+        red, green, blue = image
+        hue = torch.stack([(green - blue) / safe, (blue - red) / safe + 2, (red - green) / safe + 4])
+        hue = (hue.gather(0, first[None])[0] / 6) % 1
+        hue, saturation, value = change(hue, spread / (value + 1e-6), value)
+        sextant = (6 * hue).floor()
+        rest = 6 * hue - sextant
+        p, q, t = value * (1 - saturation), value * (1 - rest * saturation), value * (1 - (1 - rest) * saturation)
+        triples = [(value, t, p), (q, value, p), (p, value, t), (p, q, value), (t, p, value), (value, p, q)]
+        choices = torch.stack([torch.stack(channel) for channel in zip(*triples, strict=True)])  # (3, 6, H, W)
+        return choices.gather(1, (sextant.long() % 6).expand(3, 1, *value.shape))[:, 0]
+
+    @staticmethod
+    def blur(image: Tensor, sigma: float) -> Tensor:
+        from mmuda.models.teachers.gaussian_blur import kernel_size
+
+        for axis in (-1, -2):
+            radius = kernel_size(image.shape[axis]) // 2
+            weights = torch.arange(-radius, radius + 1, device=image.device)
+            weights = (-(weights**2) / (2 * sigma**2)).exp()
+            kernel = (weights / weights.sum()).view((1, 1, 1, -1) if axis == -1 else (1, 1, -1, 1))
+            padding = (radius, radius, 0, 0) if axis == -1 else (0, 0, radius, radius)
+            image = F.conv2d(F.pad(image[:, None], padding, mode='reflect'), kernel)[:, 0]
+        return image
+
+
+class Ours:
+    """DACS as configs train it."""
+
+    def __init__(self, model: nn.Module, watch: Stopwatch) -> None:
+        from mmuda.engine import PerModuleOptimWrapperConstructor
+
+        self.model, self.student, self.teacher = model, model.segmentor, model.teacher.segmentor
+        self.wrappers = PerModuleOptimWrapperConstructor(dict(segmentor=dict(optimizer=dict(type='SGD', **SGD))))(model)
+        model.mix, model.update_teacher = watch.timed('mix', model.mix), watch.timed('update', model.update_teacher)
+
+    def step(self, data: dict) -> list[Tensor]:
+        logs = self.model.train_step(data, self.wrappers)
+        return [logs['loss_seg_main'], logs['loss_mix_main']]
+
+
+VARIANTS: dict[str, Callable] = dict(plain=Plain, ours=Ours)
+
+
+def measure(variant: str, iters: int, threads: int, size: tuple[int, int], device: str) -> dict:
+    torch.set_num_threads(threads)
+    watch = Stopwatch(device)
+    side = VARIANTS[variant](build().to(device).train(), watch)
+    batches = [batch(size, step, device) for step in range(iters + 1)]
+    base = resident()
+    rows: list[dict[str, float]] = []
+    losses: list[Tensor] = []
+    for step, data in enumerate(batches):
+        watch.seconds = {}
+        start = watch.now()
+        losses += side.step(data)
+        rows.append(dict(watch.seconds, both=watch.now() - start))
+        if step == 0 and device == 'cuda':
+            torch.cuda.reset_peak_memory_stats()
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base
+    if device == 'cuda':
+        peak = torch.cuda.max_memory_allocated()
+        check_waits(side, variant, batch(size, 0, device))
+    figures = [loss.item() for loss in losses[:2]]  # rounding grows over the steps of a network of random weights
+    figures += [sum(p.double().norm().item() for p in network.parameters()) for network in (side.student, side.teacher)]
+    medians = {name: statistics.median(row[name] for row in rows[1:]) for name in rows[0]}
+    return dict(**medians, memory=peak / 2**30, figures=figures)
+
+
+def check_waits(side, variant: str, data: dict) -> None:
+    """Run one more step of ours, in which every wait for the GPU is an error."""
+    if variant == 'ours':
+        for name in ('mix', 'update_teacher'):
+            delattr(side.model, name)  # the stopwatch waits
+        torch.cuda.set_sync_debug_mode('error')
+        side.step(data)
+        torch.cuda.set_sync_debug_mode('default')
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument('--height', type=int, default=256)
+    options.add_argument('--width', type=int, default=256)
+    options.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
+    args = options.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.one, args.iters, args.threads, (args.height, args.width), args.device)))
+        return
+    print(
+        f'batch 2 + 2 of {args.height}x{args.width}, {args.device}, {args.threads} threads; '
+        f'medians of {args.rounds} rounds of {args.iters} iterations'
+    )
+    passed = [f'--{name}={getattr(args, name)}' for name in ('iters', 'threads', 'height', 'width', 'device')]
+    rows = dict(update='teacher update', mix='mixing')
+    rounds = compare(__file__, passed, args.rounds, rows, whole='iteration')
+    share = statistics.median((ours['update'] + ours['mix']) / ours['both'] for ours in rounds)
+    print(f'teacher update and mixing are {100 * share:.1f} % of our iteration')
+
+
+if __name__ == '__main__':
+    main()

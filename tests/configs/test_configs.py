@@ -1,0 +1,128 @@
+"""Every shipped config builds, and keeps the target's labels away from training."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+from shipped import CITIES, LOADED, NAMES, SHIPPED, reduced, trainings
+from toolbox import CONFIGS
+
+from mmuda.engine import PerModuleOptimWrapperConstructor
+from mmuda.engine.launch import load_config
+from mmuda.models.adaptors import BaseAdaptor
+
+
+def test_every_folder_holds_configs():
+    folders = {folder.name for folder in CONFIGS.iterdir() if folder.is_dir() and folder.name != '_base_'}
+    assert folders == {path.parent.name for path in SHIPPED} != set()
+
+
+def test_every_adaptor_is_trained_by_a_config():
+    adaptors = {
+        name
+        for name, registered in MODELS.module_dict.items()
+        if registered.__module__.startswith('mmuda.') and issubclass(registered, BaseAdaptor)
+    }
+    types = {found for config in LOADED.values() for found in re.findall(r"'type': '(\w+)'", str(config.to_dict()))}
+    assert adaptors and adaptors <= types, sorted(adaptors - types)
+
+
+@pytest.fixture(scope='module')
+def built() -> set:
+    """Networks with their optimizers that were built at full size by the tests of this file."""
+    return set()
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
+def test_it_builds_at_full_size(path, built):
+    init_default_scope('mmseg')
+    for cfg in trainings(load_config(path)):
+        if cfg.param_scheduler and 'end' in cfg.param_scheduler[0]:  # without one it ends with a round of self-training
+            assert cfg.param_scheduler[0].end > cfg.train_cfg.max_iters, (
+                'the learning rate may not reach zero before the end'
+            )
+        key = str(cfg.model) + str(cfg.optim_wrapper)
+        if key not in built:  # rounds, and configs of one network, differ in other things
+            check_network(cfg)
+            built.add(key)
+
+
+def check_network(cfg: Config) -> None:
+    model = MODELS.build(cfg.model)
+    wrappers = PerModuleOptimWrapperConstructor({k: v for k, v in cfg.optim_wrapper.items() if k != 'constructor'})(
+        model
+    )
+    assert 'segmentor' in wrappers
+    for name, head in (('discriminator', 'decode_head'), ('aux_discriminator', 'auxiliary_head')):
+        critic = getattr(model, name, None)
+        if critic is not None:
+            features = cfg.model.type in ('FADA', 'FeatureAdversary')
+            seen = getattr(model.segmentor, head).in_channels if features else model.num_classes
+            assert critic.convs[0].in_channels == seen
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
+def test_the_target_is_trained_without_labels(path, data_roots):
+    """No step of the target pipeline loads annotations, and nothing that comes out holds any."""
+    from mmuda.datasets import DomainPairDataset
+
+    cfg = reduced(path, Path('unused'), data_roots)
+    init_default_scope('mmseg')
+    for training in trainings(cfg):
+        side = training.train_dataloader.dataset.target
+        labelled = any('Annotations' in step['type'] for step in side.pipeline)
+        assert not labelled, 'pseudo labels have a loader of their own'
+    target = cfg.train_dataloader.dataset.target
+    assert not any('Annotations' in step['type'] for step in target.pipeline)
+    pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, target)
+    sample = pairs[(0, 0, 0)]
+    assert 'gt_sem_seg' in sample['source']['data_samples'] and 'gt_sem_seg' not in sample['target']['data_samples']
+    assert 'seg_map_path' not in pairs.target.get_data_info(0)
+
+
+@pytest.mark.parametrize('city', CITIES)
+def test_a_city_is_adapted_to_and_tested_on_itself(city, data_roots):
+    cfg = reduced(CONFIGS / f'adaptsegnet/city2crosscity_{city.lower()}.py', Path('unused'), data_roots)
+    loaders = (cfg.train_dataloader.dataset.target, cfg.val_dataloader.dataset, cfg.test_dataloader.dataset)
+    assert [(side.city, side.split) for side in loaders] == [(city, 'train'), (city, 'test'), (city, 'test')]
+    assert cfg.val_evaluator.protocols == cfg.test_evaluator.protocols == ('mIoU13',)
+    assert (cfg.test_evaluator.paper is not None) == (city == 'Rio'), 'only one figure is known'
+
+
+@pytest.mark.parametrize('relative', [True, False])
+def test_translated_images_are_paired_with_the_original_labels(relative, data_roots, monkeypatch):
+    root = Path(data_roots['GTA5_ROOT']).parent
+    monkeypatch.chdir(root)
+    roots = data_roots
+    if relative:
+        roots = {key: str(Path(value).relative_to(root)) for key, value in data_roots.items()}
+    init_default_scope('mmseg')
+    cfg = reduced(CONFIGS / 'advent/gta2city_cyclegan.py', Path('unused'), roots)
+    info = DATASETS.build(cfg.train_dataloader.dataset.source).get_data_info(0)
+    assert info['img_path'] == f'{roots["GTA5_CYCLEGAN_ROOT"]}/images/00001.png'
+    assert info['seg_map_path'] == f'{roots["GTA5_ROOT"]}/labels/00001.png'
+
+    missing = dict(roots, GTA5_CYCLEGAN_ROOT='nowhere' if relative else str(root / 'nowhere'))
+    cfg = reduced(CONFIGS / 'advent/gta2city_cyclegan.py', Path('unused'), missing)
+    message = (
+        f'the folder of images, {missing["GTA5_CYCLEGAN_ROOT"]}/images, does not exist.*Point data_prefix to your copy'
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        DATASETS.build(cfg.train_dataloader.dataset.source)
+
+
+def test_every_method_folder_has_a_readme():
+    missing = [
+        folder.name for folder in CONFIGS.iterdir() if folder.name != '_base_' and not (folder / 'README.md').is_file()
+    ]
+    assert not missing
+
+
+def test_no_placeholder_is_left_in_a_readme():
+    root = CONFIGS.parent
+    for path in (root / 'README.md', *root.glob('configs/*/README.md'), *root.glob('projects/**/README.md')):
+        text = path.read_text(encoding='utf-8')
+        assert '<!--' not in text and '@minicity' not in text and '@camvid' not in text, path

@@ -1,0 +1,84 @@
+"""Pairs of images, whose augmentation is a pure function of (seed, n)."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from toolbox import Numbers
+from torch.utils.data import DataLoader
+
+from mmuda.datasets import DomainPairDataset, DomainPairSampler
+from mmuda.datasets.pairs.domain_pair import seeded
+
+
+def pairs(sizes=(5, 7)) -> DomainPairDataset:
+    return DomainPairDataset(Numbers(sizes[0]), Numbers(sizes[1]))
+
+
+def load(workers: int, batches: int, skip: int = 0) -> list:
+    dataset = pairs()
+    sampler = DomainPairSampler(dataset, seed=5)
+    sampler.skip(skip * 2)
+    loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
+    stream = iter(loader)
+    return [
+        torch.stack(batch[side]['inputs']).tolist()
+        for batch, _ in zip(stream, range(batches), strict=False)
+        for side in ('source', 'target')
+    ]
+
+
+def test_augmentation_depends_on_seed_and_n_alone():
+    alone = load(0, 6)
+    assert load(2, 6) == alone, 'not on the number of workers'
+    assert load(0, 2, skip=4) == alone[8:], 'not on where the run started'
+    first, second = alone[0][0][1:], alone[1][0][1:]
+    assert first != second, 'the two sides draw from streams of their own'
+
+
+def test_reading_a_pair_leaves_the_generators_alone():
+    dataset = pairs()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    wanted = torch.rand(()).item(), np.random.rand(), random.random()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    dataset[(3, 0, 0)]
+    assert (torch.rand(()).item(), np.random.rand(), random.random()) == wanted
+
+
+def test_seeded_restores_after_an_error():
+    torch.manual_seed(1)
+    wanted = torch.rand(())
+    torch.manual_seed(1)
+    with pytest.raises(ZeroDivisionError), seeded(1, 2):
+        torch.rand(())
+        raise ZeroDivisionError
+    assert torch.rand(()) == wanted
+
+
+def test_sides_must_agree_on_classes():
+    with pytest.raises(ValueError, match='same classes in the same order'):
+        DomainPairDataset(Numbers(2), Numbers(2, metainfo=dict(classes=('b', 'a'))))
+
+
+def test_ground_truth_of_the_target_is_refused():
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    class Labelled(Numbers):
+        @staticmethod
+        def draw(results):
+            return dict(
+                inputs=torch.zeros(1),
+                data_samples=SegDataSample(
+                    metainfo=dict(seg_map_path='secret.png'), gt_sem_seg=PixelData(data=torch.zeros(1, 2, 2))
+                ),
+            )
+
+    pairs_with_truth = DomainPairDataset(Numbers(2), Labelled(2))
+    with pytest.raises(RuntimeError, match='target pipeline loads ground truth .secret.png.'):
+        pairs_with_truth[(0, 0, 0)]
+    assert (
+        DomainPairDataset(Numbers(2), Labelled(2), pseudo_labels=True)[(0, 0, 0)]['target']['data_samples'] is not None
+    )

@@ -1,0 +1,64 @@
+"""The order of pairs: a pure function of (seed, n), shared by processes, with skips that cost nothing."""
+
+import pytest
+from toolbox import Numbers, take
+
+import mmuda.datasets.pairs.streams as streams
+from mmuda.datasets import DomainPairDataset, DomainPairSampler
+
+
+def pairs(sizes=(5, 7)) -> DomainPairDataset:
+    return DomainPairDataset(Numbers(sizes[0]), Numbers(sizes[1]))
+
+
+def test_length_is_that_of_the_longer_side_never_the_product():
+    dataset = pairs((24966, 2975))
+    assert len(dataset) == 24966
+    assert len(DomainPairSampler(dataset, seed=0)) == 24966
+
+
+def test_both_sides_run_through_permutations_independently():
+    drawn = take(DomainPairSampler(pairs(), seed=3), 70)
+    assert [n for n, _, _ in drawn] == list(range(70))
+    source, target = [s for _, s, _ in drawn], [t for _, _, t in drawn]
+    for epoch in range(14):
+        assert sorted(source[5 * epoch : 5 * epoch + 5]) == list(range(5))
+    for epoch in range(10):
+        assert sorted(target[7 * epoch : 7 * epoch + 7]) == list(range(7))
+    assert len({tuple(source[5 * e : 5 * e + 5]) for e in range(14)}) > 1, 'every pass has its own order'
+    assert take(DomainPairSampler(pairs(), seed=4), 70) != drawn
+
+
+def test_without_shuffling_both_run_in_order():
+    assert take(DomainPairSampler(pairs(), seed=0, shuffle=False), 8) == [(n, n % 5, n % 7) for n in range(8)]
+
+
+@pytest.mark.parametrize('world_size', [1, 2, 3])
+def test_ranks_share_one_stream(monkeypatch, world_size):
+    whole = take(DomainPairSampler(pairs(), seed=9), 30)
+    shards = []
+    for rank in range(world_size):
+        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        shards.append(take(DomainPairSampler(pairs(), seed=9), 30 // world_size))
+    assert sorted(sum(shards, [])) == whole
+
+
+@pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
+def test_skip_is_exact_and_free(monkeypatch, skipped):
+    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
+    sampler = DomainPairSampler(pairs(), seed=1)
+    sampler.skip(skipped)
+    found = take(sampler, 5)
+    assert [n for n, _, _ in found] == [2 * (skipped + i) + 1 for i in range(5)]
+    if skipped < 100:
+        assert found == take(DomainPairSampler(pairs(), seed=1), skipped + 5)[skipped:]
+
+
+def test_skip_refuses_to_go_back():
+    with pytest.raises(ValueError, match='negative'):
+        DomainPairSampler(pairs(), seed=0).skip(-1)
+
+
+def test_the_sampler_wants_pairs():
+    with pytest.raises(TypeError, match='needs a DomainPairDataset'):
+        DomainPairSampler(Numbers(3), seed=0)

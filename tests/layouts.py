@@ -1,0 +1,152 @@
+"""Small files in the layouts and encodings of the public data sets.
+
+They are made by us to the published descriptions (palette PNG for GTA5, 16-bit three-channel PNG
+with the id in red for SYNTHIA, 8-bit ids for the others); no true GTA5, SYNTHIA, Synscapes or
+Cross-City file was at hand.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, SYNTHIA16
+from mmuda.datasets.label_tables import get_label_table, lookup_array
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
+from mmuda.labeling import Argmax, label_images
+
+H, W = 12, 20
+
+
+def image(seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
+    """Random RGB image."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def ids(known, seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
+    """Random ids, with each of the known ones at least once."""
+    known = np.array(list(known))
+    drawn = np.random.default_rng(seed).choice(known, (height, width))
+    drawn.flat[: len(known)] = known
+    return drawn
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    """RGB or grey 8-bit file, by suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def write_palette(path: Path, indices: np.ndarray) -> Path:
+    """Palette PNG whose colours have nothing to do with the indices."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coded = Image.frombytes('P', indices.shape[::-1], indices.astype(np.uint8).tobytes())
+    coded.putpalette([(7 * i) % 256 for i in range(768)])
+    coded.save(path)
+    return path
+
+
+def write_synthia(path: Path, classes: np.ndarray) -> Path:
+    """16-bit PNG: red holds the class, green and blue something else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    red_last = np.full((*classes.shape, 3), 777, np.uint16)
+    red_last[..., 2] = classes
+    assert cv2.imwrite(str(path), red_last)
+    return path
+
+
+def gta5(root: Path, count: int = 3) -> Path:
+    """`images/00001.png` and `labels/00001.png`."""
+    for n in range(1, count + 1):
+        write(root / 'images' / f'{n:05d}.png', image(n))
+        write_palette(root / 'labels' / f'{n:05d}.png', ids(range(35), n))
+    return root
+
+
+def synthia(root: Path, count: int = 2) -> Path:
+    """`RGB/0000000.png` and `GT/LABELS/0000000.png`."""
+    for n in range(count):
+        write(root / 'RGB' / f'{n:07d}.png', image(n))
+        write_synthia(root / 'GT' / 'LABELS' / f'{n:07d}.png', ids(range(23), n))
+    return root
+
+
+def synscapes(root: Path, count: int = 2) -> Path:
+    """`img/rgb/1.png` and `img/class/1.png`."""
+    for n in range(1, count + 1):
+        write(root / 'img' / 'rgb' / f'{n}.png', image(n))
+        write(root / 'img' / 'class' / f'{n}.png', ids(range(34), n))
+    return root
+
+
+def cityscapes(root: Path, split: str = 'val', count: int = 2) -> Path:
+    """`leftImg8bit/val/CITY/*_leftImg8bit.png` and `gtFine/val/CITY/*_gtFine_labelIds.png`."""
+    for n in range(count):
+        stem = f'{split}/frankfurt/frankfurt_{n:06d}_000294'
+        write(root / 'leftImg8bit' / f'{stem}_leftImg8bit.png', image(n))
+        write(root / 'gtFine' / f'{stem}_gtFine_labelIds.png', ids((*range(34), 255), n))
+    return root
+
+
+def crosscity(root: Path, city: str = 'Rome', suffix: str = '.png', count: int = 2) -> Path:
+    """`CITY/Images/Train`, `CITY/Images/Test` and `CITY/Labels/Test/NAME_eval.png`."""
+    for n in range(count):
+        write(root / city / 'Images' / 'Train' / f'pano_{n:05d}{suffix}', image(n))
+        write(root / city / 'Images' / 'Test' / f'pano_{n + 50:05d}{suffix}', image(n + 50))
+        write(root / city / 'Labels' / 'Test' / f'pano_{n + 50:05d}_eval.png', ids(range(34), n))
+    return root
+
+
+def pseudo_label(seed: int = 0, num_classes: int = 16, size=(H, W)) -> np.ndarray:
+    """Random train ids, of which a few are ignored."""
+    drawn = np.random.default_rng(seed).integers(0, num_classes, size, dtype=np.uint8)
+    drawn[:2, :3] = 255
+    return drawn
+
+
+def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=None) -> Path:
+    """A real labelling of a few images: image n has the label `pseudo_label(n)`, with a class for ignored pixels."""
+    images = [str(write(root / 'images' / f'{n}.png', image(n))) for n in range(count)]
+    maps = [torch.from_numpy(pseudo_label(n, len(classes)) % len(classes)).long() for n in range(count)]
+
+    def probabilities(indices):
+        for index in indices:
+            yield torch.nn.functional.one_hot(maps[index], len(classes)).permute(2, 0, 1).float()
+
+    label_images(images, probabilities, str(root / 'labels'), strategy or Argmax(), classes, facts={})
+    return root / 'labels'
+
+
+def train_ids(raw: np.ndarray, table: str, classes=None) -> np.ndarray:
+    """Raw ids by a label table, for a subset of the classes if they are given."""
+    label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
+    return lookup_array(get_label_table(table), label_map=label_map)[raw]
+
+
+def check_reading(dataset: dict, root: Path, image: str, label: str, raw: np.ndarray, table: str, classes=None) -> None:
+    """Compare the second sample of a data set with its files.
+
+    Args:
+        dataset: Its config, without pipeline and classes.
+        root: Where it is.
+        image: Path of the second image below the root.
+        label: Path of its label.
+        raw: The ids in the label.
+        table: The label table that it should be read with.
+        classes: A subset of the classes; by default all.
+    """
+    pipeline = [dict(type=name) for name in ('LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs')]
+    built = DATASETS.build(dict(dataset, pipeline=pipeline, metainfo=classes and dict(classes=classes)))
+    info = built.get_data_info(1)
+    assert (info['img_path'], info['seg_map_path']) == (str(root / image), str(root / label))
+    packed = built[1]
+    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1], Image.open(root / image))
+    np.testing.assert_array_equal(packed['data_samples'].gt_sem_seg.data[0].numpy(), train_ids(raw, table, classes))
+    assert packed['data_samples'].ori_shape == raw.shape
+    names = classes or CITYSCAPES_CLASSES
+    assert built.metainfo['classes'] == names
+    assert built.metainfo['palette'] == [CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(name)] for name in names]

@@ -1,0 +1,131 @@
+"""`tools/test.py`: metrics, pictures, ensembles, test-time augmentation."""
+
+import json
+
+import numpy as np
+import torch
+from commands import TOOLS, options, run
+from PIL import Image
+from toolbox import CONFIGS
+
+
+def test_test_with_everything(minicity, trained, tmp_path):
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--eval',
+        'mIoU',
+        'mDice',
+        'mFscore',
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'maps',
+        '--show-dir',
+        tmp_path / 'pictures',
+        *options('advent'),
+    )
+    content = json.loads((tmp_path / 'iter_4.json').read_text())
+    assert {'mIoU', 'mDice', 'mFscore', 'aAcc'} <= set(content['metrics'])
+    assert f'{content["metrics"]["mIoU"]:.2f}' in log and '| road ' in log
+    maps, pictures = sorted((tmp_path / 'maps').iterdir()), sorted((tmp_path / 'pictures').iterdir())
+    assert len(maps) == len(pictures) == 5 and [m.stem for m in maps] == [p.stem for p in pictures]
+    with Image.open(maps[0]) as written:
+        labels = np.array(written)
+    assert labels.shape == (48, 64) and labels.max() < 19
+    with Image.open(pictures[0]) as written:
+        assert written.size[0] > 4 * 60, 'image, ground truth, prediction and entropy stand in a row'
+
+
+def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        trained['adabn'],
+        '--weights',
+        1,
+        0,
+        '--eval',
+        'mIoU',
+        '--work-dir',
+        tmp_path / 'both',
+        *options('advent'),
+    )
+    assert 'left out discriminator' in log, 'AdaBN has no discriminator, and that is said'
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--work-dir',
+        tmp_path / 'one',
+        *options('advent'),
+    )
+    both = json.loads((tmp_path / 'both/ensemble.json').read_text())
+    one = json.loads((tmp_path / 'one/iter_4.json').read_text())
+    assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
+
+
+def test_the_teacher_instead_of_the_segmentor(minicity, trained, tmp_path):
+    """The result is that of a plain checkpoint with the weights of the teacher."""
+    state = torch.load(trained['dacs'], weights_only=False)['state_dict']
+    weights = {key.removeprefix('teacher.'): value for key, value in state.items() if key.startswith('teacher.seg')}
+    torch.save(dict(state_dict=weights), tmp_path / 'plain.pth')
+    matrices = {}
+    for name, checkpoints, more in (
+        ('student', [trained['dacs']], []),
+        ('teacher', [trained['dacs']], ['--of', 'teacher']),
+        ('plain', [tmp_path / 'plain.pth'], []),
+    ):
+        work_dir = tmp_path / name
+        script = [TOOLS / 'test.py', CONFIGS / 'dacs/minicity.py', *checkpoints, *more, '--work-dir', work_dir]
+        run(minicity, *script, *options('dacs'))
+        (file,) = work_dir.glob('*.json')
+        assert file.stem.endswith('_teacher') == bool(more)
+        matrices[name] = json.loads(file.read_text())['confusion_matrix']
+    assert matrices['teacher'] == matrices['plain'] != matrices['student']
+    script = [TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--of', 'teacher']
+    log = run(minicity, *script, '--work-dir', tmp_path / 'none', *options('advent'), fails=True)
+    assert "holds no network 'teacher', but segmentor" in log
+
+
+def test_flip_augmentation(minicity, trained, tmp_path):
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--tta',
+        '--work-dir',
+        tmp_path / 'tta',
+        *options('advent'),
+    )
+    run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        trained['advent'],
+        '--work-dir',
+        tmp_path / 'plain',
+        *options('advent'),
+    )
+    tta, plain = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('tta', 'plain'))
+    assert tta['num_images'] == plain['num_images'] == 5
+    assert tta['confusion_matrix'] != plain['confusion_matrix']
+
+
+def test_wrong_checkpoint_fails(minicity, trained, tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'other.pth')
+    log = run(
+        minicity,
+        TOOLS / 'test.py',
+        CONFIGS / 'advent/minicity.py',
+        tmp_path / 'other.pth',
+        *options('advent'),
+        fails=True,
+    )
+    assert 'other.pth does not fit ADVENT' in log and 'segmentor.a' in log
