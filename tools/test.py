@@ -1,7 +1,7 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
-Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names in
-`test_ensemble`. Teacher-student methods keep a second network, which `--of teacher` tests.
+Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that `test_ensemble` of
+the config names. Teacher-student methods keep a second network, which `--of teacher` tests.
 """
 
 import argparse

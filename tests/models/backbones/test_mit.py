@@ -22,7 +22,8 @@ def test_outputs():
 
 def test_layer_norms_have_the_epsilon_of_the_original():
     def epsilons(**kwargs) -> dict[str, float]:
-        return {name: part.eps for name, part in MiT(**SMALL, **kwargs).named_modules() if isinstance(part, nn.LayerNorm)}
+        parts = MiT(**SMALL, **kwargs).named_modules()
+        return {name: part.eps for name, part in parts if isinstance(part, nn.LayerNorm)}
 
     reductions = ('layers.0.0.norm', 'layers.3.0.norm', 'layers.0.1.0.attn.norm')
     found = epsilons()
