@@ -1,7 +1,7 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
-Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that the config names.
-Teacher-student methods keep a second network, which `--of teacher` tests.
+Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that `test_ensemble` of
+the config names. Teacher-student methods keep a second network, which `--of teacher` tests.
 
 With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
 (Li et al. 2016, see mmuda/engine/target_batch_norm.py). That gives a checkpoint of its own in the work dir,

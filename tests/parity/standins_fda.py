@@ -23,10 +23,7 @@ class Trunk(nn.Module):
         for number, (stride, dilation) in enumerate(zip(STRIDES, DILATIONS, strict=True), 1):
             name, blocks = f'layer{number}', []
             while f'{name}.{len(blocks)}.conv1.weight' in shapes:
-                prefix = f'{name}.{len(blocks)}'
-                planes, channels = shapes[f'{prefix}.conv1.weight'][:2]
-                shortcut = f'{prefix}.downsample.0.weight' in shapes
-                blocks.append(Bottleneck(channels, planes, 1 if blocks else stride, dilation, shortcut))
+                blocks.append(Bottleneck(shapes, f'{name}.{len(blocks)}', 1 if blocks else stride, dilation))
             setattr(self, name, nn.Sequential(*blocks))
 
     def forward(self, x: Tensor) -> Tensor:

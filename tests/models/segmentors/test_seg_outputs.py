@@ -40,3 +40,15 @@ def test_logits_at_the_size_of_labels():
     message = r'label maps are \(5, 8\), but the aux logits are \(5, 7\) and the images \(33, 49\) \(H, W\): label maps'
     with pytest.raises(ValueError, match=message):
         found.logits_at('aux', (5, 8))
+
+
+def test_a_level_may_see_a_part_of_the_images():
+    class OfCrop(SegOutputs):
+        def size_of(self, level):
+            return (4, 6) if level == 'crop' else super().size_of(level)
+
+    outputs = OfCrop(dict(crop=torch.rand(1, 2, 2, 3), main=torch.rand(1, 2, 4, 4)), (), (8, 8), False)
+    assert outputs.upsample('crop').shape[-2:] == (4, 6) and outputs.upsample('main').shape[-2:] == (8, 8)
+    assert outputs.logits_at('crop', (4, 6)).shape[-2:] == (4, 6)
+    with pytest.raises(ValueError, match=r'the crop logits are \(2, 3\) and the images \(4, 6\)'):
+        outputs.logits_at('crop', (8, 8))
