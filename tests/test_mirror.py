@@ -18,7 +18,6 @@ OTHERS = {
     'configs/test_projects.py': 'projects/: each config builds and trains, and what a plug-in brings along',
     'conversion/test_convert_mit.py': 'conversion of MiT, and of DAFormer, HRDA and MIC',
     'configs/test_efficientnet.py': 'configs/: the network that an option exchanges',
-    'conversion/test_convert_mit.py': 'transformers, and the networks of plug-ins that have them',
     'datasets/pairs/test_target_only.py': 'pairs without a source, from the data set to the training',
     'engine/test_mmseg_apis.py': 'ways of mmseg to use a trained network',
     'stages/test_kill.py': 'kill -9 in any kind of stage',
@@ -26,7 +25,6 @@ OTHERS = {
     'test_floors.py': 'which room imports which',
     'test_mirror.py': 'this file',
     'test_packaging.py': 'pyproject.toml and what an installation brings along',
-    'test_project_configs.py': 'projects/*/configs: each one trains',
     'tools/test_shell_scripts.py': 'tools/*.sh',
 }
 """Tests of more than one module, or of none, and what they are about."""
