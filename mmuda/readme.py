@@ -95,7 +95,8 @@ def _rows(model: dict[str, Any]) -> list[list[str]]:
 def _paper(result: dict[str, Any] | None) -> str:
     if result is None:
         return NONE
-    return ' / '.join(f'{value:.1f}' for value in result['Metrics'].values()) + _remark(result)
+    # As published: 52.14 stays 52.14, and 41 is 41.0.
+    return ' / '.join(str(float(value)) for value in result['Metrics'].values()) + _remark(result)
 
 
 def _ours(result: dict[str, Any] | None) -> list[str]:

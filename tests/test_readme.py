@@ -40,7 +40,7 @@ MODELS = [
 TABLE = """\
 | config | protocol | paper | ours |
 |---|---|---|---|
-| first (small) | mIoU16 / mIoU13, A val | 40.8 / 47.6; so | 1.0, 2.0: 1.5 ± 0.7 / 3.0, 5.0: 4.0 ± 1.4 (seeds 0, 2) |
+| first (small) | mIoU16 / mIoU13, A val | 40.81 / 47.6; so | 1.0, 2.0: 1.5 ± 0.7 / 3.0, 5.0: 4.0 ± 1.4 (seeds 0, 2) |
 | first (small) | mIoU, B val | - | 7.2 (seed 4); one thread |
 | both together | - | - | not run |"""
 

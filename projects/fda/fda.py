@@ -28,8 +28,8 @@ class FDA(BaseAdaptor):
         eta: See :func:`robust_entropy`.
         norm: See :func:`robust_entropy`; :data:`RELEASED_NORM` in the released code.
         entropy_after: The entropy counts from the iteration behind this one on, the first one being 0. (The released
-            code compares so: even with 0 the first iteration is without it. -1 is always.) Before, the images pass
-            through the network without a graph, which updates the statistics of batch-norm.
+            code compares so: even with 0 the first iteration is without it. -1 is always, as are ``pseudo_labels``.)
+            Before, the images pass through the network without a graph, which updates the statistics of batch-norm.
         pseudo_labels: Whether target images have labels.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``ent_main`` (:math:`\lambda_{ent}`),
             ``pseudo_main``, and those of ``aux``.

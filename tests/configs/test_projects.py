@@ -66,6 +66,27 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
     assert 0 <= build_runner(plain).test()['mIoU'] <= 100
 
 
+@pytest.mark.parametrize('project', ['daformer', 'hrda', 'mic'])
+def test_a_resumed_training_is_the_same(project, tmp_path, data_roots):
+    """Weights, teacher, and the random numbers of mixing, detail crops and masks."""
+    (path,) = (path for path in PROJECTS if path.parts[-3:] == (project, 'configs', 'minicity.py'))
+
+    def run(folder: str, iters: int, resume: bool = False) -> dict:
+        cfg = reduced(path, tmp_path / folder, data_roots)
+        cfg.train_cfg.update(max_iters=iters, val_interval=10)
+        cfg.default_hooks.checkpoint.interval = 1
+        cfg.resume = resume
+        runner = build_runner(cfg)
+        runner.train()
+        return runner.model.state_dict()
+
+    whole = run('whole', 3)
+    run('parts', 2)
+    resumed = run('parts', 3, resume=True)
+    assert set(whole) == set(resumed)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
 @pytest.mark.parametrize('folder', FOLDERS, ids=lambda folder: folder.name)
 def test_a_project_has_its_parts(folder):
     assert (folder / 'README.md').is_file() and list(folder.glob('tests/test_*.py'))

@@ -1,6 +1,9 @@
 """FDA: pairs that are styled, entropy by hand, when it counts, rounds, and the mean of networks."""
 
+import json
 import math
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +11,15 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, MODELS
 from shipped import reduced
 from toolbox import labelled_side, side, tiny_adaptor, tiny_segmentor, wrappers_of
 
+from mmuda.checkpoints import write_checkpoint
 from mmuda.datasets import DomainPairDataset
+from mmuda.engine.launch import load_config
 from mmuda.labeling import ExactConfidences
-from mmuda.stages import TrainStage, build_stages
+from mmuda.stages import TrainStage, build_stages, network_config
 from projects.fda import (
     BandLabelStage,
     BandRounds,
@@ -189,8 +194,38 @@ def test_rounds_stand_for_trainings_and_labellings():
 
 
 def test_the_paper_has_two_rounds():
-    from mmuda.engine.launch import load_config
-
     names = [stage.name for stage in build_stages(load_config(CONFIGS / 'gta2city.py'))]
     assert len(names) == 11 and names[-1] == 'rounds/2/0.09'
     assert StyledPairDataset.__init__.__kwdefaults__['window'] == 'released'
+
+
+def test_several_checkpoints_are_tested_together(tmp_path, minicity, monkeypatch):
+    """tools/test.py CONFIG A.pth B.pth: the ensemble that the config names, here of two equal networks."""
+    config = tmp_path / 'tiny.py'
+    config.write_text(f"""
+_base_ = {str(CONFIGS / 'minicity.py')!r}
+model = dict(segmentor=dict(backbone=dict(base_channels=4, stem_channels=4), decode_head=dict(in_channels=32)))
+test_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
+""")
+    init_default_scope('mmseg')
+    model = MODELS.build(network_config(load_config(config)).model)
+    write_checkpoint(tmp_path / 'one.pth', dict(state_dict=model.state_dict()))
+
+    def score(*checkpoints: str, weights: tuple = ()) -> float:
+        command = [str(config), *(str(tmp_path / name) for name in checkpoints), '--work-dir', str(tmp_path / 'out')]
+        monkeypatch.setattr(sys, 'argv', ['test.py', *command, *(('--weights', *weights) if weights else ())])
+        runpy.run_path(str(CONFIGS.parents[2] / 'tools/test.py'), run_name='__main__')
+        (found,) = (tmp_path / 'out').glob('ensemble.json' if len(checkpoints) > 1 else 'one.json')
+        return json.loads(found.read_text())['metrics']['mIoU']
+
+    alone = score('one.pth')
+    built = []
+    monkeypatch.setattr(
+        ProbabilityEnsemble,
+        'vote',
+        lambda self, sample, vote=ProbabilityEnsemble.vote: (built.append(self.weights), vote(self, sample))[1],
+    )
+    assert score('one.pth', 'one.pth') == pytest.approx(alone) and built[0] == [0.5, 0.5]
+    built.clear()
+    assert score('one.pth', 'one.pth', weights=('0.25', '0.75')) == pytest.approx(alone)
+    assert built[0] == [0.25, 0.75]
