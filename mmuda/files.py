@@ -1,9 +1,11 @@
 """Files that appear whole or not at all, and folders that belong to one run."""
 
+import fcntl
 import hashlib
 import itertools
 import json
 import os
+import platform
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -96,6 +98,40 @@ def fresh_folder(path: str | Path) -> Path:
             continue
         return folder
     raise AssertionError('unreachable: the numbers do not end')
+
+
+@contextmanager
+def only_user(folder: str | Path, what: str) -> Iterator[int]:
+    """Hold a folder for one run while the block is executed.
+
+    The system gives the folder back when the process and all children that inherited the file descriptor have ended,
+    however they ended.
+
+    Args:
+        folder: Folder, made if missing.
+        what: Name of such a run, for the message: ``'comparison'``.
+
+    Yields:
+        A file descriptor. Children that get it (``pass_fds``) hold the folder, too, even if this process dies.
+
+    Raises:
+        RuntimeError: If another run holds it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = Path(folder) / '.lock'
+    with open(path, 'a+', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise RuntimeError(
+                f'{folder} belongs to another {what}, {file.read().strip() or "which has just begun"}: wait until it '
+                'and the processes that it started have ended, or choose another folder'
+            ) from None
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {platform.node()}')
+        file.flush()
+        yield file.fileno()
 
 
 def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:

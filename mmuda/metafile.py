@@ -1,19 +1,26 @@
 """``metafile.yml`` beside the configs of a method: the one source of published figures and ours."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import load
+import yaml
+
+from .files import write_atomically
 
 NAME = 'metafile.yml'
+IN_ONE_LINE = {'Paper', 'Metrics', 'Target Statistics', 'Seeds', 'Per Class'}
+"""Keys whose values are written in one line."""
 
 
 def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Return the models of a metafile by their names, such as ``'advent/gta2city'``.
 
-    The format is that of OpenMMLab's model zoos. A model has a list of ``Results``; each says its ``Source`` (``paper``
-    or ``ours``), ``Dataset`` and ``Metrics`` in percent: one number each for a paper, a list over ``Seeds`` for ours.
-    A paper's result also has the ``Name`` of its column and, where it is known, the IoU ``Per Class``.
+    The format is that of OpenMMLab's model zoos. A model may have a ``Remark`` and has a list of ``Results``; each says
+    its ``Source`` (``paper`` or ``ours``), ``Dataset`` and ``Metrics`` in percent: one number each for a paper, a list
+    over ``Seeds`` for ours. A paper's result also has the ``Name`` of its column and, where it is known, the IoU ``Per
+    Class``. Ours may have the same metrics with ``Target Statistics`` of batch-norm, and the ``Commit`` of the code.
+    Both may have a ``Remark``.
 
     Args:
         folder: Folder of the metafile.
@@ -22,7 +29,7 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
         FileNotFoundError: If there is none.
         ValueError: If two models have the same name.
     """
-    models = load(str(Path(folder) / NAME))['Models']
+    models = _read(folder)['Models']
     found = {model['Name']: model for model in models}
     if len(found) < len(models):
         raise ValueError(f'{Path(folder) / NAME} has two models of one name: {[model["Name"] for model in models]}')
@@ -35,6 +42,17 @@ def paper_of(config: str | Path) -> dict[str, Any] | None:
     Args:
         config: Config file; its metafile is in the same folder, or, for ``projects/NAME/configs``, in the one above.
     """
+    found = model_of(config)
+    results = [] if found is None else [one for one in found[1].get('Results', ()) if one['Source'] == 'paper']
+    return _figures(results[0]) if results else None
+
+
+def model_of(config: str | Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the folder of the metafile that lists a config, and its model there; None if there is none.
+
+    Args:
+        config: See :func:`paper_of`.
+    """
     path = Path(config).resolve()
     folder = next((folder for folder in (path.parent, path.parent.parent) if (folder / NAME).is_file()), None)
     if folder is None:
@@ -42,9 +60,58 @@ def paper_of(config: str | Path) -> dict[str, Any] | None:
     ending = path.relative_to(folder.parent).as_posix()
     for model in read_metafile(folder).values():
         if 'Config' in model and f'/{model["Config"]}'.endswith(f'/{ending}'):
-            results = [result for result in model.get('Results', ()) if result['Source'] == 'paper']
-            return _figures(results[0]) if results else None
+            return folder, model
     return None
+
+
+def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Path:
+    """Put our results for a config into its metafile, in the place of earlier ones on the same data sets.
+
+    Args:
+        config: See :func:`paper_of`.
+        results: Entries of ``Results``; a ``Dataset`` may be missing if the metafile names one for this config.
+
+    Returns:
+        The folder of the metafile.
+
+    Raises:
+        ValueError: If no metafile lists the config, or a data set is not known.
+    """
+    found = model_of(config)
+    if found is None:
+        raise ValueError(f'no {NAME} beside {config} lists it: add it there with Name and Config')
+    folder, model = found
+    content = _read(folder)
+    (entry,) = (one for one in content['Models'] if one['Name'] == model['Name'])
+    for result in results:
+        earlier = entry.setdefault('Results', [])
+        known = next((one['Dataset'] for one in reversed(earlier)), None)
+        dataset = result.get('Dataset') or known
+        if dataset is None:
+            raise ValueError(
+                f'{folder / NAME} has no Dataset for {model["Name"]} yet: name it, such as "Cityscapes val"'
+            )
+        entry['Results'] = [one for one in earlier if (one['Source'], one['Dataset']) != ('ours', dataset)]
+        entry['Results'].append({'Source': 'ours', 'Dataset': dataset, **result})
+    write_metafile(folder, content)
+    return folder
+
+
+def write_metafile(folder: str | Path, content: dict[str, Any]) -> None:
+    """Write a metafile in its layout: a line for each key, and one line for numbers that belong together.
+
+    Args:
+        folder: Folder of the metafile.
+        content: All of it.
+    """
+    text = yaml.dump(
+        _laid_out(content), Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=10_000, allow_unicode=True
+    )
+    write_atomically(Path(folder) / NAME, text.encode())
+
+
+def _read(folder: str | Path) -> dict[str, Any]:
+    return yaml.safe_load((Path(folder) / NAME).read_text(encoding='utf-8'))
 
 
 def _figures(result: dict[str, Any]) -> dict[str, Any]:
@@ -52,3 +119,35 @@ def _figures(result: dict[str, Any]) -> dict[str, Any]:
     if 'Per Class' in result:
         figures['per_class'] = result['Per Class']
     return figures
+
+
+class _Line:
+    """A value to write in one line."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists and dicts in lines of their own, but for those in a :class:`_Line`."""
+
+
+def _represent_line(dumper: yaml.SafeDumper, line: _Line) -> yaml.Node:
+    def flat(node: yaml.Node) -> yaml.Node:
+        if isinstance(node, yaml.CollectionNode):
+            node.flow_style = True
+            for child in node.value:
+                for part in child if isinstance(child, tuple) else (child,):
+                    flat(part)
+        return node
+
+    return flat(dumper.represent_data(line.value))
+
+
+_Dumper.add_representer(_Line, _represent_line)
+
+
+def _laid_out(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _Line(value) if key in IN_ONE_LINE else _laid_out(value) for key, value in node.items()}
+    return [_laid_out(value) for value in node] if isinstance(node, list) else node

@@ -13,7 +13,7 @@ FLOORS = (
     {'datasets', 'models'},
     {'minicity', 'evaluation', 'visualization', 'engine'},
     {'stages'},
-    {'conversion'},
+    {'conversion', 'comparison'},
 )
 """From the first floor up. The modules beside the folders are the ground floor."""
 

@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from shipped import SHIPPED
 from toolbox import CONFIGS
 
 from mmuda.engine.launch import load_config
-from mmuda.metafile import paper_of, read_metafile
+from mmuda.metafile import paper_of, read_metafile, write_metafile
 
 FOLDERS = sorted(path.parent for path in CONFIGS.glob('*/metafile.yml'))
 IDS = [folder.name for folder in FOLDERS]
@@ -95,3 +96,10 @@ def test_a_missing_metafile_or_entry_is_no_figure(tmp_path):
     (project / 'metafile.yml').write_text('Models:\n- Name: x\n- Name: x\n')
     with pytest.raises(ValueError, match='two models of one name'):
         read_metafile(project)
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=IDS)
+def test_a_metafile_keeps_its_layout(folder, tmp_path):
+    text = (folder / 'metafile.yml').read_text(encoding='utf-8')
+    write_metafile(tmp_path, yaml.safe_load(text))
+    assert (tmp_path / 'metafile.yml').read_text(encoding='utf-8') == text

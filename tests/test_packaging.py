@@ -67,7 +67,7 @@ def test_requirements_admit_the_tested_versions_and_set_no_upper_bound():
 def test_everything_that_is_imported_is_declared():
     declared = {name.replace('-', '_').lower() for name in read_requirements('runtime')}
     names = {'cv2': 'opencv_python', 'PIL': 'pillow', 'mmengine': 'onedl_mmengine', 'mmcv': 'onedl_mmcv',
-             'mmseg': 'onedl_mmsegmentation'}  # fmt: skip
+             'mmseg': 'onedl_mmsegmentation', 'yaml': 'pyyaml'}  # fmt: skip
     imported = set()
     for path in (ROOT / 'mmuda').rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):

@@ -60,10 +60,15 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        folder = path.resolve().parent
-        folder = folder.parent if folder.name == 'configs' else folder  # projects/NAME/configs/x.py
-        cfg.work_dir = os.path.join('work_dirs', folder.name, path.stem)
+        cfg.work_dir = os.path.join('work_dirs', *config_name(path).split('/'))
     return cfg
+
+
+def config_name(filename: str | Path) -> str:
+    """Return the name of a config, such as ``advent/gta2city``: its folder, or its project, and its own name."""
+    path = Path(filename).resolve()
+    folder = path.parent.parent if path.parent.name == 'configs' else path.parent  # projects/NAME/configs/x.py
+    return f'{folder.name}/{path.stem}'
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:

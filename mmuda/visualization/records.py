@@ -22,12 +22,14 @@ class RunSummary:
             percentages.
         curves: Steps and values by name, as ``read_scalars`` gives them.
         note: A remark for below the headline table.
+        baseline: Whether the others are compared with this run.
     """
 
     name: str
     metrics: dict
     curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
     note: str = ''
+    baseline: bool = False
 
     def means(self) -> dict[str, float | None]:
         """Return the mean by protocol, then the pixel accuracy ``aAcc``; None where there is no number."""

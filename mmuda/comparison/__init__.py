@@ -1,0 +1,30 @@
+"""Methods and seeds at one budget, beside their baselines: the honest table."""
+
+from .budget import set_budget
+from .comparison import Comparison
+from .differences import differences_between
+from .ledger import RunLedger
+from .methods import STATISTICS, Method, load_methods
+from .record import record
+from .report import write_comparison_report
+from .results import Reading, Results, gather
+from .runs import Run, plan_runs
+from .tables import comparison_text
+
+__all__ = [
+    'STATISTICS',
+    'Comparison',
+    'Method',
+    'Reading',
+    'Results',
+    'Run',
+    'RunLedger',
+    'comparison_text',
+    'differences_between',
+    'gather',
+    'load_methods',
+    'plan_runs',
+    'record',
+    'set_budget',
+    'write_comparison_report',
+]

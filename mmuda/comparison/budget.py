@@ -1,0 +1,58 @@
+"""Trainings of another length."""
+
+import math
+from typing import Any
+
+from .methods import Method
+
+LENGTHS = ('end', 'T_max', 'step_size', 'total_iters')
+"""Arguments of schedulers that are numbers of iterations."""
+
+
+def set_budget(method: Method, iterations: int) -> None:
+    """Scale all trainings of a method so that they have a number of iterations together.
+
+    Learning rate schedules, validations and checkpoints are scaled alike. Numbers of iterations that are part of a
+    method, such as those of a ramp of a loss weight, stay as they are.
+
+    Args:
+        method: Method to change.
+        iterations: Iterations of all its trainings together.
+
+    Raises:
+        ValueError: If the config does not say how long its trainings are, or a training would vanish.
+    """
+    before = method.iterations()
+    if before is None:
+        raise ValueError(
+            f'{method.name}: a budget of iterations needs trainings whose length is train_cfg.max_iters; those of this '
+            'config are measured in epochs. Compare it without --budget, or write a config of another length'
+        )
+    if iterations < len(method.trainings):
+        raise ValueError(f'{method.name}: {iterations} iterations are too few for {len(method.trainings)} trainings')
+    factor = iterations / before
+    _scale(method.cfg, factor)
+    for entry in method.cfg.get('stages', ()):
+        stage = method.cfg[entry] if isinstance(entry, str) else entry
+        _scale(stage.get('overrides') or {}, factor)
+    method.forget()
+
+
+def _scale(node: Any, factor: float) -> None:
+    """Scale the lengths in a config, or in the overrides of a stage."""
+    loop = node.get('train_cfg') or {}
+    for key in ('max_iters', 'val_interval'):
+        if key in loop:
+            loop[key] = max(1, round(loop[key] * factor))
+    saver = (node.get('default_hooks') or {}).get('checkpoint') or {}
+    if 'interval' in saver:
+        saver['interval'] = max(1, round(saver['interval'] * factor))
+    schedulers = node.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]:
+        for key in LENGTHS:
+            if scheduler.get(key) is not None and scheduler[key] != math.inf:
+                scheduler[key] = math.ceil(scheduler[key] * factor)
+        if scheduler.get('begin'):
+            scheduler['begin'] = round(scheduler['begin'] * factor)
+        if 'milestones' in scheduler:
+            scheduler['milestones'] = [round(step * factor) for step in scheduler['milestones']]

@@ -1,0 +1,87 @@
+"""Where methods differ that are compared as if they did not."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mmuda.settings import comparable, differences, shortened
+from mmuda.stages import network_config
+
+from .methods import Method
+
+START = ('init_cfg', 'pretrained')
+NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler'}
+"""Keys of a segmentor that decide how it is trained or where it starts, and not what it computes."""
+
+
+def differences_between(methods: Sequence[Method], iterations: Mapping[str, int | None] | None = None) -> list[str]:
+    """Return one warning for each method and respect in which it differs from the first source-only method.
+
+    Without a source-only method, all are compared with the first.
+
+    Args:
+        methods: Methods that are compared.
+        iterations: Iterations by method, as they were trained; by default as the configs say.
+    """
+    if not methods:
+        return []
+    first = next((method for method in methods if method.is_source_only), methods[0])
+    counts = iterations if iterations is not None else {method.name: method.iterations() for method in methods}
+    respects: dict[str, Callable[[Method], Any]] = {
+        'the network': _network,
+        'the batch': _batches,
+        'the budget (iterations)': lambda method: counts.get(method.name),
+        'the starting weights': _start,
+        'the tested images': _tested,
+    }
+    warnings = []
+    for respect, look in respects.items():
+        wanted = comparable(look(first))
+        for method in methods:
+            found = comparable(look(method))
+            if found is None or wanted is None or found == wanted:
+                continue
+            lines = differences(wanted, found) if isinstance(found, dict) else [f'was {wanted}, is {found}']
+            told = '; '.join(shortened([line.removeprefix(': ') for line in lines], 3))
+            told = told.replace('was ', f'{first.name} has ').replace(', is ', f', {method.name} has ')
+            warnings.append(f'{method.name} differs from {first.name} in {respect}: {told}')
+    return warnings
+
+
+def _network(method: Method) -> dict[str, Any]:
+    model = network_config(method.cfg).model
+    return _without(model.get('segmentor', model), NOT_NETWORK)
+
+
+def _batches(method: Method) -> list[str]:
+    """Describe the batches of all trainings; equal ones once."""
+    loaders = [training.train_dataloader for training in method.trainings]
+    units = [f'{loader.get("batch_size", 1)} of {loader.dataset.get("type")}' for loader in loaders]
+    return list(dict.fromkeys(units))
+
+
+def _start(method: Method) -> dict[str, Any]:
+    first = method.trainings[0]
+    model = first.model.get('segmentor', first.model)
+    weights = method.stages[0].weights if method.staged else None
+    return dict(load_from=weights or first.get('load_from'), **dict(_found(model, START)))
+
+
+def _tested(method: Method) -> Any:
+    return network_config(method.cfg).test_dataloader.dataset
+
+
+def _without(node: Any, keys: set[str]) -> Any:
+    """Return a copy of a (nested) value without some keys at any depth."""
+    if isinstance(node, dict):
+        return {key: _without(value, keys) for key, value in node.items() if key not in keys}
+    return [_without(value, keys) for value in node] if isinstance(node, (list, tuple)) else node
+
+
+def _found(node: Any, keys: Sequence[str], place: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the values of some keys at any depth, with their places."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in keys and value is not None:
+                yield f'{place}{key}', value
+            else:
+                yield from _found(value, keys, f'{place}{key}.')

@@ -1,0 +1,124 @@
+"""The methods of a comparison: a config each."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmuda.engine.batch_norm_order import NothingToEstimateError, estimated_layers
+from mmuda.engine.launch import config_name, load_config
+from mmuda.stages import RoundStage, TrainStage, build_stages, make_context, network_config, target_images
+
+STATISTICS = ('stored', 'target')
+"""Batch-norm statistics that a network is read with, as ``tools/test.py --batch-norm`` names them."""
+
+BASELINES = ('SourceOnly', 'AdaBN')
+"""Registered names of the models whose worth is that of the batch-norm statistics alone."""
+
+
+@dataclass
+class Method:
+    """A config, and the facts about it that a comparison needs.
+
+    Attributes:
+        name: Folder and name of the config, such as ``'advent/minicity'``.
+        path: The config file.
+        cfg: Its content, with the options of the command line.
+    """
+
+    name: str
+    path: Path
+    cfg: Config
+
+    @property
+    def staged(self) -> bool:
+        """Whether the config lists stages."""
+        return self.cfg.get('runner_type') == 'StagedRunner'
+
+    @property
+    def kind(self) -> str:
+        """Registered name of the model, or '' for a paper of several steps, which is no baseline."""
+        return '' if self.staged else self.cfg.model.type
+
+    @property
+    def is_source_only(self) -> bool:
+        """Whether the method trains on the source alone."""
+        return self.kind == BASELINES[0]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether batch-norm statistics are all that the method adapts."""
+        return self.kind in BASELINES
+
+    @functools.cached_property
+    def stages(self) -> list[TrainStage]:
+        """The trainings of a config with stages."""
+        init_default_scope(self.cfg.get('default_scope', 'mmseg'))
+        return [stage for stage in build_stages(self.cfg) if isinstance(stage, TrainStage)] if self.staged else []
+
+    @functools.cached_property
+    def trainings(self) -> list[Config]:
+        """The configs of all trainings, in order."""
+        if not self.staged:
+            return [self.cfg]
+        ctx = make_context(self.cfg, build_stages(self.cfg))
+        return [stage.config(ctx) for stage in self.stages]
+
+    def iterations(self) -> int | None:
+        """Return how many iterations all trainings have together; None where only training tells."""
+        counts = [training.get('train_cfg', {}).get('max_iters') for training in self.trainings]
+        fixed = not any(isinstance(stage, RoundStage) for stage in self.stages)  # rounds have a number of passes
+        return sum(counts) if fixed and None not in counts else None
+
+    def forget(self) -> None:
+        """Look at the config again when a fact is asked for the next time, as it was changed."""
+        for fact in ('stages', 'trainings', 'without_target_statistics'):
+            self.__dict__.pop(fact, None)
+
+    @functools.cached_property
+    def without_target_statistics(self) -> str:
+        """Why the network cannot be read with target statistics; '' if it can."""
+        try:
+            network = network_config(self.cfg)
+            target_images(self.cfg, network)
+            init_default_scope(network.get('default_scope', 'mmseg'))
+            estimated_layers(MODELS.build(network.model))
+        except NothingToEstimateError as error:
+            return str(error)
+        except KeyError as error:
+            return str(error.args[0])
+        return ''
+
+
+def load_methods(configs: Sequence[str | Path], options: dict[str, Any] | None = None) -> list[Method]:
+    """Read configs that are to be compared.
+
+    Args:
+        configs: Config files; each is one method.
+        options: ``--cfg-options`` for all of them.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        KeyError: If an option does not exist in one of them.
+        ValueError: If two have the same name, or one is not evaluated by :class:`DomainIoUMetric`.
+    """
+    methods: list[Method] = []
+    for path in map(Path, configs):
+        name = config_name(path)
+        if any(method.name == name for method in methods):
+            raise ValueError(f'two configs are called {name}, the second is {path}: give it another name')
+        cfg = load_config(path, dict(options or {}))
+        evaluator = cfg.get('test_evaluator')
+        kind = evaluator.get('type') if isinstance(evaluator, dict) else type(evaluator).__name__
+        if kind != 'DomainIoUMetric':
+            raise ValueError(
+                f"{path}: a comparison reads the results of test_evaluator = dict(type='DomainIoUMetric'), "
+                f'but it is {kind!r}'
+            )
+        methods.append(Method(name, path, cfg))
+    return methods

@@ -1,0 +1,54 @@
+"""Results of a comparison go into the metafiles of the configs, and from there into the READMEs."""
+
+from pathlib import Path
+from typing import Any
+
+from mmuda.evaluation.protocols import ALL_CLASSES
+from mmuda.metafile import record_results
+from mmuda.readme import update_readme
+
+from .results import Reading, Results
+
+
+def record(results: Results, dataset: str | None = None) -> list[Path]:
+    """Write the numbers of all methods into their metafiles, and make the tables of the READMEs beside them anew.
+
+    Args:
+        results: The numbers; each method must have been read with the statistics of its training.
+        dataset: Name of the tested images, such as ``'MiniCity val'``; by default that which the metafile has.
+
+    Returns:
+        The folders of the metafiles.
+
+    Raises:
+        ValueError: If a metafile does not list a config, or lacks the name of the data set.
+    """
+    folders = []
+    for reading in results.readings:
+        if reading.statistics == 'stored':
+            target = next(
+                (one for one in results.readings if one.method is reading.method and one.statistics == 'target'), None
+            )
+            folders.append(record_results(reading.method.path, [_entry(results, reading, target, dataset)]))
+    folders = list(dict.fromkeys(folders))
+    for folder in folders:
+        update_readme(folder)
+    return folders
+
+
+def _entry(results: Results, reading: Reading, target: Reading | None, dataset: str | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {'Dataset': dataset} if dataset else {}
+    entry.update({'Seeds': list(reading.results), 'Metrics': _metrics(results, reading)})
+    if target is not None and list(target.results) == list(reading.results):
+        entry['Target Statistics'] = _metrics(results, target)
+    commits = dict.fromkeys(entry['commit'] for entry in reading.entries.values() if entry['commit'])
+    if commits:
+        entry['Commit'] = ', '.join(commits)
+    return entry
+
+
+def _metrics(results: Results, reading: Reading) -> dict[str, list[float]]:
+    """Return the numbers of all seeds by protocol; that of all classes is left out where the configs name others."""
+    names = [name for name in results.measures if name != 'aAcc']
+    names = [name for name in names if name != ALL_CLASSES] or names
+    return {name: [round(value, 2) for value in reading.values(name).values()] for name in names}

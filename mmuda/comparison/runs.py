@@ -1,0 +1,122 @@
+"""One training of a comparison: a method and a seed, with a folder."""
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmuda.checkpoints import latest_checkpoint
+from mmuda.engine.launch import LIVE_KEYS
+from mmuda.files import write_atomically
+from mmuda.settings import comparable
+from mmuda.stages import build_stages, make_context, network_config
+from mmuda.stages.train import EVALUATION, RUNTIME
+
+from .methods import Method
+
+
+@dataclass
+class Run:
+    """A method trained with one seed.
+
+    Attributes:
+        method: The method.
+        seed: ``randomness.seed`` of the training.
+        folder: Work directory of the training, below that of the comparison.
+    """
+
+    method: Method
+    seed: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Key of the run in the ledger."""
+        return f'{self.method.name}/seed_{self.seed}'
+
+    @property
+    def config(self) -> Path:
+        """Config file of the run: everything that the command line changed is in it."""
+        return self.folder.with_suffix('.py')
+
+    def full_config(self) -> Config:
+        """Return the config of the method with the seed."""
+        cfg = Config(self.method.cfg.to_dict(), filename=str(self.method.path))
+        cfg.merge_from_dict({'randomness.seed': self.seed, 'work_dir': str(self.folder)})
+        return cfg
+
+    def write_config(self) -> None:
+        """Write the config file."""
+        text = self.full_config().pretty_text
+        if not self.config.is_file() or self.config.read_text(encoding='utf-8') != text:
+            write_atomically(self.config, text.encode())
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """Return everything in the config that decides the weights, as the ledger keeps it."""
+        cfg = self.full_config()
+        live = {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))} - RUNTIME
+        return comparable({key: value for key, value in cfg.items() if key in live and not key.startswith(EVALUATION)})
+
+    @functools.cached_property
+    def test_settings(self) -> dict[str, Any]:
+        """Return everything in the config that decides how the weights are tested."""
+        network = network_config(self.full_config())
+        return comparable(
+            {key: network.get(key) for key in ('model', 'test_dataloader', 'test_evaluator', 'tta_model')}
+        )
+
+    def checkpoint(self) -> Path:
+        """Return the last checkpoint of the finished training; of several stages, that of the last with weights.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        found: str | Path | None
+        if self.method.staged:
+            cfg = self.full_config()
+            ctx = make_context(cfg, build_stages(cfg))
+            done = [name for name in ctx.stages if 'checkpoint' in ctx.ledger.entries.get(name, {}).get('result', {})]
+            found = ctx.checkpoint(f'{{{done[-1]}}}') if done else None
+        else:
+            last = self.method.iterations()
+            found = latest_checkpoint(self.folder) if last is None else self.folder / f'iter_{last}.pth'
+        if found is None or not Path(found).is_file():
+            raise FileNotFoundError(
+                f'{self.name} ended without {Path(found or "a checkpoint").name} in {self.folder}: '
+                'default_hooks.checkpoint must save the last iteration'
+            )
+        return Path(found)
+
+    def iterations(self) -> int:
+        """Return how many iterations all finished trainings had together, as their checkpoints say."""
+        if not self.method.staged:
+            return _iteration(self.checkpoint())
+        results = json.loads((self.folder / 'ledger.json').read_text(encoding='utf-8'))['stages']
+        names = {stage.name for stage in self.method.stages}
+        return sum(_iteration(Path(entry['result']['checkpoint'])) for name, entry in results.items() if name in names)
+
+    def result_file(self, statistics: str) -> Path:
+        """Return where ``tools/test.py`` writes its results for some batch-norm statistics."""
+        ending = '_target_bn' if statistics == 'target' else ''
+        return self.folder / 'test' / f'{self.checkpoint().stem}{ending}.json'
+
+
+def plan_runs(methods: Sequence[Method], seeds: Sequence[int], work_dir: str | Path) -> list[Run]:
+    """Return all runs, seed by seed, so that an early table has all methods.
+
+    Args:
+        methods: Methods to compare.
+        seeds: Seeds of each.
+        work_dir: Folder of the comparison.
+    """
+    return [Run(method, seed, Path(work_dir) / method.name / f'seed_{seed}') for seed in seeds for method in methods]
+
+
+def _iteration(checkpoint: Path) -> int:
+    """Return the N of ``iter_N.pth``."""
+    return int(checkpoint.stem.rsplit('_', 1)[-1])

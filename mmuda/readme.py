@@ -1,0 +1,123 @@
+"""Tables of results in READMEs, made from the metafile beside them."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .files import write_atomically
+from .metafile import NAME, read_metafile
+
+BEGIN = '<!-- Made from metafile.yml by tools/readme.py: change it there. -->'
+END = '<!-- End of what is made from metafile.yml. -->'
+HEADER = ('config', 'protocol', 'paper', 'ours', 'ours, statistics of the target')
+NONE = '-'
+
+
+def results_table(models: Sequence[dict[str, Any]]) -> str:
+    """Return the table of the results of some models, in Markdown.
+
+    Args:
+        models: Models of a metafile, see :func:`mmuda.metafile.read_metafile`.
+    """
+    rows = [row for model in models for row in _rows(model)]
+    width = len(HEADER) if any(row[-1] != NONE for row in rows) else len(HEADER) - 1
+    return markdown_table([row[:width] for row in [list(HEADER), *rows]])
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; its cells are not padded, so that a change of one changes one line.
+
+    Args:
+        rows: Cells; the first row is the header.
+    """
+    lines = [f'| {" | ".join(row)} |' for row in rows]
+    return '\n'.join([lines[0], '|' + '---|' * len(rows[0]), *lines[1:]])
+
+
+def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:
+    """Return a README with the table of results between its marks made anew.
+
+    Args:
+        text: The README.
+        models: Models of the metafile.
+        where: Name of the file, for messages.
+
+    Raises:
+        ValueError: If the marks are missing.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f'{where} has no place for the results: put the lines {BEGIN!r} and {END!r} there')
+    return f'{before}{BEGIN}\n\n{results_table(models)}\n\n{END}{after}'
+
+
+def update_readme(folder: str | Path) -> bool:
+    """Make the table of results in the README of a folder anew; return whether it changed.
+
+    Args:
+        folder: Folder of README.md and metafile.yml.
+
+    Raises:
+        ValueError: If the README has no marks.
+    """
+    path = Path(folder) / 'README.md'
+    text = path.read_text(encoding='utf-8')
+    new = with_results(text, list(read_metafile(folder).values()), str(path))
+    if new != text:
+        write_atomically(path, new.encode())
+    return new != text
+
+
+def folders_with_results(root: str | Path) -> list[Path]:
+    """Return the folders below a project that have a metafile.
+
+    Args:
+        root: The project.
+    """
+    return sorted(path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
+
+
+def _rows(model: dict[str, Any]) -> list[list[str]]:
+    """Return a line for each data set that the model has results on; one if there are none."""
+    title = model.get('Row') or model['Name'].split('/')[-1]
+    title += f' ({model["Remark"]})' if 'Remark' in model else ''
+    results = model.get('Results', [])
+    rows = []
+    for dataset in dict.fromkeys(result['Dataset'] for result in results):
+        here = {result['Source']: result for result in results if result['Dataset'] == dataset}
+        names = ' / '.join(next(iter(here.values()))['Metrics'])
+        rows.append([title, f'{names}, {dataset}', _paper(here.get('paper')), *_ours(here.get('ours'))])
+    return rows or [[title, NONE, NONE, 'not run', NONE]]
+
+
+def _paper(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return NONE
+    return ' / '.join(f'{value:.1f}' for value in result['Metrics'].values()) + _remark(result)
+
+
+def _ours(result: dict[str, Any] | None) -> list[str]:
+    if result is None:
+        return ['not run', NONE]
+    target = result.get('Target Statistics')
+    stored = _seeds(result['Metrics'], result['Seeds']) + _remark(result)
+    return [stored, NONE if target is None else _seeds(target, result['Seeds'])]
+
+
+def _seeds(metrics: dict[str, list[float]], seeds: Sequence[int]) -> str:
+    """Return the numbers of each metric, with their mean and standard deviation (n - 1)."""
+    named = f' (seeds {", ".join(map(str, seeds))})' if len(seeds) > 1 else f' (seed {seeds[0]})'
+    return ' / '.join(_numbers(values) for values in metrics.values()) + named
+
+
+def _numbers(values: Sequence[float]) -> str:
+    listed = ', '.join(f'{value:.1f}' for value in values)
+    if len(values) == 1:
+        return listed
+    return f'{listed}: {statistics.fmean(values):.1f} \u00b1 {statistics.stdev(values):.1f}'
+
+
+def _remark(result: dict[str, Any]) -> str:
+    return f'; {result["Remark"]}' if 'Remark' in result else ''

@@ -1,0 +1,196 @@
+"""Runs that are trained and tested by real processes of scripts that cost nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from compared import calls_of, fake_tools, tiny_runs
+
+from mmuda.comparison import Comparison, RunLedger, gather
+from mmuda.files import only_user
+
+
+def compared(runs, folder, tools, **options) -> tuple[Comparison, list[str]]:
+    said: list[str] = []
+    comparison = Comparison(runs, RunLedger(folder), tools, ('stored', 'target'), say=said.append, **options)
+    comparison.execute()
+    return comparison, said
+
+
+@pytest.fixture
+def tools(tmp_path):
+    return fake_tools(tmp_path / 'tools')
+
+
+@pytest.mark.parametrize('jobs', [1, 3])
+def test_every_run_is_trained_and_tested_once(minicity, tmp_path, tools, jobs):
+    work = tmp_path / 'work'
+    runs = tiny_runs(minicity, work, 'source_only', 'adabn', 'advent')
+    comparison, said = compared(runs, work, tools, jobs=jobs)
+    assert comparison.failures == {} and all(calls_of(run) == ['train', 'stored', 'target'] for run in runs)
+    assert sum('20.5 (stored), 30.5 (target)' in line for line in said) == 1, said
+    ledger = RunLedger(work)
+    for run in runs:
+        entry = ledger.entry(run)
+        assert entry['state'] == 'trained' and entry['checkpoint'] == 'iter_6.pth' and entry['iterations'] == 6
+        assert entry['seconds'] > 0 and entry['memory']['gpu'] == 321 and entry['memory']['process'] > 5
+        assert run.config.is_file() and f'seed={run.seed}' in run.config.read_text()
+    _, again = compared(runs, work, tools, jobs=jobs)
+    assert all(calls_of(run) == ['train', 'stored', 'target'] for run in runs), 'all was done before'
+    assert len(again) == len(runs) and all('done before' in line for line in again)
+    results = gather(runs, RunLedger(work), ('stored', 'target'))
+    assert results.best_baseline.name == 'adabn/minicity, target statistics'
+
+
+def test_more_seeds_and_methods_are_added(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    runs = tiny_runs(minicity, work, 'adabn', 'source_only', seeds=[0, 1])
+    compared(runs, work, tools)
+    assert all(calls_of(run) == ['train', 'stored', 'target'] for run in runs)
+
+
+def test_a_failure_does_not_stop_the_others(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    runs = tiny_runs(minicity, work, 'source_only', 'adabn', seeds=[0])
+    runs[0].method.cfg.load_from = 'FAIL'
+    comparison, said = compared(runs, work, tools)
+    assert list(comparison.failures) == ['source_only/minicity/seed_0']
+    assert 'exit status 1' in comparison.failures['source_only/minicity/seed_0']
+    assert 'no such file: labels.txt' in said[1] and calls_of(runs[1]) == ['train', 'stored', 'target']
+    results = gather(runs, RunLedger(work), ('stored', 'target'))
+    assert [reading.method.name for reading in results.readings] == ['adabn/minicity'] * 2
+    assert any(
+        'source_only/minicity (stored statistics) has no result of the seeds 0' in note for note in results.notes
+    )
+    corrected = tiny_runs(minicity, work, 'source_only', 'adabn', seeds=[0])
+    comparison, _ = compared(corrected, work, tools)
+    assert comparison.failures == {} and calls_of(runs[0]) == ['train', 'train', 'stored', 'target']
+    assert calls_of(runs[1]) == ['train', 'stored', 'target']
+
+
+def test_other_settings_are_one_clear_error(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    (changed,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    changed.method.cfg.model.segmentor.decode_head.dilations = (1, 2)
+    with pytest.raises(RuntimeError, match='adabn/minicity/seed_0 was trained with other settings(.|\n)*dilations'):
+        compared([changed], work, tools)
+
+
+def test_another_test_is_done_again(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    run.method.cfg.test_evaluator.iou_metrics = ['mIoU', 'mDice']
+    compared([run], work, tools)
+    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
+
+
+def test_a_folder_of_somebody_else_is_left_alone(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    run.folder.mkdir(parents=True)
+    comparison, _ = compared([run], work, tools)
+    assert 'is not from this comparison: move it away' in comparison.failures[run.name] and calls_of(run) == []
+
+
+def test_statistics_that_a_network_lacks_are_not_asked_for(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    runs = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    runs[0].method.cfg.model.segmentor.backbone.norm_cfg = dict(type='GN', num_groups=2)
+    comparison, _ = compared(runs, work, tools)
+    assert comparison.failures == {} and calls_of(runs[0]) == ['train', 'stored']
+    notes = gather(runs, RunLedger(work), ('stored', 'target')).notes
+    assert any('adabn/minicity has no target statistics: ' in note and 'no batch-norm layer' in note for note in notes)
+
+
+def waits(reached) -> None:
+    start = time.monotonic()
+    while not reached():
+        assert time.monotonic() - start < 120
+        time.sleep(0.01)
+
+
+def test_stopped_in_the_middle_it_goes_on(minicity, tmp_path, tools):
+    """As by Ctrl-C: the process that trains is ended, nothing else starts, and the run continues the next time."""
+    work = tmp_path / 'work'
+    runs = tiny_runs(minicity, work, 'source_only', 'adabn', seeds=[0])
+    compared(runs[:1], work, tools)
+    (work / 'hold').touch()
+    ledger = RunLedger(work)
+    comparison = Comparison(runs, ledger, tools, ('stored',), say=lambda line: None)
+
+    def interrupt() -> None:
+        waits(lambda: calls_of(runs[1]) == ['train'])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        comparison.execute()
+    thread.join()
+    entry = RunLedger(work).entry(runs[1])
+    assert entry['state'] == 'running' and entry['seconds'] > 0
+    (work / 'hold').unlink()
+    compared(runs, work, tools)
+    assert calls_of(runs[0]) == ['train', 'stored', 'target']
+    assert calls_of(runs[1]) == ['train', 'train', 'stored', 'target']
+    assert RunLedger(work).entry(runs[1])['seconds'] > entry['seconds']
+
+
+def test_costs_of_a_killed_attempt_count(minicity, tmp_path):
+    (run,) = tiny_runs(minicity, tmp_path, 'adabn', seeds=[0])
+    ledger = RunLedger(tmp_path)
+    ledger.begin(run, 'abc')
+    run.folder.mkdir(parents=True)
+    (run.folder / 'train.log').write_text('iteration 1')
+    os.utime(run.folder / 'train.log', (ledger.entry(run)['began'] + 50,) * 2)
+    ledger = RunLedger(tmp_path)  # as after a kill
+    ledger.begin(run, 'later')
+    ledger.add_costs(run, 7.0, dict(process=10.0))
+    assert ledger.entry(run)['seconds'] == pytest.approx(57.0, abs=1e-3) and ledger.entry(run)['commit'] == 'abc'
+
+
+def test_a_damaged_ledger_is_one_clear_error(tmp_path):
+    (tmp_path / 'comparison.json').write_text('{"runs": ')
+    with pytest.raises(ValueError, match='comparison.json cannot be read .*: move the folder away and start anew'):
+        RunLedger(tmp_path)
+
+
+HOLD = """
+import subprocess, sys
+from mmuda.files import only_user
+with only_user(sys.argv[1], 'comparison') as lock:
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], pass_fds=[lock])
+    print(child.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, '-c', HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    child = int(holder.stdout.readline())
+    wanted = f'{tmp_path} belongs to another comparison, process {holder.pid} on .*: wait until it and the processes'
+    with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
+        raise AssertionError('it was free')
+    holder.kill()
+    holder.wait()
+    with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
+        raise AssertionError('its child still writes')
+    os.kill(child, signal.SIGKILL)
+
+    def free() -> bool:
+        try:
+            with only_user(tmp_path, 'comparison'):
+                return True
+        except RuntimeError:
+            return False
+
+    waits(free)

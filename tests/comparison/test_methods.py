@@ -1,0 +1,60 @@
+"""Configs as the methods of a comparison."""
+
+import pytest
+from toolbox import CONFIGS
+
+from mmuda.comparison import load_methods
+
+
+def test_facts_of_shipped_configs():
+    names = ('source_only', 'adabn', 'advent', 'intrada', 'cbst')
+    methods = load_methods([CONFIGS / name / 'minicity.py' for name in names])
+    assert [method.name for method in methods] == [f'{name}/minicity' for name in names]
+    assert [method.is_source_only for method in methods] == [True, False, False, False, False]
+    assert [method.is_baseline for method in methods] == [True, True, False, False, False]
+    assert [method.staged for method in methods] == [False, False, False, True, True]
+    assert [method.iterations() for method in methods] == [600, 600, 600, 1200, None], (
+        'rounds are as long as their data'
+    )
+    assert methods[2].without_target_statistics == ''
+
+
+def test_a_paper_that_begins_with_a_baseline_is_none():
+    (method,) = load_methods([CONFIGS / 'cbst/minicity.py'])
+    assert method.trainings[0].model.type == 'AdaBN' and not method.is_baseline
+
+
+def test_options_are_those_of_all():
+    (method,) = load_methods([CONFIGS / 'adabn/minicity.py'], {'train_cfg.max_iters': 7})
+    assert method.iterations() == 7
+
+
+def test_two_configs_of_one_name_are_refused(tmp_path):
+    copy = tmp_path / 'adabn' / 'minicity.py'
+    copy.parent.mkdir()
+    copy.write_text(f"_base_ = '{CONFIGS / 'adabn/minicity.py'}'")
+    with pytest.raises(ValueError, match='two configs are called adabn/minicity'):
+        load_methods([CONFIGS / 'adabn/minicity.py', copy])
+
+
+def test_another_evaluator_is_refused(tmp_path):
+    config = tmp_path / 'mine.py'
+    base = CONFIGS / 'adabn/minicity.py'
+    config.write_text(f"_base_ = '{base}'\ntest_evaluator = dict(_delete_=True, type='IoUMetric')")
+    with pytest.raises(
+        ValueError, match="mine.py: .* test_evaluator = dict.type='DomainIoUMetric'., but it is 'IoUMetric'"
+    ):
+        load_methods([config])
+
+
+def test_reasons_against_target_statistics(tmp_path):
+    base = CONFIGS / 'adabn/minicity.py'
+    norm = "dict(_delete_=True, type='GN', num_groups=2)"
+    group = f"_base_ = '{base}'\nmodel = dict(segmentor=dict(backbone=dict(norm_cfg={norm})))"
+    (tmp_path / 'group.py').write_text(group)
+    (tmp_path / 'alone.py').write_text(
+        f"_base_ = '{base}'\ntrain_dataloader = dict(dataset=dict(_delete_=True, type='X'))"
+    )
+    group, alone = load_methods([tmp_path / 'group.py', tmp_path / 'alone.py'])
+    assert 'it has no batch-norm layer' in group.without_target_statistics
+    assert 'has no target images' in alone.without_target_statistics

@@ -1,0 +1,67 @@
+"""The tables of results in READMEs are those of the metafiles beside them."""
+
+import shutil
+
+import pytest
+from toolbox import CONFIGS
+
+from mmuda.metafile import record_results, write_metafile
+from mmuda.readme import BEGIN, END, folders_with_results, results_table, update_readme, with_results
+
+FOLDERS = folders_with_results(CONFIGS.parent)
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=[folder.name for folder in FOLDERS])
+def test_the_table_is_that_of_the_metafile(folder, tmp_path):
+    for name in ('README.md', 'metafile.yml'):
+        shutil.copyfile(folder / name, tmp_path / name)
+    assert not update_readme(tmp_path), f'run: python tools/readme.py {folder.name}'
+    (tmp_path / 'README.md').write_text((folder / 'README.md').read_text('utf-8').replace('not run', '99.9'), 'utf-8')
+    assert update_readme(tmp_path)
+    assert (tmp_path / 'README.md').read_text('utf-8') == (folder / 'README.md').read_text('utf-8')
+
+
+def test_there_are_folders():
+    assert {'source_only', 'adabn', 'advent'} <= {folder.name for folder in FOLDERS}
+
+
+MODELS = [
+    {
+        'Name': 'x/first',
+        'Remark': 'small',
+        'Results': [
+            dict(Source='paper', Name='P', Dataset='A val', Metrics=dict(mIoU16=40.81, mIoU13=47.6), Remark='so'),
+            dict(Source='ours', Dataset='A val', Seeds=[0, 2], Metrics=dict(mIoU16=[1.0, 2.0], mIoU13=[3.0, 5.0])),
+            dict(Source='ours', Dataset='B val', Seeds=[4], Metrics=dict(mIoU=[7.25]), Remark='one thread'),
+        ],
+    },
+    {'Name': 'x/second', 'Row': 'both together'},
+]
+TABLE = """\
+| config | protocol | paper | ours |
+|---|---|---|---|
+| first (small) | mIoU16 / mIoU13, A val | 40.8 / 47.6; so | 1.0, 2.0: 1.5 ± 0.7 / 3.0, 5.0: 4.0 ± 1.4 (seeds 0, 2) |
+| first (small) | mIoU, B val | - | 7.2 (seed 4); one thread |
+| both together | - | - | not run |"""
+
+
+def test_a_table_has_a_line_for_each_data_set():
+    assert results_table(MODELS) == TABLE
+
+
+def test_the_rest_of_a_readme_stays():
+    text = f'# X\n\n{BEGIN}\nold\n{END}\n\nmore\n'
+    assert with_results(text, MODELS) == f'# X\n\n{BEGIN}\n\n{TABLE}\n\n{END}\n\nmore\n'
+
+
+def test_a_readme_without_a_place_is_one_clear_error():
+    with pytest.raises(ValueError, match='README.md has no place for the results: put the lines'):
+        with_results('# X\n', MODELS)
+
+
+def test_a_data_set_must_have_a_name(tmp_path):
+    write_metafile(tmp_path, dict(Models=[{'Name': 'x/a', 'Config': f'{tmp_path.name}/a.py'}]))
+    with pytest.raises(ValueError, match='has no Dataset for x/a yet: name it'):
+        record_results(tmp_path / 'a.py', [dict(Seeds=[0], Metrics=dict(mIoU=[1.0]))])
+    record_results(tmp_path / 'a.py', [dict(Dataset='A val', Seeds=[0], Metrics=dict(mIoU=[1.0]))])
+    assert 'Dataset: A val' in (tmp_path / 'metafile.yml').read_text()

@@ -1,0 +1,93 @@
+"""tools/compare.py as users run it: real trainings and tests, killed in the middle."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from killing import kill_when
+from toolbox import CONFIGS
+
+from mmuda.checkpoints import read_checkpoint
+from mmuda.files import only_user
+
+TOOL = CONFIGS.parent / 'tools' / 'compare.py'
+
+TINY = """
+_base_ = '{base}'
+model = dict(segmentor=dict(backbone=dict(base_channels=4, stem_channels=4), decode_head=dict(in_channels=32)){more})
+train_dataloader = dict(batch_size=2)
+default_hooks = dict(checkpoint=dict(interval=1), logger=dict(interval=1))
+train_cfg = dict(max_iters=4, val_interval=4)
+"""
+
+
+def tiny_configs(folder: Path, *methods: str) -> list[Path]:
+    """Write configs that inherit those of MiniCity at toy size, each in a folder of its method."""
+    paths = [folder / method / 'minicity.py' for method in methods]
+    for method, path in zip(methods, paths, strict=True):
+        path.parent.mkdir()
+        more = ', discriminator=dict(base_channels=2)' if method in ('advent', 'intrada') else ''
+        path.write_text(TINY.format(base=CONFIGS / method / 'minicity.py', more=more))
+    return paths
+
+
+def environment(minicity: Path) -> dict:
+    return dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1')
+
+
+def compare(minicity: Path, *arguments, fails: bool = False) -> str:
+    command = [sys.executable, str(TOOL), *map(str, arguments)]
+    out = subprocess.run(command, capture_output=True, text=True, env=environment(minicity), cwd=CONFIGS.parent)
+    assert (out.returncode != 0) == fails, out.stdout[-2000:] + out.stderr[-3000:]
+    return out.stdout + out.stderr
+
+
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
+@pytest.mark.slow  # about ten trainings and tests in processes of their own; test_comparison.py has the cases
+def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
+    configs = tiny_configs(tmp_path, 'source_only', 'intrada')
+    work = tmp_path / 'work'
+    arguments = [*configs, '--seeds', '3', '--work-dir', work, '--pictures', '1']
+    interrupted = work / 'intrada/minicity/seed_3'
+    command = [sys.executable, str(TOOL), *map(str, arguments)]
+    kill_when(command, environment(minicity), (interrupted / 'inter/iter_2.pth').is_file, tmp_path / 'log.txt')
+    first = work / 'source_only/minicity/seed_3'
+    kept = (first / 'iter_4.pth').stat().st_mtime_ns, (first / 'test/iter_4.json').stat().st_mtime_ns
+    log = compare(minicity, *arguments)
+    assert kept == ((first / 'iter_4.pth').stat().st_mtime_ns, (first / 'test/iter_4.json').stat().st_mtime_ns)
+    assert 'intrada/minicity/seed_3: continuing' in log and 'source_only/minicity/seed_3: training' not in log
+    assert 'differs from source_only/minicity in the budget (iterations): source_only/minicity has 4, ' in log
+    assert not list(interrupted.glob('before_*')), 'the interrupted stage went on'
+
+    table = json.loads((work / 'table.json').read_text())
+    readings = {(one['method'], one['statistics']): one for one in table['readings']}
+    assert len(readings) == 4 and {tuple(one['seeds']) for one in readings.values()} == {(3,)}
+    source, intrada = readings['source_only/minicity', 'stored'], readings['intrada/minicity', 'target']
+    assert source['iterations'] == [4] and intrada['iterations'] == [8]
+    worth = intrada['metrics']['mIoU']['mean'] - source['metrics']['mIoU']['mean']
+    assert intrada['over_source_only']['mean'] == pytest.approx(worth)
+    assert '| intrada/minicity ' in (work / 'table.txt').read_text() and (work / 'report.html').stat().st_size > 10_000
+    assert 'data:image/png' in (work / 'report.html').read_text()
+
+    whole = tmp_path / 'whole'
+    compare(minicity, *arguments[:-4], '--work-dir', whole, '--pictures', '0', '--batch-norm', 'stored')
+    one, other = (
+        read_checkpoint(folder / 'intrada/minicity/seed_3/intra/iter_4.pth')['state_dict'] for folder in (work, whole)
+    )
+    assert all(torch.equal(value, other[key]) for key, value in one.items()), 'the kill did not show'
+
+
+def test_bad_input_is_told_before_anything_starts(minicity, tmp_path):
+    (config,) = tiny_configs(tmp_path, 'source_only')
+    work = tmp_path / 'work'
+    with only_user(work, 'comparison'):
+        log = compare(minicity, config, '--work-dir', work, fails=True)
+    assert f'{work} belongs to another comparison' in log
+    options = ['--cfg-options', 'train_cfg.max_iters=2']
+    log = compare(minicity, config, '--work-dir', work, '--write-metafile', *options, fails=True)
+    assert '--write-metafile takes results of the configs as they are' in log
+    assert sorted(path.name for path in work.iterdir()) == ['.lock']

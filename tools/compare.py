@@ -1,0 +1,132 @@
+"""Compare methods honestly: python tools/compare.py configs/source_only/minicity.py configs/advent/minicity.py
+
+Trains each config with each of --seeds, tests the last checkpoints with the batch-norm statistics that they come with
+and with those of the target images, and writes table.txt, table.md, table.json and report.html to the work dir. Name
+source-only and AdaBN among the configs: the table tells what a method is worth over source-only and over the best of
+the baselines. Start it again after an interruption, or with more configs or seeds: what is finished is kept.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from mmengine.config import DictAction
+
+from mmuda.comparison import (
+    STATISTICS,
+    Comparison,
+    Results,
+    Run,
+    RunLedger,
+    comparison_text,
+    differences_between,
+    gather,
+    load_methods,
+    plan_runs,
+    record,
+    set_budget,
+    write_comparison_report,
+)
+from mmuda.engine.launch import set_precision
+from mmuda.files import only_user, write_atomically, write_json
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='one method each')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='default: 0')
+    parser.add_argument(
+        '--budget',
+        type=int,
+        metavar='ITERS',
+        help='iterations of all trainings of a method together; scales its schedule',
+    )
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare'), help='default: work_dirs/compare')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at a time (default: 1)')
+    parser.add_argument(
+        '--batch-norm',
+        nargs='+',
+        choices=STATISTICS,
+        default=STATISTICS,
+        help='statistics to test with (default: both)',
+    )
+    parser.add_argument(
+        '--measure', help='mean that worth is measured in, such as mIoU13 (default: as the configs say)'
+    )
+    parser.add_argument(
+        '--amp', nargs='?', const='float16', choices=['float16', 'bfloat16'], help='as in tools/train.py'
+    )
+    parser.add_argument('--pictures', type=int, default=4, help='test images in the report (default: 4)')
+    parser.add_argument(
+        '--write-metafile', action='store_true', help='put the results into metafile.yml and README.md of the configs'
+    )
+    parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
+    parser.add_argument('--table-only', action='store_true', help='train and test nothing: write what is there')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all configs'
+    )
+    args = parser.parse_args()
+    for name in ('seeds', 'batch_norm'):
+        setattr(args, name, list(dict.fromkeys(getattr(args, name))))
+    if args.write_metafile and (args.budget or args.cfg_options or args.amp):
+        parser.error('--write-metafile takes results of the configs as they are: no --budget, --cfg-options or --amp')
+    if args.write_metafile and 'stored' not in args.batch_norm:
+        parser.error('--write-metafile needs the results with --batch-norm stored')
+    for name in ('budget', 'jobs'):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            parser.error(f'--{name} must be at least 1')
+    return args
+
+
+def write(results: Results, runs: list[Run], ledger: RunLedger, folder: Path, pictures: int) -> None:
+    """Write the tables and the report, and print the table."""
+    text = comparison_text(results)
+    write_atomically(folder / 'table.txt', text.encode())
+    write_atomically(folder / 'table.md', comparison_text(results, markdown=True).encode())
+    write_json(folder / 'table.json', results.as_dict())
+    write_comparison_report(folder / 'report.html', results, runs, ledger, pictures)
+    print(f'\n{text}\n{folder / "report.html"}, table.txt, table.md, table.json', flush=True)
+
+
+def exit_on_signal(number: int, frame: FrameType | None) -> None:
+    """Leave by an exception, so that trainings are ended, too."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    args = parse_args()
+    signal.signal(signal.SIGTERM, exit_on_signal)
+    methods = load_methods(args.configs, args.cfg_options)
+    for method in methods:
+        if args.budget is not None:
+            set_budget(method, args.budget)
+        if args.amp is not None:
+            set_precision(method.cfg, args.amp)
+    runs = plan_runs(methods, args.seeds, args.work_dir)
+    for warning in differences_between(methods):
+        print(f'warning: {warning}', file=sys.stderr, flush=True)
+    with only_user(args.work_dir, 'comparison') as lock:
+        ledger = RunLedger(args.work_dir)
+        comparison = Comparison(runs, ledger, Path(__file__).parent, args.batch_norm, args.jobs)
+        if not args.table_only:
+            comparison.execute(inherited=[lock])
+        failed = f'{len(comparison.failures)} of {len(runs)} runs failed: {", ".join(comparison.failures)}'
+        if len(comparison.failures) == len(runs):
+            raise SystemExit(failed)
+        trained = {run.method.name: run.iterations() for run in runs if ledger.is_trained(run)}
+        notes = differences_between(methods, {method.name: trained.get(method.name) for method in methods})
+        results = gather(runs, ledger, args.batch_norm, args.measure, notes)
+        write(results, runs, ledger, args.work_dir, args.pictures)
+    if comparison.failures:
+        raise SystemExit(failed)
+    if args.write_metafile:
+        missing = [run.name for run in runs if not ledger.is_tested(run, 'stored')]
+        if missing:
+            raise SystemExit(f'metafiles stay as they are: there is no result of {", ".join(missing)}')
+        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset)))
+
+
+if __name__ == '__main__':
+    main()

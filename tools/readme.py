@@ -1,0 +1,19 @@
+"""Make the tables of results in READMEs anew from their metafiles: python tools/readme.py [FOLDER ...]"""
+
+import argparse
+from pathlib import Path
+
+from mmuda.readme import folders_with_results, update_readme
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folders', nargs='*', type=Path, help='with README.md and metafile.yml (default: all)')
+    args = parser.parse_args()
+    for folder in args.folders or folders_with_results(Path(__file__).resolve().parents[1]):
+        if update_readme(folder):
+            print(f'{folder}/README.md')
+
+
+if __name__ == '__main__':
+    main()
