@@ -39,6 +39,7 @@ TARGET_BN = 'target batch-norm'
 METHODS = {'source-only': 'source_only', 'AdaBN': 'adabn', TARGET_BN: 'source_only', 'AdvEnt': 'advent'}
 """Config folder of each row of the table."""
 
+BASELINES = ('source-only', 'AdaBN', TARGET_BN)
 LONGEST_FIRST = ('AdvEnt', 'AdaBN', 'source-only')
 PICTURES = 6
 NOTE = (
@@ -141,7 +142,12 @@ def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> 
         yield from predict(model, cfg, indices)
 
     runs = [
-        RunSummary(name, metrics, read_scalars(Path(metrics['checkpoint']).parent) if name in RUNS else {})
+        RunSummary(
+            name,
+            metrics,
+            read_scalars(Path(metrics['checkpoint']).parent) if name in RUNS else {},
+            baseline=name in BASELINES,
+        )
         for name, metrics in found.items()
     ]
     samples = collect_samples({name: predictions(name) for name in found})

@@ -39,8 +39,8 @@ def write_report(
     Args:
         path: Where to; missing folders are made, and a file there is replaced only by a whole one.
         title: Heading of the page.
-        runs: In the order to show them; differences are taken to those that are baselines, else to the first and to
-            those named 'AdaBN' and 'target batch-norm', if any. The entropy maps are those of the last.
+        runs: In the order to show them; differences are taken to those that are baselines, else to the first and to the
+            one named 'AdaBN', if any. The entropy maps are those of the last.
         samples: Pictures to show; may be empty. Those wider than ``MAX_WIDTH`` are embedded at that width.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from .records import RunSummary
 
-BASELINES = ('AdaBN', 'target batch-norm')
+BASELINE = 'AdaBN'
 DASH = '\u2013'
 Numbers = Mapping[str, float | None]
 
@@ -25,12 +25,12 @@ class Cell(NamedTuple):
 
 
 def references(runs: Sequence[RunSummary]) -> list[str]:
-    """Return the runs that others are compared with: the baselines, else the first and those in ``BASELINES``."""
+    """Return the runs that others are compared with: the baselines, else the first and the one named 'AdaBN'."""
     baselines = [run.name for run in runs if run.baseline]
     if baselines:
         return baselines
     names = [run.name for run in runs]
-    return [names[0], *(name for name in names[1:] if name in BASELINES)] if len(names) > 1 else []
+    return [names[0], *(name for name in names[1:] if name == BASELINE)] if len(names) > 1 else []
 
 
 def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
