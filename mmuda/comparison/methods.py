@@ -46,14 +46,21 @@ class Method:
         return '' if self.staged else self.cfg.model.type
 
     @property
+    def is_oracle(self) -> bool:
+        """Whether the labelled images are those of the target: an upper bound, whatever the method is."""
+        dataset = self.cfg.get('train_dataloader', {}).get('dataset', {})
+        source, target = (_images(dataset.get(domain) or {}) for domain in ('source', 'target'))
+        return source is not None and source == target
+
+    @property
     def is_source_only(self) -> bool:
         """Whether the method trains on the source alone."""
-        return self.kind == BASELINES[0]
+        return self.kind == BASELINES[0] and not self.is_oracle
 
     @property
     def is_baseline(self) -> bool:
         """Whether batch-norm statistics are all that the method adapts."""
-        return self.kind in BASELINES
+        return self.kind in BASELINES and not self.is_oracle
 
     @functools.cached_property
     def stages(self) -> list[TrainStage]:
@@ -122,3 +129,9 @@ def load_methods(configs: Sequence[str | Path], options: dict[str, Any] | None =
             )
         methods.append(Method(name, path, cfg))
     return methods
+
+
+def _images(dataset: dict) -> tuple[str, str] | None:
+    """Return root and folder of the images of a data set; None where its config does not name them so."""
+    root, folder = dataset.get('data_root'), dataset.get('data_prefix', {}).get('img_path')
+    return None if root is None or folder is None else (root, folder)

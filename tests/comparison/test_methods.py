@@ -20,6 +20,13 @@ def test_facts_of_shipped_configs():
     assert methods[2].without_target_statistics == ''
 
 
+@pytest.mark.parametrize('name', ['source_only/minicity_oracle', 'adaptsegnet/oracle'])
+def test_an_oracle_is_no_baseline(name):
+    (method,) = load_methods([CONFIGS / f'{name}.py'])
+    assert method.kind == 'SourceOnly' and method.is_oracle
+    assert not method.is_source_only and not method.is_baseline
+
+
 def test_a_paper_that_begins_with_a_baseline_is_none():
     (method,) = load_methods([CONFIGS / 'cbst/minicity.py'])
     assert method.trainings[0].model.type == 'AdaBN' and not method.is_baseline
