@@ -125,7 +125,7 @@ LEAVES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, int),
     (float, float),
 )
-"""How values of other types become plain, by type; the first that fits counts."""
+"""Conversions of other values to plain ones, by type; the first type that fits is used."""
 
 
 def restore_histories(checkpoint: dict, filename: str) -> None:

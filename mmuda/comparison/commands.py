@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """How a command ended.
+    """Result of a command.
 
     Attributes:
         code: Exit status.

@@ -83,7 +83,7 @@ class Method:
         return sum(counts) if fixed and None not in counts else None
 
     def forget(self) -> None:
-        """Look at the config again when a fact is asked for the next time, as it was changed."""
+        """Forget the facts that were derived from the config, because it was changed."""
         for fact in ('stages', 'trainings', 'without_target_statistics'):
             self.__dict__.pop(fact, None)
 

@@ -1,4 +1,4 @@
-"""What was found out about data sets once, kept in the cache folder until a file changes.
+"""Facts about data sets, kept in the cache folder until a file changes.
 
 An entry is a JSON file. Its name is a fingerprint of everything that the answer depends on; a file that is damaged, or
 that belongs to another fingerprint, counts as missing and is written again.

@@ -11,7 +11,7 @@ from mmuda.constants import IGNORE_INDEX
 from .classes import CITYSCAPES_CLASSES
 
 UNKNOWN = 254
-"""What a look-up array holds for ids that its table does not know."""
+"""Value of a look-up array for ids that its table does not know."""
 
 NUM_RAW_IDS = 1 << 16
 

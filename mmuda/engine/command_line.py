@@ -1,4 +1,4 @@
-"""What the commands in tools/ that read a config have in common."""
+"""The command line of the tools that read a config."""
 
 import argparse
 import os

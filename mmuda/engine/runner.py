@@ -180,7 +180,7 @@ class AdaptationRunner(Runner):
             self._resuming = False
 
     def _training_facts(self) -> dict:
-        """What a resumed run must share with the interrupted one to equal it."""
+        """Return the settings in which a resumed run must agree with the interrupted one."""
         wrapper = self.optim_wrapper
         return dict(
             world_size=self.world_size,

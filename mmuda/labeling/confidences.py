@@ -1,4 +1,4 @@
-"""What a network is sure of: the most likely class of each pixel, and statistics of its confidence in each class."""
+"""The most likely class of each pixel, and statistics of the confidence in each class."""
 
 from abc import ABC, abstractmethod
 
@@ -147,7 +147,7 @@ class Confidences(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
-        """What was seen, as small arrays."""
+        """Return everything that was added, as small arrays."""
 
     @abstractmethod
     def load_state(self, state: dict[str, np.ndarray]) -> None:
@@ -155,7 +155,7 @@ class Confidences(ABC):
 
     @property
     def layout(self) -> np.ndarray:
-        """What statistics must have in common to be merged, or loaded."""
+        """Return the settings in which statistics must agree to be merged or loaded."""
         return np.array([self.num_classes, self.rate])
 
     def _check_layout(self, layout: np.ndarray) -> None:

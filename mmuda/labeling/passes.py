@@ -17,7 +17,7 @@ PlaceIn = TypeVar('PlaceIn', contravariant=True)
 
 
 class PassState(Protocol[PlaceIn, Item]):
-    """What a pass gathers on one process."""
+    """State of a pass on one process."""
 
     def add(self, place: PlaceIn, item: Item) -> None:
         """Take in one item."""

@@ -1,4 +1,4 @@
-"""How both towns of every version of MiniCity look: the only place where versions differ.
+"""Looks of both towns in each version of MiniCity: the only place where versions differ.
 
 Version 1 is a gap of style first: a flat, clean, rendered source and a textured, foggy, noisy target with a colour cast
 and little contrast. Batch-norm statistics of the target alone close most of it.
@@ -119,7 +119,7 @@ _TEXTURES = dict(
     person=Texture('grain', 0.15, 0.2),
     rider=Texture('grain', 0.15, 0.2),
 )
-"""What version 1's target and both towns of version 2 are made of."""
+"""Textures of version 1's target, and of both towns of version 2."""
 
 
 def _version_1() -> dict[str, Town]:

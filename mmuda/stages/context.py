@@ -1,4 +1,4 @@
-"""What every stage knows of the run that it belongs to: config, folders, ledger, networks."""
+"""The run that a stage belongs to: config, folders, ledger, networks."""
 
 import copy
 from collections.abc import Mapping

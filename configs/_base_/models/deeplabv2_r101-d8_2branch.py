@@ -1,5 +1,5 @@
-# DeepLabV2 as the released AdaptSegNet trains it: heads return after the second of four branches, and the trunk starts
-# from ImageNet and MS-COCO.
+# DeepLabV2 as the released AdaptSegNet trains it: heads return after the second of four branches, and the backbone
+# starts from ImageNet and MS-COCO.
 _base_ = './deeplabv2_r101-d8.py'
 pretrained = 'http://vllab.ucmerced.edu/ytsai/CVPR18/DeepLab_resnet_pretrained_init-f81d91e8.pth'
 model = dict(

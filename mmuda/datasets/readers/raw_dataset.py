@@ -57,7 +57,7 @@ class RawSegDataset(BaseSegDataset):
 
     img_suffix: str | None
     LAYOUT = 'images, and labels of the same names'
-    """What should be found below ``data_root``, for messages."""
+    """Files that are expected below ``data_root``, for messages."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What transforms need of a sample, and what they tell about the change of its size."""
+"""Checks of the samples that transforms get, and the record of a change of size."""
 
 import numpy as np
 

@@ -19,7 +19,7 @@ from .pillow_resize import pillow_resize
 
 
 class CropRule(NamedTuple):
-    """What does not change from image to image; see :class:`SmallClassCrop`."""
+    """Settings that are the same for all images; see :class:`SmallClassCrop`."""
 
     size: int
     stride: int

@@ -53,7 +53,7 @@ class TrainScalarsHook(RuntimeInfoHook):
             self.flush(runner)
 
     def before_gather_checkpoint(self, runner: Runner) -> None:
-        """What a checkpoint says about the past is complete."""
+        """Write all values before a checkpoint is saved, so that its log history is complete."""
         self.flush(runner)
 
     def flush(self, runner: Runner) -> None:

@@ -16,14 +16,14 @@ VERSIONS = ('0.4', '1.5', '1.9')
 class LegacySGD(Optimizer):
     r"""PyTorch's SGD with weights that are listed ``repeats`` times, one after the other.
 
-    The generator with which AdaptSegNet, ADVENT and DACS list the trunk walks nested modules, so a weight appears once
-    for every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With gradient
-    :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does, ``repeats`` times,
+    The generator with which AdaptSegNet, ADVENT and DACS list the backbone walks nested modules, so a weight appears
+    once for every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With
+    gradient :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does, ``repeats`` times,
 
     .. math:: d \leftarrow g + w p, \quad v \leftarrow \mu v + d, \quad p \leftarrow p - \eta v
 
     with :math:`v = d` the first time ever. The published numbers were trained with this (about 3x to 4x the nominal
-    learning rate in the trunk). With ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
+    learning rate in the backbone). With ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
 
     ``repeats`` is a key of the parameter groups; ``PerModuleOptimWrapperConstructor(repeats=...)`` fills it in.
 

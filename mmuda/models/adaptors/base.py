@@ -21,7 +21,7 @@ DOMAINS = ('source', 'target')
 Losses = dict[str, Tensor]
 
 Parts = Iterator[tuple[str, Losses] | None]
-"""What :meth:`BaseAdaptor.adapt` yields: losses of one module, or :data:`STEP`."""
+"""Items of :meth:`BaseAdaptor.adapt`: the losses of one child, or :data:`STEP`."""
 
 STEP = None
 """Yielded once, after all losses: the optimizers step here, and what follows runs after the step."""

@@ -1,4 +1,4 @@
-"""The ResNet trunk of DeepLabV2 as the adaptation papers use it."""
+"""The ResNet backbone of DeepLabV2 as the adaptation papers use it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from torch import nn
 
 @MODELS.register_module()
 class DeepLabResNet(ResNet):
-    """mmseg's ResNet with the trunk of DeepLabV2 (Chen et al., TPAMI 2018) as AdaptSegNet and ADVENT built it.
+    """mmseg's ResNet with the backbone of DeepLabV2 (Chen et al., TPAMI 2018) as AdaptSegNet and ADVENT built it.
 
     Differences from mmseg's defaults: output stride 8 by dilation (1, 1, 2, 4) in **every** block of a stage, the
     stride of a bottleneck in its first 1x1 convolution (``style='caffe'``), a stem pool with ``ceil_mode=True``

@@ -1,4 +1,4 @@
-"""The VGG-16 trunk of DeepLabV2 as the adaptation papers use it."""
+"""The VGG-16 backbone of DeepLabV2 as the adaptation papers use it."""
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS

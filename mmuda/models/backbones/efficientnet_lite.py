@@ -63,7 +63,7 @@ RELEASED = {
 
 
 class BlockShape(NamedTuple):
-    """What tells blocks apart.
+    """Settings of one block.
 
     Attributes:
         in_channels: Channels of the input.

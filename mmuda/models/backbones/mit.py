@@ -12,7 +12,7 @@ from mmuda.checkpoints.key_maps import MIT, Layout
 
 
 class Variant(NamedTuple):
-    """What tells the released variants apart.
+    """Sizes of a released variant.
 
     Attributes:
         embed_dims: Channels of the first stage, and of each head of attention.

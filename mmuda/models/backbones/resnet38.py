@@ -1,4 +1,4 @@
-"""ResNet-38 (model A1), the trunk that CBST was published with."""
+"""ResNet-38 (model A1), the backbone that CBST was published with."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
