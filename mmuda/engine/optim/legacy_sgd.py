@@ -18,7 +18,8 @@ class LegacySGD(Optimizer):
 
     The generator with which AdaptSegNet, ADVENT and DACS list the backbone walks nested modules, so a weight appears
     once for every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With
-    gradient :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does, ``repeats`` times,
+    gradient :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does,
+    ``repeats`` times,
 
     .. math:: d \leftarrow g + w p, \quad v \leftarrow \mu v + d, \quad p \leftarrow p - \eta v
 
