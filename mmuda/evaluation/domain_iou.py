@@ -1,7 +1,6 @@
 """DomainIoUMetric: per-class scores under the class protocols of the domain adaptation papers."""
 
 import json
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, get_rank, get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
@@ -21,6 +20,7 @@ from mmuda.files import write_atomically
 from mmuda.label_png import label_png
 
 from .confusion import MEASURES, class_measures, mean, pair_counts
+from .image_counts import ImageCounts
 from .paper import PaperFigures, paper_figures
 from .protocols import ProtocolSpec, measure_name, resolve_protocols
 from .table import results_table
@@ -89,12 +89,7 @@ class DomainIoUMetric(BaseMetric):
         self._wanted = (protocols, paper)
         self.protocols: dict[str, list[int]] = {}
         self.paper: PaperFigures | None = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self._counts: Tensor | None = None
-        self._last: Tensor | None = None
-        self._num_samples = 0
+        self._counts = ImageCounts()
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -112,7 +107,7 @@ class DomainIoUMetric(BaseMetric):
         self.protocols = resolve_protocols(protocols, classes)
         self.paper = paper_figures(paper, classes, self.protocols)
         BaseMetric.dataset_meta.fset(self, dataset_meta)
-        self._reset()
+        self._counts = ImageCounts()
 
     @property
     def _classes(self) -> list[str]:
@@ -137,7 +132,8 @@ class DomainIoUMetric(BaseMetric):
             return
         samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
         names = [
-            str(sample.get('img_path') or f'number {self._num_samples + place}') for place, sample in enumerate(samples)
+            str(sample.get('img_path') or f'number {self._counts.num_images + place}')
+            for place, sample in enumerate(samples)
         ]
         predictions = [_plane(sample, 'pred_sem_seg', name) for sample, name in zip(samples, names, strict=True)]
         counts = []
@@ -159,28 +155,14 @@ class DomainIoUMetric(BaseMetric):
                     f'(values from {prediction.min().item()} to {prediction.max().item()}); '
                     'the network and the data set need the same class list'
                 )
-        self._add(stacked)
+        self._counts.add(stacked)
         if self.output_dir is not None:
             palette = (self.dataset_meta or {}).get('palette')
             for name, sample, prediction in zip(names, samples, predictions, strict=True):
                 _write_prediction(Path(self.output_dir), palette, name, sample, prediction)
 
-    def _add(self, counts: Tensor) -> None:
-        """Add the (B, C + 2, C + 2) counts of a batch, but keep its last image apart: it may be a duplicate."""
-        if self._counts is None or self._last is None:
-            self._counts = torch.zeros_like(counts[0])
-            self._last = torch.zeros_like(counts[0])
-        self._counts = (
-            self._counts + self._last.to(self._counts.device) + counts[:-1].sum(dim=0).to(self._counts.device)
-        )
-        self._last = counts[-1]
-        self._num_samples += len(counts)
-
     def evaluate(self, size: int) -> dict[str, float]:
         """Results of the whole data set, equal on every rank; the state starts anew.
-
-        Rank r of W has seen the samples r, r + W, r + 2 W ... of the sampler's order. One with a number of `size` or
-        more is a repetition that fills the last round; it can only be the last of a rank and is not counted.
 
         Args:
             size: Number of images of the data set.
@@ -188,49 +170,17 @@ class DomainIoUMetric(BaseMetric):
         Raises:
             ValueError: If there was no image, or more than `size`.
         """
-        matrix, num_images = self._collect(size)
-        self._reset()
+        counts, num_images = self._counts.collect(size, len(self._classes) + 2)
+        self._counts = ImageCounts()
+        matrix = counts[1:-1, 1:-1].copy()
+        if 0 <= self.ignore_index < len(matrix):
+            matrix[self.ignore_index] = 0
         results = self.compute_metrics([matrix])
         if is_main_process():
             self._report(matrix, num_images, results)
         if self.prefix:
             results = {f'{self.prefix}/{key}': value for key, value in results.items()}
         return results
-
-    def _collect(self, size: int) -> tuple[np.ndarray, int]:
-        """Confusion matrix (C, C) int64 and number of images, over all ranks."""
-        rank, world_size = get_rank(), get_world_size()
-        side = len(self._classes) + 2
-        counts, last, num_images = self._counts, self._last, self._num_samples
-        if counts is None or last is None:
-            counts = torch.zeros((side, side), dtype=torch.int64)
-        elif (num_images - 1) * world_size + rank < size:
-            counts = counts + last.to(counts.device)
-        else:
-            num_images -= 1
-        surplus = num_images > 0 and (num_images - 1) * world_size + rank >= size
-        # One message for all: the counts, the images, and whether any rank has seen too many.
-        message = torch.cat([counts.flatten(), counts.new_tensor([num_images, int(surplus)])])
-        all_reduce(message, op='sum')
-        message = message.cpu()
-        num_images, surplus = message[-2:].tolist()
-        if surplus:
-            raise ValueError(
-                f'more images were processed than the {size} of the data set: each rank must see the samples '
-                "r, r + world size, ... once (mmengine's DefaultSampler with shuffle=False)"
-            )
-        if not num_images:
-            raise ValueError('no image was evaluated: is the data set of the test loader empty?')
-        if num_images < size:
-            print_log(
-                f'only {num_images} of the {size} images of the data set were evaluated',
-                logger='current',
-                level=logging.WARNING,
-            )
-        matrix = message[:-2].view(side, side)[1:-1, 1:-1].numpy().copy()
-        if 0 <= self.ignore_index < len(matrix):
-            matrix[self.ignore_index] = 0
-        return matrix, num_images
 
     def compute_metrics(self, results: Sequence[np.ndarray]) -> dict[str, float]:
         """Scores in percent.

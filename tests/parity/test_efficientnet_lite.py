@@ -9,7 +9,8 @@ from golden import golden_files, load, scalar
 from mmuda.checkpoints.packages import installed_file
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.models import EfficientNetLite
-from mmuda.models.backbones.efficientnet_lite import NORM, RELEASED
+from mmuda.models.backbones.efficientnet_lite import RELEASED
+from mmuda.models.backbones.efficientnet_lite_blocks import NORM
 
 TOLERANCE = 1e-5
 """Of the largest value."""

@@ -1,12 +1,10 @@
-"""The base of every method: the training step, losses and their weights."""
+"""The base of every method: the training step and the parts that methods call in it."""
 
-import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..labels import labels_of
@@ -14,11 +12,9 @@ from ..losses import cross_entropy
 from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
 from .freezing import frozen
-from .inference import SegmentorModel
+from .loss_weights import Losses, WeightedLosses
 
 DOMAINS = ('source', 'target')
-
-Losses = dict[str, Tensor]
 
 Parts = Iterator[tuple[str, Losses] | None]
 """Items of :meth:`BaseAdaptor.adapt`: the losses of one child, or :data:`STEP`."""
@@ -29,7 +25,7 @@ STEP = None
 END: Any = object()
 
 
-class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
+class BaseAdaptor(WeightedLosses, metaclass=ABCMeta):
     """A segmentor and the other networks and state of a method.
 
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
@@ -63,9 +59,6 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
             which an adaptor ignores.
     """
 
-    LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
-    """Known loss weights and their values in the paper."""
-
     ACCEPTS_ONE_DOMAIN = False
     """Whether a batch may hold one domain only; :meth:`adapt` then gets None for the other."""
 
@@ -80,17 +73,10 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
     ) -> None:
         if train_cfg is not None or pretrained is not None:
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
-        super().__init__(segmentor, data_preprocessor, init_cfg)
-        unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
-        unknown -= self._weights_of_levels() if unknown else set()
-        if unknown:
-            known = sorted({*self.LOSS_WEIGHTS, *self._weights_of_levels()})
-            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {known}')
-        self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
+        super().__init__(segmentor, data_preprocessor, init_cfg, loss_weights)
         check_heads(self.segmentor)
         self._frozen_children: set[str] = set()
         self._routes_checked = False
-        self._logged: Losses = {}
         self.stepped = True
         """Whether the step before this point changed the weights: False while gradients are gathered over iterations.
 
@@ -181,58 +167,6 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
         """
         return dict(seg=cross_entropy(logits, labels))
 
-    def weigh(
-        self, term: str | Losses, losses: Tensor | Mapping[str, Tensor] | None = None, domain: str | None = None
-    ) -> Losses:
-        """Log the losses of one term as they are and return them times their weights.
-
-        ::
-
-            self.weigh('adv', loss)                       # {'loss_adv': loss * loss_weights['adv']}
-            self.weigh('ent', {'main': a, 'aux': b})      # 'loss_ent_main' by 'ent_main', 'loss_ent_aux' by 'ent_aux'
-            self.weigh('feat', loss, domain='source')     # 'loss_feat_source' by 'feat'
-
-        Args:
-            term: Name of the term. (Earlier plug-ins pass losses by name, ``{'loss_<term>_<level>': loss}``.)
-            losses: A scalar, or scalars by level.
-            domain: Appended to the names in the log if a term has a loss for each domain.
-
-        Raises:
-            KeyError: If ``loss_weights`` has no weight for the term or one of the levels.
-        """
-        if not isinstance(term, str):
-            return self._weigh_by_name(term)
-        parts: Iterable[tuple[str | None, Tensor]]
-        parts = [(None, losses)] if isinstance(losses, Tensor) else (losses or {}).items()
-        weighted: Losses = {}
-        for level, loss in parts:
-            name = '_'.join(part for part in ('loss', term, level, domain) if part)
-            self.log(**{name: loss})
-            weighted[name] = loss * self.loss_weight(term, level)
-        return weighted
-
-    def loss_weight(self, term: str, level: str | None = None) -> float:
-        """Return the current weight of a term: ``loss_weights['<term>']``, or ``['<term>_<level>']`` of a level.
-
-        Several auxiliary levels (``aux_0``, ``aux_1``, ...) share the weight of ``aux`` unless they have their own.
-
-        Raises:
-            KeyError: If there is no such weight.
-        """
-        key = term if level is None else f'{term}_{level}'
-        if level is not None and key not in self.loss_weights:
-            key = f'{term}_{self._bare_segmentor.level_groups.get(level, level)}'
-        if key not in self.loss_weights:
-            raise KeyError(
-                f'{type(self).__name__} has no loss weight {key!r}, known are {sorted(self.loss_weights)}: add it to '
-                'LOSS_WEIGHTS of the class, or, for one more level of the segmentor, to loss_weights of the config'
-            )
-        return self.loss_weights[key]
-
-    def log(self, **values: Tensor) -> None:
-        """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
-        self._logged.update({name: torch.as_tensor(value).detach() for name, value in values.items()})
-
     def freeze(self, *names: str) -> None:
         """Keep direct children (a teacher) in eval mode and without gradients for good.
 
@@ -306,11 +240,6 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
 
     # Details.
 
-    def _weights_of_levels(self) -> set[str]:
-        """Return the keys that ``loss_weights`` may have: one for each term and each level of the segmentor."""
-        terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
-        return {f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups}
-
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""
         optim_wrapper.step()
@@ -326,20 +255,3 @@ class BaseAdaptor(SegmentorModel, metaclass=ABCMeta):
                 f"train_dataloader needs a data set whose items are {{'source': ..., 'target': ...}}"
             )
         return {domain: data.get(domain) for domain in DOMAINS}
-
-    def _weigh_by_name(self, losses: Losses) -> Losses:
-        """Weigh losses by their names in the log, as earlier plug-ins do."""
-        warnings.warn(
-            "weigh({'loss_<term>_<level>': loss}) is now written weigh('<term>', {level: loss})",
-            FutureWarning,
-            stacklevel=3,
-        )
-        numbers = range(len(self._bare_segmentor.level_groups))
-        keys = {f'loss_{key}_{number}': key for key in self.loss_weights for number in numbers}
-        keys |= {f'loss_{key}': key for key in self.loss_weights}
-        unknown = set(losses) - set(keys)
-        if unknown:
-            known = sorted(self.loss_weights)
-            raise KeyError(f'{type(self).__name__} has no loss weights for {sorted(unknown)}, known are {known}')
-        self.log(**losses)
-        return {name: loss * self.loss_weights[keys[name]] for name, loss in losses.items()}

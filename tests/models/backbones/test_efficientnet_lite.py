@@ -11,7 +11,8 @@ from mmuda.checkpoints.key_maps import EFFICIENTNET_LITE, rename
 from mmuda.checkpoints.packages import installed_file
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.models import EfficientNetLite
-from mmuda.models.backbones.efficientnet_lite import RELEASED, BlockShape, InvertedResidual
+from mmuda.models.backbones.efficientnet_lite import RELEASED
+from mmuda.models.backbones.efficientnet_lite_blocks import BlockShape, InvertedResidual
 
 STAGES = range(5)
 
