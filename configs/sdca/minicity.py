@@ -15,7 +15,7 @@ label = dict(batch_size=4, num_workers=0)
 small_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadPseudoLabel'),
-    dict(type='RandomScale', range=(0.5, 1.5)),
+    dict(type='RandomScale'),
     dict(type='PadCrop', size=(64, 128)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),

@@ -4,7 +4,7 @@ from .labels import BandLabelStage, QuantileCap
 from .open_crop import OpenCrop
 from .robust_entropy import RELEASED_NORM, robust_entropy
 from .rounds import BandRounds
-from .spectrum import WINDOWS, swap_spectrum, swapped_frequencies, window_size
+from .spectrum import WINDOWS, swap_spectrum, window_bounds, window_size
 from .styled_pairs import StyledPairDataset
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     'StyledPairDataset',
     'robust_entropy',
     'swap_spectrum',
-    'swapped_frequencies',
+    'window_bounds',
     'window_size',
 ]

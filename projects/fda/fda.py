@@ -65,10 +65,8 @@ class FDA(BaseAdaptor):
         losses = self.entropies(outputs)
         if self.pseudo_labels:
             labels = labels_of(target)
-            for level in outputs.levels:
-                seen = outputs.region(level, labels)
-                loss = cross_entropy(outputs.logits_at(level, seen.shape[-2:]), seen)
-                losses |= self.weigh('pseudo', {level: loss})
+            found = {level: cross_entropy(*outputs.labelled(level, labels)) for level in outputs.levels}
+            losses |= self.weigh('pseudo', found)
         return losses
 
     def entropies(self, outputs: SegOutputs) -> Losses:

@@ -9,12 +9,13 @@ from torch import Tensor
 from mmuda.engine.probabilities import class_probabilities
 from mmuda.labeling import MedianCap
 from mmuda.labeling.confidences import Confidences
+from mmuda.models.segmentors import network_weights
 from mmuda.registry import LABEL_STRATEGIES, STAGES
 from mmuda.stages import LabelStage
 from mmuda.stages.context import StageContext
 from mmuda.stages.inference import ImageSet
 
-from .mean import check_weights, weighted_mean
+from .mean import weighted_mean
 
 
 @LABEL_STRATEGIES.register_module()
@@ -66,7 +67,7 @@ class BandLabelStage(LabelStage):
         if not bands:
             raise ValueError(f'stage {name!r}: bands names no network')
         super().__init__(name, bands[0], **kwargs)
-        self.bands, self.band_weights = list(bands), check_weights(band_weights, len(bands))
+        self.bands, self.band_weights = list(bands), network_weights(band_weights, len(bands))
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
         """Add the networks and their weights."""

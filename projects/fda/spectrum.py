@@ -14,10 +14,11 @@ def window_size(size: Sequence[int], beta: float) -> int:
     return math.floor(min(size) * beta)
 
 
-def swapped_frequencies(size: Sequence[int], beta: float, window: str = 'released') -> Tensor:
-    """Return which frequencies of the half spectrum come from the target, (H, W // 2 + 1) bool.
+def window_bounds(size: Sequence[int], beta: float, window: str = 'released') -> tuple[int, int, int]:
+    """Return which frequencies of the half spectrum (H, W // 2 + 1) are exchanged, as three numbers.
 
-    Rows are vertical frequencies 0, 1, ..., -1, columns horizontal ones from 0 on.
+    Rows are vertical frequencies 0, 1, ..., -1, columns horizontal ones from 0 on. Exchanged are the rows before the
+    first number and from the second on, and of these the columns before the third.
 
     Args:
         size: (H, W) of the images.
@@ -30,15 +31,6 @@ def swapped_frequencies(size: Sequence[int], beta: float, window: str = 'release
     Raises:
         ValueError: For an unknown window, or a beta outside [0, 0.5].
     """
-    first, last, columns = _bounds(size, beta, window)
-    chosen = torch.zeros(size[0], size[1] // 2 + 1, dtype=torch.bool)
-    chosen[:first, :columns] = True
-    chosen[last:, :columns] = True
-    return chosen
-
-
-def _bounds(size: Sequence[int], beta: float, window: str) -> tuple[int, int, int]:
-    """Return the row before which, that from which on and the column before which frequencies are exchanged."""
     if window not in WINDOWS or not 0 <= beta <= 0.5:
         raise ValueError(f'window={window!r} and beta={beta}, expected one of {WINDOWS} and a number in [0, 0.5]')
     b = window_size(size, beta)
@@ -57,10 +49,10 @@ def swap_spectrum(source: Tensor, target: Tensor, beta: float, window: str = 're
         source: (..., H, W) of a floating type, grey values of 0 to 255.
         target: Of the same shape.
         beta: Half side of :math:`M_\beta` relative to the shorter side.
-        window: See :func:`swapped_frequencies`.
+        window: See :func:`window_bounds`.
 
     Raises:
-        ValueError: If the shapes differ, or as :func:`swapped_frequencies`.
+        ValueError: If the shapes differ, or as :func:`window_bounds`.
     """
     if source.shape != target.shape:
         raise ValueError(
@@ -68,7 +60,7 @@ def swap_spectrum(source: Tensor, target: Tensor, beta: float, window: str = 're
             f'{tuple(target.shape)}: resize and crop both alike'
         )
     size = source.shape[-2:]
-    first, last, columns = _bounds(size, beta, window)
+    first, last, columns = window_bounds(size, beta, window)
     spectrum, style = torch.fft.rfft2(source), torch.fft.rfft2(target)
     for rows in (slice(first), slice(max(first, last), None)):
         low = spectrum[..., rows, :columns]

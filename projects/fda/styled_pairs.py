@@ -10,7 +10,7 @@ from mmuda.datasets.building import build_dataset
 from mmuda.datasets.pairs.domain_pair import seeded
 from mmuda.datasets.pairs.streams import DrawnImage, Permutations
 
-from .spectrum import swap_spectrum, swapped_frequencies
+from .spectrum import swap_spectrum, window_bounds
 
 STYLE_STREAM = 0xFDA
 """Key of the stream of style images."""
@@ -26,7 +26,7 @@ class StyledPairDataset(DomainPairDataset):
     Args:
         *args: As :class:`DomainPairDataset`.
         beta: See :func:`swap_spectrum`.
-        window: See :func:`swapped_frequencies`.
+        window: See :func:`window_bounds`.
         style: Data set (or its config) of the target images whose style is taken, without labels; they come in an order
             of their own. None takes the target image of the pair. The second round of FDA trains with pseudo-labelled
             images, and takes the styles of others.
@@ -40,7 +40,7 @@ class StyledPairDataset(DomainPairDataset):
         self, *args: Any, beta: float = 0.01, window: str = 'released', style: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        swapped_frequencies((1, 1), beta, window)
+        window_bounds((1, 1), beta, window)  # raises
         self.beta, self.window = beta, window
         self.style: Any = None if style is None else build_dataset(style)
         self._order: Permutations | None = None

@@ -3,21 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from mmseg.registry import MODELS
 
-from mmuda.models import (
-    DACS,
-    AdaptSegNet,
-    BaseAdaptor,
-    EMATeacher,
-    MinEnt,
-    PseudoLabels,
-    pixel_statistics,
-    pseudo_labels,
-)
+from mmuda.models import DACS, AdaptSegNet, BaseAdaptor, EMATeacher, MinEnt, PseudoLabels, pixel_statistics
 from mmuda.models.adaptors import Losses, Parts, pixel_losses
-from mmuda.models.teachers import trust
+from mmuda.models.teachers import label_batch
 
 from .masking import Masking
 
@@ -44,7 +34,7 @@ class MaskedConsistency(BaseAdaptor):
         masked: Arguments of :class:`Masking`.
         masked_teacher: Arguments of :class:`EMATeacher` for a teacher of its own (``decay=0`` is the segmentor as it is
             when the iteration begins).
-        masked_threshold: Of the own teacher, see :func:`pseudo_labels`; None weighs all pixels alike.
+        masked_threshold: Of the own teacher, see :func:`pseudo_labels`; 0 weighs all pixels alike.
         **kwargs: As the method; further loss weights are ``masked_main`` (:math:`\lambda^M`), and those of further
             levels.
 
@@ -57,7 +47,7 @@ class MaskedConsistency(BaseAdaptor):
         *args: Any,
         masked: dict | None = None,
         masked_teacher: dict | None = None,
-        masked_threshold: float | None = 0.968,
+        masked_threshold: float = 0.968,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -81,15 +71,10 @@ class MaskedConsistency(BaseAdaptor):
             if self.stepped:
                 self.masked_teacher.update(self.segmentor)
 
-    @torch.no_grad()
     def label_for_masking(self, target: dict) -> PseudoLabels:
         """Return the own teacher's labels of whole target images; untrusted pixels of the data set get weight 0."""
         assert self.masked_teacher is not None
-        images, threshold = target['inputs'], self.masked_threshold
-        logits = self.masked_teacher(images).upsample('main')
-        found = pseudo_labels(logits, 0.0, 'one') if threshold is None else pseudo_labels(logits, threshold)
-        trusted = trust(target['data_samples'], images.shape[-2:], images.device)
-        return found if trusted is None else found._replace(weight=found.weight * trusted)
+        return label_batch(self.masked_teacher, target, self.masked_threshold)
 
     def masked_losses(self, source: dict, target: dict, pseudo: PseudoLabels) -> Losses:
         """Return the losses of a pass over masked images, ``loss_masked_<level>``."""
@@ -103,7 +88,7 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
     Args:
         *args: As :class:`MaskedConsistency`.
         masked_teacher: None for the teacher of the method and its weights.
-        masked_threshold: Of the own teacher, if there is one.
+        masked_threshold: Of the own teacher, if there is one; None is the method's ``threshold``.
         **kwargs: As :class:`MaskedConsistency`.
 
     Raises:
@@ -111,19 +96,15 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        masked_teacher: dict | None = None,
-        masked_threshold: float | None | str = 'same',
-        **kwargs: Any,
+        self, *args: Any, masked_teacher: dict | None = None, masked_threshold: float | None = None, **kwargs: Any
     ) -> None:
-        if masked_teacher is None and masked_threshold != 'same':
+        if masked_teacher is None and masked_threshold is not None:
             raise ValueError(
                 f'masked_threshold={masked_threshold!r}, but the teacher of the method labels masked images, with its '
                 'own threshold: give masked_teacher, too, for a second one'
             )
-        threshold = kwargs.get('threshold', 0.968) if masked_threshold == 'same' else masked_threshold
-        super().__init__(*args, masked_teacher=masked_teacher, masked_threshold=threshold, **kwargs)
+        super().__init__(*args, masked_teacher=masked_teacher, **kwargs)
+        self.masked_threshold = self.threshold if masked_threshold is None else masked_threshold
 
     def build_masked_teacher(self, settings: dict | None) -> EMATeacher | None:
         """Return None without settings of its own: the method has a teacher."""

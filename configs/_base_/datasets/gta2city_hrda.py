@@ -2,28 +2,13 @@
 # sides of Cityscapes get no pseudo label.
 _base_ = './gta2city_daformer.py'
 crop_size = (1024, 1024)  # (H, W)
-source_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='LoadDomainAnnotations'),
-    dict(type='Resize', scale=(2560, 1440), keep_ratio=True),
-    dict(type='RandomClassCrop', size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
-]
-target_pipeline = [
-    dict(type='LoadDomainImage'),
-    dict(type='LoadTrustedPixels', border='cityscapes'),
-    dict(type='Resize', scale=(2048, 1024), keep_ratio=True),
-    dict(type='RandomClassCrop', size=crop_size),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDomainInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
-    dict(type='Resize', scale=(2048, 1024), keep_ratio=True),
-    dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
-    dict(type='PackSegInputs'),
-]
+load, label, resize, crop, *steps = _base_.source_pipeline
+source_pipeline = [load, label, dict(resize, scale=(2560, 1440)), dict(crop, size=crop_size), *steps]
+load, border, resize, crop, *steps = _base_.target_pipeline
+resize = dict(resize, scale=(2048, 1024))
+target_pipeline = [load, dict(border, border='cityscapes'), resize, dict(crop, size=crop_size), *steps]
+load, _, *steps = _base_.test_pipeline
+test_pipeline = [load, resize, *steps]
 train_dataloader = dict(
     sampler=dict(source_policy=dict(min_crop_ratio=2.0)),
     dataset=dict(source=dict(pipeline=source_pipeline), target=dict(pipeline=target_pipeline)),

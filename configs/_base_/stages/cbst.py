@@ -14,18 +14,12 @@ rounds = dict(
     type='CBSTRounds',
     weights='{source}',  # or the file of a source model of yours: then stages = ['rounds']
     num_rounds=6,
-    epochs_per_round=2,
     target_portion=dict(init=0.15, step=0.05, max=0.5),
     source_portion=dict(init=0.03, step=0.0025, max=0.06),
-    sample_policy='cumulative',
-    sample_seed=0,
-    lr_decay=2**-0.5,
     label=dict(
-        strategy=dict(type='ClassBalanced', rate=4, exact=False),
-        prior=None,
-        images=None,  # a text file of image paths restricts the target images
+        strategy=dict(type='ClassBalanced'),
         pipeline=[dict(type='LoadDomainImage'), dict(type='ResizeLongSide', length=1850), dict(type='PackSegInputs')],
-        flip=False,  # ResNet-38's segmentor averages with the mirrored image itself
+        # No flip=True: ResNet-38's segmentor averages with the mirrored image itself.
         num_workers=4,
     ),
     train=dict(

@@ -2,9 +2,7 @@
 stages = ['phase1', 'label', 'phase2']
 phase1 = dict(type='TrainStage')
 # Probabilities are upsampled, not logits; thresholds are medians, at most 0.9.
-label = dict(
-    type='LabelStage', weights='{phase1}', strategy=dict(type='MedianCap', cap=0.9), at='input_soft', num_workers=4
-)
+label = dict(type='LabelStage', weights='{phase1}', strategy=dict(type='MedianCap'), at='input_soft', num_workers=4)
 labelled_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='Resize', scale=(1024, 512), keep_ratio=False, backend='pillow', interpolation='bicubic'),

@@ -149,9 +149,7 @@ class BaseAdaptor(WeightedLosses, metaclass=ABCMeta):
         labels = labels_of(batch)
         losses: Losses = {}
         for level in outputs.levels:
-            seen = outputs.region(level, labels)
-            logits = outputs.logits_at(level, seen.shape[-2:])
-            for term, loss in self.supervised_terms(level, logits, seen).items():
+            for term, loss in self.supervised_terms(level, *outputs.labelled(level, labels)).items():
                 losses |= self.weigh(term, {level: loss})
         return losses
 

@@ -20,9 +20,8 @@ from ..teachers import (
     StrongAugmentation,
     class_mask,
     draw_class_keys,
-    pseudo_labels,
+    label_batch,
     to_device,
-    trust,
 )
 from .base import STEP, BaseAdaptor, Losses, Parts
 from .weighted_images import WeightedImages, pixel_losses
@@ -125,11 +124,9 @@ class DACS(BaseAdaptor):
 
     def label_target(self, target: dict) -> PseudoLabels:
         """Return the teacher's labels of the target images; untrusted pixels of the data set get weight 0."""
-        images = target['inputs']
-        found = pseudo_labels(self.teacher(images).upsample('main'), self.threshold, self.pseudo_weight)
+        found = label_batch(self.teacher, target, self.threshold, self.pseudo_weight)
         self.log(confident=found.share)
-        trusted = trust(target['data_samples'], images.shape[-2:], images.device)
-        return found if trusted is None else found._replace(weight=found.weight * trusted)
+        return found
 
     def train_target(self, source: dict, target: dict, pseudo: PseudoLabels) -> Iterator[tuple[str, Losses]]:
         """Yield the losses on target images, here those of mixed ones."""

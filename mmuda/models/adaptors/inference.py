@@ -28,14 +28,6 @@ class SegmentorModel(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.segmentor = MODELS.build(segmentor)
 
-    def val_step(self, data: dict) -> list:
-        """Return the predictions of the segmentor for a plain mmseg batch."""
-        return self.test_step(data)
-
-    def test_step(self, data: dict) -> list:
-        """Return the predictions of the segmentor for a plain mmseg batch."""
-        return super().test_step(data)
-
     @torch.no_grad()
     def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:
         """Return the class probabilities (C, H, W), float32, of each image of a plain mmseg batch.

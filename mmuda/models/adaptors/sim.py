@@ -159,8 +159,7 @@ class SIM(OutputSpaceAdversary):
         """Return the cross-entropy with the target's pseudo labels, ``loss_seg_target``; nothing without (phase 1)."""
         if 'gt_sem_seg' not in batch['data_samples'][0]:
             return {}
-        labels = labels_of(batch)
-        return self.weigh('seg_target', cross_entropy(outputs.logits_at('main', labels.shape[-2:]), labels))
+        return self.weigh('seg_target', cross_entropy(*outputs.labelled('main', labels_of(batch))))
 
     def pool_regions(self, outputs: SegOutputs, classes: Tensor) -> tuple[Tensor, Tensor, Regions]:
         """Return mean features (N, K, C) and sizes (N, K) of the regions of class maps (N, h, w), and the regions."""

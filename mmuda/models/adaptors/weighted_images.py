@@ -34,6 +34,6 @@ def pixel_losses(adaptor: BaseAdaptor, term: str, images: WeightedImages, mean_o
     outputs = adaptor.segment(dict(inputs=images.inputs))
     losses: Losses = {}
     for level in outputs.levels:
-        labels, weight = outputs.region(level, images.labels), outputs.region(level, images.weight)
-        losses[level] = pixel_cross_entropy(outputs.logits_at(level, labels.shape[-2:]), labels, weight, mean_over)
+        logits, labels = outputs.labelled(level, images.labels)
+        losses[level] = pixel_cross_entropy(logits, labels, outputs.region(level, images.weight), mean_over)
     return adaptor.weigh(term, losses)

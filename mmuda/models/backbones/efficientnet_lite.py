@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from mmuda.checkpoints.key_maps import EFFICIENTNET_LITE, Layout
 from mmuda.internals import BatchNorm
 
+from ..batch_norm import freeze_batch_norm_statistics
 from .efficientnet_lite_blocks import STAGES, STEM, VARIANTS, InvertedResidual, block_shapes, convolution, norm_config
 
 RELEASED = {
@@ -127,8 +128,10 @@ class EfficientNetLite(BaseModule):
     def train(self, mode: bool = True) -> 'EfficientNetLite':
         """As usual, but frozen stages, and batch-norm with ``norm_eval``, stay in eval mode."""
         super().train(mode)
-        for module in [*self._frozen(), *(_batch_norms(self) if self.norm_eval else ())]:
+        for module in self._frozen():
             module.eval()
+        if self.norm_eval:
+            freeze_batch_norm_statistics(self)
         return self
 
     def _frozen(self) -> list[nn.Module]:
@@ -149,14 +152,11 @@ def _check(name: str, value: int, known: Collection[int]) -> None:
         raise ValueError(f'EfficientNetLite: {name}={value!r}, expected one of {tuple(known)}')
 
 
-def _batch_norms(module: nn.Module) -> list[BatchNorm]:
-    return [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
-
-
 @contextmanager
 def _statistics_kept(module: nn.Module) -> Iterator[None]:
     """Batch-norm normalises as ever, but moves copies of its running statistics, which are dropped."""
-    kept = [(layer, name, buffer) for layer in _batch_norms(module) for name, buffer in layer.named_buffers()]
+    layers = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
+    kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers()]
     for layer, name, buffer in kept:
         setattr(layer, name, buffer.clone())
     try:

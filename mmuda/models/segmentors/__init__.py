@@ -1,6 +1,6 @@
 from .adaptive_encoder_decoder import PROBABILITIES_AT, AdaptiveEncoderDecoder
 from .bicubic_encoder_decoder import BicubicEncoderDecoder, full_probabilities
-from .logit_ensemble import LogitEnsemble
+from .logit_ensemble import LogitEnsemble, network_weights
 from .mean_probability_tta import MeanProbabilityTTA
 from .multi_scale_encoder_decoder import MultiScaleEncoderDecoder
 from .pillow_resize import pillow_resize
@@ -17,5 +17,6 @@ __all__ = [
     'ProbabilityEncoderDecoder',
     'SegOutputs',
     'full_probabilities',
+    'network_weights',
     'pillow_resize',
 ]

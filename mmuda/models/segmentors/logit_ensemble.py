@@ -30,9 +30,7 @@ class LogitEnsemble(BaseModel):
     def __init__(self, models: Sequence[dict], weights: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.models = nn.ModuleList(MODELS.build(copy.deepcopy(model)) for model in models)
-        self.weights = [1 / len(models)] * len(models) if weights is None else list(weights)
-        if len(self.weights) != len(self.models):
-            raise ValueError(f'LogitEnsemble has {len(self.models)} models but {len(self.weights)} weights')
+        self.weights = network_weights(weights, len(models))
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor') -> NoReturn:
         """Refuse preprocessed inputs: every model has its own preprocessing.
@@ -74,3 +72,15 @@ class LogitEnsemble(BaseModel):
     def logits(self, total: Tensor) -> Tensor:
         """Return the logits (C, H, W) of the ensemble from the weighted sum, which may be overwritten."""
         return total
+
+
+def network_weights(weights: Sequence[float] | None, count: int) -> list[float]:
+    """Return the weights of ``count`` networks, equal ones that add up to 1 if there are none.
+
+    Raises:
+        ValueError: If there is another number of them.
+    """
+    found = [1 / count] * count if weights is None else list(weights)
+    if len(found) != count:
+        raise ValueError(f'there are {count} models but {len(found)} weights')
+    return found

@@ -68,6 +68,16 @@ class SegOutputs:
             'W): label maps must have the size of the images, or be sampled at the stride of the network'
         )
 
+    def labelled(self, level: str, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of a level at the size of label maps, and the part of the maps that it predicts.
+
+        Args:
+            level: Name of the level.
+            labels: (N, H, W), see :meth:`logits_at`.
+        """
+        seen = self.region(level, labels)
+        return self.logits_at(level, seen.shape[-2:]), seen
+
     def detach(self, features: bool = True) -> 'SegOutputs':
         """Return the same values without the graph that made them.
 

@@ -4,7 +4,7 @@ from .color_jitter import JitterFactors, color_jitter, draw_jitter
 from .counter import Counter
 from .ema_teacher import EMATeacher
 from .gaussian_blur import gaussian_blur
-from .pseudo_labels import WEIGHTS, PseudoLabels, pseudo_labels, trust
+from .pseudo_labels import WEIGHTS, PseudoLabels, label_batch, pseudo_labels, trust
 from .random_stream import RandomStream, to_device
 from .strong_augmentation import AugmentationDraws, StrongAugmentation
 
@@ -25,6 +25,7 @@ __all__ = [
     'draw_class_keys',
     'draw_jitter',
     'gaussian_blur',
+    'label_batch',
     'pseudo_labels',
     'to_device',
     'trust',

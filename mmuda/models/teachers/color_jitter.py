@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .random_stream import uniform
 
-GREY = (0.299, 0.587, 0.114)
+GREY = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in torchvision's grey."""
 
 

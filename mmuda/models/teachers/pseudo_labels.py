@@ -6,6 +6,8 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from .ema_teacher import EMATeacher
+
 WEIGHTS = ('share', 'pixel', 'one')
 
 
@@ -45,6 +47,21 @@ def pseudo_labels(logits: Tensor, threshold: float = 0.968, weight: str = 'share
     if weight == 'pixel':
         return PseudoLabels(labels, confident.float(), share)
     return PseudoLabels(labels, (share if weight == 'share' else torch.ones_like(share)).expand(labels.shape), share)
+
+
+def label_batch(teacher: EMATeacher, batch: dict, threshold: float = 0.968, weight: str = 'share') -> PseudoLabels:
+    """Return the pseudo labels of the images of a batch; untrusted pixels of the data set have weight 0.
+
+    Args:
+        teacher: The network that labels.
+        batch: ``inputs`` (N, 3, H, W) and ``data_samples``, see :func:`trust`.
+        threshold: See :func:`pseudo_labels`.
+        weight: See :func:`pseudo_labels`.
+    """
+    images = batch['inputs']
+    found = pseudo_labels(teacher(images).upsample('main'), threshold, weight)
+    trusted = trust(batch['data_samples'], images.shape[-2:], images.device)
+    return found if trusted is None else found._replace(weight=found.weight * trusted)
 
 
 def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.device) -> Tensor | None:

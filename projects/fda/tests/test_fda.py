@@ -28,7 +28,7 @@ from projects.fda import (
     StyledPairDataset,
     robust_entropy,
     swap_spectrum,
-    swapped_frequencies,
+    window_bounds,
 )
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -51,12 +51,20 @@ def test_the_mean_is_that_of_the_target():
         assert swap_spectrum(source, target, 0.1, window).mean() == pytest.approx(target.mean().item(), rel=1e-4)
 
 
+def exchanged(size, beta, window='released'):
+    """The frequencies that are exchanged as a mask of the half spectrum."""
+    first, last, columns = window_bounds(size, beta, window)
+    chosen = torch.zeros(size[0], size[1] // 2 + 1, dtype=torch.bool)
+    chosen[:first, :columns] = chosen[last:, :columns] = True
+    return chosen
+
+
 def test_symmetric_windows_are_symmetric():
-    chosen = swapped_frequencies((12, 10), 0.2, 'symmetric')
+    chosen = exchanged((12, 10), 0.2, 'symmetric')
     assert torch.equal(chosen[1:], chosen[1:].flip(0)) and chosen.sum() == 5 * 3
-    assert swapped_frequencies((12, 10), 0.2).sum() == 4 * 2
+    assert exchanged((12, 10), 0.2).sum() == 4 * 2
     with pytest.raises(ValueError, match="window='round' and beta=0.2, expected one of"):
-        swapped_frequencies((12, 10), 0.2, 'round')
+        window_bounds((12, 10), 0.2, 'round')
     with pytest.raises(ValueError, match='resize and crop both alike'):
         swap_spectrum(torch.rand(3, 4, 4), torch.rand(3, 4, 5), 0.1)
 
@@ -189,7 +197,7 @@ def test_rounds_stand_for_trainings_and_labellings():
     )
     with pytest.raises(ValueError, match='expected different numbers'):
         BandRounds('rounds', {}, {}, betas=(0.1, 0.1))
-    with pytest.raises(ValueError, match='there are 2 networks but 1 weights'):
+    with pytest.raises(ValueError, match='there are 2 models but 1 weights'):
         BandLabelStage('label', ['a.pth', 'b.pth'], [1.0], strategy=dict(type='QuantileCap'))
 
 

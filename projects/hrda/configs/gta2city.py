@@ -5,8 +5,4 @@ _base_ = [
     '../../../configs/_base_/schedules/adamw_40k.py',
 ]
 custom_imports = dict(imports=['mmuda', 'projects.daformer', 'projects.hrda'], allow_failed_imports=False)
-model = dict(
-    type='DAFormer',
-    teacher=dict(mode='sliding'),
-    loss_weights=dict(seg_main=0.9, seg_detail=0.1, mix_main=0.9, mix_detail=0.1),
-)
+model = dict(type='DAFormer')

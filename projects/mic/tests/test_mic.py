@@ -20,7 +20,7 @@ def adaptor(type: str, **kwargs):
     """A small method whose teacher, which has learnt nothing, is sure of every pixel."""
     options = dict(masked=SMALL, **host_options(type), **kwargs)
     if not hasattr(MODELS.get(type), 'label_target'):
-        options['masked_threshold'] = None
+        options['masked_threshold'] = 0.0
     return tiny_adaptor(type, two_levels=False, **options).train()
 
 
@@ -105,7 +105,7 @@ def test_the_weight_counts(type):
 
 
 def test_a_second_teacher():
-    model = adaptor('MICDACS', masked_teacher=dict(decay=0.0), masked_threshold=None)
+    model = adaptor('MICDACS', masked_teacher=dict(decay=0.0), masked_threshold=0.0)
     model.train_step(batch(), wrappers_of(model))
     found = model.label_for_masking(prepared(model, batch())['target'])
     assert found.weight.eq(1).all()

@@ -58,7 +58,7 @@ def test_kornia_adds_brightness_and_multiplies_contrast(images):
 
 
 def test_torchvision_multiplies_brightness_and_blends_with_grey(images):
-    weights = torch.tensor([0.299, 0.587, 0.114])
+    weights = torch.tensor([0.2989, 0.587, 0.114])
     grey = torch.einsum('c,nchw->nhw', weights, images)[:, None]
     torch.testing.assert_close(color_jitter(images, factors(brightness=1.2), 'torchvision'), (images * 1.2).clamp(0, 1))
     mean = grey.mean(dim=(2, 3), keepdim=True)

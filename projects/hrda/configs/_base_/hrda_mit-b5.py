@@ -2,6 +2,8 @@
 _base_ = '../../../../configs/_base_/models/daformer_mit-b5.py'
 head = _base_.model.segmentor.decode_head
 model = dict(
+    teacher=dict(mode='sliding'),
+    loss_weights=dict(seg_main=0.9, seg_detail=0.1, mix_main=0.9, mix_detail=0.1),
     segmentor=dict(
         type='HRDAEncoderDecoder',
         detail_size=(512, 512),
@@ -10,5 +12,5 @@ model = dict(
         ),
         # Outer windows; those of the details are inside of each.
         test_cfg=dict(_delete_=True, mode='slide', crop_size=(1024, 1024), stride=(512, 512)),
-    )
+    ),
 )
