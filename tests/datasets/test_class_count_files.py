@@ -51,6 +51,16 @@ def test_each_file_holds_the_whole_table(source, tmp_path, form):
     assert np.array_equal(read_class_counts(path, both), np.concatenate([counts, counts]))
 
 
+def test_classes_that_are_one_class_here_are_added_up(source, tmp_path):
+    counts = class_counts(source)
+    write(tmp_path / 'stats', counts, names_of(source), LISTED)
+    source.label_map = {1: 0}
+    joined = counts.copy()
+    joined[:, 0] += joined[:, 1]
+    joined[:, 1] = 0
+    assert counts[:, :2].all() and np.array_equal(read_class_counts(tmp_path / 'stats', source), joined)
+
+
 def test_classes_of_a_subset(tmp_path):
     """Files count the 19 classes of Cityscapes; a data set may have 16 of them."""
     root = layouts.synthia(tmp_path / 'synthia')
