@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,38 @@ def test_every_room_has_its_floor():
 def test_imports_go_down():
     wrong = {str(path): found for path in modules() if (found := wrong_imports(path, (ROOT / path).read_text('utf-8')))}
     assert not wrong, wrong
+
+
+def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Return the modules that each module imports, for type hints too.
+
+    Args:
+        sources: Texts by full name; a package has the text of its ``__init__``, and its name ends with a dot.
+    """
+    known = {name.rstrip('.') for name in sources}
+    graph: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        package = name.rstrip('.') if name.endswith('.') else name.rpartition('.')[0]
+        names = [found if found in known else found.rpartition('.')[0] for found in imported(source, package)]
+        graph[name.rstrip('.')] = {found for found in names if found in known}
+    return graph
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    sources = {}
+    for path in modules():
+        name = '.'.join(path.with_suffix('').parts)
+        sources[name.removesuffix('__init__')] = (ROOT / path).read_text('utf-8')
+    graph = import_graph(sources)
+    assert sum(map(len, graph.values())) > len(graph)
+    TopologicalSorter(graph).prepare()  # raises a CycleError that names the modules
+
+
+def test_a_circle_is_found():
+    sources = {'mmuda.a.': 'from .b import c', 'mmuda.a.b': 'from ..d import e', 'mmuda.d': 'from .a import b'}
+    with pytest.raises(CycleError):
+        TopologicalSorter(import_graph(sources)).prepare()
+    TopologicalSorter(import_graph({**sources, 'mmuda.d': 'import os'})).prepare()
 
 
 @pytest.mark.parametrize(
