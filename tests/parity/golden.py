@@ -46,10 +46,25 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return {key: archive[key] for key in archive.files}
 
 
-def section(data: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """The arrays below `prefix/`, without the prefix."""
+def section(data: dict[str, np.ndarray], prefix: str, optional: bool = False) -> dict[str, np.ndarray]:
+    """The arrays below `prefix/`, without the prefix; there are some, unless the section is optional."""
     start = prefix.rstrip('/') + '/'
-    return {key[len(start) :]: value for key, value in data.items() if key.startswith(start)}
+    found = {key[len(start) :]: value for key, value in data.items() if key.startswith(start)}
+    if not found and not optional:
+        pytest.fail(f'the golden file has nothing below {start}')
+    return found
+
+
+def steps(data: dict[str, np.ndarray], count: str = 'num_steps') -> range:
+    """The numbers of what a file holds so many times as `count` says; there is at least one."""
+    if not scalar(data, count):
+        pytest.fail(f'nothing to compare: {count} of the golden file is {scalar(data, count)}')
+    return range(scalar(data, count))
+
+
+def cases(data: dict[str, np.ndarray]) -> list[tuple[int, dict[str, np.ndarray]]]:
+    """The sections `case0`, `case1`, ... with their numbers; there is at least one."""
+    return [(i, section(data, f'case{i}')) for i in steps(data, 'num_cases')]
 
 
 def scalar(data: dict[str, np.ndarray], key: str, default: object | None = None):

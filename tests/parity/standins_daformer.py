@@ -1,5 +1,6 @@
 """The stand-in backbone of DAFormer's stored values."""
 
+import itertools
 from collections.abc import Sequence
 
 from mmengine.model import BaseModule
@@ -12,14 +13,14 @@ class TinyS(BaseModule):
     """Four 3x3 convolutions of stride 2 with bias and ReLU; all four outputs are features.
 
     Args:
-        channels: Of each.
+        channels: Of the images and of each output.
     """
 
     def __init__(self, channels: Sequence[int], init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        for i, (before, after) in enumerate(zip((3, *channels), channels, strict=False), 1):
+        for i, (before, after) in enumerate(itertools.pairwise(channels), 1):
             setattr(self, f'conv{i}', nn.Conv2d(before, after, 3, stride=2, padding=1))
-        self.depth = len(channels)
+        self.depth = len(channels) - 1
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         outs = []
@@ -27,3 +28,9 @@ class TinyS(BaseModule):
             x = getattr(self, f'conv{i + 1}')(x).relu()
             outs.append(x)
         return tuple(outs)
+
+
+def tiny_s_channels(state: dict) -> list[int]:
+    """Channels of the images and of each output of the backbone of a stored segmentor."""
+    weights = [state[f'backbone.conv{i}.weight'] for i in range(1, 5)]
+    return [weights[0].shape[1], *map(len, weights)]

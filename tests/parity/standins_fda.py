@@ -17,8 +17,8 @@ class Trunk(nn.Module):
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
-        width = shapes['conv1.weight'][0]
-        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        width, channels = shapes['conv1.weight'][:2]
+        self.conv1 = nn.Conv2d(channels, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width).requires_grad_(False)
         for number, (stride, dilation) in enumerate(zip(STRIDES, DILATIONS, strict=True), 1):
             name, blocks = f'layer{number}', []

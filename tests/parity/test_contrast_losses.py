@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import golden_cases, golden_files, load, scalar, section
+from golden import golden_cases, golden_files, load, scalar, section, steps
 from mmengine.optim import PolyLR
 from standins_contrast import deviation
 from torch import Tensor
@@ -118,8 +118,7 @@ def test_class_statistics(path):
             for ours, theirs in names.items()
         }
     )
-    assert scalar(data, 'num_steps')
-    for step in range(scalar(data, 'num_steps')):
+    for step in steps(data):
         features, labels = (torch.from_numpy(data[f'step{step}/{name}']) for name in ('features', 'labels'))
         statistics.update(as_maps(features), labels[None, None])
         for ours, theirs in names.items():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import cases, golden_files, load, scalar, section, steps
 from mmengine.optim import PolyLR
 from mmengine.structures import PixelData
 from mmseg.datasets.transforms import RandomFlip, Resize
@@ -42,12 +42,6 @@ def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
     assert np.abs(ours - stored).max() <= tolerance * max(np.abs(stored).max(), 1e-3), message
 
 
-def cases(data: dict):
-    """The cases of a file, by name."""
-    for i in range(scalar(data, 'num_cases')):
-        yield f'case{i}', section(data, f'case{i}')
-
-
 def labels(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
@@ -77,7 +71,7 @@ def with_border(images: Tensor, top: int, bottom: int) -> list[SegDataSample]:
 @pytest.mark.parametrize('path', both('classmix'))
 def test_class_mix(path):
     data, classes_of = load(path), {'dacs': 'image', 'daformer': 'batch'}[path.parent.name]
-    for name, case in cases(data):
+    for i, case in cases(data):
         label, images = labels(case['label']), [section(case, f'image{j}') for j in range(len(case['label']))]
         for j, image in enumerate(images):
             present = np.unique(case['label'] if classes_of == 'batch' else case['label'][j])
@@ -87,7 +81,7 @@ def test_class_mix(path):
         # As many are chosen as the original draws, whatever the keys: others come after these.
         keys = keys_for([image['chosen_classes'] for image in images])
         paste = class_mask(label, keys, classes_of, ignored_is_class=True)
-        np.testing.assert_array_equal(paste, np.stack([image['mask'] for image in images]), err_msg=name)
+        np.testing.assert_array_equal(paste, np.stack([image['mask'] for image in images]), err_msg=str(i))
         for key in ('mixed_image', 'mixed_label', 'mixed_weight'):
             source, target = dict(
                 mixed_image=(case['source_u8'], case['target_u8']),
@@ -95,30 +89,30 @@ def test_class_mix(path):
                 mixed_weight=(np.float32(1), np.broadcast_to(case['q'], label.shape)),
             )[key]
             mask = paste[:, None] if key == 'mixed_image' else paste
-            np.testing.assert_array_equal(np.where(mask, source, target), case[key], err_msg=f'{name} {key}')
+            np.testing.assert_array_equal(np.where(mask, source, target), case[key], err_msg=f'{i} {key}')
 
 
 @pytest.mark.parametrize('path', both('pseudo_label'))
 def test_pseudo_labels(path):
     data = load(path)
-    for name, case in cases(data):
+    for i, case in cases(data):
         threshold = scalar(case, 'threshold_f64', scalar(data, 'threshold_f64'))
         logits = torch.from_numpy(case['teacher_logits'])
         found = pseudo_labels(logits, threshold)
-        np.testing.assert_array_equal(found.labels, case['pseudo_label'], err_msg=name)
-        assert found.share.item() == case['q'], name
+        np.testing.assert_array_equal(found.labels, case['pseudo_label'], err_msg=str(i))
+        assert found.share.item() == case['q'], i
         weight = found.weight
         if 'ignore_top' in case:
             rows = scalar(case, 'ignore_top'), scalar(case, 'ignore_bottom')
             weight = weight * trust(with_border(logits, *rows), logits.shape[-2:], logits.device)
-        np.testing.assert_array_equal(weight, case['weight_map'], err_msg=name)
+        np.testing.assert_array_equal(weight, case['weight_map'], err_msg=str(i))
         if 'source_label' in case:
             source = labels(case['source_label'])
             present = np.unique(case['source_label'])
             keys = keys_for([present[case[f'choice_index{j}']] for j in range(len(source))])
             paste = class_mask(source, keys, 'batch', ignored_is_class=True)
-            np.testing.assert_array_equal(torch.where(paste, source, found.labels), case['mixed_label'], err_msg=name)
-            np.testing.assert_array_equal(torch.where(paste, 1.0, weight), case['mixed_weight'], err_msg=name)
+            np.testing.assert_array_equal(torch.where(paste, source, found.labels), case['mixed_label'], err_msg=str(i))
+            np.testing.assert_array_equal(torch.where(paste, 1.0, weight), case['mixed_weight'], err_msg=str(i))
 
 
 @pytest.mark.parametrize('path', golden_files('mic', 'margins'))
@@ -126,7 +120,7 @@ def test_trusted_pixels(path):
     data = load(path)
     logits = torch.from_numpy(data['logits'])
     size = logits.shape[-2:]
-    for i in range(scalar(data, 'num_v1_cases')):
+    for i in steps(data, 'num_v1_cases'):
         case = section(data, f'weight{i}')
         threshold = scalar(case, 'threshold_f64')
         found = pseudo_labels(logits, threshold, 'one' if np.isnan(threshold) else 'share')
@@ -139,7 +133,7 @@ def test_trusted_pixels(path):
         weight = found.weight * trust(samples, size, logits.device)
         np.testing.assert_array_equal(weight, case['weight'], err_msg=str(i))
 
-    for i in range(scalar(data, 'num_v2_cases')):
+    for i in steps(data, 'num_v2_cases'):
         case = section(data, f'v2_{i}')
         border = dict(
             zip(('top', 'bottom', 'left', 'right'), case['margins_top_bottom_left_right'].tolist(), strict=True)
@@ -197,7 +191,7 @@ def test_ema(path):
     names = data['param_names'].tolist()
     student = NetworkN(section(data, 'student_init'))
     teacher = EMATeacher(student, decay=scalar(data, 'alpha_max_f64'), dropout=path.parent.name == 'dacs')
-    set_state(teacher.segmentor, section(data, 'teacher_before_init') or section(data, 'teacher_init'))
+    set_state(teacher.segmentor, section(data, 'teacher_before_init', optional=True) or section(data, 'teacher_init'))
     set_state(student, section(data, 'student_init'))
     if 'teacher_requires_grad_after_init' in data:
         assert [p.requires_grad for p in teacher.segmentor.parameters()] == [False] * len(names)
@@ -205,7 +199,7 @@ def test_ema(path):
     teacher.start(student)
     for name, value in section(data, 'teacher_init').items():
         np.testing.assert_array_equal(teacher.segmentor.state_dict()[name], value, err_msg=name)
-    for i in range(scalar(data, 'num_steps')):
+    for i in steps(data):
         teacher.updates.value.fill_(int(data['iterations'][i]))
         set_parameters(student, names, data['student_flat'][i])
         teacher.update(student)
@@ -239,9 +233,9 @@ def test_strong_augmentation(path):
         )
         close(augmentation(image[None], draws, mean, std)[0], case['output'], name)
 
-    for name, case in cases(data):
-        check(name, case, *augmentation.gates(*case['gates_f64'].tolist()))
-    for i in range(scalar(data, 'num_drawn')):
+    for i, case in cases(data):
+        check(f'case{i}', case, *augmentation.gates(*case['gates_f64'].tolist()))
+    for i in steps(data, 'num_drawn'):
         case = section(data, f'drawn{i}')
         check(f'drawn{i}', case, True, True)
         # kornia's numbers, drawn from the same seed.
@@ -256,7 +250,7 @@ def test_strong_augmentation(path):
 def test_strong_augmentation_of_a_batch(path):
     data = load(path)
     images, mean, std = normalised(data['image'], data)
-    for name, case in cases(data):
+    for i, case in cases(data):
         augmentation = StrongAugmentation(
             strength=scalar(case, 'strength_f64'),
             jitter_probability=1 - scalar(case, 'jitter_threshold_f64'),
@@ -271,19 +265,19 @@ def test_strong_augmentation_of_a_batch(path):
             torch.from_numpy(case['sigma_f64']).expand(len(images)) if blurs else None,
         )
         assert [kernel_size(side) for side in images.shape[-2:]] == case['kernel_yx'].tolist()
-        close(augmentation(images, draws, mean, std), case['out'], name)
+        close(augmentation(images, draws, mean, std), case['out'], str(i))
 
 
 @pytest.mark.parametrize('path', golden_files('mic', 'block_mask'))
 def test_block_mask(path):
-    for name, case in cases(load(path)):
+    for i, case in cases(load(path)):
         count, *size = case['shape_bhw'].tolist()
         drawn = draw_blocks(torch.Generator(), count, size, scalar(case, 'block'))
         assert drawn.shape == case['u'].shape and list(drawn.shape[-2:]) == case['grid_hw'].tolist()
         visible = block_mask(torch.from_numpy(case['u']), size, scalar(case, 'ratio_f64'))
-        np.testing.assert_array_equal(visible, case['mask'], err_msg=name)
+        np.testing.assert_array_equal(visible, case['mask'], err_msg=str(i))
         if 'image_x8' in case:
-            np.testing.assert_array_equal(visible.numpy() * case['image_x8'], case['masked_image_x8'], err_msg=name)
+            np.testing.assert_array_equal(visible.numpy() * case['image_x8'], case['masked_image_x8'], err_msg=str(i))
 
 
 @pytest.mark.parametrize('path', both('loss_reduction'))
@@ -294,7 +288,7 @@ def test_loss_reduction(path):
         daformer=dict(plain=(False, 'all'), weighted=(True, 'all')),
     )[path.parent.name]
     compared = 0
-    for name, case in cases(load(path)):
+    for i, case in cases(load(path)):
         for kind, (weighted, mean_over) in names.items():
             logits = torch.from_numpy(case['logits']).requires_grad_()
             weight = torch.from_numpy(case['weight']) if weighted else None
@@ -303,8 +297,8 @@ def test_loss_reduction(path):
             if np.isnan(case[f'{kind}_loss']):  # no labelled pixel: nothing to learn
                 assert loss.item() == 0 and not logits.grad.any()
                 continue
-            close(loss.item(), case[f'{kind}_loss'], f'{name} {kind}', LOSS)
-            close(logits.grad, case[f'{kind}_grad'], f'{name} {kind} gradient')
+            close(loss.item(), case[f'{kind}_loss'], f'{i} {kind}', LOSS)
+            close(logits.grad, case[f'{kind}_grad'], f'{i} {kind} gradient')
             compared += 1
     assert compared
 

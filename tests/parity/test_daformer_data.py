@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import cases, golden_files, load, scalar, section
 from mmengine.registry import DefaultScope
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
@@ -16,10 +16,6 @@ from mmuda.models import DomainPairPreprocessor
 
 FLOAT = 2e-5
 """Of the largest value of an array, as the files suggest."""
-
-
-def cases(data: dict) -> list[tuple[int, dict]]:
-    return [(i, section(data, f'case{i}')) for i in range(scalar(data, 'num_cases'))]
 
 
 def pattern(height: int, width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conversion import config_for
-from golden import golden_cases, golden_files, load, scalar, section
+from golden import SHIPPED_DIR, golden_cases, golden_files, load, scalar, section
 from mmseg.registry import MODELS
 from toolbox import CONFIGS
 from torch import nn
@@ -152,6 +152,12 @@ class Names(nn.Module):
                 layer.append(block)
                 c_in = 4 * planes
             self.backbone.add_module(f'layer{number}', nn.Sequential(*layer))
+
+
+@pytest.mark.parametrize('path', golden_files('sdca', 'networks', SHIPPED_DIR))
+def test_the_file_has_every_network(path):
+    found = {key.removesuffix('/logits') for key in load(path) if key.endswith('/logits')}
+    assert found == {'resnet101', 'resnet101_bn', 'vgg16'}
 
 
 @pytest.mark.parametrize('path, kind', golden_cases(golden_files('sdca', 'networks'), 'logits'))

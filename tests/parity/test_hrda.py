@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import cases, golden_files, load, scalar, section, steps
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from replay import adamw, check_groups
 from standins_hrda import hrda_head, hrda_segmentor, load_state, shapes_of, state_of
+from toolbox import tiny_segmentor
 from torch import Tensor
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -41,11 +42,6 @@ def ramp_sum(x: Tensor) -> Tensor:
 
 def box_of(array: np.ndarray) -> Box | None:
     return None if (array < 0).all() else Box(*array.tolist())
-
-
-def cases(data: dict):
-    for i in range(scalar(data, 'num_cases')):
-        yield i, section(data, f'case{i}')
 
 
 def leaf(array: np.ndarray) -> Tensor:
@@ -133,12 +129,11 @@ def test_losses(path):
 
 
 class Losses(DACS):
-    """The losses of DACS on given outputs, without a network."""
+    """The losses of DACS on given outputs; its network is never run."""
 
     def __init__(self, loss_weights: dict, outputs: HRDAOutputs) -> None:
-        torch.nn.Module.__init__(self)
-        self.loss_weights, self.outputs, self.mixed_mean = loss_weights, outputs, 'all'
-        self._logged = {}
+        super().__init__(tiny_segmentor(two_levels=False))
+        self.loss_weights, self.outputs = loss_weights, outputs
 
     def segment(self, batch: dict) -> HRDAOutputs:
         return self.outputs
@@ -179,6 +174,11 @@ def build_head(state: dict, data: dict):
     return head
 
 
+def statistics_in(network: torch.nn.Module) -> set[str]:
+    """Names of the running statistics of a network."""
+    return {name for name in network.state_dict() if name.endswith(('running_mean', 'running_var'))}
+
+
 def full_size(data: dict) -> tuple[int, int]:
     """(H, W) of the images whose context features are stored; the context has half their size."""
     return tuple(length * 2 * scalar(data, 'os') for length in data['lr_feat0'].shape[-2:])
@@ -187,7 +187,7 @@ def full_size(data: dict) -> tuple[int, int]:
 @pytest.mark.parametrize('path', golden_files('hrda', 'head_forward'))
 def test_head(path):
     data = load(path)
-    names = sorted({key.split('/')[0] for key in data})
+    names, slid = sorted({key.split('/')[0] for key in data}), 0
     assert names
     for name in names:
         case = section(data, name)
@@ -196,7 +196,8 @@ def test_head(path):
         found = head(context, tensors(case, 'hr_feat'), size, box_of(case['box_y1_y2_x1_x2']))
         for ours, stored in zip(found, ('fused', 'lr_out', 'hr_out'), strict=True):
             close(ours, case[f'train/{stored}'], f'{name} {stored}')
-        after = section(case, 'state_after_train_forward')
+        after = section(case, 'state_after_train_forward', optional=True)  # one of the heads has no batch-norm
+        assert set(after) == statistics_in(head)
         for key, value in state_of(head, after).items():
             close(value, after[key], f'{name} {key}')
         if any(key.startswith('slide/') for key in case):
@@ -205,6 +206,8 @@ def test_head(path):
                 found = head.eval()(context, tensors(case, 'slide/feat'), size, windows)
             close(found.fused, case['slide/fused'], f'{name} slide')
             close(found.detail, case['slide/hr_averaged'], f'{name} slide')
+            slid += 1
+    assert slid
 
 
 def quarters(array: np.ndarray) -> Tensor:
@@ -237,6 +240,7 @@ def test_inference(path):
     close(logits[:, :, ::4, ::4], data['teacher/logits_every4'], 'teacher')
     np.testing.assert_array_equal(logits.argmax(dim=1), data['teacher/argmax'])
     after = section(data, 'teacher/state_after')
+    assert set(after) == statistics_in(segmentor)
     for key, value in state_of(segmentor, after).items():
         close(value, after[key], key)
 
@@ -288,7 +292,7 @@ def test_trajectory(path):
 
     network.draw_integer = draw
     model.train()
-    for i in range(scalar(data, 'num_steps')):
+    for i in steps(data):
         logs = model.train_step(batch(data, i), wrappers)
         assert drawn[2 * i :] == data['box_draws_y_x'][i].tolist()
         close(logs['loss_mix_main'] * (1 - hyper['detail']), data['loss_fused'][i], f'{i} fused')
@@ -296,6 +300,7 @@ def test_trajectory(path):
         l2 = np.sqrt(sum(np.square(value.astype(np.float64)).sum() for value in state_of(network, init).values()))
         assert l2 == pytest.approx(data['weights_l2_after_step_f64'][i], rel=FINAL)
     final, noise = section(data, 'final'), set(data['noise_keys'].tolist())
+    assert set(final) - noise
     for key, value in state_of(network, final).items():
         if key not in noise:
             close(value, final[key], key, FINAL)

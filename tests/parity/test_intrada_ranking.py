@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import golden_files, load, scalar
+from golden import SHIPPED_DIR, golden_files, load, scalar
 
 from mmuda.datasets.classes import CITYSCAPES_CLASSES
 from mmuda.labeling import RARE_CLASSES, Argmax, entropy_score, rare_factor, split_by_score
+
+
+@pytest.mark.parametrize('path', golden_files('intrada', 'entropy_rank', SHIPPED_DIR))
+def test_the_files_have_label_maps(path):
+    assert len(load(path)['masks'])
 
 
 @pytest.mark.parametrize('path', golden_files('intrada', 'entropy_rank'))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import golden_files, load, scalar, section, steps
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from replay import Replayed, adamw, check_groups, domain, without_rows
@@ -86,6 +86,7 @@ def test_masked_loss(path):
     data = load(path)
     init_default_scope('mmseg')
     state = section(data, 'state')
+    assert len(data['modes'])
     for mode in data['modes'].tolist():
         case = section(data, mode)
         model = MODELS.build(
@@ -209,7 +210,7 @@ def test_trajectory(path):
     network, teacher = model.segmentor, model.teacher.segmentor
     check_groups(wrappers['segmentor'].optimizer, network, data)
     names = section(data, 'init')
-    for i in range(scalar(data, 'num_steps')):
+    for i in steps(data):
         step = section(data, f'it{i}')
         count = len(data[f'src_image{i}'])
         gates = scalar(step, 'u_jitter_mix_f64'), scalar(step, 'u_blur_mix_f64')

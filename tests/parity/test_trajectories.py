@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import golden_files, load, scalar, section
+from golden import golden_files, load, scalar, section, steps
 from mmengine.optim import PolyLR
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -142,7 +142,7 @@ def run(family: str, data: dict, trunk: str, semantics: str = 'dedup'):
     gathered = scalar(data, 'hp/iter_size', 1)
     logs, grads, rates = [], None, []
     model.train()
-    for step in range(scalar(data, 'hp/steps')):
+    for step in steps(data, 'hp/steps'):
         rates.append({name: wrapper.optimizer.param_groups for name, wrapper in wrappers.items()})
         rates[-1] = {name: [group['lr'] for group in groups] for name, groups in rates[-1].items()}
         losses = {}
@@ -211,10 +211,12 @@ def test_trajectory(path):
     model, nets, logs, grads, rates = run(family, data, 'T')
     compare_losses(family, data, logs)
 
-    # The backbone has the lowest rate, the heads have the highest.
-    segmentor = [[min(rate['segmentor']), max(rate['segmentor'])] for rate in rates]
+    # The backbone has the lower rate, the heads have the higher one; no weight has another.
+    segmentor = [sorted(set(rate['segmentor'])) for rate in rates]
+    assert all(len(pair) == 2 for pair in segmentor), segmentor
     np.testing.assert_allclose(segmentor, data['lr_G'], rtol=1e-9)
     for child, name in nets.items():
+        assert all(len(set(rate[child])) == 1 for rate in rates), child
         np.testing.assert_allclose([rate[child][0] for rate in rates], data[f'lr_{name}'].reshape(-1), rtol=1e-9)
 
     ours = model.segmentor.to_original()

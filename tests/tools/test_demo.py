@@ -62,8 +62,8 @@ def test_demo_in_small(minicity, tmp_path):
 
 @pytest.mark.slow
 def test_adaptation_gains_on_three_seeds(tmp_path):
-    """What the README promises of the demo."""
+    """Adaptation is worth more than what batch-norm alone brings, on each seed."""
     lines = demo('--work-dir', tmp_path / 'runs', '--data', tmp_path / 'data', '--seeds', 0, 1, 2)
     gains = [tuple(map(float, found.groups()[3:])) for found in map(LAST_LINE.fullmatch, lines) if found]
     assert len(gains) == 3
-    assert all(over_batch_norm >= 2 for _, over_batch_norm in gains)
+    assert all(over_source >= 2 and over_batch_norm >= 2 for over_source, over_batch_norm in gains), gains
