@@ -20,7 +20,9 @@ from .transforms import LoadDomainAnnotations, LoadPseudoLabel
 
 _KIND, _FORMAT = 'class_counts', 2
 _THREADS = 8
-_AHEAD = 1024
+
+AHEAD = 1024
+"""Labels that the threads get at a time; an error waits for no more."""
 
 LABEL_STEPS = (LoadDomainAnnotations, LoadPseudoLabel, mmcv.transforms.LoadAnnotations)
 """Steps of a pipeline that load labels; those of mmseg are mmcv's."""
@@ -125,8 +127,8 @@ def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterat
 
     with ThreadPoolExecutor(_THREADS) as pool:
         # In portions, so that an error does not have to wait for all labels.
-        for start in range(0, len(dataset), _AHEAD):
-            yield from pool.map(count, range(start, min(start + _AHEAD, len(dataset))))
+        for start in range(0, len(dataset), AHEAD):
+            yield from pool.map(count, range(start, min(start + AHEAD, len(dataset))))
 
 
 def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> tuple[str, bool]:

@@ -189,21 +189,26 @@ def test_parts_of_a_concatenation(tmp_path):
 
 
 def test_more_labels_than_are_read_ahead(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, '_AHEAD', 2)
+    monkeypatch.setattr(module, 'AHEAD', 2)
     dataset = gta(layouts.gta5(tmp_path, 5))
     np.testing.assert_array_equal(class_counts(dataset), expected(dataset))
 
 
 def test_bad_input_is_told(tmp_path):
-    dataset = raw(
-        tmp_path / 'ids',
-        [np.array([[0, 3, 255]])],
-        table={0: 0, 3: 3, 255: 255},
-        metainfo=dict(classes=('road', 'sidewalk', 'building', 'wall')),
-    )
-    assert class_counts(dataset).tolist() == [[1, 0, 0, 1]]
-    dataset._metainfo['classes'] = ('road', 'sidewalk')
-    with pytest.raises(ValueError, match=r'0\.png has the train ids 3, but RawSegDataset has the classes 0-1'):
+    def labelled(*classes: str) -> BaseSegDataset:
+        return BaseSegDataset(
+            data_prefix=dict(img_path=str(tmp_path / 'images'), seg_map_path=str(tmp_path / 'labels')),
+            img_suffix='.png',
+            metainfo=dict(classes=classes),
+            reduce_zero_label=False,
+            pipeline=[dict(type='LoadAnnotations')],
+        )
+
+    layouts.write(tmp_path / 'images/0.png', layouts.image(0, 1, 3))
+    layouts.write(tmp_path / 'labels/0.png', np.array([[0, 3, 255]], np.uint8))
+    assert class_counts(labelled('road', 'sidewalk', 'building', 'wall')).tolist() == [[1, 0, 0, 1]]
+    dataset = labelled('road', 'sidewalk')
+    with pytest.raises(ValueError, match=r'0\.png has the train ids 3, but BaseSegDataset has the classes 0-1'):
         class_counts(dataset)
     with pytest.raises(ValueError, match='loads no label to find classes in: it needs one of'):
         class_counts(GTA5Dataset(data_root=str(layouts.gta5(tmp_path / 'gta', 1)), pipeline=[]))
