@@ -23,8 +23,12 @@ with open(folder / 'calls.txt', 'a') as calls:
     calls.write('train\\n')
 if 'FAIL' in text:
     sys.exit('no such file: labels.txt')
-while (folder.parents[2] / 'hold').exists():
+for _ in range(12000):  # two minutes
+    if not (folder.parents[2] / 'hold').exists():
+        break
     time.sleep(0.01)
+else:
+    sys.exit('nobody has interrupted this')
 logs = folder / '1' / 'vis_data'
 logs.mkdir(parents=True, exist_ok=True)
 (logs / 'scalars.json').write_text(json.dumps(dict(step=6, loss=1.0, memory=321)) + '\\n{"step": 7, "lo')

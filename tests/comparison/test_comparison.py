@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from compared import calls_of, fake_tools, tiny_runs
@@ -116,6 +118,36 @@ def waits(reached) -> None:
         time.sleep(0.01)
 
 
+@contextmanager
+def interrupted_when(reached: Callable[[], bool]) -> Iterator[None]:
+    """Send SIGINT to this process as soon as something is reached, unless the block has ended before.
+
+    It is sent also if `reached` fails. The script that is held ends on its own, so the block always ends.
+    """
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        try:
+            while not reached() and not ended.wait(0.01):
+                pass
+        finally:
+            if not ended.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+
+    # A shell lets what it runs in the background ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_stopped_in_the_middle_it_goes_on(minicity, tmp_path, tools):
     """As by Ctrl-C: the process that trains is ended, nothing else starts, and the run continues the next time."""
     work = tmp_path / 'work'
@@ -125,18 +157,8 @@ def test_stopped_in_the_middle_it_goes_on(minicity, tmp_path, tools):
     ledger = RunLedger(work)
     comparison = Comparison(runs, ledger, tools, ('stored',), say=lambda line: None)
 
-    def interrupt() -> None:
-        waits(lambda: calls_of(runs[1]) == ['train'])
-        os.kill(os.getpid(), signal.SIGINT)
-
-    # A shell lets what it runs in the background ignore SIGINT.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_when(lambda: calls_of(runs[1]) == ['train']), pytest.raises(KeyboardInterrupt):
         comparison.execute()
-    thread.join()
-    signal.signal(signal.SIGINT, before)
     entry = RunLedger(work).entry(runs[1])
     assert entry['state'] == 'running' and entry['seconds'] > 0
     (work / 'hold').unlink()
