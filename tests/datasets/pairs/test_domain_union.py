@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
-from mmseg.registry import DATA_SAMPLERS
+from mmseg.registry import DATA_SAMPLERS, DATASETS
 from mmseg.structures import SegDataSample
 from toolbox import take
 from torch.utils.data import DataLoader
@@ -45,6 +45,13 @@ def mix(source: int = 5, target: int = 4, **kwargs) -> DomainUnionDataset:
 
 
 ALL = [('source', i) for i in range(5)] + [('target', i) for i in range(4)]
+
+
+def test_configs_with_the_names_of_before_build_them():
+    dataset = DATASETS.build(dict(type='DomainMixDataset', source=Images(5), target=Images(4)))
+    sampler = DATA_SAMPLERS.build(dict(type='DomainMixSampler', dataset=dataset, seed=3))
+    assert type(dataset) is DomainUnionDataset and type(sampler) is DomainUnionSampler
+    assert take(sampler, 20) == take(DomainUnionSampler(mix(), seed=3), 20)
 
 
 def test_an_epoch_is_one_permutation_of_everything():
