@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -125,11 +128,39 @@ def test_goes_on_where_it_was_killed(town, tmp_path, monkeypatch):
         patch.setattr(os, 'replace', killed)
         with pytest.raises(KeyboardInterrupt):
             write_minicity(tmp_path, **SMALL)
+    assert not list(tmp_path.rglob('.*.tmp')), 'a draft is deleted when its writer is interrupted'
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / 'source/images').glob('0000[12].png')}
     assert len(kept) == 2
     write_minicity(tmp_path, **SMALL)
     assert contents(tmp_path) == expected
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+WRITE = """
+import os, signal, sys
+from mmuda.minicity import write_minicity
+
+replace = os.replace
+
+def killed(source, destination):
+    if destination.name == '00002.png':
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, destination)
+
+os.replace = killed
+write_minicity(sys.argv[1], num_source=3, num_target=4, num_val=2, size=(64, 32))
+"""
+
+
+def test_goes_on_after_kill_9(town, tmp_path):
+    """All that the killed process leaves is a draft, which is no image of the data set."""
+    killed = subprocess.run([sys.executable, '-c', WRITE, str(tmp_path)], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (draft,) = tmp_path.rglob('.*.tmp')
+    assert draft.name.startswith('.00002.png.')
+    write_minicity(tmp_path, **SMALL)
+    draft.unlink()
+    assert contents(tmp_path) == contents(town)
 
 
 def test_replaces_deleted_and_truncated_files(tmp_path):
