@@ -3,8 +3,9 @@
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from toolbox import side
+from toolbox import pair_batch, side
 
 from mmuda.models import ResNet38, ResNet38Head
 
@@ -81,3 +82,23 @@ def test_it_predicts_at_the_size_of_the_image():
     with torch.no_grad():
         samples = model.test_step(side(0, True, size=(37, 50)))
     assert samples[0].pred_sem_seg.data.shape == (1, 37, 50)
+
+
+def test_source_training_at_the_stride_of_the_network():
+    """Labels sampled at the stride are compared with logits that are not upsampled; other sizes are refused."""
+    model = adaptor('SourceOnly')
+    batch = model.data_preprocessor(pair_batch(size=(40, 56)), training=True)['source']
+    outputs = model.segment(batch)
+    full = model.supervised_losses(outputs, batch)['loss_seg_main']
+    for sample in batch['data_samples']:
+        sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[:, 4::8, 4::8])
+    sampled = model.supervised_losses(outputs, batch)['loss_seg_main']
+    labels = torch.cat([sample.gt_sem_seg.data for sample in batch['data_samples']])
+    wanted = torch.nn.functional.cross_entropy(outputs.logits['main'], labels, ignore_index=255)
+    torch.testing.assert_close(sampled, wanted)
+    assert full != sampled
+    for sample in batch['data_samples']:
+        sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[:, 1:])
+    message = r'label maps are \(4, 7\), but the main logits are \(5, 7\) and the images \(40, 56\)'
+    with pytest.raises(ValueError, match=message):
+        model.supervised_losses(outputs, batch)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmseg.registry import MODELS
+from toolbox import tiny_segmentor
 
 from mmuda.models.segmentors import SegOutputs
 
@@ -11,6 +13,18 @@ def outputs(dtype: torch.dtype = torch.float32) -> SegOutputs:
     torch.manual_seed(0)
     aux, main, features = (torch.randn(2, channels, 5, 7, dtype=dtype, requires_grad=True) for channels in (4, 4, 8))
     return SegOutputs(dict(aux=aux, main=main), (features,), (33, 49), align_corners=True)
+
+
+def test_a_network_names_its_levels_and_gives_features_and_size():
+    net = MODELS.build(tiny_segmentor())
+    found = net(torch.rand(2, 3, 40, 56), mode='outputs')
+    assert found.levels == ('aux', 'main') and found.size == (40, 56) and found.align_corners
+    assert [tuple(feature.shape[:2]) for feature in found.features] == [(2, 4), (2, 8), (2, 16), (2, 32)]
+    assert all(found.logits[level].shape == (2, 4, *found.features[-1].shape[2:]) for level in found.levels)
+    assert found.upsample('main').shape == (2, 4, 40, 56)
+    bare = found.detach(features=False)
+    assert not bare.features and not bare.logits['main'].requires_grad
+    assert torch.equal(bare.upsample('aux'), found.upsample('aux'))
 
 
 def test_levels_are_upsampled_to_the_size_of_the_images():
