@@ -1,5 +1,6 @@
 """Tests stand where the code stands, so that each can be found from the other."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,58 @@ OTHERS = {
 }
 """Tests of more than one module, or of none, and what they are about."""
 
+TESTED_BY = {
+    'checkpoints/key_maps.py': 'conversion/test_convert.py',
+    'checkpoints/states.py': 'checkpoints/test_publish.py',
+    'comparison/commands.py': 'comparison/test_comparison.py',
+    'comparison/ledger.py': 'comparison/test_comparison.py',
+    'comparison/record.py': 'comparison/test_results.py',
+    'comparison/report.py': 'comparison/test_results.py',
+    'comparison/runs.py': 'comparison/test_comparison.py',
+    'comparison/tables.py': 'comparison/test_results.py',
+    'conversion/originals.py': 'conversion/test_convert.py',
+    'datasets/cache.py': 'datasets/readers/test_file_check.py',
+    'datasets/pairs/streams.py': 'datasets/pairs/test_pair_sampler.py',
+    'datasets/transforms/checks.py': 'datasets/transforms/test_scale_crop.py',
+    'datasets/transforms/draws.py': 'datasets/transforms/test_scale_crop.py',
+    'datasets/transforms/trusted_pixels.py': 'datasets/test_untrusted_borders.py',
+    'engine/command_line.py': 'tools/test_train.py',
+    'engine/hooks/batch_norm_sync_hook.py': 'engine/test_distributed.py',
+    'engine/inference.py': 'engine/test_target_batch_norm.py',
+    'engine/optim/schedulers.py': 'parity/test_daformer_schedule.py',
+    'evaluation/confusion.py': 'evaluation/test_domain_iou.py',
+    'evaluation/image_counts.py': 'evaluation/test_domain_iou.py',
+    'evaluation/paper.py': 'evaluation/test_domain_iou.py',
+    'evaluation/protocols.py': 'evaluation/test_domain_iou.py',
+    'evaluation/table.py': 'evaluation/test_domain_iou.py',
+    'minicity/canvas.py': 'minicity/test_renderer.py',
+    'minicity/layout.py': 'minicity/test_writer.py',
+    'minicity/looks.py': 'minicity/test_renderer.py',
+    'minicity/manifest.py': 'minicity/test_writer.py',
+    'minicity/scene.py': 'minicity/test_renderer.py',
+    'minicity/street.py': 'minicity/test_renderer.py',
+    'minicity/style.py': 'minicity/test_renderer.py',
+    'minicity/textures.py': 'minicity/test_renderer.py',
+    'minicity/things.py': 'minicity/test_renderer.py',
+    'minicity/towns.py': 'minicity/test_renderer.py',
+    'models/adaptors/adabn.py': 'models/adaptors/test_source_only.py',
+    'models/adaptors/advent.py': 'models/adaptors/test_adversarial.py',
+    'models/adaptors/loss_weights.py': 'models/adaptors/test_base.py',
+    'models/backbones/efficientnet_lite_blocks.py': 'models/backbones/test_efficientnet_lite.py',
+    'models/decode_heads/daformer_head.py': 'parity/test_daformer_network.py',
+    'models/decode_heads/resnet38_head.py': 'models/backbones/test_resnet38.py',
+    'models/segmentors/probability_encoder_decoder.py': 'models/segmentors/test_multi_scale_encoder_decoder.py',
+    'models/teachers/counter.py': 'models/teachers/test_ema_teacher.py',
+    'registry.py': 'labeling/test_strategies.py',
+    'stages/base.py': 'stages/test_runner.py',
+    'stages/building.py': 'stages/test_runner.py',
+    'stages/context.py': 'stages/test_runner.py',
+    'stages/prior.py': 'stages/test_kill.py',
+    'stages/rank.py': 'stages/test_kill.py',
+    'stages/train.py': 'stages/test_runner.py',
+}
+"""Modules without a test file of their name, each with a test file that runs it."""
+
 FILES = sorted(path.relative_to(TESTS).as_posix() for path in TESTS.rglob('test_*.py'))
 
 
@@ -55,6 +108,36 @@ def test_a_test_file_has_the_name_of_a_module(file):
 
 def test_nothing_else_is_listed():
     assert set(OTHERS) <= set(FILES)
+    assert set(TESTED_BY) <= set(MODULES)
+
+
+def defines(path: Path) -> bool:
+    """Tell whether a module holds more than names and imports."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, kinds) for node in ast.parse(path.read_text(encoding='utf-8')).body)
+
+
+def files_of(module: str) -> list[str]:
+    """Return the names that a test file of a module may have."""
+    folder, name = Path(module).parent, Path(module).stem
+    if name == '__init__':
+        return [(folder / 'test_init.py').as_posix(), (folder.parent / f'test_{folder.name}.py').as_posix()]
+    return [(folder / f'test_{name}.py').as_posix()]
+
+
+MODULES = [
+    path.relative_to(ROOT / 'mmuda').as_posix() for path in sorted((ROOT / 'mmuda').rglob('*.py')) if defines(path)
+]
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_a_module_has_a_test_file(module):
+    found = [file for file in files_of(module) if file in FILES]
+    assert bool(found) != (module in TESTED_BY), (
+        f'mmuda/{module} has no test file {files_of(module)}: write one, or say in TESTED_BY of this file which other '
+        'runs it; a module with one is not listed there'
+    )
+    assert found or TESTED_BY[module] in FILES, f'there is no tests/{TESTED_BY[module]}'
 
 
 def test_the_families_are_flat():
