@@ -1,6 +1,7 @@
 """Metafiles are the one source of figures: configs show them, READMEs quote them, the main table repeats them."""
 
 import re
+import statistics
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,68 @@ def test_a_metafile_keeps_its_layout(folder, tmp_path):
     text = (folder / 'metafile.yml').read_text(encoding='utf-8')
     write_metafile(tmp_path, yaml.safe_load(text))
     assert (tmp_path / 'metafile.yml').read_text(encoding='utf-8') == text
+
+
+README = (CONFIGS.parent / 'README.md').read_text(encoding='utf-8')
+METHODS = table(README, '| method |')
+FIGURE = r'[0-9]+\.[0-9]+'
+
+
+def folder_of(row: list[str]) -> Path:
+    """Return the folder that a row of the table of methods links to."""
+    (link,) = re.findall(r'\]\((.+?)/README\.md\)', row[1])
+    return CONFIGS.parent / link
+
+
+def test_the_main_table_has_every_method():
+    plugins = {path.parent for path in (CONFIGS.parent / 'projects').glob('*/metafile.yml')}
+    assert {folder_of(row) for row in METHODS} == {*FOLDERS, *plugins}
+
+
+@pytest.mark.parametrize('row', METHODS, ids=lambda row: folder_of(row).name)
+def test_the_main_table_quotes_the_metafiles(row):
+    """The figure of gta2city first, then others of the same folder."""
+    folder, quoted = folder_of(row), [float(figure) for figure in re.findall(FIGURE, row[2])]
+    published = {
+        name: paper['Metrics'].get('mIoU')
+        for name, model in read_metafile(folder).items()
+        for paper in results(model, 'paper')
+    }
+    if published:
+        assert quoted and set(quoted) <= set(published.values())
+        main = published.get(f'{folder.name}/gta2city')
+        assert main is None or main in quoted
+    else:  # not a figure of one paper: the README of the folder says of which
+        assert 'see there' in row[2]
+        text = (folder / 'README.md').read_text(encoding='utf-8')
+        assert all(figure in text for figure in re.findall(r'[0-9]+(?:\.[0-9]+)?', row[2]))
+
+
+MINICITY_ROWS = {
+    'source-only': 'source_only/minicity',
+    'AdaBN': 'adabn/minicity',
+    'AdvEnt': 'advent/minicity',
+    'oracle (trained on the labels of the target)': 'source_only/minicity_oracle',
+}
+
+
+def minicity_cell(title: str, ours: dict) -> str:
+    """Return the cell of a result below a title: a seed, one with statistics of the target, or the mean of three."""
+    if title == 'mean':
+        figures = ours['Metrics']['mIoU']
+        return f'{statistics.fmean(figures):.1f}' if len(figures) == 3 else ''
+    seed = int(re.match(r'seed ([0-9]+)', title)[1])
+    metrics = ours['Target Statistics' if title.endswith('with statistics of the target') else 'Metrics']
+    found = dict(zip(ours['Seeds'], metrics['mIoU'], strict=True))
+    return f'{found[seed]:.1f}' if seed in found else 'not run'
+
+
+def test_the_table_of_minicity_is_that_of_the_metafiles():
+    header = next(line for line in README.splitlines() if line.startswith('| | seed 0 |'))
+    titles = [title.strip() for title in header.strip('|').split('|')]
+    rows = table(README, header)
+    assert [row[0] for row in rows] == list(MINICITY_ROWS)
+    for row in rows:
+        name = MINICITY_ROWS[row[0]]
+        (ours,) = results(read_metafile(CONFIGS / name.split('/')[0])[name], 'ours')
+        assert row[1:] == [minicity_cell(title, ours) for title in titles[1:]], name
