@@ -132,9 +132,11 @@ def draws(step: dict, model: DAFormer) -> AugmentationDraws:
 
 
 def rates(wrappers, network) -> list[float]:
-    """Learning rates of the backbone and of the head."""
+    """Learning rates of all weights of the backbone and of all those of the head."""
     found = {id(p): group['lr'] for group in wrappers['segmentor'].optimizer.param_groups for p in group['params']}
-    return [found[id(next(network.backbone.parameters()))], found[id(network.decode_head.conv_seg.weight)]]
+    parts = [{found[id(p)] for p in part.parameters()} for part in (network.backbone, network.decode_head)]
+    assert all(len(part) == 1 for part in parts), parts
+    return [rate for part in parts for rate in part]
 
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'trajectory'))

@@ -196,6 +196,16 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
     assert compared >= 4
 
 
+def compare_rates(data: dict, rates: list, nets: dict) -> None:
+    # The backbone has the lower rate, the heads have the higher one; no weight has another.
+    segmentor = [sorted(set(rate['segmentor'])) for rate in rates]
+    assert all(len(pair) == 2 for pair in segmentor), segmentor
+    np.testing.assert_allclose(segmentor, data['lr_G'], rtol=1e-9)
+    for child, name in nets.items():
+        assert all(len(set(rate[child])) == 1 for rate in rates), child
+        np.testing.assert_allclose([rate[child][0] for rate in rates], data[f'lr_{name}'].reshape(-1), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     'path',
     [
@@ -210,14 +220,7 @@ def test_trajectory(path):
     data, family = load(path), path.parent.name
     model, nets, logs, grads, rates = run(family, data, 'T')
     compare_losses(family, data, logs)
-
-    # The backbone has the lower rate, the heads have the higher one; no weight has another.
-    segmentor = [sorted(set(rate['segmentor'])) for rate in rates]
-    assert all(len(pair) == 2 for pair in segmentor), segmentor
-    np.testing.assert_allclose(segmentor, data['lr_G'], rtol=1e-9)
-    for child, name in nets.items():
-        assert all(len(set(rate[child])) == 1 for rate in rates), child
-        np.testing.assert_allclose([rate[child][0] for rate in rates], data[f'lr_{name}'].reshape(-1), rtol=1e-9)
+    compare_rates(data, rates, nets)
 
     ours = model.segmentor.to_original()
     final = section(data, 'final/G')
@@ -255,8 +258,9 @@ def test_trajectory(path):
 )
 def test_duplicate_listing(path, semantics):
     data, family = load(path), path.parent.name
-    model, nets, logs, _, _ = run(family, data, 'M', semantics)
+    model, nets, logs, _, rates = run(family, data, 'M', semantics)
     compare_losses(family, data, logs, suffix=f'_{semantics}')
+    compare_rates(data, rates, nets)
     ours = model.segmentor.to_original()
     flat = data[f'final_{semantics}/flat']
     offset = 0
