@@ -161,6 +161,10 @@ SMALLER = {
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),
     'TrainStage': lambda node: short_training(node),
     'PriorStage': dict(size=(24, 32), kernel=5),
+    # All rounds, of two networks each: labels are still made from the mean of several.
+    'BandRounds': lambda node: dict(
+        betas=node.betas[:2], label={**node.label, 'band_weights': node.label.band_weights and [0.5, 0.5]}
+    ),
     'CBSTRounds': lambda node: dict(
         num_rounds=1, epochs_per_round=1, source_portion={**node.source_portion, 'init': 0.5, 'max': 0.6}
     ),
@@ -208,4 +212,5 @@ def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
     else:
         shrink(cfg._cfg_dict)
     cfg.train_cfg.update(max_iters=2, val_interval=2)
-    return cfg
+    # The text of a config is written with each run; to format it takes as long as the run.
+    return Config(cfg.to_dict(), filename=cfg.filename, format_python_code=False)

@@ -23,7 +23,7 @@ TOOLS = CONFIGS.parent / 'tools'
 @pytest.mark.parametrize(
     'method, processes, workers',
     [
-        pytest.param('advent', 1, 2, marks=pytest.mark.slow),
+        ('advent', 1, 2),
         pytest.param('advent', 2, 0, marks=pytest.mark.slow),
         ('advent', 2, 2),
         pytest.param('dacs', 1, 0, marks=pytest.mark.slow),
