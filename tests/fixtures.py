@@ -29,8 +29,8 @@ def default_scope() -> Iterator[None]:
 def quick_runners() -> None:
     """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage.
 
-    mmengine formats with yapf whenever the text of a config is asked for. The result is the same; each text is formatted
-    once.
+    mmengine formats with yapf whenever the text of a config is asked for. The result is the same, but each text is
+    formatted once.
     """
     original = yapf_api.FormatCode
     formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))

@@ -1,5 +1,6 @@
 """Every config of a plug-in builds at full size, trains and tests at reduced size, and is in the plug-in's metafile."""
 
+import json
 import os
 import re
 import subprocess
@@ -114,18 +115,25 @@ def test_its_metafile_lists_its_configs_and_its_readme_quotes_it(folder):
 
 
 LOAD = """
-import sys
+import json, os, sys
 from mmuda.engine.launch import load_config
-cfg = load_config(sys.argv[1])
-import projects.daformer
-print(cfg.model.type, projects.daformer.__file__)
+for place, config in json.loads(sys.argv[1]):
+    sys.stdout.flush()
+    child = os.fork()  # each finds the package anew, and none imports PyTorch again
+    if not child:
+        os.chdir(place)
+        cfg = load_config(config)
+        import projects.daformer
+        print(cfg.model.type, projects.daformer.__file__)
+        sys.exit()
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f'{config} in {place} fails')
 """
 
 
 def test_a_config_finds_its_package_from_any_working_directory(tmp_path):
-    environment = {**os.environ, 'PYTHONPATH': str(CONFIGS.parent)}
-    for place, config in ((tmp_path, DEEP), (CONFIGS, os.path.relpath(DEEP, CONFIGS))):
-        assert found_package(config, place, environment) == f'DAFormer {DEEP.parents[1] / "__init__.py"}'
+    places = [(tmp_path, DEEP), (CONFIGS, os.path.relpath(DEEP, CONFIGS))]
+    assert found_packages(places, CONFIGS.parent) == [f'DAFormer {DEEP.parents[1] / "__init__.py"}'] * 2
 
 
 def test_an_installed_config_finds_its_installed_package(tmp_path):
@@ -138,14 +146,23 @@ def test_an_installed_config_finds_its_installed_package(tmp_path):
     )
     mim = tmp_path / 'site/mmuda/.mim'
     config = mim / 'projects/daformer/configs/minicity.py'
-    environment = {**os.environ, 'PYTHONPATH': str(tmp_path / 'site')}
-    assert found_package(config, tmp_path, environment) == f'DAFormer {mim / "projects/daformer/__init__.py"}'
+    found = found_packages([(tmp_path, config)], tmp_path / 'site')
+    assert found == [f'DAFormer {mim / "projects/daformer/__init__.py"}']
 
 
-def found_package(config: str | Path, place: Path, environment: dict) -> str:
-    """What the config names, and where its package is."""
+def found_packages(places: list[tuple], path: Path) -> list[str]:
+    """What configs name in working directories, and where its package is.
+
+    Args:
+        places: Working directory and config.
+        path: Where mmuda is imported from.
+    """
     done = subprocess.run(
-        [sys.executable, '-c', LOAD, str(config)], cwd=place, env=environment, capture_output=True, text=True
+        [sys.executable, '-c', LOAD, json.dumps(places, default=str)],
+        cwd=places[0][0],
+        env={**os.environ, 'PYTHONPATH': str(path)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    return [line for line in done.stdout.splitlines() if line.startswith('DAFormer ')]
