@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmuda.files import write_json
-from mmuda.settings import differences, fingerprint, shortened
+from mmuda.settings import differences, settings_digest, shortened
 
 from .runs import Run
 
@@ -56,7 +56,7 @@ class RunLedger:
     def is_tested(self, run: Run, statistics: str) -> bool:
         """Return whether the last checkpoint was tested as the config says now."""
         tests = self.entry(run).get('tests', {})
-        tested = self.is_trained(run) and tests.get(statistics) == fingerprint(run.test_settings)
+        tested = self.is_trained(run) and tests.get(statistics) == settings_digest(run.test_settings)
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
@@ -112,7 +112,7 @@ class RunLedger:
 
     def tested(self, run: Run, statistics: str) -> None:
         """Note that the last checkpoint was tested."""
-        tests = {**self.entries[run.name]['tests'], statistics: fingerprint(run.test_settings)}
+        tests = {**self.entries[run.name]['tests'], statistics: settings_digest(run.test_settings)}
         self._update(run, dict(tests=tests))
 
     def _update(self, run: Run, changes: dict[str, Any], replace: bool = False) -> None:
