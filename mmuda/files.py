@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -46,16 +47,21 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         draft.write_bytes(content)
 
 
-def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
+def write_json(path: str | Path, content: Any, indent: int | None = 1, allow_nan: bool = True) -> None:
     """Write plain values as JSON, atomically.
 
     Args:
         path: File to write or replace.
         content: Dicts, lists, strings, numbers, booleans and None.
         indent: Blanks per level; None writes one line.
+        allow_nan: Write NaN and infinity as Python's ``json`` does; other readers of JSON do not know them.
+
+    Raises:
+        ValueError: For NaN or infinity that are not allowed.
     """
     separators = (',', ':') if indent is None else None
-    write_atomically(path, json.dumps(content, indent=indent, separators=separators).encode())
+    text = json.dumps(content, indent=indent, separators=separators, allow_nan=allow_nan)
+    write_atomically(path, text.encode())
 
 
 def save_torch(path: str | Path, content: Any) -> None:
@@ -67,6 +73,17 @@ def save_torch(path: str | Path, content: Any) -> None:
     """
     with whole_file(path) as draft, open(draft, 'wb') as file:
         torch.save(content, file)  # an open file: the archive would carry the name of the draft
+
+
+def torch_bytes(content: Any) -> bytes:
+    """Return the bytes of the file that :func:`save_torch` writes, for those who need them before its name.
+
+    Args:
+        content: As in :func:`save_torch`.
+    """
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
 
 
 def file_digest(path: str | Path) -> str:

@@ -7,7 +7,7 @@ from mmengine.dist import broadcast_object_list, get_dist_info, is_main_process
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-__all__ = ['from_main', 'is_main_process', 'own_share', 'unwrap']
+__all__ = ['from_main', 'is_main_process', 'own_share', 'rank_and_world_size', 'unwrap']
 
 T = TypeVar('T')
 
@@ -41,8 +41,13 @@ def from_main(decide: Callable[[], T]) -> T:
 
 def own_share(count: int) -> range:
     """Return the indices of this process out of ``count`` items: rank r of W takes r, r + W, r + 2W, ..."""
-    rank, world_size = get_dist_info()
+    rank, world_size = rank_and_world_size()
     return range(rank, count, world_size)
+
+
+def rank_and_world_size() -> tuple[int, int]:
+    """Return the rank of this process, from 0, and the number of processes."""
+    return get_dist_info()
 
 
 def unwrap(model: nn.Module) -> nn.Module:

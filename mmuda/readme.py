@@ -87,30 +87,37 @@ def _rows(model: dict[str, Any]) -> list[list[str]]:
     rows = []
     for dataset in dict.fromkeys(result['Dataset'] for result in results):
         here = {result['Source']: result for result in results if result['Dataset'] == dataset}
-        names = ' / '.join(next(iter(here.values()))['Metrics'])
-        rows.append([title, f'{names}, {dataset}', _paper(here.get('paper')), *_ours(here.get('ours'))])
+        names = list(dict.fromkeys(name for result in here.values() for name in result['Metrics']))
+        paper, ours = _paper(here.get('paper'), names), _ours(here.get('ours'), names)
+        rows.append([title, f'{" / ".join(names)}, {dataset}', paper, *ours])
     return rows or [[title, NONE, NONE, 'not run', NONE]]
 
 
-def _paper(result: dict[str, Any] | None) -> str:
+def _paper(result: dict[str, Any] | None, names: Sequence[str]) -> str:
     if result is None:
         return NONE
     # As published: 52.14 stays 52.14, and 41 is 41.0.
-    return ' / '.join(str(float(value)) for value in result['Metrics'].values()) + _remark(result)
+    shown = {name: str(float(value)) for name, value in result['Metrics'].items()}
+    return _by_name(shown, names) + _remark(result)
 
 
-def _ours(result: dict[str, Any] | None) -> list[str]:
+def _ours(result: dict[str, Any] | None, names: Sequence[str]) -> list[str]:
     if result is None:
         return ['not run', NONE]
     target = result.get('Target Statistics')
-    stored = _seeds(result['Metrics'], result['Seeds']) + _remark(result)
-    return [stored, NONE if target is None else _seeds(target, result['Seeds'])]
+    stored = _seeds(result['Metrics'], names, result['Seeds']) + _remark(result)
+    return [stored, NONE if target is None else _seeds(target, names, result['Seeds'])]
 
 
-def _seeds(metrics: dict[str, list[float]], seeds: Sequence[int]) -> str:
+def _by_name(shown: dict[str, str], names: Sequence[str]) -> str:
+    """Return a cell with the number of each metric of its line, in the order of the names."""
+    return ' / '.join(shown.get(name, NONE) for name in names)
+
+
+def _seeds(metrics: dict[str, list[float]], names: Sequence[str], seeds: Sequence[int]) -> str:
     """Return the numbers of each metric, with their mean and standard deviation (n - 1)."""
     named = f' (seeds {", ".join(map(str, seeds))})' if len(seeds) > 1 else f' (seed {seeds[0]})'
-    return ' / '.join(_numbers(values) for values in metrics.values()) + named
+    return _by_name({name: _numbers(values) for name, values in metrics.items()}, names) + named
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -22,7 +22,7 @@ def comparable(settings: Any) -> Any:
     return plain(copy.deepcopy(settings))
 
 
-def fingerprint(settings: Any) -> str:
+def settings_digest(settings: Any) -> str:
     """Return a short digest of :func:`comparable` settings."""
     return hashlib.sha256(json.dumps(comparable(settings), sort_keys=True).encode()).hexdigest()[:16]
 

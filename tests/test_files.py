@@ -6,7 +6,16 @@ import json
 import pytest
 import torch
 
-from mmuda.files import file_digest, fresh_folder, move_aside, save_torch, whole_file, write_atomically, write_json
+from mmuda.files import (
+    file_digest,
+    fresh_folder,
+    move_aside,
+    save_torch,
+    torch_bytes,
+    whole_file,
+    write_atomically,
+    write_json,
+)
 
 
 def names(folder) -> list[str]:
@@ -35,11 +44,19 @@ def test_json_is_read_back(tmp_path, indent):
     assert json.loads((tmp_path / 'x.json').read_text(encoding='utf-8')) == content
 
 
+def test_json_without_nan_is_a_choice(tmp_path):
+    write_json(tmp_path / 'x.json', [float('inf')])
+    with pytest.raises(ValueError, match='not JSON compliant'):
+        write_json(tmp_path / 'y.json', [float('nan')], allow_nan=False)
+    assert names(tmp_path) == ['x.json']
+
+
 def test_equal_tensors_make_equal_files(tmp_path):
     content = dict(state_dict=dict(weight=torch.arange(6.0).view(2, 3)), done=4)
     for name in ('one.pth', 'two.pth'):
         save_torch(tmp_path / name, content)
     assert (tmp_path / 'one.pth').read_bytes() == (tmp_path / 'two.pth').read_bytes()
+    assert torch_bytes(content) == (tmp_path / 'one.pth').read_bytes()
     read = torch.load(tmp_path / 'one.pth', weights_only=True)
     assert read['done'] == 4 and torch.equal(read['state_dict']['weight'], content['state_dict']['weight'])
 

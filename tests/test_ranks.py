@@ -5,7 +5,7 @@ from processes import run_on_processes
 from torch import nn
 from torch.nn.parallel import DataParallel
 
-from mmuda.ranks import from_main, own_share, unwrap
+from mmuda.ranks import from_main, own_share, rank_and_world_size, unwrap
 
 
 def test_one_process_decides_for_itself():
@@ -17,6 +17,7 @@ def test_one_process_decides_for_itself():
 def test_one_process_has_the_whole_work():
     assert list(own_share(5)) == [0, 1, 2, 3, 4]
     assert list(own_share(0)) == []
+    assert rank_and_world_size() == (0, 1)
 
 
 def test_wrappers_are_taken_off_and_nothing_else():
@@ -34,6 +35,7 @@ def decide(rank: int) -> tuple:
         from_main(lambda: {}['gone'])
     except Exception as error:
         told = f'{type(error).__name__}: {error}'
+    assert rank_and_world_size() == (rank, 2)
     return from_main(lambda: f'rank {rank}'), list(own_share(5)), told
 
 

@@ -49,6 +49,25 @@ def test_a_table_has_a_line_for_each_data_set():
     assert results_table(MODELS) == TABLE
 
 
+def test_numbers_stand_below_the_names_of_their_measures():
+    results = [
+        dict(Source='paper', Name='P', Dataset='A val', Metrics=dict(mIoU16=40.0, mIoU13=47.0)),
+        {
+            'Source': 'ours',
+            'Dataset': 'A val',
+            'Seeds': [0],
+            'Metrics': dict(mIoU13=[3.0], mIoU=[1.0]),
+            'Target Statistics': dict(mIoU=[2.0], mIoU16=[4.0]),
+        },
+    ]
+    (row,) = results_table([{'Name': 'x/a', 'Results': results}]).splitlines()[2:]
+    cells = [cell.strip() for cell in row.strip('|').split('|')]
+    assert cells == [
+        *('a', 'mIoU16 / mIoU13 / mIoU, A val', '40.0 / 47.0 / -'),
+        *('- / 3.0 / 1.0 (seed 0)', '4.0 / - / 2.0 (seed 0)'),
+    ]
+
+
 def test_the_rest_of_a_readme_stays():
     text = f'# X\n\n{BEGIN}\nold\n{END}\n\nmore\n'
     assert with_results(text, MODELS) == f'# X\n\n{BEGIN}\n\n{TABLE}\n\n{END}\n\nmore\n'

@@ -27,9 +27,9 @@ from mmuda.comparison import (
     plan_runs,
     record,
     set_budget,
+    with_precision,
     write_comparison_report,
 )
-from mmuda.engine.launch import set_precision
 from mmuda.files import only_user, write_atomically, write_json
 
 
@@ -99,11 +99,10 @@ def main() -> None:
     args = parse_args()
     signal.signal(signal.SIGTERM, exit_on_signal)
     methods = load_methods(args.configs, args.cfg_options)
-    for method in methods:
-        if args.budget is not None:
-            set_budget(method, args.budget)
-        if args.amp is not None:
-            set_precision(method.cfg, args.amp)
+    if args.budget is not None:
+        methods = [set_budget(method, args.budget) for method in methods]
+    if args.amp is not None:
+        methods = [with_precision(method, args.amp) for method in methods]
     runs = plan_runs(methods, args.seeds, args.work_dir)
     for warning in differences_between(methods):
         print(f'warning: {warning}', file=sys.stderr, flush=True)

@@ -179,10 +179,11 @@ def main() -> None:
     parser.add_argument('--version', type=int, choices=VERSIONS, default=VERSION, help='of the looks of MiniCity')
     parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
     args = parser.parse_args()
+    args.data, args.work_dir = args.data.resolve(), args.work_dir.resolve()  # the tools run in another folder
     try:
         write_minicity(args.data, *args.images, size=tuple(args.size), workers=2, version=args.version)
     except FileExistsError as error:
-        raise SystemExit(f'error: {error} Replace it: python tools/minicity.py {args.data} --overwrite') from error
+        raise SystemExit(f'error: {error}. Replace it: python tools/minicity.py {args.data} --overwrite') from error
     os.environ['MINICITY_ROOT'] = str(args.data)
     lines = []
     for seed in args.seeds:

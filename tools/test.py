@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseTTAModel
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -24,6 +25,7 @@ from mmuda.engine.command_line import config_parser, parse
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, use_tta
 from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.ranks import unwrap
 from mmuda.stages import network_config, target_images
 
 
@@ -56,9 +58,10 @@ def parse_args() -> argparse.Namespace:
 
 def networks(model: Any, alone: bool) -> Sequence[nn.Module]:
     """Return the adaptor, or those of an ensemble, below the wrappers of augmentation and of distributed runs."""
-    while not hasattr(model, SEGMENTOR if alone else 'models'):
-        model = model.module
-    return [model] if alone else model.models
+    bare: Any = unwrap(model)
+    if isinstance(bare, BaseTTAModel):
+        bare = bare.module
+    return [bare] if alone else bare.models
 
 
 def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str]) -> list[str]:

@@ -1,12 +1,9 @@
 """Trained segmentors for users of plain mmseg."""
 
 import hashlib
-import io
 from pathlib import Path
 
-import torch
-
-from mmuda.files import write_atomically
+from mmuda.files import torch_bytes, write_atomically
 
 from .plain import to_plain
 from .reading import read_checkpoint
@@ -44,9 +41,8 @@ def publish(checkpoint: str | Path, output: str | Path) -> Path:
         )
     meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
     output = Path(output)
-    buffer = io.BytesIO()
-    torch.save(to_plain(dict(state_dict=weights, meta=meta)), buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
+    written = torch_bytes(to_plain(dict(state_dict=weights, meta=meta)))
+    digest = hashlib.sha256(written).hexdigest()[:8]
     final = output.with_name(f'{output.stem}-{digest}{output.suffix or ".pth"}')
-    write_atomically(final, buffer.getvalue())
+    write_atomically(final, written)
     return final

@@ -4,7 +4,7 @@ from .budget import set_budget
 from .comparison import Comparison
 from .differences import differences_between
 from .ledger import RunLedger
-from .methods import STATISTICS, Method, load_methods
+from .methods import STATISTICS, Method, load_methods, with_precision
 from .record import record
 from .report import write_comparison_report
 from .results import Reading, Results, gather
@@ -26,5 +26,6 @@ __all__ = [
     'plan_runs',
     'record',
     'set_budget',
+    'with_precision',
     'write_comparison_report',
 ]

@@ -1,22 +1,24 @@
 """Trainings of another length."""
 
+import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 from .methods import Method
 
-LENGTHS = ('end', 'T_max', 'step_size', 'total_iters')
+LENGTHS = ('end', 'warmup', 'T_max', 'step_size', 'total_iters')
 """Arguments of schedulers that are numbers of iterations."""
 
 
-def set_budget(method: Method, iterations: int) -> None:
-    """Scale all trainings of a method so that they have a number of iterations together.
+def set_budget(method: Method, iterations: int) -> Method:
+    """Return a copy of a method whose trainings are scaled so that they have a number of iterations together.
 
     Learning rate schedules, validations and checkpoints are scaled alike. Numbers of iterations that are part of a
     method, such as those of a ramp of a loss weight, stay as they are.
 
     Args:
-        method: Method to change.
+        method: Method to copy; it stays as it is.
         iterations: Iterations of all its trainings together.
 
     Raises:
@@ -31,11 +33,12 @@ def set_budget(method: Method, iterations: int) -> None:
     if iterations < len(method.trainings):
         raise ValueError(f'{method.name}: {iterations} iterations are too few for {len(method.trainings)} trainings')
     factor = iterations / before
-    _scale(method.cfg, factor)
-    for entry in method.cfg.get('stages', ()):
-        stage = method.cfg[entry] if isinstance(entry, str) else entry
+    cfg = copy.deepcopy(method.cfg)
+    _scale(cfg, factor)
+    for entry in cfg.get('stages', ()):
+        stage = cfg[entry] if isinstance(entry, str) else entry
         _scale(stage.get('overrides') or {}, factor)
-    method.forget()
+    return replace(method, cfg=cfg)
 
 
 def _scale(node: Any, factor: float) -> None:

@@ -64,7 +64,7 @@ class Comparison:
         commands = Commands(inherited)
         devices: SimpleQueue[dict[str, str]] = SimpleQueue()
         for slot in range(self.jobs):
-            devices.put(_device(slot))
+            devices.put({**_import_path(), **_device(slot)})
 
         def work(run: Run) -> None:
             device = devices.get()
@@ -167,6 +167,11 @@ def _device(slot: int) -> dict[str, str]:
         return {}
     names = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
     return dict(CUDA_VISIBLE_DEVICES=names.split(',')[slot % count])
+
+
+def _import_path() -> dict[str, str]:
+    """Return the environment that lets children import what this process can: configs may lie in any folder."""
+    return dict(PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
 
 
 def _memory(run: Run, process: float) -> dict[str, float]:

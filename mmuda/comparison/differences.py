@@ -7,6 +7,7 @@ from mmuda.settings import comparable, differences, shortened
 from mmuda.stages import network_config
 
 from .methods import Method
+from .roots import data_roots
 
 START = ('init_cfg', 'pretrained')
 NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler'}
@@ -67,7 +68,8 @@ def _start(method: Method) -> dict[str, Any]:
 
 
 def _tested(method: Method) -> Any:
-    return network_config(method.cfg).test_dataloader.dataset
+    dataset = network_config(method.cfg).test_dataloader.dataset
+    return dict(dataset, root=data_roots(dataset, 'dataset'))
 
 
 def _without(node: Any, keys: set[str]) -> Any:

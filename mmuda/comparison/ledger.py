@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmuda.files import write_json
-from mmuda.settings import differences, fingerprint, shortened
+from mmuda.settings import differences, settings_digest, shortened
 
 from .runs import Run
 
@@ -18,9 +18,10 @@ class RunLedger:
     """Runs by name, with the settings, costs and results of each; several threads may write.
 
     An entry has ``settings``; ``state``, which is ``'running'`` or ``'trained'``; ``commit``, the version of the code;
-    ``seconds`` of training and ``memory`` in MB, over all attempts; ``checkpoint`` and ``iterations`` when it is
-    trained; and ``tests``, by batch-norm statistics, with the digest of their settings. The file is replaced as a whole
-    after every change, so a kill at any time leaves the state before or after it.
+    ``seconds`` of training and ``memory`` in MB, over all attempts; ``roots``, the folders that its data sets were read
+    from, by place in the config; ``checkpoint`` and ``iterations`` when it is trained; and ``tests``, by batch-norm
+    statistics, with the digest of their settings. The file is replaced as a whole after every change, so a kill at any
+    time leaves the state before or after it.
 
     Args:
         work_dir: Folder of the comparison.
@@ -55,7 +56,7 @@ class RunLedger:
     def is_tested(self, run: Run, statistics: str) -> bool:
         """Return whether the last checkpoint was tested as the config says now."""
         tests = self.entry(run).get('tests', {})
-        tested = self.is_trained(run) and tests.get(statistics) == fingerprint(run.test_settings)
+        tested = self.is_trained(run) and tests.get(statistics) == settings_digest(run.test_settings)
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
@@ -75,9 +76,18 @@ class RunLedger:
             )
 
     def begin(self, run: Run, commit: str) -> None:
-        """Note that a run is trained from now on; one that goes on keeps its costs and the commit of its beginning."""
-        new = dict(commit=commit, seconds=0.0, memory={}, tests={})
-        entry = {**new, **self.entry(run), 'settings': run.settings}
+        """Note that a run is trained from now on.
+
+        One that goes on with the same settings keeps its costs and the commit of its beginning. Its tests, and
+        everything that is known of a run of other settings, are forgotten.
+        """
+        before = self.entry(run)
+        known = before if before.get('settings') == run.settings else {}  # other settings make another training
+        new = dict(commit=commit, seconds=0.0, memory={}, roots={})
+        entry = {**new, **known, 'settings': run.settings, 'tests': {}}
+        entry['roots'] = {
+            place: list(dict.fromkeys([*entry['roots'].get(place, []), root])) for place, root in run.roots.items()
+        }
         if entry.get('began') is not None:  # the attempt before was killed: its last sign of life is in its log
             log = run.folder / 'train.log'
             entry['seconds'] += max(log.stat().st_mtime - entry['began'], 0.0) if log.is_file() else 0.0
@@ -102,7 +112,7 @@ class RunLedger:
 
     def tested(self, run: Run, statistics: str) -> None:
         """Note that the last checkpoint was tested."""
-        tests = {**self.entries[run.name]['tests'], statistics: fingerprint(run.test_settings)}
+        tests = {**self.entries[run.name]['tests'], statistics: settings_digest(run.test_settings)}
         self._update(run, dict(tests=tests))
 
     def _update(self, run: Run, changes: dict[str, Any], replace: bool = False) -> None:

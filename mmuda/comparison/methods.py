@@ -1,8 +1,9 @@
 """The methods of a comparison: a config each."""
 
+import copy
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from mmuda.engine.batch_norm_order import NothingToEstimateError, estimated_layers
-from mmuda.engine.launch import config_name, load_config
+from mmuda.engine.launch import config_name, load_config, set_precision
 from mmuda.stages import RoundStage, TrainStage, build_stages, make_context, network_config, target_images
 
 STATISTICS = ('stored', 'target')
@@ -82,21 +83,18 @@ class Method:
         fixed = not any(isinstance(stage, RoundStage) for stage in self.stages)  # rounds have a number of passes
         return sum(counts) if fixed and None not in counts else None
 
-    def forget(self) -> None:
-        """Forget the facts that were derived from the config, because it was changed."""
-        for fact in ('stages', 'trainings', 'without_target_statistics'):
-            self.__dict__.pop(fact, None)
-
     @functools.cached_property
     def without_target_statistics(self) -> str:
         """Why the network cannot be read with target statistics; '' if it can."""
+        network = network_config(self.cfg)
+        init_default_scope(network.get('default_scope', 'mmseg'))
+        model = MODELS.build(network.model)  # an error of the config must not pass for a reason
         try:
-            network = network_config(self.cfg)
-            target_images(self.cfg, network)
-            init_default_scope(network.get('default_scope', 'mmseg'))
-            estimated_layers(MODELS.build(network.model))
+            estimated_layers(model)
         except NothingToEstimateError as error:
             return str(error)
+        try:
+            target_images(self.cfg, network)
         except KeyError as error:
             return str(error.args[0])
         return ''
@@ -129,6 +127,18 @@ def load_methods(configs: Sequence[str | Path], options: dict[str, Any] | None =
             )
         methods.append(Method(name, path, cfg))
     return methods
+
+
+def with_precision(method: Method, precision: str) -> Method:
+    """Return a copy of a method that trains under autocast.
+
+    Args:
+        method: Method to copy; it stays as it is.
+        precision: See :func:`mmuda.engine.launch.set_precision`, which raises ``KeyError`` for some configs.
+    """
+    cfg = copy.deepcopy(method.cfg)
+    set_precision(cfg, precision)
+    return replace(method, cfg=cfg)
 
 
 def _images(dataset: dict) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from mmuda.evaluation.protocols import ALL_CLASSES
 
 from .ledger import RunLedger
 from .methods import Method
+from .roots import root_notes
 from .runs import Run
 
 
@@ -168,7 +169,7 @@ def gather(
         ledger: What was done.
         statistics: Of :data:`STATISTICS`.
         measure: The mean that worth is measured in; by default see :func:`main_measure`.
-        notes: Warnings so far; seeds that are missing are added.
+        notes: Warnings so far; seeds that are missing, and what else limits the comparison, are added.
 
     Raises:
         ValueError: If there is no result, the measure is unknown, or methods were tested on other images or classes.
@@ -191,6 +192,12 @@ def gather(
     measure = measure or main_measure(contents)
     if measure not in measures:
         raise ValueError(f'the methods have no {measure!r} in common; they have {", ".join(measures)}')
+    notes.extend(root_notes({run.name: ledger.entry(run).get('roots', {}) for run in _tested(runs, readings)}))
+    notes.extend(
+        f'{method.name} is tested with its last network alone, without the test_ensemble of its config'
+        for method in {reading.method.name: reading.method for reading in readings}.values()
+        if method.cfg.get('test_ensemble') is not None
+    )
     if not any(reading.method.is_source_only for reading in readings):
         notes.append('there is no source-only method: name its config, and the table tells what the others are worth')
     return Results(readings, measure, [*measures, 'aAcc'], contents[0]['classes'], contents[0]['num_images'], notes)
@@ -215,6 +222,12 @@ def _check_comparable(readings: Sequence[Reading]) -> None:
                     f'{reading.name} was tested on {key} {content[key]}, {first[0].name} on {first[1][key]}: '
                     'only results on the same images and classes can be compared'
                 )
+
+
+def _tested(runs: Sequence[Run], readings: Sequence[Reading]) -> list[Run]:
+    """Return the runs that have a result in some reading."""
+    tested = {(reading.method.name, seed) for reading in readings for seed in reading.results}
+    return [run for run in runs if (run.method.name, run.seed) in tested]
 
 
 def _missing(method: Method, statistics: str, seeds: Sequence[int]) -> str:

@@ -17,6 +17,7 @@ from mmuda.stages import build_stages, make_context, network_config
 from mmuda.stages.train import EVALUATION, RUNTIME
 
 from .methods import Method
+from .roots import data_roots
 
 
 @dataclass
@@ -58,17 +59,24 @@ class Run:
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """Return everything in the config that decides the weights, as the ledger keeps it."""
-        cfg = self.full_config()
-        live = {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))} - RUNTIME
-        return comparable({key: value for key, value in cfg.items() if key in live and not key.startswith(EVALUATION)})
+        return comparable(self._of_training())
+
+    @functools.cached_property
+    def roots(self) -> dict[str, str]:
+        """Return the roots of the data that the run is trained with, by place: see :func:`data_roots`."""
+        return data_roots(self._of_training())
 
     @functools.cached_property
     def test_settings(self) -> dict[str, Any]:
-        """Return everything in the config that decides how the weights are tested."""
+        """Return everything in the config that decides how the weights are tested, and where the images are."""
         network = network_config(self.full_config())
-        return comparable(
-            {key: network.get(key) for key in ('model', 'test_dataloader', 'test_evaluator', 'tta_model')}
-        )
+        kept = {key: network.get(key) for key in ('model', 'test_dataloader', 'test_evaluator', 'tta_model')}
+        return dict(comparable(kept), roots=data_roots(kept))
+
+    def _of_training(self) -> dict[str, Any]:
+        cfg = self.full_config()
+        live = {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))} - RUNTIME
+        return {key: value for key, value in cfg.items() if key in live and not key.startswith(EVALUATION)}
 
     def checkpoint(self) -> Path:
         """Return the last checkpoint of the finished training; of several stages, that of the last with weights.

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from mmseg.datasets import CityscapesDataset
 
+from mmuda.constants import IGNORE_INDEX
+
 __all__ = ['CITYSCAPES_CLASSES', 'CITYSCAPES_PALETTE', 'CROSSCITY13', 'SYNTHIA13', 'SYNTHIA16', 'train_ids_among']
 
 CITYSCAPES_CLASSES: tuple[str, ...] = tuple(CityscapesDataset.METAINFO['classes'])
@@ -56,6 +58,6 @@ def train_ids_among(classes: Sequence[str], whole: Sequence[str] = CITYSCAPES_CL
     unknown = [name for name in classes if name not in whole]
     if unknown:
         raise ValueError(f'{unknown} are not among the classes {list(whole)}')
-    ids = np.full(256, 255, np.uint8)
+    ids = np.full(256, IGNORE_INDEX, np.uint8)
     ids[: len(classes)] = [list(whole).index(name) for name in classes]
     return ids

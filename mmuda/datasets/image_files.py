@@ -1,12 +1,16 @@
 """Image files: their bytes, checked to be whole, and their size, read from the header alone."""
 
 import io
+import os
 import struct
 
 import mmengine.fileio as fileio
 from PIL import Image
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+PNG_END = b'IEND\xaeB`\x82'
+"""The last bytes of every PNG, before them the length of this chunk: 0."""
+
 JPEG_SIGNATURE = b'\xff\xd8'
 
 _EXIF_ORIENTATION = 0x0112
@@ -68,9 +72,19 @@ def image_size(path: str) -> tuple[int, int]:
             return width, height
 
 
+def is_whole_png(path: str | os.PathLike) -> bool:
+    """Return whether a local file is there and ends as a PNG does, reading the end alone."""
+    try:
+        with open(path, 'rb') as file:
+            file.seek(-len(PNG_END), os.SEEK_END)
+            return file.read() == PNG_END
+    except OSError:
+        return False
+
+
 def _ends_well(data: bytes) -> bool:
     if data.startswith(PNG_SIGNATURE):
-        return data[-8:-4] == b'IEND'
+        return data.endswith(PNG_END)
     if data.startswith(JPEG_SIGNATURE):
         return data[-64:].rstrip(b'\0').endswith(b'\xff\xd9')
     return False

@@ -189,7 +189,8 @@ def use_tta(cfg: Config) -> None:
     Raises:
         ValueError: If the segmentor mirrors on its own, or the pipeline does not begin with loading an image.
     """
-    segmentor = cfg.model.get('segmentor', {})
+    network = cfg.model['models'][0] if 'models' in cfg.model else cfg.model  # of an ensemble, all are alike
+    segmentor = network.get('segmentor', {})
     if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
         raise ValueError(
             f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '

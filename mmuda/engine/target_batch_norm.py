@@ -19,7 +19,7 @@ from mmuda.datasets import build_dataset
 from mmuda.files import save_torch
 from mmuda.labeling.passes import ResumablePass
 from mmuda.ranks import from_main, is_main_process, own_share
-from mmuda.settings import fingerprint
+from mmuda.settings import settings_digest
 
 from .batch_norm_order import Plan, estimated_layers, plan_passes
 from .inference import load_model
@@ -111,7 +111,8 @@ def write_target_batch_norm(
 ) -> dict[str, Any]:
     """Write a copy of a checkpoint with the batch-norm statistics of target images; its other weights stay the same.
 
-    All processes must call it. If ``output`` was made from the same weights and images, it is kept as it is.
+    All processes must call it. If ``output`` was made from the same weights and images, it is kept as it is. Images of
+    another ``data_root`` are other images: statistics of theirs are estimated anew.
 
     Args:
         cfg: Config of the network.
@@ -122,28 +123,26 @@ def write_target_batch_norm(
 
     Returns:
         The facts in ``meta`` of the new checkpoint: ``weights``, the SHA-256 of the weights that it was made from;
-        ``config``, a digest of the configs of network and images; and the result of :func:`estimate_batch_norm`.
+        ``config``, a digest of the configs of network and images and of the root of the images; and the result of
+        :func:`estimate_batch_norm`.
 
     Raises:
         NothingToEstimateError: See :func:`estimate_batch_norm`.
     """
     output = Path(output)
     content = read_checkpoint(checkpoint)
-    made_from = dict(
-        weights=weights_digest(content, str(checkpoint)), config=fingerprint(dict(model=cfg.model, images=images))
-    )
+    decisive = dict(model=cfg.model, images=images, root=str(images.get('data_root')))
+    made_from = dict(weights=weights_digest(content, str(checkpoint)), config=settings_digest(decisive))
     earlier = from_main(lambda: _facts_of(output))
     if {key: earlier.get(key) for key in made_from} == made_from:
         return earlier
     model = load_model(cfg, checkpoint)
     folder = output.with_name(f'{output.stem}.{made_from["weights"][:8]}{made_from["config"][:8]}')
     facts = {**made_from, **estimate_batch_norm(model, build_dataset(images), folder, **options)}
-    if is_main_process():
-        meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
-        meta.update(weights_meta(model), **{FACT: facts})
-        state = {key: value.cpu() for key, value in model.state_dict().items()}
-        write_checkpoint(output, dict(meta=meta, state_dict=state))
-    barrier()
+    meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
+    meta.update(weights_meta(model), **{FACT: facts})
+    state = {key: value.cpu() for key, value in model.state_dict().items()}
+    from_main(lambda: write_checkpoint(output, dict(meta=meta, state_dict=state)))
     return facts
 
 
@@ -189,11 +188,7 @@ class _Estimation:
             self._set(name, mean, variance)
         finished = self.pass_folder
         self.done += 1
-        if is_main_process():
-            names = [name for group in self.plan.groups[: self.done] for name in group]
-            found = {name: (self.layers[name].running_mean, self.layers[name].running_var) for name in names}
-            save_torch(self.file, dict(plan=tuple(self.plan), done=self.done, statistics=found))
-        barrier()
+        from_main(self._save)
         if is_main_process():
             shutil.rmtree(finished, ignore_errors=True)
 
@@ -202,6 +197,11 @@ class _Estimation:
         barrier()
         if is_main_process():
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _save(self) -> None:
+        names = [name for group in self.plan.groups[: self.done] for name in group]
+        found = {name: (self.layers[name].running_mean, self.layers[name].running_var) for name in names}
+        save_torch(self.file, dict(plan=tuple(self.plan), done=self.done, statistics=found))
 
     @torch.no_grad()
     def _set(self, name: str, mean: Tensor, variance: Tensor) -> None:

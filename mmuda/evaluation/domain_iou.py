@@ -1,6 +1,5 @@
 """DomainIoUMetric: per-class scores under the class protocols of the domain adaptation papers."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from mmseg.registry import METRICS
 from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
-from mmuda.files import write_atomically
+from mmuda.files import write_atomically, write_json
 from mmuda.label_png import label_png
 
 from .confusion import MEASURES, class_measures, mean, pair_counts
@@ -235,7 +234,7 @@ class DomainIoUMetric(BaseMetric):
             paper=self.paper and self.paper.as_dict(),
             confusion_matrix=matrix.tolist(),
         )
-        write_atomically(self.json_file, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
+        write_json(self.json_file, content, indent=2, allow_nan=False)
 
 
 def _write_prediction(

@@ -4,9 +4,11 @@ import logging
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, get_rank, get_world_size
+from mmengine.dist import all_reduce
 from mmengine.logging import print_log
 from torch import Tensor
+
+from mmuda.ranks import rank_and_world_size
 
 
 class ImageCounts:
@@ -44,7 +46,7 @@ class ImageCounts:
         Raises:
             ValueError: If there was no image, or more than ``size``.
         """
-        rank, world_size = get_rank(), get_world_size()
+        rank, world_size = rank_and_world_size()
         counts, last, num_images = self._sum, self._last, self.num_images
         if counts is None or last is None:
             counts = torch.zeros((side, side), dtype=torch.int64)

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.dist import barrier
 
 from mmuda.files import write_json
-from mmuda.ranks import from_main, is_main_process
+from mmuda.ranks import from_main
 from mmuda.settings import comparable, differences, shortened
 
 FORMAT = 2
@@ -56,17 +56,16 @@ class Job:
         """Write results that are known now. All processes must call it with the same values."""
         self.content.update(results)
         barrier()  # the work that the results stand for is complete on all processes
-        if is_main_process():
-            write_json(self.path, self.content)
-        barrier()
+        from_main(lambda: write_json(self.path, self.content))
 
     def finish(self, **results: Any) -> None:
         """Write the last results and delete the snapshots. All processes must call it."""
         self.update(**results, status=DONE)
-        if is_main_process():
-            for path in (*self.folder.glob('snapshot_*'), self.folder / 'plan.json', self.folder / 'thresholds.json'):
-                path.unlink(missing_ok=True)
-        barrier()
+        from_main(self._delete_snapshots)
+
+    def _delete_snapshots(self) -> None:
+        for path in (*self.folder.glob('snapshot_*'), self.folder / 'plan.json', self.folder / 'thresholds.json'):
+            path.unlink(missing_ok=True)
 
     def _begin(self, fresh: dict[str, Any], keys: list[str], plan: dict[str, Any]) -> dict[str, Any]:
         content = self._stored(fresh, keys, plan)

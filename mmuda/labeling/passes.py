@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from mmengine.dist import get_dist_info
 
 from mmuda.files import save_torch
 from mmuda.progress import progress
+from mmuda.ranks import rank_and_world_size
 
 Place = TypeVar('Place')
 Item = TypeVar('Item', contravariant=True)
@@ -47,7 +47,7 @@ class ResumablePass(Generic[Place]):
         self, folder: str | Path, places: Sequence[Place], name: str, snapshot_every: float = 30.0, unit: str = 'images'
     ) -> None:
         self.places, self.name, self.snapshot_every, self.unit = places, name, snapshot_every, unit
-        rank, world_size = get_dist_info()
+        rank, world_size = rank_and_world_size()
         self.snapshot = Path(folder) / f'snapshot_{rank}_of_{world_size}.pth'
 
     def run(self, items: Callable[[Sequence[Place]], Iterable], state: PassState) -> None:

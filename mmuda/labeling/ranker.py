@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from torch import Tensor
 
 from mmuda.files import write_atomically
-from mmuda.ranks import own_share
+from mmuda.ranks import from_main, own_share
 
 from .confidences import most_likely
 from .jobs import Job
@@ -83,14 +83,17 @@ def rank_images(
         found = list(zip([images[place] for place in own], scores.values, strict=True))
         by_image = dict(sum(all_gather_object(found), []))
         first, second = split_by_score(images, [by_image[image] for image in images], easy)
-        if is_main_process():
-            for name, part in (('easy', first), ('hard', second)):
-                write_atomically(folder / f'{name}.txt', ''.join(f'{image}\n' for image in part).encode())
-            print_log(f'{len(first)} easy and {len(second)} hard images in {folder}', logger='current')
+        from_main(lambda: _write_lists(folder, easy=first, hard=second))
         job.finish(scores={image: by_image[image] for image in (*first, *second)})
     scores_by_image = job.content['scores']
     first, second = split_by_score(list(scores_by_image), list(scores_by_image.values()), easy)
     return Ranking(folder, first, second, scores_by_image)
+
+
+def _write_lists(folder: Path, easy: Sequence[str], hard: Sequence[str]) -> None:
+    for name, part in (('easy', easy), ('hard', hard)):
+        write_atomically(folder / f'{name}.txt', ''.join(f'{image}\n' for image in part).encode())
+    print_log(f'{len(easy)} easy and {len(hard)} hard images in {folder}', logger='current')
 
 
 class _Scores:

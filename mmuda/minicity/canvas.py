@@ -20,11 +20,11 @@ class Camera:
     """A pinhole camera that looks along +z (metres; x to the right, y up).
 
     Args:
-        width (int): Image width in pixels.
-        height (int): Image height in pixels.
-        focal (float): Focal length in pixels.
-        centre (tuple[float, float]): Principal point (u, v) in pixels; v is the horizon's row.
-        position (tuple[float, float]): (x, y) of the camera in metres; z is 0.
+        width: Image width in pixels.
+        height: Image height in pixels.
+        focal: Focal length in pixels.
+        centre: Principal point (u, v) in pixels; v is the horizon's row.
+        position: (x, y) of the camera in metres; z is 0.
     """
 
     width: int
@@ -37,10 +37,10 @@ class Camera:
         """Project points.
 
         Args:
-            points (np.ndarray): (N, 3) float, metres, z > 0.
+            points: (N, 3) float, metres, z > 0.
 
         Returns:
-            np.ndarray: (N, 2) float pixel coordinates (u, v).
+            (N, 2) float pixel coordinates (u, v).
         """
         scale = self.focal / points[:, 2]
         u = self.centre[0] + (points[:, 0] - self.position[0]) * scale
@@ -53,12 +53,12 @@ class Surface:
     """A plane of one thing.
 
     Args:
-        name (str): Class name, a key of ``RAW_IDS``.
-        part (str): Part of the thing, such as ``'window'``; the look depends on it.
-        kind (str): ``'front'`` (z constant), ``'side'`` (x constant) or ``'ground'`` (y constant).
-        plane (tuple[float, float, float]): (a, b, c) with inverse depth = a + b u + c v.
-        instance (int): Number of the thing in its scene.
-        shade (float): Brightness factor of this face.
+        name: Class name, a key of ``RAW_IDS``.
+        part: Part of the thing, such as ``'window'``; the look depends on it.
+        kind: ``'front'`` (z constant), ``'side'`` (x constant) or ``'ground'`` (y constant).
+        plane: (a, b, c) with inverse depth = a + b u + c v.
+        instance: Number of the thing in its scene.
+        shade: Brightness factor of this face.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Canvas:
     """Surface numbers by pixel, and the list they point into.
 
     Args:
-        camera (Camera): The camera that everything is projected with.
+        camera: The camera that everything is projected with.
     """
 
     camera: Camera
@@ -115,8 +115,8 @@ class Canvas:
         """Paint a convex polygon.
 
         Args:
-            surface (int): Number of the surface it belongs to.
-            points (list or np.ndarray): (N, 3) corners in metres, z > 0.
+            surface: Number of the surface it belongs to.
+            points: (N, 3) corners in metres, z > 0.
         """
         pixels = self.camera.project(np.asarray(points, dtype=np.float64))
         np.clip(pixels, -_COORDINATE_LIMIT, _COORDINATE_LIMIT, out=pixels)
@@ -146,11 +146,11 @@ class Canvas:
         """Paint an ellipse in a plane that faces the camera or runs along the street.
 
         Args:
-            surface (int): Number of the surface it belongs to.
-            centre (tuple[float, float, float]): (x, y, z) in metres.
-            radius (tuple[float, float]): Horizontal and vertical radius in metres.
-            along (str): ``'front'`` or ``'side'``.
-            corners (int): Number of polygon corners.
+            surface: Number of the surface it belongs to.
+            centre: (x, y, z) in metres.
+            radius: Horizontal and vertical radius in metres.
+            along: ``'front'`` or ``'side'``.
+            corners: Number of polygon corners.
         """
         turn = np.linspace(0.0, 2.0 * np.pi, corners, endpoint=False)
         points = np.tile(np.asarray(centre, dtype=np.float64), (corners, 1))

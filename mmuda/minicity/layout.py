@@ -15,11 +15,11 @@ class Sample:
     """One image and where its files go.
 
     Args:
-        domain (str): ``'source'`` or ``'target'``.
-        split (str): ``'train'`` or ``'val'``.
-        index (int): Number within the split.
-        image (Path): Image file, relative to the root.
-        label (Path | None): Label file, relative to the root; None where there is no label.
+        domain: ``'source'`` or ``'target'``.
+        split: ``'train'`` or ``'val'``.
+        index: Number within the split.
+        image: Image file, relative to the root.
+        label: Label file, relative to the root; None where there is no label.
     """
 
     domain: str
@@ -38,13 +38,13 @@ def list_samples(num_source: int, num_target: int, num_val: int, oracle_labels: 
     """List everything that is written.
 
     Args:
-        num_source (int): Number of source images.
-        num_target (int): Number of target training images.
-        num_val (int): Number of target validation images.
-        oracle_labels (bool): Whether the target training images have labels too.
+        num_source: Number of source images.
+        num_target: Number of target training images.
+        num_val: Number of target validation images.
+        oracle_labels: Whether the target training images have labels too.
 
     Returns:
-        list[Sample]: All samples, source first.
+        All samples, source first.
     """
     samples = []
     for index in range(num_source):

@@ -20,12 +20,12 @@ def colour_image(canvas: Canvas, town: Town, rng: np.random.Generator) -> np.nda
     """Colour a painted scene as a town does, before weather and camera.
 
     Args:
-        canvas (Canvas): The scene.
-        town (Town): How the town looks.
-        rng (np.random.Generator): Decides the colours of single things.
+        canvas: The scene.
+        town: How the town looks.
+        rng: Decides the colours of single things.
 
     Returns:
-        np.ndarray: (H, W, 3) float32 RGB in [0, 255].
+        (H, W, 3) float32 RGB in [0, 255].
     """
     chosen: dict[tuple[int, str, str], np.ndarray] = {}
     table = np.empty((len(canvas.surfaces), 3), np.float32)

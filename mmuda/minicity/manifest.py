@@ -5,20 +5,25 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mmuda.files import write_atomically
+from mmuda.files import write_json
 
 from .layout import MANIFEST_NAME, PARTS
 
 _GENERATOR = dict(generator='MiniCity')
+_ORACLE = 'oracle_labels'
+"""Whether there are labels that only an oracle reads. They add files and change none, so they may come later."""
 
 
 def claim_root(root: Path, settings: dict[str, Any], overwrite: bool) -> None:
     """Make sure that a folder holds the wanted MiniCity, complete or not, or nothing in its place.
 
+    Labels for an oracle may be wanted where there are none yet; where there are some, they stay. The manifest says that
+    they are there from then on.
+
     Args:
-        root (Path): The folder; it is made if need be.
-        settings (dict): All that decides which files there are and what they hold, in types that JSON knows.
-        overwrite (bool): Delete a MiniCity that is there.
+        root: The folder; it is made if need be.
+        settings: All that decides which files there are and what they hold, in types that JSON knows.
+        overwrite: Delete a MiniCity that is there.
 
     Raises:
         FileExistsError: If the folder holds another MiniCity, or other data in its place.
@@ -32,31 +37,31 @@ def claim_root(root: Path, settings: dict[str, Any], overwrite: bool) -> None:
         for part in PARTS:
             shutil.rmtree(root / part, ignore_errors=True)
     else:
-        _check_same(manifest, wanted)
-        return
-    write_atomically(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
+        found = _read(manifest)
+        _check_same(manifest, found, wanted)
+        if found.get(_ORACLE) or not wanted.get(_ORACLE):
+            return
+    write_json(manifest, wanted, indent=2)
 
 
 def _check_vacant(root: Path) -> None:
     taken = [part for part in PARTS if (root / part).exists()]
     if taken:
         raise FileExistsError(
-            f'{root / taken[0]} exists but {root / MANIFEST_NAME} does not: this is not a MiniCity. '
-            'Choose another root.'
+            f'{root / taken[0]} exists but {root / MANIFEST_NAME} does not: this is not a MiniCity. Choose another root'
         )
 
 
-def _check_same(manifest: Path, wanted: dict[str, Any]) -> None:
-    found = _read(manifest)
+def _check_same(manifest: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     differing = [
         f'{key}: found {found.get(key)!r}, wanted {wanted.get(key)!r}'
         for key in {**wanted, **found}
-        if found.get(key) != wanted.get(key)
+        if key != _ORACLE and found.get(key) != wanted.get(key)
     ]
     if differing:
         raise FileExistsError(
             f'{manifest} describes another MiniCity ({", ".join(differing)}). '
-            'Choose another root, or replace it with overwrite=True (--overwrite).'
+            'Choose another root, or replace it with overwrite=True (--overwrite)'
         )
 
 
@@ -69,6 +74,6 @@ def _read(manifest: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get('generator') != _GENERATOR['generator']:
         raise FileExistsError(
             f'{manifest} is not a manifest of MiniCity (JSON with "generator": "MiniCity"). '
-            'Choose another root, or delete the file and the folders beside it.'
+            'Choose another root, or delete the file and the folders beside it'
         )
     return {'version': 1, **found}

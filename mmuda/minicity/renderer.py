@@ -21,26 +21,26 @@ def render(
     The result depends on the arguments only.
 
     Args:
-        domain (str): ``'source'`` or ``'target'``.
-        seed (int): Seed of the data set, not negative.
-        split (str): ``'train'`` or ``'val'``.
-        index (int): Number of the image within its split, not negative.
-        size (tuple[int, int]): (W, H) in pixels, each at least 32.
-        version (int): Version of the looks, see :mod:`towns`. Streets are the same in all.
+        domain: ``'source'`` or ``'target'``.
+        seed: Seed of the data set, not negative.
+        split: ``'train'`` or ``'val'``.
+        index: Number of the image within its split, not negative.
+        size: (W, H) in pixels, each at least 32.
+        version: Version of the looks, see :mod:`towns`. Streets are the same in all.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Image (H, W, 3) uint8 RGB and raw label ids (H, W) uint8.
+        Image (H, W, 3) uint8 RGB and raw label ids (H, W) uint8.
 
     Raises:
         ValueError: For an unknown version, domain or split, a negative number or a size below 32.
     """
     town = get_town(version, domain)
     if split not in SPLITS:
-        raise ValueError(f'Unknown split {split!r}: expected one of {SPLITS}.')
+        raise ValueError(f'unknown split {split!r}: expected one of {SPLITS}')
     if seed < 0 or index < 0:
-        raise ValueError(f'seed and index must not be negative, got {seed} and {index}.')
+        raise ValueError(f'seed and index must not be negative, got {seed} and {index}')
     if min(size) < 32:
-        raise ValueError(f'size (W, H) must be at least 32 each, got {tuple(size)}.')
+        raise ValueError(f'size (W, H) must be at least 32 each, got {tuple(size)}')
     streams = np.random.SeedSequence([seed, DOMAINS.index(domain), SPLITS.index(split), index]).spawn(3)
     scene_rng, look_rng, style_rng = (np.random.default_rng(stream) for stream in streams)
 

@@ -37,11 +37,11 @@ def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
     """Paint a street.
 
     Args:
-        rng (np.random.Generator): Decides everything.
-        size (tuple[int, int]): (W, H) in pixels.
+        rng: Decides everything.
+        size: (W, H) in pixels.
 
     Returns:
-        Canvas: Surfaces, and their numbers by pixel (H, W).
+        Surfaces, and their numbers by pixel (H, W).
     """
     width, height = size
     street = Street(

@@ -17,9 +17,9 @@ class Street:
     """Measures of one street in metres; the road's middle is x = 0.
 
     Args:
-        half_road (float): Half the width of the road.
-        walks (tuple[float, float]): Width of the left and right sidewalk.
-        greens (tuple[float, float]): Width of the grass strip behind each sidewalk.
+        half_road: Half the width of the road.
+        walks: Width of the left and right sidewalk.
+        greens: Width of the grass strip behind each sidewalk.
     """
 
     half_road: float
@@ -79,7 +79,7 @@ def paint_rows(canvas: Canvas, street: Street, rng: np.random.Generator) -> None
         sign = -1.0 if side == 0 else 1.0
         line = street.line(side)
         if abs(sign * line - canvas.camera.position[0]) < 0.5:
-            raise ValueError(f'The house line at {line:.2f} m runs through the camera.')
+            raise ValueError(f'the house line at {line:.2f} m runs through the camera')
         begins = [rng.uniform(2.0, 6.0)]
         while begins[-1] < 78.0:
             begins.append(begins[-1] + rng.uniform(6.0, 15.0))

@@ -13,10 +13,10 @@ def add_clouds(image: np.ndarray, sky: np.ndarray, weather: Weather, rng: np.ran
     """Lay smooth clouds over the sky, in place.
 
     Args:
-        image (np.ndarray): (H, W, 3) float32 RGB.
-        sky (np.ndarray): (H, W) bool, where the sky is.
-        weather (Weather): How strong they are.
-        rng (np.random.Generator): Decides the clouds.
+        image: (H, W, 3) float32 RGB.
+        sky: (H, W) bool, where the sky is.
+        weather: How strong they are.
+        rng: Decides the clouds.
     """
     height, width = sky.shape
     coarse = rng.normal(0.0, 1.0, (4, 8)).astype(np.float32)
@@ -31,13 +31,13 @@ def add_fog(image: np.ndarray, inverse_depth: np.ndarray, weather: Weather, rng:
     """Fade what is far into fog.
 
     Args:
-        image (np.ndarray): (H, W, 3) float32 RGB.
-        inverse_depth (np.ndarray): (H, W) float32 in 1/m.
-        weather (Weather): Between which limits the fog is.
-        rng (np.random.Generator): Decides how thick the fog is.
+        image: (H, W, 3) float32 RGB.
+        inverse_depth: (H, W) float32 in 1/m.
+        weather: Between which limits the fog is.
+        rng: Decides how thick the fog is.
 
     Returns:
-        np.ndarray: (H, W, 3) float32 RGB.
+        (H, W, 3) float32 RGB.
     """
     reach = rng.uniform(*weather.reach)
     clear = np.exp(-1.0 / (inverse_depth * reach)).astype(np.float32)
@@ -49,12 +49,12 @@ def develop(image: np.ndarray, photo: Photo, rng: np.random.Generator) -> np.nda
     """Photograph with a cheap camera: colour cast, low contrast, blur, vignette, noise.
 
     Args:
-        image (np.ndarray): (H, W, 3) float32 RGB at the final size.
-        photo (Photo): How cheap it is.
-        rng (np.random.Generator): Decides strengths and noise.
+        image: (H, W, 3) float32 RGB at the final size.
+        photo: How cheap it is.
+        rng: Decides strengths and noise.
 
     Returns:
-        np.ndarray: (H, W, 3) float32 RGB.
+        (H, W, 3) float32 RGB.
     """
     height, width = image.shape[:2]
     contrast = photo.contrast * rng.uniform(0.9, 1.1) * rng.uniform(0.97, 1.03, 3)

@@ -18,12 +18,12 @@ def bricks(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
     """Rows of bricks or cobbles with dark joints and a tone of each brick's own.
 
     Args:
-        along (np.ndarray): Coordinates along the rows, any shape, float32.
-        across (np.ndarray): Coordinates across the rows, same shape.
-        seed (int): Chooses the tones.
+        along: Coordinates along the rows, any shape, float32.
+        across: Coordinates across the rows, same shape.
+        seed: Chooses the tones.
 
     Returns:
-        np.ndarray: Same shape, float32.
+        Same shape, float32.
     """
     row = np.floor(2.0 * across)
     shifted = along + 0.5 * np.mod(row, 2.0)

@@ -26,9 +26,9 @@ class Texture:
     """A pattern that sticks to a surface.
 
     Args:
-        kind (str): ``'bricks'``, ``'grain'`` or ``'patches'``.
-        scale (float): Size of its cells in metres.
-        contrast (float): How far it changes the brightness, as a factor.
+        kind: ``'bricks'``, ``'grain'`` or ``'patches'``.
+        scale: Size of its cells in metres.
+        contrast: How far it changes the brightness, as a factor.
     """
 
     kind: str
@@ -41,8 +41,8 @@ class Shift:
     """A move of a class towards another look.
 
     Args:
-        towards (Colours): Colours of the other look.
-        weight (float): How far: 0 keeps the own look, 1 takes the other. Parts beside the body move half as far.
+        towards: Colours of the other look.
+        weight: How far: 0 keeps the own look, 1 takes the other. Parts beside the body move half as far.
     """
 
     towards: Colours
@@ -54,9 +54,9 @@ class Weather:
     """Clouds and fog.
 
     Args:
-        clouds (float): Strength of the clouds, in grey values.
-        reach (tuple[float, float]): Range of the distance in metres after which 1/e of a thing's colour is left.
-        clearest (float): Share of a thing's colour that is left at any distance.
+        clouds: Strength of the clouds, in grey values.
+        reach: Range of the distance in metres after which 1/e of a thing's colour is left.
+        clearest: Share of a thing's colour that is left at any distance.
     """
 
     clouds: float
@@ -69,11 +69,11 @@ class Photo:
     """Faults of a cheap camera.
 
     Args:
-        contrast (float): Factor around middle grey.
-        cast (tuple[float, float, float]): Added to R, G and B, in grey values.
-        blur (tuple[float, float]): Range of the blur's sigma, in pixels of an image that is 128 wide.
-        vignette (float): Loss of brightness in the middle of an edge, as a factor.
-        noise (float): Standard deviation in grey values.
+        contrast: Factor around middle grey.
+        cast: Added to R, G and B, in grey values.
+        blur: Range of the blur's sigma, in pixels of an image that is 128 wide.
+        vignette: Loss of brightness in the middle of an edge, as a factor.
+        noise: Standard deviation in grey values.
     """
 
     contrast: float
@@ -88,12 +88,12 @@ class Town:
     """All that is needed to colour a street.
 
     Args:
-        colours (Mapping[str, Mapping[str, Colours]]): Colours by class and part.
-        jitter (float): Standard deviation of a thing's tone, in grey values; each channel's own is half of it.
-        shifts (Mapping[str, Shift]): Classes that move towards another look.
-        textures (Mapping[str, Texture]): Textures by class.
-        weather (Weather | None): None is a clear sky and no fog.
-        photo (Photo | None): None is a perfect camera.
+        colours: Colours by class and part.
+        jitter: Standard deviation of a thing's tone, in grey values; each channel's own is half of it.
+        shifts: Classes that move towards another look.
+        textures: Textures by class.
+        weather: None is a clear sky and no fog.
+        photo: None is a perfect camera.
     """
 
     colours: Mapping[str, Mapping[str, Colours]]
@@ -187,14 +187,14 @@ def get_town(version: int, domain: str) -> Town:
     """Return how a town looks.
 
     Args:
-        version (int): 1 or 2.
-        domain (str): ``'source'`` or ``'target'``.
+        version: 1 or 2.
+        domain: ``'source'`` or ``'target'``.
 
     Raises:
         ValueError: For another version or domain.
     """
     if version not in _TOWNS:
-        raise ValueError(f'Unknown version {version!r} of MiniCity: expected one of {VERSIONS}.')
+        raise ValueError(f'unknown version {version!r} of MiniCity: expected one of {VERSIONS}')
     if domain not in DOMAINS:
-        raise ValueError(f'Unknown domain {domain!r}: expected one of {DOMAINS}.')
+        raise ValueError(f'unknown domain {domain!r}: expected one of {DOMAINS}')
     return _TOWNS[version][domain]

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from mmuda.datasets.image_files import is_whole_png
 from mmuda.files import write_atomically
 from mmuda.label_png import label_png
 from mmuda.progress import progress
@@ -22,8 +23,6 @@ from .layout import Sample, list_samples
 from .manifest import claim_root
 from .renderer import render
 from .towns import DOMAINS, VERSION, get_town
-
-_PNG_END = b'IEND\xaeB`\x82'
 
 
 def write_minicity(
@@ -45,19 +44,20 @@ def write_minicity(
     there already, nothing is written; a run that was killed goes on where it stopped.
 
     Args:
-        root (str | os.PathLike): Folder to write to.
-        num_source (int): Number of source images.
-        num_target (int): Number of target training images.
-        num_val (int): Number of target validation images.
-        size (tuple[int, int]): (W, H) of the images in pixels, each at least 32.
-        seed (int): Seed of the data set.
-        workers (int): Number of processes; 0 renders in this one. Has no influence on the result.
-        oracle_labels (bool): Write labels of the target training images too, for upper bounds.
-        overwrite (bool): Delete a MiniCity that is there first.
-        version (int): Version of the looks, see :mod:`towns`; the streets are the same in all.
+        root: Folder to write to.
+        num_source: Number of source images.
+        num_target: Number of target training images.
+        num_val: Number of target validation images.
+        size: (W, H) of the images in pixels, each at least 32.
+        seed: Seed of the data set.
+        workers: Number of processes; 0 renders in this one. Has no influence on the result.
+        oracle_labels: Write labels of the target training images too, for upper bounds. They may be added to a MiniCity
+            that has none, and stay in one that has them.
+        overwrite: Delete a MiniCity that is there first.
+        version: Version of the looks, see :mod:`towns`; the streets are the same in all.
 
     Returns:
-        Path: The root.
+        The root.
 
     Raises:
         ValueError: For a count, size, seed, number of workers or version that makes no sense.
@@ -77,7 +77,7 @@ def write_minicity(
     )
     claim_root(root, settings, overwrite)
     samples = list_samples(num_source, num_target, num_val, oracle_labels)
-    missing = [sample for sample in samples if not all(_is_whole_png(root / file) for file in sample.files)]
+    missing = [sample for sample in samples if not all(is_whole_png(root / file) for file in sample.files)]
     if missing:
         _write_samples(root, missing, dict(seed=seed, size=tuple(size), version=version), workers)
     return root
@@ -89,24 +89,14 @@ def _check_arguments(
     counts = dict(num_source=num_source, num_target=num_target, num_val=num_val)
     for name, count in counts.items():
         if count < 1:
-            raise ValueError(f'{name} must be at least 1, got {count}.')
+            raise ValueError(f'{name} must be at least 1, got {count}')
     if num_source > 99999:
-        raise ValueError(f'num_source must be at most 99999 (five digits), got {num_source}.')
+        raise ValueError(f'num_source must be at most 99999 (five digits), got {num_source}')
     if len(size) != 2 or min(size) < 32:
-        raise ValueError(f'size must be (W, H) of at least 32 pixels each, got {tuple(size)}.')
+        raise ValueError(f'size must be (W, H) of at least 32 pixels each, got {tuple(size)}')
     for name, value in dict(seed=seed, workers=workers).items():
         if value < 0:
-            raise ValueError(f'{name} must not be negative, got {value}.')
-
-
-def _is_whole_png(path: Path) -> bool:
-    """Tell whether a PNG is there and ends as a PNG does."""
-    try:
-        with open(path, 'rb') as file:
-            file.seek(-len(_PNG_END), os.SEEK_END)
-            return file.read() == _PNG_END
-    except OSError:
-        return False
+            raise ValueError(f'{name} must not be negative, got {value}')
 
 
 def _palette() -> list[list[int]]:
@@ -119,7 +109,8 @@ def _palette() -> list[list[int]]:
 
 def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[list[int]]) -> None:
     image, ids = render(sample.domain, split=sample.split, index=sample.index, **options)
-    write_atomically(root / sample.image, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
+    if not is_whole_png(root / sample.image):  # it is whole where only the label is missing
+        write_atomically(root / sample.image, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
     if sample.label is not None:
         # GTA5's label files have a palette, those of Cityscapes have none.
         write_atomically(root / sample.label, label_png(ids, palette if sample.domain == 'source' else None))

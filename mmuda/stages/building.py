@@ -89,7 +89,7 @@ def _name_references(stages: list[Stage]) -> None:
             warnings.warn(
                 f"stage {stage.name!r}: weights={stage.weights!r} is read as '{{{stage.weights}}}', the weights of "
                 'that stage; write it with braces',
-                DeprecationWarning,
+                FutureWarning,  # Python hides DeprecationWarning from those who run a config
                 stacklevel=2,
             )
             stage.weights = f'{{{stage.weights}}}'

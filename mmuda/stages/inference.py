@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmuda.datasets import build_dataset
 from mmuda.engine.probabilities import AT, class_probabilities, inference_dataset
-from mmuda.settings import fingerprint
+from mmuda.settings import settings_digest
 
 from .base import Stage
 from .context import StageContext
@@ -116,7 +116,7 @@ class InferenceStage(Stage):
         settings = {
             key: value for key, value in self.settings(ctx).items() if key not in ('weights', 'images', 'prior')
         }
-        return dict(weights=ctx.weights_digest(self.weights), config=fingerprint(settings))
+        return dict(weights=ctx.weights_digest(self.weights), config=settings_digest(settings))
 
     def _dataset(self, ctx: StageContext) -> dict:
         return self.dataset or inference_dataset(ctx.base_config(), self.pipeline)

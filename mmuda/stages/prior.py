@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, barrier, is_main_process
+from mmengine.dist import all_reduce
 
 from mmuda.datasets import build_dataset
 from mmuda.labeling import count_classes, prior_of_counts, save_prior
 from mmuda.progress import progress
-from mmuda.ranks import own_share
+from mmuda.ranks import from_main, own_share
 from mmuda.registry import STAGES
 
 from .base import Stage
@@ -44,9 +44,7 @@ class PriorStage(Stage):
         labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior', 'labels'))
         counts = torch.from_numpy(count_classes(labels, len(dataset.metainfo['classes']), self.size))
         all_reduce(counts)
-        if is_main_process():
-            save_prior(folder / 'prior.npz', prior_of_counts(counts.numpy(), self.kernel))
-        barrier()
+        from_main(lambda: save_prior(folder / 'prior.npz', prior_of_counts(counts.numpy(), self.kernel)))
         return dict(labels=len(dataset))
 
     def _dataset(self, ctx: StageContext) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import get_world_size
 
 from mmuda.datasets import build_dataset, source_subset
 from mmuda.files import write_json
@@ -140,8 +140,7 @@ def check_batch(folder: Path, batch: int, name: str) -> None:
             'processes): continue with as many processes, or run the round again with '
             f'--restart-from {name}'
         )
-    if is_main_process():
-        write_json(path, batch)
+    from_main(lambda: write_json(path, batch))
 
 
 @STAGES.register_module(name=['CBSTRounds', 'SelfTrainingRounds'])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS, init_default_scope
 from terminaltables import AsciiTable
@@ -52,9 +52,7 @@ class StagedRunner:
         join_processes(launcher, cfg.get('env_cfg', {}))
         self.ctx = make_context(cfg, self.stages, launcher)
         self._share_ledger()
-        if is_main_process():
-            self.ctx.work_dir.mkdir(parents=True, exist_ok=True)
-        barrier()
+        from_main(lambda: self.ctx.work_dir.mkdir(parents=True, exist_ok=True))
         self._log_here()
         self._check_references()
 
@@ -78,10 +76,10 @@ class StagedRunner:
         """
         resume = bool(self.cfg.get('resume')) or only is not None or restart_from is not None
         if not resume:
-            self._forget(self.stages, 'an earlier run')
+            self._forget_all(self.stages, 'an earlier run')
         elif restart_from is not None:
             first = self.stages.index(self._find(restart_from)[0])
-            self._forget(self.stages[first:], f'{restart_from} and what came after it')
+            self._forget_all(self.stages[first:], f'{restart_from} and what came after it')
         wanted = (
             self.stages
             if only is None
@@ -115,21 +113,23 @@ class StagedRunner:
         self._log_here()  # what a stage says is in stages.log, and not in the log of the training before it
         self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
         start = time.time()
-        if is_main_process():
-            if status is None:
-                if folder.is_dir():  # of a run that the ledger does not know any more
-                    move_aside(self.ctx.work_dir, [stage.name])
-                ledger.begin(stage.name, stage.settings(self.ctx), self._inputs(stage))
-            folder.mkdir(parents=True, exist_ok=True)
-        barrier()
+        from_main(lambda: self._begin(stage))
         result = stage.execute(self.ctx, folder, resume=status == 'running')
-        barrier()
-        if is_main_process():
-            ledger.finish(stage.name, result, time.time() - start)
+        barrier()  # a stage is done when it is done on all processes
+        from_main(lambda: ledger.finish(stage.name, result, time.time() - start))
         self._share_ledger()
         _free_memory()
         self._log_here()
         self.logger.info(f'stage {number} {stage.name}: done in {time.time() - start:.0f} s')
+
+    def _begin(self, stage: Stage) -> None:
+        """Note that a stage begins, or goes on, and make its folder."""
+        folder = self.ctx.folders[stage.name]
+        if self.ctx.ledger.status(stage.name) is None:
+            if folder.is_dir():  # of a run that the ledger does not know any more
+                move_aside(self.ctx.work_dir, [stage.name])
+            self.ctx.ledger.begin(stage.name, stage.settings(self.ctx), self._inputs(stage))
+        folder.mkdir(parents=True, exist_ok=True)
 
     def _find(self, name: str) -> list[Stage]:
         found = [stage for stage in self.stages if stage.name == name or stage.name.startswith(name.rstrip('/') + '/')]
@@ -137,16 +137,20 @@ class StagedRunner:
             raise KeyError(f'there is no stage {name!r}; there are {", ".join(stage.name for stage in self.stages)}')
         return found
 
+    def _forget_all(self, stages: Sequence[Stage], what: str) -> None:
+        """Forget stages, on all processes."""
+        from_main(lambda: self._forget(stages, what))
+        self._share_ledger()
+
     def _forget(self, stages: Sequence[Stage], what: str) -> None:
         names = [stage.name for stage in stages]
-        if is_main_process() and any(self.ctx.ledger.status(name) or self.ctx.folders[name].is_dir() for name in names):
+        if any(self.ctx.ledger.status(name) or self.ctx.folders[name].is_dir() for name in names):
             # The ledger comes first: a folder without an entry is set aside later, but an entry must have its folder.
             self.ctx.ledger.forget(names)
             folder = move_aside(self.ctx.work_dir, names)
             self.logger.info(
                 f'results of {what} were moved to {folder}' if folder else f'there was no folder of {what}'
             )
-        self._share_ledger()
 
     def _log_here(self) -> None:
         """Make ``stages.log`` the current log; every training has its own."""

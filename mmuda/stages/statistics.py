@@ -1,5 +1,6 @@
 """Statistics of source features before an adaptation, as a stage."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
-from mmengine.dist import barrier, is_main_process
 from mmseg.registry import MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -18,7 +18,7 @@ from mmuda.datasets import build_dataset
 from mmuda.files import save_torch
 from mmuda.labeling.passes import ResumablePass
 from mmuda.models.memories.class_statistics import ClassStatistics
-from mmuda.ranks import own_share
+from mmuda.ranks import from_main, own_share
 from mmuda.registry import STAGES
 
 from .base import Stage
@@ -68,6 +68,13 @@ class StatisticsStage(Stage):
         super().__init__(name)
         if (overrides is None) == (model is None):
             raise ValueError(f'stage {name!r}: give overrides, as those of the training that goes on from here')
+        if model is not None:
+            warnings.warn(
+                f'stage {name!r}: model={model!r} is deprecated: write the overrides of the stage {model!r} as '
+                'overrides=dict(...) here, too',
+                FutureWarning,
+                stacklevel=2,
+            )
         self.weights, self.overrides, self.model, self.dataset = weights, overrides, model, dataset
         self.batch_size, self.num_workers, self.snapshot_every = batch_size, num_workers, snapshot_every
 
@@ -109,10 +116,7 @@ class StatisticsStage(Stage):
         for part, was in zip(statistics, reduce, strict=True):
             part.merge_processes()
             part.reduce = was
-        if is_main_process():
-            state = {key: value.cpu() for key, value in model.state_dict().items()}
-            save_torch(folder / CHECKPOINT, dict(state_dict=state))
-        barrier()
+        from_main(lambda: _save(model, folder / CHECKPOINT))
         one_pass.snapshot.unlink(missing_ok=True)
         return dict(checkpoint=CHECKPOINT, images=len(dataset))
 
@@ -128,6 +132,10 @@ class StatisticsStage(Stage):
         if self.dataset is not None:
             return self.dataset
         return ctx.network_config(self.weights).train_dataloader.dataset.source
+
+
+def _save(model: nn.Module, path: Path) -> None:
+    save_torch(path, dict(state_dict={key: value.cpu() for key, value in model.state_dict().items()}))
 
 
 class _Gathering:

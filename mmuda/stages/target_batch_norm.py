@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
 
 from mmuda.engine.probabilities import inference_dataset
 from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.ranks import from_main
 from mmuda.registry import STAGES
 
 from .base import Stage
@@ -65,10 +65,8 @@ class TargetBatchNorm(Stage):
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
         """Estimate, or continue estimating."""
-        if not resume and is_main_process():
-            shutil.rmtree(folder)
-            folder.mkdir()
-        barrier()
+        if not resume:
+            from_main(lambda: _empty(folder))
         images = ctx.resolve(self._dataset(ctx))
         facts = write_target_batch_norm(
             self.config(ctx), images, ctx.checkpoint(self.weights), folder / CHECKPOINT, **self.options
@@ -79,6 +77,11 @@ class TargetBatchNorm(Stage):
         if self.dataset is not None:
             return self.dataset
         return target_images(ctx.base_config(), self.config(ctx))
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
 
 
 def target_images(cfg: Config, network: Config) -> dict:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
 
 from mmuda.engine.launch import build_runner
 from mmuda.ranks import from_main
@@ -86,9 +85,7 @@ class TrainStage(Stage):
         if self.weights is not None:
             cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
-        if is_main_process():
-            metrics.unlink(missing_ok=True)  # of a validation before the interruption
-        barrier()
+        from_main(lambda: metrics.unlink(missing_ok=True))  # of a validation before the interruption
         if cfg.get('val_evaluator') is not None:
             cfg.val_evaluator.json_file = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
@@ -104,9 +101,12 @@ class TrainStage(Stage):
                 'save the last iteration'
             )
         result: dict[str, Any] = dict(checkpoint=checkpoint)
-        if is_main_process() and metrics.is_file():
-            result['metrics'] = json.loads(metrics.read_text(encoding='utf-8'))['metrics']
-        return result
+        found = from_main(lambda: _metrics_of(metrics))
+        return result if found is None else dict(result, metrics=found)
+
+
+def _metrics_of(file: Path) -> dict[str, float] | None:
+    return json.loads(file.read_text(encoding='utf-8'))['metrics'] if file.is_file() else None
 
 
 def overridden(ctx: StageContext, overrides: dict) -> Config:

@@ -93,6 +93,72 @@ def test_another_test_is_done_again(minicity, tmp_path, tools):
     assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
 
 
+def test_images_of_another_root_are_tested_again(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    run.method.cfg.test_dataloader.dataset.data_root = '/other/city'
+    compared([run], work, tools)
+    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
+
+
+def test_tests_of_another_training_do_not_count(minicity, tmp_path, tools):
+    """Checkpoints were deleted, settings changed: nothing that is known of the training before is true of the new."""
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    (run.folder / 'iter_6.pth').unlink()
+    before = RunLedger(work).entry(run)
+    run.method.cfg.optim_wrapper.segmentor.optimizer.lr = 0.5
+    comparison, _ = compared([run], work, tools)
+    assert comparison.failures == {} and calls_of(run) == ['train', 'stored', 'target'] * 2
+    entry = RunLedger(work).entry(run)
+    assert entry['settings'] != before['settings'] and entry['state'] == 'trained'
+    ledger = RunLedger(work)
+    ledger.add_costs(run, 1e4, {})
+    (run.folder / 'iter_6.pth').unlink()
+    run.__dict__.pop('settings')
+    run.method.cfg.optim_wrapper.segmentor.optimizer.lr = 0.25
+    ledger.begin(run, 'later')
+    entry = ledger.entry(run)
+    assert (entry['seconds'], entry['commit'], entry['tests']) == (0.0, 'later', {}) and 'checkpoint' not in entry
+
+
+def test_the_same_training_done_again_is_tested_again(minicity, tmp_path, tools):
+    work = tmp_path / 'work'
+    compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
+    (run.folder / 'iter_6.pth').unlink()
+    compared([run], work, tools)
+    assert calls_of(run) == ['train', 'stored', 'target'] * 2
+
+
+def test_roots_of_all_attempts_are_kept(minicity, tmp_path):
+    (run,) = tiny_runs(minicity, tmp_path, 'adabn', seeds=[0])
+    ledger = RunLedger(tmp_path)
+    ledger.begin(run, 'abc')
+    run.folder.mkdir(parents=True)
+    place = 'train_dataloader.dataset.source'
+    assert ledger.entry(run)['roots'][place] == [str(minicity / 'source')]
+    (moved,) = tiny_runs(minicity, tmp_path, 'adabn', seeds=[0])
+    moved.method.cfg.train_dataloader.dataset.source.data_root = '/moved'
+    ledger = RunLedger(tmp_path)
+    ledger.check(moved)
+    ledger.begin(moved, 'abc')
+    assert ledger.entry(moved)['roots'][place] == [str(minicity / 'source'), '/moved']
+
+
+def test_children_import_what_this_process_can(minicity, tmp_path, tools, monkeypatch):
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere/plug_in_of_a_test.py').touch()
+    monkeypatch.syspath_prepend(tmp_path / 'elsewhere')
+    for script in ('train.py', 'test.py'):
+        (tools / script).write_text('import plug_in_of_a_test\n' + (tools / script).read_text())
+    work = tmp_path / 'work'
+    comparison, _ = compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
+    assert comparison.failures == {}
+
+
 def test_a_folder_of_somebody_else_is_left_alone(minicity, tmp_path, tools):
     work = tmp_path / 'work'
     (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])

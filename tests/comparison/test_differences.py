@@ -30,6 +30,7 @@ def test_methods_on_equal_terms_differ_in_nothing():
         ),
         ('load_from', 'best.pth', 'the starting weights: load_from: '),
         ('test_dataloader.dataset.pipeline', [], 'the tested images: pipeline'),
+        ('test_dataloader.dataset.data_root', '/other/city', 'the tested images: root.dataset: .* has "/other/city"'),
     ],
 )
 def test_each_respect_is_told(key, value, told):

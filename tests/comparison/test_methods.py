@@ -3,7 +3,7 @@
 import pytest
 from toolbox import CONFIGS
 
-from mmuda.comparison import load_methods
+from mmuda.comparison import load_methods, with_precision
 
 
 def test_facts_of_shipped_configs():
@@ -35,6 +35,30 @@ def test_a_paper_that_begins_with_a_baseline_is_none():
 def test_options_are_those_of_all():
     (method,) = load_methods([CONFIGS / 'adabn/minicity.py'], {'train_cfg.max_iters': 7})
     assert method.iterations() == 7
+
+
+def test_precision_is_that_of_a_copy():
+    (method,) = load_methods([CONFIGS / 'intrada/minicity.py'])
+    assert method.trainings[0].optim_wrapper.precision is None
+    changed = with_precision(method, 'bfloat16')
+    assert [training.optim_wrapper.precision for training in changed.trainings] == ['bfloat16'] * 2
+    assert [one.optim_wrapper.precision for one in (method.cfg, method.trainings[0])] == [None, None]
+
+
+def test_a_network_without_statistics_or_images_of_the_target_has_a_reason():
+    norm = {'model.segmentor.backbone.norm_cfg': dict(type='GN', num_groups=2)}
+    (method,) = load_methods([CONFIGS / 'adabn/minicity.py'], norm)
+    assert 'it has no batch-norm layer' in method.without_target_statistics
+    (method,) = load_methods([CONFIGS / 'adabn/minicity.py'])
+    method.cfg.train_dataloader.dataset = method.cfg.train_dataloader.dataset.source
+    assert 'has no target images in train_dataloader.dataset.target' in method.without_target_statistics
+
+
+def test_a_network_that_cannot_be_built_is_no_reason():
+    (method,) = load_methods([CONFIGS / 'adabn/minicity.py'])
+    method.cfg.model.segmentor.backbone.type = 'ResNetOfNobody'
+    with pytest.raises(KeyError, match='ResNetOfNobody'):
+        _ = method.without_target_statistics
 
 
 def test_two_configs_of_one_name_are_refused(tmp_path):

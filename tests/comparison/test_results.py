@@ -111,6 +111,30 @@ def test_without_source_only_a_note_says_so(tested):
     assert any('there is no source-only method' in note for note in results.notes)
 
 
+def test_trainings_from_other_folders_get_a_note(tested):
+    runs, ledger = tested
+    place = 'train_dataloader.dataset.source'
+    (here,) = ledger.entry(runs[0])['roots'][place]
+    ledger.entries[runs[2].name]['roots'][place] = ['/elsewhere']
+    names = [run.name for run in runs if run is not runs[2]]
+    (note,) = results_of(tested).notes
+    assert note == (
+        f'the trainings read {place} from different folders, which may hold different data: '
+        f'{here} ({", ".join(names)}); /elsewhere ({runs[2].name})'
+    )
+    assert gather(runs[:2], ledger, ('stored',)).notes == [], 'the other is not compared'
+    del ledger.entries[runs[2].name]['roots']
+    assert results_of(tested).notes == [], 'an entry of an earlier version does not say'
+
+
+def test_an_ensemble_that_is_not_tested_gets_a_note(tested):
+    runs, _ = tested
+    runs[2].method.cfg.test_ensemble = dict(type='LogitEnsemble', weights=[1, 1])
+    assert results_of(tested).notes == [
+        'advent/minicity is tested with its last network alone, without the test_ensemble of its config'
+    ]
+
+
 def test_a_report_shows_the_worth(tested, tmp_path):
     runs, ledger = tested
     for run in runs:  # a report names classes by the data set
@@ -154,6 +178,21 @@ def test_results_go_into_metafiles_and_readmes(tested, tmp_path):
     assert row in readme.splitlines() and readme.endswith(f'{END}\nrest\n')
     record(results_of(tested))
     assert (folders[2] / 'metafile.yml').read_text() == content, 'in the place of the earlier ones'
+
+
+def test_recorded_numbers_round_as_the_results_do(tested, tmp_path):
+    runs, ledger = tested
+    (run,) = (run for run in runs if run.name == 'advent/minicity/seed_0')
+    run.method.path = tmp_path / 'zoo/advent/minicity.py'
+    run.method.path.parent.mkdir(parents=True)
+    models = [{'Name': 'advent/minicity', 'Config': 'advent/minicity.py'}]
+    (run.method.path.parent / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=models)))
+    readme = run.method.path.parent / 'README.md'
+    readme.write_text(f'{BEGIN}\n{END}\n')
+    write_result(run, 'stored', 18.7534)  # mIoU 19.2534
+    results = gather([run], ledger, ('stored',))
+    record(results, 'MiniCity val')
+    assert '| 19.3 (seed 0) |' in readme.read_text() and '| 19.3 |' in comparison_text(results, markdown=True)
 
 
 def test_a_config_that_no_metafile_lists_is_one_clear_error(tested, tmp_path):

@@ -87,6 +87,17 @@ def test_amp_and_tta_need_what_they_change():
     assert cfg.model.type == 'MeanProbabilityTTA' and cfg.model.module.type == 'ADVENT'
 
 
+def test_tta_of_an_ensemble():
+    cfg = load_config(MINICITY)
+    cfg.model = dict(type='LogitEnsemble', models=[cfg.model] * 2)
+    use_tta(cfg)
+    assert cfg.model.module.type == 'LogitEnsemble' and len(cfg.model.module.models) == 2
+    cfg = load_config(CONFIGS / 'cbst/gta2city.py')
+    cfg.model = dict(type='LogitEnsemble', models=[cfg.model] * 2)
+    with pytest.raises(ValueError, match='BicubicEncoderDecoder of this config does already'):
+        use_tta(cfg)
+
+
 def test_tta_mirrors_what_the_config_tests():
     cfg = load_config(CONFIGS / 'cbst/gta2city_r101.py')
     use_tta(cfg)

@@ -1,5 +1,6 @@
 """Batch-norm statistics of target images: exact, the same after a kill and on any number of processes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,20 @@ def test_a_checkpoint_is_written_once(trained, tmp_path):
     state = {key: value + 1 if 'conv1' in key else value for key, value in before['state_dict'].items()}
     write_checkpoint(tmp_path / 'other.pth', dict(state_dict=state))
     assert write_target_batch_norm(cfg, images, tmp_path / 'other.pth', output)['weights'] != facts['weights']
+
+
+def test_images_of_another_root_are_other_images(trained, tmp_path):
+    cfg, checkpoint = trained
+    output, images = tmp_path / 'target.pth', inference_dataset(cfg)
+    facts = write_target_batch_norm(cfg, images, checkpoint, output)
+    shutil.copytree(images['data_root'], tmp_path / 'copy')
+    copy = {**images, 'data_root': str(tmp_path / 'copy')}
+    written = output.stat().st_mtime_ns
+    moved = write_target_batch_norm(cfg, copy, checkpoint, output)
+    assert moved['config'] != facts['config'] and output.stat().st_mtime_ns != written
+    written = output.stat().st_mtime_ns
+    assert write_target_batch_norm(cfg, copy, checkpoint, output) == moved
+    assert output.stat().st_mtime_ns == written, 'it was there'
 
 
 class Stop(Exception):

@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ class AppendStage(Stage):
             raise KeyboardInterrupt
         (folder / 'out').write_text(before + self.text)
         return dict(metrics=dict(mIoU=12.34))
+
+
+@STAGES.register_module(force=True)
+class WeightsStage(AppendStage):
+    """Looks through the network of another stage."""
+
+    def __init__(self, name: str, weights: str) -> None:
+        super().__init__(name, 'w')
+        self.weights = weights
 
 
 def config(tmp_path, **changes) -> Config:
@@ -165,6 +175,18 @@ def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
 def test_mistakes_are_told_before_the_first_stage(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         build_runner(config(tmp_path, **changes))
+
+
+def test_a_bare_name_of_a_stage_as_in_earlier_versions(tmp_path):
+    after = dict(type='AppendStage', name='c', text='c')
+    cfg = config(tmp_path, stages=['a', dict(type='WeightsStage', name='b', weights='a'), after])
+    with pytest.warns(FutureWarning, match=r"stage 'b': weights='a' is read as '{a}'.*write it with braces"):
+        runner = build_runner(cfg)
+    assert runner.ctx.stages['b'].weights == '{a}'
+    cfg.stages[1].weights = '{a}'
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', FutureWarning)
+        assert build_runner(cfg).ctx.stages['b'].weights == '{a}'
 
 
 def test_options_reach_a_stage_by_its_name(tmp_path):

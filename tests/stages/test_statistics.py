@@ -106,7 +106,11 @@ def test_the_model_may_be_that_of_a_later_stage_as_in_earlier_versions(cfg):
     settings = []
     for changes in (dict(), dict(overrides=None, model='adapt')):
         cfg.statistics.update(changes)
-        runner = build_runner(cfg)
+        if changes:
+            with pytest.warns(FutureWarning, match="stage 'statistics': model='adapt' is deprecated: .* overrides"):
+                runner = build_runner(cfg)
+        else:
+            runner = build_runner(cfg)
         settings.append(runner.ctx.stages['statistics'].settings(runner.ctx))
     assert settings[0] == settings[1]
     with pytest.raises(ValueError, match='give overrides'):

@@ -15,11 +15,12 @@ LAST_LINE = re.compile(
 )
 
 
-def demo(*args, **env) -> list:
+def demo(*args, cwd=None, **env) -> list:
     out = subprocess.run(
         [sys.executable, str(CONFIGS.parent / 'tools/demo.py'), *map(str, args)],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env=dict(os.environ, **env),
     )
     assert out.returncode == 0, out.stdout[-2000:] + out.stderr[-3000:]
@@ -30,9 +31,9 @@ def test_demo_in_small(minicity, tmp_path):
     """The same script and configs on a MiniCity that is already there, for two iterations."""
     lines = demo(
         '--work-dir',
-        tmp_path,
+        '.',
         '--data',
-        minicity,
+        os.path.relpath(minicity, tmp_path),
         '--images',
         7,
         5,
@@ -46,6 +47,7 @@ def test_demo_in_small(minicity, tmp_path):
         'train_cfg.val_interval=1',
         'model.segmentor.backbone.stem_channels=4',
         'model.segmentor.decode_head.in_channels=32',
+        cwd=tmp_path,  # the tools run in another folder
         OMP_NUM_THREADS='1',
     )
     source, batch_norm, advent, over_source, over_batch_norm = map(float, LAST_LINE.fullmatch(lines[-1]).groups())

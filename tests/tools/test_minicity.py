@@ -14,6 +14,13 @@ def test_a_town_is_written_and_bad_input_is_one_line(tmp_path):
     assert told.startswith('error: ') and len(told.splitlines()) == 1 and '--overwrite' in told
 
 
+def test_labels_for_an_oracle_are_added(tmp_path):
+    command = [TOOLS / 'minicity.py', tmp_path / 'town', '--num-source', 1, '--num-target', 2, '--num-val', 1]
+    for options, labels in (([], 0), (['--oracle-labels'], 2), ([], 2)):
+        run(tmp_path, *command, '--size', 64, 32, *options)
+        assert len(list((tmp_path / 'town/target/gtFine/train').rglob('*.png'))) == labels
+
+
 def test_a_town_has_a_version(tmp_path):
     command = [TOOLS / 'minicity.py', tmp_path / 'town', '--num-source', 1, '--num-target', 1, '--num-val', 1]
     run(tmp_path, *command, '--size', 64, 32, '--version', 1)

@@ -131,6 +131,10 @@ def test_flip_augmentation(minicity, trained, tmp_path):
     tta, plain = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('tta', 'plain'))
     assert tta['num_images'] == plain['num_images'] == 5
     assert tta['confusion_matrix'] != plain['confusion_matrix']
+    both = [CONFIGS / 'advent/minicity.py', trained['advent'], trained['adabn'], '--weights', 1, 0]
+    run(minicity, TOOLS / 'test.py', *both, '--tta', '--work-dir', tmp_path / 'both', *options('advent'))
+    ensemble = json.loads((tmp_path / 'both/ensemble.json').read_text())
+    assert ensemble['confusion_matrix'] == tta['confusion_matrix'], 'the ensemble is augmented, not its members'
 
 
 def test_wrong_checkpoint_fails(minicity, trained, tmp_path):

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.dist import sync_random_seed
 from torch.utils.data import Sampler
+
+from mmuda.ranks import rank_and_world_size
 
 SOURCE_STREAM, TARGET_STREAM, UNION_STREAM = 1, 2, 3
 """Each stream of random numbers has a key of its own."""
@@ -35,7 +37,7 @@ class StreamSampler(Sampler):
     """
 
     def __init__(self, dataset: Any, seed: int | None) -> None:
-        self.rank, self.world_size = get_dist_info()
+        self.rank, self.world_size = rank_and_world_size()
         self.seed = sync_random_seed() if seed is None else seed
         self.dataset = dataset
         dataset.seed = self.seed
