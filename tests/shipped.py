@@ -180,6 +180,8 @@ SMALLER = {
     'RareClassOrder': dict(min_pixels=0),
     **dict.fromkeys(('MICDACS', 'MICDAFormer', 'MICMinEnt', 'MICAdaptSegNet'), small_masks),
     'ResNet38Head': dict(in_channels=128, channels=8),
+    'FCNVGG16': dict(base_channels=2, fc_channels=8, init_cfg=None),
+    'FCN8sHead': dict(in_channels=[8, 16, 8]),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
     # The only map, of stage 4 or VGG-16, has index 0.
     'DeepLabV2Head': lambda node: dict(in_channels={0: 32, 2: 16, 3: 32}[node.in_index]),
