@@ -1,5 +1,5 @@
-# Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. It leaves out the top 15 and the bottom 120 rows of
-# crops, although no bonnet is in these images; here they are those of the image, up to 28 rows apart. Without
+# Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. It leaves out the top 15 and the bottom 120 rows
+# of crops, although no bonnet is in these images; here they are those of the image, up to 28 rows apart. Without
 # LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
 _base_ = './city2acdc.py'
 crop_size = (512, 512)  # (H, W)
