@@ -1,12 +1,18 @@
 """kill -9 of real commands at a chosen moment."""
 
 import contextlib
+import multiprocessing
 import os
+import runpy
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from yapf.yapflib import yapf_api
 
 PATIENCE = 600
 """Seconds; what is waited for takes a few on a quiet machine."""
@@ -46,3 +52,88 @@ def _with_descendants(pid: int) -> list[int]:
     for one in found:
         found += children.get(one, [])
     return found
+
+
+class ForkedCommand:
+    """A Python script on some processes that share a gloo group, as ``torchrun`` starts it.
+
+    Processes are forked from one that has imported mmuda, which takes most of the time of a tiny training.
+
+    Args:
+        command: The script and its arguments.
+        env: Environment variables to add; ``OMP_NUM_THREADS`` belongs into the environment of the tests.
+        log: File for what the processes print.
+        count: Number of processes; one has no group.
+    """
+
+    def __init__(self, command: Sequence[str], env: dict[str, str], log: Path, count: int = 1) -> None:
+        forks = multiprocessing.get_context('forkserver')
+        forks.set_forkserver_preload(['mmseg.apis', 'mmuda.engine.launch', 'mmuda'])
+        self.log = log
+        port = str(_free_port())
+        ranks = [
+            dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), MASTER_ADDR='localhost', MASTER_PORT=port)
+            for rank in range(count)
+        ]
+        self.processes = [
+            forks.Process(target=_run_script, args=(list(command), env | (rank if count > 1 else {}), str(log)))
+            for rank in ranks
+        ]
+        for process in self.processes:
+            process.start()
+
+    def finish(self) -> None:
+        """Wait for the end of all processes.
+
+        Raises:
+            AssertionError: If one fails, or they do not end.
+        """
+        for process in self.processes:
+            process.join(PATIENCE)
+        codes = [process.exitcode for process in self.processes]
+        self.kill()
+        assert codes == [0] * len(codes), f'exit status {codes}:\n{self.told()}'
+
+    def kill_when(self, reached: Callable[[], bool]) -> None:
+        """Kill all processes as soon as something is reached.
+
+        Raises:
+            AssertionError: If one ends before.
+        """
+        start = time.monotonic()
+        while not reached():
+            ended = not all(process.is_alive() for process in self.processes)
+            if ended or time.monotonic() - start > PATIENCE:
+                self.kill()
+                raise AssertionError(f'it ended or was stopped before the moment to kill it:\n{self.told()}')
+            time.sleep(0.002)
+        self.kill()
+
+    def kill(self) -> None:
+        """Send SIGKILL to all processes."""
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.join()
+
+    def told(self) -> str:
+        """Return the end of the log."""
+        return self.log.read_text(encoding='utf-8', errors='replace')[-3000:]
+
+
+def _run_script(command: list[str], env: dict[str, str], log: str) -> None:
+    # mmengine formats its config eight times, which takes most of the rest of the time.
+    yapf_api.FormatCode = lambda text, **_: (text, False)
+    with open(log, 'ab') as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(env)
+    sys.path[:0] = env.get('PYTHONPATH', '').split(os.pathsep)
+    sys.argv = command
+    runpy.run_path(command[0], run_name='__main__')
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(('localhost', 0))
+        return found.getsockname()[1]

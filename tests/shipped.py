@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ from mmengine.config import Config
 from PIL import Image
 from toolbox import CONFIGS
 
+from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.engine.launch import load_config
 from mmuda.stages import TrainStage, build_stages, make_context
 
@@ -57,6 +60,8 @@ MARKS = dict(
     SYNSCAPES_ROOT='synscapes',
     CROSSCITY_ROOT='crosscity',
     GTA5_CYCLEGAN_ROOT='translated',
+    ACDC_ROOT='acdc',
+    DARK_ZURICH_ROOT='dark_zurich',
 )
 
 
@@ -79,12 +84,39 @@ def rearrange(minicity: Path) -> None:
         name = image.name.replace('leftImg8bit', 'gtFine_labelIds')
         copy(label, target / 'gtFine/train' / image.parent.name / name)
     shutil.copytree(target, cityscapes)
+    night = ('train/night', 'val/night')
+    adverse_weather(minicity / 'dark_zurich', train, labels, night)
+    weather = ('fog', 'night', 'rain', 'snow')
+    adverse_weather(
+        minicity / 'acdc', train, labels, [f'{one}/{split}' for one in weather for split in ('train', 'val')]
+    )
+    link_conditions(minicity / 'acdc')
     for city in ('Rio', 'Rome', 'Taipei', 'Tokyo'):
         folder = minicity / 'crosscity' / city
         for number, (image, label) in enumerate(zip(train, labels, strict=True), 1):
             copy(image, folder / f'Images/Train/pano_{number:05d}.png')
             copy(image, folder / f'Images/Test/pano_9{number:04d}.png')
             copy(label, folder / f'Labels/Test/pano_9{number:04d}_eval.png')
+
+
+def adverse_weather(root: Path, images: Sequence[Path], labels: Sequence[Path], places: Sequence[str]) -> None:
+    """Write images and labels in the layout of Dark Zurich and ACDC, whose labels are train ids."""
+    train_ids = lookup_array(get_label_table('cityscapes'))
+    for place in places:
+        for folder in (root / 'rgb_anon' / place / 'GOPR0351', root / 'gt' / place / 'GOPR0351'):
+            folder.mkdir(parents=True)
+        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+            name = f'{place}/GOPR0351/GOPR0351_frame_{number:06d}'
+            shutil.copyfile(image, root / f'rgb_anon/{name}_rgb_anon.png')
+            found = Image.fromarray(train_ids[np.array(Image.open(label))])
+            found.save(root / f'gt/{name}_gt_labelTrainIds.png')
+
+
+def link_conditions(acdc: Path) -> None:
+    """Do what the config of ACDC tells to do in the folder of the download."""
+    lines = (CONFIGS / '_base_/datasets/city2acdc.py').read_text(encoding='utf-8').splitlines()
+    command = '\n'.join(line.removeprefix('#') for line in lines if line.startswith('#   '))
+    subprocess.run(['bash', '-ec', command], cwd=acdc, check=True)
 
 
 def make_roots(minicity: Path) -> dict:
@@ -148,6 +180,8 @@ SMALLER = {
     'RareClassOrder': dict(min_pixels=0),
     **dict.fromkeys(('MICDACS', 'MICDAFormer', 'MICMinEnt', 'MICAdaptSegNet'), small_masks),
     'ResNet38Head': dict(in_channels=128, channels=8),
+    'FCNVGG16': dict(base_channels=2, fc_channels=8, init_cfg=None),
+    'FCN8sHead': dict(in_channels=[8, 16, 8]),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
     # The only map, of stage 4 or VGG-16, has index 0.
     'DeepLabV2Head': lambda node: dict(in_channels={0: 32, 2: 16, 3: 32}[node.in_index]),

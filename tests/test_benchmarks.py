@@ -31,6 +31,17 @@ def test_both_sides_compute_the_same(name, options):
 
 
 @pytest.mark.slow
+def test_a_step_of_daformer_is_measured():
+    options = ['--device=cpu', '--variant=b0', '--size=64', '--iters=1', '--warm-up=0', '--precision=bfloat16']
+    out = subprocess.run(
+        [sys.executable, FOLDER / 'gpu_step.py', *options], check=True, capture_output=True, text=True
+    ).stdout
+    assert re.search(r'MiT-B0, 64x64, batch 2 \+ 2, bfloat16', out), out
+    seconds, running, memory = map(float, re.search(r'step: (\S+) .* waits: (\S+)\nmemory: (\d+) MiB', out).groups())
+    assert min(seconds, running, memory) > 0 and 'nan' not in out and 'loss_distance' in out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name, options',
     [

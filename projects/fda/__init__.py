@@ -1,4 +1,5 @@
 from .ensemble import ProbabilityEnsemble, SoftEncoderDecoder
+from .fcn8s import FCNVGG16, FCN8sHead
 from .fda import FDA
 from .labels import BandLabelStage, QuantileCap
 from .open_crop import OpenCrop
@@ -13,6 +14,8 @@ __all__ = [
     'WINDOWS',
     'BandLabelStage',
     'BandRounds',
+    'FCN8sHead',
+    'FCNVGG16',
     'OpenCrop',
     'ProbabilityEnsemble',
     'QuantileCap',

@@ -60,6 +60,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         divisor: The corner of the crop is a multiple of it, in pixels. None aligns it with the cells of the context,
             ``stride / context_scale``: the published 8 for the stride of 4, but 16 for the stride of 8, where the
             published 8 puts mask and details up to 8 pixels apart.
+        last_place: See :func:`draw_box`; True is clean.
         overlap: Windows overlap by half, else they do not.
         windows_at_once: Images of windows in one pass of the backbone, if memory is short; None takes all. Without
             effect on the result in eval mode; a teacher normalises by the statistics of these.
@@ -77,6 +78,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         *args: Any,
         detail_size: Sequence[int] = (512, 512),
         divisor: int | None = None,
+        last_place: bool = False,
         overlap: bool = True,
         windows_at_once: int | None = None,
         context_loss: bool = False,
@@ -93,6 +95,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         self.detail_size = (detail_size[0], detail_size[1])
         self.context_scale = self.decode_head.context_scale  # known without the head, too
         self.divisor = divisor or round(self.decode_head.stride / self.context_scale)
+        self.last_place = last_place
         self.overlap, self.windows_at_once, self.context_loss = overlap, windows_at_once, context_loss
         self.random = RandomStream('detail crop')
 
@@ -140,7 +143,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
     def draw_box(self, inputs: Tensor) -> Box:
         """Draw the crop of a batch of images (N, 3, H, W)."""
         self.random.advance()
-        return draw_box(inputs.shape[-2:], self.detail_size, self.divisor, self.draw_integer)
+        return draw_box(inputs.shape[-2:], self.detail_size, self.divisor, self.draw_integer, self.last_place)
 
     def draw_integer(self, bound: int) -> int:
         """Draw an integer from 0 to below ``bound``."""

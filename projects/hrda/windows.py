@@ -29,22 +29,27 @@ class Box(NamedTuple):
         return Box(*(int(side / stride) for side in self))
 
 
-def draw_box(size: Sequence[int], crop: Sequence[int], divisor: int, draw: Callable[[int], int]) -> Box:
+def draw_box(
+    size: Sequence[int], crop: Sequence[int], divisor: int, draw: Callable[[int], int], last_place: bool = False
+) -> Box:
     """Draw the detail crop of a batch (Hoyer et al., "HRDA", ECCV 2022, section 3.2).
 
     Its corner is a multiple of ``divisor``: of ``(max(H - h, 0) + 1) // divisor`` of them, the row is drawn, then the
-    column. As in the released code, the last one that would fit is never drawn if ``divisor`` divides ``H - h``.
+    column.
 
     Args:
         size: (H, W) of the images.
         crop: (h, w) of the crop. If it has the size of the images, nothing is drawn.
         divisor: In pixels.
         draw: Returns an integer from 0 to below its argument.
+        last_place: Draw the last corner that fits, too. The released code never draws it if ``divisor`` divides ``H -
+            h``.
     """
     if tuple(size) == tuple(crop):
         return Box(0, size[0], 0, size[1])
     top, left = (
-        divisor * draw(max(1, (max(length - side, 0) + 1) // divisor)) for length, side in zip(size, crop, strict=True)
+        divisor * draw(max(1, (max(length - side, 0) + (divisor if last_place else 1)) // divisor))
+        for length, side in zip(size, crop, strict=True)
     )
     return Box(top, min(top + crop[0], size[0]), left, min(left + crop[1], size[1]))
 

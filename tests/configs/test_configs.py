@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
-from shipped import CITIES, LOADED, NAMES, SHIPPED, reduced, trainings
+from shipped import CITIES, LOADED, NAMES, SHIPPED, reduced, shrink, trainings
 from toolbox import CONFIGS
 
 from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -113,6 +113,25 @@ def test_translated_images_are_paired_with_the_original_labels(relative, data_ro
     )
     with pytest.raises(FileNotFoundError, match=message):
         DATASETS.build(cfg.train_dataloader.dataset.source)
+
+
+@pytest.mark.parametrize('name, count', [('city2acdc', 20), ('city2darkzurich', 5)])
+def test_adverse_weather_is_read_by_split(name, count, data_roots, monkeypatch):
+    from mmuda.datasets import DomainPairDataset
+
+    for variable, root in data_roots.items():
+        monkeypatch.setenv(variable, root)
+    cfg = Config.fromfile(CONFIGS / f'_base_/datasets/{name}.py')
+    shrink(cfg._cfg_dict)
+    init_default_scope('mmseg')
+    pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, cfg.train_dataloader.dataset.target)
+    tested = DATASETS.build(cfg.val_dataloader.dataset)
+    assert (len(pairs.target), len(tested)) == (count, count)
+    assert all('/train/' in pairs.target.get_data_info(n)['img_path'] for n in range(count))
+    assert all('/val/' in tested.get_data_info(n)[key] for n in range(count) for key in ('img_path', 'seg_map_path'))
+    pair, labelled = pairs[(0, 0, 0)], tested[0]['data_samples'].gt_sem_seg.data
+    assert 'gt_sem_seg' in pair['source']['data_samples'] and 'gt_sem_seg' not in pair['target']['data_samples']
+    assert set(labelled.unique().tolist()) <= {*range(19), 255}
 
 
 def test_every_method_folder_has_a_readme():

@@ -74,6 +74,7 @@ def test_a_resumed_training_is_the_same(project, tmp_path, data_roots):
 
     def run(folder: str, iters: int, resume: bool = False) -> dict:
         cfg = reduced(path, tmp_path / folder, data_roots)
+        cfg.model.threshold = 0.0  # pseudo labels count from the beginning
         cfg.train_cfg.update(max_iters=iters, val_interval=10)
         cfg.default_hooks.checkpoint.interval = 1
         cfg.resume = resume

@@ -21,8 +21,10 @@ from mmuda.engine.launch import load_config
 from mmuda.labeling import ExactConfidences
 from mmuda.stages import TrainStage, build_stages, network_config
 from projects.fda import (
+    FCNVGG16,
     BandLabelStage,
     BandRounds,
+    FCN8sHead,
     ProbabilityEnsemble,
     QuantileCap,
     StyledPairDataset,
@@ -138,6 +140,54 @@ def test_pseudo_labels_are_learnt():
     model = tiny_adaptor('FDA', two_levels=False, pseudo_labels=True).train()
     logs = model.train_step(batch(labelled=True), wrappers_of(model))
     assert {'loss_seg_main', 'loss_pseudo_main', 'loss_ent_main'} <= set(logs)
+
+
+# The smaller network.
+
+
+@pytest.mark.parametrize('size', [(64, 96), (47, 65)])
+def test_logits_of_fcn8s_have_the_size_of_the_image(size):
+    maps = FCNVGG16(base_channels=2, fc_channels=6)(torch.rand(1, 3, *size))
+    sides = [[-(-side // stride) for side in size] for stride in (8, 16, 32)]
+    assert [tuple(one.shape[1:]) for one in maps] == [(8, *sides[0]), (16, *sides[1]), (6, *sides[2])]
+    logits = FCN8sHead([8, 16, 6], num_classes=5)(maps)
+    assert tuple(logits.shape) == (1, 5, 8 * sides[0][0], 8 * sides[0][1])
+
+
+def test_fcn8s_adds_scaled_skips():
+    head = FCN8sHead([1, 1, 1], num_classes=2)
+    for score in head.scores:
+        torch.nn.init.ones_(score.weight)
+        torch.nn.init.zeros_(score.bias)
+    coarse = torch.tensor([[[[0.0, 8.0]]]])
+    maps = (torch.full((1, 1, 4, 8), 1e4), torch.full((1, 1, 2, 4), 2e2), coarse)
+    logits = head(maps).detach()
+    assert logits.shape == (1, 2, 32, 64)
+    across = logits[0, 1, 16]
+    assert across[[0, 63]].tolist() == pytest.approx([3, 11]), (
+        'a corner of the finest map, of the middle and the coarse'
+    )
+    torch.testing.assert_close(across + across.flip(0), torch.full((64,), 14.0))
+    assert (across[8:56].diff() > 0).all(), 'enlarged with a slope'
+
+
+def test_fcn8s_starts_from_a_file_of_torchvision(tmp_path):
+    backbone = FCNVGG16(base_channels=2, fc_channels=6)
+    given = {name: torch.rand_like(value) for name, value in backbone.state_dict().items()}
+    flat = {
+        name: value.flatten(1) if 'classifier' in name and value.ndim > 1 else value for name, value in given.items()
+    }
+    flat |= {'classifier.6.weight': torch.rand(10, 6), 'classifier.6.bias': torch.rand(10)}
+    torch.save(flat, tmp_path / 'vgg16.pth')
+    init_cfg = dict(type='StrictPretrained', checkpoint=str(tmp_path / 'vgg16.pth'))
+    started = FCNVGG16(base_channels=2, fc_channels=6, init_cfg=init_cfg)
+    started.init_weights()
+    assert all(torch.equal(value, given[name]) for name, value in started.state_dict().items())
+    convolutions = [f'features.{n}' for n in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)]
+    layers = [*convolutions, 'classifier.0', 'classifier.3']
+    assert set(given) == {f'{layer}.{part}' for layer in layers for part in ('weight', 'bias')}, (
+        'the names of torchvision'
+    )
 
 
 # Several networks.

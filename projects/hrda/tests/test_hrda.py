@@ -61,6 +61,8 @@ def test_crops():
     drawn = []
     assert draw_box((64, 96), (32, 48), 16, lambda bound: drawn.append(bound) or bound - 1) == Box(16, 48, 32, 80)
     assert drawn == [2, 3], 'the last place is never drawn'
+    last = draw_box((64, 96), (32, 48), 16, lambda bound: drawn.append(bound) or bound - 1, last_place=True)
+    assert last == Box(32, 64, 48, 96) and drawn[2:] == [3, 4]
     assert draw_box((32, 48), (32, 48), 16, lambda bound: pytest.fail('nothing is drawn')) == Box(0, 32, 0, 48)
     assert draw_box((40, 48), (64, 32), 8, lambda bound: 0) == Box(0, 40, 0, 32), 'a smaller image is no error'
 

@@ -1,0 +1,30 @@
+# Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. It leaves out the top 15 and the bottom 120 rows
+# of crops, although no bonnet is in these images; here they are those of the image, up to 28 rows apart. Without
+# LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
+_base_ = './city2acdc.py'
+crop_size = (512, 512)  # (H, W)
+source_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadDomainAnnotations', table='cityscapes'),
+    dict(type='Resize', scale=(1024, 512), keep_ratio=True),
+    dict(type='RandomClassCrop', size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+target_pipeline = [
+    dict(type='LoadDomainImage'),
+    dict(type='LoadTrustedPixels', border=dict(top=30, bottom=240, size=(1080, 1920))),
+    dict(type='Resize', scale=(960, 540), keep_ratio=True),
+    dict(type='RandomClassCrop', size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDomainInputs'),
+]
+load, _, *steps = _base_.test_pipeline
+test_pipeline = [load, dict(type='Resize', scale=(960, 540), keep_ratio=True), *steps]
+train_dataloader = dict(
+    batch_size=2,
+    sampler=dict(source_policy=dict(type='RareClassOrder', temperature=0.01, min_pixels=3000, min_crop_ratio=0.5)),
+    dataset=dict(source=dict(pipeline=source_pipeline), target=dict(pipeline=target_pipeline)),
+)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
