@@ -37,6 +37,7 @@ def test_both_sides_compute_the_same(name, options):
         ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
         ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
         ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
+        ('label_free', [CONFIG, '--pairs=2']),
     ],
 )
 def test_the_others_print_their_tables(name, options):

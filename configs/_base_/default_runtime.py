@@ -11,6 +11,8 @@ default_hooks = dict(
     param_scheduler=dict(type='StepSchedulerHook'),
     checkpoint=dict(type='AdaptationCheckpointHook', interval=2000, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Scores without labels of the target at every validation, which save_best may name; None switches them off.
+    label_free=dict(type='LabelFreeHook'),
 )
 custom_hooks = [dict(type='RandomStateHook'), dict(type='BatchNormSyncHook')]
 

@@ -4,7 +4,7 @@ from .prediction_picture_hook import PredictionPictureHook
 from .predictions import collect_samples, sample_panel
 from .records import RunSummary, Sample
 from .report import write_report
-from .scalars import read_scalars
+from .scalars import read_scalars, training_folders
 
 __all__ = [
     'PredictionPictureHook',
@@ -19,5 +19,6 @@ __all__ = [
     'read_scalars',
     'sample_panel',
     'series_colors',
+    'training_folders',
     'write_report',
 ]
