@@ -97,7 +97,9 @@ def label_images(
             sizes=strategy.sizes(statistics.confidences).tolist(),
         )
     thresholds = job.content['thresholds']
-    counts = torch.from_numpy(_write_labels(maps, own, names, strategy, thresholds, folder, LabelWriter(writers, palette)))
+    counts = torch.from_numpy(
+        _write_labels(maps, own, names, strategy, thresholds, folder, LabelWriter(writers, palette))
+    )
     all_reduce(counts)
     job.finish(counts=counts[: len(classes)].tolist(), ignored=int(counts[IGNORE_INDEX]))
     manifest = Manifest.read(folder)

@@ -5,11 +5,13 @@ from .predictions import collect_samples, sample_panel
 from .records import RunSummary, Sample
 from .report import write_report
 from .scalars import read_scalars, training_folders
+from .training_picture_hook import TrainingPictureHook
 
 __all__ = [
     'PredictionPictureHook',
     'RunSummary',
     'Sample',
+    'TrainingPictureHook',
     'collect_samples',
     'colorize',
     'entropy_map',
