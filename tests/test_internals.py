@@ -25,10 +25,13 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.models import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from toolbox import tiny_config
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from trainings import train
 
 import mmuda
 from mmuda import internals
@@ -470,6 +473,26 @@ def test_a_metric_keeps_the_meta_information_behind_a_property():
     assert metric.dataset_meta is None
     BaseMetric.dataset_meta.fset(metric, dict(classes=['a']))
     assert metric.dataset_meta == dict(classes=['a'])
+
+
+# The log.
+
+
+def test_long_records(minicity, tmp_path):
+    """A training logs all of them, so the texts are those of today."""
+    train(tiny_config('source_only', minicity, tmp_path, iters=2, val=2))
+    (log,) = tmp_path.glob('*/*.log')
+    text = log.read_text()
+    for beginning in internals.LONG_RECORDS:
+        assert f'INFO - {beginning}' in text or f'WARNING - {beginning}' in text, beginning
+
+
+# Images.
+
+
+def test_converts_channels():
+    assert not internals.converts_channels(SegDataPreProcessor())
+    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True))
 
 
 # Heads.

@@ -8,6 +8,7 @@ from .methods import STATISTICS, Method, load_methods
 from .record import record
 from .report import write_comparison_report
 from .results import Reading, Results, gather
+from .run_report import write_run_report
 from .runs import Run, plan_runs
 from .tables import comparison_text
 
@@ -27,4 +28,5 @@ __all__ = [
     'record',
     'set_budget',
     'write_comparison_report',
+    'write_run_report',
 ]

@@ -11,7 +11,7 @@ SUMMARIES = ('mean', 'deviation')
 
 @LOG_PROCESSORS.register_module()
 class BriefLogProcessor(LogProcessor):
-    """mmengine's :class:`LogProcessor` whose line after a validation or a test leaves out the numbers of single classes.
+    """mmengine's :class:`LogProcessor` whose line after a validation or a test has no numbers of single classes.
 
     They stand in the table of the metric above that line, and all of them go to the visualizer as before. Values are
     those of classes if their names end with ``/<class>``.

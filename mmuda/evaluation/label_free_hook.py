@@ -30,8 +30,8 @@ class LabelFreeHook(Hook):
     (``'label_free/IM'``). The source's shares of the classes are those of the labels that training has seen so far,
     every fourth row and column; the teacher is the first :class:`EMATeacher` of the adaptor. After a validation one
     line tells the scores, and mean and standard deviation (n - 1) of the last validations; the latter are logged as
-    ``<name>/mean`` and ``<name>/deviation``. A checkpoint that was saved just before a validation does not know of it: in
-    a run that is resumed from it, means are without that validation.
+    ``<name>/mean`` and ``<name>/deviation``. A checkpoint that was saved just before a validation does not know of
+    it: in a run that is resumed from it, means are without that validation.
 
     A warning names a class that was predicted before and has vanished, and one that takes over.
 
