@@ -51,7 +51,7 @@ def shown(value: float) -> str:
 
 def table(rankings: list[Ranking]) -> str:
     rows = [
-        [one.score, one.rule, *map(shown, one[2:7]), one.count]
+        [one.score, one.rule, *map(shown, one[2:7]), one.networks]
         for one in sorted(rankings, key=lambda one: -one.checkpoints if one.checkpoints == one.checkpoints else 2)
     ]
     return AsciiTable([list(COLUMNS), *rows]).table

@@ -23,7 +23,7 @@ class Ranking(NamedTuple):
         pooled: The same over all checkpoints of all runs.
         regret: Truth of the best checkpoint of a run minus that of the one that the score picks, the mean over runs.
         regret_of_last: The same for the last checkpoint.
-        count: Number of checkpoints.
+        networks: Number of checkpoints.
     """
 
     score: str
@@ -33,7 +33,7 @@ class Ranking(NamedTuple):
     pooled: float
     regret: float
     regret_of_last: float
-    count: int
+    networks: int
 
 
 def rank_scores(
@@ -91,7 +91,7 @@ def _ranking(score: str, rule: str, pairs: list[np.ndarray]) -> Ranking:
         pooled=_spearman(np.concatenate(pairs)),
         regret=float(np.mean(np.subtract(best, picked))),
         regret_of_last=float(np.mean(np.subtract(best, last[:, 1]))),
-        count=sum(map(len, pairs)),
+        networks=sum(map(len, pairs)),
     )
 
 

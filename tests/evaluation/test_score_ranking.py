@@ -16,7 +16,7 @@ def run(truth, **scores):
 def test_a_perfect_and_a_reversed_score():
     runs = dict(a=run([1, 3, 2, 4], good=[10, 30, 20, 40], bad=[10, 30, 20, 40]))
     good, bad = rank_scores(runs, dict(good='greater', bad='less'))
-    assert (good.checkpoints, good.pooled, good.regret, good.regret_of_last, good.count) == (1, 1, 0, 0, 4)
+    assert (good.checkpoints, good.pooled, good.regret, good.regret_of_last, good.networks) == (1, 1, 0, 0, 4)
     assert (bad.checkpoints, bad.regret) == (-1, 3)
     assert math.isnan(good.runs)
 
@@ -37,7 +37,7 @@ def test_runs_are_compared_by_their_last_checkpoints():
 def test_only_steps_and_values_that_both_have_count():
     runs = dict(a={'mIoU': ([10, 20, 30], [1, 2, math.nan]), 'score': ([20, 30, 40], [5, 6, 7])})
     (found,) = rank_scores(runs, dict(score='greater'))
-    assert found.count == 1 and math.isnan(found.checkpoints) and found.regret == 0
+    assert found.networks == 1 and math.isnan(found.checkpoints) and found.regret == 0
 
 
 def test_scores_that_no_run_has_are_left_out():

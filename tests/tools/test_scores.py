@@ -16,7 +16,7 @@ def test_ranks_the_scores_of_trainings(minicity, tmp_path):
     found = json.loads((tmp_path / 'scores.json').read_text())
     assert len(found['runs']) == 2 and '2 runs, rank correlations with mIoU' in printed
     by_name = {one['score']: one for one in found['scores']}
-    assert by_name['label_free/SND']['count'] == 6 and by_name['label_free/agreement']['count'] == 3
+    assert by_name['label_free/SND']['networks'] == 6 and by_name['label_free/agreement']['networks'] == 3
     assert -1 <= by_name['label_free/entropy']['checkpoints'] <= 1
     printed = run(minicity, TOOLS / 'scores.py', tmp_path / 'runs/dacs', '--scores', 'mAcc:greater')
     assert 'mAcc' in printed and 'SND' not in printed
