@@ -480,7 +480,7 @@ def test_a_metric_keeps_the_meta_information_behind_a_property():
 
 def test_long_records(minicity, tmp_path):
     """A training logs all of them, so the texts are those of today."""
-    train(tiny_config('source_only', minicity, tmp_path, iters=2, val=2))
+    train(tiny_config('source_only', minicity, tmp_path, iters=4, val=2))
     (log,) = tmp_path.glob('*/*.log')
     text = log.read_text()
     for beginning in internals.LONG_RECORDS:

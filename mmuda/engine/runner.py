@@ -37,6 +37,9 @@ from mmuda.version import __version__
 from .distributed import join_processes
 from .terminal import quieten
 
+MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+"""Default hooks that a runner has even if a config names none; None in a config takes them away."""
+
 
 @RUNNERS.register_module()
 class AdaptationRunner(Runner):
@@ -78,6 +81,11 @@ class AdaptationRunner(Runner):
             f'mmuda {__version__}, PyTorch {torch.__version__}; environment and config are in {logger.log_file}'
         )
         return logger
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """As in mmengine, but None switches any of them off, not only mmengine's own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in MMENGINE_HOOKS}
+        super().register_default_hooks(kept)
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""

@@ -63,7 +63,7 @@ class LabelFreeMetric(BaseMetric):
     default_prefix = LABEL_FREE_PREFIX
 
     def __init__(
-        self, points: int = 1000, temperature: float = 0.05, collect_device: str = 'cpu', prefix: str | None = None
+        self, points: int = 256, temperature: float = 0.05, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if points < 2 or temperature <= 0:

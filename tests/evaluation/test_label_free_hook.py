@@ -53,6 +53,11 @@ def test_every_validation_has_scores_and_means(minicity, tmp_path):
     assert 'iteration 6: mIoU' in log.read_text()
 
 
+def test_one_key_switches_the_scores_off(minicity, tmp_path):
+    found = run('advent', minicity, tmp_path, **{'default_hooks.label_free': None})
+    assert len(found) == 3 and not any('label_free' in name for one in found for name in one)
+
+
 def test_a_teacher_is_compared(minicity, tmp_path):
     found = run(
         'dacs',
