@@ -221,6 +221,29 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
         setattr(mmengine_checkpoint, name, function)
 
 
+# mmengine: the log.
+
+LONG_RECORDS = (
+    '\n' + '-' * 60 + '\nSystem environment:',
+    'Config:\n',
+    'Hooks will be executed in the following order:\n',
+    'Exp name: ',
+    'Distributed training is not used, all SyncBatchNorm (SyncBN) layers in the model will be automatically reverted',
+    'The prefix is not set in metric class ',
+    '"FileClient" will be deprecated in future.',
+    '"HardDiskBackend" is the alias of "LocalBackend"',
+)
+"""Beginnings of what a runner logs that fills a screen or says nothing; the terminal does not show it."""
+
+
+# mmseg: images.
+
+
+def converts_channels(preprocessor: Any) -> bool:
+    """Return whether a preprocessor of mmseg swaps red and blue: the network then sees images in RGB order."""
+    return getattr(preprocessor, '_channel_conversion', False)
+
+
 # mmseg: heads.
 
 

@@ -1,7 +1,9 @@
 """Label maps as PNG files."""
 
 import io
+import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 
 # Label maps are runs of equal values: this makes files of less than half the size of the default.
 RUN_LENGTHS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+PILLOW_RUN_LENGTHS: dict[str, Any] = dict(compress_level=1, compress_type=zlib.Z_RLE)
 
 
 def label_png(label: np.ndarray, palette: Sequence[Sequence[int]] | None = None) -> bytes:
@@ -16,7 +19,7 @@ def label_png(label: np.ndarray, palette: Sequence[Sequence[int]] | None = None)
 
     Args:
         label: (H, W) of any integer type, values in [0, 255].
-        palette: RGB colour of each class; without one the PNG is grey.
+        palette: RGB colour of each class, the rest is black; without one the PNG is grey.
 
     Returns:
         The content of the file: an indexed PNG with a palette, else a greyscale one.
@@ -29,8 +32,11 @@ def label_png(label: np.ndarray, palette: Sequence[Sequence[int]] | None = None)
     label = label.astype(np.uint8, copy=False)
     if palette is None:
         return cv2.imencode('.png', label, RUN_LENGTHS)[1].tobytes()
+    # 256 colours: with 16 or fewer, Pillow would keep four bits of each value.
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    colours[: len(palette)] = np.asarray(palette)
     image = Image.fromarray(label)
-    image.putpalette(np.asarray(palette, dtype=np.uint8).tobytes())
+    image.putpalette(colours.tobytes())
     stream = io.BytesIO()
-    image.save(stream, format='PNG')
+    image.save(stream, format='PNG', **PILLOW_RUN_LENGTHS)
     return stream.getvalue()

@@ -39,6 +39,7 @@ class ProgressDisplay:
         unit: Plural of one unit.
         seconds_between_lines: Seconds between two lines where there is no terminal.
         file: Stream to write to; standard error by default.
+        done: Units that were done before, by an interrupted run; they do not count for the rate.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class ProgressDisplay:
         unit: str = 'images',
         seconds_between_lines: float = 10.0,
         file: TextIO | None = None,
+        done: int = 0,
     ) -> None:
         self.total, self.name, self.unit, self.seconds_between_lines = total, name, unit, seconds_between_lines
         self.file = file or sys.stderr
-        self.done = 0
+        self.done = self._before = done
         self._bar: Progress | None = None
 
     def __enter__(self) -> 'ProgressDisplay':
@@ -64,9 +66,10 @@ class ProgressDisplay:
                 _RateColumn(self.unit),
                 TimeRemainingColumn(),
                 console=Console(file=self.file),
+                redirect_stdout=sys.stdout.isatty(),  # else prints would go where the bar is
             )
             self._bar.start()
-            self._task = self._bar.add_task(self.name, total=self.total)
+            self._task = self._bar.add_task(self.name, total=self.total, completed=self.done)
         return self
 
     def __exit__(
@@ -88,7 +91,7 @@ class ProgressDisplay:
         if self.done < self.total and now - self._last_line < self.seconds_between_lines:
             return
         self._last_line = now
-        rate = self.done / max(now - self._start, 1e-9)
+        rate = (self.done - self._before) / max(now - self._start, 1e-9)
         left = max(self.total - self.done, 0) / rate if rate else float('inf')
         self.file.write(f'{self.name}: {self.done}/{self.total}, {rate:.1f} {self.unit}/s, {left:.0f} s left\n')
         self.file.flush()

@@ -1,11 +1,13 @@
 """The benchmarks run, and their two sides compute the same; nothing here is timed."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from toolbox import CONFIGS, tiny_options
 
 FOLDER = Path(__file__).parents[1] / 'benchmarks'
 
@@ -55,3 +57,23 @@ def test_the_others_print_their_tables(name, options):
         [sys.executable, FOLDER / f'{name}.py', *options], check=True, capture_output=True, text=True
     ).stdout
     assert len(re.findall(r'\d+\.\d+', out)) >= 5, out
+
+
+@pytest.mark.slow
+def test_scores_without_labels_are_timed(minicity):
+    options = [f'{key}={value}' for key, value in tiny_options('dacs').items()]
+    out = subprocess.run(
+        [
+            sys.executable,
+            FOLDER / 'label_free.py',
+            CONFIGS / 'dacs/minicity.py',
+            '--pairs=2',
+            '--cfg-options',
+            *options,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, MINICITY_ROOT=str(minicity)),
+    ).stdout
+    assert len(re.findall(r'with scores \d+\.\d+ s', out)) == 2 and 'median ratio' in out

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from commands import TOOLS, options, run
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, Hook
@@ -25,8 +26,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.models import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from toolbox import CONFIGS
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -470,6 +473,28 @@ def test_a_metric_keeps_the_meta_information_behind_a_property():
     assert metric.dataset_meta is None
     BaseMetric.dataset_meta.fset(metric, dict(classes=['a']))
     assert metric.dataset_meta == dict(classes=['a'])
+
+
+# The log.
+
+
+def test_long_records(minicity, tmp_path):
+    """A training in a fresh process (some are logged once) has all of them, so the texts are those of today."""
+    few = ['train_cfg.max_iters=4', 'train_cfg.val_interval=2', *options('source_only')[1:3]]
+    command = [TOOLS / 'train.py', CONFIGS / 'source_only/minicity.py', '--work-dir', tmp_path, '--cfg-options']
+    run(minicity, *command, *few, 'model.segmentor.decode_head.in_channels=32', 'train_dataloader.batch_size=2')
+    (log,) = tmp_path.glob('*/*.log')
+    text = log.read_text()
+    for beginning in internals.LONG_RECORDS:
+        assert f'INFO - {beginning}' in text or f'WARNING - {beginning}' in text, beginning
+
+
+# Images.
+
+
+def test_converts_channels():
+    assert not internals.converts_channels(SegDataPreProcessor())
+    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True))
 
 
 # Heads.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmuda.datasets.transforms.loading import decode_label
 from mmuda.label_png import label_png
 
 PALETTE = [(1, 2, 3), (40, 50, 60), (255, 0, 128)]
@@ -26,6 +27,16 @@ def test_a_palette_colours_the_classes():
         assert image.mode == 'P'
         np.testing.assert_array_equal(np.asarray(image), label)
         np.testing.assert_array_equal(np.asarray(image.convert('RGB')), np.array(PALETTE, np.uint8)[label])
+
+
+@pytest.mark.parametrize('size', [(1, 1), (3, 5), (64, 33)])
+def test_a_palette_of_few_classes_keeps_ignored_pixels(size):
+    """With 16 colours or fewer, a PNG could keep four bits of 255."""
+    label = np.random.default_rng(0).choice(np.array([0, 1, 2, 255], np.uint8), size)
+    data = label_png(label, PALETTE)
+    np.testing.assert_array_equal(decode_label(data, 'a.png'), label)
+    with Image.open(io.BytesIO(data)) as image:
+        assert not np.asarray(image.convert('RGB'))[label == 255].any()
 
 
 @pytest.mark.parametrize('shape', [(0, 4), (2, 3, 1), (6,)])

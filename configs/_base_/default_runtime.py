@@ -11,6 +11,9 @@ default_hooks = dict(
     param_scheduler=dict(type='StepSchedulerHook'),
     checkpoint=dict(type='AdaptationCheckpointHook', interval=2000, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    progress=dict(type='ProgressHook'),
+    # Scores without labels of the target at every validation, which save_best may name; None switches them off.
+    label_free=dict(type='LabelFreeHook'),
 )
 custom_hooks = [dict(type='RandomStateHook'), dict(type='BatchNormSyncHook')]
 
@@ -25,7 +28,10 @@ vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 # Losses arrive as means over the interval; times arrive in every iteration.
 log_processor = dict(
-    by_epoch=False, window_size=1, custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)]
+    type='BriefLogProcessor',
+    by_epoch=False,
+    window_size=1,
+    custom_cfg=[dict(data_src='time', method_name='mean', window_size=log_interval)],
 )
 log_level = 'INFO'
 load_from = None

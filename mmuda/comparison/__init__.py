@@ -8,6 +8,7 @@ from .methods import STATISTICS, Method, load_methods, with_precision
 from .record import record
 from .report import write_comparison_report
 from .results import Reading, Results, gather
+from .run_report import write_run_report
 from .runs import Run, plan_runs
 from .tables import comparison_text
 
@@ -28,4 +29,5 @@ __all__ = [
     'set_budget',
     'with_precision',
     'write_comparison_report',
+    'write_run_report',
 ]

@@ -6,9 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -33,6 +35,10 @@ from mmuda.ranks import from_main, unwrap
 from mmuda.version import __version__
 
 from .distributed import join_processes
+from .terminal import quieten
+
+MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+"""Default hooks that a runner has even if a config names none; None in a config takes them away."""
 
 
 @RUNNERS.register_module()
@@ -66,6 +72,20 @@ class AdaptationRunner(Runner):
         self._started[self.timestamp] += 1
         if self._started[self.timestamp] > 1:
             set_timestamp(self, f'{self.timestamp}_{self._started[self.timestamp]}')
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """As in mmengine; on the terminal one line stands for the environment, the config and the list of hooks."""
+        logger = super().build_logger(*args, **kwargs)
+        quieten(logger)
+        logger.info(
+            f'mmuda {__version__}, PyTorch {torch.__version__}; environment and config are in {logger.log_file}'
+        )
+        return logger
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """As in mmengine, but None switches any of them off, not only mmengine's own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in MMENGINE_HOOKS}
+        super().register_default_hooks(kept)
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""

@@ -1,4 +1,7 @@
 from .domain_iou import DomainIoUMetric
+from .label_free import LabelFreeMetric
+from .label_free_hook import LabelFreeHook
 from .protocols import PROTOCOLS
+from .score_ranking import Ranking, rank_scores
 
-__all__ = ['DomainIoUMetric', 'PROTOCOLS']
+__all__ = ['DomainIoUMetric', 'LabelFreeHook', 'LabelFreeMetric', 'PROTOCOLS', 'Ranking', 'rank_scores']

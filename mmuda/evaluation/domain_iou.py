@@ -169,7 +169,8 @@ class DomainIoUMetric(BaseMetric):
         Raises:
             ValueError: If there was no image, or more than `size`.
         """
-        counts, num_images = self._counts.collect(size, len(self._classes) + 2)
+        side = len(self._classes) + 2
+        counts, num_images = self._counts.collect(size, (side, side))
         self._counts = ImageCounts()
         matrix = counts[1:-1, 1:-1].copy()
         if 0 <= self.ignore_index < len(matrix):

@@ -12,7 +12,7 @@ from mmuda.ranks import rank_and_world_size
 
 
 class ImageCounts:
-    """The sum of integer matrices, one for each image of a data set.
+    """The sum of integer arrays of one shape, one for each image of a data set.
 
     Rank r of W sees the images r, r + W, r + 2 W ... of the sampler's order. One with a number of the size of the data
     set or more is a repetition that fills the last round. It can only be the last of a rank, which is kept apart until
@@ -28,7 +28,7 @@ class ImageCounts:
         self._last: Tensor | None = None
 
     def add(self, counts: Tensor) -> None:
-        """Add the matrices (B, S, S), int64, of a batch."""
+        """Add the arrays (B, ...), int64, of a batch."""
         if self._sum is None or self._last is None:
             self._sum = torch.zeros_like(counts[0])
             self._last = torch.zeros_like(counts[0])
@@ -36,12 +36,12 @@ class ImageCounts:
         self._last = counts[-1]
         self.num_images += len(counts)
 
-    def collect(self, size: int, side: int) -> tuple[np.ndarray, int]:
-        """Return the sum (S, S) int64 and the number of images, over all ranks. All of them must call it.
+    def collect(self, size: int, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
+        """Return the sum, int64, and the number of images, over all ranks. All of them must call it.
 
         Args:
             size: Number of images of the data set.
-            side: S, for a process that has seen no image.
+            shape: That of one array, for a process that has seen no image.
 
         Raises:
             ValueError: If there was no image, or more than ``size``.
@@ -49,7 +49,7 @@ class ImageCounts:
         rank, world_size = rank_and_world_size()
         counts, last, num_images = self._sum, self._last, self.num_images
         if counts is None or last is None:
-            counts = torch.zeros((side, side), dtype=torch.int64)
+            counts = torch.zeros(shape, dtype=torch.int64)
         elif (num_images - 1) * world_size + rank < size:
             counts = counts + last.to(counts.device)
         else:
@@ -73,4 +73,4 @@ class ImageCounts:
                 logger='current',
                 level=logging.WARNING,
             )
-        return message[:-2].view(side, side).numpy(), num_images
+        return message[:-2].view(shape).numpy(), num_images

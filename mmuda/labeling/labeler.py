@@ -40,6 +40,7 @@ def label_images(
     for_statistics: Probabilities | None = None,
     writers: int = 2,
     snapshot_every: float = 30.0,
+    palette: Sequence[Sequence[int]] | None = None,
 ) -> Manifest:
     """Write a pseudo label for each image.
 
@@ -60,6 +61,7 @@ def label_images(
         for_statistics: Probabilities that thresholds are taken from, if not the same: at another resolution, say.
         writers: Threads that encode and write.
         snapshot_every: Seconds between two snapshots of the statistics.
+        palette: RGB colour of each class, for those who look at the files. Readers get ids.
 
     Returns:
         The manifest of the complete labelling.
@@ -95,7 +97,9 @@ def label_images(
             sizes=strategy.sizes(statistics.confidences).tolist(),
         )
     thresholds = job.content['thresholds']
-    counts = torch.from_numpy(_write_labels(maps, own, names, strategy, thresholds, folder, writers))
+    counts = torch.from_numpy(
+        _write_labels(maps, own, names, strategy, thresholds, folder, LabelWriter(writers, palette))
+    )
     all_reduce(counts)
     job.finish(counts=counts[: len(classes)].tolist(), ignored=int(counts[IGNORE_INDEX]))
     manifest = Manifest.read(folder)
@@ -158,13 +162,13 @@ def _write_labels(
     strategy: Strategy,
     thresholds: list[float] | None,
     folder: Path,
-    writers: int,
+    label_writer: LabelWriter,
 ) -> np.ndarray:
     """Write what is missing; pixels by label (256,) of all files of this rank."""
     present = {place for place in own if (folder / names[place]).is_file()}
     missing = [place for place in own if place not in present]
     wanted = None if thresholds is None else torch.tensor(thresholds, dtype=torch.float64)
-    with LabelWriter(writers) as writer:
+    with label_writer as writer:
         for place in present:
             writer.count(folder / names[place])
         for place, prob in zip(missing, progress(maps(missing), len(missing), 'labels'), strict=True):

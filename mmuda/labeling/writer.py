@@ -2,11 +2,13 @@
 
 import errno
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
@@ -21,9 +23,11 @@ class LabelWriter:
 
     Args:
         threads: How many; as many maps again may wait.
+        palette: RGB colour of each class for viewers of the files; the pixel values are the ids with it, too.
     """
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int = 2, palette: Sequence[Sequence[int]] | None = None) -> None:
+        self._palette = palette
         self._pool = ThreadPoolExecutor(max(threads, 1))
         self._limit = 2 * max(threads, 1)
         self._pending: deque[Future] = deque()
@@ -43,7 +47,7 @@ class LabelWriter:
         """Write a label map (H, W) uint8 as a PNG; waits if too many are under way."""
         while len(self._pending) >= self._limit:
             self._collect()
-        self._pending.append(self._pool.submit(_write, path, label.cpu().numpy()))
+        self._pending.append(self._pool.submit(_write, path, label.cpu().numpy(), self._palette))
 
     def count(self, path: Path) -> None:
         """Count the pixels of a file that is there already."""
@@ -55,9 +59,9 @@ class LabelWriter:
         self.counts += self._pending.popleft().result()
 
 
-def _write(path: Path, label: np.ndarray) -> np.ndarray:
+def _write(path: Path, label: np.ndarray, palette: Sequence[Sequence[int]] | None) -> np.ndarray:
     try:
-        write_atomically(path, label_png(label))
+        write_atomically(path, label_png(label, palette))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
@@ -68,9 +72,14 @@ def _write(path: Path, label: np.ndarray) -> np.ndarray:
 
 
 def _read_counts(path: Path) -> np.ndarray:
-    label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if label is None or label.dtype != np.uint8 or label.ndim != 2:
-        raise OSError(f'{path} is no 8-bit grey PNG: delete it and run the labelling again')
+    try:
+        # OpenCV would look the colours of a palette up and lose the ids.
+        with Image.open(path) as image:
+            label, mode = np.asarray(image), image.mode
+    except (OSError, SyntaxError, ValueError):
+        label, mode = None, None
+    if label is None or mode not in ('L', 'P'):
+        raise OSError(f'{path} is no 8-bit PNG of train ids: delete it and run the labelling again')
     return _histogram(label)
 
 

@@ -1,7 +1,7 @@
 """Papers of several steps: stages, the runner that executes them, and its ledger."""
 
 from .base import Stage
-from .building import build_stages, make_context, network_config
+from .building import build_stages, make_context, network_config, training_config
 from .context import StageContext
 from .inference import InferenceStage
 from .label import LabelStage
@@ -30,4 +30,5 @@ __all__ = [
     'make_context',
     'network_config',
     'target_images',
+    'training_config',
 ]

@@ -39,6 +39,27 @@ def make_context(cfg: Config, stages: list[Stage], launcher: str = 'none') -> St
     return StageContext(cfg, {stage.name: stage for stage in stages}, cfg.work_dir, launcher)
 
 
+def training_config(cfg: Config, stage: str | None = None) -> Config:
+    """Return the plain config of a training: of the first one if there are stages.
+
+    Args:
+        cfg: Any config.
+        stage: Name of another training stage, whose references to files of earlier stages are resolved.
+
+    Raises:
+        KeyError: If there is no such training stage.
+        FileNotFoundError: If an earlier stage that it refers to is not done.
+    """
+    stages, trainings = _trainings(cfg, stage)
+    if not stages:
+        return cfg
+    name = stage or next(iter(trainings), None)
+    if name not in trainings:
+        raise _no_training(cfg, name, trainings)
+    ctx = make_context(cfg, stages)
+    return Config(ctx.resolve(dict(trainings[name].config(ctx).items())), filename=cfg.filename)
+
+
 def network_config(cfg: Config, stage: str | None = None) -> Config:
     """Return the plain config of the network that a config trains: of the last training stage if it has stages.
 
@@ -51,23 +72,34 @@ def network_config(cfg: Config, stage: str | None = None) -> Config:
     Raises:
         KeyError: If there is no such training stage.
     """
-    if cfg.get('runner_type') != 'StagedRunner':
-        if stage is not None:
-            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
+    stages, trainings = _trainings(cfg, stage)
+    if not stages:
         return cfg
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    stages = build_stages(cfg)
-    trainings = {found.name: found for found in stages if isinstance(found, TrainStage)}
     name = stage or next(reversed(trainings), None)
     if name not in trainings:
-        raise KeyError(
-            f'there is no training stage {name or ""!r} in {cfg.filename}; there are {", ".join(trainings) or "none"}'
-        )
+        raise _no_training(cfg, name, trainings)
     found = trainings[name].config(make_context(cfg, stages))
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
         found.pop(key, None)
     found.work_dir = cfg.work_dir
     return found
+
+
+def _trainings(cfg: Config, stage: str | None) -> tuple[list[Stage], dict[str, TrainStage]]:
+    """Return all stages, and the trainings among them by name; nothing for a plain config."""
+    if cfg.get('runner_type') != 'StagedRunner':
+        if stage is not None:
+            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
+        return [], {}
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    stages = build_stages(cfg)
+    return stages, {found.name: found for found in stages if isinstance(found, TrainStage)}
+
+
+def _no_training(cfg: Config, name: str | None, trainings: dict[str, TrainStage]) -> KeyError:
+    return KeyError(
+        f'there is no training stage {name or ""!r} in {cfg.filename}; there are {", ".join(trainings) or "none"}'
+    )
 
 
 def _build(cfg: Config, entry: str | dict) -> Stage:

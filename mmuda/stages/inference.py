@@ -34,6 +34,7 @@ class ImageSet:
         self.indices = list(range(len(paths))) if keep is None else _places(keep, paths)
         self.paths: list[str] = [paths[i] for i in self.indices]
         self.classes: Sequence[str] = dataset.metainfo['classes']
+        self.palette: Sequence[Sequence[int]] | None = dataset.metainfo.get('palette')
 
     def size(self, at: str) -> tuple[int, int]:
         """Return (H, W) of the first image's probabilities."""

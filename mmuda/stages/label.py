@@ -76,5 +76,6 @@ class LabelStage(InferenceStage):
             self.facts(ctx),
             prior=prior,
             for_statistics=partial(probabilities, at=self.thresholds_at or self.at),
+            palette=images.palette,
         )
         return dict(images=len(manifest.images))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
 from mmuda.files import write_atomically
 
 from .figures import SMOOTH_FROM, line_chart, series_colors
@@ -87,7 +88,11 @@ def write_report(
 
 
 def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Draw the validation of all runs, then each loss, the one that most runs have first; titles and SVG elements."""
+    """Draw the validation of all runs, scores without labels, then each loss, the one that most runs have first.
+
+    Returns:
+        Titles and SVG elements.
+    """
     found: dict[str, dict[str, Curve]] = {VALIDATION: {}}
     for run in runs:
         for name, curve in run.curves.items():
@@ -95,6 +100,11 @@ def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple
                 found.setdefault(name, {})[run.name] = curve
     validation = found.pop(VALIDATION)
     charts = {f'Validation {VALIDATION}, percent': validation} if validation else {}
+    for score, rule in LABEL_FREE_SCORES.items():
+        name = f'{LABEL_FREE_PREFIX}/{score}'
+        series = {run.name: run.curves[name] for run in runs if run.curves.get(name, ([], []))[0]}
+        if series:
+            charts[f'Validation {score}, without labels; {rule} is better'] = series
     charts.update((name, found[name]) for name in sorted(found, key=lambda name: -len(found[name])))
     return [(title, line_chart(series, title, colors=colors)) for title, series in charts.items()]
 

@@ -45,6 +45,18 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
     return {name: _curve(values) for name, values in found.items()}
 
 
+def training_folders(path: str | Path) -> list[Path]:
+    """Return the work dirs of trainings at or below a folder, in the order of their names.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    found = sorted({file.parents[2] for file in Path(path).rglob(SCALARS)})
+    if not found:
+        raise FileNotFoundError(f'no file {SCALARS} under {path}: give the work_dir of a run, or a folder of several')
+    return found
+
+
 def _curve(values: Mapping[int, float]) -> Curve:
     """Values by step as two lists in the order of the steps."""
     steps = sorted(values)

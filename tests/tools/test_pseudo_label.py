@@ -30,7 +30,7 @@ def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     )
     assert 0 < sum(manifest.counts) < 5 * 48 * 64 == sum(manifest.counts) + manifest.ignored
     with Image.open(manifest.label_paths[0]) as label:
-        assert label.mode == 'L' and label.size == (64, 48)
+        assert label.mode == 'P' and label.size == (64, 48)
     times = [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
     assert 'labels: ' not in run(minicity, *command, '--strategy-options', 'rate=1'), 'it was complete'
     assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]

@@ -1,6 +1,7 @@
 from .batch_norm_sync_hook import BatchNormSyncHook
 from .checkpoint_hook import AdaptationCheckpointHook
 from .loss_weight_ramp_hook import LossWeightRampHook
+from .progress_hook import ProgressHook
 from .random_state_hook import RandomStateHook
 from .step_scheduler_hook import StepSchedulerHook
 from .train_scalars_hook import TrainScalarsHook
@@ -9,6 +10,7 @@ __all__ = [
     'AdaptationCheckpointHook',
     'BatchNormSyncHook',
     'LossWeightRampHook',
+    'ProgressHook',
     'RandomStateHook',
     'StepSchedulerHook',
     'TrainScalarsHook',

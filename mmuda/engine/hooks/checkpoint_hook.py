@@ -8,14 +8,23 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
 from mmuda.internals import kept_checkpoints
+
+RULES = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
+"""Which values of scores without labels are the better ones."""
+
+GREATER = ('mIoU', 'IoU', 'mDice', 'mFscore', 'mPrecision', 'mRecall', 'acc', 'top', 'AR@', 'auc', 'precision', 'mAP')
+LESS = ('loss',)
+"""The same for parts of the names of other scores."""
 
 
 @HOOKS.register_module()
 class AdaptationCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that deletes an old checkpoint only after the new one is on the disk.
 
-    Args as in mmengine.
+    Args as in mmengine. ``save_best`` may name scores without labels of the target, ``'label_free/IM'`` (see
+    :class:`LabelFreeMetric`); ``rule`` is known for them.
 
     Raises:
         ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where
@@ -30,6 +39,8 @@ class AdaptationCheckpointHook(CheckpointHook):
             raise ValueError(
                 'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
             )
+        kwargs.setdefault('greater_keys', [*GREATER, *(name for name, rule in RULES.items() if rule == 'greater')])
+        kwargs.setdefault('less_keys', [*LESS, *(name for name, rule in RULES.items() if rule == 'less')])
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
     def before_train(self, runner: Runner) -> None:

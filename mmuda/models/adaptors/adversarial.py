@@ -115,6 +115,7 @@ class DomainAdversary(BaseAdaptor):
         discriminator = getattr(self, self.discriminators()[level])
         scores = discriminator(self.discriminator_input(outputs, level))
         name = 'source' if domain == SOURCE else 'target'
+        self.show(f'{name} {level} discriminator', scores)
         return {f'loss_dis_{level}_{name}': self.gan_loss(scores, domain) / 2}
 
 

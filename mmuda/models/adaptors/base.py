@@ -13,6 +13,7 @@ from ..segmentors import SegOutputs
 from .checks import check_heads, only_reaches
 from .freezing import frozen
 from .loss_weights import Losses, WeightedLosses
+from .showing import Showing
 
 DOMAINS = ('source', 'target')
 
@@ -25,7 +26,7 @@ STEP = None
 END: Any = object()
 
 
-class BaseAdaptor(WeightedLosses, metaclass=ABCMeta):
+class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
     """A segmentor and the other networks and state of a method.
 
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
@@ -103,7 +104,9 @@ class BaseAdaptor(WeightedLosses, metaclass=ABCMeta):
 
     def segment(self, batch: dict) -> SegOutputs:
         """Forward the images of one domain through the segmentor; batch-norm sees these images alone."""
-        return self.segmentor(batch['inputs'], mode='outputs')
+        outputs = self.segmentor(batch['inputs'], mode='outputs')
+        self.show_pass(batch['inputs'], outputs)
+        return outputs
 
     @property
     def feature_channels(self) -> int:
@@ -194,8 +197,10 @@ class BaseAdaptor(WeightedLosses, metaclass=ABCMeta):
         """
         data = self.data_preprocessor(data, training=True)
         batches = self._domain_batches(data)
+        for domain, batch in data.items():
+            self.show_batch(domain, batch)
         parts = self.adapt(batches['source'], batches['target'])
-        del data, batches
+        del data, batches, batch
         logs: Losses = {}
         self._logged = {}
         ended = False

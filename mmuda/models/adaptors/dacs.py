@@ -126,6 +126,7 @@ class DACS(BaseAdaptor):
         """Return the teacher's labels of the target images; untrusted pixels of the data set get weight 0."""
         found = label_batch(self.teacher, target, self.threshold, self.pseudo_weight)
         self.log(confident=found.share)
+        self.show('target pseudo label', found.labels)
         return found
 
     def train_target(self, source: dict, target: dict, pseudo: PseudoLabels) -> Iterator[tuple[str, Losses]]:

@@ -83,4 +83,6 @@ class FADA(BaseAdaptor):
         """Return the cross-entropy of the discriminator's scores with the soft labels of one domain."""
         scores = self.discriminator(self.head_features(outputs))
         scores = replace(outputs, logits=dict(main=scores)).upsample('main')
+        name = 'source' if domain == SOURCE else 'target'  # its last call sees the images of that domain
+        self.show(f'{name} discriminator', lambda: scores.softmax(dim=1).chunk(2, dim=1)[1].sum(dim=1))
         return soft_cross_entropy(scores, soft_labels(outputs.upsample('main'), self.clip), domain)

@@ -31,6 +31,8 @@ def pixel_losses(adaptor: BaseAdaptor, term: str, images: WeightedImages, mean_o
         images: Images, labels and weights.
         mean_over: See :func:`mmuda.models.losses.pixel_cross_entropy`.
     """
+    for name, value in zip(('image', 'label', 'weight'), images, strict=True):
+        adaptor.show(f'{term} {name}', value)
     outputs = adaptor.segment(dict(inputs=images.inputs))
     losses: Losses = {}
     for level in outputs.levels:

@@ -1,0 +1,107 @@
+"""An HTML report on runs that are there, whatever trained them."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from mmseg.structures import SegDataSample
+
+from mmuda.checkpoints import latest_checkpoint
+from mmuda.datasets import build_dataset
+from mmuda.engine.inference import load_model, predict
+from mmuda.engine.launch import find_plug_ins
+from mmuda.visualization import RunSummary, collect_samples, read_scalars, training_folders, write_report
+from mmuda.visualization.scalars import Curve
+
+BASELINES = ('SourceOnly', 'AdaBN')
+CONFIG = '*/vis_data/config.py'
+
+
+def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures: int = 4) -> Path:
+    """Write one HTML page on trainings: their numbers, curves and predictions.
+
+    The numbers are those of the newest test of a run (``tools/test.py``), else of its last validation; curves are what
+    it logged, and predictions those of its last checkpoint. Source-only and AdaBN are the baselines.
+
+    Args:
+        path: Where to.
+        work_dirs: Of one training each, or folders of several.
+        pictures: Number of test images to show; each is segmented by all runs now.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileNotFoundError: If a folder holds no training, or a training has neither a test nor a validation; or, with
+            pictures, if a checkpoint or the images are not there.
+    """
+    folders = list(dict.fromkeys(folder for work_dir in work_dirs for folder in training_folders(work_dir)))
+    names = _names(folders)
+    configs = {name: _config(folder) for name, folder in zip(names, folders, strict=True)}
+    runs = [_summary(name, folder, configs[name]) for name, folder in zip(names, folders, strict=True)]
+    first = configs[names[0]]
+    init_default_scope(first.get('default_scope', 'mmseg'))
+    meta = DATASETS.build(dict(first.test_dataloader.dataset, lazy_init=True)).metainfo  # reads no file
+    images = min((run.metrics['num_images'] for run in runs if 'num_images' in run.metrics), default=None)
+
+    def predictions(name: str, folder: Path) -> Iterator[SegDataSample]:
+        checkpoint = latest_checkpoint(folder)
+        if checkpoint is None:
+            raise FileNotFoundError(f'{folder} has no checkpoint to make pictures with')
+        count = images or len(build_dataset(configs[name].test_dataloader.dataset))
+        places = np.unique(np.linspace(0, count - 1, pictures).astype(int)).tolist()
+        yield from predict(load_model(configs[name], checkpoint), configs[name], places)
+
+    found = {name: predictions(name, folder) for name, folder in zip(names, folders, strict=True)}
+    samples = collect_samples(found) if pictures else []
+    title = f'{len(runs)} runs' if len(runs) > 1 else names[0]
+    return write_report(path, title, runs, samples, meta['classes'], meta['palette'])
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Return short names: the paths below the folder that all have in common."""
+    whole = [folder.resolve() for folder in folders]
+    common = os.path.commonpath([folder.parent for folder in whole])
+    return [folder.relative_to(common).as_posix() for folder in whole]
+
+
+def _config(folder: Path) -> Config:
+    """Return the config that the newest start of a run has written."""
+    found = sorted(folder.glob(CONFIG), key=lambda path: path.parts[-3])
+    if not found:
+        raise FileNotFoundError(f'no file {CONFIG} under {folder}: LocalVisBackend writes it when a training starts')
+    find_plug_ins(found[-1])
+    return Config.fromfile(found[-1])
+
+
+def _summary(name: str, folder: Path, cfg: Config) -> RunSummary:
+    """Return the numbers and curves of a run."""
+    curves = read_scalars(folder)
+    tests = sorted((folder / 'test').glob('*.json'), key=lambda path: path.stat().st_mtime)
+    contents = [(path, json.loads(path.read_text(encoding='utf-8'))) for path in tests]
+    contents = [(path, content) for path, content in contents if 'confusion_matrix' in content]
+    baseline = cfg.model.type in BASELINES
+    if contents:
+        path, metrics = contents[-1]
+        return RunSummary(name, metrics, curves, f'test of {path.stem}', baseline)
+    if 'mIoU' not in curves:
+        raise FileNotFoundError(f'{folder} has neither a test (test/*.json) nor a validation: run tools/test.py first')
+    return RunSummary(
+        name, _last_validation(curves), curves, f'validation at iteration {curves["mIoU"][0][-1]}', baseline
+    )
+
+
+def _last_validation(curves: dict[str, Curve]) -> dict[str, Any]:
+    """Return the last validation in the form of a test."""
+    last = {name: values[-1] for name, (_, values) in curves.items() if values}
+    means = {name: last[name] for name in last if name.startswith('mIoU') and '/' not in name}
+    classes = {name.removeprefix('IoU/'): value for name, value in last.items() if name.startswith('IoU/')}
+    known = {name: None if math.isnan(value) else value for name, value in classes.items()}
+    return dict(protocols=means, per_class=dict(IoU=known), metrics=dict(aAcc=last.get('aAcc')))

@@ -1,0 +1,29 @@
+"""Lines of the log that fit a screen."""
+
+from typing import Any
+
+from mmengine.runner import LogProcessor, Runner
+from mmseg.registry import LOG_PROCESSORS
+
+SUMMARIES = ('mean', 'deviation')
+"""Last parts of names that :class:`LabelFreeHook` tells in a line of its own."""
+
+
+@LOG_PROCESSORS.register_module()
+class BriefLogProcessor(LogProcessor):
+    """mmengine's :class:`LogProcessor` whose line after a validation or a test has no numbers of single classes.
+
+    They stand in the table of the metric above that line, and all of them go to the visualizer as before. Values are
+    those of classes if their names end with ``/<class>``.
+    """
+
+    def get_log_after_epoch(
+        self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False
+    ) -> tuple[dict, str]:
+        """As in mmengine, with a shorter text."""
+        tag, text = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
+        loop: Any = runner.val_loop if mode == 'val' else runner.test_loop
+        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get('classes') or ()
+        endings = tuple(f'/{name}' for name in (*classes, *SUMMARIES))
+        parts = (part for part in text.split('  ') if not part.partition(': ')[0].endswith(endings))
+        return tag, '  '.join(parts)

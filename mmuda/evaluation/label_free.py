@@ -1,0 +1,169 @@
+"""LabelFreeMetric: how good a network may be on the target, judged without labels of the target."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.structures import BaseDataElement
+from mmseg.registry import METRICS
+from torch import Tensor
+
+from mmuda.constants import LABEL_FREE_PREFIX
+
+from .image_counts import ImageCounts
+from .prediction_statistics import fixed_points, neighbourhood_density, prediction_statistics
+
+Predictor = Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Tensor]]
+"""Predicts the classes (H, W) of the images of a batch a second time, see :attr:`LabelFreeMetric.teacher`."""
+
+UNIT = 2.0**-20
+"""Sums are whole numbers of this, so they depend neither on the order of the images nor on the number of processes."""
+
+PIXELS, ENTROPY, DENSITY, AGREEING, COMPARED, BROKEN = range(6)
+HEAD = 6
+"""Places in the array of sums; the probabilities of the classes follow, then their predicted pixels."""
+
+
+@METRICS.register_module()
+class LabelFreeMetric(BaseMetric):
+    r"""Scores of predictions that no label is read for.
+
+    ``entropy`` (less is better): mean entropy of the pixels, divided by log C.
+
+    ``IM`` (greater), information maximisation: the entropy of the mean prediction minus the mean entropy, divided by
+    log C: certain pixels, many classes (Krause et al., NeurIPS 2010; a validator in Musgrave et al., 2022).
+
+    ``SND`` (greater), soft neighbourhood density: the mean over images of :func:`neighbourhood_density` at ``points``
+    pixels, in nats (Saito et al., ICCV 2021).
+
+    ``class_shift`` (less): half the sum over classes of the distance between their share of the predicted pixels and
+    their share of the source's labels, in [0, 1]. Only with :attr:`source_shares`.
+
+    ``agreement`` (greater): percentage of pixels for which segmentor and teacher predict the same class. Only with
+    :attr:`teacher`.
+
+    ``share/<class>``: percentage of the pixels that are predicted as the class.
+
+    Keys begin with ``label_free/``. All sums are integers on the device of the predictions, whatever the number of
+    images: 1 and N processes give equal results. If a prediction is not finite, so is no score but the shares.
+
+    Args:
+        points: Pixels of each image that SND looks at; the memory is quadratic in it. The same places in each image.
+        temperature: Of SND.
+        collect_device: As in mmengine; only counts are collected.
+        prefix: Put before each key of the results.
+
+    Raises:
+        ValueError: If an option is out of range; in an evaluation, if a sample has no logits of several classes.
+    """
+
+    default_prefix = LABEL_FREE_PREFIX
+
+    def __init__(
+        self, points: int = 256, temperature: float = 0.05, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if points < 2 or temperature <= 0:
+            raise ValueError(f'LabelFreeMetric: points={points}, temperature={temperature}: at least 2, and positive')
+        self.points, self.temperature = points, temperature
+        self.source_shares: np.ndarray | None = None
+        """Share of each class of the source's labels, (C,), with sum 1."""
+        self.teacher: Predictor | None = None
+        """Gives a second network's classes (H, W) of each image of a batch, from the batch and the samples."""
+        self._counts = ImageCounts()
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:
+        """Add the sums of one batch.
+
+        Args:
+            data_batch: Handed on to the teacher.
+            data_samples: Each with ``seg_logits`` (C, H, W).
+
+        Raises:
+            ValueError: If a sample has no such logits.
+        """
+        if not data_samples:
+            return
+        samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
+        logits = [_logits(sample) for sample in samples]
+        others = [None] * len(logits) if self.teacher is None else self.teacher(data_batch, samples)
+        self._counts.add(torch.stack([self._sums(*pair) for pair in zip(logits, others, strict=True)]))
+
+    def _sums(self, logits: Tensor, other: Tensor | None) -> Tensor:
+        """Return the sums of one image, (HEAD + 2 C,) int64 in UNITs or pixels."""
+        num_classes, height, width = logits.shape
+        sums = prediction_statistics(logits)
+        predicted = logits.argmax(dim=0)
+        places = fixed_points(height, width, self.points, logits.device)
+        seen = logits.flatten(1)[:, places].float().softmax(dim=0)
+        density = neighbourhood_density(seen.T, self.temperature)
+        agreeing = predicted.new_zeros(()) if other is None else (predicted == other.to(predicted.device)).sum()
+        known = (sums.entropy.isfinite() & density.isfinite()).to(torch.int64)
+        head = torch.stack(
+            [
+                torch.full_like(known, predicted.numel()),
+                _units(sums.entropy),
+                _units(density),
+                agreeing,
+                torch.full_like(known, 0 if other is None else predicted.numel()),
+                1 - known,
+            ]
+        )
+        return torch.cat([head, _units(sums.probabilities), torch.bincount(predicted.flatten(), minlength=num_classes)])
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Results of the whole data set, equal on every rank; the state starts anew.
+
+        Args:
+            size: Number of images of the data set.
+
+        Raises:
+            ValueError: If there was no image, or more than `size`.
+        """
+        num_classes = len((self.dataset_meta or {}).get('classes', ()))
+        sums, num_images = self._counts.collect(size, (HEAD + 2 * num_classes,))
+        self._counts = ImageCounts()
+        results = self.compute_metrics([(sums, num_images)])
+        return {f'{self.prefix}/{key}': value for key, value in results.items()} if self.prefix else results
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Return the scores of sums over images: see the class."""
+        ((sums, num_images),) = results
+        head, classes = sums[:HEAD], sums[HEAD:].reshape(2, -1)
+        full = math.log(classes.shape[1])
+        pixels = int(head[PIXELS])
+        mean = classes[0] * UNIT / pixels
+        entropy = head[ENTROPY] * UNIT / pixels / full
+        of_mean = -float(np.sum(mean * np.log(np.where(mean > 0, mean, 1)))) / full
+        shares = classes[1] / pixels
+        scores = dict(entropy=entropy, IM=of_mean - entropy, SND=head[DENSITY] * UNIT / num_images)
+        if head[BROKEN]:
+            scores = dict.fromkeys(scores, math.nan)
+        if self.source_shares is not None:
+            scores['class_shift'] = np.abs(shares - self.source_shares).sum() / 2
+        if head[COMPARED]:
+            scores['agreement'] = 100 * head[AGREEING] / head[COMPARED]
+        names = (self.dataset_meta or {}).get('classes') or range(len(shares))
+        scores |= {f'share/{name}': 100 * share for name, share in zip(names, shares, strict=True)}
+        return {name: float(value) for name, value in scores.items()}
+
+
+def _units(values: Tensor) -> Tensor:
+    """Return values as whole numbers of UNITs; 0 for what is not finite."""
+    return torch.nan_to_num(values.double() / UNIT, nan=0, posinf=0, neginf=0).round().to(torch.int64)
+
+
+def _logits(sample: Mapping[str, Any]) -> Tensor:
+    """Return the (C, H, W) logits of a sample."""
+    field = sample.get('seg_logits')
+    values = field['data'] if isinstance(field, Mapping) else getattr(field, 'data', None)
+    if values is None or values.dim() != 3 or len(values) < 2:
+        found = 'none' if values is None else f'of the shape {tuple(values.shape)}'
+        raise ValueError(
+            f'image {sample.get("img_path")}: scores without labels need seg_logits (C, H, W) of two or more classes, '
+            f'but there are {found}; switch them off with default_hooks.label_free=None'
+        )
+    return values

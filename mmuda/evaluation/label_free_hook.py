@@ -1,0 +1,189 @@
+"""LabelFreeHook: scores without labels at every validation, and warnings about classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor
+
+from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
+from mmuda.models.teachers import EMATeacher
+from mmuda.ranks import unwrap
+
+from .label_free import LabelFreeMetric
+
+STEP = 4
+"""Every so many rows and columns of the source's labels are counted."""
+
+
+@HOOKS.register_module()
+class LabelFreeHook(Hook):
+    """Judge every validation without labels of the target, beside the scores that need them.
+
+    Adds a :class:`LabelFreeMetric` to the evaluator of the validation, so that ``save_best`` may name any of its scores
+    (``'label_free/IM'``). The source's shares of the classes are those of the labels that training has seen so far,
+    every fourth row and column; the teacher is the first :class:`EMATeacher` of the adaptor. After a validation one
+    line tells the scores, and mean and standard deviation (n - 1) of the last validations; the latter are logged as
+    ``<name>/mean`` and ``<name>/deviation``. A checkpoint that was saved just before a validation does not know of
+    it: in a run that is resumed from it, means are without that validation.
+
+    A warning names a class that was predicted before and has vanished, and one that takes over.
+
+    Args:
+        last: Number of validations that mean and deviation are taken over.
+        teacher: Compare with the teacher, which forwards the validation images once more.
+        vanished: A class has vanished if its share of the predicted pixels falls below this part of its share of the
+            source's labels (without a source, of its largest share so far).
+        taken_over: A class takes over if its share exceeds that of the source by this, or 0.9.
+        **kwargs: Arguments of :class:`LabelFreeMetric`.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    priority = 'HIGH'  # after the metrics are in the message hub, and before they are logged
+
+    def __init__(
+        self, last: int = 5, teacher: bool = True, vanished: float = 0.05, taken_over: float = 0.5, **kwargs: Any
+    ) -> None:
+        if last < 2 or not 0 < vanished < 1 or not 0 < taken_over < 1:
+            raise ValueError(
+                f'LabelFreeHook: last={last} must be at least 2, vanished={vanished} and taken_over={taken_over} '
+                'between 0 and 1'
+            )
+        self.last, self.teacher, self.vanished, self.taken_over = last, teacher, vanished, taken_over
+        self.metric = LabelFreeMetric(**kwargs)
+        self._counted: Tensor | None = None
+        self._total: Tensor | None = None
+
+    # The labels of the source.
+
+    def before_train(self, runner: Runner) -> None:
+        """Weights that were only loaded, not resumed, bring no counts along."""
+        if runner.iter == 0:
+            self._counted = self._total = None
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
+    ) -> None:
+        """Count the labels of the source images of a batch, where they are: on the CPU."""
+        source = data_batch.get('source') if isinstance(data_batch, dict) else None
+        labels = [
+            sample.gt_sem_seg.data[..., ::STEP, ::STEP].flatten()
+            for sample in (source or {}).get('data_samples') or ()
+            if 'gt_sem_seg' in sample
+        ]
+        if labels:
+            counts = torch.bincount(torch.cat(labels).cpu().to(torch.int64).clamp_(0, 255), minlength=256)
+            self._counted = counts if self._counted is None else self._counted + counts
+
+    def before_gather_checkpoint(self, runner: Runner) -> None:
+        """All ranks bring their counts together."""
+        self._gather()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the counts into the file."""
+        checkpoint['source_class_counts'] = self._total
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Go on with the counts of the file."""
+        self._total = checkpoint.get('source_class_counts')
+        self._counted = None
+
+    def _gather(self) -> None:
+        counts = torch.zeros(256, dtype=torch.int64) if self._counted is None else self._counted
+        all_reduce(counts)
+        self._counted = None
+        self._total = counts if self._total is None else self._total + counts
+
+    # A validation.
+
+    def before_val(self, runner: Runner) -> None:
+        """Join the evaluator; tell the metric what it compares with."""
+        self._gather()
+        loop: Any = runner.val_loop
+        if not any(isinstance(metric, LabelFreeMetric) for metric in loop.evaluator.metrics):
+            loop.evaluator.metrics.append(self.metric)
+        metric = next(metric for metric in loop.evaluator.metrics if isinstance(metric, LabelFreeMetric))
+        metric.dataset_meta = loop.dataloader.dataset.metainfo
+        metric.source_shares = self._source_shares(len(metric.dataset_meta['classes']))
+        model = unwrap(runner.model)
+        teacher = next((child for child in model.children() if isinstance(child, EMATeacher)), None)
+        metric.teacher = _Predictions(model, teacher) if self.teacher and teacher is not None else None
+
+    def _source_shares(self, num_classes: int) -> np.ndarray | None:
+        """Return the shares (C,) of the classes in the labels of the source so far; None without labels."""
+        counts = np.zeros(num_classes) if self._total is None else self._total[:num_classes].numpy()
+        return counts / counts.sum() if counts.sum() else None
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Log means of the last validations, tell the scores, and warn."""
+        metrics = metrics or {}
+        if f'{LABEL_FREE_PREFIX}/entropy' not in metrics:
+            return
+        lasting = {name: self._last(runner, name) for name in metrics if _is_mean(name)}
+        parts = []
+        for name, values in lasting.items():
+            text = f'{name.removeprefix(LABEL_FREE_PREFIX + "/")} {metrics[name]:.4g}'
+            if len(values) > 1:
+                mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+                runner.message_hub.update_scalar(f'val/{name}/mean', mean)
+                runner.message_hub.update_scalar(f'val/{name}/deviation', deviation)
+                text += f' (last {len(values)}: {mean:.4g} +- {deviation:.2g})'
+            parts.append(text)
+        runner.logger.info(f'iteration {runner.iter}: {", ".join(parts)}')
+        for event, classes in self._alarms(runner, metrics).items():
+            runner.logger.warning(f'iteration {runner.iter}: {event}: {", ".join(classes)}')
+
+    def _last(self, runner: Runner, name: str) -> list[float]:
+        """Return the values of the last validations."""
+        history, _ = runner.message_hub.get_scalar(f'val/{name}').data
+        return history[-self.last :].tolist()
+
+    def _alarms(self, runner: Runner, metrics: Mapping[str, float]) -> dict[str, list[str]]:
+        """Return the classes that something has happened to since the validation before, with their shares."""
+        vanished, taking_over = [], []
+        start = f'{LABEL_FREE_PREFIX}/share/'
+        names = [name.removeprefix(start) for name in metrics if name.startswith(start)]
+        sources = self._source_shares(len(names))
+        for place, name in enumerate(names):
+            history, _ = runner.message_hub.get_scalar(f'val/{start}{name}').data
+            *before, now = (history / 100).tolist()
+            source = None if sources is None else float(sources[place])
+            low = self.vanished * (max(before, default=0) if source is None else source)
+            high = 0.9 if source is None else min(0.9, source + self.taken_over)
+            told = (
+                f'{name} ({now:.2%} of the predicted pixels{"" if source is None else f", {source:.2%} of the source"}'
+            )
+            if before and now < low <= before[-1]:
+                vanished.append(f'{told}, {before[-1]:.2%} before)')
+            elif now >= high and (not before or before[-1] < high):
+                taking_over.append(f'{told})')
+        found = {'classes have vanished': vanished, 'a class takes over': taking_over}
+        return {event: classes for event, classes in found.items() if classes}
+
+
+class _Predictions:
+    """Classes that a teacher predicts for the images of a batch."""
+
+    def __init__(self, model: Any, teacher: EMATeacher) -> None:
+        self.model, self.network = model, teacher.segmentor
+
+    @torch.no_grad()
+    def __call__(self, batch: Any, samples: Sequence[Mapping[str, Any]]) -> list[Tensor]:
+        # New samples: the segmentor has written into those of the batch, which also hold the labels.
+        bare = [type(sample)(metainfo=sample.metainfo) for sample in batch['data_samples']]
+        images = self.model.data_preprocessor(dict(batch, data_samples=bare), training=False)
+        predicted = self.network(images['inputs'], images['data_samples'], mode='predict')
+        return [sample.pred_sem_seg.data[0] for sample in predicted]
+
+
+def _is_mean(name: str) -> bool:
+    """Return whether a metric is a mean over classes or a score without labels."""
+    return '/' not in name or name in {f'{LABEL_FREE_PREFIX}/{score}' for score in LABEL_FREE_SCORES}

@@ -1,0 +1,102 @@
+"""How well scores without labels rank networks: their correlation with a score that needs labels."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+Curve = tuple[Sequence[int], Sequence[float]]
+"""Iterations and the value of a score at each."""
+
+
+class Ranking(NamedTuple):
+    """What choosing by a score is worth. Correlations are NaN where there are fewer than three different networks.
+
+    Attributes:
+        score: Its name.
+        rule: 'greater' or 'less': which values promise a better network.
+        checkpoints: Spearman's correlation with the truth over the checkpoints of a run, the mean over runs. Positive
+            if the score is right.
+        runs: The same over the last checkpoints of all runs.
+        pooled: The same over all checkpoints of all runs.
+        regret: Truth of the best checkpoint of a run minus that of the one that the score picks, the mean over runs.
+        regret_of_last: The same for the last checkpoint.
+        networks: Number of checkpoints.
+    """
+
+    score: str
+    rule: str
+    checkpoints: float
+    runs: float
+    pooled: float
+    regret: float
+    regret_of_last: float
+    networks: int
+
+
+def rank_scores(
+    runs: Mapping[str, Mapping[str, Curve]], scores: Mapping[str, str], truth: str = 'mIoU'
+) -> list[Ranking]:
+    """Compare how scores and a truth order checkpoints.
+
+    Args:
+        runs: Curves by name, by run.
+        scores: 'greater' or 'less' by name of score.
+        truth: Name of the score that needs labels; greater is better.
+
+    Returns:
+        A ranking for each score that a run has at the iterations where it has the truth.
+
+    Raises:
+        ValueError: If a rule is unknown, or no run has the truth.
+    """
+    wrong = {name: rule for name, rule in scores.items() if rule not in ('greater', 'less')}
+    if wrong:
+        raise ValueError(f"rules are 'greater' or 'less', not {wrong}")
+    if not any(truth in curves for curves in runs.values()):
+        raise ValueError(
+            f'no run has {truth!r}; they have {sorted({name for curves in runs.values() for name in curves})}'
+        )
+    found = []
+    for score, rule in scores.items():
+        pairs = [_pairs(curves, score, truth) for curves in runs.values() if score in curves and truth in curves]
+        pairs = [pair for pair in pairs if len(pair)]
+        if pairs:
+            found.append(_ranking(score, rule, pairs))
+    return found
+
+
+def _pairs(curves: Mapping[str, Curve], score: str, truth: str) -> np.ndarray:
+    """Return score and truth, (n, 2), at the iterations that have both as finite numbers."""
+    known, right = (dict(zip(*curves[name], strict=True)) for name in (score, truth))
+    rows = [(known[step], right[step]) for step in sorted(known.keys() & right.keys())]
+    pairs = np.array(rows, dtype=float).reshape(-1, 2)
+    return pairs[np.isfinite(pairs).all(axis=1)]
+
+
+def _ranking(score: str, rule: str, pairs: list[np.ndarray]) -> Ranking:
+    sign = 1 if rule == 'greater' else -1
+    pairs = [pair * (sign, 1) for pair in pairs]
+    within = [value for value in map(_spearman, pairs) if not math.isnan(value)]
+    best = [pair[:, 1].max() for pair in pairs]
+    picked = [pair[pair[:, 0].argmax(), 1] for pair in pairs]
+    last = np.array([pair[-1] for pair in pairs])
+    return Ranking(
+        score,
+        rule,
+        checkpoints=float(np.mean(within)) if within else math.nan,
+        runs=_spearman(last),
+        pooled=_spearman(np.concatenate(pairs)),
+        regret=float(np.mean(np.subtract(best, picked))),
+        regret_of_last=float(np.mean(np.subtract(best, last[:, 1]))),
+        networks=sum(map(len, pairs)),
+    )
+
+
+def _spearman(pairs: np.ndarray) -> float:
+    """Return Spearman's correlation of the columns of (n, 2); NaN if one is constant or there are fewer than three."""
+    if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
+        return math.nan
+    return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)

@@ -1,0 +1,105 @@
+"""What an adaptor shows of an iteration, as pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmuda.models import SegOutputs
+from mmuda.models.losses.entropy import self_information
+
+from .pictures import PAPER, Palette, colorize, heat, panel
+
+IMAGE = ' image'
+
+
+def training_pictures(
+    shown: Mapping[str, Any], images: int, mean: Tensor, std: Tensor, bgr: bool, palette: Palette
+) -> list[dict[str, np.ndarray]]:
+    """Paint the maps of the first images of a batch; all of them come from the device in one transfer.
+
+    Numbers that leave [0, 1] are scaled to their range, which the caption tells.
+
+    Args:
+        shown: See :class:`mmuda.models.adaptors.showing.Showing`.
+        images: Number of images.
+        mean: Mean that images were normalised with, (3, 1, 1).
+        std: Their deviation.
+        bgr: Whether the network sees images in BGR order.
+        palette: RGB colour of each class.
+
+    Returns:
+        (H, W, 3) uint8 RGB by caption, for each image.
+    """
+    ready: dict[str, Tensor] = {}
+    for name, value in shown.items():
+        if isinstance(value, SegOutputs):
+            logits = value.upsample('main')[:images]
+            ready[name] = logits.argmax(dim=1).to(torch.uint8)
+            ready[f'{name.removesuffix(" prediction")} entropy'] = self_information(logits).sum(dim=1).clamp(0, 1)
+        elif name.endswith(IMAGE):
+            pixels = (value[:images] * std + mean).round().clamp(0, 255).to(torch.uint8)
+            ready[name] = (pixels.flip(1) if bgr else pixels).permute(0, 2, 3, 1)
+        elif value.is_floating_point():
+            ready[name] = value[:images].float().reshape(len(value[:images]), *value.shape[-2:])
+        else:
+            ready[name] = value[:images].to(torch.uint8)
+    maps = _to_host(ready)
+    count = max((len(values) for values in maps.values()), default=0)
+    return [
+        dict(_painted(name, values[place], palette) for name, values in maps.items() if place < len(values))
+        for place in range(count)
+    ]
+
+
+def arrange(pictures: Mapping[str, np.ndarray], height: int) -> np.ndarray:
+    """Put pictures into one, with a row for each first word of a caption: source, target, mix.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB by caption.
+        height: Of each picture.
+
+    Returns:
+        (H', W', 3) uint8, RGB.
+    """
+    rows: dict[str, list[str]] = {}
+    for name in pictures:
+        rows.setdefault(name.split()[0], []).append(name)
+    columns = max(map(len, rows.values()))
+    blank = np.full((1, 1, 3), PAPER, dtype=np.uint8)
+    filled: dict[str, np.ndarray] = {}
+    for names in rows.values():
+        filled |= {name: pictures[name] for name in names}
+        filled |= {' ' * (len(filled) + place): blank for place in range(columns - len(names))}
+    return panel(filled, columns, height)
+
+
+def _to_host(values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Bring tensors of uint8 and float32 to the CPU as one."""
+    if not values:
+        return {}
+    # Float32 first, so that each of them begins at a multiple of four bytes.
+    names = sorted(values, key=lambda name: values[name].dtype == torch.uint8)
+    parts = {name: values[name].contiguous() for name in names}
+    whole = torch.cat([part.view(torch.uint8).flatten() for part in parts.values()]).cpu()
+    split = whole.split([part.numel() * part.element_size() for part in parts.values()])
+    found = {
+        name: piece.view(part.dtype).view(part.shape).numpy()
+        for (name, part), piece in zip(parts.items(), split, strict=True)
+    }
+    return {name: found[name] for name in values}
+
+
+def _painted(name: str, values: np.ndarray, palette: Palette) -> tuple[str, np.ndarray]:
+    """Return caption and picture of one map."""
+    if values.ndim == 3:
+        return name, values
+    if values.dtype == np.uint8:
+        return name, colorize(values, palette)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if low >= 0 and high <= 1:
+        return name, heat(values)
+    scaled = np.clip((np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12), 0, 1)
+    return f'{name} {low:.2g} to {high:.2g}', heat(scaled)

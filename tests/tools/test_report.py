@@ -1,0 +1,50 @@
+"""`tools/report.py`."""
+
+import json
+import os
+import re
+import shutil
+
+from commands import TOOLS, run
+from pages import Page
+from toolbox import tiny_config
+
+from mmuda.engine.launch import build_runner
+
+
+def test_reports_any_runs(minicity, tmp_path):
+    for method in ('source_only', 'dacs'):
+        build_runner(tiny_config(method, minicity, tmp_path / 'runs' / method, iters=4, val=2)).train()
+    printed = run(minicity, TOOLS / 'report.py', tmp_path / 'runs', '--pictures', 2)
+    path = tmp_path / 'runs/report.html'
+    assert f'report: {path}' in printed
+    page = Page(path.read_text())
+    # Image, ground truth, two predictions and an entropy of each of the two images, and the scale of entropy.
+    assert len(page.images) == 2 * 5 + 1
+    last = [
+        json.loads(line) for file in (tmp_path / 'runs/dacs').glob('*/vis_data/scalars.json') for line in open(file)
+    ]
+    miou = [one['mIoU'] for one in last if 'mIoU' in one][-1]
+    assert page.row('dacs')[0][1] == f'{miou:.1f}'
+    text = ' '.join(page.text)
+    assert 'validation at iteration 4' in text and 'Validation SND, without labels; greater is better' in text
+
+
+def test_a_test_counts_more_than_a_validation_and_needs_no_data(minicity, tmp_path):
+    build_runner(tiny_config('source_only', minicity, tmp_path / 'run', iters=2, val=2)).train()
+    (tmp_path / 'run/test').mkdir()
+    scores = dict(num_images=5, metrics=dict(mIoU=77.7, aAcc=80.0), protocols=dict(mIoU=['road']), confusion_matrix=[])
+    (tmp_path / 'run/test/iter_2.json').write_text(json.dumps(scores))
+    shutil.move(minicity, f'{minicity}_away')
+    try:
+        command = [TOOLS / 'report.py', tmp_path / 'run', '--out', tmp_path / 'new/page.html', '--pictures']
+        run(minicity, *command, 0)
+        assert 'pictures: --pictures 0' in run(minicity, *command, 1, fails=True)
+    finally:
+        shutil.move(f'{minicity}_away', minicity)
+    html = (tmp_path / 'new/page.html').read_text()
+    assert re.search('77.7.*test of iter_2', html, re.DOTALL) and os.path.getsize(tmp_path / 'new/page.html') > 1000
+
+
+def test_a_folder_without_a_run(minicity, tmp_path):
+    assert 'give the work_dir of a run' in run(minicity, TOOLS / 'report.py', tmp_path, fails=True)

@@ -1,0 +1,32 @@
+"""`tools/scores.py`."""
+
+import json
+
+import pytest
+from commands import TOOLS, run
+from toolbox import tiny_config
+
+from mmuda.engine.launch import build_runner
+
+
+def test_ranks_the_scores_of_trainings(minicity, tmp_path):
+    for method in ('source_only', 'dacs'):
+        build_runner(tiny_config(method, minicity, tmp_path / 'runs' / method, iters=6, val=2)).train()
+    printed = run(minicity, TOOLS / 'scores.py', tmp_path / 'runs', '--json', tmp_path / 'scores.json')
+    found = json.loads((tmp_path / 'scores.json').read_text())
+    assert len(found['runs']) == 2 and '2 runs, rank correlations with mIoU' in printed
+    by_name = {one['score']: one for one in found['scores']}
+    assert by_name['label_free/SND']['networks'] == 6 and by_name['label_free/agreement']['networks'] == 3
+    assert -1 <= by_name['label_free/entropy']['checkpoints'] <= 1
+    printed = run(minicity, TOOLS / 'scores.py', tmp_path / 'runs/dacs', '--scores', 'mAcc:greater')
+    assert 'mAcc' in printed and 'SND' not in printed
+
+
+@pytest.mark.parametrize(
+    ('args', 'told'), [(['--scores', 'nothing:less'], 'has logged'), (['--scores', 'mAcc'], 'NAME:greater')]
+)
+def test_wrong_scores(minicity, tmp_path, args, told):
+    folder = tmp_path / '20260101_000000/vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text('{"mIoU": 1.0, "step": 2}\n')
+    assert told in run(minicity, TOOLS / 'scores.py', tmp_path, *args, fails=True)

@@ -1,0 +1,31 @@
+"""Show runs: python tools/report.py work_dirs/source_only/minicity work_dirs/advent/minicity
+
+Writes one HTML page that needs no other file: scores beside each other, IoU of classes, curves of validations and
+losses, and what the networks see in images of the target. A folder that holds several trainings stands for all of them.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmuda.comparison import write_run_report
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', type=Path)
+    parser.add_argument('--out', type=Path, help='file to write (default: report.html in the first work dir)')
+    parser.add_argument('--pictures', type=int, default=4, help='test images to show; 0 needs no data (default: 4)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
+    except FileNotFoundError as error:
+        raise SystemExit(f'error: {error}' + ('; without pictures: --pictures 0' if args.pictures else '')) from error
+    print(f'report: {path}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,76 @@
+"""How well scores without labels choose networks: python tools/scores.py work_dirs/advent work_dirs/dacs
+
+Reads what trainings have logged at their validations, and prints for each score: Spearman's rank correlation with the
+true mIoU over the checkpoints of a run (mean over runs), over the last checkpoints of all runs, and over all
+checkpoints; and how much mIoU below the best checkpoint of a run is the one that the score picks, and the last one.
+A positive correlation means that the score is right. The scores are logged by LabelFreeHook (default_hooks.label_free);
+validate often (train_cfg.val_interval), for each validation is one network to rank.
+"""
+
+import argparse
+import math
+
+from terminaltables import AsciiTable
+
+from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
+from mmuda.evaluation import Ranking, rank_scores
+from mmuda.files import write_json
+from mmuda.visualization import read_scalars, training_folders
+
+DEFAULT = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
+COLUMNS = ('score', 'better', 'checkpoints', 'runs', 'all', 'picked', 'last', 'networks')
+
+
+def score_and_rule(text: str) -> tuple[str, str]:
+    """Read NAME:greater or NAME:less."""
+    name, _, rule = text.rpartition(':')
+    if not name or rule not in ('greater', 'less'):
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME:greater or NAME:less')
+    return name, rule
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', help='of one training each, or a folder of such')
+    parser.add_argument('--truth', default='mIoU', help='score that needs labels (default: %(default)s)')
+    parser.add_argument(
+        '--scores',
+        nargs='+',
+        type=score_and_rule,
+        default=list(DEFAULT.items()),
+        metavar='NAME:RULE',
+        help='other logged values and whether greater or less is better, such as loss_ent_main:less',
+    )
+    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
+    return parser.parse_args()
+
+
+def shown(value: float) -> str:
+    return '-' if math.isnan(value) else f'{value:.2f}'
+
+
+def table(rankings: list[Ranking]) -> str:
+    rows = [
+        [one.score, one.rule, *map(shown, one[2:7]), one.networks]
+        for one in sorted(rankings, key=lambda one: -one.checkpoints if one.checkpoints == one.checkpoints else 2)
+    ]
+    return AsciiTable([list(COLUMNS), *rows]).table
+
+
+def main() -> None:
+    args = parse_args()
+    runs = {str(folder): read_scalars(folder) for name in args.work_dirs for folder in training_folders(name)}
+    rankings = rank_scores(runs, dict(args.scores), args.truth)
+    if not rankings:
+        raise SystemExit(
+            f'none of the {len(runs)} runs has logged one of {", ".join(name for name, _ in args.scores)} beside '
+            f'{args.truth}: train with default_hooks.label_free, or name others with --scores'
+        )
+    print(f'{len(runs)} runs, rank correlations with {args.truth}\n{table(rankings)}')
+    print(f'picked, last: {args.truth} of the best checkpoint of a run minus that of the chosen one, mean over runs')
+    if args.json:
+        write_json(args.json, dict(truth=args.truth, runs=list(runs), scores=[one._asdict() for one in rankings]))
+
+
+if __name__ == '__main__':
+    main()
