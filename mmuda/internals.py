@@ -133,6 +133,12 @@ def is_training(runner: Runner) -> bool:
     return isinstance(runner._train_loop, BaseLoop)
 
 
+def built_loops(runner: Runner) -> list[BaseLoop]:
+    """Return the loops of training, testing and validation that a runner has built; others are still configs."""
+    loops = (runner._train_loop, runner._test_loop, runner._val_loop)
+    return [loop for loop in loops if isinstance(loop, BaseLoop)]
+
+
 def configured_seed(runner: Runner) -> int | None:
     """Return the seed of the argument ``randomness``; ``Runner.seed`` is a drawn one if there is none."""
     return runner._randomness_cfg.get('seed')

@@ -5,7 +5,7 @@ values, such as ``{'order': 'rgb'}``. A checkpoint holds them in ``meta``, by fa
 ``meta['order'] == {'decode_head': 'rgb'}``. Loading it into a network that states something else is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
@@ -65,3 +65,33 @@ def check_weights_meta(network: nn.Module, checkpoint: Any, filename: str) -> No
                     f'{filename} comes from a network whose {part} has {fact} {trained[part]}, but that of this config '
                     f'has {parts[part]}: use a config of its method{method}, or give {part} the same settings'
                 )
+
+
+def check_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str) -> None:
+    """Compare the class names that a network was trained with, as its checkpoint has them, with those of data.
+
+    Args:
+        checkpoint: Content of the file. One without class names is not compared.
+        classes: Names of the classes of the data, by train id; None if they are not known.
+        filename: For messages.
+
+    Raises:
+        RuntimeError: If they differ, in their order too: predictions would have the wrong names.
+    """
+    meta = meta_of(checkpoint).get('dataset_meta')
+    trained = meta.get('classes') if isinstance(meta, Mapping) else None
+    if not trained or not classes or list(trained) == list(classes):
+        return
+    told = (
+        f'the same {len(classes)} classes in another order'
+        if sorted(trained) == sorted(classes)
+        else f'{len(trained)} classes, the data has {len(classes)}'
+    )
+    first = next(
+        (f'{place}: {mine!r}, of the data {theirs!r}' for place, (mine, theirs) in enumerate(zip(trained, classes)) if mine != theirs),
+        'the others',
+    )
+    raise RuntimeError(
+        f'{filename} was trained for {told} (first difference: class {first}): set metainfo=dict(classes=...) of the '
+        'data sets to those of the checkpoint, or use the config that it was trained with'
+    )

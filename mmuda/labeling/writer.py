@@ -1,6 +1,5 @@
 """Label files, written by threads while the network works on."""
 
-import errno
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -56,14 +55,7 @@ class LabelWriter:
 
 
 def _write(path: Path, label: np.ndarray) -> np.ndarray:
-    try:
-        write_atomically(path, label_png(label))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                error.errno, f'the disk is full at {path}: make room and run the same command again, it goes on here'
-            ) from error
-        raise
+    write_atomically(path, label_png(label))
     return _histogram(label)
 
 

@@ -9,29 +9,13 @@ from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
 from mmuda.engine.launch import build_runner
+from mmuda.engine.run_settings import deciding_settings
 from mmuda.ranks import from_main
 from mmuda.registry import STAGES
 
 from .base import Stage
 from .context import StageContext
 from .inference import outside_files
-
-EVALUATION = ('val_', 'test_', 'tta_')
-"""Top-level keys with these beginnings do not change weights."""
-RUNTIME = {
-    'runner_type',
-    'default_hooks',
-    'env_cfg',
-    'log_level',
-    'log_processor',
-    'visualizer',
-    'vis_backends',
-    'launcher',
-    'resume',
-    'work_dir',
-    'experiment_name',
-}
-
 
 @STAGES.register_module()
 class TrainStage(Stage):
@@ -60,15 +44,7 @@ class TrainStage(Stage):
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
         """Return the config without its evaluation and runtime."""
-        kept = {
-            key: value
-            for key, value in self.config(ctx).items()
-            if not key.startswith(EVALUATION) and key not in RUNTIME
-        }
-        kept['train_cfg'] = {
-            key: value for key, value in kept.get('train_cfg', {}).items() if not key.startswith('val_')
-        }
-        return dict(kept, weights=self.weights)
+        return dict(deciding_settings(self.config(ctx)), weights=self.weights)
 
     def inputs(self, ctx: StageContext) -> set[str]:
         """Add the file that the config starts from."""

@@ -12,7 +12,7 @@ from killing import kill_when
 from toolbox import CONFIGS, tiny_config, tiny_options
 from trainings import Interrupt, assert_same, final_weights, train
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
 
