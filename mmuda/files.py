@@ -88,6 +88,11 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     write_atomically(path, json.dumps(content, indent=indent, separators=separators).encode())
 
 
+def checksum(content: Any) -> str:
+    """Return the SHA-256 of plain values as JSON has them, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def save_torch(path: str | Path, content: Any) -> None:
     """Save tensors and plain values with :func:`torch.save`, atomically.
 

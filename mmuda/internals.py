@@ -292,6 +292,14 @@ def multiply_each_(tensors: list[Tensor], factor: float) -> None:
     torch._foreach_mul_(tensors, factor)
 
 
+# PyTorch: processes.
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether an error says that a process of the group did not answer in time."""
+    return bool(re.search(r'Timed out waiting|collective operation timeout', str(error)))
+
+
 # PyTorch: files.
 
 ARCHIVE_PICKLE, TORCHSCRIPT_PICKLE = 'data.pkl', 'constants.pkl'

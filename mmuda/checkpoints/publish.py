@@ -13,7 +13,7 @@ from .reading import read_checkpoint
 from .states import meta_of, plain_state
 
 PREFIX = 'segmentor.'
-OF_TRAINING = frozenset({'epoch', 'experiment_name', 'time', 'training'})
+OF_TRAINING = frozenset({'epoch', 'experiment_name', 'run', 'time', 'training'})
 """Keys of ``meta`` that say something about the run and nothing about the weights."""
 
 

@@ -6,6 +6,7 @@ values, such as ``{'order': 'rgb'}``. A checkpoint holds them in ``meta``, by fa
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
@@ -24,7 +25,7 @@ class StatesWeightsMeta(Protocol):
 
 
 def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
-    """Return the facts that the parts of a segmentor, or of an adaptor's segmentor, state.
+    """Return the facts that the parts of a segmentor, or of an adaptor's segmentor, state, and the channel order.
 
     Args:
         network: May be wrapped for distributed training.
@@ -34,6 +35,9 @@ def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
     """
     network = unwrap(network)
     facts: dict[str, dict[str, Any]] = {}
+    preprocessor = getattr(network, 'data_preprocessor', None)
+    if hasattr(preprocessor, 'channel_conversion'):  # images are read as BGR
+        facts['channel_order'] = {'data_preprocessor': 'rgb' if preprocessor.channel_conversion else 'bgr'}
     for name, part in unwrap(getattr(network, 'segmentor', network)).named_modules():
         if isinstance(part, StatesWeightsMeta):
             for fact, value in part.weights_meta().items():
@@ -87,11 +91,9 @@ def check_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str)
         if sorted(trained) == sorted(classes)
         else f'{len(trained)} classes, the data has {len(classes)}'
     )
-    first = next(
-        (f'{place}: {mine!r}, of the data {theirs!r}' for place, (mine, theirs) in enumerate(zip(trained, classes)) if mine != theirs),
-        'the others',
-    )
+    pairs = enumerate(zip_longest(trained, classes))
+    first = next(f'{place} is {mine!r}, of the data {other!r}' for place, (mine, other) in pairs if mine != other)
     raise RuntimeError(
-        f'{filename} was trained for {told} (first difference: class {first}): set metainfo=dict(classes=...) of the '
-        'data sets to those of the checkpoint, or use the config that it was trained with'
+        f'{filename} was trained for {told} (the first difference: class {first}): set metainfo=dict(classes=...) of '
+        'the data sets to those of the checkpoint, or use the config that it was trained with'
     )

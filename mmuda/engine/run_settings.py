@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
-from mmuda.settings import comparable, differences, shortened
+from mmuda.settings import comparable, differences, is_below, shortened
 from mmuda.version import __version__
 
 from .launch import LIVE_KEYS
@@ -110,12 +110,12 @@ def changed_since_older(before: Mapping[str, Any], seed: int | None, now: Mappin
 
 def not_allowed(lines: Sequence[str], allowed: Sequence[str]) -> list[str]:
     """Return the lines of :func:`changed_settings` whose key, or its beginning, is none of those that are allowed."""
-    return [line for line in lines if not any(_is_below(line, key) for key in allowed)]
+    return [line for line in lines if not any(is_below(line, key) for key in allowed)]
 
 
 def changes_schedule(lines: Sequence[str]) -> bool:
     """Return whether a change concerns optimizers or their schedules, of which a checkpoint holds values."""
-    return any(_is_below(line, key) for line in lines for key in SCHEDULE)
+    return any(is_below(line, key) for line in lines for key in SCHEDULE)
 
 
 def changes_optimizer(lines: Sequence[str]) -> bool:
@@ -139,11 +139,6 @@ def refusal(filename: str, changed: Sequence[str], refused: Sequence[str]) -> st
         f'Undo the change, or, if the training is to go on with it from here, add --allow {keys}. To start anew from '
         'its weights, leave --resume out and set load_from'
     )
-
-
-def _is_below(line: str, key: str) -> bool:
-    place = line.split(': ', 1)[0]
-    return place == key or place.startswith(f'{key}.')
 
 
 def _by_key(facts: Mapping[str, Any]) -> dict[str, Any]:

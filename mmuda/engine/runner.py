@@ -36,7 +36,8 @@ from mmuda.internals import (
 from mmuda.ranks import from_main, unwrap
 from mmuda.version import __version__
 
-from .distributed import join_processes
+from .distributed import join_processes, told_when_silent
+from .hooks.stop_hook import StopHook
 from .rescheduling import ConfiguredSchedule
 from .resuming import adopt_run, check_resumable, find_resumable, set_aside_earlier_run
 from .run_record import RunRecord, own_run
@@ -50,6 +51,7 @@ from .run_settings import (
     refusal,
     training_facts,
 )
+from .stopping import saving_first
 
 
 @RUNNERS.register_module()
@@ -137,8 +139,10 @@ class AdaptationRunner(Runner):
             RuntimeError: If another run uses it.
         """
         resume = resume_option(self)
-        with own_run(self.work_dir, resume):
+        with own_run(self.work_dir, resume), saving_first() as stoppable, told_when_silent(self.cfg):
             self._take_over_seed(resume)
+            if stoppable:
+                self.register_hook(StopHook())
             return super().train()
 
     def _take_over_seed(self, resume: bool | str) -> None:
@@ -165,11 +169,7 @@ class AdaptationRunner(Runner):
         self.call_hook('before_gather_checkpoint')
         check_finite_weights(unwrap(self.model).state_dict(), f'the network after iteration {self.iter + 1}')
         meta = dict(
-            meta or {},
-            mmuda_version=__version__,
-            run=self._run,
-            training=self._facts,
-            **weights_meta(self.model),
+            meta or {}, mmuda_version=__version__, run=self._run, training=self._facts, **weights_meta(self.model)
         )
         if not isinstance(get_file_backend(out_dir), LocalBackend) or not is_main_process():
             super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)

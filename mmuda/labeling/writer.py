@@ -1,5 +1,6 @@
 """Label files, written by threads while the network works on."""
 
+import hashlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from mmuda.label_png import label_png
 
 
 class LabelWriter:
-    """Encodes and writes label maps, and counts their pixels by class.
+    """Encodes and writes label maps, counts their pixels by class, and keeps a digest of each file.
 
     Use it as a context: leaving it waits for what is under way. An error of a thread is raised by the next call.
 
@@ -27,6 +28,7 @@ class LabelWriter:
         self._limit = 2 * max(threads, 1)
         self._pending: deque[Future] = deque()
         self.counts = np.zeros(IGNORE_INDEX + 1, np.int64)
+        self.digests: dict[Path, str] = {}
 
     def __enter__(self) -> 'LabelWriter':
         return self
@@ -51,19 +53,28 @@ class LabelWriter:
         self._pending.append(self._pool.submit(_read_counts, path))
 
     def _collect(self) -> None:
-        self.counts += self._pending.popleft().result()
+        path, counts, digest = self._pending.popleft().result()
+        self.counts += counts
+        self.digests[path] = digest
 
 
-def _write(path: Path, label: np.ndarray) -> np.ndarray:
-    write_atomically(path, label_png(label))
-    return _histogram(label)
+def label_digest(content: bytes) -> str:
+    """Return the digest of the content of a label file that its manifest holds."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _read_counts(path: Path) -> np.ndarray:
-    label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+def _write(path: Path, label: np.ndarray) -> tuple[Path, np.ndarray, str]:
+    content = label_png(label)
+    write_atomically(path, content)
+    return path, _histogram(label), label_digest(content)
+
+
+def _read_counts(path: Path) -> tuple[Path, np.ndarray, str]:
+    content = path.read_bytes()
+    label = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
     if label is None or label.dtype != np.uint8 or label.ndim != 2:
         raise OSError(f'{path} is no 8-bit grey PNG: delete it and run the labelling again')
-    return _histogram(label)
+    return path, _histogram(label), label_digest(content)
 
 
 def _histogram(label: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from .base import Stage
 from .context import StageContext
 from .inference import outside_files
 
+
 @STAGES.register_module()
 class TrainStage(Stage):
     """Train the config that names this stage, with some keys changed.
@@ -51,6 +52,10 @@ class TrainStage(Stage):
         start = self.config(ctx).get('load_from') if self.weights is None else None
         return super().inputs(ctx) | outside_files(start)
 
+    def files(self, folder: Path, result: dict[str, Any]) -> list[str]:
+        """Return the last checkpoint."""
+        return [result['checkpoint']]
+
     def prepare(self, ctx: StageContext, cfg: Config) -> None:
         """Fill in what is only known when earlier stages are done; ``cfg`` has its references resolved."""
 
@@ -69,7 +74,8 @@ class TrainStage(Stage):
             cfg.val_evaluator.json_file = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
-        runner = build_runner(cfg)
+        runner: Any = build_runner(cfg)
+        runner.settings = self.settings(ctx)  # with references, whatever the folder of the run is called
         runner.train()
         if runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()

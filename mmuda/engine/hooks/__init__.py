@@ -3,6 +3,7 @@ from .checkpoint_hook import AdaptationCheckpointHook
 from .loss_weight_ramp_hook import LossWeightRampHook
 from .random_state_hook import RandomStateHook
 from .step_scheduler_hook import StepSchedulerHook
+from .stop_hook import StopHook
 from .train_scalars_hook import TrainScalarsHook
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'LossWeightRampHook',
     'RandomStateHook',
     'StepSchedulerHook',
+    'StopHook',
     'TrainScalarsHook',
 ]
