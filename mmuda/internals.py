@@ -227,6 +227,14 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
         setattr(mmengine_checkpoint, name, function)
 
 
+def replace_state_dict_loader(function: Callable) -> None:
+    """Replace ``load_state_dict(module, state_dict, strict, logger)`` of mmengine, for the whole process.
+
+    All functions of mmengine, and so ``init_model`` and ``MMSegInferencer`` of mmseg, look it up by this name.
+    """
+    mmengine_checkpoint.load_state_dict = function
+
+
 # mmseg: heads.
 
 

@@ -12,6 +12,7 @@ states.py         Which part of a file are the weights, and what keeps them from
 weights_meta.py   Which facts about a network do the names of its weights not tell? :func:`weights_meta`
 loading.py        How do the weights get into a model? :func:`load_weights`
 latest.py         Which checkpoint of a run is the newest, and the newest intact one? :func:`latest_checkpoint`
+own_names.py      And when mmengine or mmseg load them, on their own? :func:`install_own_names`
 plain.py          What may our own files hold? Tensors and plain values: :func:`to_plain`, :func:`write_checkpoint`
 publish.py        How does a trained segmentor get to users of plain mmseg? :func:`publish`
 key_maps.py       What do the original implementations call their weights?
@@ -20,6 +21,7 @@ key_maps.py       What do the original implementations call their weights?
 
 from .latest import latest_checkpoint
 from .loading import load_weights, weights_digest
+from .own_names import install_own_names
 from .plain import restore_histories, to_plain, write_checkpoint
 from .publish import publish
 from .reading import UntrustedCheckpoint, read_checkpoint
@@ -28,6 +30,7 @@ from .weights_meta import weights_meta
 
 __all__ = [
     'UntrustedCheckpoint',
+    'install_own_names',
     'install_safe_loading',
     'latest_checkpoint',
     'load_weights',

@@ -40,20 +40,38 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
     """
     if isinstance(model, BaseTTAModel):
         model = model.module
+    full, left_out = fit_weights(model, plain_state(checkpoint, filename), filename, strict)
+    check_weights_meta(model, checkpoint, filename)
+    if left_out:
+        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
+    load_state_dict_through_wrappers(model, full, strict=True)
+    return left_out
+
+
+def fit_weights(
+    model: nn.Module, weights: dict[str, Tensor], filename: str, strict: bool = False
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return all weights of a model, those of a checkpoint where it has them, and the children that were left out.
+
+    Args:
+        model: As in :func:`load_weights`.
+        weights: Plain tensors, by the names of an adaptor or of a plain segmentor.
+        filename: For messages.
+        strict: As in :func:`load_weights`.
+
+    Raises:
+        RuntimeError: As :func:`load_weights`.
+        FloatingPointError: If weights are NaN or infinite.
+    """
     expected = model.state_dict()
-    weights = _under_names_of(model, plain_state(checkpoint, filename))
+    weights = _under_names_of(model, weights)
     left_out = [] if strict else _left_out(model, expected, weights)
     wanted, given = _without(expected, left_out), _without(weights, left_out)
     if not strict:
         given = with_counters(given, wanted)
     _check_fit(model, wanted, given, filename)
-    check_weights_meta(model, checkpoint, filename)
     check_finite_weights(given, filename)
-    if left_out:
-        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
-    full = {key: given.get(key, value) for key, value in expected.items()}
-    load_state_dict_through_wrappers(model, full, strict=True)
-    return left_out
+    return {key: given.get(key, value) for key, value in expected.items()}, left_out
 
 
 def network_of(checkpoint: Any, child: str, filename: str) -> Any:

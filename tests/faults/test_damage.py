@@ -18,6 +18,7 @@ from trainings import Interrupt, assert_same, final_weights, train
 
 from mmuda.checkpoints import latest_checkpoint, load_weights, publish, read_checkpoint, write_checkpoint
 from mmuda.checkpoints.archives import damage
+from mmuda.engine.hooks import AdaptationCheckpointHook
 from mmuda.engine.launch import build_runner
 from mmuda.files import write_json
 from mmuda.labeling import Manifest
@@ -110,21 +111,30 @@ class Ruin(Hook):
             nn.init.constant_(runner.model.segmentor.decode_head.branches[0].bias, float('nan'))
 
 
+class Save(Hook):
+    """Saves after an iteration."""
+
+    def __init__(self, iteration: int) -> None:
+        self.iteration = iteration
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        if runner.iter + 1 == self.iteration:
+            hooks = [hook for hook in runner.hooks if isinstance(hook, AdaptationCheckpointHook)]
+            hooks[0].save(runner, self.iteration)
+
+
 def test_ruined_weights_are_not_saved(minicity, tmp_path):
-    with pytest.raises(
-        FloatingPointError, match='the network after iteration 4 has 1 of [0-9]+ weights .*branches.0.bias'
-    ):
+    with pytest.raises(FloatingPointError, match='after iteration 4 has 1 of [0-9]+ weights .*branches.0.bias'):
         train(tiny_config('source_only', minicity, tmp_path), Ruin(4))
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_2.pth']
     assert all(value.isfinite().all() for value in final_weights(tmp_path).values() if value.is_floating_point())
 
 
 def test_a_loss_that_is_not_finite_names_iteration_images_and_checkpoint(minicity, tmp_path):
+    cfg = tiny_config('source_only', minicity, tmp_path, iters=30, save=100)
+    cfg.default_hooks.logger.interval = 20
     with pytest.raises(FloatingPointError) as error:
-        train(
-            tiny_config('source_only', minicity, tmp_path, iters=30, save=2, **{'default_hooks.logger.interval': 20}),
-            Ruin(3),
-        )
+        train(cfg, Save(2), Ruin(3))
     told = str(error.value)
     assert 'loss_seg_main became NaN or infinite in iteration 4' in told
     assert f'The last good checkpoint is {tmp_path}/iter_2.pth' in told
@@ -174,9 +184,7 @@ def test_class_names_are_compared(minicity, tmp_path):
     content['meta']['dataset_meta']['classes'] = content['meta']['dataset_meta']['classes'][::-1]
     write_checkpoint(path, content)
     cfg = tiny_config('source_only', minicity, tmp_path / 'test', load_from=str(path))
-    with pytest.raises(
-        RuntimeError, match="the same 19 classes in another order .*class 0 is 'bicycle', of the data 'road'"
-    ):
+    with pytest.raises(RuntimeError, match="in another order .*class 0 is 'bicycle', of the data 'road'"):
         build_runner(cfg).test()
 
 
@@ -188,9 +196,7 @@ def test_labels_that_were_changed_are_noticed(tmp_path):
     manifest.check_labels()
     path = Path(manifest.label_paths[1])
     cv2.imwrite(str(path), np.full_like(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), 1))
-    with pytest.raises(
-        ValueError, match='1 of [0-9]+ label files .* not what the labelling wrote, the first is labels/'
-    ):
+    with pytest.raises(ValueError, match='1 of [0-9]+ label files .* not what the labelling wrote, the first is lab'):
         manifest.check_labels()
 
 

@@ -31,10 +31,10 @@ def cut(minicity, tmp_path):
         ('optim_wrapper.segmentor.optimizer.lr', 0.5, 'optim_wrapper.segmentor.optimizer.lr: was 0.01, is 0.5'),
         ('optim_wrapper.segmentor.optimizer.momentum', 0.1, 'momentum: was 0.9, is 0.1'),
         ('param_scheduler.0.end', 12, 'param_scheduler.0.end: was 1001, is 12'),
-        ('model.loss_weights.seg_main', 2.0, 'model.loss_weights.seg_main: was null, is 2.0'),
-        ('model.segmentor.decode_head.dilations', (1, 2, 3, 4), 'model.segmentor.decode_head.dilations'),
+        ('model.loss_weights.seg_main', 2.0, 'model.loss_weights: was null, is {"seg_main": 2.0}'),
+        ('model.segmentor.decode_head.dilations', (5, 6), 'model.segmentor.decode_head.dilations'),
         ('model.data_preprocessor.bgr_to_rgb', True, 'model.data_preprocessor.bgr_to_rgb'),
-        ('train_dataloader.dataset.target.data_prefix.img_path', 'leftImg8bit/val', 'img_path: was "'),
+        ('train_dataloader.dataset.target.data_prefix.img_path', 'leftImg8bit/val', 'data_prefix.img_path: was "'),
         ('train_cfg.max_iters', 6, 'train_cfg.max_iters: was 4, is 6'),
         ('randomness.seed', 5, 'randomness.seed: was 0, is 5'),
         ('train_dataloader.batch_size', 1, 'train_dataloader.batch_size: was 2, is 1'),
@@ -43,7 +43,8 @@ def cut(minicity, tmp_path):
 def test_a_changed_setting_is_refused_and_shown(minicity, cut, key, value, line):
     with pytest.raises(RuntimeError, match='was trained with other settings') as error:
         resumed(minicity, cut, **{key: value})
-    assert line in str(error.value) and f'--allow {key}' in str(error.value).replace('-- ', '--')
+    told, allow = str(error.value).split('add --allow ')
+    assert line in told and any(key.startswith(name) for name in allow.split('. ')[0].split())
 
 
 def test_another_method_threads_and_fewer_images_are_refused(minicity, cut, monkeypatch):
