@@ -34,7 +34,7 @@ def latest_checkpoint(work_dir: str | Path) -> str | None:
 
 def newest_intact(work_dir: str | Path) -> Found:
     """Read the checkpoints of a work directory, from the newest on, until one is not damaged."""
-    damaged = {}
+    damaged: dict[Path, str] = {}
     for path in checkpoints_of(work_dir):
         problem = damage(path)
         if problem is None:

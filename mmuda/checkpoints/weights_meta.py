@@ -35,7 +35,7 @@ def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
     """
     network = unwrap(network)
     facts: dict[str, dict[str, Any]] = {}
-    preprocessor = getattr(network, 'data_preprocessor', None)
+    preprocessor: Any = getattr(network, 'data_preprocessor', None)
     if hasattr(preprocessor, 'channel_conversion'):  # images are read as BGR
         facts['channel_order'] = {'data_preprocessor': 'rgb' if preprocessor.channel_conversion else 'bgr'}
     for name, part in unwrap(getattr(network, 'segmentor', network)).named_modules():

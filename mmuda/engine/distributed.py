@@ -101,7 +101,7 @@ def start_gloo(timeout: float | None = None) -> None:
             f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
             'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python'
         )
-    dist.init_process_group('gloo', **({} if timeout is None else dict(timeout=timedelta(seconds=timeout))))
+    dist.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))
 
 
 def join_processes(launcher: str, env_cfg: dict) -> None:
@@ -179,10 +179,14 @@ def average_batch_norm(model: nn.Module) -> None:
 
     All processes must call it; in a single process nothing happens.
     """
-    buffers = [
-        buffer
-        for module in model.modules()
+    all_reduce_params(list(batch_norm_buffers(model).values()), op='mean')
+
+
+def batch_norm_buffers(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the running means and variances of a model by their names."""
+    return {
+        f'{name}.{kind}': getattr(module, kind)
+        for name, module in model.named_modules()
         if isinstance(module, BatchNorm) and module.track_running_stats
-        for buffer in (module.running_mean, module.running_var)
-    ]
-    all_reduce_params(buffers, op='mean')
+        for kind in ('running_mean', 'running_var')
+    }

@@ -130,3 +130,6 @@ def test_a_command_stops_quietly_and_goes_on(minicity, tmp_path, processes, numb
     )
     subprocess.run(command, env=env, check=True, capture_output=True)
     assert latest_checkpoint(tmp_path / 'run').endswith(f'iter_{done + 2}.pth')
+    command, env = started(minicity, tmp_path / 'whole', processes, iters=done + 2)
+    subprocess.run(command, env=env, check=True, capture_output=True)
+    assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'run'))

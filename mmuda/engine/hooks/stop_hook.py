@@ -24,7 +24,8 @@ MOST = 100
 class StopHook(Hook):
     """Ends a training by :class:`Stopped` after a signal, when it has saved its state.
 
-    The runner adds it where signals are handled, see :mod:`mmuda.engine.stopping`.
+    The runner adds it where signals are handled, see :mod:`mmuda.engine.stopping`. Hooks may define
+    ``before_stop(runner)``, called on every rank before the state is saved.
 
     One process looks at its own flag after each iteration. Several exchange theirs over gloo, on the hosts, so that no
     device is waited for: every few iterations, about every two seconds. A validation is left in the middle; when the
@@ -103,6 +104,7 @@ class StopHook(Hook):
         if hook is None:
             kept = 'nothing is saved, because default_hooks.checkpoint is no AdaptationCheckpointHook'
         else:
+            runner.call_hook('before_stop')
             kept = f'saved {hook.save(runner, iteration)}'
         if self._group is not None:
             dist.barrier(self._group)  # a launcher ends the others as soon as one has ended
