@@ -235,6 +235,14 @@ def replace_state_dict_loader(function: Callable) -> None:
     mmengine_checkpoint.load_state_dict = function
 
 
+# mmengine and mmseg: preprocessors.
+
+
+def converts_channels(preprocessor: Any) -> bool | None:
+    """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
+    return getattr(preprocessor, '_channel_conversion', None)
+
+
 # mmseg: heads.
 
 

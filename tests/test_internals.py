@@ -721,3 +721,12 @@ def test_a_process_that_does_not_answer_in_time(tmp_path):
 
     assert run_on_processes(answers_late, tmp_path) == [True, True]
     assert not internals.is_timeout(RuntimeError('CUDA out of memory'))
+
+
+def test_preprocessors_that_exchange_red_and_blue():
+    from mmengine.model import BaseDataPreprocessor
+    from mmseg.models.data_preprocessor import SegDataPreProcessor
+
+    assert internals.converts_channels(SegDataPreProcessor()) is False
+    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True)) is True
+    assert internals.converts_channels(BaseDataPreprocessor()) is None

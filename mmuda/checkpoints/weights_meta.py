@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from mmuda.internals import converts_channels
 from mmuda.ranks import unwrap
 
 from .states import meta_of
@@ -35,9 +36,9 @@ def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
     """
     network = unwrap(network)
     facts: dict[str, dict[str, Any]] = {}
-    preprocessor: Any = getattr(network, 'data_preprocessor', None)
-    if hasattr(preprocessor, 'channel_conversion'):  # images are read as BGR
-        facts['channel_order'] = {'data_preprocessor': 'rgb' if preprocessor.channel_conversion else 'bgr'}
+    converts = converts_channels(getattr(network, 'data_preprocessor', None))
+    if converts is not None:  # images are read as BGR
+        facts['channel_order'] = {'data_preprocessor': 'rgb' if converts else 'bgr'}
     for name, part in unwrap(getattr(network, 'segmentor', network)).named_modules():
         if isinstance(part, StatesWeightsMeta):
             for fact, value in part.weights_meta().items():
