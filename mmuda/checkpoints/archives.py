@@ -20,9 +20,21 @@ def damage(file: str | Path | BinaryIO) -> str | None:
     """
     if isinstance(file, (str, Path)) and os.path.getsize(file) == 0:
         return 'it is empty'
+    problem = archive_damage(file)
+    if problem is None and not _is_archive(file) and not _is_other_format(file):
+        return 'it is no archive of PyTorch, or its end is missing'
+    return problem
+
+
+def archive_damage(file: str | Path | BinaryIO) -> str | None:
+    """Return how the archive in a file is damaged, or None; also None if the file is no archive.
+
+    Args:
+        file: As in :func:`damage`.
+    """
     try:
         if not zipfile.is_zipfile(file):
-            return None if _is_other_format(file) else 'it is no archive of PyTorch, or its end is missing'
+            return None
         with zipfile.ZipFile(file) as archive:
             return _first_damage(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
@@ -41,6 +53,13 @@ def _first_damage(archive: zipfile.ZipFile) -> str | None:
         except zipfile.BadZipFile:
             return f'its part {member.filename} is not what was written (the checksum differs)'
     return None
+
+
+def _is_archive(file: str | Path | BinaryIO) -> bool:
+    try:
+        return zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:
+        return True
 
 
 def _is_other_format(file: str | Path | BinaryIO) -> bool:

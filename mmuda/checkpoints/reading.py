@@ -17,7 +17,7 @@ from mmuda.internals import (
     refused_global,
 )
 
-from .archives import damage
+from .archives import archive_damage
 from .latest import newest_intact
 from .stand_ins import restore, stand_ins
 
@@ -69,8 +69,8 @@ def read_file(file: str | BinaryIO, map_location: str | None = None, trust: bool
     """Read a path or an open file as :func:`read_checkpoint` does."""
     if map_location is None and not torch.cuda.is_available():
         map_location = 'cpu'
-    if not trust and zipfile.is_zipfile(file):
-        problem = damage(file)
+    if not trust:
+        problem = archive_damage(file)
         if problem is not None:
             raise RuntimeError(f'{_name(file)} is damaged: {problem}; copy or download it again')
     try:

@@ -1,5 +1,7 @@
 """Published segmentors have mmseg's keys and no training state."""
 
+import sys
+
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -36,6 +38,6 @@ def test_safetensors_beside_it(tmp_path):
 
 
 def test_safetensors_need_their_package(tmp_path, monkeypatch):
-    monkeypatch.setattr('mmuda.checkpoints.publish.find_spec', lambda name: None)
+    monkeypatch.setattr(sys.modules['mmuda.checkpoints.publish'], 'find_spec', lambda name: None)
     with pytest.raises(ModuleNotFoundError, match='pip install safetensors'):
         publish(tmp_path / 'iter_5.pth', tmp_path / 'net.pth', safetensors=True)
