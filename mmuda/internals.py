@@ -133,6 +133,12 @@ def is_training(runner: Runner) -> bool:
     return isinstance(runner._train_loop, BaseLoop)
 
 
+def built_loops(runner: Runner) -> list[BaseLoop]:
+    """Return the loops of training, testing and validation that a runner has built; others are still configs."""
+    loops = (runner._train_loop, runner._test_loop, runner._val_loop)
+    return [loop for loop in loops if isinstance(loop, BaseLoop)]
+
+
 def configured_seed(runner: Runner) -> int | None:
     """Return the seed of the argument ``randomness``; ``Runner.seed`` is a drawn one if there is none."""
     return runner._randomness_cfg.get('seed')
@@ -221,6 +227,14 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
         setattr(mmengine_checkpoint, name, function)
 
 
+def replace_state_dict_loader(function: Callable) -> None:
+    """Replace ``load_state_dict(module, state_dict, strict, logger)`` of mmengine, for the whole process.
+
+    All functions of mmengine, and so ``init_model`` and ``MMSegInferencer`` of mmseg, look it up by this name.
+    """
+    mmengine_checkpoint.load_state_dict = function
+
+
 # mmengine: the log.
 
 LONG_RECORDS = (
@@ -236,12 +250,12 @@ LONG_RECORDS = (
 """Beginnings of what a runner logs that fills a screen or says nothing; the terminal does not show it."""
 
 
-# mmseg: images.
+# mmengine and mmseg: preprocessors.
 
 
-def converts_channels(preprocessor: Any) -> bool:
-    """Return whether a preprocessor of mmseg swaps red and blue: the network then sees images in RGB order."""
-    return getattr(preprocessor, '_channel_conversion', False)
+def converts_channels(preprocessor: Any) -> bool | None:
+    """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
+    return getattr(preprocessor, '_channel_conversion', None)
 
 
 # mmseg: heads.
@@ -307,6 +321,14 @@ def copy_each_(tensors: list[Tensor], others: list[Tensor]) -> None:
 def multiply_each_(tensors: list[Tensor], factor: float) -> None:
     """Multiply all tensors of a list by one number, in place, in few kernels."""
     torch._foreach_mul_(tensors, factor)
+
+
+# PyTorch: processes.
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether an error says that a process of the group did not answer in time."""
+    return bool(re.search(r'Timed out waiting|collective operation timeout', str(error)))
 
 
 # PyTorch: files.

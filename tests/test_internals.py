@@ -702,3 +702,56 @@ def test_names_weights_only(tmp_path):
     assert internals.names_weights_only(error_of(tmp_path / 'old.pth'))
     (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04 torn')
     assert not internals.names_weights_only(RuntimeError('PytorchStreamReader failed reading zip archive'))
+
+
+def test_state_dicts_are_loaded_by_one_function(monkeypatch, tmp_path):
+    """Whatever way a checkpoint takes in mmengine, ``load_state_dict`` is looked up when it is used."""
+    seen = []
+    monkeypatch.setattr(
+        mmengine_checkpoint, 'load_state_dict', mmengine_checkpoint.load_state_dict
+    )  # put back afterwards
+    internals.replace_state_dict_loader(lambda module, state, strict, logger: seen.append(sorted(state)))
+    torch.save(dict(state_dict=dict(weight=torch.ones(1))), tmp_path / 'a.pth')
+    mmengine_checkpoint.load_checkpoint(nn.Linear(1, 1), str(tmp_path / 'a.pth'))
+    mmengine_checkpoint._load_checkpoint_to_model(nn.Linear(1, 1), dict(state_dict=dict(bias=torch.ones(1))))
+    assert seen == [['weight'], ['bias']]
+
+
+def test_loops_that_are_built(tmp_path):
+    runner = plain_runner(tmp_path)
+    assert internals.built_loops(runner) == []
+    runner.train()
+    assert internals.built_loops(runner) == [runner.train_loop]
+
+
+def answers_late(rank: int) -> bool:
+    import datetime
+    import time
+
+    import torch.distributed as dist
+
+    group = dist.new_group(backend='gloo', timeout=datetime.timedelta(seconds=1))
+    if rank == 1:
+        time.sleep(5)
+        return True
+    try:
+        dist.all_reduce(torch.ones(1), group=group)
+    except RuntimeError as error:
+        return internals.is_timeout(error)
+    return False
+
+
+def test_a_process_that_does_not_answer_in_time(tmp_path):
+    from processes import run_on_processes
+
+    assert run_on_processes(answers_late, tmp_path) == [True, True]
+    assert not internals.is_timeout(RuntimeError('CUDA out of memory'))
+
+
+def test_preprocessors_that_exchange_red_and_blue():
+    from mmengine.model import BaseDataPreprocessor
+    from mmseg.models.data_preprocessor import SegDataPreProcessor
+
+    assert internals.converts_channels(SegDataPreProcessor()) is False
+    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True)) is True
+    assert internals.converts_channels(BaseDataPreprocessor()) is None

@@ -30,7 +30,8 @@ from mmuda.comparison import (
     with_precision,
     write_comparison_report,
 )
-from mmuda.files import only_user, write_atomically, write_json
+from mmuda.files import write_atomically, write_json
+from mmuda.owner import only_user
 
 
 def parse_args() -> argparse.Namespace:

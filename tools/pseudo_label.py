@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmuda.engine.command_line import config_parser, parse
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
+from mmuda.engine.stopping import stoppable
 from mmuda.stages import LabelStage, make_context
 
 
@@ -54,7 +55,8 @@ def main() -> None:
         num_workers=args.num_workers,
     )
     ctx = make_context(cfg, [stage], args.launcher)
-    stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
+    with stoppable():
+        stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
 
 
 if __name__ == '__main__':

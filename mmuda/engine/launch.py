@@ -21,6 +21,7 @@ REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGE
 LIVE_KEYS = {
     *RUNNER_ARGUMENTS,
     'runner_type',
+    'resume_allow',
     'test_ensemble',
     'tta_model',
     'tta_pipeline',

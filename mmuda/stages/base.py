@@ -58,6 +58,21 @@ class Stage(metaclass=ABCMeta):
         found = {f'{{{name}}}' for name in references(self.settings(ctx))}
         return found | ({self.weights} if self.weights else set())
 
+    def files(self, folder: Path, result: dict[str, Any]) -> list[str]:
+        """Return the names of the files in the folder that later stages may use; the ledger keeps their digests.
+
+        By default all that are directly in it, without logs.
+
+        Args:
+            folder: Folder of the stage.
+            result: What :meth:`execute` returned.
+        """
+        return sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_file() and path.suffix != '.log' and not path.name.startswith('.')
+        )
+
     def config(self, ctx: StageContext) -> Config:
         """Return the config of the network that the stage trains, with references as they are written.
 
