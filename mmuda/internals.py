@@ -97,6 +97,17 @@ RUNNER_ARGUMENTS = frozenset(
 """Arguments of :class:`mmengine.runner.Runner`: the top-level keys of a config that it reads."""
 
 
+DEFAULT_HOOKS: Mapping[str, str] = {
+    'runtime_info': 'RuntimeInfoHook',
+    'timer': 'IterTimerHook',
+    'sampler_seed': 'DistSamplerSeedHook',
+    'logger': 'LoggerHook',
+    'param_scheduler': 'ParamSchedulerHook',
+    'checkpoint': 'CheckpointHook',
+}
+"""Hooks that ``Runner.register_default_hooks`` registers unless ``default_hooks`` of a config says otherwise."""
+
+
 def set_timestamp(runner: Runner, timestamp: str) -> None:
     """Set the name that mmengine gives a run: log folder, experiment and message hub are named after it.
 

@@ -29,6 +29,8 @@ from mmuda.comparison import (
     set_budget,
     write_comparison_report,
 )
+from mmuda.checks import check_config, require
+from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import set_precision
 from mmuda.files import only_user, write_atomically, write_json
 
@@ -67,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all configs'
     )
-    args = parser.parse_args()
+    args = add_traceback(parser).parse_args()
     for name in ('seeds', 'batch_norm'):
         setattr(args, name, list(dict.fromkeys(getattr(args, name))))
     if args.write_metafile and (args.budget or args.cfg_options or args.amp):
@@ -104,6 +106,8 @@ def main() -> None:
             set_budget(method, args.budget)
         if args.amp is not None:
             set_precision(method.cfg, args.amp)
+    for method in methods:
+        require(method.cfg, check_config(method.cfg))
     runs = plan_runs(methods, args.seeds, args.work_dir)
     for warning in differences_between(methods):
         print(f'warning: {warning}', file=sys.stderr, flush=True)
@@ -129,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

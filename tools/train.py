@@ -2,7 +2,8 @@
 
 import argparse
 
-from mmuda.engine.command_line import config_parser, parse
+from mmuda.checks import check_config, require
+from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.launch import build_runner, load_config, set_precision
 
 
@@ -50,8 +51,9 @@ def main() -> None:
         raise SystemExit(f'{args.config} has no stages: --stages and --restart-from do not apply')
     if staged and isinstance(args.resume, str):
         raise SystemExit('--resume takes no checkpoint where there are stages: the ledger in the work dir knows them')
+    require(cfg, check_config(cfg))
     build_runner(cfg).train(**of_stages)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -12,6 +12,7 @@ from mmuda.registry import STAGES
 
 from .base import Stage
 from .context import StageContext
+from .references import stage_of
 from .train import TrainStage
 
 
@@ -37,6 +38,28 @@ def build_stages(cfg: Config) -> list[Stage]:
 def make_context(cfg: Config, stages: list[Stage], launcher: str = 'none') -> StageContext:
     """Return the context of the stages of a config."""
     return StageContext(cfg, {stage.name: stage for stage in stages}, cfg.work_dir, launcher)
+
+
+def needs(stage: Stage, ctx: StageContext) -> list[str]:
+    """Return the names of the stages that a stage refers to."""
+    return sorted({name for name in map(stage_of, stage.inputs(ctx)) if name is not None})
+
+
+def check_references(stages: list[Stage], ctx: StageContext) -> None:
+    """Check that stages refer to stages before them.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    before: list[str] = []
+    for stage in stages:
+        unknown = [name for name in needs(stage, ctx) if name not in before]
+        if unknown:
+            raise ValueError(
+                f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
+                f'those are {", ".join(before) or "none"}'
+            )
+        before.append(stage.name)
 
 
 def network_config(cfg: Config, stage: str | None = None) -> Config:

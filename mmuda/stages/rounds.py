@@ -173,6 +173,7 @@ class CBSTRounds(Stage):
     """
 
     weights: str
+    ARGUMENTS_OF = dict(label=LabelStage)
 
     def __init__(
         self,

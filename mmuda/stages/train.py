@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from mmuda.engine.launch import build_runner
+from mmuda.engine.launch import build_runner, metrics_with
 from mmuda.ranks import from_main
 from mmuda.registry import STAGES
 
@@ -89,8 +89,8 @@ class TrainStage(Stage):
         if is_main_process():
             metrics.unlink(missing_ok=True)  # of a validation before the interruption
         barrier()
-        if cfg.get('val_evaluator') is not None:
-            cfg.val_evaluator.json_file = str(metrics)
+        for metric in metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]:
+            metric['json_file'] = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner = build_runner(cfg)
