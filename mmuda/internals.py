@@ -144,6 +144,15 @@ def is_training(runner: Runner) -> bool:
     return isinstance(runner._train_loop, BaseLoop)
 
 
+def built_loops(runner: Runner) -> list[BaseLoop]:
+    """Return the loops of a runner that are built: training, validation, test.
+
+    ``Runner.train`` and ``Runner.test`` replace the config of a loop by the loop; the properties would build it.
+    """
+    loops = (runner._train_loop, runner._val_loop, runner._test_loop)
+    return [loop for loop in loops if isinstance(loop, BaseLoop)]
+
+
 def configured_seed(runner: Runner) -> int | None:
     """Return the seed of the argument ``randomness``; ``Runner.seed`` is a drawn one if there is none."""
     return runner._randomness_cfg.get('seed')

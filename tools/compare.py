@@ -14,6 +14,7 @@ from types import FrameType
 
 from mmengine.config import DictAction
 
+from mmuda.checks import check_config, require
 from mmuda.comparison import (
     STATISTICS,
     Comparison,
@@ -29,7 +30,6 @@ from mmuda.comparison import (
     set_budget,
     write_comparison_report,
 )
-from mmuda.checks import check_config, require
 from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import set_precision
 from mmuda.files import only_user, write_atomically, write_json

@@ -16,7 +16,6 @@ from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
 from mmuda.stages import LabelStage, make_context
 
-
 NEED_PORTION = ('ClassBalanced', 'Global')
 
 

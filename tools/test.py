@@ -18,9 +18,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmuda.checks import check_test, require
 from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checks import check_test, require
 from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta

@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from mmuda.engine.optim import PerModuleOptimWrapperConstructor
@@ -15,6 +14,7 @@ from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.segmentors import SegOutputs
 
 from .finding import Finding
+from .registries import find
 
 IMAGES = (1, 3, 256, 256)
 """Shape of the images of the dry forward pass, which computes nothing."""
@@ -35,7 +35,7 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
     yield from check_channels(model)
     node = cfg.get('optim_wrapper')
     if with_optimizers and isinstance(node, Mapping):
-        kind = OPTIM_WRAPPER_CONSTRUCTORS.get(node.get('constructor', ''))
+        kind = find(node.get('constructor'), OPTIM_WRAPPER_CONSTRUCTORS)
         if kind is PerModuleOptimWrapperConstructor:
             try:
                 kind({key: value for key, value in node.items() if key != 'constructor'})(model)
@@ -64,7 +64,7 @@ def check_channels(model: Any) -> Iterator[Finding]:
     device = next((parameter.device for parameter in model.parameters()), torch.device('cpu'))
     for module in model.eval().modules():
         if isinstance(module, BatchNorm):  # takes most of the time on the meta device, and keeps the shape
-            module.forward = lambda inputs: inputs  # type: ignore[method-assign]
+            module.forward = lambda input: input  # type: ignore[method-assign]
     images = torch.zeros(IMAGES, device=device)
     try:
         features = segmentor.extract_feat(images)
@@ -93,7 +93,11 @@ def _check_head(place: str, head: Any, features: Any) -> Iterator[Finding]:
     index, channels = getattr(head, 'in_index', None), getattr(head, 'in_channels', None)
     for one in index if isinstance(index, (list, tuple)) else [index]:
         if isinstance(one, int) and not -len(features) <= one < len(features):
-            yield Finding(f'{place}.in_index', f'is {one}, but the backbone gives {len(features)} feature maps', f'at most {len(features) - 1}')
+            yield Finding(
+                f'{place}.in_index',
+                f'is {one}, but the backbone gives {len(features)} feature maps',
+                f'at most {len(features) - 1}',
+            )
             return
     given: Any
     if isinstance(index, int) and isinstance(channels, int):
@@ -107,7 +111,9 @@ def _check_head(place: str, head: Any, features: Any) -> Iterator[Finding]:
     else:
         return
     if given != channels:
-        yield Finding(f'{place}.in_channels', f'is {channels}, but the backbone gives {given} channels there', str(given))
+        yield Finding(
+            f'{place}.in_channels', f'is {channels}, but the backbone gives {given} channels there', str(given)
+        )
 
 
 def _check_discriminators(model: DomainAdversary, outputs: SegOutputs) -> Iterator[Finding]:
@@ -118,7 +124,11 @@ def _check_discriminators(model: DomainAdversary, outputs: SegOutputs) -> Iterat
         except Exception:
             return
         if first is not None and first.groups == 1 and first.in_channels != seen:
-            yield Finding(f'model.{child}.in_channels', f'is {first.in_channels}, but the discriminator sees {seen} channels', str(seen))
+            yield Finding(
+                f'model.{child}.in_channels',
+                f'is {first.in_channels}, but the discriminator sees {seen} channels',
+                str(seen),
+            )
 
 
 def one_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """All checks of a config: as findings for whoever shows them, or as one error."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,9 +34,8 @@ def check_config(cfg: Config) -> list[Finding]:
     if _wrong(found):
         return found
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    if cfg.get('runner_type') == 'StagedRunner':
-        return found + _check_staged(cfg)
-    return found + _check_training(cfg)
+    staged = cfg.get('runner_type') == 'StagedRunner'
+    return _one_for_each_key(found + (_check_staged(cfg) if staged else _check_training(cfg)))
 
 
 def check_test(cfg: Config) -> list[Finding]:
@@ -49,7 +49,9 @@ def check_test(cfg: Config) -> list[Finding]:
     found += [one for one in check_evaluation(cfg) if one.key.startswith('test_')]
     for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
         if cfg.get(key) is None:
-            found.append(Finding(key, 'is None or missing', 'what the test needs: test_dataloader, test_cfg and test_evaluator'))
+            found.append(
+                Finding(key, 'is None or missing', 'what the test needs: test_dataloader, test_cfg and test_evaluator')
+            )
     if not _wrong(found):
         found += check_samplers(cfg, TEST)
         found += check_classes(cfg, TEST)
@@ -64,7 +66,7 @@ def require(cfg: Config, findings: list[Finding]) -> None:
     """
     for finding in findings:
         if finding.level == WARNING:
-            print_log(str(finding), 'current', level='WARNING')
+            print_log(str(finding), 'current', level=logging.WARNING)
     errors = _wrong(findings)
     if errors:
         raise ConfigError(str(cfg.filename or 'the config'), errors)
@@ -94,6 +96,7 @@ def _check_staged(cfg: Config) -> list[Finding]:
     built: set[str] = set()
     for stage in stages[0]:
         found += _check_stage(stage, stages[1], built)
+    # A mistake in the config itself is one of each of its stages; it is told for the first.
     return list({(one.key.split(': ')[-1], one.found): one for one in reversed(found)}.values())[::-1]
 
 
@@ -111,6 +114,11 @@ def _check_stage(stage: Any, context: Any, built: set[str]) -> Iterator[Finding]
         for finding in _check_training(cfg, stage, built):
             yield inherited_hint(finding, stage.overrides).below(f'stage {stage.name!r}: ')
     yield from check_inputs(stage, context)
+
+
+def _one_for_each_key(findings: list[Finding]) -> list[Finding]:
+    """Return the last finding about each key: rules of a name come after types, and say more."""
+    return list({finding.key: finding for finding in findings}.values())
 
 
 def _wrong(findings: list[Finding]) -> list[Finding]:

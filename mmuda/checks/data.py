@@ -13,12 +13,17 @@ from mmseg.registry import DATA_SAMPLERS, DATASETS
 from mmuda.datasets.class_lists import differing_classes
 from mmuda.datasets.pairs.domain_pair import DomainSides
 from mmuda.datasets.pairs.streams import StreamSampler
+from mmuda.datasets.readers import RawSegDataset
+from mmuda.stages.references import stage_of
 
 from .building import one_line
 from .finding import Finding, joined, short
 from .registries import find
 from .signatures import parameters_of
 from .training import LOADERS
+
+TEST = 'test_dataloader'
+"""A training needs no files of the test images."""
 
 
 def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
@@ -36,9 +41,17 @@ def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[
         wanted = typing.get_type_hints(drawn.__init__).get('dataset') if issubclass(drawn, StreamSampler) else None
         if issubclass(kind, DomainSides) and not issubclass(drawn, StreamSampler):
             own = "'DomainUnionSampler'" if 'Union' in kind.__name__ else "'DomainPairSampler'"
-            yield Finding(f'{place}.sampler.type', f'is {short(sampler["type"])}, which yields plain numbers', f'{own} for a {kind.__name__}')
+            yield Finding(
+                f'{place}.sampler.type',
+                f'is {short(sampler["type"])}, which yields plain numbers',
+                f'{own} for a {kind.__name__}',
+            )
         elif inspect.isclass(wanted) and not issubclass(kind, wanted):
-            yield Finding(f'{place}.sampler.type', f'is {short(sampler["type"])}, which draws from a {wanted.__name__}', f'a sampler for the {kind.__name__} of this loader')
+            yield Finding(
+                f'{place}.sampler.type',
+                f'is {short(sampler["type"])}, which draws from a {wanted.__name__}',
+                f'a sampler for the {kind.__name__} of this loader',
+            )
 
 
 def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
@@ -47,6 +60,8 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
     for place, node in datasets_of(cfg, loaders):
         try:
             dataset = build_without_files(node)
+            if not place.startswith(TEST) and isinstance(dataset, RawSegDataset) and not _refers(node):
+                dataset.check_folders()
         except Exception as error:  # whatever a class raises for its arguments, a run would end with
             yield Finding(place, one_line(error))
             continue
@@ -111,12 +126,21 @@ def _leaves(place: str, node: Any) -> Iterator[tuple[str, dict]]:
             if isinstance(value, (list, tuple)) and key == 'datasets'
             else [(joined(place, key), value)]
         ):
-            if isinstance(part, Mapping) and isinstance(find(part.get('type'), DATASETS), type) and part.get('type') in DATASETS:
+            if (
+                isinstance(part, Mapping)
+                and isinstance(find(part.get('type'), DATASETS), type)
+                and part.get('type') in DATASETS
+            ):
                 inner.append((where, part))
     if not inner:
         yield place, node
     for where, part in inner:
         yield from _leaves(where, part)
+
+
+def _refers(node: Mapping) -> bool:
+    """Return whether a data set is made of files that a stage will write."""
+    return any(stage_of(value) is not None for value in node.values() if isinstance(value, str))
 
 
 def _listed(classes: tuple[str, ...]) -> str:

@@ -57,7 +57,7 @@ class ConfigError(ValueError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known names that are like one, as 'did you mean a or b?', or a list of all if none is."""
-    names = sorted(set(known))
+    names = sorted(set(known) - {'self', 'params', 'runner'})
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
         return f'did you mean {" or ".join(close)}?'

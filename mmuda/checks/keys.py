@@ -9,6 +9,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import Registry
 from mmengine.runner import Runner
+from mmseg.models import DepthEstimator, EncoderDecoder
 from mmseg.registry import MODELS, OPTIMIZERS
 from torch import nn
 
@@ -22,7 +23,10 @@ from .values import NOT_NEGATIVE, OPTIMIZER, POSITIVE, check_argument, check_rul
 MARKS = {'type', '_scope_', '_delete_', '_replace_'}
 """Keys of every dict of a config, which its reader or the merging of configs uses up."""
 
-SURE = ('model', 'segmentor', 'backbone', 'decode_head', 'dataset', 'pipeline', 'sampler', 'optimizer', 'custom_hooks')
+SURE = (
+    *('model', 'segmentor', 'backbone', 'decode_head', 'auxiliary_head', 'data_preprocessor', 'dataset', 'pipeline'),
+    *('sampler', 'source_policy', 'optimizer', 'default_hooks', 'custom_hooks', 'strategy'),
+)
 """Keys whose ``type`` is certainly built from their registry."""
 
 BESIDE: dict[str, tuple[str, ...]] = dict(
@@ -131,7 +135,7 @@ def check_paramwise(place: str, node: Any, optimizer: Any) -> Iterator[Finding]:
         return
     where = joined(place, 'custom_keys')
     if not isinstance(keys, Mapping):
-        yield Finding(where, f'is {short(keys)}', "a dict such as dict(decode_head=dict(lr_mult=10.0))")
+        yield Finding(where, f'is {short(keys)}', 'a dict such as dict(decode_head=dict(lr_mult=10.0))')
         return
     component = find(optimizer.get('type'), OPTIMIZERS) if isinstance(optimizer, Mapping) else None
     options = {'lr_mult', 'decay_mult', *(parameters_of(component).known if component else ())} - {'params'}
@@ -171,22 +175,32 @@ def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]
         if key not in known and key not in MARKS:
             yield unknown_key(place, key, name, known)
     if name == 'test_cfg':
-        yield from check_windows(place, node)
+        yield from check_windows(
+            place, node, any(issubclass(one, EncoderDecoder) and not issubclass(one, DepthEstimator) for one in readers)
+        )
 
 
-def check_windows(place: str, node: Mapping) -> Iterator[Finding]:
-    """Check the sliding windows of a segmentor."""
+def check_windows(place: str, node: Mapping, usual: bool) -> Iterator[Finding]:
+    """Check how a segmentor looks at an image: whole, or in sliding windows.
+
+    Args:
+        place: Dotted place of ``test_cfg``.
+        node: It.
+        usual: Whether the segmentor is mmseg's, which has these two modes.
+    """
     mode = node.get('mode', 'whole')
+    if usual and mode not in ('whole', 'slide'):
+        yield Finding(joined(place, 'mode'), f'is {short(mode)}', "'whole' or 'slide'")
     if mode == 'slide':
         for key in ('crop_size', 'stride'):
             value = node.get(key)
-            if not (isinstance(value, (list, tuple)) and len(value) == 2 and all(number(one) and one > 0 for one in value)):
+            if not (
+                isinstance(value, (list, tuple)) and len(value) == 2 and all(number(one) and one > 0 for one in value)
+            ):
                 found = f'is {short(value)}' if key in node else "is missing, but mode='slide'"
                 yield Finding(joined(place, key), found, 'two positive numbers, (H, W)')
     elif mode == 'whole' and 'mode' in node and ('crop_size' in node or 'stride' in node):
-        yield Finding(
-            joined(place, 'mode'), "is 'whole', so crop_size and stride have no effect", level='warning'
-        )
+        yield Finding(joined(place, 'mode'), "is 'whole', so crop_size and stride have no effect", level='warning')
 
 
 def near_misses(place: str, node: Mapping, known: Iterable[str], owner: str) -> Iterator[Finding]:
@@ -202,7 +216,9 @@ def owners(node: Any) -> set[Any]:
     found: set[Any] = set()
     if isinstance(node, Mapping):
         component = find(node['type'], MODELS) if 'type' in node else None
-        if isinstance(component, type) and not (component.__module__.startswith('torch') and issubclass(component, nn.Module)):
+        if isinstance(component, type) and not (
+            component.__module__.startswith('torch') and issubclass(component, nn.Module)
+        ):
             found.add(component)
         parts: Iterable[Any] = node.values()
     else:
@@ -213,7 +229,9 @@ def owners(node: Any) -> set[Any]:
     return found
 
 
-def check_section(place: str, node: Any, name: str, functions: tuple[Any, ...], extra: Iterable[str] = ()) -> Iterator[Finding]:
+def check_section(
+    place: str, node: Any, name: str, functions: tuple[Any, ...], extra: Iterable[str] = ()
+) -> Iterator[Finding]:
     """Check a dict of the runner that has no type, by the functions that take or read it.
 
     Args:
@@ -250,7 +268,9 @@ def check_environment(node: Any) -> Iterator[Finding]:
     if isinstance(node, Mapping):
         yield from check_section('env_cfg.mp_cfg', node.get('mp_cfg'), 'mp_cfg', (set_multi_processing,))
         group = torch.distributed.init_process_group if torch.distributed.is_available() else init_dist
-        yield from check_section('env_cfg.dist_cfg', node.get('dist_cfg'), 'dist_cfg', (init_dist,), parameters_of(group).known)
+        yield from check_section(
+            'env_cfg.dist_cfg', node.get('dist_cfg'), 'dist_cfg', (init_dist,), parameters_of(group).known
+        )
         timeout = (node.get('dist_cfg') or {}).get('timeout')
         if timeout is not None:
             yield from filter(None, [check_rule('env_cfg.dist_cfg.timeout', timeout, POSITIVE)])

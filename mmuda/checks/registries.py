@@ -63,13 +63,7 @@ BY_KEY: dict[str, Registry] = dict(
 )
 """The registry that a key of a config is built from."""
 
-ALL = (
-    *dict.fromkeys(BY_KEY.values()),
-    EVALUATOR,
-    OPTIM_WRAPPER_CONSTRUCTORS,
-    TASK_UTILS,
-    STAGES,
-)
+ALL = (*dict.fromkeys(BY_KEY.values()), EVALUATOR, OPTIM_WRAPPER_CONSTRUCTORS, TASK_UTILS, STAGES)
 
 
 def find(kind: Any, registry: Registry | None) -> Any:
@@ -100,4 +94,6 @@ def unknown_type(place: str, kind: Any, registry: Registry) -> Finding:
     parent = getattr(registry, 'parent', None)
     if parent is not None:
         known |= set(parent.module_dict)
-    return Finding(joined(place, 'type'), f'there is no {registry.name} {short(kind)}', remedy=nearest(str(kind), known))
+    return Finding(
+        joined(place, 'type'), f'there is no {registry.name} {short(kind)}', remedy=nearest(str(kind), known)
+    )

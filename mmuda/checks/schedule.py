@@ -29,7 +29,9 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
     """Check that the training loop ends, and fits the sampler."""
     loop = cfg.get('train_cfg')
     if not isinstance(loop, Mapping):
-        yield Finding('train_cfg', f'is {short(loop)}', "a dict such as dict(type='IterBasedTrainLoop', max_iters=1000)")
+        yield Finding(
+            'train_cfg', f'is {short(loop)}', "a dict such as dict(type='IterBasedTrainLoop', max_iters=1000)"
+        )
         return
     by_epoch = loop.get('by_epoch', True)
     name = loop.get('type', 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop')
@@ -45,7 +47,11 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
         if key in loop and loop[key] is None:
             yield from filter(None, [check_rule(f'train_cfg.{key}', None, COUNT)])
     sampler = _sampler(cfg.get('train_dataloader'))
-    if issubclass(kind, EpochBasedTrainLoop) and sampler is not None and issubclass(sampler, (StreamSampler, InfiniteSampler)):
+    if (
+        issubclass(kind, EpochBasedTrainLoop)
+        and sampler is not None
+        and issubclass(sampler, (StreamSampler, InfiniteSampler))
+    ):
         yield Finding(
             'train_cfg.type',
             f'an {kind.__name__} never ends its first epoch with the {sampler.__name__}, which draws without end',
@@ -67,7 +73,9 @@ def check_schedulers(cfg: Config, length_follows: bool = False) -> Iterator[Find
     if isinstance(schedulers, Mapping):
         if 'type' not in schedulers:  # one entry for each module
             for name, part in schedulers.items():
-                yield from _check_list(f'param_scheduler.{name}', part if isinstance(part, list) else [part], cfg, length_follows)
+                yield from _check_list(
+                    f'param_scheduler.{name}', part if isinstance(part, list) else [part], cfg, length_follows
+                )
             return
         yield from _check_list('param_scheduler', [schedulers], cfg, length_follows, alone=True)
     else:
@@ -90,10 +98,8 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
         yield from check_component(place, node, 'default_hooks', HOOKS)
         yield from _check_intervals(place, node)
     if 'checkpoint' in hooks and hooks['checkpoint'] is None:
-        yield Finding(
-            'default_hooks.checkpoint', 'is None, so that nothing is ever saved', 'a dict',
-            'to save only the end, set its interval to train_cfg.max_iters',
-        )  # fmt: skip
+        remedy = 'to save only the end, set its interval to train_cfg.max_iters'
+        yield Finding('default_hooks.checkpoint', 'is None, so that nothing is ever saved', 'a dict', remedy)
     custom = cfg.get('custom_hooks', ())
     if not isinstance(custom, (list, tuple)):
         yield Finding('custom_hooks', f'is {short(custom)}', 'a list of hooks', '[] has none')
@@ -104,20 +110,20 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
     if cfg.get('runner_type') == 'AdaptationRunner' and not any(
         isinstance(hook, Mapping) and hook.get('type') == 'RandomStateHook' for hook in custom
     ):
-        yield Finding(
-            'custom_hooks', 'there is no RandomStateHook',
-            remedy='a resumed run will not equal one that was never interrupted', level=WARNING,
-        )  # fmt: skip
+        remedy = 'a resumed run will not equal one that was never interrupted'
+        yield Finding('custom_hooks', 'there is no RandomStateHook', remedy=remedy, level=WARNING)
 
 
 def steps_of(cfg: Config) -> int | None:
     """Return how often the optimizers step in a training; None if its length is not a number of iterations."""
     iters = (cfg.get('train_cfg') or {}).get('max_iters')
     gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
-    return math.ceil(iters / gathered) if whole(iters) and whole(gathered) and iters > 0 and gathered > 0 else None
+    return math.ceil(iters / gathered) if COUNT.holds(iters) and COUNT.holds(gathered) else None
 
 
-def _check_list(place: str, schedulers: Any, cfg: Config, length_follows: bool, alone: bool = False) -> Iterator[Finding]:
+def _check_list(
+    place: str, schedulers: Any, cfg: Config, length_follows: bool, alone: bool = False
+) -> Iterator[Finding]:
     if not isinstance(schedulers, (list, tuple)):
         yield Finding(place, f'is {short(schedulers)}', 'a list of schedulers')
         return
@@ -135,8 +141,10 @@ def _check_list(place: str, schedulers: Any, cfg: Config, length_follows: bool, 
             continue
         if by_iters and node.get('by_epoch', default_of(kind, 'by_epoch')) and not node.get('convert_to_iter_based'):
             yield Finding(
-                joined(where, 'by_epoch'), 'counts epochs (the default), but the training counts iterations: nothing would ever change', 'False',
-            )  # fmt: skip
+                joined(where, 'by_epoch'),
+                'counts epochs (the default), but the training counts iterations: the rate would never change',
+                'False',
+            )
             continue
         yield from _check_reach(where, node, kind, steps, length_follows, later=schedulers[number + 1 :])
 
@@ -151,14 +159,22 @@ def _check_reach(
             yield Finding(joined(where, 'end'), 'is None', 'a whole number')
         return
     if begin < 0 or begin >= end:
-        yield Finding(joined(where, 'begin'), f'is {begin}, the end is {end}', 'a begin of at least 0 and before the end')
+        yield Finding(
+            joined(where, 'begin'), f'is {begin}, the end is {end}', 'a begin of at least 0 and before the end'
+        )
         return
     if issubclass(kind, DECAYING) and end == math.inf and not length_follows and 'T_max' not in node:
-        yield Finding(joined(where, 'end'), 'is missing, so that the value never changes', 'the step behind the last one')
+        yield Finding(
+            joined(where, 'end'), 'is missing, so that the value never changes', 'the step behind the last one'
+        )
     if steps is None:
         return
     if begin >= steps:
-        yield Finding(joined(where, 'begin'), f'is {begin}, but the training has {steps} optimizer steps', 'a begin before its end')
+        yield Finding(
+            joined(where, 'begin'),
+            f'is {begin}, but the training has {steps} optimizer steps',
+            'a begin before its end',
+        )
     taken_over = any(isinstance(one, Mapping) and (one.get('end') or math.inf) >= steps for one in later)
     if issubclass(kind, DECAYING) and end < steps and not taken_over:
         lowest = node.get('eta_min') or 0.0
@@ -183,7 +199,9 @@ def _check_intervals(place: str, node: Any) -> Iterator[Finding]:
     if saver and 'max_keep_ckpts' in node:
         keep = node['max_keep_ckpts']
         if not whole(keep) or (keep < 1 and keep != -1):
-            yield Finding(joined(place, 'max_keep_ckpts'), f'is {short(keep)}', 'a whole number of at least 1, or -1 to keep all')
+            yield Finding(
+                joined(place, 'max_keep_ckpts'), f'is {short(keep)}', 'a whole number of at least 1, or -1 to keep all'
+            )
 
 
 def _sampler(loader: Any) -> type | None:

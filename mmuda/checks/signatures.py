@@ -27,7 +27,7 @@ class Parameters:
     open: bool = False
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def parameters_of(component: Any) -> Parameters:
     """Return the arguments of a class or function.
 
@@ -49,7 +49,9 @@ def parameters_of(component: Any) -> Parameters:
         if keywords is None:
             return found
         forwarded, elsewhere, names = _use_of_keywords(init, keywords)
-        found.known.update({name: (inspect.Parameter.empty, inspect.Parameter.empty) for name in names - set(found.known)})
+        found.known.update(
+            {name: (inspect.Parameter.empty, inspect.Parameter.empty) for name in names - set(found.known)}
+        )
         if elsewhere:
             found.open = True
         if not forwarded:
@@ -140,7 +142,7 @@ def _use_of_keywords(function: Any, name: str) -> tuple[bool, bool, set[str]]:
     return forwarded, elsewhere, keys
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _keys_read_by(owner: Any, name: str, passed_on: bool) -> frozenset[str] | None:
     found = set()
     for function in _functions_of(owner):
@@ -190,7 +192,7 @@ def _uses(node: ast.AST, name: str) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
 
 
 def _key_of(use: ast.AST, parents: list[ast.AST]) -> str | None:
-    """Return the key that is read: ``d.key``, ``d['key']``, ``d.get('key')``, ``(d or {}).get('key')``, ``'key' in d``."""
+    """Return the key that is read, as in ``d.key``, ``d['key']``, ``(d or {}).get('key')`` or ``'key' in d``."""
     above = list(reversed(parents))
     while above and isinstance(above[0], ast.BoolOp):
         above.pop(0)

@@ -25,13 +25,19 @@ def check_entries(cfg: Config) -> Iterator[Finding]:
     """Check ``stages`` and the dict of each stage, as it stands in the config."""
     entries = cfg.get('stages')
     if not isinstance(entries, (list, tuple)) or not entries:
-        yield Finding('stages', f'is {short(entries)}', "a list of names of dicts of the config, such as ['first', 'second']")
+        yield Finding(
+            'stages', f'is {short(entries)}', "a list of names of dicts of the config, such as ['first', 'second']"
+        )
         return
     for number, entry in enumerate(entries):
         place, node = (entry, cfg.get(entry)) if isinstance(entry, str) else (f'stages.{number}', entry)
         if not isinstance(node, Mapping) or (isinstance(entry, str) and entry in LIVE_KEYS):
             known = [key for key, value in cfg.items() if isinstance(value, Mapping) and key not in LIVE_KEYS]
-            yield Finding(f'stages.{number}', f'names {short(entry)}, but the config has no {entry} = dict(type=...)', remedy=nearest(str(entry), known))
+            yield Finding(
+                f'stages.{number}',
+                f'names {short(entry)}, but the config has no {entry} = dict(type=...)',
+                remedy=nearest(str(entry), known),
+            )
             continue
         kind = find(node.get('type'), STAGES)
         if not (isinstance(kind, type) and issubclass(kind, Stage)):
@@ -50,7 +56,7 @@ def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
         context = make_context(cfg, stages)
         check_references(stages, context)
     except Exception as error:  # of a stage of a plug-in: anything
-        return Finding('stages', one_line(error))
+        return Finding('stages', one_line(error).removeprefix(f'{cfg.filename}, '))
     return stages, context
 
 
@@ -65,10 +71,9 @@ def check_overrides(stage: Stage) -> Iterator[Finding]:
     if isinstance(stage, RoundStage):
         for key in SET_BY_ROUND:
             if key in (overrides.get('train_cfg') or {}):
-                yield Finding(
-                    f'stage {stage.name!r}: train_cfg.{key}', 'has no effect: the length of a round follows from its images',
-                    remedy='set epochs_per_round',
-                )  # fmt: skip
+                place = f'stage {stage.name!r}: train_cfg.{key}'
+                found = 'has no effect: the length of a round follows from its images'
+                yield Finding(place, found, remedy='set epochs_per_round')
 
 
 def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
@@ -79,24 +84,38 @@ def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
         if name is None:
             if '://' not in source and not Path(source).is_file():
                 close = nearest(source, [f'{{{known}}}' for known in context.stages])
-                yield Finding(place, f'takes {short(source)}, which is neither a file nor, in braces, a stage', remedy=close)
+                yield Finding(
+                    _argument(stage, source),
+                    f'is {short(source)}, which is neither a file nor, in braces, a stage',
+                    remedy=close,
+                )
             continue
     for value in _references(stage):
         name = stage_of(value)
         file = value[len(f'{{{name}}}') :].lstrip('/')
         files = getattr(context.stages.get(name or ''), 'FILES', None)
         if file and files is not None and file not in files:
-            yield Finding(place, f'takes {short(value)}, but that stage writes no such file', remedy=nearest(file, files))
+            yield Finding(
+                _argument(stage, value),
+                f'is {short(value)}, but that stage writes no such file',
+                remedy=nearest(file, files),
+            )
     if stage.weights is not None and stage.weights == f'{{{stage_of(stage.weights)}}}':
         try:
             context.network_config(stage.weights)
         except ValueError as error:
-            yield Finding(place, f'weights {short(stage.weights)}: {one_line(error)}')
+            yield Finding(f'{place}: weights', f'is {short(stage.weights)}: {one_line(error)}')
     if not isinstance(stage, TrainStage):
         try:
             stage.settings(context)
         except Exception as error:
             yield Finding(place, one_line(error))
+
+
+def _argument(stage: Stage, value: str) -> str:
+    """Return the place of a value: the argument of the stage that has it."""
+    name = next((name for name, given in vars(stage).items() if given == value), 'load_from')
+    return f'stage {stage.name!r}: {name}'
 
 
 def _references(stage: Stage) -> list[str]:
@@ -120,9 +139,12 @@ def inherited_hint(finding: Finding, overrides: Any) -> Finding:
             if 'type' not in node:
                 return finding
             return Finding(
-                finding.key, f'{finding.found} (it comes from the config that the stage changes)', finding.expected,
-                "write _replace_=True beside type= in the overrides to replace that dict (mmengine's _delete_ is used up by inheritance)",
+                finding.key,
+                f'{finding.found} (it comes from the config that the stage changes)',
+                finding.expected,
+                'write _replace_=True beside type= in the overrides to replace the dict; _delete_ is used up '
+                'where a config inherits',
                 finding.level,
-            )  # fmt: skip
+            )
         node = node[part]
     return finding

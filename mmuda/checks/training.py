@@ -1,13 +1,16 @@
 """The checks of one training: its keys and values first, then what is built from them."""
 
 import importlib.util
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from mmuda.engine.optim import PerModuleOptimWrapperConstructor
@@ -16,7 +19,8 @@ from .finding import Finding, joined, short, unknown_key
 from .keys import MARKS, check_component, check_environment, check_optimizer, check_paramwise, check_section
 from .registries import find
 from .schedule import check_hooks, check_loop, check_schedulers
-from .values import COUNT, COUNT_OR_0, check_rule, number
+from .signatures import parameters_of
+from .values import COUNT, COUNT_OR_0, check_rule, number, whole
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 OWN_KEYS = ('optimizer', 'paramwise_cfg', 'clip_grad', 'repeats')
@@ -70,8 +74,8 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     yield from check_environment(cfg.get('env_cfg'))
     yield from check_section('randomness', cfg.get('randomness'), 'randomness', (Runner.set_randomness,))
     seed = (cfg.get('randomness') or {}).get('seed') if isinstance(cfg.get('randomness'), Mapping) else None
-    if isinstance(seed, int) and not 0 <= seed < 2**32:
-        yield Finding('randomness.seed', f'is {seed}', 'a whole number from 0 to 2**32 - 1, or None')
+    if seed is not None and not (whole(seed) and 0 <= seed < 2**32):
+        yield Finding('randomness.seed', f'is {short(seed)}', 'a whole number from 0 to 2**32 - 1, or None')
     for key, kinds, expected in (
         ('work_dir', str, 'a folder'),
         ('load_from', (str, type(None)), 'a checkpoint file, or None'),
@@ -79,6 +83,9 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     ):
         if key in cfg and not isinstance(cfg[key], kinds):
             yield Finding(key, f'is {short(cfg[key])}', expected)
+    start = cfg.get('load_from')
+    if isinstance(start, str) and not cfg.get('resume') and not _is_there(start):
+        yield Finding('load_from', f'is {short(start)}, which is no file', 'a checkpoint file')
     for key, kind, registry in (
         ('log_processor', 'LogProcessor', LOG_PROCESSORS),
         ('visualizer', 'Visualizer', VISUALIZERS),
@@ -91,13 +98,15 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
 def check_children(model: Mapping) -> Iterator[Finding]:
     """Check that parts which a model needs are there: None for them is an error deep inside."""
     kind = find(model.get('type'), None)
-    from .signatures import parameters_of
-
     for key, (_, default) in parameters_of(kind).known.items() if isinstance(kind, type) else ():
         if key in ('segmentor', 'discriminator') and default is not None:
             node = model.get(key)
             if not isinstance(node, Mapping):
-                yield Finding(f'model.{key}', f'is {short(node)}' if key in model else 'is missing', f'the config of a network, which {kind.__name__} needs')
+                yield Finding(
+                    f'model.{key}',
+                    f'is {short(node)}' if key in model else 'is missing',
+                    f'the config of a network, which {kind.__name__} needs',
+                )
 
 
 def check_loader(place: str, node: Any) -> Iterator[Finding]:
@@ -109,7 +118,9 @@ def check_loader(place: str, node: Any) -> Iterator[Finding]:
     if not isinstance(node, Mapping):
         yield Finding(place, f'is {short(node)}', 'a dict')
         return
-    options = {key: value for key, value in node.items() if key not in ('dataset', 'sampler', 'batch_sampler', 'collate_fn')}
+    options = {
+        key: value for key, value in node.items() if key not in ('dataset', 'sampler', 'batch_sampler', 'collate_fn')
+    }
     extra = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'num_batch_per_epoch')
     yield from check_section(place, options, 'dataloader_cfg', (Runner.build_dataloader, DataLoader), extra)
     for key, rule in (('batch_size', COUNT), ('num_workers', COUNT_OR_0)):
@@ -119,7 +130,9 @@ def check_loader(place: str, node: Any) -> Iterator[Finding]:
         yield Finding(f'{place}.persistent_workers', 'is True, but num_workers is 0', 'False, or num_workers above 0')
     for key in ('dataset', 'sampler'):
         if not isinstance(node.get(key), Mapping):
-            yield Finding(joined(place, key), f'is {short(node[key])}' if key in node else 'is missing', "a dict(type=...)")
+            yield Finding(
+                joined(place, key), f'is {short(node[key])}' if key in node else 'is missing', 'a dict(type=...)'
+            )
     for key in ('dataset', 'sampler', 'batch_sampler', 'collate_fn'):
         yield from check_component(joined(place, key), node.get(key), key)
 
@@ -131,10 +144,8 @@ def check_evaluation(cfg: Config) -> Iterator[Finding]:
         given = [key for key in keys if cfg.get(key) is not None]
         if given and len(given) < 3:
             missing = [key for key in keys if key not in given]
-            yield Finding(
-                missing[0], f'is {short(cfg.get(missing[0]))}, but there is {given[0]}',
-                remedy=f'give all of {", ".join(keys)}, or none',
-            )  # fmt: skip
+            found = f'is {short(cfg.get(missing[0]))}, but there is {given[0]}'
+            yield Finding(missing[0], found, remedy=f'give all of {", ".join(keys)}, or none')
         loop = cfg.get(keys[1])
         if isinstance(loop, Mapping):
             kind = {'type': f'{phase.title()}Loop', **loop}
@@ -144,7 +155,9 @@ def check_evaluation(cfg: Config) -> Iterator[Finding]:
         for number_, metric in enumerate(metrics):
             place = joined(keys[2], number_) if isinstance(evaluator, (list, tuple)) else keys[2]
             if not isinstance(metric, Mapping) or find(metric.get('type'), METRICS) is None:
-                yield Finding(place, f'is {short(metric)}', "a metric such as dict(type='DomainIoUMetric'), or a list of them")
+                yield Finding(
+                    place, f'is {short(metric)}', "a metric such as dict(type='DomainIoUMetric'), or a list of them"
+                )
             else:
                 yield from check_component(place, metric, keys[2], METRICS)
 
@@ -180,10 +193,23 @@ def _check_entries(place: str, node: Mapping) -> Iterator[Finding]:
         if name in SHARED_KEYS or name in MARKS:
             continue
         if not isinstance(entry, Mapping):
-            yield Finding(where, f'is {short(entry)}', f'the dict of a module, with optimizer; beside them stand {", ".join(SHARED_KEYS)}')
+            yield Finding(
+                where,
+                f'is {short(entry)}',
+                f'the dict of a module, with optimizer; beside them stand {", ".join(SHARED_KEYS)}',
+            )
             continue
         for key in entry:
             if key not in OWN_KEYS and key not in MARKS:
                 yield unknown_key(where, key, place, OWN_KEYS)
         yield from check_optimizer(joined(where, 'optimizer'), entry.get('optimizer'))
         yield from check_paramwise(joined(where, 'paramwise_cfg'), entry.get('paramwise_cfg'), entry.get('optimizer'))
+        clip = entry.get('clip_grad')
+        if isinstance(clip, Mapping):
+            kind = clip_grad_value_ if clip.get('type') == 'value' else clip_grad_norm_
+            yield from check_section(joined(where, 'clip_grad'), clip, 'clip_grad', (kind,))
+
+
+def _is_there(name: str) -> bool:
+    """Return whether a name is that of a file, or of something that is not on this disk."""
+    return bool(re.match(r'[\w-]+:', name)) or Path(name).is_file()

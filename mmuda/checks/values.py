@@ -14,7 +14,13 @@ from .finding import Finding, joined, short
 from .signatures import parameters_of
 
 NAMES = dict(
-    none='None', bool='True or False', int='a whole number', float='a number', str='a string', seq='a list', map='a dict'
+    none='None',
+    bool='True or False',
+    int='a whole number',
+    float='a number',
+    str='a string',
+    seq='a list',
+    map='a dict',
 )
 """Kinds of plain values, and how they are called."""
 
@@ -64,6 +70,8 @@ RULES: dict[str, Rule] = {
     'lr_decay': POSITIVE,
     **dict.fromkeys(('weight_decay', 'lr_mult', 'decay_mult', 'snapshot_every', 'eta_min', 'power'), NOT_NEGATIVE),
     'loss_weight': WEIGHT,
+    'std': Rule(POSITIVE.holds, 'numbers above 0', each=True),
+    'mean': Rule(number, 'numbers', each=True),
 }
 """By the name of the argument of a component of mmuda, mmseg, mmcv, mmengine or PyTorch. None is left to its type."""
 
@@ -84,7 +92,11 @@ def check_rule(place: str, value: Any, rule: Rule) -> Finding | None:
     values = value if rule.each and isinstance(value, (list, tuple)) else [value]
     if isinstance(value, dict) or all(rule.holds(one) for one in values):
         return None
-    return Finding(place, f'is {short(value)}', rule.expected + (', or a list of them' if rule.each else ''))
+    return Finding(
+        place,
+        f'is {short(value)}',
+        rule.expected + (', or a list of them' if rule.each and rule.expected.startswith('a ') else ''),
+    )
 
 
 def check_argument(place: str, key: str, value: Any, component: Any) -> Finding | None:

@@ -19,8 +19,10 @@ from torch.utils.data import DataLoader
 
 from mmuda.checkpoints import latest_checkpoint, load_weights, restore_histories, to_plain, weights_meta
 from mmuda.datasets.building import build_dataset
+from mmuda.datasets.class_lists import check_checkpoint_classes
 from mmuda.files import move_aside
 from mmuda.internals import (
+    built_loops,
     configured_seed,
     has_loaded,
     is_training,
@@ -161,6 +163,12 @@ class AdaptationRunner(Runner):
         if self._resuming:
             self._check_resumable(checkpoint, filename)
             restore_histories(checkpoint, filename)
+        for loop in built_loops(self):
+            classes = (getattr(loop.dataloader.dataset, 'metainfo', None) or {}).get('classes')
+            differs = check_checkpoint_classes(checkpoint, classes, filename)
+            if differs:
+                self.logger.warning(differs)
+                break
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._resuming)
         mark_loaded(self)

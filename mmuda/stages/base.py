@@ -1,8 +1,8 @@
 """The interface of a stage: one step of a paper with a name, a folder and a result."""
 
 from abc import ABCMeta, abstractmethod
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.config import Config
