@@ -6,10 +6,12 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmengine import fileio
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATA_SAMPLERS, DATASETS
 
+from mmuda.datasets.building import ADVICE
 from mmuda.datasets.class_lists import differing_classes
 from mmuda.datasets.pairs.domain_pair import DomainSides
 from mmuda.datasets.pairs.streams import StreamSampler
@@ -60,8 +62,8 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
     for place, node in datasets_of(cfg, loaders):
         try:
             dataset = build_without_files(node)
-            if not place.startswith(TEST) and isinstance(dataset, RawSegDataset) and not _refers(node):
-                dataset.check_folders()
+            if not place.startswith(TEST) and not _refers(node):
+                check_folders(dataset)
         except Exception as error:  # whatever a class raises for its arguments, a run would end with
             yield Finding(place, one_line(error))
             continue
@@ -79,6 +81,20 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
     elif lists:
         place, classes = next(iter(lists.items()))
         yield from check_heads('model', cfg.get('model'), place, len(classes))
+
+
+def check_folders(dataset: Any) -> None:
+    """Check that the folders of a data set, or its list, exist.
+
+    Raises:
+        FileNotFoundError: If one does not.
+    """
+    if isinstance(dataset, RawSegDataset):
+        dataset.check_folders()
+        return
+    folder = dict(getattr(dataset, 'data_prefix', {})).get('img_path')
+    if folder and not dataset.ann_file and not fileio.exists(folder, getattr(dataset, 'backend_args', None)):
+        raise FileNotFoundError(f'{type(dataset).__name__}: {folder} does not exist: {ADVICE}')
 
 
 def check_heads(place: str, node: Any, dataset: str, count: int) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from mmengine.config import Config
@@ -89,7 +90,8 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
         place = f'default_hooks.{name}'
         if name in MARKS:
             continue
-        if name not in DEFAULT_HOOKS and not (isinstance(hook, Mapping) and 'type' in hook):
+        own = isinstance(hook, Mapping) and 'type' in hook and not get_close_matches(name, DEFAULT_HOOKS, 1, 0.8)
+        if name not in DEFAULT_HOOKS and not own:
             yield unknown_key('default_hooks', name, 'the runner', DEFAULT_HOOKS)
             continue
         if hook is None:
