@@ -677,3 +677,24 @@ def test_names_weights_only(tmp_path):
     assert internals.names_weights_only(error_of(tmp_path / 'old.pth'))
     (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04 torn')
     assert not internals.names_weights_only(RuntimeError('PytorchStreamReader failed reading zip archive'))
+
+
+def test_default_hooks(tmp_path):
+    runner = Runner(model=Doubler(), work_dir=str(tmp_path), experiment_name='hooks')
+    found = {type(hook).__name__ for hook in runner.hooks}
+    assert found == set(internals.DEFAULT_HOOKS.values())
+
+
+def test_built_loops(tmp_path):
+    loader = dict(batch_size=2, dataset=Numbers(), sampler=dict(type='DefaultSampler', shuffle=False))
+    runner = Runner(
+        model=Doubler(),
+        work_dir=str(tmp_path),
+        experiment_name='loops',
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=False, max_iters=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+    )
+    assert internals.built_loops(runner) == []
+    runner.train()
+    assert internals.built_loops(runner) == [runner.train_loop]

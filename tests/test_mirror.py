@@ -20,6 +20,8 @@ OTHERS = {
     'configs/test_efficientnet.py': 'configs/: the network that an option exchanges',
     'datasets/pairs/test_target_only.py': 'pairs without a source, from the data set to the training',
     'engine/test_mmseg_apis.py': 'ways of mmseg to use a trained network',
+    'faults/test_cases.py': 'situations from reports of users',
+    'faults/test_config_fuzz.py': 'mistakes in configs, of which none is silent',
     'stages/test_kill.py': 'kill -9 in any kind of stage',
     'test_benchmarks.py': 'benchmarks/',
     'test_floors.py': 'which room imports which',

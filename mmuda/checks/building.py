@@ -13,7 +13,8 @@ from mmuda.internals import BatchNorm
 from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.segmentors import SegOutputs
 
-from .finding import Finding
+from .finding import Finding, nearest
+from .keys import MARKS
 from .registries import find
 
 IMAGES = (1, 3, 256, 256)
@@ -41,6 +42,23 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
                 kind({key: value for key, value in node.items() if key != 'constructor'})(model)
             except Exception as error:
                 yield Finding('optim_wrapper', one_line(error))
+            else:
+                for name, entry in node.items():
+                    if isinstance(entry, Mapping):
+                        yield from _check_custom_keys(f'optim_wrapper.{name}', entry, getattr(model, name, model))
+        elif 'optimizer' in node:
+            yield from _check_custom_keys('optim_wrapper', node, model)
+
+
+def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
+    """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect."""
+    names = [name for name, _ in module.named_parameters()]
+    parts = {part for name in names for part in name.split('.') if not part.isdigit()}
+    for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
+        # mmengine compares with '.name' for parameters of the module itself.
+        if key not in MARKS and not any(key in name or key in f'.{name}' for name in names):
+            found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
+            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))
 
 
 def build_without_weights(cfg: Any) -> nn.Module:

@@ -63,16 +63,20 @@ def test_an_epoch_that_never_ends_is_told(config):
             "param_scheduler = [dict(type='PolyLR', power=0.9, begin=0, end=2, by_epoch=True)]\n"
         )
     )
-    assert told.startswith('train_cfg.type: an EpochBasedTrainLoop never ends its first epoch with the DomainPairSampler')
+    assert told.startswith(
+        'train_cfg.type: an EpochBasedTrainLoop never ends its first epoch with the DomainPairSampler'
+    )
 
 
 STAGED = """
 names = ('a', 'b', 'c')
 steps = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
-source = dict(_delete_=True, type='SegmentationListDataset', data_root='{root}', ann_file='list.txt', label_classes=names)
-side = dict(source, pipeline=steps)
+source_ = dict(
+    _delete_=True, type='SegmentationListDataset', data_root='{root}', ann_file='list.txt', label_classes=names
+)
+side = dict(source_, pipeline=steps)
 train_dataloader = dict(dataset=dict(source=side, target=side))
-val_dataloader = dict(dataset=dict(source, test_mode=True, pipeline=steps))
+val_dataloader = dict(dataset=dict(source_, test_mode=True, pipeline=steps))
 test_dataloader = val_dataloader
 model = dict(segmentor=dict(decode_head=dict(num_classes=3)))
 labels = dict({mark}type='PseudoLabelDataset', labels='{{label}}', metainfo=dict(classes=names), pipeline=steps)
@@ -84,9 +88,7 @@ rounds = dict(train=dict(train_dataloader=dict(dataset=dict(
 @pytest.mark.parametrize(('mark', 'fits'), [('', False), ('_replace_=True, ', True)])
 def test_a_deletion_that_inheritance_uses_up_is_told(config, tmp_path, mark, fits):
     (tmp_path / 'list.txt').write_text('a.png\n')
-    text = STAGED.format(root=tmp_path, mark=mark).replace('source = dict(_delete_', 'source_ = dict(_delete_')
-    text = text.replace('dict(source,', 'dict(source_,')
-    told = errors(config(text, 'cbst'))
+    told = errors(config(STAGED.format(root=tmp_path, mark=mark), 'cbst'))
     if fits:
         assert told == ''
     else:
@@ -97,7 +99,10 @@ def test_a_deletion_that_inheritance_uses_up_is_told(config, tmp_path, mark, fit
 @pytest.mark.parametrize('outputs', [1, 18, 25])
 def test_outputs_and_classes_agree(config, outputs):
     told = errors(config(''), {'model.segmentor.decode_head.num_classes': outputs})
-    assert told == f'model.segmentor.decode_head.num_classes: is {outputs}, but train_dataloader.dataset.source has 19 classes, expected 19'
+    assert (
+        told
+        == f'model.segmentor.decode_head.num_classes: is {outputs}, but train_dataloader.dataset.source has 19 classes, expected 19'
+    )
 
 
 NAMES = ["it's here", 'a "quoted" one', 'back\\slash', 'blanks and {braces}', "x'; import os; os.mkdir('harm'); '"]

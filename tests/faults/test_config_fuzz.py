@@ -11,7 +11,9 @@ from mmuda.engine.launch import load_config
 def names(mutations) -> dict:
     """Return the arguments of `parametrize` for mutations."""
     return dict(
-        argnames='mutation', argvalues=mutations, ids=[f'{one.base}:{one.key}={str(one.value)[:20]}' for one in mutations]
+        argnames='mutation',
+        argvalues=mutations,
+        ids=[f'{one.base}:{one.key}={str(one.value)[:20]}' for one in mutations],
     )
 
 

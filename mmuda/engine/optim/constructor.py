@@ -1,8 +1,7 @@
 """One optimizer for each trainable child of an adaptor."""
 
-import difflib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.logging import MMLogger
@@ -42,8 +41,8 @@ class PerModuleOptimWrapperConstructor:
         optim_wrapper_cfg: The config above without ``constructor``.
 
     Raises:
-        ValueError: If an entry names no trainable child, a trainable child has no entry, an entry has an unknown key,
-            or a custom key is in the name of no parameter.
+        ValueError: If an entry names no trainable child, a trainable child has no entry, or an entry has an unknown
+            key.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -78,9 +77,7 @@ class PerModuleOptimWrapperConstructor:
     def _build(self, name: str, module: nn.Module, cfg: dict) -> ModuleOptimWrapper:
         repeats = cfg.pop('repeats', None)
         clip_grad = cfg.pop('clip_grad', None)
-        paramwise = cfg.pop('paramwise_cfg', None)
-        _check_custom_keys(module, (paramwise or {}).get('custom_keys') or {}, f'optim_wrapper.{name}')
-        rules = _GroupRules(cfg, paramwise)
+        rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
         extra = set(cfg) - {'optimizer'}
         if extra:
             raise ValueError(
@@ -105,21 +102,6 @@ class PerModuleOptimWrapperConstructor:
 
 class _GroupRules(DefaultOptimWrapperConstructor):
     """mmengine's rules for ``paramwise_cfg``; only its listing of groups is used."""
-
-
-def _check_custom_keys(module: nn.Module, keys: Iterable[str], where: str) -> None:
-    """Raise ValueError if an entry of ``custom_keys`` is in the name of no parameter: it would have no effect."""
-    names = [name for name, _ in module.named_parameters()]
-    for key in keys:
-        # mmengine compares with '.name' for parameters of the module itself.
-        if not any(key in name or key in f'.{name}' for name in names):
-            parts = sorted({part for name in names for part in name.split('.') if not part.isdigit()})
-            close = difflib.get_close_matches(key, parts, n=2)
-            hint = f'did you mean {" or ".join(close)}?' if close else f'its parameters are called like {names[0]!r}'
-            raise ValueError(
-                f'{where}.paramwise_cfg.custom_keys.{key}: no parameter of the {type(module).__name__} has {key!r} in '
-                f'its name; {hint}'
-            )
 
 
 def _merge(groups: list[dict]) -> list[dict]:
