@@ -99,10 +99,8 @@ def test_a_deletion_that_inheritance_uses_up_is_told(config, tmp_path, mark, fit
 @pytest.mark.parametrize('outputs', [1, 18, 25])
 def test_outputs_and_classes_agree(config, outputs):
     told = errors(config(''), {'model.segmentor.decode_head.num_classes': outputs})
-    assert (
-        told
-        == f'model.segmentor.decode_head.num_classes: is {outputs}, but train_dataloader.dataset.source has 19 classes, expected 19'
-    )
+    place, data = 'model.segmentor.decode_head.num_classes', 'train_dataloader.dataset.source'
+    assert told == f'{place}: is {outputs}, but {data} has 19 classes, expected 19'
 
 
 NAMES = ["it's here", 'a "quoted" one', 'back\\slash', 'blanks and {braces}', "x'; import os; os.mkdir('harm'); '"]
