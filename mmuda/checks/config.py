@@ -55,7 +55,7 @@ def check_test(cfg: Config) -> list[Finding]:
     if not _wrong(found):
         found += check_samplers(cfg, TEST)
         found += check_classes(cfg, TEST)
-    return found
+    return _one_for_each_key(found)
 
 
 def require(cfg: Config, findings: list[Finding]) -> None:
