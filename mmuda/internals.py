@@ -97,6 +97,17 @@ RUNNER_ARGUMENTS = frozenset(
 """Arguments of :class:`mmengine.runner.Runner`: the top-level keys of a config that it reads."""
 
 
+DEFAULT_HOOKS: Mapping[str, str] = {
+    'runtime_info': 'RuntimeInfoHook',
+    'timer': 'IterTimerHook',
+    'sampler_seed': 'DistSamplerSeedHook',
+    'logger': 'LoggerHook',
+    'param_scheduler': 'ParamSchedulerHook',
+    'checkpoint': 'CheckpointHook',
+}
+"""Hooks that ``Runner.register_default_hooks`` registers unless ``default_hooks`` of a config says otherwise."""
+
+
 def set_timestamp(runner: Runner, timestamp: str) -> None:
     """Set the name that mmengine gives a run: log folder, experiment and message hub are named after it.
 
@@ -134,7 +145,10 @@ def is_training(runner: Runner) -> bool:
 
 
 def built_loops(runner: Runner) -> list[BaseLoop]:
-    """Return the loops of training, testing and validation that a runner has built; others are still configs."""
+    """Return the loops of a runner that are built: training, test, validation.
+
+    ``Runner.train`` and ``Runner.test`` replace the config of a loop by the loop; the properties would build it.
+    """
     loops = (runner._train_loop, runner._test_loop, runner._val_loop)
     return [loop for loop in loops if isinstance(loop, BaseLoop)]
 

@@ -755,3 +755,9 @@ def test_preprocessors_that_exchange_red_and_blue():
     assert internals.converts_channels(SegDataPreProcessor()) is False
     assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True)) is True
     assert internals.converts_channels(BaseDataPreprocessor()) is None
+
+
+def test_default_hooks(tmp_path):
+    runner = Runner(model=Doubler(), work_dir=str(tmp_path), experiment_name='hooks')
+    found = {type(hook).__name__ for hook in runner.hooks}
+    assert found == set(internals.DEFAULT_HOOKS.values())

@@ -23,6 +23,8 @@ OTHERS = {
     'datasets/pairs/test_target_only.py': 'pairs without a source, from the data set to the training',
     'engine/test_kill.py': 'kill -9 at random moments of a training',
     'engine/test_mmseg_apis.py': 'ways of mmseg to use a trained network',
+    'faults/test_cases.py': 'situations from reports of users',
+    'faults/test_config_fuzz.py': 'mistakes in configs, of which none is silent',
     'faults/test_damage.py': 'damaged files, ruined weights, full disks',
     'faults/test_owner.py': 'two runs in one folder, orphans, processes that do not answer',
     'faults/test_resume_settings.py': 'resuming with other settings, and which checkpoint is resumed',

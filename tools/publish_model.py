@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmuda.checkpoints import publish
+from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import load_config
 from mmuda.engine.plain_config import write_plain_config
 from mmuda.stages import network_config
@@ -23,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('output', help='the first digits of its hash are added to the name')
     parser.add_argument('--config', help='config of the training (default: the one in the folder of the checkpoint)')
     parser.add_argument('--safetensors', action='store_true', help='write the weights as .safetensors, too')
-    return parser.parse_args()
+    return add_traceback(parser).parse_args()
 
 
 def config_of(checkpoint: Path, given: str | None) -> Config | None:
@@ -46,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

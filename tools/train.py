@@ -2,7 +2,8 @@
 
 import argparse
 
-from mmuda.engine.command_line import config_parser, parse
+from mmuda.checks import check_config, require
+from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, set_precision
 from mmuda.engine.run_record import own_run
@@ -65,6 +66,7 @@ def main() -> None:
         if not args.resume:
             raise SystemExit('--allow says what may differ from a checkpoint: it needs --resume')
         cfg.resume_allow = args.allow
+    require(cfg, check_config(cfg))
     with stoppable():
         join_processes(cfg.launcher, cfg.get('env_cfg', {}))
         with own_run(
@@ -74,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

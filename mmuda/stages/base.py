@@ -1,8 +1,9 @@
 """The interface of a stage: one step of a paper with a name, a folder and a result."""
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.config import Config
 
@@ -26,6 +27,12 @@ class Stage(metaclass=ABCMeta):
 
     weights: str | None = None
     """Network that the stage starts from or looks through: ``'{stage}'``, a checkpoint file, or None."""
+
+    FILES: ClassVar[tuple[str, ...] | None] = None
+    """Files in its folder that others may take as ``'{name}/file'``, if that can be said beforehand."""
+
+    ARGUMENTS_OF: ClassVar[Mapping[str, type]] = {}
+    """Arguments that are dicts of arguments of another class, and that class, so that their keys can be checked."""
 
     def __init__(self, name: str) -> None:
         if not name or name != name.strip('/ ') or '..' in name or any(sign in name for sign in '{}\\,'):

@@ -20,7 +20,7 @@ from mmuda.files import file_digest, move_aside
 from mmuda.ranks import from_main, is_main_process
 
 from .base import Stage
-from .building import build_stages, make_context
+from .building import build_stages, check_references, make_context, needs
 from .references import stage_of
 
 
@@ -58,7 +58,7 @@ class StagedRunner:
         self._share_ledger()
         from_main(lambda: self.ctx.work_dir.mkdir(parents=True, exist_ok=True))
         self._log_here()
-        self._check_references()
+        check_references(self.stages, self.ctx)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'StagedRunner':
@@ -167,13 +167,13 @@ class StagedRunner:
                 )
             self.logger.info(f'stage {number} {stage.name}: done before')
             return
-        missing = [name for name in self._needs(stage) if ledger.status(name) != 'done']
+        missing = [name for name in needs(stage, self.ctx) if ledger.status(name) != 'done']
         if missing:
             raise RuntimeError(
                 f'stage {stage.name!r} needs results of {", ".join(missing)}: run them first (--stages '
                 f'{",".join([*missing, stage.name])})'
             )
-        for name in self._needs(stage):
+        for name in needs(stage, self.ctx):
             self._verify(name)
         self._log_here()  # what a stage says is in stages.log, and not in the log of the training before it
         self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
@@ -237,24 +237,9 @@ class StagedRunner:
         """Return the identities of the stages and files that a stage is made from."""
         return {stage_of(source) or source: self.ctx.identity(source) for source in stage.inputs(self.ctx)}
 
-    def _needs(self, stage: Stage) -> list[str]:
-        """Return the names of the stages that a stage refers to."""
-        return sorted({name for name in map(stage_of, stage.inputs(self.ctx)) if name is not None})
-
     def _share_ledger(self) -> None:
         """Take over the ledger of the main process."""
         self.ctx.ledger.entries = from_main(lambda: self.ctx.ledger.entries)
-
-    def _check_references(self) -> None:
-        before: list[str] = []
-        for stage in self.stages:
-            unknown = [name for name in self._needs(stage) if name not in before]
-            if unknown:
-                raise ValueError(
-                    f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
-                    f'those are {", ".join(before) or "none"}'
-                )
-            before.append(stage.name)
 
     def _summary(self) -> None:
         rows = [['stage', 'state', 'time', 'mIoU']]

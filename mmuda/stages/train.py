@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmuda.engine.launch import build_runner
+from mmuda.engine.launch import build_runner, metrics_with
 from mmuda.engine.run_settings import deciding_settings
 from mmuda.ranks import from_main
 from mmuda.registry import STAGES
@@ -67,8 +67,8 @@ class TrainStage(Stage):
             cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
         from_main(lambda: metrics.unlink(missing_ok=True))  # of a validation before the interruption
-        if cfg.get('val_evaluator') is not None:
-            cfg.val_evaluator.json_file = str(metrics)
+        for metric in metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]:
+            metric['json_file'] = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner: Any = build_runner(cfg)

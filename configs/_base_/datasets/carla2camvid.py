@@ -1,7 +1,9 @@
 # CARLA renders to CamVid photographs (the folder "synth2camvid"): a small real pair, 480x360, here at 192x144 so that a
 # CPU will do. Labels are Cityscapes train ids; both domains share 10 classes. Lists of "image label" pairs, relative to
 # the root.
-root = '{{$SYNTH2CAMVID_ROOT:data/synth2camvid}}'
+import os
+
+root = os.environ.get('SYNTH2CAMVID_ROOT', 'data/synth2camvid')
 metainfo = dict(
     classes=('road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car')
 )

@@ -89,7 +89,7 @@ class SegmentationListDataset(RawSegDataset):
     def load_data_list(self) -> list[dict]:
         """The samples in the order of the list."""
         self._check_table()
-        self._check_folders()
+        self.check_folders()
         try:
             lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
         except UnicodeDecodeError as error:
