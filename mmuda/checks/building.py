@@ -16,6 +16,7 @@ from mmuda.models.segmentors import SegOutputs
 from .finding import Finding, nearest
 from .keys import MARKS
 from .registries import find
+from .signatures import parameters_of
 
 IMAGES = (1, 3, 256, 256)
 """Shape of the images of the dry forward pass, which computes nothing."""
@@ -51,12 +52,16 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 
 
 def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
-    """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect."""
+    """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
+
+    The name of an optional child, such as ``auxiliary_head``, passes: schedules are shared with networks that lack it.
+    """
+    optional = parameters_of(type(module)).known
     names = [name for name, _ in module.named_parameters()]
     parts = {part for name in names for part in name.split('.') if not part.isdigit()}
     for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
         # mmengine compares with '.name' for parameters of the module itself.
-        if key not in MARKS and not any(key in name or key in f'.{name}' for name in names):
+        if key not in MARKS and key not in optional and not any(key in name or key in f'.{name}' for name in names):
             found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
             yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))
 
