@@ -56,7 +56,8 @@ def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterato
 
     The name of an optional child, such as ``auxiliary_head``, passes: schedules are shared with networks that lack it.
     """
-    optional = parameters_of(type(module)).known
+    kind: Any = type(module)
+    optional = parameters_of(kind).known
     names = [name for name, _ in module.named_parameters()]
     parts = {part for name in names for part in name.split('.') if not part.isdigit()}
     for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
