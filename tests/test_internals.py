@@ -26,7 +26,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmseg.models import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from toolbox import CONFIGS
@@ -492,11 +491,6 @@ def test_long_records(minicity, tmp_path):
 # Images.
 
 
-def test_converts_channels():
-    assert not internals.converts_channels(SegDataPreProcessor())
-    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True))
-
-
 # Heads.
 
 
@@ -704,7 +698,7 @@ def test_names_weights_only(tmp_path):
     assert not internals.names_weights_only(RuntimeError('PytorchStreamReader failed reading zip archive'))
 
 
-def test_state_dicts_are_loaded_by_one_function(monkeypatch, tmp_path):
+def test_replace_state_dict_loader(monkeypatch, tmp_path):
     """Whatever way a checkpoint takes in mmengine, ``load_state_dict`` is looked up when it is used."""
     seen = []
     monkeypatch.setattr(
@@ -717,7 +711,7 @@ def test_state_dicts_are_loaded_by_one_function(monkeypatch, tmp_path):
     assert seen == [['weight'], ['bias']]
 
 
-def test_loops_that_are_built(tmp_path):
+def test_built_loops(tmp_path):
     runner = plain_runner(tmp_path)
     assert internals.built_loops(runner) == []
     runner.train()
@@ -741,14 +735,14 @@ def answers_late(rank: int) -> bool:
     return False
 
 
-def test_a_process_that_does_not_answer_in_time(tmp_path):
+def test_is_timeout(tmp_path):
     from processes import run_on_processes
 
     assert run_on_processes(answers_late, tmp_path) == [True, True]
     assert not internals.is_timeout(RuntimeError('CUDA out of memory'))
 
 
-def test_preprocessors_that_exchange_red_and_blue():
+def test_converts_channels():
     from mmengine.model import BaseDataPreprocessor
     from mmseg.models.data_preprocessor import SegDataPreProcessor
 

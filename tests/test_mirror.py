@@ -66,6 +66,7 @@ TESTED_BY = {
     'datasets/transforms/checks.py': 'datasets/transforms/test_scale_crop.py',
     'datasets/transforms/draws.py': 'datasets/transforms/test_scale_crop.py',
     'datasets/transforms/trusted_pixels.py': 'datasets/test_untrusted_borders.py',
+    'engine/config_files.py': 'checks/test_variables.py',
     'engine/hooks/batch_norm_sync_hook.py': 'engine/test_distributed.py',
     'engine/hooks/stop_hook.py': 'faults/test_signals.py',
     'engine/inference.py': 'engine/test_target_batch_norm.py',

@@ -4,6 +4,7 @@ import atexit
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -139,7 +140,7 @@ def end_with_launcher(every: float = 1.0) -> None:
         print(f'process {os.getpid()} ends: its launcher, process {launcher}, is gone', file=sys.stderr, flush=True)
         for worker in multiprocessing.active_children():
             worker.kill()
-        os._exit(1)
+        os.kill(os.getpid(), signal.SIGKILL)  # the main thread may wait in C++ for a process that is gone
 
     threading.Thread(target=watch, name='launcher watch', daemon=True).start()
 

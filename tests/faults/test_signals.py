@@ -20,6 +20,14 @@ from mmuda.engine.stopping import EXIT_CODE, Stopped, stoppable
 TOOLS = CONFIGS.parent / 'tools'
 
 
+@pytest.fixture(autouse=True)
+def sigint_is_heard():
+    """Let these processes hear SIGINT, which shells let ignore what they run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Signal(Hook):
     """Sends a signal to this process in the middle of an iteration, or of a validation."""
 
