@@ -1,8 +1,8 @@
 # IntraDA with half of the budget for each training; the second goes on from the first.
 _base_ = ['../advent/carla2camvid.py', '../_base_/stages/intrada.py']
 runner_type = 'StagedRunner'
-half = dict(max_iters=250, val_interval=250)
-half_schedule = [dict(_base_.param_scheduler[0], end=251)]
+half = dict(max_iters=400, val_interval=400)
+half_schedule = [dict(_base_.param_scheduler[0], end=401)]
 inter = dict(overrides=dict(train_cfg=half, param_scheduler=half_schedule))
 rank = dict(batch_size=4, num_workers=0)
 label = dict(batch_size=4, num_workers=0, at='image')
@@ -13,7 +13,7 @@ splits = dict(
 intra = dict(
     weights='{inter}',
     overrides=dict(
-        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=5e-5))),
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
         train_cfg=half,
         param_scheduler=half_schedule,
         # Pseudo labels have no classes that are known to be rare.

@@ -3,13 +3,13 @@
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 first = dict(
-    train_cfg=dict(max_iters=250, val_interval=250), param_scheduler=[dict(_base_.param_scheduler[0], end=251)]
+    train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(_base_.param_scheduler[0], end=401)]
 )
 later = dict(
-    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=5e-5))),
-    train_cfg=dict(max_iters=125, val_interval=125),
-    param_scheduler=[dict(_base_.param_scheduler[0], end=126)],
-    default_hooks=dict(checkpoint=dict(interval=125)),
+    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
+    train_cfg=dict(max_iters=200, val_interval=200),
+    param_scheduler=[dict(_base_.param_scheduler[0], end=201)],
+    default_hooks=dict(checkpoint=dict(interval=200)),
 )
 source = dict(overrides=first)
 load_source, load_annotations, *_, pack = _base_.source_pipeline

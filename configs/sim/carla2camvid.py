@@ -11,8 +11,8 @@ model = dict(
 )
 half = dict(
     optim_wrapper=dict(discriminator=dict(optimizer=dict(type='Adam', lr=1e-3, betas=(0.9, 0.99)))),
-    train_cfg=dict(max_iters=250, val_interval=250),
-    param_scheduler=[dict(_base_.param_scheduler[0], end=251)],
+    train_cfg=dict(max_iters=400, val_interval=400),
+    param_scheduler=[dict(_base_.param_scheduler[0], end=401)],
 )
 optim_wrapper = half['optim_wrapper']
 phase1 = dict(overrides=half)
@@ -21,7 +21,7 @@ phase2 = dict(
     weights='{phase1}',
     overrides=dict(
         half,
-        optim_wrapper=dict(half['optim_wrapper'], segmentor=dict(optimizer=dict(lr=5e-5))),
+        optim_wrapper=dict(half['optim_wrapper'], segmentor=dict(optimizer=dict(lr=2e-4))),
         train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo, pipeline=_base_.pseudo_pipeline))),
     ),
 )

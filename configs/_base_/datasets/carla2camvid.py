@@ -8,7 +8,7 @@ root = '{{$SYNTH2CAMVID_ROOT:data/synth2camvid}}'
 metainfo = dict(
     classes=('road', 'sidewalk', 'building', 'fence', 'pole', 'traffic sign', 'vegetation', 'sky', 'person', 'car')
 )
-window = dict(type='RandomClassCrop', size=(192, 256))  # (H, W)
+window = dict(type='RandomClassCrop', size=(144, 192))  # (H, W)
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),
@@ -37,7 +37,7 @@ train_dataloader = dict(
     num_workers=0,
     sampler=dict(
         type='DomainPairSampler',
-        source_policy=dict(type='RareClassOrder', temperature=0.1, min_pixels=100, min_crop_ratio=3.0),
+        source_policy=dict(type='RareClassOrder', temperature=0.01, min_pixels=300, min_crop_ratio=4.0),
     ),
     dataset=dict(
         type='DomainPairDataset',

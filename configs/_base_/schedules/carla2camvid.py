@@ -1,4 +1,4 @@
-# The budget of all methods from CARLA to CamVid: 500 iterations of 2 + 2 images in all trainings together.
+# The budget of all methods from CARLA to CamVid: 800 iterations of 2 + 2 images in all trainings together.
 _base_ = './sgd.py'
 optim_wrapper = dict(
     segmentor=dict(
@@ -7,7 +7,7 @@ optim_wrapper = dict(
     )
 )
 param_scheduler = [
-    dict(type='WarmupPolyLR', power=0.9, eta_min=0.0, warmup=50, warmup_ratio=0.01, begin=0, end=501, by_epoch=False)
+    dict(type='WarmupPolyLR', power=0.9, eta_min=0.0, warmup=50, warmup_ratio=0.01, begin=0, end=801, by_epoch=False)
 ]
-train_cfg = dict(max_iters=500, val_interval=500)
-default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=1))
+train_cfg = dict(max_iters=800, val_interval=800)
+default_hooks = dict(checkpoint=dict(interval=200, max_keep_ckpts=1))

@@ -7,13 +7,13 @@ model = dict(
     teacher=dict(mode='sliding'),
     segmentor=dict(
         type='HRDAEncoderDecoder',
-        detail_size=(144, 192),
+        detail_size=(112, 144),
         overlap=False,
         decode_head=dict(_delete_=True, type='HRDAHead', head=head, scale_attention=head, stride=4),
     ),
     loss_weights=dict(seg_main=0.9, seg_detail=0.1, mix_main=0.9, mix_detail=0.1),
 )
-window = dict(_base_.window, size=(288, 384))  # (H, W)
+window = dict(_base_.window, size=(224, 288))  # (H, W)
 load, label, scale, crop, *steps = _base_.source_pipeline
 load_target, _, *target_steps = _base_.target_pipeline
 train_dataloader = dict(
