@@ -1,12 +1,11 @@
-"""Files that appear whole or not at all, and folders that belong to one run."""
+"""Files that appear whole or not at all, and folders of earlier runs."""
 
-import fcntl
+import errno
 import hashlib
 import io
 import itertools
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -21,19 +20,50 @@ import torch
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a draft to write to; it becomes ``path`` when the block ends, and is deleted if the block fails.
 
-    Missing folders are made.
+    Missing folders are made. The content is on the disk before the name is: a power cut leaves the old file or the new
+    one.
 
     Args:
         path: Name of the complete file.
+
+    Raises:
+        OSError: If the disk is full, with the name of the file and the remedy.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
-        os.replace(draft, path)
+        publish_draft(draft, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(
+                error.errno,
+                f'the disk is full at {path}: make room and run the same command again (a training: with --resume), it '
+                'goes on here',
+            ) from error
+        raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+def publish_draft(draft: Path, path: Path) -> None:
+    """Give a complete draft its name when its content is on the disk."""
+    with open(draft, 'rb') as written:
+        os.fsync(written.fileno())
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name
+    finally:
+        os.close(folder)
+
+
+def remove_drafts(folder: str | Path) -> None:
+    """Remove drafts in a folder that processes left when they were killed; nobody else may write there meanwhile."""
+    for pattern in ('.*.tmp', '*.pth.part'):
+        for draft in Path(folder).glob(pattern):
+            draft.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -62,6 +92,11 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1, allow_nan
     separators = (',', ':') if indent is None else None
     text = json.dumps(content, indent=indent, separators=separators, allow_nan=allow_nan)
     write_atomically(path, text.encode())
+
+
+def checksum(content: Any) -> str:
+    """Return the SHA-256 of plain values as JSON has them, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def save_torch(path: str | Path, content: Any) -> None:
@@ -115,40 +150,6 @@ def fresh_folder(path: str | Path) -> Path:
             continue
         return folder
     raise AssertionError('unreachable: the numbers do not end')
-
-
-@contextmanager
-def only_user(folder: str | Path, what: str) -> Iterator[int]:
-    """Hold a folder for one run while the block is executed.
-
-    The system gives the folder back when the process and all children that inherited the file descriptor have ended,
-    however they ended.
-
-    Args:
-        folder: Folder, made if missing.
-        what: Name of such a run, for the message: ``'comparison'``.
-
-    Yields:
-        A file descriptor. Children that get it (``pass_fds``) hold the folder, too, even if this process dies.
-
-    Raises:
-        RuntimeError: If another run holds it.
-    """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    path = Path(folder) / '.lock'
-    with open(path, 'a+', encoding='utf-8') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise RuntimeError(
-                f'{folder} belongs to another {what}, {file.read().strip() or "which has just begun"}: wait until it '
-                'and the processes that it started have ended, or choose another folder'
-            ) from None
-        file.truncate(0)
-        file.write(f'process {os.getpid()} on {platform.node()}')
-        file.flush()
-        yield file.fileno()
 
 
 def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:

@@ -97,6 +97,17 @@ RUNNER_ARGUMENTS = frozenset(
 """Arguments of :class:`mmengine.runner.Runner`: the top-level keys of a config that it reads."""
 
 
+DEFAULT_HOOKS: Mapping[str, str] = {
+    'runtime_info': 'RuntimeInfoHook',
+    'timer': 'IterTimerHook',
+    'sampler_seed': 'DistSamplerSeedHook',
+    'logger': 'LoggerHook',
+    'param_scheduler': 'ParamSchedulerHook',
+    'checkpoint': 'CheckpointHook',
+}
+"""Hooks that ``Runner.register_default_hooks`` registers unless ``default_hooks`` of a config says otherwise."""
+
+
 def set_timestamp(runner: Runner, timestamp: str) -> None:
     """Set the name that mmengine gives a run: log folder, experiment and message hub are named after it.
 
@@ -131,6 +142,15 @@ def is_training(runner: Runner) -> bool:
     ``Runner.train_loop`` would build the loop.
     """
     return isinstance(runner._train_loop, BaseLoop)
+
+
+def built_loops(runner: Runner) -> list[BaseLoop]:
+    """Return the loops of a runner that are built: training, test, validation.
+
+    ``Runner.train`` and ``Runner.test`` replace the config of a loop by the loop; the properties would build it.
+    """
+    loops = (runner._train_loop, runner._test_loop, runner._val_loop)
+    return [loop for loop in loops if isinstance(loop, BaseLoop)]
 
 
 def configured_seed(runner: Runner) -> int | None:
@@ -221,6 +241,14 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
         setattr(mmengine_checkpoint, name, function)
 
 
+def replace_state_dict_loader(function: Callable) -> None:
+    """Replace ``load_state_dict(module, state_dict, strict, logger)`` of mmengine, for the whole process.
+
+    All functions of mmengine, and so ``init_model`` and ``MMSegInferencer`` of mmseg, look it up by this name.
+    """
+    mmengine_checkpoint.load_state_dict = function
+
+
 # mmengine: the log.
 
 LONG_RECORDS = (
@@ -236,12 +264,12 @@ LONG_RECORDS = (
 """Beginnings of what a runner logs that fills a screen or says nothing; the terminal does not show it."""
 
 
-# mmseg: images.
+# mmengine and mmseg: preprocessors.
 
 
-def converts_channels(preprocessor: Any) -> bool:
-    """Return whether a preprocessor of mmseg swaps red and blue: the network then sees images in RGB order."""
-    return getattr(preprocessor, '_channel_conversion', False)
+def converts_channels(preprocessor: Any) -> bool | None:
+    """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
+    return getattr(preprocessor, '_channel_conversion', None)
 
 
 # mmseg: heads.
@@ -307,6 +335,14 @@ def copy_each_(tensors: list[Tensor], others: list[Tensor]) -> None:
 def multiply_each_(tensors: list[Tensor], factor: float) -> None:
     """Multiply all tensors of a list by one number, in place, in few kernels."""
     torch._foreach_mul_(tensors, factor)
+
+
+# PyTorch: processes.
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether an error says that a process of the group did not answer in time."""
+    return bool(re.search(r'Timed out waiting|collective operation timeout', str(error)))
 
 
 # PyTorch: files.

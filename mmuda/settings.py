@@ -41,6 +41,12 @@ def differences(before: Any, now: Any, place: str = '') -> list[str]:
     return [] if before == now else [f'{place}: was {_short(before)}, is {_short(now)}']
 
 
+def is_below(line: str, key: str) -> bool:
+    """Return whether a line of :func:`differences` is about a key, or about one below it."""
+    place = line.split(': ', 1)[0]
+    return place == key or place.startswith(f'{key}.')
+
+
 def shortened(lines: list[str], most: int = 10) -> list[str]:
     """Return the first lines of a list, and how many more there are."""
     return lines[:most] + ([f'... and {len(lines) - most} more'] if len(lines) > most else [])

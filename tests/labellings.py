@@ -37,6 +37,7 @@ def label(folder: Path, strategy=None, network=None, images=IMAGES, classes=CLAS
 def change_manifest(folder: Path, *without: str, **changes) -> dict:
     """Rewrite the manifest of a folder."""
     content = {**json.loads((folder / 'manifest.json').read_text()), **changes}
+    content.pop('checksum', None)
     content = {key: value for key, value in content.items() if key not in without}
     (folder / 'manifest.json').write_text(json.dumps(content))
     return content

@@ -136,7 +136,7 @@ def make_roots(minicity: Path) -> dict:
         cv2.imwrite(str(camvid / f'images/{i}.jpg'), image)
         Image.fromarray(rng.integers(0, 19, (48, 64), dtype=np.uint8)).save(camvid / f'labels/{i}.png')
         pairs.append((f'images/{i}.jpg', f'labels/{i}.png'))
-    for name in ('source_all', 'target_val_labelled', 'target_test_labelled'):
+    for name in ('source_all', 'target_train_labelled', 'target_val_labelled', 'target_test_labelled'):
         (camvid / f'lists/{name}.txt').write_text('\n'.join(map(' '.join, pairs)))
     (camvid / 'lists/target_train_unlabelled.txt').write_text('\n'.join(image for image, _ in pairs))
     return {variable: str(minicity / folder) for variable, folder in MARKS.items()}
@@ -190,6 +190,8 @@ SMALLER = {
         base_channels=2, in_channels={1024: 16, 2048: 32}.get(node.in_channels, node.in_channels)
     ),
     'PixelDiscriminatorHead': dict(in_channels=32, channels=(8, 4)),
+    'JPU': dict(mid_channels=8, norm_cfg=dict(type='GN', num_groups=4)),
+    'FCNHead': dict(in_channels=32, channels=8),
     'PadCrop': dict(size=(48, 64)),
     'ResizeLongSide': dict(length=64),
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),

@@ -14,6 +14,7 @@ FLOORS = (
     {'datasets', 'models'},
     {'minicity', 'evaluation', 'visualization', 'engine'},
     {'stages'},
+    {'checks'},
     {'conversion', 'comparison'},
 )
 """From the first floor up. The modules beside the folders are the ground floor."""

@@ -26,7 +26,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmseg.models import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from toolbox import CONFIGS
@@ -492,11 +491,6 @@ def test_long_records(minicity, tmp_path):
 # Images.
 
 
-def test_converts_channels():
-    assert not internals.converts_channels(SegDataPreProcessor())
-    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True))
-
-
 # Heads.
 
 
@@ -702,3 +696,62 @@ def test_names_weights_only(tmp_path):
     assert internals.names_weights_only(error_of(tmp_path / 'old.pth'))
     (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04 torn')
     assert not internals.names_weights_only(RuntimeError('PytorchStreamReader failed reading zip archive'))
+
+
+def test_replace_state_dict_loader(monkeypatch, tmp_path):
+    """Whatever way a checkpoint takes in mmengine, ``load_state_dict`` is looked up when it is used."""
+    seen = []
+    monkeypatch.setattr(
+        mmengine_checkpoint, 'load_state_dict', mmengine_checkpoint.load_state_dict
+    )  # put back afterwards
+    internals.replace_state_dict_loader(lambda module, state, strict, logger: seen.append(sorted(state)))
+    torch.save(dict(state_dict=dict(weight=torch.ones(1))), tmp_path / 'a.pth')
+    mmengine_checkpoint.load_checkpoint(nn.Linear(1, 1), str(tmp_path / 'a.pth'))
+    mmengine_checkpoint._load_checkpoint_to_model(nn.Linear(1, 1), dict(state_dict=dict(bias=torch.ones(1))))
+    assert seen == [['weight'], ['bias']]
+
+
+def test_built_loops(tmp_path):
+    runner = plain_runner(tmp_path)
+    assert internals.built_loops(runner) == []
+    runner.train()
+    assert internals.built_loops(runner) == [runner.train_loop]
+
+
+def answers_late(rank: int) -> bool:
+    import datetime
+    import time
+
+    import torch.distributed as dist
+
+    group = dist.new_group(backend='gloo', timeout=datetime.timedelta(seconds=1))
+    if rank == 1:
+        time.sleep(5)
+        return True
+    try:
+        dist.all_reduce(torch.ones(1), group=group)
+    except RuntimeError as error:
+        return internals.is_timeout(error)
+    return False
+
+
+def test_is_timeout(tmp_path):
+    from processes import run_on_processes
+
+    assert run_on_processes(answers_late, tmp_path) == [True, True]
+    assert not internals.is_timeout(RuntimeError('CUDA out of memory'))
+
+
+def test_converts_channels():
+    from mmengine.model import BaseDataPreprocessor
+    from mmseg.models.data_preprocessor import SegDataPreProcessor
+
+    assert internals.converts_channels(SegDataPreProcessor()) is False
+    assert internals.converts_channels(SegDataPreProcessor(bgr_to_rgb=True)) is True
+    assert internals.converts_channels(BaseDataPreprocessor()) is None
+
+
+def test_default_hooks(tmp_path):
+    runner = Runner(model=Doubler(), work_dir=str(tmp_path), experiment_name='hooks')
+    found = {type(hook).__name__ for hook in runner.hooks}
+    assert found == set(internals.DEFAULT_HOOKS.values())

@@ -37,6 +37,7 @@ def test_configs_and_tools_travel_with_the_package(tmp_path):
     templates = 'mmuda/visualization/templates'
     assert sorted(path.name for path in (tmp_path / templates).iterdir()) == [
         'chart.mplstyle',
+        'gallery.html.jinja',
         'report.css',
         'report.html.jinja',
     ]
@@ -76,7 +77,8 @@ def test_everything_that_is_imported_is_declared():
             elif isinstance(node, ast.Import):
                 imported.update(alias.name.split('.')[0] for alias in node.names)
     foreign = {names.get(name, name).lower() for name in imported - set(sys.stdlib_module_names) - {'mmuda'}}
-    assert foreign == declared
+    by_option = {name.replace('-', '_').lower() for name in read_requirements('safetensors')}
+    assert foreign == declared | by_option
 
 
 def read_requirements(name: str) -> dict:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.engine.launch import build_runner
 

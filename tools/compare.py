@@ -14,6 +14,7 @@ from types import FrameType
 
 from mmengine.config import DictAction
 
+from mmuda.checks import check_config, require
 from mmuda.comparison import (
     STATISTICS,
     Comparison,
@@ -30,7 +31,9 @@ from mmuda.comparison import (
     with_precision,
     write_comparison_report,
 )
-from mmuda.files import only_user, write_atomically, write_json
+from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.files import write_atomically, write_json
+from mmuda.owner import only_user
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,7 +70,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all configs'
     )
-    args = parser.parse_args()
+    args = add_traceback(parser).parse_args()
     for name in ('seeds', 'batch_norm'):
         setattr(args, name, list(dict.fromkeys(getattr(args, name))))
     if args.write_metafile and (args.budget or args.cfg_options or args.amp):
@@ -103,6 +106,8 @@ def main() -> None:
         methods = [set_budget(method, args.budget) for method in methods]
     if args.amp is not None:
         methods = [with_precision(method, args.amp) for method in methods]
+    for method in methods:
+        require(method.cfg, check_config(method.cfg))
     runs = plan_runs(methods, args.seeds, args.work_dir)
     for warning in differences_between(methods):
         print(f'warning: {warning}', file=sys.stderr, flush=True)
@@ -128,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -7,17 +7,14 @@ import argparse
 from pathlib import Path
 
 from mmuda.conversion import ORIGINS, Converted, convert
+from mmuda.engine.command_line import add_traceback, run_command
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
 
 def main() -> None:
     args = parse_args()
-    try:
-        done = convert(args.origin, args.source, args.output, CONFIGS, args.config, args.trust, args.backbone_only)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
-    report(done)
+    report(convert(args.origin, args.source, args.output, CONFIGS, args.config, args.trust, args.backbone_only))
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--trust', action='store_true', help='unpickle whatever is in the file: runs any code that somebody put there'
     )
-    return parser.parse_args()
+    return add_traceback(parser).parse_args()
 
 
 def report(done: Converted) -> None:
@@ -49,4 +46,4 @@ def report(done: Converted) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

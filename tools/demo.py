@@ -25,7 +25,7 @@ from mmengine.config import DictAction
 from mmseg.datasets import CityscapesDataset
 from mmseg.structures import SegDataSample
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
 from mmuda.minicity import VERSION, VERSIONS, write_minicity

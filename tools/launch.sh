@@ -11,4 +11,4 @@ else
     where=(--nnodes="$NNODES" --node_rank="${NODE_RANK:?is not set}" --master_addr="${MASTER_ADDR:?is not set}"
            --master_port="${PORT:-29500}")
 fi
-exec "$PYTHON" -m torch.distributed.run "${where[@]}" --nproc_per_node="$1" "$2" "${@:3}" --launcher pytorch
+exec "$PYTHON" "$(dirname "$0")/launch.py" "${where[@]}" --nproc_per_node="$1" "$2" "${@:3}" --launcher pytorch

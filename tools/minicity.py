@@ -2,6 +2,7 @@
 
 import argparse
 
+from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.minicity import VERSION, VERSIONS, write_minicity
 
 
@@ -26,29 +27,26 @@ def parse_args() -> argparse.Namespace:
         help='looks of the towns: 1 was the first, a gap of style; 2 is one of classes',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace a MiniCity that is there')
-    return parser.parse_args()
+    return add_traceback(parser).parse_args()
 
 
 def main() -> None:
-    """Write MiniCity and say where it is; bad input ends with one line."""
+    """Write MiniCity and say where it is."""
     args = parse_args()
-    try:
-        root = write_minicity(
-            args.root,
-            args.num_source,
-            args.num_target,
-            args.num_val,
-            tuple(args.size),
-            args.seed,
-            args.workers,
-            args.oracle_labels,
-            args.overwrite,
-            args.version,
-        )
-    except (ValueError, FileExistsError) as error:
-        raise SystemExit(f'error: {error}') from error
+    root = write_minicity(
+        args.root,
+        args.num_source,
+        args.num_target,
+        args.num_val,
+        tuple(args.size),
+        args.seed,
+        args.workers,
+        args.oracle_labels,
+        args.overwrite,
+        args.version,
+    )
     print(f'MiniCity is in {root}')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

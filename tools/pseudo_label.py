@@ -10,10 +10,14 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
-from mmuda.engine.command_line import config_parser, parse
+from mmuda.checks import check_test, require
+from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
+from mmuda.engine.stopping import stoppable
 from mmuda.stages import LabelStage, make_context
+
+NEED_PORTION = ('ClassBalanced', 'Global')
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,11 +41,17 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options, str(Path(args.checkpoint).parent))
+    require(cfg, check_test(cfg))
+    for option, file in (('--images', args.images), ('--prior', args.prior)):
+        if file is not None and not Path(file).is_file():
+            raise FileNotFoundError(f'{option} {file} does not exist')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     join_processes(args.launcher, cfg.get('env_cfg', {}))
     strategy = dict(type=args.strategy, **args.strategy_options)
     if args.portion is not None:
         strategy['portion'] = args.portion
+    elif args.strategy in NEED_PORTION and 'portion' not in strategy:
+        raise ValueError(f'--strategy {args.strategy} needs --portion, the share of pixels to label')
     stage = LabelStage(
         'pseudo_labels',
         args.checkpoint,
@@ -54,8 +64,9 @@ def main() -> None:
         num_workers=args.num_workers,
     )
     ctx = make_context(cfg, [stage], args.launcher)
-    stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
+    with stoppable():
+        stage.execute(ctx, Path(args.out) if args.out else ctx.folders[stage.name], resume=True)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -1,20 +1,50 @@
-"""Write a plain mmseg checkpoint of a trained segmentor.
+"""Write a plain mmseg checkpoint of a trained segmentor, and the config that runs it without mmuda.
 
 python tools/publish_model.py iter_120000.pth advent_gta2city.pth
+
+The config of the training is read from the folder of the checkpoint, where the training has put it, or from --config.
 """
 
 import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmuda.checkpoints import publish
+from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.engine.launch import load_config
+from mmuda.engine.plain_config import write_plain_config
+from mmuda.stages import network_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('output', help='the first digits of its hash are added to the name')
+    parser.add_argument('--config', help='config of the training (default: the one in the folder of the checkpoint)')
+    parser.add_argument('--safetensors', action='store_true', help='write the weights as .safetensors, too')
+    return add_traceback(parser).parse_args()
+
+
+def config_of(checkpoint: Path, given: str | None) -> Config | None:
+    """Return the config of the network in a checkpoint, or None if nobody knows it."""
+    found = [given] if given else sorted(map(str, checkpoint.parent.glob('*.py')))
+    return network_config(load_config(found[0])) if len(found) == 1 else None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Keep the segmentor of a checkpoint, under the keys of plain mmseg.')
-    parser.add_argument('checkpoint')
-    parser.add_argument('output', help='the first digits of its hash are added to the name')
-    args = parser.parse_args()
-    print(publish(args.checkpoint, args.output))
+    args = parse_args()
+    weights = publish(args.checkpoint, args.output, safetensors=args.safetensors)
+    print(weights)
+    cfg = config_of(args.checkpoint, args.config)
+    if cfg is None:
+        print(f'no config was written: there is none, or not one alone, in {args.checkpoint.parent}: give --config')
+        return
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    for path in write_plain_config(cfg, weights):
+        print(path)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -21,9 +21,10 @@ from torch import nn
 
 from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
 from mmuda.checkpoints.reading import read_checkpoint
-from mmuda.engine.command_line import config_parser, parse
+from mmuda.checks import check_test, require
+from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
-from mmuda.engine.launch import build_runner, load_config, use_tta
+from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
 from mmuda.engine.target_batch_norm import write_target_batch_norm
 from mmuda.ranks import unwrap
 from mmuda.stages import network_config, target_images
@@ -78,6 +79,21 @@ def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str])
     return written
 
 
+def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
+    """Set an argument of all metrics that have it, if an option of the command line gives it a value.
+
+    Raises:
+        ValueError: If no metric has it.
+    """
+    if value is None:
+        return
+    metrics = metrics_with(cfg.test_evaluator, argument)
+    if not metrics:
+        raise ValueError(f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has none")
+    for metric in metrics:
+        metric[argument] = value
+
+
 def main() -> None:
     args = parse_args()
     first = Path(args.checkpoints[0])
@@ -85,16 +101,16 @@ def main() -> None:
     cfg = network_config(whole, args.stage)
     cfg.launcher = args.launcher
     cfg.load_from, cfg.resume = None, False
+    require(cfg, check_test(cfg))
     alone, plain = len(args.checkpoints) == 1, args.of == SEGMENTOR
     name = (first.stem if alone else 'ensemble') + ('' if plain else f'_{args.of}')
     if args.batch_norm == 'target':
         args.checkpoints = with_target_statistics(whole, cfg, args.checkpoints)
         name = f'{name}_target_bn'
-    if args.eval:
-        cfg.test_evaluator.iou_metrics = args.eval
-    cfg.test_evaluator.json_file = os.path.join(cfg.work_dir, f'{name}.json')
-    if args.out:
-        cfg.test_evaluator.output_dir = args.out
+    set_metrics(cfg, 'iou_metrics', args.eval, '--eval')
+    set_metrics(cfg, 'output_dir', args.out, '--out')
+    for metric in metrics_with(cfg.test_evaluator, 'json_file')[:1]:
+        metric['json_file'] = os.path.join(cfg.work_dir, f'{name}.json')
     if args.show_dir:
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
     if not alone:
@@ -114,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

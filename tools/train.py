@@ -2,8 +2,12 @@
 
 import argparse
 
-from mmuda.engine.command_line import config_parser, parse
+from mmuda.checks import check_config, require
+from mmuda.engine.command_line import config_parser, parse, run_command
+from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, set_precision
+from mmuda.engine.run_record import own_run
+from mmuda.engine.stopping import stoppable
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,6 +20,14 @@ def parse_args() -> argparse.Namespace:
         default=False,
         metavar='CHECKPOINT',
         help='go on from the newest checkpoint in the work dir, or from the given one',
+    )
+    parser.add_argument(
+        '--allow',
+        nargs='+',
+        default=[],
+        metavar='KEY',
+        help='with --resume: settings that may be others than those of the checkpoint, such as train_cfg.max_iters or '
+        'param_scheduler; processes, threads, versions, device and data may be named, too',
     )
     parser.add_argument(
         '--stages',
@@ -50,8 +62,18 @@ def main() -> None:
         raise SystemExit(f'{args.config} has no stages: --stages and --restart-from do not apply')
     if staged and isinstance(args.resume, str):
         raise SystemExit('--resume takes no checkpoint where there are stages: the ledger in the work dir knows them')
-    build_runner(cfg).train(**of_stages)
+    if args.allow:
+        if not args.resume:
+            raise SystemExit('--allow says what may differ from a checkpoint: it needs --resume')
+        cfg.resume_allow = args.allow
+    require(cfg, check_config(cfg))
+    with stoppable():
+        join_processes(cfg.launcher, cfg.get('env_cfg', {}))
+        with own_run(
+            cfg.work_dir, bool(cfg.get('resume') or of_stages)
+        ):  # before anything is built, which takes a while
+            build_runner(cfg).train(**of_stages)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -1,11 +1,7 @@
-_base_ = [
-    '../_base_/models/deeplabv2_r18-d8_minicity_adversarial.py',
-    '../_base_/datasets/carla2camvid.py',
-    '../_base_/schedules/minicity_adversarial.py',
-]
+_base_ = '../source_only/carla2camvid.py'
 model = dict(
     type='ADVENT',
-    segmentor=dict(decode_head=dict(num_classes=10)),
-    discriminator=dict(in_channels=10),
-    loss_weights=dict(adv_main=0.05),
+    discriminator=dict(type='FCDiscriminatorHead', in_channels=10, base_channels=16),
+    loss_weights=dict(adv_main=0.01),
 )
+optim_wrapper = dict(discriminator=dict(optimizer=dict(type='Adam', lr=1e-3, betas=(0.9, 0.99))))

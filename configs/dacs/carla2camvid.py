@@ -1,9 +1,5 @@
-# CARLA renders to CamVid photographs with pre-trained weights that two cores can fine-tune. Labels of the source leave
-# out a sixth of each image (the bonnet), so ignored pixels are neither pasted nor counted.
-_base_ = [
-    '../_base_/models/efficientnet_lite0_segformer-os16.py',
-    '../_base_/datasets/carla2camvid.py',
-    '../_base_/schedules/minicity.py',
-]
-model = dict(type='DACS', paste_ignored=False, mixed_mean='labelled', segmentor=dict(decode_head=dict(num_classes=10)))
-optim_wrapper = dict(segmentor=dict(optimizer=dict(lr=0.005)))
+# Labels of the source leave out a sixth of each image (the bonnet), so ignored pixels are neither pasted nor counted.
+# The budget is too short for a network that is 0.968 sure: a quarter of the way through, one pixel in a thousand is,
+# and pseudo labels would have no weight.
+_base_ = '../source_only/carla2camvid.py'
+model = dict(type='DACS', threshold=0.8, paste_ignored=False, mixed_mean='labelled')

@@ -2,7 +2,9 @@
 # recipe is documented: settings are those of GTA5, images 1280x720 included. The authors used translated images:
 # SYNTHIA_ROOT/RGB may hold those.
 _base_ = './gta2city_untranslated.py'
-synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
+import os
+
+synthia_root = os.environ.get('SYNTHIA_ROOT', 'data/synthia')
 source_pipeline = [
     dict(type='LoadDomainImage'),
     dict(type='LoadDomainAnnotations'),

@@ -1,7 +1,7 @@
-# The small network of MiniCity on real photographs, from random weights: a check that a CPU can run.
+# Released ImageNet weights on a light network that two cores can fine-tune, with the source alone.
 _base_ = [
-    '../_base_/models/deeplabv2_r18-d8_minicity.py',
+    '../_base_/models/efficientnet_lite0_segformer-os16.py',
     '../_base_/datasets/carla2camvid.py',
-    '../_base_/schedules/minicity.py',
+    '../_base_/schedules/carla2camvid.py',
 ]
 model = dict(type='SourceOnly', segmentor=dict(decode_head=dict(num_classes=10)))

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Container, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,30 +10,11 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
 
-from .states import meta_of, plain_state, weight_problems, with_counters
+from .states import check_finite_weights, meta_of, plain_state, weight_problems, with_counters
 from .weights_meta import check_weights_meta
 
 SEGMENTOR = 'segmentor'
 """The child of an adaptor that a plain checkpoint of mmseg goes into."""
-
-
-def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """Return the checkpoint that training wrote last into a work directory, or None.
-
-    mmengine notes its name in ``last_checkpoint``. If a kill left that note incomplete, the highest number counts.
-    Checkpoints themselves are written whole or not at all.
-    """
-    note = Path(work_dir) / 'last_checkpoint'
-    if note.is_file():
-        noted = Path(work_dir) / Path(note.read_text(encoding='utf-8').strip() or '.').name
-        if noted.is_file():
-            return str(noted)
-    found = {}
-    for path in Path(work_dir).glob('iter_*.pth'):
-        number = path.stem[len('iter_') :]
-        if number.isdigit():
-            found[int(number)] = path
-    return str(found[max(found)]) if found else None
 
 
 def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool = False) -> list[str]:
@@ -56,22 +36,42 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
     Raises:
         RuntimeError: With every missing, unexpected, mis-shaped and mistyped key; if the file holds no weights, or
             those of a network that computes something else (:mod:`mmuda.checkpoints.weights_meta`).
+        FloatingPointError: If weights are NaN or infinite.
     """
     if isinstance(model, BaseTTAModel):
         model = model.module
+    full, left_out = fit_weights(model, plain_state(checkpoint, filename), filename, strict)
+    check_weights_meta(model, checkpoint, filename)
+    if left_out:
+        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
+    load_state_dict_through_wrappers(model, full, strict=True)
+    return left_out
+
+
+def fit_weights(
+    model: nn.Module, weights: dict[str, Tensor], filename: str, strict: bool = False
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return all weights of a model, those of a checkpoint where it has them, and the children that were left out.
+
+    Args:
+        model: As in :func:`load_weights`.
+        weights: Plain tensors, by the names of an adaptor or of a plain segmentor.
+        filename: For messages.
+        strict: As in :func:`load_weights`.
+
+    Raises:
+        RuntimeError: As :func:`load_weights`.
+        FloatingPointError: If weights are NaN or infinite.
+    """
     expected = model.state_dict()
-    weights = _under_names_of(model, plain_state(checkpoint, filename))
+    weights = _under_names_of(model, weights)
     left_out = [] if strict else _left_out(model, expected, weights)
     wanted, given = _without(expected, left_out), _without(weights, left_out)
     if not strict:
         given = with_counters(given, wanted)
     _check_fit(model, wanted, given, filename)
-    check_weights_meta(model, checkpoint, filename)
-    if left_out:
-        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
-    full = {key: given.get(key, value) for key, value in expected.items()}
-    load_state_dict_through_wrappers(model, full, strict=True)
-    return left_out
+    check_finite_weights(given, filename)
+    return {key: given.get(key, value) for key, value in expected.items()}, left_out
 
 
 def network_of(checkpoint: Any, child: str, filename: str) -> Any:

@@ -1,20 +1,24 @@
 """Trained segmentors for users of plain mmseg."""
 
 import hashlib
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from mmuda.files import torch_bytes, write_atomically
 
 from .plain import to_plain
 from .reading import read_checkpoint
-from .states import meta_of, plain_state
+from .states import check_finite_weights, meta_of, plain_state
 
 PREFIX = 'segmentor.'
-OF_TRAINING = frozenset({'epoch', 'experiment_name', 'time', 'training'})
+OF_TRAINING = frozenset({'epoch', 'experiment_name', 'run', 'time', 'training'})
 """Keys of ``meta`` that say something about the run and nothing about the weights."""
 
 
-def publish(checkpoint: str | Path, output: str | Path) -> Path:
+def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = False) -> Path:
     """Write the segmentor of an adaptor's checkpoint with mmseg's own keys and without training state.
 
     The result loads into an ``EncoderDecoder`` of mmseg, and into an adaptor as ``load_from``.
@@ -22,13 +26,18 @@ def publish(checkpoint: str | Path, output: str | Path) -> Path:
     Args:
         checkpoint: A file that training wrote.
         output: File to write; the first 8 digits of its SHA-256 are added to the name.
+        safetensors: Write the weights as ``.safetensors`` beside it, too.
 
     Returns:
         The file that was written (whole, or not at all).
 
     Raises:
         RuntimeError: If the checkpoint holds no segmentor.
+        FloatingPointError: If weights are NaN or infinite.
+        ModuleNotFoundError: If ``safetensors`` is asked for and not installed.
     """
+    if safetensors and find_spec('safetensors') is None:
+        raise ModuleNotFoundError('.safetensors are written by a package of that name: pip install safetensors')
     content = read_checkpoint(checkpoint)
     weights = {
         key[len(PREFIX) :]: value
@@ -39,10 +48,29 @@ def publish(checkpoint: str | Path, output: str | Path) -> Path:
         raise RuntimeError(
             f'{checkpoint} holds no weights below {PREFIX!r}: expected a checkpoint that tools/train.py wrote'
         )
+    check_finite_weights(weights, str(checkpoint))
     meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
     output = Path(output)
     written = torch_bytes(to_plain(dict(state_dict=weights, meta=meta)))
     digest = hashlib.sha256(written).hexdigest()[:8]
     final = output.with_name(f'{output.stem}-{digest}{output.suffix or ".pth"}')
     write_atomically(final, written)
+    if safetensors:
+        from safetensors.torch import save
+
+        facts = {key: json.dumps(value) for key, value in json_only(meta).items()}
+        weights = {key: value.contiguous() for key, value in weights.items()}
+        write_atomically(final.with_suffix('.safetensors'), save(weights, metadata=facts))
     return final
+
+
+def json_only(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that JSON can hold, which is all that ``.safetensors`` takes."""
+    kept = {}
+    for key, value in meta.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            continue
+        kept[key] = value
+    return kept

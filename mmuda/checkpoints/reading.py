@@ -17,6 +17,8 @@ from mmuda.internals import (
     refused_global,
 )
 
+from .archives import archive_damage
+from .latest import newest_intact
 from .stand_ins import restore, stand_ins
 
 
@@ -38,20 +40,39 @@ def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trus
     Raises:
         FileNotFoundError: If there is no such file.
         UntrustedCheckpoint: If it holds objects that only full unpickling could restore, without ``trust``.
-        RuntimeError: If it is truncated or no checkpoint.
+        RuntimeError: If it is damaged, truncated or no checkpoint; with the newest intact one beside it.
     """
     path = os.path.expanduser(os.fspath(filename))
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'checkpoint {path} does not exist: check the path (training writes WORK_DIR/iter_N.pth)'
         )
-    return read_file(path, map_location, trust)
+    try:
+        return read_file(path, map_location, trust)
+    except UntrustedCheckpoint:
+        raise
+    except RuntimeError as error:
+        intact = newest_intact(os.path.dirname(path)).intact
+        if intact is None or os.path.abspath(path) == os.path.abspath(intact):
+            raise
+        raise RuntimeError(f'{error}\nThe newest intact checkpoint beside it is {intact}') from error
+
+
+def read_meta(filename: str | Path) -> Any:
+    """Return the meta information of a checkpoint, without reading its tensors; None if it has none."""
+    with stand_ins():
+        content = sound_content(torch.load(filename, map_location='cpu', weights_only=True, mmap=True))
+    return content.get('meta') if isinstance(content, dict) else None
 
 
 def read_file(file: str | BinaryIO, map_location: str | None = None, trust: bool = False) -> Any:
     """Read a path or an open file as :func:`read_checkpoint` does."""
     if map_location is None and not torch.cuda.is_available():
         map_location = 'cpu'
+    if not trust:
+        problem = archive_damage(file)
+        if problem is not None:
+            raise RuntimeError(f'{_name(file)} is damaged: {problem}; copy or download it again')
     try:
         if trust:
             return torch.load(file, map_location=map_location, weights_only=False)

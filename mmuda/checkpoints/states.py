@@ -88,3 +88,33 @@ def weight_problems(expected: Mapping[str, Tensor], given: Mapping[str, Tensor])
         ],
     }
     return '\n'.join(f'  {kind}: {", ".join(keys)}' for kind, keys in problems.items() if keys)
+
+
+def check_finite_weights(state: Mapping[str, Tensor], name: str) -> None:
+    """Check that weights hold neither NaN nor infinity; one transfer from the device.
+
+    Args:
+        state: Tensors by name; those of integers are passed over.
+        name: For the message: a file, or a network.
+
+    Raises:
+        FloatingPointError: If some do, naming them.
+    """
+    floating = {key: value for key, value in state.items() if value.is_floating_point() and value.numel()}
+    if not floating:
+        return
+    found: dict[torch.device, dict[str, Tensor]] = {}
+    for key, value in floating.items():
+        found.setdefault(value.device, {})[key] = value.detach().isfinite().all()
+    bad = [
+        key
+        for flags in found.values()
+        for key, finite in zip(flags, torch.stack(list(flags.values())).tolist(), strict=True)
+        if not finite
+    ]
+    if bad:
+        more = f' and {len(bad) - 3} more' if len(bad) > 3 else ''
+        raise FloatingPointError(
+            f'{name} has {len(bad)} of {len(state)} weights with NaN or infinite values ({", ".join(bad[:3])}{more}): '
+            'its training has diverged, use an earlier checkpoint'
+        )

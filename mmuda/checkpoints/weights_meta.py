@@ -5,11 +5,13 @@ values, such as ``{'order': 'rgb'}``. A checkpoint holds them in ``meta``, by fa
 ``meta['order'] == {'decode_head': 'rgb'}``. Loading it into a network that states something else is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from mmuda.internals import converts_channels
 from mmuda.ranks import unwrap
 
 from .states import meta_of
@@ -24,7 +26,7 @@ class StatesWeightsMeta(Protocol):
 
 
 def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
-    """Return the facts that the parts of a segmentor, or of an adaptor's segmentor, state.
+    """Return the facts that the parts of a segmentor, or of an adaptor's segmentor, state, and the channel order.
 
     Args:
         network: May be wrapped for distributed training.
@@ -34,6 +36,9 @@ def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
     """
     network = unwrap(network)
     facts: dict[str, dict[str, Any]] = {}
+    converts = converts_channels(getattr(network, 'data_preprocessor', None))
+    if converts is not None:  # images are read as BGR
+        facts['channel_order'] = {'data_preprocessor': 'rgb' if converts else 'bgr'}
     for name, part in unwrap(getattr(network, 'segmentor', network)).named_modules():
         if isinstance(part, StatesWeightsMeta):
             for fact, value in part.weights_meta().items():
@@ -65,3 +70,31 @@ def check_weights_meta(network: nn.Module, checkpoint: Any, filename: str) -> No
                     f'{filename} comes from a network whose {part} has {fact} {trained[part]}, but that of this config '
                     f'has {parts[part]}: use a config of its method{method}, or give {part} the same settings'
                 )
+
+
+def check_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str) -> None:
+    """Compare the class names that a network was trained with, as its checkpoint has them, with those of data.
+
+    Args:
+        checkpoint: Content of the file. One without class names is not compared.
+        classes: Names of the classes of the data, by train id; None if they are not known.
+        filename: For messages.
+
+    Raises:
+        RuntimeError: If they differ, in their order too: predictions would have the wrong names.
+    """
+    meta = meta_of(checkpoint).get('dataset_meta')
+    trained = meta.get('classes') if isinstance(meta, Mapping) else None
+    if not trained or not classes or list(trained) == list(classes):
+        return
+    told = (
+        f'the same {len(classes)} classes in another order'
+        if sorted(trained) == sorted(classes)
+        else f'{len(trained)} classes, the data has {len(classes)}'
+    )
+    pairs = enumerate(zip_longest(trained, classes))
+    first = next(f'{place} is {mine!r}, of the data {other!r}' for place, (mine, other) in pairs if mine != other)
+    raise RuntimeError(
+        f'{filename} was trained for {told} (the first difference: class {first}): set metainfo=dict(classes=...) of '
+        'the data sets to those of the checkpoint, or use the config that it was trained with'
+    )

@@ -142,6 +142,6 @@ def with_precision(method: Method, precision: str) -> Method:
 
 
 def _images(dataset: dict) -> tuple[str, str] | None:
-    """Return root and folder of the images of a data set; None where its config does not name them so."""
-    root, folder = dataset.get('data_root'), dataset.get('data_prefix', {}).get('img_path')
-    return None if root is None or folder is None else (root, folder)
+    """Return root and folder, or list, of the images of a data set; None where its config does not name them so."""
+    root, place = dataset.get('data_root'), dataset.get('ann_file') or dataset.get('data_prefix', {}).get('img_path')
+    return None if root is None or place is None else (root, place)

@@ -11,10 +11,10 @@ from mmengine.config import Config
 
 from mmuda.checkpoints import latest_checkpoint
 from mmuda.engine.launch import LIVE_KEYS
+from mmuda.engine.run_settings import EVALUATION, RUNTIME
 from mmuda.files import write_atomically
 from mmuda.settings import comparable
 from mmuda.stages import build_stages, make_context, network_config
-from mmuda.stages.train import EVALUATION, RUNTIME
 
 from .methods import Method
 from .roots import data_roots

@@ -1,9 +1,16 @@
-"""The command line of the tools that read a config."""
+"""The command line of the tools: arguments that they share, and how a mistake is told."""
 
 import argparse
+import logging
 import os
+import sys
+import traceback
+from collections.abc import Callable
 
 from mmengine.config import DictAction
+from mmengine.logging import MMLogger
+
+TRACEBACK = '--traceback'
 
 
 def config_parser(description: str | None) -> argparse.ArgumentParser:
@@ -23,6 +30,12 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return add_traceback(parser)
+
+
+def add_traceback(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add ``--traceback``, which :func:`run_command` reads."""
+    parser.add_argument(TRACEBACK, action='store_true', help='show where an error comes from')
     return parser
 
 
@@ -31,3 +44,43 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run a tool; an error is told by its message alone, unless the command line has ``--traceback``.
+
+    The whole traceback is written to the log file of the run, if there is one by then.
+
+    Args:
+        main: The tool.
+
+    Raises:
+        SystemExit: With the message, for any error.
+    """
+    try:
+        main()
+    except Exception as error:
+        if TRACEBACK in sys.argv[1:]:
+            raise
+        log = _write_to_log(error)
+        where = f'; the traceback is in {log}' if log else ''
+        raise SystemExit(f'error: {message_of(error)}{where} ({TRACEBACK} shows it)') from None
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an error says, with its type if that is all there is to it."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    kind = type(error).__name__
+    # A bare KeyError or AssertionError says a name or nothing: the type is a part of the message.
+    return text if ' ' in text.strip() else f'{kind}: {text}' if text else kind
+
+
+def _write_to_log(error: BaseException) -> str | None:
+    """Append a traceback to the log file of the run; return its name, or None if nothing is logged to a file."""
+    handlers = MMLogger.get_current_instance().handlers
+    files = [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
+    text = ''.join(traceback.format_exception(error))
+    for handler in files:
+        record = logging.LogRecord('mmuda', logging.ERROR, '', 0, text, None, None)
+        handler.emit(record)
+    return files[0].baseFilename if files else None

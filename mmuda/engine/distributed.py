@@ -2,7 +2,15 @@
 
 import atexit
 import gc
+import multiprocessing
 import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -14,7 +22,7 @@ from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmuda.internals import SYNC_BUFFERS, BatchNorm
+from mmuda.internals import SYNC_BUFFERS, BatchNorm, is_timeout
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
@@ -77,10 +85,13 @@ class AdaptorDistributedDataParallel(nn.Module):
         return self.module(*args, **kwargs)
 
 
-def start_gloo() -> None:
+def start_gloo(timeout: float | None = None) -> None:
     """Join the process group that ``torchrun`` describes in the environment, over gloo.
 
     mmengine's launcher insists on a GPU.
+
+    Args:
+        timeout: Seconds that processes wait for each other; by default as PyTorch has it, half an hour.
 
     Raises:
         RuntimeError: If the environment was not set by ``torchrun``.
@@ -91,7 +102,7 @@ def start_gloo() -> None:
             f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
             'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python'
         )
-    dist.init_process_group('gloo')
+    dist.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))
 
 
 def join_processes(launcher: str, env_cfg: dict) -> None:
@@ -105,10 +116,52 @@ def join_processes(launcher: str, env_cfg: dict) -> None:
         return
     if not is_initialized():
         if get_device() == 'cpu':
-            start_gloo()
+            start_gloo(env_cfg.get('dist_cfg', {}).get('timeout'))
         else:
             init_dist(launcher, **env_cfg.get('dist_cfg', {}))
         leave_at_exit()
+        if launcher == 'pytorch':
+            end_with_launcher()
+
+
+def end_with_launcher(every: float = 1.0) -> None:
+    """End this process, and its data workers, soon after the process that started it was killed.
+
+    Without it the processes of a killed launcher train on, beside those of the run that was resumed.
+
+    Args:
+        every: Seconds between two looks.
+    """
+    launcher = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == launcher:
+            time.sleep(every)
+        print(f'process {os.getpid()} ends: its launcher, process {launcher}, is gone', file=sys.stderr, flush=True)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        os.kill(os.getpid(), signal.SIGKILL)  # the main thread may wait in C++ for a process that is gone
+
+    threading.Thread(target=watch, name='launcher watch', daemon=True).start()
+
+
+@contextmanager
+def told_when_silent(cfg: Mapping[str, Any]) -> Iterator[None]:
+    """Say in plain words that another process does not answer, when an exchange in the block waits too long.
+
+    Raises:
+        RuntimeError: Instead of that of gloo or NCCL.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (is_initialized() and is_timeout(error)):
+            raise
+        seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout', 1800)
+        raise RuntimeError(
+            f'another process did not answer for {seconds} s (env_cfg.dist_cfg.timeout): it hangs, was stopped, or its '
+            'machine is gone; its log may say more. End all processes, and go on with --resume'
+        ) from error
 
 
 def leave_at_exit() -> None:
@@ -127,10 +180,14 @@ def average_batch_norm(model: nn.Module) -> None:
 
     All processes must call it; in a single process nothing happens.
     """
-    buffers = [
-        buffer
-        for module in model.modules()
+    all_reduce_params(list(batch_norm_buffers(model).values()), op='mean')
+
+
+def batch_norm_buffers(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the running means and variances of a model by their names."""
+    return {
+        f'{name}.{kind}': getattr(module, kind)
+        for name, module in model.named_modules()
         if isinstance(module, BatchNorm) and module.track_running_stats
-        for buffer in (module.running_mean, module.running_var)
-    ]
-    all_reduce_params(buffers, op='mean')
+        for kind in ('running_mean', 'running_var')
+    }

@@ -16,11 +16,14 @@ from mmuda.internals import RUNNER_ARGUMENTS
 from mmuda.metafile import paper_of
 from mmuda.registry import LABEL_STRATEGIES, SOURCE_ORDERS, STAGES
 
+from .config_files import check_pasted_variables
+
 REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS, DATA_SAMPLERS, STAGES, LABEL_STRATEGIES, SOURCE_ORDERS)
 
 LIVE_KEYS = {
     *RUNNER_ARGUMENTS,
     'runner_type',
+    'resume_allow',
     'test_ensemble',
     'tta_model',
     'tta_pipeline',
@@ -47,21 +50,33 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     Raises:
         FileNotFoundError: If there is no such config.
         KeyError: For a key that does not exist, or that has no effect.
+        ValueError: If a file pastes a harmful environment variable, see :func:`check_pasted_variables`.
     """
     path = Path(filename)
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
     find_plug_ins(path)
+    check_pasted_variables(path)
     cfg = Config.fromfile(path)
-    evaluator = cfg.get('test_evaluator')
-    if isinstance(evaluator, dict) and evaluator.get('type') == 'DomainIoUMetric':
-        evaluator.setdefault('paper', paper_of(path))
+    for metric in metrics_with(cfg.get('test_evaluator'), 'paper'):
+        metric.setdefault('paper', paper_of(path))
     apply_options(cfg, options or {})
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('work_dirs', *config_name(path).split('/'))
     return cfg
+
+
+def metrics_with(evaluator: Any, argument: str) -> list[dict]:
+    """Return the configs of the metrics of an evaluator that take an argument, such as ``json_file``.
+
+    Args:
+        evaluator: ``val_evaluator`` or ``test_evaluator``: a metric, a list of them, or None.
+        argument: Name of an argument.
+    """
+    metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
+    return [metric for metric in metrics if isinstance(metric, dict) and argument in _defaults(metric)]
 
 
 def config_name(filename: str | Path) -> str:

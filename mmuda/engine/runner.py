@@ -1,14 +1,15 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
 
 import copy
-import os
 from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import barrier, is_main_process, master_only
+from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
@@ -19,10 +20,13 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmuda.checkpoints import latest_checkpoint, load_weights, restore_histories, to_plain, weights_meta
+from mmuda.checkpoints import load_weights, read_checkpoint, restore_histories, to_plain, weights_meta
+from mmuda.checkpoints.states import check_finite_weights, meta_of
+from mmuda.checkpoints.weights_meta import check_classes
 from mmuda.datasets.building import build_dataset
-from mmuda.files import move_aside
+from mmuda.files import whole_file
 from mmuda.internals import (
+    built_loops,
     configured_seed,
     has_loaded,
     is_training,
@@ -34,7 +38,22 @@ from mmuda.internals import (
 from mmuda.ranks import from_main, unwrap
 from mmuda.version import __version__
 
-from .distributed import join_processes
+from .distributed import join_processes, told_when_silent
+from .hooks.stop_hook import StopHook
+from .rescheduling import ConfiguredSchedule
+from .resuming import adopt_run, check_resumable, find_resumable, set_aside_earlier_run
+from .run_record import RunRecord, own_run
+from .run_settings import (
+    changed_settings,
+    changed_since_older,
+    changes_optimizer,
+    changes_schedule,
+    deciding_settings,
+    not_allowed,
+    refusal,
+    training_facts,
+)
+from .stopping import saving_first
 from .terminal import quieten
 
 MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
@@ -58,7 +77,8 @@ class AdaptationRunner(Runner):
     - runs of one process, such as stages, share nothing, even if they start in the same second.
     """
 
-    _resuming = False
+    _run: str | None = None
+    _content: dict | None = None
     _started: ClassVar[Counter] = Counter()
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -121,21 +141,61 @@ class AdaptationRunner(Runner):
             dataloader = dict(dataloader, dataset=build_dataset(copy.deepcopy(dataloader['dataset'])))
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
-    # Saving and loading.
+    # Training.
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Return the part of the config that decides the weights; a stage puts its own here."""
+        return deciding_settings(self.cfg)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return training_facts(self, self.settings)
+
+    def train(self) -> nn.Module:
+        """As in mmengine, in a work directory that no other run uses meanwhile.
+
+        Raises:
+            RuntimeError: If another run uses it.
+        """
+        resume = resume_option(self)
+        with own_run(self.work_dir, resume), saving_first() as stoppable, told_when_silent(self.cfg):
+            self._take_over_seed(resume)
+            if stoppable:
+                self.register_hook(StopHook())
+            return super().train()
+
+    def _take_over_seed(self, resume: bool | str) -> None:
+        """Let a resumed run without a seed have the one that was drawn for the run before."""
+        if not resume or configured_seed(self) is not None:
+            return
+        found = self._checkpoint_to_resume(resume)
+        seed = None if found is None else meta_of(read_checkpoint(found)).get('seed')
+        if isinstance(seed, int):
+            self.set_randomness(seed)
+
+    # Saving.
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any) -> None:
         """Save from the main process; called by **all** ranks, which gather their states first.
 
         Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name
-        only when it is complete.
+        only when it is complete and on the disk.
+
+        Raises:
+            FloatingPointError: If weights are NaN or infinite: nothing is saved.
+            OSError: If the disk is full, with the name of the file and the remedy. The checkpoints before it stay.
         """
         self.call_hook('before_gather_checkpoint')
-        meta = dict(meta or {}, mmuda_version=__version__, training=self._training_facts(), **weights_meta(self.model))
-        local = isinstance(get_file_backend(out_dir), LocalBackend)
-        name = f'{filename}.part' if local else filename
-        super().save_checkpoint(out_dir, name, *args, meta=meta, **kwargs)
-        if local and is_main_process():
-            os.replace(os.path.join(out_dir, name), os.path.join(out_dir, filename))
+        check_finite_weights(unwrap(self.model).state_dict(), f'the network after iteration {self.iter + 1}')
+        meta = dict(
+            meta or {}, mmuda_version=__version__, run=self._run, training=self._facts, **weights_meta(self.model)
+        )
+        if not isinstance(get_file_backend(out_dir), LocalBackend) or not is_main_process():
+            super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)
+            return
+        with whole_file(Path(out_dir, filename)) as draft:
+            super().save_checkpoint(out_dir, draft.name, *args, meta=meta, **kwargs)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """As in mmengine. When all hooks have added to a checkpoint that is about to be written, make it plain.
@@ -147,14 +207,15 @@ class AdaptationRunner(Runner):
         if fn_name == 'before_save_checkpoint':
             kwargs['checkpoint'].update(to_plain(kwargs['checkpoint']))
 
+    # Loading.
+
     def load_or_resume(self) -> None:
         """Resume if asked to and if there is something to resume, else load ``load_from``."""
         if has_loaded(self):
             return
         resume, load_from = resume_option(self), load_from_option(self)
         if resume:
-            # Processes that saw another folder would start on their own.
-            found = from_main(lambda: resume if isinstance(resume, str) else latest_checkpoint(self.work_dir))
+            found = self._checkpoint_to_resume(resume)
             if found is not None:
                 self.resume(found)
                 return
@@ -163,79 +224,94 @@ class AdaptationRunner(Runner):
             self.load_checkpoint(load_from)
         if is_training(self):
             barrier()  # load_from may be one of the files that are moved now
-            self._set_aside_earlier_run()
+            if is_main_process():
+                set_aside_earlier_run(self.work_dir)
+                record = RunRecord(self.work_dir)
+                if resume and record.exists is False:
+                    record.begin()
+            self._run = from_main(lambda: RunRecord(self.work_dir).run)
 
-    @master_only
-    def _set_aside_earlier_run(self) -> None:
-        """A run that starts in the folder of an earlier one must neither overwrite nor ever resume its checkpoints."""
-        earlier = [*Path(self.work_dir).glob('iter_*.pth'), *Path(self.work_dir).glob('last_checkpoint')]
-        folder = move_aside(self.work_dir, [path.name for path in earlier])
-        if folder is not None:
-            self.logger.info(
-                f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)'
-            )
+    def _checkpoint_to_resume(self, resume: bool | str) -> str | None:
+        """Return the checkpoint that training goes on from, on all processes alike, or None."""
+        return from_main(lambda: resume if isinstance(resume, str) else find_resumable(self.work_dir))
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
-        """Load weights; see :func:`load_weights` for what may be left out and what is an error."""
-        checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
-        if self._resuming:
-            self._check_resumable(checkpoint, filename)
-            restore_histories(checkpoint, filename)
+        """Load weights; see :func:`load_weights` for what may be left out and what is an error.
+
+        Raises:
+            RuntimeError: If the weights do not fit, or were trained for other classes than those of the data.
+        """
+        checkpoint = self._content
+        if checkpoint is None:
+            checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
+        check_classes(checkpoint, self._classes(), filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._resuming)
+        load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._content is not None)
         mark_loaded(self)
         self.logger.info(f'Loaded weights from {filename}')
         return checkpoint
 
-    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: str = 'cpu',
+    ) -> None:
         """Go on where a checkpoint of the same config stopped.
 
+        Settings that decide the result must be the same, but for those that ``resume_allow`` of the config names. If
+        optimizers or schedules are among these, those of the config are used from here on, at the place of the
+        schedule where the training is.
+
         Raises:
-            RuntimeError: If the seed, the batch size, the precision or the accumulation differ.
+            RuntimeError: If settings differ, or the checkpoint holds no state of a training.
         """
-        self._resuming = True
+        content = CheckpointLoader.load_checkpoint(filename, map_location)
+        changed = self._check_resumable(content, filename)
+        restore_histories(content, filename)
+        if changes_optimizer(changed):
+            self.logger.warning('another optimizer than before begins without a state')
+            resume_optimizer = False
+        schedule = ConfiguredSchedule(self) if changes_schedule(changed) else None
+        self._content = content
         try:
-            super().resume(filename, *args, **{'map_location': 'cpu', **kwargs})
+            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
         finally:
-            self._resuming = False
+            self._content = None
+        if schedule is not None:
+            self.logger.info(schedule.apply(self.iter // getattr(self.optim_wrapper, 'accumulative_counts', 1)))
+        if is_training(self):
+            self._run = from_main(lambda: adopt_run(self.work_dir, filename, self.iter, content['meta']))
 
-    def _training_facts(self) -> dict:
-        """Return the settings in which a resumed run must agree with the interrupted one."""
-        wrapper = self.optim_wrapper
-        return dict(
-            world_size=self.world_size,
-            batch_size=self.train_dataloader.batch_size,
-            accumulative_counts=getattr(wrapper, 'accumulative_counts', 1),
-            precision=str(getattr(wrapper, 'dtype', None)),
-        )
-
-    def _check_resumable(self, checkpoint: dict, filename: str) -> None:
-        meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
-        if not isinstance(meta, dict) or 'iter' not in meta:
-            raise RuntimeError(
-                f'{filename} holds no state of a training that could go on: start anew from its weights with load_from'
-            )
-        before, now = dict(meta.get('training', {})), self._training_facts()
-        before['seed'], now['seed'] = meta.get('seed'), configured_seed(self)
-        where = dict(
-            seed='randomness.seed',
-            batch_size='train_dataloader.batch_size',
-            precision='--amp',
-            accumulative_counts='optim_wrapper.accumulative_counts',
-        )
-        for key, place in where.items():
-            if before.get(key, now[key]) != now[key]:
-                raise RuntimeError(
-                    f'{filename} was trained with {key} {before[key]}, this run has {now[key]}: resume with the '
-                    f'same {place}, or start anew from its weights with load_from'
-                )
-        if before.get('world_size', self.world_size) != self.world_size:
+    def _check_resumable(self, checkpoint: Any, filename: str) -> list[str]:
+        """Return the settings that differ and may; raise for others."""
+        check_resumable(checkpoint, filename)
+        meta, now = checkpoint['meta'], self._facts
+        before, allowed = meta.get('training', {}), list(self.cfg.get('resume_allow') or [])
+        if 'settings' in before:
+            changed = changed_settings(before, now)
+        else:
+            changed = changed_since_older(before, meta.get('seed'), now)
             self.logger.warning(
-                f'{filename} was written by {before["world_size"]} processes and is resumed by {self.world_size}: '
-                'training goes on, but will not equal a run that was never interrupted'
+                f'{filename} was written by an earlier version of mmuda, which did not note the settings of a run: '
+                'whether model, optimizers, schedule, data, threads and versions are the same cannot be checked'
             )
+        refused = not_allowed(changed, allowed)
+        if refused:
+            raise RuntimeError(refusal(filename, changed, refused))
+        if changed:
+            told = '\n  '.join(changed)
+            self.logger.warning(f'{filename} was trained with other settings; the training goes on with\n  {told}')
         if 'random_states' not in checkpoint:
             self.logger.warning(
                 f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
                 'will not equal a run that was never interrupted'
             )
+        return changed
+
+    def _classes(self) -> Sequence[str] | None:
+        """Return the class names of the data that the network is trained or tested with; None if nobody says."""
+        for loop in built_loops(self):
+            return (getattr(loop.dataloader.dataset, 'metainfo', None) or {}).get('classes')
+        return None

@@ -170,7 +170,7 @@ class _Estimation:
         """Go on from the file in the folder; return whether there was one."""
         if not from_main(self.file.is_file):
             return False
-        content = torch.load(self.file, map_location='cpu', weights_only=True)
+        content = read_checkpoint(self.file)
         self.plan, self.done = Plan(*content['plan']), content['done']
         for name, (mean, variance) in content['statistics'].items():
             self._set(name, mean, variance)

@@ -6,12 +6,13 @@ from typing import Any
 
 from mmengine.dist import barrier
 
-from mmuda.files import write_json
+from mmuda.files import checksum, write_json
 from mmuda.ranks import from_main
 from mmuda.settings import comparable, differences, shortened
 
 FORMAT = 2
 RUNNING, DONE = 'running', 'done'
+CHECKSUM = 'checksum'
 
 
 class Job:
@@ -56,7 +57,7 @@ class Job:
         """Write results that are known now. All processes must call it with the same values."""
         self.content.update(results)
         barrier()  # the work that the results stand for is complete on all processes
-        from_main(lambda: write_json(self.path, self.content))
+        from_main(self._write)
 
     def finish(self, **results: Any) -> None:
         """Write the last results and delete the snapshots. All processes must call it."""
@@ -70,11 +71,15 @@ class Job:
     def _begin(self, fresh: dict[str, Any], keys: list[str], plan: dict[str, Any]) -> dict[str, Any]:
         content = self._stored(fresh, keys, plan)
         if content is None:
-            content = fresh
-            write_json(self.path, content)
+            content = self.content = fresh
+            self._write()
         for draft in self.folder.rglob('.*.tmp'):  # of a process that was killed
             draft.unlink()
         return content
+
+    def _write(self) -> None:
+        self.content.pop(CHECKSUM, None)
+        write_json(self.path, {**self.content, CHECKSUM: checksum(self.content)})
 
     def _stored(self, fresh: dict[str, Any], keys: list[str], plan: dict[str, Any]) -> dict[str, Any] | None:
         """Return the content of a job that was begun before, or None."""
@@ -105,6 +110,16 @@ class Job:
             )
 
 
+def check_sum(content: dict[str, Any]) -> None:
+    """Compare the content of a file with the checksum in it, if it has one; those of earlier versions have none.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    if CHECKSUM in content and content[CHECKSUM] != checksum({k: v for k, v in content.items() if k != CHECKSUM}):
+        raise ValueError('its checksum differs: it is damaged, or was changed by hand')
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
@@ -112,6 +127,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding='utf-8'))
         if not isinstance(content, dict):
             raise ValueError('it is no JSON object')
+        check_sum(content)
         return content
     except ValueError as error:
         raise ValueError(f'{path} cannot be read ({error}): delete the folder and start again') from error

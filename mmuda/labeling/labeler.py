@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, is_main_process
+from mmengine.dist import all_gather_object, all_reduce, is_main_process
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.label_png import label_png
+from mmuda.owner import only_run
 from mmuda.progress import progress
 from mmuda.ranks import from_main, own_share
 
@@ -69,10 +70,39 @@ def label_images(
     Raises:
         ValueError: If the list of images is empty or ambiguous, or a map has another number of classes or size, or NaN.
         RuntimeError: If the folder was begun with other images, facts or another strategy.
+            Also if another labelling holds the folder.
         OSError: If the disk is full.
     """
+    with only_run(out_dir, 'labelling'):
+        return _label_images(
+            images,
+            probabilities,
+            Path(out_dir),
+            strategy,
+            classes,
+            facts,
+            prior,
+            for_statistics,
+            writers,
+            snapshot_every,
+            palette,
+        )
+
+
+def _label_images(
+    images: Sequence[str],
+    probabilities: Probabilities,
+    folder: Path,
+    strategy: Strategy,
+    classes: Sequence[str],
+    facts: dict[str, Any] | None,
+    prior: np.ndarray | None,
+    for_statistics: Probabilities | None,
+    writers: int,
+    snapshot_every: float,
+    palette: Sequence[Sequence[int]] | None,
+) -> Manifest:
     names = label_names(images)
-    folder = Path(out_dir)
     prior_digest = None if prior is None else hashlib.sha256(np.ascontiguousarray(prior).tobytes()).hexdigest()
     settings = dict(strategy=strategy.describe(), classes=list(classes), facts=facts or {}, prior=prior_digest)
     listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()
@@ -97,11 +127,16 @@ def label_images(
             sizes=strategy.sizes(statistics.confidences).tolist(),
         )
     thresholds = job.content['thresholds']
-    counts = torch.from_numpy(
-        _write_labels(maps, own, names, strategy, thresholds, folder, LabelWriter(writers, palette))
-    )
+    label_writer = LabelWriter(writers, palette)
+    written, digests = _write_labels(maps, own, names, strategy, thresholds, folder, label_writer)
+    counts = torch.from_numpy(written)
     all_reduce(counts)
-    job.finish(counts=counts[: len(classes)].tolist(), ignored=int(counts[IGNORE_INDEX]))
+    by_place = {place: digest for part in all_gather_object(digests) for place, digest in part.items()}
+    job.finish(
+        counts=counts[: len(classes)].tolist(),
+        ignored=int(counts[IGNORE_INDEX]),
+        digests=[by_place[place] for place in range(len(images))],
+    )
     manifest = Manifest.read(folder)
     if is_main_process():
         print_log(_summary(manifest), logger='current')
@@ -163,8 +198,8 @@ def _write_labels(
     thresholds: list[float] | None,
     folder: Path,
     label_writer: LabelWriter,
-) -> np.ndarray:
-    """Write what is missing; pixels by label (256,) of all files of this rank."""
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Write what is missing; return pixels by label (256,) of all files of this rank, and their digests by place."""
     present = {place for place in own if (folder / names[place]).is_file()}
     missing = [place for place in own if place not in present]
     wanted = None if thresholds is None else torch.tensor(thresholds, dtype=torch.float64)
@@ -177,7 +212,7 @@ def _write_labels(
             label = strategy.label(prob, wanted)
             _tell_disk_need(maps, folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
             writer.put(folder / names[place], label)
-    return writer.counts
+    return writer.counts, {place: writer.digests[folder / names[place]] for place in own}
 
 
 def _check_finite(values: Tensor, image: str) -> None:

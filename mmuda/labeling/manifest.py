@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .jobs import DONE
+from .jobs import DONE, check_sum
+from .writer import label_digest
 
 NAME = 'manifest.json'
 INTERRUPTED = 'the labelling was interrupted: run it again and it goes on'
@@ -30,6 +32,7 @@ class Manifest:
         sizes: Of each class, for small-class mining; None as above.
         counts: Labelled pixels of each class.
         ignored: Pixels without a label.
+        digests: Of the label files, see :meth:`check_labels`; None in those of earlier versions.
     """
 
     folder: Path
@@ -42,6 +45,7 @@ class Manifest:
     sizes: list[int] | None
     counts: list[int]
     ignored: int
+    digests: list[str] | None = None
 
     @property
     def label_paths(self) -> list[str]:
@@ -71,7 +75,13 @@ class Manifest:
                 raise ValueError(f'format {content["format"]}, expected one of {READABLE}')
             if content.get('status', DONE) != DONE:
                 raise FileNotFoundError(f'{folder} {INTERRUPTED}')
-            manifest = cls(folder=folder, **{field.name: content[field.name] for field in fields(cls)[1:]})
+            check_sum(content)
+            wanted = [field.name for field in fields(cls)[1:]]
+            manifest = cls(
+                folder=folder, **{name: content[name] for name in wanted if name in content or name != 'digests'}
+            )
+            if manifest.digests is not None and len(manifest.digests) != len(manifest.labels):
+                raise ValueError(f'{len(manifest.labels)} labels, but digests of {len(manifest.digests)}')
             if len(manifest.images) != len(manifest.labels) or not manifest.images:
                 raise ValueError(f'{len(manifest.images)} images and {len(manifest.labels)} labels')
             if len(manifest.counts) != len(manifest.classes):
@@ -85,6 +95,24 @@ class Manifest:
                 f'is {missing[0]}: put them back, or run the labelling again'
             )
         return manifest
+
+    def check_labels(self) -> None:
+        """Read all label files and compare them with what was written.
+
+        Raises:
+            ValueError: If some are others.
+        """
+        if self.digests is None:
+            return
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda path: label_digest(Path(path).read_bytes()), self.label_paths))
+        changed = [label for label, digest, now in zip(self.labels, self.digests, found, strict=True) if digest != now]
+        if changed:
+            raise ValueError(
+                f'{len(changed)} of {len(self.labels)} label files of {self.folder} are not what the labelling wrote, '
+                f'the first is {changed[0]}: put them back, or delete the folder and label again (in a run of stages: '
+                '--restart-from STAGE)'
+            )
 
 
 def label_names(images: Sequence[str]) -> list[str]:

@@ -1,11 +1,13 @@
 """One pass over many images that goes on after an interruption: for labelling, ranking and class statistics."""
 
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
+from mmengine.logging import print_log
 
 from mmuda.files import save_torch
 from mmuda.progress import progress
@@ -68,9 +70,18 @@ class ResumablePass(Generic[Place]):
                 saved = time.monotonic()
 
     def _load(self, state: PassState) -> int:
-        """Return how many items the snapshot holds; 0 if there is none."""
+        """Return how many items the snapshot holds; 0 if there is none, or it is damaged."""
         if not self.snapshot.is_file():
             return 0
-        content = torch.load(self.snapshot, map_location='cpu', weights_only=True)
+        try:
+            if not zipfile.is_zipfile(self.snapshot) or zipfile.ZipFile(self.snapshot).testzip() is not None:
+                raise ValueError('its checksum differs')
+            content = torch.load(self.snapshot, map_location='cpu', weights_only=True)
+            done = content['done']
+            if not 0 <= done <= len(self.places):
+                raise ValueError(f'it holds {done} of {len(self.places)} {self.unit}')
+        except (ValueError, KeyError, TypeError, RuntimeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            print_log(f'{self.snapshot} cannot be used ({error}): the pass begins again', logger='current')
+            return 0
         state.load_state(content['state'])
-        return content['done']
+        return done

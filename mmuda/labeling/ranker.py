@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmuda.files import write_atomically
+from mmuda.owner import only_run
 from mmuda.ranks import from_main, own_share
 
 from .confidences import most_likely
@@ -62,11 +63,23 @@ def rank_images(
 
     Raises:
         ValueError: If there are no images, one of the lists would be empty, or a score is not finite.
-        RuntimeError: If the folder was begun with other images, facts or settings.
+        RuntimeError: If the folder was begun with other images, facts or settings, or another run holds it.
     """
+    with only_run(out_dir, 'ranking'):
+        return _rank_images(images, probabilities, Path(out_dir), easy, rare_classes, facts, snapshot_every)
+
+
+def _rank_images(
+    images: Sequence[str],
+    probabilities: Probabilities,
+    folder: Path,
+    easy: float,
+    rare_classes: Sequence[int] | None,
+    facts: dict[str, Any] | None,
+    snapshot_every: float,
+) -> Ranking:
     if not 0 < int(len(images) * easy) < len(images):
         raise ValueError(f'easy={easy} of {len(images)} images leaves one of the lists empty: choose another share')
-    folder = Path(out_dir)
     names = label_names(images)
     settings = dict(easy=easy, rare_classes=None if rare_classes is None else list(rare_classes), facts=facts or {})
     listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Label files, written by threads while the network works on."""
 
-import errno
+import hashlib
+import io
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from mmuda.label_png import label_png
 
 
 class LabelWriter:
-    """Encodes and writes label maps, and counts their pixels by class.
+    """Encodes and writes label maps, counts their pixels by class, and keeps a digest of each file.
 
     Use it as a context: leaving it waits for what is under way. An error of a thread is raised by the next call.
 
@@ -32,6 +33,7 @@ class LabelWriter:
         self._limit = 2 * max(threads, 1)
         self._pending: deque[Future] = deque()
         self.counts = np.zeros(IGNORE_INDEX + 1, np.int64)
+        self.digests: dict[Path, str] = {}
 
     def __enter__(self) -> 'LabelWriter':
         return self
@@ -56,31 +58,33 @@ class LabelWriter:
         self._pending.append(self._pool.submit(_read_counts, path))
 
     def _collect(self) -> None:
-        self.counts += self._pending.popleft().result()
+        path, counts, digest = self._pending.popleft().result()
+        self.counts += counts
+        self.digests[path] = digest
 
 
-def _write(path: Path, label: np.ndarray, palette: Sequence[Sequence[int]] | None) -> np.ndarray:
-    try:
-        write_atomically(path, label_png(label, palette))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                error.errno, f'the disk is full at {path}: make room and run the same command again, it goes on here'
-            ) from error
-        raise
-    return _histogram(label)
+def label_digest(content: bytes) -> str:
+    """Return the digest of the content of a label file that its manifest holds."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _read_counts(path: Path) -> np.ndarray:
+def _write(path: Path, label: np.ndarray, palette: Sequence[Sequence[int]] | None) -> tuple[Path, np.ndarray, str]:
+    content = label_png(label, palette)
+    write_atomically(path, content)
+    return path, _histogram(label), label_digest(content)
+
+
+def _read_counts(path: Path) -> tuple[Path, np.ndarray, str]:
+    content = path.read_bytes()
     try:
         # OpenCV would look the colours of a palette up and lose the ids.
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(content)) as image:
             label, mode = np.asarray(image), image.mode
     except (OSError, SyntaxError, ValueError):
         label, mode = None, None
     if label is None or mode not in ('L', 'P'):
         raise OSError(f'{path} is no 8-bit PNG of train ids: delete it and run the labelling again')
-    return _histogram(label)
+    return path, _histogram(label), label_digest(content)
 
 
 def _histogram(label: np.ndarray) -> np.ndarray:

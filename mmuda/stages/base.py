@@ -1,8 +1,9 @@
 """The interface of a stage: one step of a paper with a name, a folder and a result."""
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.config import Config
 
@@ -26,6 +27,12 @@ class Stage(metaclass=ABCMeta):
 
     weights: str | None = None
     """Network that the stage starts from or looks through: ``'{stage}'``, a checkpoint file, or None."""
+
+    FILES: ClassVar[tuple[str, ...] | None] = None
+    """Files in its folder that others may take as ``'{name}/file'``, if that can be said beforehand."""
+
+    ARGUMENTS_OF: ClassVar[Mapping[str, type]] = {}
+    """Arguments that are dicts of arguments of another class, and that class, so that their keys can be checked."""
 
     def __init__(self, name: str) -> None:
         if not name or name != name.strip('/ ') or '..' in name or any(sign in name for sign in '{}\\,'):
@@ -57,6 +64,21 @@ class Stage(metaclass=ABCMeta):
         """Return references to earlier stages, and files from outside of the run, that decide the result."""
         found = {f'{{{name}}}' for name in references(self.settings(ctx))}
         return found | ({self.weights} if self.weights else set())
+
+    def files(self, folder: Path, result: dict[str, Any]) -> list[str]:
+        """Return the names of the files in the folder that later stages may use; the ledger keeps their digests.
+
+        By default all that are directly in it, without logs.
+
+        Args:
+            folder: Folder of the stage.
+            result: What :meth:`execute` returned.
+        """
+        return sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_file() and path.suffix != '.log' and not path.name.startswith('.')
+        )
 
     def config(self, ctx: StageContext) -> Config:
         """Return the config of the network that the stage trains, with references as they are written.

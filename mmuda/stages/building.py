@@ -12,6 +12,7 @@ from mmuda.registry import STAGES
 
 from .base import Stage
 from .context import StageContext
+from .references import stage_of
 from .train import TrainStage
 
 
@@ -58,6 +59,28 @@ def training_config(cfg: Config, stage: str | None = None) -> Config:
         raise _no_training(cfg, name, trainings)
     ctx = make_context(cfg, stages)
     return Config(ctx.resolve(dict(trainings[name].config(ctx).items())), filename=cfg.filename)
+
+
+def needs(stage: Stage, ctx: StageContext) -> list[str]:
+    """Return the names of the stages that a stage refers to."""
+    return sorted({name for name in map(stage_of, stage.inputs(ctx)) if name is not None})
+
+
+def check_references(stages: list[Stage], ctx: StageContext) -> None:
+    """Check that stages refer to stages before them.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    before: list[str] = []
+    for stage in stages:
+        unknown = [name for name in needs(stage, ctx) if name not in before]
+        if unknown:
+            raise ValueError(
+                f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
+                f'those are {", ".join(before) or "none"}'
+            )
+        before.append(stage.name)
 
 
 def network_config(cfg: Config, stage: str | None = None) -> Config:

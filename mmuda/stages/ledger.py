@@ -2,17 +2,20 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmuda.files import write_json
-from mmuda.settings import comparable, differences, shortened
+from mmuda.files import checksum, file_digest, write_json
+from mmuda.settings import comparable, differences, is_below, shortened
 
 _FORMAT = 2
 
 
 class Ledger:
     """Stages by name, each ``running`` or ``done``, with the settings and the inputs that it was run with.
+
+    A finished stage has its result, and the digests of the files that later stages may take from it.
 
     The file is replaced as a whole after every change, so a kill at any time leaves the state before or after it.
 
@@ -26,17 +29,31 @@ class Ledger:
     def __init__(self, work_dir: Path) -> None:
         self.path = Path(work_dir) / 'ledger.json'
         self.entries: dict[str, dict] = {}
+        self.run: str | None = None
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the file.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        self.entries, self.run = {}, None
         if self.path.is_file():
             try:
                 content = json.loads(self.path.read_text(encoding='utf-8'))
-                self.entries = dict(content['stages'])
+                self.entries, self.run = dict(content['stages']), content.get('run')
+                if 'checksum' in content and content['checksum'] != checksum(self.entries):
+                    raise ValueError('its checksum differs: it is damaged, or was changed by hand')
+                _check_entries(self.entries)
                 if content['format'] == 1:
                     _name_references(self.entries)
                 elif content['format'] != _FORMAT:
                     raise ValueError(f'its format is {content["format"]}, expected 1 or {_FORMAT}')
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
-                    f'{self.path} cannot be read ({error}): move the folder away and start anew'
+                    f'{self.path} cannot be read ({error}): move the folder away and start anew, or delete this file '
+                    'alone: the stages are then executed again, and their results moved aside'
                 ) from error
 
     def status(self, name: str) -> str | None:
@@ -64,10 +81,33 @@ class Ledger:
         )
         self._write()
 
-    def finish(self, name: str, result: dict[str, Any], seconds: float) -> None:
-        """Note that a stage is done."""
-        self.entries[name].update(status='done', result=result, seconds=round(seconds, 1))
+    def finish(self, name: str, result: dict[str, Any], seconds: float, digests: dict[str, str] | None = None) -> None:
+        """Note that a stage is done.
+
+        Args:
+            name: Name of the stage.
+            result: What it returned.
+            seconds: Seconds that it took.
+            digests: SHA-256 of the files that it made, by their names in its folder.
+        """
+        self.entries[name].update(status='done', result=result, seconds=round(seconds, 1), digests=digests or {})
         self._write()
+
+    def begin_run(self, run: str | None) -> None:
+        """Note which run the stages belong to from now on."""
+        self.run = run
+        self._write()
+
+    def changed_files(self, name: str, folder: Path) -> list[str]:
+        """Return the files of a finished stage that are not what it wrote, and how; of earlier versions, none."""
+        found = []
+        for file, digest in self.entries[name].get('digests', {}).items():
+            path = folder / file
+            if not path.is_file():
+                found.append(f'{file} is missing')
+            elif file_digest(path) != digest:
+                found.append(f'{file} is another file')
+        return found
 
     def forget(self, names: list[str]) -> None:
         """Remove stages that will be executed again."""
@@ -75,13 +115,24 @@ class Ledger:
             self.entries.pop(name, None)
         self._write()
 
-    def check(self, name: str, settings: Any, inputs: dict[str, str | None]) -> None:
+    def check(self, name: str, settings: Any, inputs: dict[str, str | None], allowed: Sequence[str] = ()) -> list[str]:
         """Compare with the settings and inputs that a stage was begun with.
+
+        Args:
+            name: Name of the stage.
+            settings: Its settings now.
+            inputs: As for :meth:`begin`.
+            allowed: Keys of settings, or their beginnings, that may differ.
+
+        Returns:
+            The differences that are allowed.
 
         Raises:
             RuntimeError: If they differ, naming where and what to do.
         """
         changed = differences(self.entries[name]['settings'], comparable(settings))
+        permitted = [line for line in changed if any(is_below(line, key) for key in allowed)]
+        changed = [line for line in changed if line not in permitted]
         changed += [
             f'{used} is not what it was made from any more'
             for used, identity in self.entries[name]['inputs'].items()
@@ -91,11 +142,34 @@ class Ledger:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
                 f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
-                f'Undo the change, or run it and all after it again with --restart-from {name}'
+                f'Undo the change, or run it and all after it again with --restart-from {name} (or, if what is done '
+                'may stay as it is, go on with the change: --allow KEY)'
             )
+        return permitted
+
+    def change(self, name: str, settings: Any, lines: list[str]) -> None:
+        """Note that an interrupted stage goes on with other settings."""
+        entry = self.entries[name]
+        entry.update(settings=comparable(settings), allowed=[*entry.get('allowed', []), *lines])
+        self._write()
 
     def _write(self) -> None:
-        write_json(self.path, dict(format=_FORMAT, stages=self.entries))
+        write_json(self.path, dict(format=_FORMAT, run=self.run, checksum=checksum(self.entries), stages=self.entries))
+
+
+def _check_entries(entries: dict[str, Any]) -> None:
+    """Check that entries have what is read of them.
+
+    Raises:
+        ValueError: Naming the first that does not.
+    """
+    for name, entry in entries.items():
+        if not isinstance(entry, dict) or entry.get('status') not in ('running', 'done'):
+            raise ValueError(f"entry {name!r} has no status 'running' or 'done'")
+        wanted = dict(settings=dict, inputs=dict, id=str, **({'result': dict} if entry['status'] == 'done' else {}))
+        wrong = [key for key, kind in wanted.items() if not isinstance(entry.get(key), kind)]
+        if wrong:
+            raise ValueError(f'entry {name!r} lacks {", ".join(wrong)}')
 
 
 def _name_references(entries: dict[str, dict]) -> None:

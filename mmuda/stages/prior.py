@@ -28,6 +28,8 @@ class PriorStage(Stage):
         dataset: Config of the labelled images; by default the source of the config, images not read.
     """
 
+    FILES = ('prior.npz',)
+
     def __init__(self, name: str, size: Sequence[int], kernel: int = 70, dataset: dict | None = None) -> None:
         super().__init__(name)
         height, width = size

@@ -27,6 +27,8 @@ class RankStage(InferenceStage):
         **kwargs: Arguments of :class:`InferenceStage`.
     """
 
+    FILES = ('easy.txt', 'hard.txt', 'scores.json')
+
     def __init__(
         self,
         name: str,

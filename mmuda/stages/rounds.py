@@ -172,6 +172,7 @@ class CBSTRounds(Stage):
     """
 
     weights: str
+    ARGUMENTS_OF = dict(label=LabelStage)
 
     def __init__(
         self,

@@ -4,6 +4,8 @@ import copy
 import gc
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -13,11 +15,12 @@ from mmengine.registry import RUNNERS, init_default_scope
 from terminaltables import AsciiTable
 
 from mmuda.engine.distributed import join_processes
-from mmuda.files import move_aside
-from mmuda.ranks import from_main
+from mmuda.engine.run_record import RunRecord, own_run
+from mmuda.files import file_digest, move_aside
+from mmuda.ranks import from_main, is_main_process
 
 from .base import Stage
-from .building import build_stages, make_context
+from .building import build_stages, check_references, make_context, needs
 from .references import stage_of
 
 
@@ -51,10 +54,11 @@ class StagedRunner:
         launcher = cfg.get('launcher', 'none')
         join_processes(launcher, cfg.get('env_cfg', {}))
         self.ctx = make_context(cfg, self.stages, launcher)
+        self._verified: set[str] = set()
         self._share_ledger()
         from_main(lambda: self.ctx.work_dir.mkdir(parents=True, exist_ok=True))
         self._log_here()
-        self._check_references()
+        check_references(self.stages, self.ctx)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'StagedRunner':
@@ -70,14 +74,20 @@ class StagedRunner:
             restart_from: Run this stage and all after it anew.
 
         Raises:
-            RuntimeError: If a finished or interrupted stage had other settings, or results of another stage are
-                missing.
+            RuntimeError: If another run uses the work directory; if a finished or interrupted stage had other
+                settings, or results of another stage are missing or were changed.
             KeyError: If a stage is unknown.
         """
         resume = bool(self.cfg.get('resume')) or only is not None or restart_from is not None
+        with own_run(self.ctx.work_dir, resume):
+            self._train(resume, only, restart_from)
+
+    def _train(self, resume: bool, only: Sequence[str] | None, restart_from: str | None) -> None:
+        self._take_ledger(resume)
         if not resume:
             self._forget_all(self.stages, 'an earlier run')
-        elif restart_from is not None:
+        self._belong_to_run()
+        if restart_from is not None:
             first = self.stages.index(self._find(restart_from)[0])
             self._forget_all(self.stages[first:], f'{restart_from} and what came after it')
         wanted = (
@@ -87,10 +97,63 @@ class StagedRunner:
         )
         for stage in self.stages:  # a change is told before anything long starts
             if self.ctx.ledger.status(stage.name) is not None:
-                self.ctx.ledger.check(stage.name, stage.settings(self.ctx), self._inputs(stage))
+                self._check(stage)
         for stage in wanted:
             self._execute(stage)
         self._summary()
+
+    def _take_ledger(self, resume: bool) -> None:
+        """Read the ledger again now that nobody else writes it; an earlier run's is none of a run that was to begin."""
+        ledger = self.ctx.ledger
+        if is_main_process():
+            record = RunRecord(self.ctx.work_dir)
+            ledger.reload()
+            replaced = resume and record.exists and ledger.entries and ledger.run != record.run
+            if replaced:
+                self.logger.warning(
+                    f'the stages in {self.ctx.work_dir} belong to an earlier run, which a new one was to replace; that '
+                    'one was stopped before its first stage, so it starts again'
+                )
+                names = [stage.name for stage in self.stages]
+                ledger.forget(names)
+                move_aside(self.ctx.work_dir, names)
+        self._share_ledger()
+
+    def _belong_to_run(self) -> None:
+        """Note the run in the ledger, when nothing of an earlier one is left in it."""
+        if is_main_process():
+            run = RunRecord(self.ctx.work_dir).run
+            if self.ctx.ledger.run != run:
+                self.ctx.ledger.begin_run(run)
+
+    def _check(self, stage: Stage) -> None:
+        """Compare the settings of a stage with those that it was begun with."""
+        ledger, settings = self.ctx.ledger, stage.settings(self.ctx)
+        lines = ledger.check(stage.name, settings, self._inputs(stage), list(self.cfg.get('resume_allow') or []))
+        if not lines:
+            return
+        running = ledger.status(stage.name) == 'running'
+        told = '\n  '.join(lines)
+        how = 'goes on with other settings' if running else 'is done, and stays as it was made with other settings'
+        self.logger.warning(f'stage {stage.name!r} {how}:\n  {told}')
+        if running and is_main_process():
+            ledger.change(stage.name, settings, lines)
+
+    def _verify(self, name: str) -> None:
+        """Check that the files of a finished stage are what it wrote, before another one uses them.
+
+        Raises:
+            RuntimeError: If they are not.
+        """
+        if name in self._verified:
+            return
+        changed = from_main(lambda: self.ctx.ledger.changed_files(name, self.ctx.folders[name]))
+        if changed:
+            raise RuntimeError(
+                f'stage {name!r} is done, but in {self.ctx.folders[name]} {", ".join(changed)}: put back what it '
+                f'wrote, or run it and all after it again with --restart-from {name}'
+            )
+        self._verified.add(name)
 
     def _execute(self, stage: Stage) -> None:
         number = f'{self.stages.index(stage) + 1}/{len(self.stages)}'
@@ -104,19 +167,21 @@ class StagedRunner:
                 )
             self.logger.info(f'stage {number} {stage.name}: done before')
             return
-        missing = [name for name in self._needs(stage) if ledger.status(name) != 'done']
+        missing = [name for name in needs(stage, self.ctx) if ledger.status(name) != 'done']
         if missing:
             raise RuntimeError(
                 f'stage {stage.name!r} needs results of {", ".join(missing)}: run them first (--stages '
                 f'{",".join([*missing, stage.name])})'
             )
+        for name in needs(stage, self.ctx):
+            self._verify(name)
         self._log_here()  # what a stage says is in stages.log, and not in the log of the training before it
         self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
         start = time.time()
         from_main(lambda: self._begin(stage))
         result = stage.execute(self.ctx, folder, resume=status == 'running')
         barrier()  # a stage is done when it is done on all processes
-        from_main(lambda: ledger.finish(stage.name, result, time.time() - start))
+        from_main(lambda: self._finish(stage, folder, result, time.time() - start))
         self._share_ledger()
         _free_memory()
         self._log_here()
@@ -130,6 +195,12 @@ class StagedRunner:
                 move_aside(self.ctx.work_dir, [stage.name])
             self.ctx.ledger.begin(stage.name, stage.settings(self.ctx), self._inputs(stage))
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _finish(self, stage: Stage, folder: Path, result: dict[str, Any], seconds: float) -> None:
+        """Note that a stage is done, and the digests of what it wrote."""
+        digests = {file: file_digest(folder / file) for file in stage.files(folder, result)}
+        self.ctx.ledger.finish(stage.name, result, seconds, digests)
+        self._verified.add(stage.name)
 
     def _find(self, name: str) -> list[Stage]:
         found = [stage for stage in self.stages if stage.name == name or stage.name.startswith(name.rstrip('/') + '/')]
@@ -166,24 +237,9 @@ class StagedRunner:
         """Return the identities of the stages and files that a stage is made from."""
         return {stage_of(source) or source: self.ctx.identity(source) for source in stage.inputs(self.ctx)}
 
-    def _needs(self, stage: Stage) -> list[str]:
-        """Return the names of the stages that a stage refers to."""
-        return sorted({name for name in map(stage_of, stage.inputs(self.ctx)) if name is not None})
-
     def _share_ledger(self) -> None:
         """Take over the ledger of the main process."""
         self.ctx.ledger.entries = from_main(lambda: self.ctx.ledger.entries)
-
-    def _check_references(self) -> None:
-        before: list[str] = []
-        for stage in self.stages:
-            unknown = [name for name in self._needs(stage) if name not in before]
-            if unknown:
-                raise ValueError(
-                    f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
-                    f'those are {", ".join(before) or "none"}'
-                )
-            before.append(stage.name)
 
     def _summary(self) -> None:
         rows = [['stage', 'state', 'time', 'mIoU']]

@@ -7,29 +7,14 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmuda.engine.launch import build_runner
+from mmuda.engine.launch import build_runner, metrics_with
+from mmuda.engine.run_settings import deciding_settings
 from mmuda.ranks import from_main
 from mmuda.registry import STAGES
 
 from .base import Stage
 from .context import StageContext
 from .inference import outside_files
-
-EVALUATION = ('val_', 'test_', 'tta_')
-"""Top-level keys with these beginnings do not change weights."""
-RUNTIME = {
-    'runner_type',
-    'default_hooks',
-    'env_cfg',
-    'log_level',
-    'log_processor',
-    'visualizer',
-    'vis_backends',
-    'launcher',
-    'resume',
-    'work_dir',
-    'experiment_name',
-}
 
 
 @STAGES.register_module()
@@ -59,20 +44,16 @@ class TrainStage(Stage):
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
         """Return the config without its evaluation and runtime."""
-        kept = {
-            key: value
-            for key, value in self.config(ctx).items()
-            if not key.startswith(EVALUATION) and key not in RUNTIME
-        }
-        kept['train_cfg'] = {
-            key: value for key, value in kept.get('train_cfg', {}).items() if not key.startswith('val_')
-        }
-        return dict(kept, weights=self.weights)
+        return dict(deciding_settings(self.config(ctx)), weights=self.weights)
 
     def inputs(self, ctx: StageContext) -> set[str]:
         """Add the file that the config starts from."""
         start = self.config(ctx).get('load_from') if self.weights is None else None
         return super().inputs(ctx) | outside_files(start)
+
+    def files(self, folder: Path, result: dict[str, Any]) -> list[str]:
+        """Return the last checkpoint."""
+        return [result['checkpoint']]
 
     def prepare(self, ctx: StageContext, cfg: Config) -> None:
         """Fill in what is only known when earlier stages are done; ``cfg`` has its references resolved."""
@@ -86,11 +67,12 @@ class TrainStage(Stage):
             cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
         from_main(lambda: metrics.unlink(missing_ok=True))  # of a validation before the interruption
-        if cfg.get('val_evaluator') is not None:
-            cfg.val_evaluator.json_file = str(metrics)
+        for metric in metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]:
+            metric['json_file'] = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
-        runner = build_runner(cfg)
+        runner: Any = build_runner(cfg)
+        runner.settings = self.settings(ctx)  # with references, whatever the folder of the run is called
         runner.train()
         if runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()

@@ -73,7 +73,7 @@ def test_resuming_does_not_execute_text(tmp_path, minicity, shadowed):
     if shadowed:  # the reader of weights gives an OrderedDict whatever attributes the file says
         setattr(content['meta'], shadowed, np.array([1.0]))
     torch.save(content, path)
-    cfg.resume = path
+    cfg.resume, cfg.resume_allow = path, ['train_cfg.max_iters']
     cfg.train_cfg.max_iters += 1
     if shadowed:
         with pytest.raises(UntrustedCheckpoint, match='attributes'):
@@ -98,7 +98,7 @@ def test_a_random_state_that_reads_beside_its_memory_is_refused(tmp_path, minici
     name, keys, _, *rest = content['random_states'][0]['numpy']
     content['random_states'][0]['numpy'] = (name, keys, 10**9, *rest)
     torch.save(content, path)
-    cfg.resume = path
+    cfg.resume, cfg.resume_allow = path, ['train_cfg.max_iters']
     cfg.train_cfg.max_iters += 1
     with pytest.raises(ValueError, match="damaged random state .'MT19937', .624,., position 1000000000"):
         build_runner(cfg).train()

@@ -1,5 +1,7 @@
 """Published segmentors have mmseg's keys and no training state."""
 
+import sys
+
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -23,3 +25,19 @@ def test_publish(tmp_path):
     torch.save(dict(state_dict=plain.state_dict()), tmp_path / 'plain.pth')
     with pytest.raises(RuntimeError, match="holds no segmentor|holds no weights below 'segmentor.'"):
         publish(tmp_path / 'plain.pth', tmp_path / 'out/x.pth')
+
+
+def test_safetensors_beside_it(tmp_path):
+    safetensors = pytest.importorskip('safetensors.torch')
+    adaptor = tiny_adaptor('SourceOnly')
+    torch.save(dict(state_dict=adaptor.state_dict(), meta=dict(iter=5)), tmp_path / 'iter_5.pth')
+    written = publish(tmp_path / 'iter_5.pth', tmp_path / 'out/net.pth', safetensors=True)
+    weights = safetensors.load_file(written.with_suffix('.safetensors'))
+    state = read_checkpoint(written)['state_dict']
+    assert weights.keys() == state.keys() and all(torch.equal(value, weights[key]) for key, value in state.items())
+
+
+def test_safetensors_need_their_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules['mmuda.checkpoints.publish'], 'find_spec', lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match='pip install safetensors'):
+        publish(tmp_path / 'iter_5.pth', tmp_path / 'net.pth', safetensors=True)

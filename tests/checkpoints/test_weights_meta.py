@@ -36,12 +36,16 @@ def test_facts_are_by_fact_and_part():
     assert weights_meta(nn.Linear(1, 1)) == {}
 
 
-def test_which_branches_a_deeplab_head_adds():
+def test_which_branches_a_deeplab_head_adds_and_how_wide_they_are():
     segmentor = tiny_segmentor()
     segmentor.decode_head.summed = (1,)
-    facts = {'summed_branches': {'decode_head': [1], 'auxiliary_head': [0, 1]}}
+    facts = {
+        'summed_branches': {'decode_head': [1], 'auxiliary_head': [0, 1]},
+        'dilations': {'decode_head': [1, 2], 'auxiliary_head': [1, 2]},
+    }
     assert weights_meta(MODELS.build(segmentor)) == facts
-    assert weights_meta(tiny_adaptor('ADVENT', segmentor=segmentor)) == facts, "those of an adaptor's segmentor"
+    order = {'channel_order': {'data_preprocessor': 'bgr'}}
+    assert weights_meta(tiny_adaptor('ADVENT', segmentor=segmentor)) == {**facts, **order}
 
 
 def test_another_fact_is_an_error_that_names_it():

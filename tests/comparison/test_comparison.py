@@ -13,7 +13,7 @@ import pytest
 from compared import calls_of, fake_tools, tiny_runs
 
 from mmuda.comparison import Comparison, RunLedger, gather
-from mmuda.files import only_user
+from mmuda.owner import only_user
 
 
 def compared(runs, folder, tools, **options) -> tuple[Comparison, list[str]]:
@@ -255,7 +255,7 @@ def test_a_damaged_ledger_is_one_clear_error(tmp_path):
 
 HOLD = """
 import subprocess, sys
-from mmuda.files import only_user
+from mmuda.owner import only_user
 with only_user(sys.argv[1], 'comparison') as lock:
     child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], pass_fds=[lock])
     print(child.pid, flush=True)

@@ -20,7 +20,9 @@ def test_facts_of_shipped_configs():
     assert methods[2].without_target_statistics == ''
 
 
-@pytest.mark.parametrize('name', ['source_only/minicity_oracle', 'adaptsegnet/oracle'])
+@pytest.mark.parametrize(
+    'name', ['source_only/minicity_oracle', 'adaptsegnet/oracle', 'source_only/carla2camvid_oracle']
+)
 def test_an_oracle_is_no_baseline(name):
     (method,) = load_methods([CONFIGS / f'{name}.py'])
     assert method.kind == 'SourceOnly' and method.is_oracle

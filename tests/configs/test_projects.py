@@ -78,6 +78,7 @@ def test_a_resumed_training_is_the_same(project, tmp_path, data_roots):
         cfg.train_cfg.update(max_iters=iters, val_interval=10)
         cfg.default_hooks.checkpoint.interval = 1
         cfg.resume = resume
+        cfg.resume_allow = ['train_cfg.max_iters']
         runner = build_runner(cfg)
         runner.train()
         return runner.model.state_dict()

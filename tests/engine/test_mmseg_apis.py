@@ -6,7 +6,7 @@ import torch
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 from toolbox import tiny_config
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.engine.launch import build_runner
 
 

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from toolbox import tiny_config
 from trainings import Interrupt, train
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints import latest_checkpoint
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.evaluation import LabelFreeHook
 

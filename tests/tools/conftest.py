@@ -3,7 +3,7 @@
 import pytest
 from toolbox import tiny_config
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.engine.launch import build_runner
 
 

@@ -12,7 +12,7 @@ from killing import kill_when
 from toolbox import CONFIGS
 
 from mmuda.checkpoints import read_checkpoint
-from mmuda.files import only_user
+from mmuda.owner import only_user
 
 TOOL = CONFIGS.parent / 'tools' / 'compare.py'
 

@@ -1,7 +1,9 @@
 # Cityscapes on both sides, for oracles: the training images with their labels are the source, the same images without
 # labels the target. The only data here that needs gtFine/train.
 _base_ = './gta2city.py'
-city_root = '{{$CITYSCAPES_ROOT:data/cityscapes}}'
+import os
+
+city_root = os.environ.get('CITYSCAPES_ROOT', 'data/cityscapes')
 source_size = (1024, 512)  # (W, H)
 source_pipeline = [
     dict(type='LoadDomainImage'),

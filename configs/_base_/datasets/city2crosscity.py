@@ -2,7 +2,9 @@
 # with. Here Rio; another city is another `city` of the target and of both test sides. Trained with 19 classes and
 # reported for the 13 that Cross-City annotates, which are those of SYNTHIA's mIoU13; its labels have Cityscapes ids.
 _base_ = './city2city.py'
-crosscity_root = '{{$CROSSCITY_ROOT:data/crosscity}}'
+import os
+
+crosscity_root = os.environ.get('CROSSCITY_ROOT', 'data/crosscity')
 train_dataloader = dict(
     dataset=dict(
         target=dict(

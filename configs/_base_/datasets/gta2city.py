@@ -1,6 +1,8 @@
 # GTA5 (labelled, 1280x720) to Cityscapes (unlabelled, 1024x512). Pillow's antialiased bicubic is the papers' resize.
 # Where the data is: here, or as the environment variables say.
-gta5_root, city_root = '{{$GTA5_ROOT:data/gta5}}', '{{$CITYSCAPES_ROOT:data/cityscapes}}'
+import os
+
+gta5_root, city_root = os.environ.get('GTA5_ROOT', 'data/gta5'), os.environ.get('CITYSCAPES_ROOT', 'data/cityscapes')
 source_size, target_size = (1280, 720), (1024, 512)  # (W, H)
 resize = dict(type='Resize', keep_ratio=False, backend='pillow', interpolation='bicubic')
 source_pipeline = [

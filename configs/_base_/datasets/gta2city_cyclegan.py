@@ -3,7 +3,12 @@
 # are the original ones; images may have another size, as both are resized; so the few pairs of GTA5 that differ in size
 # are used, as by the originals.
 _base_ = './gta2city.py'
-gta5_root, translated_root = '{{$GTA5_ROOT:data/gta5}}', '{{$GTA5_CYCLEGAN_ROOT:data/gta5_cyclegan}}'
+import os
+
+gta5_root, translated_root = (
+    os.environ.get('GTA5_ROOT', 'data/gta5'),
+    os.environ.get('GTA5_CYCLEGAN_ROOT', 'data/gta5_cyclegan'),
+)
 train_dataloader = dict(
     dataset=dict(
         source=dict(

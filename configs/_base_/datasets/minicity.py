@@ -1,5 +1,7 @@
 # MiniCity: a procedural pair that `python tools/minicity.py` writes, in the layouts of GTA5 and Cityscapes.
-root = '{{$MINICITY_ROOT:data/minicity}}'
+import os
+
+root = os.environ.get('MINICITY_ROOT', 'data/minicity')
 source_pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
 target_pipeline = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
 test_pipeline = [

@@ -1,7 +1,9 @@
 # Synscapes (labelled) to Cityscapes. Its frames are 1440x720 in the download, so 1280x640 keeps their shape; the size
 # that the authors of AdaptSegNet used is not known, this one is our choice.
 _base_ = './gta2city.py'
-synscapes_root = '{{$SYNSCAPES_ROOT:data/synscapes}}'
+import os
+
+synscapes_root = os.environ.get('SYNSCAPES_ROOT', 'data/synscapes')
 source_size = (1280, 640)  # (W, H)
 source_pipeline = [
     dict(type='LoadDomainImage'),

@@ -1,8 +1,10 @@
 # SYNTHIA-RAND-CITYSCAPES (labelled, 1280x760) to Cityscapes, the 16 classes that both have.
 _base_ = './gta2city.py'
+import os
+
 from mmuda.datasets.classes import SYNTHIA16  # below _base_, by which mmengine knows the style of a config
 
-synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
+synthia_root = os.environ.get('SYNTHIA_ROOT', 'data/synthia')
 metainfo = dict(classes=SYNTHIA16)
 source_pipeline = [
     dict(type='LoadDomainImage'),

@@ -1,5 +1,7 @@
 # ResNet-38 (model A1) at output stride 8, the network of CBST. RGB, ImageNet statistics; tested as CBST does: padded to
 # multiples of 8, averaged with the mirrored image, probabilities enlarged by Pillow's filters.
+import os
+
 data_preprocessor = dict(
     type='DomainPairPreprocessor',
     mean=[123.675, 116.28, 103.53],
@@ -9,7 +11,7 @@ data_preprocessor = dict(
 )
 # ImageNet weights of the authors, ilsvrc-cls_rna-a1_cls1000_ep-0001.params, converted by
 # tools/model_converters/cbst.py.
-pretrained = '{{$RESNET38_IMAGENET:checkpoints/resnet38_imagenet.pth}}'
+pretrained = os.environ.get('RESNET38_IMAGENET', 'checkpoints/resnet38_imagenet.pth')
 model = dict(
     data_preprocessor=data_preprocessor,
     segmentor=dict(

@@ -68,7 +68,7 @@ class CrossCityDataset(RawSegDataset):
     def load_data_list(self) -> list[dict]:
         """Names of all images, and of labels in the split that has them, sorted by image name."""
         if not self.img_suffix:
-            self._check_folders()
+            self.check_folders()
             self.img_suffix = self._find_suffix()
         return super().load_data_list()
 

@@ -33,7 +33,8 @@ class PseudoLabelDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: If the manifest or the list does not exist, or image or label files are missing.
-        ValueError: If the classes are others, or the list is empty, names an image twice or one without label.
+        ValueError: If label files are not what the labelling wrote, the classes are others, or the list is empty, names
+            an image twice or one without label.
     """
 
     def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs: Any) -> None:
@@ -61,6 +62,7 @@ class PseudoLabelDataset(BaseSegDataset):
                 f'the pseudo labels in {self.labels} were made with the classes {tuple(manifest.classes)}, but the '
                 f'data set has {classes}: set metainfo=dict(classes=...) to the former, or make the labels again'
             )
+        manifest.check_labels()
         pairs = list(zip(map(str, manifest.images), map(str, manifest.label_paths), strict=True))
         pairs = self._selected(pairs) if self.images is not None else pairs
         self._check_images([image for image, _ in pairs])

@@ -92,7 +92,7 @@ class RawSegDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """Names of all images and labels, sorted by image name."""
         self._check_table()
-        self._check_folders()
+        self.check_folders()
         data_list = super().load_data_list()
         if not data_list:
             raise FileNotFoundError(
@@ -200,7 +200,12 @@ class RawSegDataset(BaseSegDataset):
                 'others to 255'
             )
 
-    def _check_folders(self) -> None:
+    def check_folders(self) -> None:
+        """Check that the list, or the folders of images and labels, exist.
+
+        Raises:
+            FileNotFoundError: If one does not.
+        """
         if self.ann_file and not fileio.exists(self.ann_file, self.backend_args):
             raise FileNotFoundError(
                 f'{self._name}: the list {self.ann_file} does not exist. Give ann_file as an '

@@ -30,12 +30,14 @@ class SegmentationListDataset(RawSegDataset):
             a palette, if wanted, as ``metainfo=dict(palette=...)``.
         metainfo: As in mmseg; its classes may be a part of the 19.
         data_prefix: Folders below ``data_root`` that the names are relative to.
+        outside_root: True lets names leave ``data_root``, by ``..`` or as absolute paths. A list of somebody else could
+            name any file of this machine.
         **kwargs: Of :class:`RawSegDataset`.
 
     Raises:
         FileNotFoundError: If the list does not exist.
-        ValueError: With file and line, if a line is malformed, lists an image twice or lacks a
-            required label; or if the list is empty.
+        ValueError: With file and line, if a line is malformed, lists an image twice, lacks a required label or names a
+            file outside of ``data_root``; or if the list is empty or no text.
     """
 
     LAYOUT = 'the files that the list names'
@@ -50,6 +52,7 @@ class SegmentationListDataset(RawSegDataset):
         label_classes: Sequence[str] | None = None,
         metainfo: dict | None = None,
         data_prefix: Mapping = dict(img_path='', seg_map_path=''),
+        outside_root: bool = False,
         **kwargs: Any,
     ) -> None:
         if not ann_file:
@@ -58,6 +61,7 @@ class SegmentationListDataset(RawSegDataset):
             raise ValueError('require_labels=True and use_labels=False contradict each other')
         if require_labels and images_only:
             raise ValueError('require_labels=True and images_only=True contradict each other')
+        self.outside_root = outside_root
         self.use_labels = use_labels
         self.images_only = images_only
         self.require_labels = require_labels
@@ -85,14 +89,20 @@ class SegmentationListDataset(RawSegDataset):
     def load_data_list(self) -> list[dict]:
         """The samples in the order of the list."""
         self._check_table()
-        self._check_folders()
-        lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
+        self.check_folders()
+        try:
+            lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{self.ann_file} is no list of files: it is not text in UTF-8 ({error})') from None
         data_list: list[dict] = []
         for number, line in enumerate(lines, start=1):
             text = line.strip()
             if not text or text.startswith('#'):
                 continue
             image, label = self._parse(text, number)
+            self._check_inside(image, self._img_dir, number)
+            if label is not None:
+                self._check_inside(label, self.data_prefix.get('seg_map_path', ''), number)
             info = dict(
                 img_path=osp.join(self._img_dir, image),
                 label_map=self.label_map,
@@ -108,6 +118,18 @@ class SegmentationListDataset(RawSegDataset):
         if 0 < labelled < len(data_list):
             print_log(f'{self.ann_file}: {labelled} of {len(data_list)} images have a label', logger='current')
         return data_list
+
+    def _check_inside(self, name: str, folder: str, number: int) -> None:
+        """Refuse a name that leaves the folder of the data; links inside of it may lead anywhere."""
+        if '\0' in name:
+            raise ValueError(f'{self.ann_file}, line {number}: {name!r} has a NUL byte, so this is no list of files')
+        path = osp.abspath(osp.join(folder, name))
+        roots = {osp.abspath(root) for root in (self.data_root, folder) if root}
+        if roots and not self.outside_root and all(osp.commonpath([root, path]) != root for root in roots):
+            raise ValueError(
+                f'{self.ann_file}, line {number}: {name!r} is outside of {osp.abspath(self.data_root or folder)}: set '
+                'outside_root=True in the data set if you trust the list, or correct data_root'
+            )
 
     def _parse(self, text: str, number: int) -> tuple[str, str | None]:
         if self.images_only:

@@ -4,6 +4,7 @@ from .loss_weight_ramp_hook import LossWeightRampHook
 from .progress_hook import ProgressHook
 from .random_state_hook import RandomStateHook
 from .step_scheduler_hook import StepSchedulerHook
+from .stop_hook import StopHook
 from .train_scalars_hook import TrainScalarsHook
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'ProgressHook',
     'RandomStateHook',
     'StepSchedulerHook',
+    'StopHook',
     'TrainScalarsHook',
 ]

@@ -1,12 +1,17 @@
 """One set of batch-norm statistics for all processes where it matters."""
 
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmuda.ranks import unwrap
 
-from ..distributed import average_batch_norm
+from ..distributed import average_batch_norm, batch_norm_buffers
+
+BY_PROCESS = 'batch_norm_by_process'
+"""Key of a checkpoint: the statistics of each process before they were averaged."""
 
 
 @HOOKS.register_module()
@@ -15,14 +20,45 @@ class BatchNormSyncHook(Hook):
 
     Train-mode batch-norm does not read them, so nothing needs to be synchronised in between. Without this every rank
     would validate a different network, and the file would be that of rank 0 alone.
+
+    A run that is asked to stop saves where it would not have averaged. Its checkpoint holds the statistics of each
+    process, too, and as many processes go on with them.
     """
 
     priority = 'HIGH'
+
+    def __init__(self) -> None:
+        self._by_process: list[dict] = []
+        self._to_restore: dict | None = None
 
     def before_val(self, runner: Runner) -> None:
         """All ranks validate the network that a checkpoint would hold."""
         average_batch_norm(unwrap(runner.model))
 
+    def before_stop(self, runner: Runner) -> None:
+        """Keep the statistics of all ranks for the checkpoint that is saved next."""
+        if get_world_size() > 1:
+            own = {name: value.cpu() for name, value in batch_norm_buffers(unwrap(runner.model)).items()}
+            self._by_process = all_gather_object(own)
+
     def before_gather_checkpoint(self, runner: Runner) -> None:
         """All ranks go on with what is saved, as they would after a resume."""
         average_batch_norm(unwrap(runner.model))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the statistics of all ranks into the file of a run that stops."""
+        if self._by_process:
+            checkpoint[BY_PROCESS] = self._by_process
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember those of this rank if training is resumed."""
+        by_process = checkpoint.get(BY_PROCESS, [])
+        self._to_restore = by_process[get_rank()] if len(by_process) == get_world_size() else None
+
+    def before_train(self, runner: Runner) -> None:
+        """Go on with them."""
+        if self._to_restore is not None and runner.iter > 0:
+            with torch.no_grad():
+                for name, buffer in batch_norm_buffers(unwrap(runner.model)).items():
+                    buffer.copy_(self._to_restore[name])
+        self._to_restore = None

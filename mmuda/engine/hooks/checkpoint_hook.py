@@ -1,6 +1,7 @@
 """Checkpoints of which one is complete at any time."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -9,7 +10,13 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
-from mmuda.internals import kept_checkpoints
+from mmuda.internals import is_training, kept_checkpoints
+from mmuda.ranks import from_main
+
+from ..run_record import RunRecord
+
+OUTDATED = 'outdated_ckpt_ids'
+"""Entry of the message hub: iterations of checkpoints that are deleted when the one that holds it is complete."""
 
 RULES = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 """Which values of scores without labels are the better ones."""
@@ -22,6 +29,8 @@ LESS = ('loss',)
 @HOOKS.register_module()
 class AdaptationCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that deletes an old checkpoint only after the new one is on the disk.
+
+    A validation that an interruption has cut off, although its checkpoint was saved, is made up for on resume.
 
     Args as in mmengine. ``save_best`` may name scores without labels of the target, ``'label_free/IM'`` (see
     :class:`LabelFreeMetric`); ``rule`` is known for them.
@@ -44,7 +53,10 @@ class AdaptationCheckpointHook(CheckpointHook):
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
+        """Check the intervals, and remove what the run before had no time to remove."""
+        self._find_best(runner)
         super().before_train(runner)
+        self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
         gathered = getattr(runner.optim_wrapper, 'accumulative_counts', 1)
         when = {'default_hooks.checkpoint.interval': self.interval}
         if self.save_best:
@@ -52,6 +64,52 @@ class AdaptationCheckpointHook(CheckpointHook):
         for key, interval in when.items():
             if interval > 0 and interval % gathered:
                 raise ValueError(f'{key}={interval} must be a multiple of optim_wrapper.accumulative_counts={gathered}')
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Validate a resumed checkpoint whose validation was cut off."""
+        if not runner.iter or runner.val_loop is None or runner.iter < runner.val_begin:
+            return
+        due = runner.iter % runner.val_interval == 0 or runner.iter == runner.max_iters
+        if due and from_main(lambda: RunRecord(runner.work_dir).validated) != runner.iter:
+            runner.logger.info(f'the validation after iteration {runner.iter} was not complete: it is made up for')
+            self.last_ckpt = os.path.join(self.out_dir, self.filename_tmpl.format(runner.iter))
+            runner.val_loop.run()
+
+    def after_val(self, runner: Runner) -> None:
+        """Note that the validation is complete."""
+        if is_main_process() and is_training(runner):
+            RunRecord(runner.work_dir).note_validated(runner.iter)
+
+    def save(self, runner: Runner, iteration: int) -> str:
+        """Save a checkpoint between two regular ones; return its file.
+
+        All processes must call it. Nothing happens if it was saved already.
+
+        Args:
+            runner: The runner.
+            iteration: Number of iterations that the training has made.
+        """
+        path = os.path.join(self.out_dir, self.filename_tmpl.format(iteration))
+        if self.last_ckpt != path:
+            self._save_checkpoint_with_step(runner, iteration, dict(epoch=runner.epoch, iter=iteration))
+        return path
+
+    def _find_best(self, runner: Runner) -> None:
+        """Look for the best checkpoints in the folder of this run: it may have moved, or go on from that of another.
+
+        mmengine would delete that of the other run when a better one is found.
+        """
+        info = runner.message_hub.runtime_info
+        for key in [key for key in info if key.startswith('best_ckpt')]:
+            own = os.path.join(self.out_dir or runner.work_dir, os.path.basename(str(info[key])))
+            runner.message_hub.update_info(key, own)
+
+    def _remove(self, iterations: Iterable[int]) -> None:
+        if is_main_process():
+            for old in iterations:
+                path = os.path.join(self.out_dir, self.filename_tmpl.format(old))
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         outdated = []
@@ -63,13 +121,10 @@ class AdaptationCheckpointHook(CheckpointHook):
                     outdated.append(kept.popleft())
                 kept.append(step)
             runner.message_hub.update_info('keep_ckpt_ids', list(kept))
+            runner.message_hub.update_info(OUTDATED, outdated)  # if a kill comes before they are removed
         self.max_keep_ckpts = -1  # mmengine would delete first and write then
         try:
             super()._save_checkpoint_with_step(runner, step, meta)
         finally:
             self.max_keep_ckpts = keep
-        if is_main_process():
-            for old in outdated:
-                path = os.path.join(self.out_dir, self.filename_tmpl.format(old))
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+        self._remove(outdated)

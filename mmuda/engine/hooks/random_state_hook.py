@@ -54,8 +54,8 @@ class RandomStateHook(Hook):
             self._to_restore = None
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the states of training."""
-        self._before_val = random_state()
+        """Keep the states of training; right after a resume, those that its first iteration will have."""
+        self._before_val = self._to_restore or random_state()
 
     def after_val(self, runner: Runner) -> None:
         """Put them back."""

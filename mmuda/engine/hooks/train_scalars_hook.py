@@ -1,36 +1,47 @@
 """Training scalars stay on the device until somebody looks at them."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import torch
 from mmengine.hooks import LoggerHook, RuntimeInfoHook
 from mmengine.hooks.hook import DATA_BATCH
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
+from mmuda.checkpoints.latest import latest_checkpoint
+from mmuda.settings import shortened
+
+from ..rescheduling import optim_wrappers
+
 WITHOUT_LOGGER = 50
+MOST = 1000
+"""Iterations after which values are read in any case."""
 
 
 @HOOKS.register_module()
 class TrainScalarsHook(RuntimeInfoHook):
     """mmengine's :class:`RuntimeInfoHook` that reads losses once in ``interval`` iterations and not in each.
 
-    Reading a scalar waits for the GPU. Here losses are added up on the device; at each interval their means over
-    it are read in one transfer and handed on.
+    Reading a scalar waits for the GPU. Here losses are kept on the device; at each interval they are read in one
+    transfer, and their means over it are handed on.
 
     Args:
         interval: Iterations between two readings; None takes that of the logger, which would otherwise log a mean again
             or miss one.
 
     Raises:
-        FloatingPointError: From the training loop, if a loss was NaN or infinite. With a loss scaler (float16) single
-            overflows are its business: then only if a loss was never finite in the interval.
+        FloatingPointError: From the training loop, if a loss was NaN or infinite, with the first iteration and the
+            images of it. With a loss scaler (float16) single overflows are its business: then only if a loss was never
+            finite in the interval.
     """
 
     def __init__(self, interval: int | None = None) -> None:
         self.wanted, self.interval = interval, interval or WITHOUT_LOGGER
-        # By the names that an iteration logged: sums and numbers of finite values, and of iterations.
-        self._sums: dict[tuple[str, ...], tuple[Tensor, Tensor, int]] = {}
+        # Of each iteration since the last reading: its number, names and values (K,) of losses, and images.
+        self._kept: list[tuple[int, tuple[str, ...], Tensor, list[str]]] = []
+        self._sums: dict[str, tuple[float, int]] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Look the interval of the logger up."""
@@ -42,15 +53,15 @@ class TrainScalarsHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        """Add up; read at the interval and after the last iteration."""
+        """Keep the values; read at the interval and after the last iteration."""
         if outputs:
             device = next((value.device for value in outputs.values() if isinstance(value, Tensor)), 'cpu')
             values = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in outputs.values()])
-            finite = values.isfinite()
-            sums, counts, iters = self._sums.get(tuple(outputs), (0.0, 0, 0))
-            self._sums[tuple(outputs)] = (sums + values.where(finite, 0.0), counts + finite.int(), iters + 1)
+            self._kept.append((runner.iter + 1, tuple(outputs), values, list(_images(data_batch))))
         if self.every_n_inner_iters(batch_idx, self.interval) or runner.iter + 1 >= runner.max_iters:
             self.flush(runner)
+        elif len(self._kept) >= MOST:
+            self._read(runner)
 
     def before_gather_checkpoint(self, runner: Runner) -> None:
         """Write all values before a checkpoint is saved, so that its log history is complete."""
@@ -58,28 +69,55 @@ class TrainScalarsHook(RuntimeInfoHook):
 
     def flush(self, runner: Runner) -> None:
         """Hand the means since the last flush to the message hub."""
-        blocks, self._sums = self._sums, {}
-        scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in _wrappers(runner))
-        totals: dict[str, tuple[float, float, int]] = {}
-        for names, (sums, counts, iters) in blocks.items():
-            sums, counts = torch.stack([sums, counts.float()]).tolist()  # the one transfer
-            for name, total, count in zip(names, sums, counts, strict=True):
-                before = totals.get(name, (0.0, 0.0, 0))
-                totals[name] = (before[0] + total, before[1] + count, before[2] + iters)
-        bad = []
-        for name, (total, count, iters) in totals.items():
-            if count:
-                runner.message_hub.update_scalar(f'train/{name}', total / count)
-            if count == 0 or (count < iters and not scaled):
-                bad.append(name)
+        self._read(runner)
+        sums, self._sums = self._sums, {}
+        for name, (total, count) in sums.items():
+            runner.message_hub.update_scalar(f'train/{name}', total / count)
+
+    def _read(self, runner: Runner) -> None:
+        """Read the values that are kept, and add them up."""
+        kept, self._kept = self._kept, []
+        if not kept:
+            return
+        numbers = torch.cat([values for _, _, values, _ in kept]).double().cpu()  # the one transfer
+        finite = numbers.isfinite().tolist()
+        flat = iter(zip(numbers.tolist(), finite, strict=True))
+        bad: dict[str, list[int]] = {}
+        good: dict[str, int] = {}
+        for place, (_, names, _, _) in enumerate(kept):
+            for name, (value, sound) in zip(names, flat, strict=False):  # the rest is of later iterations
+                if sound:
+                    total, count = self._sums.get(name, (0.0, 0))
+                    self._sums[name] = total + value, count + 1
+                    good[name] = good.get(name, 0) + 1
+                else:
+                    bad.setdefault(name, []).append(place)
+        scaled = any(getattr(wrapper, 'scaler', None) is not None for wrapper in optim_wrappers(runner))
+        if scaled:
+            bad = {name: places for name, places in bad.items() if name not in good}
         if bad:
-            raise FloatingPointError(
-                f'{", ".join(sorted(bad))} became NaN or infinite in the {self.interval} iterations before iteration '
-                f'{runner.iter + 1}: lower the learning rate or the loss weights, or clip gradients '
-                f'(optim_wrapper.segmentor.clip_grad); the last checkpoint is in {runner.work_dir}'
-            )
+            first = min(places[0] for places in bad.values())
+            raise FloatingPointError(_report(runner, sorted(bad), kept[first][0], kept[first][3]))
 
 
-def _wrappers(runner: Runner) -> list:
-    wrapper = runner.optim_wrapper
-    return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+def _report(runner: Runner, losses: list[str], iteration: int, images: list[str]) -> str:
+    told = ''.join(f'\n  {image}' for image in shortened(images, 8))
+    checkpoint = latest_checkpoint(runner.work_dir)
+    last = f'The last good checkpoint is {checkpoint}' if checkpoint else 'There is no checkpoint yet'
+    return (
+        f'{", ".join(losses)} became NaN or infinite in iteration {iteration}: lower the learning rate or the loss '
+        f'weights, or clip gradients (optim_wrapper.segmentor.clip_grad). {last}. '
+        f'The images of that iteration:{told or " unknown"}'
+    )
+
+
+def _images(batch: Any) -> Iterator[str]:
+    """Yield the files that a batch, of one or both domains, was read from."""
+    if not isinstance(batch, Mapping):
+        return
+    for sample in batch.get('data_samples') or ():
+        path = getattr(sample, 'img_path', None)
+        if path is not None:
+            yield str(path)
+    for side in ('source', 'target'):
+        yield from _images(batch.get(side))

@@ -58,6 +58,7 @@ class DeepLabV2Head(BaseDecodeHead):
             **kwargs,
         )
         del self.conv_seg
+        self.dilations = tuple(dilations)
         self.summed = tuple(range(len(dilations)) if summed is None else summed)
         if not self.summed or not set(self.summed) <= set(range(len(dilations))):
             raise ValueError(
@@ -75,8 +76,8 @@ class DeepLabV2Head(BaseDecodeHead):
                 nn.init.normal_(branch.weight, std=0.01)
 
     def weights_meta(self) -> dict[str, Any]:
-        """Return which branches are added: the keys of a checkpoint do not tell."""
-        return dict(summed_branches=list(self.summed))
+        """Return which branches are added, and all dilations: the keys of a checkpoint do not tell."""
+        return dict(summed_branches=list(self.summed), dilations=list(self.dilations))
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C, h, w) from the features by stage."""

@@ -194,14 +194,14 @@ def test_ranks_share_one_stream(root, monkeypatch, world_size):
     whole = take(sampler_of(root), 90)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'rank_and_world_size', lambda rank=rank: (rank, world_size))
         shards.append(take(sampler_of(root), 90 // world_size))
     assert [item for items in zip(*shards, strict=True) for item in items] == whole
 
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 55])
 def test_skip_is_exact(root, monkeypatch, skipped):
-    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
+    monkeypatch.setattr(streams, 'rank_and_world_size', lambda: (1, 2))
     sampler = sampler_of(root)
     sampler.skip(skipped)
     assert take(sampler, 5) == take(sampler_of(root), skipped + 5)[skipped:]

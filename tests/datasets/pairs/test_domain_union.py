@@ -85,7 +85,7 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
     whole = take(DomainUnionSampler(mix(), seed=9, drop_to=drop_to), 30)
     shards = []
     for rank in range(world_size):
-        monkeypatch.setattr(streams, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(streams, 'rank_and_world_size', lambda rank=rank: (rank, world_size))
         sampler = DomainUnionSampler(mix(), seed=9, drop_to=drop_to)
         assert len(sampler) == -(-(9 if drop_to == 1 else 6) // world_size)
         shards.append(take(sampler, 30 // world_size))
@@ -95,7 +95,7 @@ def test_ranks_share_one_stream(monkeypatch, world_size, drop_to):
 
 @pytest.mark.parametrize('skipped', [0, 1, 13, 10**12])
 def test_skip_is_exact_and_free(monkeypatch, skipped):
-    monkeypatch.setattr(streams, 'get_dist_info', lambda: (1, 2))
+    monkeypatch.setattr(streams, 'rank_and_world_size', lambda: (1, 2))
     sampler = DomainUnionSampler(mix(), seed=1, drop_to=4)
     sampler.skip(skipped)
     found = take(sampler, 5)

@@ -123,3 +123,30 @@ def test_errors_before_training(root):
     write(root / 'small.png', ids(range(19), 0, H - 1, W))
     with pytest.raises(ValueError, match=r'1 of 1 .*\n.*0\.jpg is 20x12, .*small\.png is 20x11(.|\n)*No pair is left'):
         build(root, 'frames/0.jpg small.png')
+
+
+@pytest.mark.parametrize(
+    'line', ['../frames/0.jpg labels/0.png', 'frames/0.jpg ../../labels/0.png', '/etc/passwd labels/0.png']
+)
+def test_names_stay_below_the_root(root, line):
+    inner = root / 'inner'
+    inner.mkdir()
+    (inner / 'list.txt').write_text(f'# comment\n{line}\n')
+    with pytest.raises(ValueError, match=r"list.txt, line 2: '.*' is outside of .*/inner: set outside_root=True"):
+        SegmentationListDataset(ann_file='list.txt', data_root=str(inner))
+    (inner / 'list.txt').write_text('../frames/0.jpg ../labels/0.png\n')
+    assert len(SegmentationListDataset(ann_file='list.txt', data_root=str(inner), outside_root=True)) == 1
+
+
+def test_folders_that_the_config_names_count_as_roots(root):
+    dataset = build(root, '0.jpg\n', data_prefix=dict(img_path=str(root / 'frames')), pipeline=LOAD[:1])
+    assert dataset[0]['img_path'] == str(root / 'frames/0.jpg')
+
+
+@pytest.mark.parametrize(
+    'content, message', [(b'\xff\xfe\x80\n', 'not text in UTF-8'), (b'a\0b.png\n', 'line 1: .* NUL byte')]
+)
+def test_lists_that_are_no_text(root, content, message):
+    (root / 'list.txt').write_bytes(content)
+    with pytest.raises(ValueError, match=f'list.txt.*{message}'):
+        SegmentationListDataset(ann_file='list.txt', data_root=str(root), images_only=True)

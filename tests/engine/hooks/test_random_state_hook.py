@@ -5,7 +5,7 @@ import torch
 from toolbox import tiny_config
 from trainings import Dropout, Interrupt, assert_same, final_weights, train
 
-from mmuda.checkpoints.loading import latest_checkpoint
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.checkpoints.reading import read_checkpoint
 
 

@@ -70,5 +70,5 @@ def test_nan_stops_with_the_name_of_the_loss(minicity, tmp_path):
             if runner.iter == 3:
                 torch.nn.init.constant_(runner.model.segmentor.decode_head.branches[0].bias, float('nan'))
 
-    with pytest.raises(FloatingPointError, match='loss_seg_main became NaN or infinite .* before iteration 4'):
+    with pytest.raises(FloatingPointError, match='loss_seg_main became NaN or infinite in iteration 4'):
         train(tiny_config('source_only', minicity, tmp_path), Poison())

@@ -1,7 +1,9 @@
 # SYNTHIA to Cityscapes as FDA reads them: as gta2city.py, at 1280x760. All 19 classes are trained, of which SYNTHIA has
 # 16; these are evaluated.
 _base_ = './gta2city.py'
-synthia_root = '{{$SYNTHIA_ROOT:data/synthia}}'
+import os
+
+synthia_root = os.environ.get('SYNTHIA_ROOT', 'data/synthia')
 load, label, resize, *steps = _base_.source_pipeline
 source_pipeline = [load, label, dict(resize, scale=(1280, 760)), *steps]
 train_dataloader = dict(

@@ -1,0 +1,35 @@
+# SDCA with the budget in three parts: half of it on the source, a quarter for the contrast and a quarter on pseudo
+# labels, which goes on from there: a quarter is too short to start from ImageNet again.
+_base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/sdca.py']
+runner_type = 'StagedRunner'
+first = dict(
+    train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(_base_.param_scheduler[0], end=401)]
+)
+later = dict(
+    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
+    train_cfg=dict(max_iters=200, val_interval=200),
+    param_scheduler=[dict(_base_.param_scheduler[0], end=201)],
+    default_hooks=dict(checkpoint=dict(interval=200)),
+)
+source = dict(overrides=first)
+load_source, load_annotations, *_, pack = _base_.source_pipeline
+statistics = dict(
+    dataset=dict(_base_.train_dataloader.dataset.source, pipeline=[load_source, load_annotations, pack]),
+    batch_size=4,
+    num_workers=0,
+)
+adapt = dict(overrides=dict(later, train_dataloader=dict(batch_size=2)))
+label = dict(batch_size=4, num_workers=0)
+*labelled, pack = _base_.pseudo_pipeline
+ssl = dict(
+    weights='{adapt}',
+    overrides=dict(
+        later,
+        train_dataloader=dict(
+            batch_size=4,
+            dataset=dict(target=dict(metainfo=_base_.metainfo, pipeline=[*labelled, *_base_.photometric, pack])),
+        ),
+        val_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
+        test_dataloader=dict(dataset=dict(pipeline=_base_.test_pipeline)),
+    ),
+)

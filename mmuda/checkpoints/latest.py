@@ -1,0 +1,69 @@
+"""Which checkpoint of a run is the newest, and the newest that is not damaged?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .archives import damage
+
+NOTE = 'last_checkpoint'
+"""File in which mmengine notes the name of the checkpoint that was written last."""
+
+
+class Found(NamedTuple):
+    """Checkpoints of a folder, from the newest on.
+
+    Attributes:
+        intact: The newest one that is not damaged, or None.
+        damaged: Newer ones that are, and how.
+    """
+
+    intact: Path | None
+    damaged: dict[Path, str]
+
+
+def latest_checkpoint(work_dir: str | Path) -> str | None:
+    """Return the checkpoint that training wrote last into a work directory, or None.
+
+    mmengine notes its name in ``last_checkpoint``. If a kill left that note incomplete, the highest number counts.
+    Checkpoints themselves are written whole or not at all.
+    """
+    newest = next(checkpoints_of(work_dir), None)
+    return None if newest is None else str(newest)
+
+
+def newest_intact(work_dir: str | Path) -> Found:
+    """Read the checkpoints of a work directory, from the newest on, until one is not damaged."""
+    damaged: dict[Path, str] = {}
+    for path in checkpoints_of(work_dir):
+        problem = damage(path)
+        if problem is None:
+            return Found(path, damaged)
+        damaged[path] = problem
+    return Found(None, damaged)
+
+
+def checkpoints_of(work_dir: str | Path) -> Iterator[Path]:
+    """Yield the checkpoints ``iter_N.pth`` of a work directory: the one that was noted, then those before it."""
+    folder = Path(work_dir)
+    found = {number: path for path in folder.glob('iter_*.pth') if (number := iteration_of(path)) is not None}
+    noted = _noted(folder)
+    if noted is not None:
+        yield noted
+    for number in sorted(found, reverse=True):
+        if found[number] != noted:
+            yield found[number]
+
+
+def iteration_of(path: Path) -> int | None:
+    """Return the N of a file ``iter_N.pth``; None for anything else."""
+    number = path.stem[len('iter_') :]
+    return int(number) if path.name.startswith('iter_') and number.isdigit() and path.is_file() else None
+
+
+def _noted(folder: Path) -> Path | None:
+    note = folder / NOTE
+    if not note.is_file():
+        return None
+    name = Path(note.read_text(encoding='utf-8', errors='replace').replace('\0', '').strip() or '.').name
+    return folder / name if name and (folder / name).is_file() else None

@@ -1,0 +1,50 @@
+"""Weights of adaptors in plain segmentors, and the other way round, when mmengine or mmseg load them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.model import BaseTTAModel
+from mmengine.runner.checkpoint import load_state_dict as load_as_it_is
+from torch import Tensor, nn
+
+from mmuda.internals import replace_state_dict_loader
+from mmuda.ranks import unwrap
+
+from .loading import SEGMENTOR, fit_weights
+
+NAME = 'the checkpoint'
+
+
+def install_own_names() -> None:
+    """Let mmengine's functions map the names of weights, **for the whole process**.
+
+    ``init_model`` and ``MMSegInferencer`` of mmseg end in them. On their own they would leave a network at random
+    values, with a warning, if all names of the checkpoint begin with ``segmentor.`` and those of the network do not.
+    """
+    replace_state_dict_loader(load_state_dict)
+
+
+def load_state_dict(
+    module: nn.Module, state_dict: Mapping[str, Tensor], strict: bool = False, logger: Any = None
+) -> None:
+    """Load weights as mmengine does, but those of an adaptor, or into an adaptor, by their own names and strictly.
+
+    Args:
+        module: Any module; only adaptors, and segmentors that get the weights of an adaptor, are treated otherwise.
+        state_dict: Weights.
+        strict: As in mmengine.
+        logger: As in mmengine.
+
+    Raises:
+        RuntimeError: If weights of an adaptor, or for one, do not fit.
+    """
+    model = unwrap(module)
+    if isinstance(model, BaseTTAModel):
+        model = unwrap(model.module)
+    of_adaptor = any(key.startswith(f'{SEGMENTOR}.') for key in state_dict)
+    to_adaptor = isinstance(getattr(model, SEGMENTOR, None), nn.Module)
+    if to_adaptor or (of_adaptor and hasattr(model, 'decode_head')):
+        fitted, _ = fit_weights(model, dict(state_dict), NAME)
+        load_as_it_is(model, fitted, True, logger)
+    else:
+        load_as_it_is(module, state_dict, strict, logger)

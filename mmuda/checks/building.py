@@ -1,0 +1,161 @@
+"""What a config builds, without memory and without files: networks, optimizers, channels between the two."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+from mmuda.engine.optim import PerModuleOptimWrapperConstructor
+from mmuda.internals import BatchNorm
+from mmuda.models.adaptors.adversarial import DomainAdversary
+from mmuda.models.segmentors import SegOutputs
+
+from .finding import Finding, nearest
+from .keys import MARKS
+from .registries import find
+from .signatures import parameters_of
+
+IMAGES = (1, 3, 256, 256)
+"""Shape of the images of the dry forward pass, which computes nothing."""
+
+
+def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding]:
+    """Build the model of a training and its optimizers without allocating weights, and compare channels.
+
+    Args:
+        cfg: Config of a training.
+        with_optimizers: Build them as well.
+    """
+    try:
+        model = build_without_weights(cfg.model)
+    except Exception as error:  # a run would end with it
+        yield Finding('model', one_line(error))
+        return
+    yield from check_channels(model)
+    node = cfg.get('optim_wrapper')
+    if with_optimizers and isinstance(node, Mapping):
+        kind = find(node.get('constructor'), OPTIM_WRAPPER_CONSTRUCTORS)
+        if kind is PerModuleOptimWrapperConstructor:
+            try:
+                kind({key: value for key, value in node.items() if key != 'constructor'})(model)
+            except Exception as error:
+                yield Finding('optim_wrapper', one_line(error))
+            else:
+                for name, entry in node.items():
+                    if isinstance(entry, Mapping):
+                        yield from _check_custom_keys(f'optim_wrapper.{name}', entry, getattr(model, name, model))
+        elif 'optimizer' in node:
+            yield from _check_custom_keys('optim_wrapper', node, model)
+
+
+def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
+    """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
+
+    The name of an optional child, such as ``auxiliary_head``, passes: schedules are shared with networks that lack it.
+    """
+    kind: Any = type(module)
+    optional = parameters_of(kind).known
+    names = [name for name, _ in module.named_parameters()]
+    parts = {part for name in names for part in name.split('.') if not part.isdigit()}
+    for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
+        # mmengine compares with '.name' for parameters of the module itself.
+        if key not in MARKS and key not in optional and not any(key in name or key in f'.{name}' for name in names):
+            found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
+            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))
+
+
+def build_without_weights(cfg: Any) -> nn.Module:
+    """Build a model on the meta device; on the CPU if a part of it computes with its weights."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device('meta'):
+                return MODELS.build(cfg)
+        except (NotImplementedError, RuntimeError):
+            return MODELS.build(cfg)
+
+
+@torch.no_grad()
+def check_channels(model: Any) -> Iterator[Finding]:
+    """Compare the channels that a backbone gives with those that heads and discriminators take; the model is used up.
+
+    Networks that cannot be run without memory, or need other images, are not looked at.
+    """
+    segmentor = getattr(model, 'segmentor', model)
+    prefix = 'model.segmentor' if segmentor is not model else 'model'
+    device = next((parameter.device for parameter in model.parameters()), torch.device('cpu'))
+    for module in model.eval().modules():
+        if isinstance(module, BatchNorm):  # takes most of the time on the meta device, and keeps the shape
+            module.forward = lambda input: input  # type: ignore[method-assign]
+    images = torch.zeros(IMAGES, device=device)
+    try:
+        features = segmentor.extract_feat(images)
+    except Exception:
+        return
+    if not isinstance(features, (list, tuple)):
+        return
+    segmentor.extract_feat = lambda inputs: features
+    wrong = False
+    for name in ('decode_head', 'auxiliary_head'):
+        heads = getattr(segmentor, name, None)
+        for number, head in enumerate(heads) if isinstance(heads, nn.ModuleList) else [('', heads)]:
+            place = f'{prefix}.{name}' + (f'.{number}' if number != '' else '')
+            for finding in _check_head(place, head, features):
+                wrong = True
+                yield finding
+    if isinstance(model, DomainAdversary) and not wrong:
+        try:
+            outputs = model.segment({'inputs': images})
+        except Exception:
+            return
+        yield from _check_discriminators(model, outputs)
+
+
+def _check_head(place: str, head: Any, features: Any) -> Iterator[Finding]:
+    index, channels = getattr(head, 'in_index', None), getattr(head, 'in_channels', None)
+    for one in index if isinstance(index, (list, tuple)) else [index]:
+        if isinstance(one, int) and not -len(features) <= one < len(features):
+            yield Finding(
+                f'{place}.in_index',
+                f'is {one}, but the backbone gives {len(features)} feature maps',
+                f'at most {len(features) - 1}',
+            )
+            return
+    given: Any
+    if isinstance(index, int) and isinstance(channels, int):
+        given = features[index].shape[1]
+    elif isinstance(index, (list, tuple)):
+        given = [features[one].shape[1] for one in index]
+        if isinstance(channels, int):
+            given = sum(given)
+        else:
+            channels = list(channels) if isinstance(channels, (list, tuple)) else given
+    else:
+        return
+    if given != channels:
+        yield Finding(
+            f'{place}.in_channels', f'is {channels}, but the backbone gives {given} channels there', str(given)
+        )
+
+
+def _check_discriminators(model: DomainAdversary, outputs: SegOutputs) -> Iterator[Finding]:
+    for level, child in model.discriminators().items():
+        first = next((part for part in getattr(model, child).modules() if isinstance(part, nn.Conv2d)), None)
+        try:
+            seen = model.discriminator_input(outputs, level).shape[1]
+        except Exception:
+            return
+        if first is not None and first.groups == 1 and first.in_channels != seen:
+            yield Finding(
+                f'model.{child}.in_channels',
+                f'is {first.in_channels}, but the discriminator sees {seen} channels',
+                str(seen),
+            )
+
+
+def one_line(error: Exception) -> str:
+    """Return the message of an error without line breaks."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return ' '.join(str(text).split()) or type(error).__name__

@@ -1,0 +1,163 @@
+"""Data sets of a config, built without reading their files: class lists, and samplers that fit."""
+
+import copy
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine import fileio
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmseg.registry import DATA_SAMPLERS, DATASETS
+
+from mmuda.datasets.building import ADVICE
+from mmuda.datasets.class_lists import differing_classes
+from mmuda.datasets.pairs.domain_pair import DomainSides
+from mmuda.datasets.pairs.streams import StreamSampler
+from mmuda.datasets.readers import RawSegDataset
+from mmuda.stages.references import stage_of
+
+from .building import one_line
+from .finding import Finding, joined, short
+from .registries import find
+from .signatures import parameters_of
+from .training import LOADERS
+
+TEST = 'test_dataloader'
+"""A training needs no files of the test images."""
+
+
+def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
+    """Check that the sampler of each loader yields what its data set is indexed by."""
+    for place in loaders:
+        loader = cfg.get(place)
+        if not isinstance(loader, Mapping):
+            continue
+        dataset, sampler = (loader.get(key) for key in ('dataset', 'sampler'))
+        if not isinstance(dataset, Mapping) or not isinstance(sampler, Mapping):
+            continue
+        kind, drawn = find(dataset.get('type'), DATASETS), find(sampler.get('type'), DATA_SAMPLERS)
+        if not isinstance(kind, type) or not isinstance(drawn, type):
+            continue
+        wanted = typing.get_type_hints(drawn.__init__).get('dataset') if issubclass(drawn, StreamSampler) else None
+        if issubclass(kind, DomainSides) and not issubclass(drawn, StreamSampler):
+            own = "'DomainUnionSampler'" if 'Union' in kind.__name__ else "'DomainPairSampler'"
+            yield Finding(
+                f'{place}.sampler.type',
+                f'is {short(sampler["type"])}, which yields plain numbers',
+                f'{own} for a {kind.__name__}',
+            )
+        elif inspect.isclass(wanted) and not issubclass(kind, wanted):
+            yield Finding(
+                f'{place}.sampler.type',
+                f'is {short(sampler["type"])}, which draws from a {wanted.__name__}',
+                f'a sampler for the {kind.__name__} of this loader',
+            )
+
+
+def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
+    """Check that all data sets have the same classes in the same order, and that the heads have as many outputs."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for place, node in datasets_of(cfg, loaders):
+        try:
+            dataset = build_without_files(node)
+            if not place.startswith(TEST) and not _refers(node):
+                check_folders(dataset)
+        except Exception as error:  # whatever a class raises for its arguments, a run would end with
+            yield Finding(place, one_line(error))
+            continue
+        classes = None if dataset is None else (getattr(dataset, 'metainfo', None) or {}).get('classes')
+        if classes:
+            lists[place] = tuple(classes)
+    different = differing_classes(lists)
+    if different:
+        first, other = different
+        yield Finding(
+            joined(other, 'metainfo.classes'),
+            f'{_listed(lists[other])}, but {first} has {_listed(lists[first])}',
+            remedy='give all data sets the same classes in the same order',
+        )
+    elif lists:
+        place, classes = next(iter(lists.items()))
+        yield from check_heads('model', cfg.get('model'), place, len(classes))
+
+
+def check_folders(dataset: Any) -> None:
+    """Check that the folders of a data set, or its list, exist.
+
+    Raises:
+        FileNotFoundError: If one does not.
+    """
+    if isinstance(dataset, RawSegDataset):
+        dataset.check_folders()
+        return
+    folder = dict(getattr(dataset, 'data_prefix', {})).get('img_path')
+    if folder and not dataset.ann_file and not fileio.exists(folder, getattr(dataset, 'backend_args', None)):
+        raise FileNotFoundError(f'{type(dataset).__name__}: {folder} does not exist: {ADVICE}')
+
+
+def check_heads(place: str, node: Any, dataset: str, count: int) -> Iterator[Finding]:
+    """Check the number of outputs of the heads in a part of the model's config."""
+    if isinstance(node, (list, tuple)):
+        for number, part in enumerate(node):
+            yield from check_heads(joined(place, number), part, dataset, count)
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        where = joined(place, key)
+        heads = value if isinstance(value, (list, tuple)) else [value]
+        if key in ('decode_head', 'auxiliary_head'):
+            for number, head in enumerate(heads):
+                outputs = head.get('num_classes') if isinstance(head, Mapping) else None
+                if isinstance(outputs, int) and outputs != count:
+                    name = where if head is value else joined(where, number)
+                    yield Finding(f'{name}.num_classes', f'is {outputs}, but {dataset} has {count} classes', str(count))
+        else:
+            yield from check_heads(where, value, dataset, count)
+
+
+def datasets_of(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[tuple[str, dict]]:
+    """Yield the place and the config of each data set that holds images itself."""
+    for name in loaders:
+        loader = cfg.get(name)
+        if isinstance(loader, Mapping) and isinstance(loader.get('dataset'), Mapping):
+            yield from _leaves(f'{name}.dataset', loader['dataset'])
+
+
+def build_without_files(node: dict) -> Any:
+    """Build a data set with its pipeline, and read no file; None if its class cannot do so."""
+    kind = find(node.get('type'), DATASETS)
+    if not isinstance(kind, type) or not issubclass(kind, BaseDataset) or 'lazy_init' not in parameters_of(kind).known:
+        return None
+    return DATASETS.build({**copy.deepcopy(node), 'lazy_init': True})
+
+
+def _leaves(place: str, node: Any) -> Iterator[tuple[str, dict]]:
+    """Yield the data sets in a data set, or the data set itself if there are none."""
+    inner = []
+    for key, value in node.items():
+        for where, part in (
+            ((joined(joined(place, key), number), part) for number, part in enumerate(value))
+            if isinstance(value, (list, tuple)) and key == 'datasets'
+            else [(joined(place, key), value)]
+        ):
+            if (
+                isinstance(part, Mapping)
+                and isinstance(find(part.get('type'), DATASETS), type)
+                and part.get('type') in DATASETS
+            ):
+                inner.append((where, part))
+    if not inner:
+        yield place, node
+    for where, part in inner:
+        yield from _leaves(where, part)
+
+
+def _refers(node: Mapping) -> bool:
+    """Return whether a data set is made of files that a stage will write."""
+    return any(stage_of(value) is not None for value in node.values() if isinstance(value, str))
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return f'{len(classes)} classes ({", ".join(classes[:20])}{", ..." if len(classes) > 20 else ""})'

@@ -1,0 +1,87 @@
+"""A mistake in a config, as a value: checks return them, callers raise or print them."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+ERROR, WARNING = 'error', 'warning'
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a config.
+
+    Attributes:
+        key: Dotted place in the config, such as ``'train_cfg.max_iters'``.
+        found: Short text of the value there, or of the problem.
+        expected: What may stand there.
+        remedy: What to do, if the expected value does not say it.
+        level: :data:`ERROR` or :data:`WARNING`.
+    """
+
+    key: str
+    found: str
+    expected: str = ''
+    remedy: str = ''
+    level: str = ERROR
+
+    def __str__(self) -> str:
+        """Return all of it in one line."""
+        text = f'{self.key}: {self.found}'
+        text += f', expected {self.expected}' if self.expected else ''
+        return f'{text}; {self.remedy}' if self.remedy else text
+
+    def below(self, place: str) -> 'Finding':
+        """Return the same finding with its key below another place."""
+        return Finding(f'{place}{self.key}', self.found, self.expected, self.remedy, self.level)
+
+
+class ConfigError(ValueError):
+    """Mistakes in a config, one line each.
+
+    Args:
+        source: Name of the config.
+        findings: The mistakes; there is at least one.
+    """
+
+    def __init__(self, source: str, findings: Iterable[Finding]) -> None:
+        self.findings = list(findings)
+        lines = [str(finding) for finding in self.findings]
+        super().__init__(
+            f'{source}: {lines[0]}'
+            if len(lines) == 1
+            else f'{source} has {len(lines)} mistakes:' + ''.join(f'\n  {line}' for line in lines)
+        )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known names that are like one, as 'did you mean a or b?', or a list of all if none is."""
+    names = sorted(set(known) - {'self', 'params', 'runner'})
+    close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    if close:
+        return f'did you mean {" or ".join(close)}?'
+    return f'known are {", ".join(names[:25])}{", ..." if len(names) > 25 else ""}' if names else 'it has no keys'
+
+
+def unknown_key(place: str, key: str, owner: str, known: Iterable[str]) -> Finding:
+    """Return the finding that nothing reads a key.
+
+    Args:
+        place: Dotted place of the dict.
+        key: The key.
+        owner: Reader of the dict, for the text.
+        known: The keys that it reads.
+    """
+    return Finding(joined(place, key), f'{owner} has no key {key!r}', remedy=nearest(key, known))
+
+
+def joined(place: str, key: Any) -> str:
+    """Return the dotted name of a key of a dict or list."""
+    return f'{place}.{key}' if place else str(key)
+
+
+def short(value: Any) -> str:
+    """Return the text of a value, cut to a line."""
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= 80 else f'{text[:77]}...'

@@ -1,0 +1,281 @@
+"""Keys that nothing reads, and values that do not fit their key, in the components of a config."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from mmcv.cnn import build_norm_layer
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.registry import Registry
+from mmengine.runner import Runner
+from mmseg.models import DepthEstimator, EncoderDecoder
+from mmseg.registry import MODELS, OPTIMIZERS
+from torch import nn
+
+from mmuda.registry import STAGES
+
+from .finding import Finding, joined, short, unknown_key
+from .registries import BY_KEY, find, unknown_type
+from .signatures import keys_read, parameters_of
+from .values import NOT_NEGATIVE, OPTIMIZER, POSITIVE, check_argument, check_rule, number
+
+MARKS = {'type', '_scope_', '_delete_', '_replace_'}
+"""Keys of every dict of a config, which its reader or the merging of configs uses up."""
+
+SURE = (
+    *('model', 'segmentor', 'backbone', 'decode_head', 'auxiliary_head', 'data_preprocessor', 'dataset', 'pipeline'),
+    *('sampler', 'source_policy', 'optimizer', 'default_hooks', 'custom_hooks', 'strategy'),
+)
+"""Keys whose ``type`` is certainly built from their registry."""
+
+BESIDE: dict[str, tuple[str, ...]] = dict(
+    custom_hooks=('priority',),
+    default_hooks=('priority',),
+    param_scheduler=('convert_to_iter_based',),
+    init_cfg=('override', 'layer', 'bias', 'bias_prob'),
+)
+"""Keys beside the arguments of a component that its builder reads, by the key of the config."""
+
+READ_BY_OWNER = ('test_cfg', 'train_cfg', 'data_prefix')
+"""Dicts that their owner looks into: their keys are those that its source, or that of its parts, reads."""
+
+METAINFO = ('classes', 'palette')
+
+
+def check_component(place: str, node: Any, key: str, registry: Registry | None = None) -> Iterator[Finding]:
+    """Check a part of a config: a component, or a list or dict of them.
+
+    Args:
+        place: Dotted place of the part.
+        node: The part.
+        key: Key of the config that it stands under, without numbers.
+        registry: Registry that it is built from; by default that of the key.
+
+    Yields:
+        Keys that nothing reads, unknown types, and values that make no sense.
+    """
+    registry = BY_KEY.get(key, registry)
+    if isinstance(node, (list, tuple)):
+        for number_, part in enumerate(node):
+            yield from check_component(joined(place, number_), part, key, registry)
+        return
+    if not isinstance(node, Mapping):
+        return
+    if 'type' not in node:
+        for child, value in node.items():
+            yield from check_component(joined(place, child), value, child, registry)
+        return
+    component = find(node['type'], registry)
+    if component is None:
+        if registry is not None and key in SURE:
+            yield unknown_type(place, node['type'], registry)
+        return
+    yield from check_arguments(place, node, key, component)
+    for child, value in node.items():
+        if child in READ_BY_OWNER:
+            yield from check_keys_of_owner(joined(place, child), value, child, owners(node))
+        elif child == 'metainfo' and isinstance(value, Mapping):
+            yield from near_misses(joined(place, child), value, METAINFO, 'the meta information of a data set')
+        elif child == 'loss_weights':
+            yield from check_loss_weights(joined(place, child), value, component)
+        elif registry is not STAGES or not isinstance(value, Mapping) or 'type' in value:
+            yield from check_component(joined(place, child), value, child, _inherited(registry))
+
+
+def check_arguments(place: str, node: Mapping, key: str, component: Any) -> Iterator[Finding]:
+    """Check the arguments of one component, without looking into them."""
+    parameters = parameters_of(component)
+    known = {*parameters.known, *BESIDE.get(key, ())}
+    if key.endswith('norm_cfg'):
+        known |= keys_read('cfg_', build_norm_layer, passed_on=True) or set()
+    given = {name: value for name, value in node.items() if name not in MARKS}
+    owner = getattr(component, '__name__', str(component))
+    if parameters.open:
+        yield from near_misses(place, given, known, owner)
+    else:
+        for name in given:
+            if name not in known:
+                yield unknown_key(place, name, owner, set(known) - {'self'})
+    for name, value in given.items():
+        finding = check_argument(place, name, value, component)
+        if finding is not None:
+            yield finding
+
+
+def check_optimizer(place: str, node: Any) -> Iterator[Finding]:
+    """Check an optimizer and its numbers."""
+    if not isinstance(node, Mapping):
+        yield Finding(place, f'is {short(node)}', "a dict such as dict(type='SGD', lr=0.01)")
+        return
+    yield from check_component(place, node, 'optimizer', OPTIMIZERS)
+    component = find(node.get('type'), OPTIMIZERS)
+    for name, rule in OPTIMIZER.items():
+        if name in node and (component is None or name in parameters_of(component).known):
+            found = check_rule(joined(place, name), node[name], rule)
+            if found is not None:
+                yield found
+
+
+def check_paramwise(place: str, node: Any, optimizer: Any) -> Iterator[Finding]:
+    """Check ``paramwise_cfg`` of mmengine's constructor, and the options of each of its ``custom_keys``."""
+    if node is None:
+        return
+    if not isinstance(node, Mapping):
+        yield Finding(place, f'is {short(node)}', 'a dict')
+        return
+    known = keys_read('paramwise_cfg', DefaultOptimWrapperConstructor) or frozenset(node)
+    for key in set(node) - known - MARKS:
+        yield unknown_key(place, key, 'paramwise_cfg', known)
+    for key, value in node.items():
+        if key.endswith('_mult'):
+            yield from filter(None, [check_rule(joined(place, key), value, NOT_NEGATIVE)])
+    keys = node.get('custom_keys')
+    if keys is None:
+        return
+    where = joined(place, 'custom_keys')
+    if not isinstance(keys, Mapping):
+        yield Finding(where, f'is {short(keys)}', 'a dict such as dict(decode_head=dict(lr_mult=10.0))')
+        return
+    component = find(optimizer.get('type'), OPTIMIZERS) if isinstance(optimizer, Mapping) else None
+    options = {'lr_mult', 'decay_mult', *(parameters_of(component).known if component else ())} - {'params'}
+    for name, entry in keys.items():
+        if name in MARKS:
+            continue
+        if not isinstance(entry, Mapping):
+            yield Finding(joined(where, name), f'is {short(entry)}', 'a dict such as dict(lr_mult=10.0)')
+            continue
+        for option, value in entry.items():
+            if option not in options and option not in MARKS:
+                yield unknown_key(joined(where, name), option, 'an entry of custom_keys', options)
+            elif option in ('lr_mult', 'decay_mult'):
+                yield from filter(None, [check_rule(joined(joined(where, name), option), value, NOT_NEGATIVE)])
+
+
+def check_loss_weights(place: str, value: Any, component: Any) -> Iterator[Finding]:
+    """Check that the weights of losses are numbers; their names are checked by the model."""
+    if not hasattr(component, 'LOSS_WEIGHTS'):
+        return
+    if not isinstance(value, Mapping):
+        yield Finding(place, f'is {short(value)}', 'a dict of numbers', 'dict(_delete_=True) takes those of the method')
+        return
+    for name, weight in value.items():
+        if name not in MARKS:
+            yield from filter(None, [check_rule(joined(place, name), weight, NOT_NEGATIVE)])
+
+
+def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]) -> Iterator[Finding]:
+    """Check a dict that components look into, by the keys that their source reads."""
+    if not isinstance(node, Mapping) or 'type' in node:
+        return
+    known = keys_read(name, *readers)
+    if not known:
+        return
+    for key in node:
+        if key not in known and key not in MARKS:
+            yield unknown_key(place, key, name, known)
+    if name == 'test_cfg':
+        yield from check_windows(
+            place, node, any(issubclass(one, EncoderDecoder) and not issubclass(one, DepthEstimator) for one in readers)
+        )
+
+
+def check_windows(place: str, node: Mapping, usual: bool) -> Iterator[Finding]:
+    """Check how a segmentor looks at an image: whole, or in sliding windows.
+
+    Args:
+        place: Dotted place of ``test_cfg``.
+        node: It.
+        usual: Whether the segmentor is mmseg's, which has these two modes.
+    """
+    mode = node.get('mode', 'whole')
+    if usual and mode not in ('whole', 'slide'):
+        yield Finding(joined(place, 'mode'), f'is {short(mode)}', "'whole' or 'slide'")
+    if mode == 'slide':
+        for key in ('crop_size', 'stride'):
+            value = node.get(key)
+            if not (
+                isinstance(value, (list, tuple)) and len(value) == 2 and all(number(one) and one > 0 for one in value)
+            ):
+                found = f'is {short(value)}' if key in node else "is missing, but mode='slide'"
+                yield Finding(joined(place, key), found, 'two positive numbers, (H, W)')
+    elif mode == 'whole' and 'mode' in node and ('crop_size' in node or 'stride' in node):
+        yield Finding(joined(place, 'mode'), "is 'whole', so crop_size and stride have no effect", level='warning')
+
+
+def near_misses(place: str, node: Mapping, known: Iterable[str], owner: str) -> Iterator[Finding]:
+    """Check a dict that may hold any key: one that is almost a known key is a slip."""
+    names = set(known)
+    for key in node:
+        if key not in names and key not in MARKS and difflib.get_close_matches(key, names, n=1, cutoff=0.8):
+            yield unknown_key(place, key, owner, names)
+
+
+def owners(node: Any) -> set[Any]:
+    """Return all classes that a component and its parts are built from."""
+    found: set[Any] = set()
+    if isinstance(node, Mapping):
+        component = find(node['type'], MODELS) if 'type' in node else None
+        if isinstance(component, type) and not (
+            component.__module__.startswith('torch') and issubclass(component, nn.Module)
+        ):
+            found.add(component)
+        parts: Iterable[Any] = node.values()
+    else:
+        parts = node if isinstance(node, (list, tuple)) else ()
+    for part in parts:
+        if isinstance(part, (Mapping, list, tuple)):
+            found |= owners(part)
+    return found
+
+
+def check_section(
+    place: str, node: Any, name: str, functions: tuple[Any, ...], extra: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Check a dict of the runner that has no type, by the functions that take or read it.
+
+    Args:
+        place: Dotted place.
+        node: The dict.
+        name: Name of the variable that holds it in the functions that read it.
+        functions: Those whose arguments it holds, or that read it.
+        extra: More keys.
+    """
+    if not isinstance(node, Mapping):
+        if node is not None:
+            yield Finding(place, f'is {short(node)}', 'a dict')
+        return
+    known = set(extra)
+    for function in functions:
+        known |= keys_read(name, function, passed_on=True) or set(parameters_of(function).known)
+    for key, value in node.items():
+        if key in MARKS:
+            continue
+        if key not in known:
+            yield unknown_key(place, key, place, known)
+            continue
+        for function in functions:
+            if key in parameters_of(function).known and not isinstance(value, Mapping):
+                yield from filter(None, [check_argument(place, key, value, function)])
+
+
+def check_environment(node: Any) -> Iterator[Finding]:
+    """Check ``env_cfg``."""
+    from mmengine.dist import init_dist
+    from mmengine.utils.dl_utils import set_multi_processing
+
+    yield from check_section('env_cfg', node, 'env_cfg', (Runner.setup_env,))
+    if isinstance(node, Mapping):
+        yield from check_section('env_cfg.mp_cfg', node.get('mp_cfg'), 'mp_cfg', (set_multi_processing,))
+        group = torch.distributed.init_process_group if torch.distributed.is_available() else init_dist
+        yield from check_section(
+            'env_cfg.dist_cfg', node.get('dist_cfg'), 'dist_cfg', (init_dist,), parameters_of(group).known
+        )
+        timeout = (node.get('dist_cfg') or {}).get('timeout')
+        if timeout is not None:
+            yield from filter(None, [check_rule('env_cfg.dist_cfg.timeout', timeout, POSITIVE)])
+
+
+def _inherited(registry: Registry | None) -> Registry | None:
+    """Return the registry of parts whose key does not name one: that of models, whose parts have many names."""
+    return MODELS if registry is MODELS else None

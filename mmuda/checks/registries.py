@@ -1,0 +1,99 @@
+"""Which component a ``type`` in a config names."""
+
+from typing import Any
+
+from mmengine.registry import FUNCTIONS, Registry
+from mmseg.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    EVALUATOR,
+    HOOKS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    MODEL_WRAPPERS,
+    MODELS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    TASK_UTILS,
+    TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
+    WEIGHT_INITIALIZERS,
+)
+
+from mmuda.registry import LABEL_STRATEGIES, SOURCE_ORDERS, STAGES, NamedRegistry
+
+from .finding import Finding, joined, nearest, short
+
+BY_KEY: dict[str, Registry] = dict(
+    model=MODELS,
+    segmentor=MODELS,
+    backbone=MODELS,
+    decode_head=MODELS,
+    auxiliary_head=MODELS,
+    data_preprocessor=MODELS,
+    tta_model=MODELS,
+    test_ensemble=MODELS,
+    model_wrapper_cfg=MODEL_WRAPPERS,
+    dataset=DATASETS,
+    pipeline=TRANSFORMS,
+    tta_pipeline=TRANSFORMS,
+    sampler=DATA_SAMPLERS,
+    batch_sampler=DATA_SAMPLERS,
+    collate_fn=FUNCTIONS,
+    optimizer=OPTIMIZERS,
+    init_cfg=WEIGHT_INITIALIZERS,
+    strategy=LABEL_STRATEGIES,
+    source_policy=SOURCE_ORDERS,
+    visualizer=VISUALIZERS,
+    vis_backends=VISBACKENDS,
+    log_processor=LOG_PROCESSORS,
+    train_cfg=LOOPS,
+    val_cfg=LOOPS,
+    test_cfg=LOOPS,
+    val_evaluator=METRICS,
+    test_evaluator=METRICS,
+    default_hooks=HOOKS,
+    custom_hooks=HOOKS,
+    param_scheduler=PARAM_SCHEDULERS,
+    optim_wrapper=OPTIM_WRAPPERS,
+)
+"""The registry that a key of a config is built from."""
+
+ALL = (*dict.fromkeys(BY_KEY.values()), EVALUATOR, OPTIM_WRAPPER_CONSTRUCTORS, TASK_UTILS, STAGES)
+
+
+def find(kind: Any, registry: Registry | None) -> Any:
+    """Return the class or function that a ``type`` names, first in one registry, then in all; None if there is none."""
+    if not isinstance(kind, str):
+        return kind
+    for one in (*((registry,) if registry is not None else ()), *ALL):
+        found = lookup(one, kind)
+        if found is not None:
+            return found
+    return None
+
+
+def lookup(registry: Registry, name: str) -> Any:
+    """Return what a registry, or one that it looks in, has for a name; None if nothing."""
+    try:
+        found = registry.get(name)
+    except Exception:  # a name like 'package.x' of a package that is not there
+        return None
+    if found is None and isinstance(registry, NamedRegistry):
+        found = TASK_UTILS.get(name)
+    return found
+
+
+def unknown_type(place: str, kind: Any, registry: Registry) -> Finding:
+    """Return the finding that a registry does not have a name."""
+    known = set(registry.module_dict)
+    parent = getattr(registry, 'parent', None)
+    if parent is not None:
+        known |= set(parent.module_dict)
+    return Finding(
+        joined(place, 'type'), f'there is no {registry.name} {short(kind)}', remedy=nearest(str(kind), known)
+    )

@@ -1,0 +1,212 @@
+"""Loops, schedules and hooks: a training that ends, is saved, and has a learning rate until then."""
+
+import math
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
+from mmengine.hooks import CheckpointHook, LoggerHook
+from mmengine.optim import CosineAnnealingParamScheduler, PolyParamScheduler
+from mmengine.registry import LOOPS as ROOT_LOOPS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmseg.registry import DATA_SAMPLERS, HOOKS, LOOPS, PARAM_SCHEDULERS
+
+from mmuda.datasets.pairs.streams import StreamSampler
+from mmuda.internals import DEFAULT_HOOKS
+
+from .finding import WARNING, Finding, joined, short, unknown_key
+from .keys import MARKS, check_component
+from .registries import find
+from .signatures import default_of
+from .values import COUNT, check_rule, whole
+
+DECAYING = (PolyParamScheduler, CosineAnnealingParamScheduler)
+"""Schedulers that reach their lowest value at their end and stay there."""
+
+
+def check_loop(cfg: Config) -> Iterator[Finding]:
+    """Check that the training loop ends, and fits the sampler."""
+    loop = cfg.get('train_cfg')
+    if not isinstance(loop, Mapping):
+        yield Finding(
+            'train_cfg', f'is {short(loop)}', "a dict such as dict(type='IterBasedTrainLoop', max_iters=1000)"
+        )
+        return
+    by_epoch = loop.get('by_epoch', True)
+    name = loop.get('type', 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop')
+    node = {'type': name, **{key: value for key, value in loop.items() if key != 'by_epoch'}}
+    yield from check_component('train_cfg', node, 'train_cfg', LOOPS)
+    kind = find(name, LOOPS) or find(name, ROOT_LOOPS)
+    if not isinstance(kind, type):
+        return
+    for base, length in ((IterBasedTrainLoop, 'max_iters'), (EpochBasedTrainLoop, 'max_epochs')):
+        if issubclass(kind, base) and length not in loop:
+            yield Finding(f'train_cfg.{length}', 'is missing', 'the length of the training')
+    for key in ('max_iters', 'val_interval', 'max_epochs'):
+        if key in loop and loop[key] is None:
+            yield from filter(None, [check_rule(f'train_cfg.{key}', None, COUNT)])
+    sampler = _sampler(cfg.get('train_dataloader'))
+    if (
+        issubclass(kind, EpochBasedTrainLoop)
+        and sampler is not None
+        and issubclass(sampler, (StreamSampler, InfiniteSampler))
+    ):
+        yield Finding(
+            'train_cfg.type',
+            f'an {kind.__name__} never ends its first epoch with the {sampler.__name__}, which draws without end',
+            remedy="use dict(type='IterBasedTrainLoop', max_iters=..., val_interval=...)",
+        )
+
+
+def check_schedulers(cfg: Config, length_follows: bool = False) -> Iterator[Finding]:
+    """Check that the schedulers begin, do not end before the training, and count what the loop counts.
+
+    Args:
+        cfg: Config of a training.
+        length_follows: The training sets its own length, and ends schedulers without an end.
+    """
+    schedulers = cfg.get('param_scheduler', ())
+    if schedulers is None:
+        yield Finding('param_scheduler', 'is None', 'a list', '[] keeps the learning rate constant')
+        return
+    if isinstance(schedulers, Mapping):
+        if 'type' not in schedulers:  # one entry for each module
+            for name, part in schedulers.items():
+                yield from _check_list(
+                    f'param_scheduler.{name}', part if isinstance(part, list) else [part], cfg, length_follows
+                )
+            return
+        yield from _check_list('param_scheduler', [schedulers], cfg, length_follows, alone=True)
+    else:
+        yield from _check_list('param_scheduler', schedulers, cfg, length_follows)
+
+
+def check_hooks(cfg: Config) -> Iterator[Finding]:
+    """Check that hooks exist, and that the training is saved."""
+    hooks = cfg.get('default_hooks') or {}
+    for name, hook in hooks.items():
+        place = f'default_hooks.{name}'
+        if name in MARKS:
+            continue
+        own = isinstance(hook, Mapping) and 'type' in hook and not get_close_matches(name, DEFAULT_HOOKS, 1, 0.8)
+        if name not in DEFAULT_HOOKS and not own:
+            yield unknown_key('default_hooks', name, 'the runner', DEFAULT_HOOKS)
+            continue
+        if hook is None:
+            continue
+        node = {'type': DEFAULT_HOOKS[name], **hook} if isinstance(hook, Mapping) and name in DEFAULT_HOOKS else hook
+        yield from check_component(place, node, 'default_hooks', HOOKS)
+        yield from _check_intervals(place, node)
+    if 'checkpoint' in hooks and hooks['checkpoint'] is None:
+        remedy = 'to save only the end, set its interval to train_cfg.max_iters'
+        yield Finding('default_hooks.checkpoint', 'is None, so that nothing is ever saved', 'a dict', remedy)
+    custom = cfg.get('custom_hooks', ())
+    if not isinstance(custom, (list, tuple)):
+        yield Finding('custom_hooks', f'is {short(custom)}', 'a list of hooks', '[] has none')
+        return
+    yield from check_component('custom_hooks', custom, 'custom_hooks', HOOKS)
+    for number, hook in enumerate(custom):
+        yield from _check_intervals(f'custom_hooks.{number}', hook)
+    if cfg.get('runner_type') == 'AdaptationRunner' and not any(
+        isinstance(hook, Mapping) and hook.get('type') == 'RandomStateHook' for hook in custom
+    ):
+        remedy = 'a resumed run will not equal one that was never interrupted'
+        yield Finding('custom_hooks', 'there is no RandomStateHook', remedy=remedy, level=WARNING)
+
+
+def steps_of(cfg: Config) -> int | None:
+    """Return how often the optimizers step in a training; None if its length is not a number of iterations."""
+    iters = (cfg.get('train_cfg') or {}).get('max_iters')
+    gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    return math.ceil(iters / gathered) if COUNT.holds(iters) and COUNT.holds(gathered) else None
+
+
+def _check_list(
+    place: str, schedulers: Any, cfg: Config, length_follows: bool, alone: bool = False
+) -> Iterator[Finding]:
+    if not isinstance(schedulers, (list, tuple)):
+        yield Finding(place, f'is {short(schedulers)}', 'a list of schedulers')
+        return
+    steps = None if length_follows else steps_of(cfg)
+    by_iters = 'max_iters' in (cfg.get('train_cfg') or {})
+    for number, node in enumerate(schedulers):
+        where = place if alone else joined(place, number)
+        if not isinstance(node, Mapping):
+            yield Finding(where, f'is {short(node)}', "a dict such as dict(type='PolyLR', ...)")
+            continue
+        yield from check_component(where, node, 'param_scheduler', PARAM_SCHEDULERS)
+        kind = find(node.get('type'), PARAM_SCHEDULERS)
+        if not isinstance(kind, type):
+            yield Finding(joined(where, 'type'), f'there is no scheduler {short(node.get("type"))}')
+            continue
+        if by_iters and node.get('by_epoch', default_of(kind, 'by_epoch')) and not node.get('convert_to_iter_based'):
+            yield Finding(
+                joined(where, 'by_epoch'),
+                'counts epochs (the default), but the training counts iterations: the rate would never change',
+                'False',
+            )
+            continue
+        yield from _check_reach(where, node, kind, steps, length_follows, later=schedulers[number + 1 :])
+
+
+def _check_reach(
+    where: str, node: Mapping, kind: type, steps: int | None, length_follows: bool, later: Any
+) -> Iterator[Finding]:
+    begin, end = node.get('begin', 0), node.get('end', math.inf)
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (begin, end))
+    if not numbers:
+        if end is None:
+            yield Finding(joined(where, 'end'), 'is None', 'a whole number')
+        return
+    if begin < 0 or begin >= end:
+        yield Finding(
+            joined(where, 'begin'), f'is {begin}, the end is {end}', 'a begin of at least 0 and before the end'
+        )
+        return
+    if issubclass(kind, DECAYING) and end == math.inf and not length_follows and 'T_max' not in node:
+        yield Finding(
+            joined(where, 'end'), 'is missing, so that the value never changes', 'the step behind the last one'
+        )
+    if steps is None:
+        return
+    if begin >= steps:
+        yield Finding(
+            joined(where, 'begin'),
+            f'is {begin}, but the training has {steps} optimizer steps',
+            'a begin before its end',
+        )
+    taken_over = any(isinstance(one, Mapping) and (one.get('end') or math.inf) >= steps for one in later)
+    if issubclass(kind, DECAYING) and end < steps and not taken_over:
+        lowest = node.get('eta_min') or 0.0
+        yield Finding(
+            joined(where, 'end'),
+            f'is {end}, but the training has {steps} optimizer steps: the rate would be {lowest} for the rest',
+            f'at least {steps + 1}',
+        )
+
+
+def _check_intervals(place: str, node: Any) -> Iterator[Finding]:
+    kind = find(node.get('type'), HOOKS) if isinstance(node, Mapping) else None
+    if not isinstance(kind, type):
+        return
+    saver = issubclass(kind, CheckpointHook)
+    if 'interval' in node and (saver or issubclass(kind, LoggerHook) or kind.__module__.startswith('mmuda.')):
+        if node['interval'] is not None or saver:
+            found = check_rule(joined(place, 'interval'), node['interval'], COUNT)
+            if found is not None:
+                remedy = 'to save only the end, set it to train_cfg.max_iters' if saver else ''
+                yield Finding(found.key, found.found, found.expected, remedy)
+    if saver and 'max_keep_ckpts' in node:
+        keep = node['max_keep_ckpts']
+        if not whole(keep) or (keep < 1 and keep != -1):
+            yield Finding(
+                joined(place, 'max_keep_ckpts'), f'is {short(keep)}', 'a whole number of at least 1, or -1 to keep all'
+            )
+
+
+def _sampler(loader: Any) -> type | None:
+    node = loader.get('sampler') if isinstance(loader, Mapping) else None
+    kind = find(node.get('type'), DATA_SAMPLERS) if isinstance(node, Mapping) else None
+    return kind if isinstance(kind, type) else None

@@ -1,0 +1,159 @@
+"""Values that make no sense: of another type than the component says, or outside of the range of their name."""
+
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from .finding import Finding, joined, short
+from .signatures import parameters_of
+
+NAMES = dict(
+    none='None',
+    bool='True or False',
+    int='a whole number',
+    float='a number',
+    str='a string',
+    seq='a list',
+    map='a dict',
+)
+"""Kinds of plain values, and how they are called."""
+
+
+def whole(value: Any) -> bool:
+    """Return whether a value is a whole number, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def number(value: Any) -> bool:
+    """Return whether a value is a finite number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class Rule(NamedTuple):
+    """What holds for the values of a name.
+
+    Attributes:
+        holds: Whether a value makes sense.
+        expected: The same in words.
+        each: Whether a list of such values makes sense, too.
+    """
+
+    holds: Callable[[Any], bool]
+    expected: str
+    each: bool = False
+
+
+COUNT = Rule(lambda value: whole(value) and value >= 1, 'a whole number of at least 1')
+COUNTS = Rule(COUNT.holds, COUNT.expected, each=True)
+COUNT_OR_0 = Rule(lambda value: whole(value) and value >= 0, 'a whole number of at least 0')
+SHARE = Rule(lambda value: number(value) and 0 <= value <= 1, 'a number from 0 to 1')
+INSIDE = Rule(lambda value: number(value) and 0 < value < 1, 'a number between 0 and 1')
+DECAYING = Rule(lambda value: number(value) and 0 <= value < 1, 'a number of at least 0 and below 1')
+POSITIVE = Rule(lambda value: number(value) and value > 0, 'a finite number above 0')
+NOT_NEGATIVE = Rule(lambda value: number(value) and value >= 0, 'a finite number of at least 0')
+WEIGHT = Rule(NOT_NEGATIVE.holds, NOT_NEGATIVE.expected, each=True)
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(('max_iters', 'max_epochs', 'batch_size', 'num_rounds', 'epochs_per_round', 'num_classes'), COUNT),
+    **dict.fromkeys(('val_interval', 'accumulative_counts', 'prefetch_factor', 'window_size', 'rate'), COUNT),
+    **dict.fromkeys(('base_channels', 'stem_channels', 'in_channels', 'channels', 'embed_dims', 'dilations'), COUNTS),
+    **dict.fromkeys(('crop_size', 'stride'), COUNTS),
+    **dict.fromkeys(('num_workers', 'val_begin', 'warmup'), COUNT_OR_0),
+    **dict.fromkeys(('prob', 'probability', 'portion', 'threshold', 'dropout_ratio', 'drop_path_rate', 'decay'), SHARE),
+    'easy': INSIDE,
+    'lr_decay': POSITIVE,
+    **dict.fromkeys(('weight_decay', 'lr_mult', 'decay_mult', 'snapshot_every', 'eta_min', 'power'), NOT_NEGATIVE),
+    'loss_weight': WEIGHT,
+    'std': Rule(POSITIVE.holds, 'numbers above 0', each=True),
+    'mean': Rule(number, 'numbers', each=True),
+}
+"""By the name of the argument of a component of mmuda, mmseg, mmcv, mmengine or PyTorch. None is left to its type."""
+
+OPTIMIZER: dict[str, Rule] = {
+    'lr': POSITIVE,
+    'momentum': DECAYING,
+    'betas': Rule(DECAYING.holds, 'two numbers of at least 0 and below 1', each=True),
+    'weight_decay': NOT_NEGATIVE,
+    'eps': POSITIVE,
+}
+"""The same of optimizers; a name that they have a number for as default must have one."""
+
+FAMILIES = ('mmuda', 'mmseg', 'mmcv', 'mmengine', 'torch')
+
+
+def check_rule(place: str, value: Any, rule: Rule) -> Finding | None:
+    """Compare a value with the rule of its name."""
+    values = value if rule.each and isinstance(value, (list, tuple)) else [value]
+    if isinstance(value, dict) or all(rule.holds(one) for one in values):
+        return None
+    return Finding(
+        place,
+        f'is {short(value)}',
+        rule.expected + (', or a list of them' if rule.each and rule.expected.startswith('a ') else ''),
+    )
+
+
+def check_argument(place: str, key: str, value: Any, component: Any) -> Finding | None:
+    """Compare the value of an argument with its annotation, then with the rule of its name."""
+    annotation, default = parameters_of(component).known.get(key, (inspect.Parameter.empty, inspect.Parameter.empty))
+    where = joined(place, key)
+    if isinstance(value, float) and math.isnan(value):
+        return Finding(where, 'is nan', 'a number')
+    kinds = _kinds(annotation)
+    if kinds is not None:
+        if default is not inspect.Parameter.empty:
+            kinds = kinds | {_kind(default)}
+        ours = getattr(component, '__module__', '').startswith('mmuda.')
+        if not ours and kinds & {'map', 'seq'}:
+            kinds = kinds | {'map', 'seq'}  # mmengine writes one for the other
+        kind = _kind(value)
+        if kind != 'other' and kind not in kinds and not (kind == 'int' and 'float' in kinds):
+            names = [name for family, name in NAMES.items() if family in kinds]
+            return Finding(where, f'is {short(value)}', ' or '.join(names))
+    meant = getattr(component, '__module__', '').partition('.')[0] in FAMILIES
+    rule = RULES.get(key) if meant else None
+    return None if rule is None or value is None else check_rule(where, value, rule)
+
+
+def _kind(value: Any) -> str:
+    kinds: Sequence[tuple[Any, str]] = (
+        (type(None), 'none'),
+        (bool, 'bool'),
+        (int, 'int'),
+        (float, 'float'),
+        (str, 'str'),
+        ((list, tuple, set), 'seq'),
+        (Mapping, 'map'),
+    )
+    return next((name for kind, name in kinds if isinstance(value, kind)), 'other')
+
+
+def _kinds(annotation: Any) -> frozenset[str] | None:
+    """Return the kinds of plain values that an annotation allows; None if it does not say."""
+    if annotation is inspect.Parameter.empty or annotation is Any or isinstance(annotation, (str, typing.TypeVar)):
+        return None
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        parts = [_kinds(part) for part in typing.get_args(annotation)]
+        return None if None in parts else frozenset().union(*(part for part in parts if part is not None))
+    if origin is typing.Literal:
+        return frozenset(_kind(value) for value in typing.get_args(annotation))
+    plain = {type(None): 'none', bool: 'bool', int: 'int', float: 'float', str: 'str', Path: 'str'}
+    if annotation in plain:
+        return frozenset({plain[annotation]})
+    kind = origin or annotation
+    if not inspect.isclass(kind):
+        return None
+    if issubclass(kind, Tensor):
+        return frozenset()
+    if issubclass(kind, Mapping):
+        return frozenset({'map'})
+    if issubclass(kind, (list, tuple, set)) or kind in (Sequence, typing.Collection, typing.Iterable):
+        return frozenset({'seq'})
+    return None if kind in (object, type) or not kind.__module__ else frozenset({'map', 'str', 'seq'})

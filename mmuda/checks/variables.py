@@ -1,0 +1,39 @@
+"""Top-level keys of config files: those that something reads, and variables of the files.
+
+A file may have variables (``root``, ``crop``): names that it, or another file of its chain of bases, uses: by name, as
+``_base_.name``, or as ``{{_base_.name}}``. Any other name that nothing reads is a mistake if it stands in the config
+itself, or if it is almost that of a key. Bases may offer variables that only other configs use.
+"""
+
+import difflib
+from collections.abc import Iterator
+
+from mmengine.config import Config
+
+from mmuda.engine.config_files import read_chain
+from mmuda.engine.launch import LIVE_KEYS
+from mmuda.internals import RUNNER_ARGUMENTS
+from mmuda.registry import STAGES
+
+from .finding import Finding, nearest
+from .registries import find
+
+KNOWN = LIVE_KEYS | RUNNER_ARGUMENTS | {'custom_imports', 'vis_backends'}
+
+
+def check_top_level(cfg: Config) -> Iterator[Finding]:
+    """Check the top-level keys of a config."""
+    stages = {entry for entry in cfg.get('stages') or () if isinstance(entry, str)}
+    chain = read_chain(cfg.filename) if cfg.filename else []
+    used = {name for file in chain for name in file.used}
+    assigned = {name for file in chain for name in file.assigned}
+    own = chain[0].alone if chain else set()
+    whole = bool(chain) and all(file.whole for file in chain)
+    for key, value in cfg.items():
+        if key in KNOWN or key in stages or key.startswith('_') or key in used:
+            continue
+        if isinstance(value, dict) and isinstance(find(value.get('type'), STAGES), type) and value['type'] in STAGES:
+            continue  # a stage that `stages` of this config leaves out
+        close = difflib.get_close_matches(key, {*KNOWN, *stages}, n=1, cutoff=0.8)
+        if close or key in own or (whole and key not in assigned):
+            yield Finding(key, 'nothing reads this key', remedy=nearest(key, {*KNOWN, *stages}))

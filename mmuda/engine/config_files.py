@@ -1,0 +1,107 @@
+"""Config files as they are written: a config and its bases, their names, and the environment that they read."""
+
+import ast
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PASTED = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')
+"""mmengine's ``{{$NAME:default}}``, which is replaced by the value of a variable before Python reads the file."""
+
+HARMFUL = re.compile(r'[\'"\\{}\n\r]')
+"""Signs that end a string of Python, or that mmengine's replacement reads in its own way."""
+
+
+@dataclass
+class ConfigFile:
+    """Names in one file.
+
+    Attributes:
+        path: The file.
+        assigned: Names at the top level that it gives a value.
+        alone: Those that do not come from taking a list apart, which names all of its parts.
+        used: Names that it uses, its own and those of its bases.
+        bases: Its bases that were found.
+        whole: Whether all of its bases were found.
+    """
+
+    path: Path
+    assigned: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    bases: list[Path] = field(default_factory=list)
+    whole: bool = True
+
+
+def read_chain(path: str | Path) -> list[ConfigFile]:
+    """Return a config file and all of its bases; a file that is no Python has no variables and no entry."""
+    left, found = [Path(path)], {}
+    while left:
+        one = left.pop(0)
+        if one in found or one.suffix != '.py' or not one.is_file():
+            continue
+        found[one] = _read(one)
+        left += found[one].bases
+    return list(found.values())
+
+
+def check_pasted_variables(path: str | Path) -> None:
+    """Refuse values of environment variables that would be read as code.
+
+    Shipped configs read variables with ``os.environ.get``, where any value is a plain string.
+
+    Args:
+        path: A config; its bases are looked at, too.
+
+    Raises:
+        ValueError: If a file pastes the value of a variable with quotes, backslashes, braces or line breaks.
+    """
+    for file in read_chain(path):
+        for name in PASTED.findall(file.path.read_text(encoding='utf-8')):
+            value = os.environ.get(name, '')
+            if HARMFUL.search(value):
+                raise ValueError(
+                    f'{file.path} pastes the environment variable {name} into its source, where {value!r} would be '
+                    f"read as code: write os.environ.get('{name}', ...) there, after import os"
+                )
+
+
+def _read(path: Path) -> ConfigFile:
+    text = path.read_text(encoding='utf-8')
+    found = ConfigFile(path)
+    found.used |= set(re.findall(r'\{\{\s*_base_\.(\w+)', text))
+    # What mmengine fills in, so that the rest can be parsed.
+    tree = ast.parse(re.sub(r'\{\{[^{}]*\}\}', '0', text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.used.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == '_base_':
+            found.used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            found.whole = False  # mmengine's other style of configs
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                found.assigned |= {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
+                found.alone |= {target.id} if isinstance(target, ast.Name) else set()
+            if found.assigned & {'_base_'} and not found.bases:
+                _find_bases(found, statement.value)
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.assigned.add(statement.target.id)
+            found.alone.add(statement.target.id)
+    return found
+
+
+def _find_bases(file: ConfigFile, value: ast.expr) -> None:
+    try:
+        names = ast.literal_eval(value)
+    except ValueError:
+        file.whole = False
+        return
+    for name in [names] if isinstance(names, str) else names:
+        base = file.path.parent / name
+        if base.is_file():
+            file.bases.append(base.resolve())
+        else:
+            file.whole = False  # of another package, such as mmseg::_base_/x.py

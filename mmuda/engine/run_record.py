@@ -1,0 +1,101 @@
+"""``run.json``: the run that a work directory belongs to, and what of it is not in its checkpoints."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+
+from mmuda.files import remove_drafts, write_json
+from mmuda.owner import holds, only_run
+
+NAME = 'run.json'
+_FORMAT = 1
+
+
+class RunRecord:
+    """The identity of the run in a work directory, written before anything else of it, and its last validation.
+
+    A run that is killed before its first checkpoint leaves those of an earlier run in the folder. They have another
+    identity in ``meta['run']``, so nobody takes them for its own.
+
+    Attributes:
+        exists: Whether there is a record; folders of earlier versions have none.
+        run: Identity; None for a run that an earlier version began.
+        validated: Iteration of the last validation that was complete, or None.
+
+    Args:
+        work_dir: Folder of the run.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+
+    def __init__(self, work_dir: str | Path) -> None:
+        self.path = Path(work_dir) / NAME
+        self.exists = self.path.is_file()
+        self.run: str | None = None
+        self.validated: int | None = None
+        if self.exists:
+            try:
+                content = json.loads(self.path.read_text(encoding='utf-8'))
+                self.run, self.validated = content['run'], content['validated']
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f'{self.path} cannot be read ({error}): delete it, and --resume takes the newest checkpoint of the '
+                    'folder'
+                ) from error
+
+    def begin(self) -> None:
+        """Note that a new run begins."""
+        self.run, self.validated = secrets.token_hex(8), None
+        self._write()
+
+    def adopt(self, meta: Any) -> None:
+        """Note that the run of a checkpoint goes on."""
+        run = meta.get('run') if isinstance(meta, dict) else None
+        if not self.exists or run != self.run:
+            self.run, self.validated = run, None
+            self._write()
+
+    def owns(self, meta: Any) -> bool:
+        """Return whether a checkpoint with some meta information belongs to the run in the folder."""
+        return not self.exists or (meta.get('run') if isinstance(meta, dict) else None) == self.run
+
+    def note_validated(self, iteration: int) -> None:
+        """Note that the validation after an iteration is complete."""
+        self.validated = iteration
+        self._write()
+
+    def _write(self) -> None:
+        write_json(
+            self.path,
+            dict(format=_FORMAT, run=self.run, validated=self.validated, at=time.strftime('%Y-%m-%d %H:%M:%S')),
+        )
+        self.exists = True
+
+
+@contextmanager
+def own_run(work_dir: str | Path, resume: bool | str) -> Iterator[None]:
+    """Hold a work directory for one training; all processes must call it. A new run is noted at once.
+
+    A process that holds the directory may call it again: nothing happens then.
+
+    Args:
+        work_dir: Folder of the run.
+        resume: Whether a run goes on, or from which checkpoint.
+
+    Raises:
+        RuntimeError: If another run holds the folder.
+    """
+    held = holds(work_dir)
+    with only_run(work_dir, 'training'):
+        if is_main_process() and not held:
+            remove_drafts(work_dir)
+            if not resume:
+                RunRecord(work_dir).begin()
+        yield

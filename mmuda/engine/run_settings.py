@@ -1,0 +1,178 @@
+"""Which settings of a run decide its weights, and are they those of a checkpoint?"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import mmcv
+import mmengine
+import mmseg
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner
+
+from mmuda.settings import comparable, differences, is_below, shortened
+from mmuda.version import __version__
+
+from .launch import LIVE_KEYS
+
+EVALUATION = ('val_', 'test_', 'tta_')
+"""Top-level keys with these beginnings do not change weights."""
+RUNTIME = {
+    'runner_type',
+    'default_hooks',
+    'env_cfg',
+    'log_level',
+    'log_processor',
+    'visualizer',
+    'vis_backends',
+    'launcher',
+    'resume',
+    'resume_allow',
+    'work_dir',
+    'experiment_name',
+}
+"""Top-level keys that say where and how a run takes place."""
+
+SCHEDULE = ('optim_wrapper', 'param_scheduler', 'auto_scale_lr')
+"""Beginnings of the settings that a checkpoint has values of."""
+
+
+def deciding_settings(cfg: Config) -> dict[str, Any]:
+    """Return the part of a config that decides the weights of a training: no evaluation, no runtime, no variables."""
+    kept = {
+        key: value
+        for key, value in cfg.items()
+        if (key in LIVE_KEYS or key == 'custom_imports') and key not in RUNTIME and not key.startswith(EVALUATION)
+    }
+    kept['train_cfg'] = {
+        key: value for key, value in (kept.get('train_cfg') or {}).items() if not key.startswith('val_')
+    }
+    return kept
+
+
+def training_facts(runner: Runner, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that a training that goes on from a checkpoint must share with the one that wrote it.
+
+    Args:
+        runner: Runner whose training data and optimizers are built.
+        settings: Its settings, see :func:`deciding_settings`.
+
+    Returns:
+        Plain values: ``settings``, ``world_size``, ``batch_size``, ``accumulative_counts``, ``precision``, ``device``,
+        ``threads`` (None on a GPU, where they change nothing), ``versions`` of packages, and for each domain of the
+        training ``data`` the number of its files and a digest of their names.
+    """
+    wrapper, device = runner.optim_wrapper, get_device()
+    plain = comparable(settings)
+    if isinstance(plain.get('randomness'), dict):
+        plain['randomness']['seed'] = runner.seed  # one that was drawn, if the config has none
+    if isinstance(plain.get('load_from'), str):
+        plain['load_from'] = os.path.basename(plain['load_from'])  # its folder may have moved
+    return dict(
+        settings=plain,
+        world_size=runner.world_size,
+        batch_size=runner.train_dataloader.batch_size,
+        accumulative_counts=getattr(wrapper, 'accumulative_counts', 1),
+        precision=str(getattr(wrapper, 'dtype', None)),
+        device=device,
+        threads=torch.get_num_threads() if device == 'cpu' else None,
+        versions=dict(
+            torch=str(torch.__version__),
+            numpy=np.__version__,
+            mmengine=mmengine.__version__,
+            mmcv=mmcv.__version__,
+            mmseg=mmseg.__version__,
+            mmuda=__version__,
+        ),
+        data=dict(_data_facts(runner.train_dataloader.dataset)),
+    )
+
+
+def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return one line for each setting in which two :func:`training_facts` differ; it begins with the key."""
+    return differences(_by_key(before), _by_key(now))
+
+
+def changed_since_older(before: Mapping[str, Any], seed: int | None, now: Mapping[str, Any]) -> list[str]:
+    """Return the lines of :func:`changed_settings` for a checkpoint of an earlier version, which has few facts."""
+    keys = dict(batch_size='train_dataloader.batch_size', precision='precision', world_size='processes')
+    keys['accumulative_counts'] = 'optim_wrapper.accumulative_counts'
+    first = {place: before[key] for key, place in keys.items() if key in before}
+    second = {place: now[key] for key, place in keys.items() if key in before}
+    if seed is not None:
+        first['randomness.seed'], second['randomness.seed'] = seed, now['settings'].get('randomness', {}).get('seed')
+    return differences(first, second)
+
+
+def not_allowed(lines: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    """Return the lines of :func:`changed_settings` whose key, or its beginning, is none of those that are allowed."""
+    return [line for line in lines if not any(is_below(line, key) for key in allowed)]
+
+
+def changes_schedule(lines: Sequence[str]) -> bool:
+    """Return whether a change concerns optimizers or their schedules, of which a checkpoint holds values."""
+    return any(is_below(line, key) for line in lines for key in SCHEDULE)
+
+
+def changes_optimizer(lines: Sequence[str]) -> bool:
+    """Return whether another optimizer is used, which can do nothing with the state of the one before."""
+    places = [line.split(': ', 1)[0].split('.') for line in lines]
+    return any(place[0] == 'optim_wrapper' and place[-1] in ('type', 'optimizer') for place in places)
+
+
+def refusal(filename: str, changed: Sequence[str], refused: Sequence[str]) -> str:
+    """Return the message about changes that were not allowed.
+
+    Args:
+        filename: The checkpoint.
+        changed: All changes.
+        refused: Those that are not allowed.
+    """
+    told = '\n  '.join(shortened(list(changed)))
+    keys = ' '.join(line.split(': ', 1)[0] for line in refused)
+    return (
+        f'{filename} was trained with other settings:\n  {told}\n'
+        f'Undo the change, or, if the training is to go on with it from here, add --allow {keys}. To start anew from '
+        'its weights, leave --resume out and set load_from'
+    )
+
+
+def _by_key(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts by the keys that ``--allow`` takes: those of the config, and names of what is not in it."""
+    names = dict(processes='world_size', device='device', threads='threads', versions='versions', data='data')
+    found = {**facts.get('settings', {}), **{name: facts.get(key) for name, key in names.items()}}
+    if found.get('threads') is None:
+        found.pop('threads', None)
+    return found
+
+
+def _data_facts(dataset: Any, name: str = 'images') -> Iterator[tuple[str, str]]:
+    sides = getattr(dataset, 'sides', None)
+    if callable(sides):
+        for side, part in sides().items():
+            yield from _data_facts(part, side)
+        return
+    parts = getattr(dataset, 'datasets', None)
+    if isinstance(parts, Sequence):
+        for number, part in enumerate(parts):
+            yield from _data_facts(part, f'{name}.{number}')
+        return
+    yield name, _names_digest(dataset)
+
+
+def _names_digest(dataset: Any) -> str:
+    """Return the number of samples and a digest of the names of their files, wherever these are."""
+    get_data_info = getattr(dataset, 'get_data_info', None)
+    if not callable(get_data_info):
+        return f'{len(dataset)} samples'
+    infos = [get_data_info(index) for index in range(len(dataset))]
+    digest = hashlib.sha256()
+    for key in ('img_path', 'seg_map_path'):
+        paths = [os.path.abspath(info[key]) for info in infos if info.get(key)]
+        root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ''
+        digest.update('\n'.join([key, *(os.path.relpath(path, root) for path in paths)]).encode())
+    return f'{len(infos)} samples, names {digest.hexdigest()[:16]}'

@@ -1,0 +1,160 @@
+"""Folders that belong to one run at a time."""
+
+import errno
+import fcntl
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from mmengine.logging import print_log
+
+from .ranks import from_main
+
+LOCK = '.lock'
+"""File in a folder whose lock is held by the run that the folder belongs to. Its text says which run that is."""
+
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_HELD: dict[Path, TextIO] = {}
+
+
+@contextmanager
+def only_user(folder: str | Path, what: str) -> Iterator[int]:
+    """Hold a folder for one run while the block is executed.
+
+    The system gives the folder back when the process and all children that inherited the file descriptor have ended,
+    however they ended. Forked children (workers of data loaders) do not hold it. Machines that share the disk see the
+    lock of each other, where their file system has locks (NFS has).
+
+    Args:
+        folder: Folder, made if missing.
+        what: Name of such a run, for the message: ``'comparison'``.
+
+    Yields:
+        A file descriptor. Children that get it (``pass_fds``) hold the folder, too, even if this process dies.
+
+    Raises:
+        RuntimeError: If another run holds it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with open(Path(folder) / LOCK, 'a+', encoding='utf-8') as file:
+        _lock(file, Path(folder), what)
+        with _noted(file, Path(folder)):
+            yield file.fileno()
+            file.truncate(0)  # children may still hold it, so the file stays
+
+
+@contextmanager
+def only_run(folder: str | Path, what: str) -> Iterator[None]:
+    """Hold a folder for a run of one or several processes; all of them must call it. Nothing is left in the folder.
+
+    A process that holds the folder may call it again.
+
+    Args:
+        folder: Folder, made if missing.
+        what: Name of such a run, for the message: ``'training'``.
+
+    Raises:
+        RuntimeError: If another run holds it, on all processes.
+    """
+    with ExitStack() as stack:
+        from_main(lambda: None if holds(folder) else stack.enter_context(_held_alone(Path(folder), what)))
+        yield
+
+
+def holds(folder: str | Path) -> bool:
+    """Return whether this process holds a folder."""
+    return Path(folder).resolve() in _HELD
+
+
+@contextmanager
+def _held_alone(folder: Path, what: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    while True:
+        with open(path, 'a+', encoding='utf-8') as file:
+            _lock(file, folder, what)
+            # The run before may have removed the file after it was opened here: the lock of a removed file is worth
+            # nothing.
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                continue
+            with _noted(file, folder):
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+            return
+
+
+def _lock(file: TextIO, folder: Path, what: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _refusal(file, folder, what) from None
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        if _is_alive(_text(file)):
+            raise _refusal(file, folder, what) from None
+        print_log(
+            f'{folder}: its file system has no locks ({error.strerror}), so a second {what} on another machine would '
+            'not be noticed: never start two with one folder',
+            logger='current',
+        )
+
+
+@contextmanager
+def _noted(file: TextIO, folder: Path) -> Iterator[None]:
+    """Write who holds the folder, and remember that this process does."""
+    file.truncate(0)
+    file.write(
+        f'process {os.getpid()} on {platform.node()} since {time.strftime("%Y-%m-%d %H:%M:%S")}: '
+        f'{shlex.join(sys.argv)[:300]}'
+    )
+    file.flush()
+    _HELD[folder.resolve()] = file
+    try:
+        yield
+    finally:
+        _HELD.pop(folder.resolve(), None)
+
+
+def _text(file: TextIO) -> str:
+    file.seek(0)
+    return file.read().strip()
+
+
+def _refusal(file: TextIO, folder: Path, what: str) -> RuntimeError:
+    return RuntimeError(
+        f'{folder} belongs to another {what}, {_text(file) or "which has just begun"}: wait until it and the processes '
+        'that it started have ended, or choose another folder'
+    )
+
+
+def _is_alive(holder: str) -> bool:
+    """Return whether the process in the text of a lock file runs on this machine."""
+    words = holder.split()
+    if len(words) < 4 or words[0] != 'process' or words[3] != platform.node():
+        return False
+    try:
+        os.kill(int(words[1]), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError):
+        return False
+    return int(words[1]) != os.getpid()
+
+
+def _let_go_in_child() -> None:
+    """A forked child shares the lock: it would hold the folder for as long as it lives."""
+    for file in _HELD.values():
+        file.close()
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)

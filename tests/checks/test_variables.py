@@ -1,0 +1,34 @@
+"""Variables of config files and keys that nothing reads."""
+
+import pytest
+from mmengine.config import Config
+
+from mmuda.checks.variables import check_top_level
+
+
+@pytest.mark.parametrize(
+    ('base', 'text', 'wrong'),
+    [
+        ('', "root = 'x'\nwork_dir = root\n", []),
+        ('', "root = 'x'\n", ['root']),
+        ("root = 'x'\n", '', []),  # for other configs
+        ("root = 'x'\n", 'work_dir = _base_.root\n', []),
+        ("root = 'x'\n", 'work_dir = {{_base_.root}}\n', []),
+        ('custom_hook = []\n', '', ['custom_hook']),
+        ('', "first, *others = ['a', 'b']\nwork_dir = first\n", []),
+        ('', 'resume = False\n_private = 1\n', []),
+        ('', "stages = ['one']\none = dict(type='TrainStage')\ntwo = dict(type='TrainStage')\n", []),
+    ],
+)
+def test_a_variable_is_a_name_that_is_used(base, text, wrong, tmp_path):
+    (tmp_path / 'base.py').write_text(base)
+    path = tmp_path / 'config.py'
+    path.write_text("_base_ = './base.py'\n" + text)
+    assert [finding.key for finding in check_top_level(Config.fromfile(path))] == wrong
+
+
+def test_keys_of_the_command_line(tmp_path):
+    (tmp_path / 'config.py').write_text('resume = False\n')
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    cfg.merge_from_dict({'new_key': 1})
+    assert [finding.key for finding in check_top_level(cfg)] == ['new_key']
