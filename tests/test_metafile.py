@@ -151,11 +151,11 @@ MINICITY_ROWS = {
 
 def minicity_cell(title: str, ours: dict) -> str:
     """Return the cell of a result below a title: a seed, one with statistics of the target, or the mean of three."""
-    if title == 'mean':
-        figures = ours['Metrics']['mIoU']
-        return f'{statistics.fmean(figures):.1f}' if len(figures) == 3 else ''
-    seed = int(re.match(r'seed ([0-9]+)', title)[1])
     metrics = ours['Target Statistics' if title.endswith('with statistics of the target') else 'Metrics']
+    if title.startswith('mean'):
+        figures = metrics['mIoU']
+        return f'{statistics.fmean(figures):.1f} ± {statistics.stdev(figures):.1f}' if len(figures) == 3 else ''
+    seed = int(re.match(r'seed ([0-9]+)', title)[1])
     found = dict(zip(ours['Seeds'], metrics['mIoU'], strict=True))
     return f'{found[seed]:.1f}' if seed in found else 'not run'
 
