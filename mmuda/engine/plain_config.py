@@ -1,6 +1,6 @@
 """A config of plain mmseg for the network of a config of mmuda."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ _HEAD = """# {title}
 """
 _IMPORTS = """import sys
 
-sys.path.insert(0, '{{{{ fileDirname }}}}')  # the parts of the network that mmseg does not have are beside this file
-custom_imports = dict(imports=['{parts}'], allow_failed_imports=False)
+sys.path.insert(0, '{{ fileDirname }}')  # the parts of the network that mmseg does not have are beside this file
 """
 
 
@@ -29,7 +28,8 @@ def write_plain_config(cfg: Config, weights: str | Path) -> list[Path]:
     """Write a config of plain mmseg beside published weights; it needs no mmuda.
 
     Components that mmseg does not have are taken along, as one module beside it: the code of their classes, and of what
-    these use.
+    these use. The config names them by that module; the registries stay as they are, so that mmuda, and other published
+    networks, may be used in the same process.
 
     Args:
         cfg: Config of the network.
@@ -42,21 +42,22 @@ def write_plain_config(cfg: Config, weights: str | Path) -> list[Path]:
         ValueError: If the code cannot be taken along.
     """
     weights = Path(weights)
-    pipeline = [_plain(step) for step in _prediction_steps(cfg)]
-    model = _plain(cfg.model.segmentor)
+    parts = f'{weights.stem}_parts'.replace('-', '_').replace('.', '_')
+    pipeline = [_renamed(step, PLAIN) for step in _prediction_steps(cfg)]
+    model = _renamed(cfg.model.segmentor, PLAIN)
     model['data_preprocessor'] = _preprocessor(cfg.model.get('data_preprocessor') or {})
     for part in (model['backbone'], model):
         part.pop('init_cfg', None)  # the weights are beside it
         part.pop('pretrained', None)
-    extract, found = Extract(), False
+    extract, own = Extract(), {}
     for registry, tree in ((MODELS, model), (TRANSFORMS, pipeline)):
         for name in dict.fromkeys(_types(tree)):
             component = registry.get(name)
-            if component is not None and component.__module__.split('.')[0] in OWN:
+            if component.__module__.split('.')[0] in OWN:
                 extract.add(component)
-                found = True
+                own[name] = f'{parts}.{component.__name__}'
+    model, pipeline = _renamed(model, own), _renamed(pipeline, own)
     title = f'The network of {weights.name}'
-    parts = f'{weights.stem}_parts'.replace('-', '_').replace('.', '_')
     text = Config(
         dict(
             model=model,
@@ -65,10 +66,10 @@ def write_plain_config(cfg: Config, weights: str | Path) -> list[Path]:
             visualizer=dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'),
         )
     ).pretty_text
-    imports = _IMPORTS.format(parts=parts) if found else ''
+    imports = _IMPORTS if own else ''
     head = _HEAD.format(title=title, name=weights.stem, weights=weights.name, imports=imports)
     written = [weights.with_suffix('.py')]
-    if found:
+    if own:
         written.append(weights.with_name(f'{parts}.py'))
         write_atomically(written[1], extract.text(f'Parts of the network of {weights.name}, from mmuda.').encode())
     write_atomically(written[0], (head + text).encode())
@@ -80,16 +81,19 @@ def _prediction_steps(cfg: Config) -> list[dict]:
     return [step for step in cfg.test_dataloader.dataset.pipeline if 'Annotation' not in step['type']]
 
 
-def _plain(node: Any) -> Any:
-    """Return a copy of a config with the names of plain mmseg."""
+def _renamed(node: Any, names: Mapping[str, str]) -> Any:
+    """Return a copy of a config with other names of components."""
     if isinstance(node, dict):
-        return {key: PLAIN.get(value, value) if key == 'type' else _plain(value) for key, value in node.items()}
-    return [_plain(value) for value in node] if isinstance(node, (list, tuple)) else node
+        return {
+            key: names.get(value, value) if key == 'type' and isinstance(value, str) else _renamed(value, names)
+            for key, value in node.items()
+        }
+    return [_renamed(value, names) for value in node] if isinstance(node, (list, tuple)) else node
 
 
 def _preprocessor(cfg: dict) -> dict:
     """Return mmseg's preprocessor that treats test images alike; padding of training images has no meaning there."""
-    kept = {key: value for key, value in _plain(cfg).items() if key not in ('type', 'size', 'size_divisor')}
+    kept = {key: value for key, value in _renamed(cfg, PLAIN).items() if key not in ('type', 'size', 'size_divisor')}
     return dict(type='SegDataPreProcessor', **kept)
 
 

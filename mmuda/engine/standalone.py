@@ -35,7 +35,7 @@ class Extract:
         """
         lines = [f'"""{title}"""', '', *sorted(set(self._imports.values())), '']
         for _, node in self._definitions.values():
-            lines += ['', ast.unparse(_registers_again(node)), '']
+            lines += ['', ast.unparse(node), '']
         return '\n'.join(lines)
 
     def _add(self, module: str, name: str) -> None:
@@ -85,7 +85,7 @@ class _Source:
         package = module.__package__ or ''
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                self.definitions[node.name] = node
+                self.definitions[node.name] = _unregistered(node)
             elif isinstance(node, ast.Assign):
                 self.definitions.update({found.id: node for found in _targets(node.targets)})
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
@@ -116,12 +116,13 @@ def _home(module: str, name: str) -> tuple[str, str]:
     return (home, name) if home in sys.modules and home.split('.')[0] in OWN else (module, name)
 
 
-def _registers_again(node: ast.stmt) -> ast.stmt:
-    """Let a component be registered although mmuda, if it is there, has registered it."""
+def _unregistered(node: ast.stmt) -> ast.stmt:
+    """Take the registering decorators away: a copy must not replace the component of mmuda in a registry."""
     if isinstance(node, ast.ClassDef):
-        for decorator in node.decorator_list:
-            function = decorator.func if isinstance(decorator, ast.Call) else None
-            if isinstance(decorator, ast.Call) and getattr(function, 'attr', '') == 'register_module':
-                if all(keyword.arg != 'force' for keyword in decorator.keywords):
-                    decorator.keywords.append(ast.keyword('force', ast.Constant(True)))
+        node.decorator_list = [one for one in node.decorator_list if not _registers(one)]
     return node
+
+
+def _registers(decorator: ast.expr) -> bool:
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return getattr(function, 'attr', '') == 'register_module'

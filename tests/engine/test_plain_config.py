@@ -78,7 +78,9 @@ def test_names_of_both_kinds_are_mapped_by_mmseg(tmp_path):
     files, _, _ = published(cfg, tmp_path)
     plain = Config.fromfile(files[1])
     state = torch.load(tmp_path / 'iter_2.pth', weights_only=True)['state_dict']
+    before = dict(MODELS.module_dict)
     model = init_model(plain, str(tmp_path / 'iter_2.pth'), device='cpu')
+    assert MODELS.module_dict == before, 'what mmuda builds afterwards is its own'
     assert all(torch.equal(value, state[f'segmentor.{key}']) for key, value in model.state_dict().items())
     adaptor = init_model(cfg.copy(), str(files[0]), device='cpu')
     found = {key: value for key, value in adaptor.state_dict().items() if key.startswith('segmentor.')}

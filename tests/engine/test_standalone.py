@@ -19,22 +19,19 @@ def test_a_class_and_what_it_uses(tmp_path, component, monkeypatch):
     assert 'import mmuda' not in text and 'from mmuda' not in text
     Path(tmp_path / 'some_parts.py').write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    try:
-        import some_parts
+    monkeypatch.delitem(sys.modules, 'some_parts', raising=False)
+    import some_parts
 
-        head = getattr(some_parts, component.__name__)
-        assert MODELS.get(component.__name__) is head and head is not component
-        options = dict(in_channels=8, in_index=0) if component is DeepLabV2Head else {}
-        options = options or dict(in_channels=[8], in_index=[0], channels=4, embed_dims=4, dilations=(1, 2))
-        torch.manual_seed(0)
-        ours = component(num_classes=3, **options).eval()
-        theirs = head(num_classes=3, **options).eval()
-        theirs.load_state_dict(ours.state_dict())
-        features = (torch.randn(1, 8, 9, 9),)
-        assert torch.equal(ours(features), theirs(features))
-    finally:
-        MODELS.register_module(module=component, force=True)
-        sys.modules.pop('some_parts', None)
+    head = getattr(some_parts, component.__name__)
+    assert MODELS.get(component.__name__) is component and head is not component
+    options = dict(in_channels=8, in_index=0) if component is DeepLabV2Head else {}
+    options = options or dict(in_channels=[8], in_index=[0], channels=4, embed_dims=4, dilations=(1, 2))
+    torch.manual_seed(0)
+    ours = component(num_classes=3, **options).eval()
+    theirs = head(num_classes=3, **options).eval()
+    theirs.load_state_dict(ours.state_dict())
+    features = (torch.randn(1, 8, 9, 9),)
+    assert torch.equal(ours(features), theirs(features))
 
 
 def test_two_things_of_one_name_are_refused(tmp_path, monkeypatch):

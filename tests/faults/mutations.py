@@ -120,8 +120,7 @@ SENSELESS = of(
     ('optim_wrapper.precision', 'float8'),
     ('optim_wrapper.loss_scale', '512'),
     (f'{SEG}.backbone.depth', 19),
-    # The value is told, or the network that is built with it: which comes first depends on what was built before.
-    *((f'{SEG}.backbone.base_channels', value, 'model') for value in (-8, 0)),
+    *((f'{SEG}.backbone.base_channels', value) for value in (-8, 0)),
     *((f'{SEG}.decode_head.num_classes', value) for value in (18, 25, -1)),
     (f'{SEG}.decode_head.in_channels', 100),
     (f'{SEG}.decode_head.in_index', 9),
