@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 from mmseg.registry import MODELS
+from safetensors.torch import load_file
 from toolbox import tiny_adaptor, tiny_segmentor
 
 from mmuda.checkpoints import publish, read_checkpoint
@@ -28,11 +29,10 @@ def test_publish(tmp_path):
 
 
 def test_safetensors_beside_it(tmp_path):
-    safetensors = pytest.importorskip('safetensors.torch')
     adaptor = tiny_adaptor('SourceOnly')
     torch.save(dict(state_dict=adaptor.state_dict(), meta=dict(iter=5)), tmp_path / 'iter_5.pth')
     written = publish(tmp_path / 'iter_5.pth', tmp_path / 'out/net.pth', safetensors=True)
-    weights = safetensors.load_file(written.with_suffix('.safetensors'))
+    weights = load_file(written.with_suffix('.safetensors'))
     state = read_checkpoint(written)['state_dict']
     assert weights.keys() == state.keys() and all(torch.equal(value, weights[key]) for key, value in state.items())
 
