@@ -1,4 +1,6 @@
-"""What scores without labels add to a validation, in pairs: python benchmarks/label_free.py configs/advent/minicity.py
+"""Measure the time that scores without labels add to a validation, in pairs.
+
+    python benchmarks/label_free.py configs/advent/minicity.py
 
 Validates the network of a config, with random weights, on its validation images: without and with LabelFreeHook, in
 turn, so that both see the same machine. Prints the seconds of each and the median of the ratios.

@@ -2,21 +2,12 @@
 # self-distillation, which goes on from there: a quarter is too short to start from ImageNet again.
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
-first = dict(
-    train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(_base_.param_scheduler[0], end=401)]
-)
-later = dict(
-    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
-    train_cfg=dict(max_iters=200, val_interval=200),
-    param_scheduler=[dict(_base_.param_scheduler[0], end=201)],
-    default_hooks=dict(checkpoint=dict(interval=200)),
-)
-source = dict(overrides=first)
+source = dict(overrides=_base_.half)
 adversarial = dict(
     overrides=dict(
-        later,
+        _base_.quarter,
         model=dict(discriminator=dict(in_channels=256, num_classes=10, channels=(64, 32)), loss_weights=dict(adv=0.01)),
-        optim_wrapper=dict(later['optim_wrapper'], discriminator=dict(optimizer=dict(lr=1e-3))),
+        optim_wrapper=dict(_base_.quarter.optim_wrapper, discriminator=dict(optimizer=dict(lr=1e-3))),
         train_dataloader=dict(batch_size=2),
     )
 )
@@ -25,7 +16,7 @@ load, load_label, scale, *steps = _base_.pseudo_pipeline
 distil = dict(
     weights='{adversarial}',
     overrides=dict(
-        later,
+        _base_.quarter,
         train_dataloader=dict(
             batch_size=4,
             dataset=dict(

@@ -1,9 +1,7 @@
 # IntraDA with half of the budget for each training; the second goes on from the first.
 _base_ = ['../advent/carla2camvid.py', '../_base_/stages/intrada.py']
 runner_type = 'StagedRunner'
-half = dict(max_iters=400, val_interval=400)
-half_schedule = [dict(_base_.param_scheduler[0], end=401)]
-inter = dict(overrides=dict(train_cfg=half, param_scheduler=half_schedule))
+inter = dict(overrides=_base_.half)
 rank = dict(batch_size=4, num_workers=0)
 label = dict(batch_size=4, num_workers=0, at='image')
 splits = dict(
@@ -13,9 +11,8 @@ splits = dict(
 intra = dict(
     weights='{inter}',
     overrides=dict(
+        _base_.half,
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
-        train_cfg=half,
-        param_scheduler=half_schedule,
         # Pseudo labels have no classes that are known to be rare.
         train_dataloader=dict(sampler=dict(_replace_=True, type='DomainPairSampler'), dataset=splits),
     ),

@@ -2,29 +2,20 @@
 # labels, which goes on from there: a quarter is too short to start from ImageNet again.
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
-first = dict(
-    train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(_base_.param_scheduler[0], end=401)]
-)
-later = dict(
-    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
-    train_cfg=dict(max_iters=200, val_interval=200),
-    param_scheduler=[dict(_base_.param_scheduler[0], end=201)],
-    default_hooks=dict(checkpoint=dict(interval=200)),
-)
-source = dict(overrides=first)
+source = dict(overrides=_base_.half)
 load_source, load_annotations, *_, pack = _base_.source_pipeline
 statistics = dict(
     dataset=dict(_base_.train_dataloader.dataset.source, pipeline=[load_source, load_annotations, pack]),
     batch_size=4,
     num_workers=0,
 )
-adapt = dict(overrides=dict(later, train_dataloader=dict(batch_size=2)))
+adapt = dict(overrides=dict(_base_.quarter, train_dataloader=dict(batch_size=2)))
 label = dict(batch_size=4, num_workers=0)
 *labelled, pack = _base_.pseudo_pipeline
 ssl = dict(
     weights='{adapt}',
     overrides=dict(
-        later,
+        _base_.quarter,
         train_dataloader=dict(
             batch_size=4,
             dataset=dict(target=dict(metainfo=_base_.metainfo, pipeline=[*labelled, *_base_.photometric, pack])),

@@ -9,19 +9,14 @@ model = dict(
     prototypes=20,
     loss_weights=dict(adv_main=0.01),
 )
-half = dict(
-    optim_wrapper=dict(discriminator=dict(optimizer=dict(type='Adam', lr=1e-3, betas=(0.9, 0.99)))),
-    train_cfg=dict(max_iters=400, val_interval=400),
-    param_scheduler=[dict(_base_.param_scheduler[0], end=401)],
-)
-optim_wrapper = half['optim_wrapper']
-phase1 = dict(overrides=half)
+optim_wrapper = dict(discriminator=dict(optimizer=dict(type='Adam', lr=1e-3, betas=(0.9, 0.99))))
+phase1 = dict(overrides=_base_.half)
 label = dict(batch_size=4, num_workers=0, at='image')
 phase2 = dict(
     weights='{phase1}',
     overrides=dict(
-        half,
-        optim_wrapper=dict(half['optim_wrapper'], segmentor=dict(optimizer=dict(lr=2e-4))),
+        _base_.half,
+        optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
         train_dataloader=dict(dataset=dict(target=dict(metainfo=_base_.metainfo, pipeline=_base_.pseudo_pipeline))),
     ),
 )

@@ -34,7 +34,7 @@ def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = Fals
     Raises:
         RuntimeError: If the checkpoint holds no segmentor.
         FloatingPointError: If weights are NaN or infinite.
-        ModuleNotFoundError: If ``safetensors`` is asked for and not installed.
+        ModuleNotFoundError: If ``safetensors`` is True and the package is not installed.
     """
     if safetensors and find_spec('safetensors') is None:
         raise ModuleNotFoundError('.safetensors are written by a package of that name: pip install safetensors')

@@ -1,4 +1,4 @@
-"""What a config builds, without memory and without files: networks, optimizers, channels between the two."""
+"""Build networks and optimizers of a config without memory or files, and compare the channels of their parts."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Values that make no sense: of another type than the component says, or outside of the range of their name."""
+"""Find values that a component does not accept: a wrong type, or a number outside the range of its name."""
 
 import inspect
 import math
@@ -36,7 +36,7 @@ def number(value: Any) -> bool:
 
 
 class Rule(NamedTuple):
-    """What holds for the values of a name.
+    """The condition that the values of a name must meet.
 
     Attributes:
         holds: Whether a value makes sense.

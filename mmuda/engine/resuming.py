@@ -1,7 +1,7 @@
 """From which checkpoint does a training go on, and whose are the others in its folder?"""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.files import move_aside
 
 from .run_record import RunRecord
+from .run_settings import changed_settings, changed_since_older, not_allowed, refusal
 
 
 def find_resumable(work_dir: str | Path) -> str | None:
@@ -114,6 +115,47 @@ def check_resumable(checkpoint: Any, filename: str) -> None:
         f'{filename} holds weights, but not the state of optimizers and schedules{why}, so its training cannot go on '
         f'from it: {how}start anew from its weights with load_from'
     )
+
+
+def compare_settings(
+    checkpoint: Mapping[str, Any], filename: str, now: Mapping[str, Any], allowed: Collection[str]
+) -> list[str]:
+    """Compare the settings of a checkpoint with those of the run that is to go on from it; warn of what may differ.
+
+    Args:
+        checkpoint: Content of the file.
+        filename: For messages.
+        now: The facts of the run, see :func:`training_facts`.
+        allowed: Keys that may differ.
+
+    Returns:
+        The settings that differ, and may.
+
+    Raises:
+        RuntimeError: If others differ.
+    """
+    meta = checkpoint['meta']
+    before = meta.get('training', {})
+    if 'settings' in before:
+        changed = changed_settings(before, now)
+    else:
+        changed = changed_since_older(before, meta.get('seed'), now)
+        _warn(
+            f'{filename} was written by an earlier version of mmuda, which did not note the settings of a run: '
+            'whether model, optimizers, schedule, data, threads and versions are the same cannot be checked'
+        )
+    refused = not_allowed(changed, list(allowed))
+    if refused:
+        raise RuntimeError(refusal(filename, changed, refused))
+    if changed:
+        told = '\n  '.join(changed)
+        _warn(f'{filename} was trained with other settings; the training goes on with\n  {told}')
+    if 'random_states' not in checkpoint:
+        _warn(
+            f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
+            'will not equal a run that was never interrupted'
+        )
+    return changed
 
 
 def _warn(message: str) -> None:

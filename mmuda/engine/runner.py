@@ -41,18 +41,9 @@ from mmuda.version import __version__
 from .distributed import join_processes, told_when_silent
 from .hooks.stop_hook import StopHook
 from .rescheduling import ConfiguredSchedule
-from .resuming import adopt_run, check_resumable, find_resumable, set_aside_earlier_run
+from .resuming import adopt_run, check_resumable, compare_settings, find_resumable, set_aside_earlier_run
 from .run_record import RunRecord, own_run
-from .run_settings import (
-    changed_settings,
-    changed_since_older,
-    changes_optimizer,
-    changes_schedule,
-    deciding_settings,
-    not_allowed,
-    refusal,
-    training_facts,
-)
+from .run_settings import changes_optimizer, changes_schedule, deciding_settings, training_facts
 from .stopping import saving_first
 from .terminal import quieten
 
@@ -268,7 +259,8 @@ class AdaptationRunner(Runner):
             RuntimeError: If settings differ, or the checkpoint holds no state of a training.
         """
         content = CheckpointLoader.load_checkpoint(filename, map_location)
-        changed = self._check_resumable(content, filename)
+        check_resumable(content, filename)
+        changed = compare_settings(content, filename, self._facts, self.cfg.get('resume_allow') or ())
         restore_histories(content, filename)
         if changes_optimizer(changed):
             self.logger.warning('another optimizer than before begins without a state')
@@ -283,32 +275,6 @@ class AdaptationRunner(Runner):
             self.logger.info(schedule.apply(self.iter // getattr(self.optim_wrapper, 'accumulative_counts', 1)))
         if is_training(self):
             self._run = from_main(lambda: adopt_run(self.work_dir, filename, self.iter, content['meta']))
-
-    def _check_resumable(self, checkpoint: Any, filename: str) -> list[str]:
-        """Return the settings that differ and may; raise for others."""
-        check_resumable(checkpoint, filename)
-        meta, now = checkpoint['meta'], self._facts
-        before, allowed = meta.get('training', {}), list(self.cfg.get('resume_allow') or [])
-        if 'settings' in before:
-            changed = changed_settings(before, now)
-        else:
-            changed = changed_since_older(before, meta.get('seed'), now)
-            self.logger.warning(
-                f'{filename} was written by an earlier version of mmuda, which did not note the settings of a run: '
-                'whether model, optimizers, schedule, data, threads and versions are the same cannot be checked'
-            )
-        refused = not_allowed(changed, allowed)
-        if refused:
-            raise RuntimeError(refusal(filename, changed, refused))
-        if changed:
-            told = '\n  '.join(changed)
-            self.logger.warning(f'{filename} was trained with other settings; the training goes on with\n  {told}')
-        if 'random_states' not in checkpoint:
-            self.logger.warning(
-                f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
-                'will not equal a run that was never interrupted'
-            )
-        return changed
 
     def _classes(self) -> Sequence[str] | None:
         """Return the class names of the data that the network is trained or tested with; None if nobody says."""

@@ -1,4 +1,4 @@
-"""A run that is asked to stop: by Ctrl-C, by ``kill``, or by a scheduler that needs the machine.
+"""Handle the signals that stop a run: Ctrl-C, ``kill``, or the warning of a scheduler that needs the machine.
 
 The first signal lets a training finish its iteration, save a checkpoint that resumes exactly, and end with
 :data:`EXIT_CODE`; any other work ends at once, and goes on from its last snapshot. A second signal, some seconds later,

@@ -1,4 +1,4 @@
-"""What the terminal shows of a log; the log file has everything."""
+"""Keep long records of the log off the terminal; the log file has all of them."""
 
 import logging
 import sys

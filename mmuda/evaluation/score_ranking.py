@@ -12,7 +12,9 @@ Curve = tuple[Sequence[int], Sequence[float]]
 
 
 class Ranking(NamedTuple):
-    """What choosing by a score is worth. Correlations are NaN where there are fewer than three different networks.
+    """How well a score ranks networks, and what is lost by choosing with it.
+
+    Correlations are NaN where there are fewer than three different networks.
 
     Attributes:
         score: Its name.

@@ -21,6 +21,13 @@ def test_every_folder_holds_configs():
     assert folders == {path.parent.name for path in SHIPPED} != set()
 
 
+def test_roots_are_read_and_not_pasted():
+    """mmengine's ``{{$NAME:default}}`` puts the value of a variable into the source code of the config."""
+    files = [path for folder in (CONFIGS, CONFIGS.parent / 'projects') for path in folder.rglob('*.py')]
+    assert len(files) > len(SHIPPED)
+    assert [path for path in files if '{{$' in path.read_text(encoding='utf-8')] == []
+
+
 def test_every_adaptor_is_trained_by_a_config():
     adaptors = {
         name

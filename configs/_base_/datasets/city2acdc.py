@@ -2,8 +2,10 @@
 # those of Dark Zurich, which mmseg reads. They are looked for by split; in the folder of the download, link them once:
 #     for s in train val; do for c in fog night rain snow; do
 #       mkdir -p rgb_anon/$s gt/$s; ln -s ../$c/$s rgb_anon/$s/$c; ln -s ../$c/$s gt/$s/$c; done; done
+import os
+
 _base_ = './city2city.py'
-acdc_root = '{{$ACDC_ROOT:data/acdc}}'
+acdc_root = os.environ.get('ACDC_ROOT', 'data/acdc')
 target_size = (960, 540)  # (W, H)
 target_pipeline = [dict(type='LoadDomainImage'), dict(_base_.resize, scale=target_size), dict(type='PackSegInputs')]
 test_pipeline = [

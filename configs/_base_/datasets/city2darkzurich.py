@@ -1,6 +1,8 @@
 # Cityscapes (labelled, 1024x512) to the nights of Dark Zurich (unlabelled, 960x540).
+import os
+
 _base_ = './city2acdc.py'
-dark_zurich_root = '{{$DARK_ZURICH_ROOT:data/dark_zurich}}'
+dark_zurich_root = os.environ.get('DARK_ZURICH_ROOT', 'data/dark_zurich')
 target_prefix = dict(img_path='rgb_anon/train/night')
 test_prefix = dict(img_path='rgb_anon/val/night', seg_map_path='gt/val/night')
 train_dataloader = dict(dataset=dict(target=dict(data_root=dark_zurich_root, data_prefix=target_prefix)))

@@ -11,3 +11,11 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=800, val_interval=800)
 default_hooks = dict(checkpoint=dict(interval=200, max_keep_ckpts=1))
+# Overrides of stages that have a half of the budget, or a later quarter.
+half = dict(train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(param_scheduler[0], end=401)])
+quarter = dict(
+    optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
+    train_cfg=dict(max_iters=200, val_interval=200),
+    param_scheduler=[dict(param_scheduler[0], end=201)],
+    default_hooks=dict(checkpoint=dict(interval=200)),
+)

@@ -21,8 +21,8 @@ class BatchNormSyncHook(Hook):
     Train-mode batch-norm does not read them, so nothing needs to be synchronised in between. Without this every rank
     would validate a different network, and the file would be that of rank 0 alone.
 
-    A run that is asked to stop saves where it would not have averaged. Its checkpoint holds the statistics of each
-    process, too, and as many processes go on with them.
+    A run that receives a signal to stop saves at an iteration without averaging. Its checkpoint also holds the
+    statistics of each process, and as many processes go on with them.
     """
 
     priority = 'HIGH'

@@ -1,4 +1,4 @@
-"""A training that is asked to stop saves a checkpoint first, on all processes after the same iteration."""
+"""Save a checkpoint and end the training after a signal to stop, on all processes after the same iteration."""
 
 import time
 from typing import Any
@@ -79,7 +79,7 @@ class StopHook(Hook):
         self._next, self._last, self._began = step + 1, step, time.monotonic()
 
     def _asked(self, step: int) -> bool:
-        """Return whether any process is asked to stop, as all of them see it."""
+        """Return whether any process has received a signal to stop; the answer is the same on all processes."""
         mine = asked_to_stop() is not None
         if self._group is None:
             return mine
