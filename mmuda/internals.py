@@ -161,6 +161,11 @@ def configured_seed(runner: Runner) -> int | None:
 # mmengine: hooks.
 
 
+def default_rule_keys() -> tuple[list[str], list[str]]:
+    """Return parts of the names of scores of which ``save_best`` keeps the greatest, and the least value."""
+    return CheckpointHook._default_greater_keys, CheckpointHook._default_less_keys
+
+
 def kept_checkpoints(hook: CheckpointHook) -> Any:
     """Return the iterations of the checkpoints that a hook will delete one day: a deque, the oldest first.
 

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import platform
 import shlex
@@ -45,8 +46,10 @@ def only_user(folder: str | Path, what: str) -> Iterator[int]:
     with open(Path(folder) / LOCK, 'a+', encoding='utf-8') as file:
         _lock(file, Path(folder), what)
         with _noted(file, Path(folder)):
-            yield file.fileno()
-            file.truncate(0)  # children may still hold it, so the file stays
+            try:
+                yield file.fileno()
+            finally:
+                file.truncate(0)  # children may still hold it, so the file stays
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def only_run(folder: str | Path, what: str) -> Iterator[None]:
 
 
 def holds(folder: str | Path) -> bool:
-    """Return whether this process holds a folder."""
+    """Return whether this process holds a folder; of several processes only the main one does."""
     return Path(folder).resolve() in _HELD
 
 
@@ -81,7 +84,7 @@ def _held_alone(folder: Path, what: str) -> Iterator[None]:
             _lock(file, folder, what)
             # The run before may have removed the file after it was opened here: the lock of a removed file is worth
             # nothing.
-            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if not _is_file_at(file, path):
                 continue
             with _noted(file, folder):
                 try:
@@ -89,6 +92,13 @@ def _held_alone(folder: Path, what: str) -> Iterator[None]:
                 finally:
                     path.unlink(missing_ok=True)
             return
+
+
+def _is_file_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(file: TextIO, folder: Path, what: str) -> None:
@@ -105,6 +115,7 @@ def _lock(file: TextIO, folder: Path, what: str) -> None:
             f'{folder}: its file system has no locks ({error.strerror}), so a second {what} on another machine would '
             'not be noticed: never start two with one folder',
             logger='current',
+            level=logging.WARNING,
         )
 
 

@@ -292,6 +292,15 @@ def test_kept_checkpoints(tmp_path):
     assert internals.kept_checkpoints(hook) == deque([3, 4])
 
 
+def test_default_rule_keys(tmp_path):
+    """Each name of a score is in one of the lists, and ``save_best`` keeps the greatest or the least accordingly."""
+    greater, less = internals.default_rule_keys()
+    for names, rule in ((greater, 'greater'), (less, 'less')):
+        for name in names:
+            hook = CheckpointHook(interval=1, by_epoch=False, save_best=name)
+            assert hook.rules == [rule], name
+
+
 def test_hooks_add_to_the_content_before_it_is_written(tmp_path):
     """``AdaptationRunner.call_hook`` makes a checkpoint plain after the last hook has seen it."""
 

@@ -2,24 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from .archives import damage
 
 NOTE = 'last_checkpoint'
 """File in which mmengine notes the name of the checkpoint that was written last."""
-
-
-class Found(NamedTuple):
-    """Checkpoints of a folder, from the newest on.
-
-    Attributes:
-        intact: The newest one that is not damaged, or None.
-        damaged: Newer ones that are, and how.
-    """
-
-    intact: Path | None
-    damaged: dict[Path, str]
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
@@ -32,15 +19,9 @@ def latest_checkpoint(work_dir: str | Path) -> str | None:
     return None if newest is None else str(newest)
 
 
-def newest_intact(work_dir: str | Path) -> Found:
-    """Read the checkpoints of a work directory, from the newest on, until one is not damaged."""
-    damaged: dict[Path, str] = {}
-    for path in checkpoints_of(work_dir):
-        problem = damage(path)
-        if problem is None:
-            return Found(path, damaged)
-        damaged[path] = problem
-    return Found(None, damaged)
+def newest_intact(work_dir: str | Path) -> Path | None:
+    """Return the newest checkpoint of a work directory that is not damaged; reads all newer ones."""
+    return next((path for path in checkpoints_of(work_dir) if damage(path) is None), None)
 
 
 def checkpoints_of(work_dir: str | Path) -> Iterator[Path]:

@@ -52,7 +52,7 @@ def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trus
     except UntrustedCheckpoint:
         raise
     except RuntimeError as error:
-        intact = newest_intact(os.path.dirname(path)).intact
+        intact = newest_intact(os.path.dirname(path))
         if intact is None or os.path.abspath(path) == os.path.abspath(intact):
             raise
         raise RuntimeError(f'{error}\nThe newest intact checkpoint beside it is {intact}') from error

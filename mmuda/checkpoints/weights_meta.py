@@ -72,21 +72,21 @@ def check_weights_meta(network: nn.Module, checkpoint: Any, filename: str) -> No
                 )
 
 
-def check_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str) -> None:
+def differing_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str) -> str | None:
     """Compare the class names that a network was trained with, as its checkpoint has them, with those of data.
 
     Args:
         checkpoint: Content of the file. One without class names is not compared.
         classes: Names of the classes of the data, by train id; None if they are not known.
-        filename: For messages.
+        filename: For the message.
 
-    Raises:
-        RuntimeError: If they differ, in their order too: predictions would have the wrong names.
+    Returns:
+        What differs, with the remedy; None if nothing does. Predictions would have the wrong names.
     """
     meta = meta_of(checkpoint).get('dataset_meta')
     trained = meta.get('classes') if isinstance(meta, Mapping) else None
     if not trained or not classes or list(trained) == list(classes):
-        return
+        return None
     told = (
         f'the same {len(classes)} classes in another order'
         if sorted(trained) == sorted(classes)
@@ -94,7 +94,7 @@ def check_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str)
     )
     pairs = enumerate(zip_longest(trained, classes))
     first = next(f'{place} is {mine!r}, of the data {other!r}' for place, (mine, other) in pairs if mine != other)
-    raise RuntimeError(
+    return (
         f'{filename} was trained for {told} (the first difference: class {first}): set metainfo=dict(classes=...) of '
         'the data sets to those of the checkpoint, or use the config that it was trained with'
     )

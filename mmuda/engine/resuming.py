@@ -69,6 +69,16 @@ def set_aside_earlier_run(work_dir: str | Path) -> None:
         )
 
 
+def begin_training(work_dir: str | Path) -> str | None:
+    """Move checkpoints of an earlier run aside; return the identity of the run that begins. For the main process."""
+    set_aside_earlier_run(work_dir)
+    record = RunRecord(work_dir)
+    if not record.exists:  # asked to resume, with nothing to resume
+        record.begin()
+    record.settle()
+    return record.run
+
+
 def adopt_run(work_dir: str | Path, filename: str, iteration: int, meta: Mapping[str, Any]) -> str | None:
     """Note in a work directory that the run of a checkpoint goes on there; return the identity of that run.
 

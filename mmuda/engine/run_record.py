@@ -12,9 +12,9 @@ from mmengine.dist import is_main_process
 
 from mmuda.files import remove_drafts, write_json
 from mmuda.owner import holds, only_run
+from mmuda.ranks import from_main
 
 NAME = 'run.json'
-_FORMAT = 1
 
 
 class RunRecord:
@@ -27,6 +27,8 @@ class RunRecord:
         exists: Whether there is a record; folders of earlier versions have none.
         run: Identity; None for a run that an earlier version began.
         validated: Iteration of the last validation that was complete, or None.
+        before: While results of an earlier run are still in their places, its content of the file (empty if it had
+            none); None otherwise.
 
     Args:
         work_dir: Folder of the run.
@@ -40,10 +42,12 @@ class RunRecord:
         self.exists = self.path.is_file()
         self.run: str | None = None
         self.validated: int | None = None
+        self.before: dict[str, Any] | None = None
         if self.exists:
             try:
                 content = json.loads(self.path.read_text(encoding='utf-8'))
                 self.run, self.validated = content['run'], content['validated']
+                self.before = content.get('before')
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f'{self.path} cannot be read ({error}): delete it, and --resume takes the newest checkpoint of the '
@@ -51,9 +55,25 @@ class RunRecord:
                 ) from error
 
     def begin(self) -> None:
-        """Note that a new run begins."""
+        """Note that a new run begins, which may replace an earlier one."""
+        if self.before is None:
+            self.before = dict(run=self.run, validated=self.validated) if self.exists else {}
         self.run, self.validated = secrets.token_hex(8), None
         self._write()
+
+    def settle(self) -> None:
+        """Note that nothing of an earlier run is left in its place."""
+        if self.before is not None:
+            self.before = None
+            self._write()
+
+    def give_back(self) -> None:
+        """Let the folder belong to the earlier run again, if its results are still in their places."""
+        if self.before:
+            self.run, self.validated, self.before = self.before['run'], self.before['validated'], None
+            self._write()
+        elif self.before is not None:
+            self.path.unlink(missing_ok=True)
 
     def adopt(self, meta: Any) -> None:
         """Note that the run of a checkpoint goes on."""
@@ -74,7 +94,12 @@ class RunRecord:
     def _write(self) -> None:
         write_json(
             self.path,
-            dict(format=_FORMAT, run=self.run, validated=self.validated, at=time.strftime('%Y-%m-%d %H:%M:%S')),
+            dict(
+                run=self.run,
+                validated=self.validated,
+                at=time.strftime('%Y-%m-%d %H:%M:%S'),
+                **({} if self.before is None else dict(before=self.before)),
+            ),
         )
         self.exists = True
 
@@ -83,7 +108,8 @@ class RunRecord:
 def own_run(work_dir: str | Path, resume: bool | str) -> Iterator[None]:
     """Hold a work directory for one training; all processes must call it. A new run is noted at once.
 
-    A process that holds the directory may call it again: nothing happens then.
+    If it ends with an error before results of an earlier run are moved aside, the directory belongs to that one again,
+    and ``--resume`` goes on with it. A process that holds the directory may call it again: nothing happens then.
 
     Args:
         work_dir: Folder of the run.
@@ -92,10 +118,21 @@ def own_run(work_dir: str | Path, resume: bool | str) -> Iterator[None]:
     Raises:
         RuntimeError: If another run holds the folder.
     """
-    held = holds(work_dir)
+    held = from_main(lambda: holds(work_dir))
     with only_run(work_dir, 'training'):
-        if is_main_process() and not held:
-            remove_drafts(work_dir)
-            if not resume:
-                RunRecord(work_dir).begin()
-        yield
+        if held:
+            yield
+            return
+        from_main(lambda: _note_run(work_dir, resume))
+        try:
+            yield
+        except Exception:
+            if is_main_process():
+                RunRecord(work_dir).give_back()
+            raise
+
+
+def _note_run(work_dir: str | Path, resume: bool | str) -> None:
+    remove_drafts(work_dir)
+    if not resume:
+        RunRecord(work_dir).begin()

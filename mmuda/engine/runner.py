@@ -1,6 +1,7 @@
 """mmengine's runner for adaptation: gloo without a GPU, per-child wrappers, safe and strict loading, exact resume."""
 
 import copy
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,9 +21,10 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmuda.checkpoints import load_weights, read_checkpoint, restore_histories, to_plain, weights_meta
-from mmuda.checkpoints.states import check_finite_weights, meta_of
-from mmuda.checkpoints.weights_meta import check_classes
+from mmuda.checkpoints import load_weights, restore_histories, to_plain, weights_meta
+from mmuda.checkpoints.reading import read_meta
+from mmuda.checkpoints.states import check_finite_weights
+from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
 from mmuda.files import whole_file
 from mmuda.internals import (
@@ -36,13 +38,14 @@ from mmuda.internals import (
     set_timestamp,
 )
 from mmuda.ranks import from_main, unwrap
+from mmuda.settings import is_below
 from mmuda.version import __version__
 
 from .distributed import join_processes, told_when_silent
 from .hooks.stop_hook import StopHook
 from .rescheduling import ConfiguredSchedule
-from .resuming import adopt_run, check_resumable, compare_settings, find_resumable, set_aside_earlier_run
-from .run_record import RunRecord, own_run
+from .resuming import adopt_run, begin_training, check_resumable, compare_settings, find_resumable
+from .run_record import own_run
 from .run_settings import changes_optimizer, changes_schedule, deciding_settings, training_facts
 from .stopping import saving_first
 from .terminal import quieten
@@ -160,10 +163,10 @@ class AdaptationRunner(Runner):
         """Let a resumed run without a seed have the one that was drawn for the run before."""
         if not resume or configured_seed(self) is not None:
             return
-        found = self._checkpoint_to_resume(resume)
-        seed = None if found is None else meta_of(read_checkpoint(found)).get('seed')
+        found = self._checkpoint_to_resume
+        seed = from_main(lambda: (read_meta(found) or {}).get('seed') if found and os.path.isfile(found) else None)
         if isinstance(seed, int):
-            self.set_randomness(seed)
+            self.set_randomness(**{**self.cfg.get('randomness', {}), 'seed': seed})
 
     # Saving.
 
@@ -206,7 +209,7 @@ class AdaptationRunner(Runner):
             return
         resume, load_from = resume_option(self), load_from_option(self)
         if resume:
-            found = self._checkpoint_to_resume(resume)
+            found = self._checkpoint_to_resume
             if found is not None:
                 self.resume(found)
                 return
@@ -215,27 +218,30 @@ class AdaptationRunner(Runner):
             self.load_checkpoint(load_from)
         if is_training(self):
             barrier()  # load_from may be one of the files that are moved now
-            if is_main_process():
-                set_aside_earlier_run(self.work_dir)
-                record = RunRecord(self.work_dir)
-                if resume and record.exists is False:
-                    record.begin()
-            self._run = from_main(lambda: RunRecord(self.work_dir).run)
+            self._run = from_main(lambda: begin_training(self.work_dir))
+            mark_loaded(self)  # val() and test() after it must not begin another one
 
-    def _checkpoint_to_resume(self, resume: bool | str) -> str | None:
+    @cached_property
+    def _checkpoint_to_resume(self) -> str | None:
         """Return the checkpoint that training goes on from, on all processes alike, or None."""
+        resume = resume_option(self)
         return from_main(lambda: resume if isinstance(resume, str) else find_resumable(self.work_dir))
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
         """Load weights; see :func:`load_weights` for what may be left out and what is an error.
 
         Raises:
-            RuntimeError: If the weights do not fit, or were trained for other classes than those of the data.
+            RuntimeError: If the weights do not fit; in a test or on resume, if they were trained for other classes than
+                those of the data. A new training only warns.
         """
         checkpoint = self._content
         if checkpoint is None:
             checkpoint = CheckpointLoader.load_checkpoint(filename, map_location)
-        check_classes(checkpoint, self._classes(), filename)
+        different = differing_classes(checkpoint, self._classes(), filename)
+        if different and not (is_training(self) and self._content is None):
+            raise RuntimeError(different)
+        if different:  # a new training learns its own classes from there
+            self.logger.warning(different)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._content is not None)
         mark_loaded(self)
@@ -266,6 +272,8 @@ class AdaptationRunner(Runner):
             self.logger.warning('another optimizer than before begins without a state')
             resume_optimizer = False
         schedule = ConfiguredSchedule(self) if changes_schedule(changed) else None
+        if any(is_below(line, 'randomness.seed') for line in changed):
+            content['meta'].pop('seed', None)  # mmengine would take the one of the checkpoint
         self._content = content
         try:
             super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)

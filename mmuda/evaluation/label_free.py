@@ -1,4 +1,4 @@
-"""LabelFreeMetric: how good a network may be on the target, judged without labels of the target."""
+"""LabelFreeMetric: scores of a network's predictions on the target that need no labels."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ HEAD = 6
 
 @METRICS.register_module()
 class LabelFreeMetric(BaseMetric):
-    r"""Scores of predictions that no label is read for.
+    r"""Score predictions without reading labels.
 
     ``entropy`` (less is better): mean entropy of the pixels, divided by log C.
 
@@ -48,7 +48,8 @@ class LabelFreeMetric(BaseMetric):
     ``share/<class>``: percentage of the pixels that are predicted as the class.
 
     Keys begin with ``label_free/``. All sums are integers on the device of the predictions, whatever the number of
-    images: 1 and N processes give equal results. If a prediction is not finite, so is no score but the shares.
+    images: at an equal number of threads, 1 and N processes give equal results. If a prediction is not finite, entropy,
+    IM and SND are NaN; the other scores are not affected.
 
     Args:
         points: Pixels of each image that SND looks at; the memory is quadratic in it. The same places in each image.
@@ -80,7 +81,8 @@ class LabelFreeMetric(BaseMetric):
 
         Args:
             data_batch: Handed on to the teacher.
-            data_samples: Each with ``seg_logits`` (C, H, W).
+            data_samples: Each with ``seg_logits`` (C, H, W), and ``pred_sem_seg`` (1, H, W) if classes are not their
+                argmax.
 
         Raises:
             ValueError: If a sample has no such logits.
@@ -90,13 +92,14 @@ class LabelFreeMetric(BaseMetric):
         samples = [sample.to_dict() if isinstance(sample, BaseDataElement) else sample for sample in data_samples]
         logits = [_logits(sample) for sample in samples]
         others = [None] * len(logits) if self.teacher is None else self.teacher(data_batch, samples)
-        self._counts.add(torch.stack([self._sums(*pair) for pair in zip(logits, others, strict=True)]))
+        predicted = [_classes(sample, values) for sample, values in zip(samples, logits, strict=True)]
+        sums = [self._sums(*image) for image in zip(logits, predicted, others, strict=True)]
+        self._counts.add(torch.stack(sums))
 
-    def _sums(self, logits: Tensor, other: Tensor | None) -> Tensor:
+    def _sums(self, logits: Tensor, predicted: Tensor, other: Tensor | None) -> Tensor:
         """Return the sums of one image, (HEAD + 2 C,) int64 in UNITs or pixels."""
         num_classes, height, width = logits.shape
         sums = prediction_statistics(logits)
-        predicted = logits.argmax(dim=0)
         places = fixed_points(height, width, self.points, logits.device)
         seen = logits.flatten(1)[:, places].float().softmax(dim=0)
         density = neighbourhood_density(seen.T, self.temperature)
@@ -154,6 +157,13 @@ class LabelFreeMetric(BaseMetric):
 def _units(values: Tensor) -> Tensor:
     """Return values as whole numbers of UNITs; 0 for what is not finite."""
     return torch.nan_to_num(values.double() / UNIT, nan=0, posinf=0, neginf=0).round().to(torch.int64)
+
+
+def _classes(sample: Mapping[str, Any], logits: Tensor) -> Tensor:
+    """Return the (H, W) predicted classes of a sample; those of the logits if it holds none."""
+    field = sample.get('pred_sem_seg')
+    values = field['data'] if isinstance(field, Mapping) else getattr(field, 'data', None)
+    return logits.argmax(dim=0) if values is None else values[0]
 
 
 def _logits(sample: Mapping[str, Any]) -> Tensor:

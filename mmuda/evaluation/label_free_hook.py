@@ -28,12 +28,13 @@ class LabelFreeHook(Hook):
 
     Adds a :class:`LabelFreeMetric` to the evaluator of the validation, so that ``save_best`` may name any of its scores
     (``'label_free/IM'``). The source's shares of the classes are those of the labels that training has seen so far,
-    every fourth row and column; the teacher is the first :class:`EMATeacher` of the adaptor. After a validation one
-    line tells the scores, and mean and standard deviation (n - 1) of the last validations; the latter are logged as
-    ``<name>/mean`` and ``<name>/deviation``. A checkpoint that was saved just before a validation does not know of
-    it: in a run that is resumed from it, means are without that validation.
+    every fourth row and column, so they are those of the source as training samples it. The teacher is the first
+    :class:`EMATeacher` of the adaptor. After a validation one line tells the scores, and mean and standard deviation
+    (n - 1) of the last validations; the latter are logged as ``<name>/mean`` and ``<name>/deviation``. A checkpoint
+    that was saved just before a validation does not contain its scores: after a resume from it the means lack that
+    validation.
 
-    A warning names a class that was predicted before and has vanished, and one that takes over.
+    A warning names a class that was predicted before and has vanished, and one that dominates the predictions.
 
     Args:
         last: Number of validations that mean and deviation are taken over.
@@ -65,7 +66,7 @@ class LabelFreeHook(Hook):
     # The labels of the source.
 
     def before_train(self, runner: Runner) -> None:
-        """Weights that were only loaded, not resumed, bring no counts along."""
+        """Reset the counts if the training starts from iteration 0."""
         if runner.iter == 0:
             self._counted = self._total = None
 
@@ -84,7 +85,7 @@ class LabelFreeHook(Hook):
             self._counted = counts if self._counted is None else self._counted + counts
 
     def before_gather_checkpoint(self, runner: Runner) -> None:
-        """All ranks bring their counts together."""
+        """Sum the counts over the ranks."""
         self._gather()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -105,7 +106,7 @@ class LabelFreeHook(Hook):
     # A validation.
 
     def before_val(self, runner: Runner) -> None:
-        """Join the evaluator; tell the metric what it compares with."""
+        """Add the metric to the evaluator, and set the source shares and the teacher."""
         self._gather()
         loop: Any = runner.val_loop
         if not any(isinstance(metric, LabelFreeMetric) for metric in loop.evaluator.metrics):
@@ -147,7 +148,7 @@ class LabelFreeHook(Hook):
         return history[-self.last :].tolist()
 
     def _alarms(self, runner: Runner, metrics: Mapping[str, float]) -> dict[str, list[str]]:
-        """Return the classes that something has happened to since the validation before, with their shares."""
+        """Return the classes that have vanished or dominate since the validation before, with their shares."""
         vanished, taking_over = [], []
         start = f'{LABEL_FREE_PREFIX}/share/'
         names = [name.removeprefix(start) for name in metrics if name.startswith(start)]

@@ -74,8 +74,9 @@ class ResumablePass(Generic[Place]):
         if not self.snapshot.is_file():
             return 0
         try:
-            if not zipfile.is_zipfile(self.snapshot) or zipfile.ZipFile(self.snapshot).testzip() is not None:
-                raise ValueError('its checksum differs')
+            with zipfile.ZipFile(self.snapshot) as archive:
+                if archive.testzip() is not None:
+                    raise ValueError('its checksum differs')
             content = torch.load(self.snapshot, map_location='cpu', weights_only=True)
             done = content['done']
             if not 0 <= done <= len(self.places):

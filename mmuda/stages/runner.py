@@ -17,7 +17,7 @@ from terminaltables import AsciiTable
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.run_record import RunRecord, own_run
 from mmuda.files import file_digest, move_aside
-from mmuda.ranks import from_main, is_main_process
+from mmuda.ranks import from_main
 
 from .base import Stage
 from .building import build_stages, check_references, make_context, needs
@@ -86,7 +86,7 @@ class StagedRunner:
         self._take_ledger(resume)
         if not resume:
             self._forget_all(self.stages, 'an earlier run')
-        self._belong_to_run()
+        from_main(self._belong_to_run)
         if restart_from is not None:
             first = self.stages.index(self._find(restart_from)[0])
             self._forget_all(self.stages[first:], f'{restart_from} and what came after it')
@@ -104,27 +104,27 @@ class StagedRunner:
 
     def _take_ledger(self, resume: bool) -> None:
         """Read the ledger again now that nobody else writes it; an earlier run's is none of a run that was to begin."""
-        ledger = self.ctx.ledger
-        if is_main_process():
-            record = RunRecord(self.ctx.work_dir)
-            ledger.reload()
-            replaced = resume and record.exists and ledger.entries and ledger.run != record.run
-            if replaced:
-                self.logger.warning(
-                    f'the stages in {self.ctx.work_dir} belong to an earlier run, which a new one was to replace; that '
-                    'one was stopped before its first stage, so it starts again'
-                )
-                names = [stage.name for stage in self.stages]
-                ledger.forget(names)
-                move_aside(self.ctx.work_dir, names)
+        from_main(lambda: self._reload_ledger(resume))
         self._share_ledger()
+
+    def _reload_ledger(self, resume: bool) -> None:
+        ledger, record = self.ctx.ledger, RunRecord(self.ctx.work_dir)
+        ledger.reload()
+        if resume and record.exists and ledger.entries and ledger.run != record.run:
+            self.logger.warning(
+                f'the stages in {self.ctx.work_dir} belong to an earlier run, which a new one was to replace; that '
+                'one was stopped before its first stage, so it starts again'
+            )
+            names = [stage.name for stage in self.stages]
+            ledger.forget(names)
+            move_aside(self.ctx.work_dir, names)
 
     def _belong_to_run(self) -> None:
         """Note the run in the ledger, when nothing of an earlier one is left in it."""
-        if is_main_process():
-            run = RunRecord(self.ctx.work_dir).run
-            if self.ctx.ledger.run != run:
-                self.ctx.ledger.begin_run(run)
+        record = RunRecord(self.ctx.work_dir)
+        if self.ctx.ledger.run != record.run:
+            self.ctx.ledger.begin_run(record.run)
+        record.settle()
 
     def _check(self, stage: Stage) -> None:
         """Compare the settings of a stage with those that it was begun with."""
@@ -136,8 +136,8 @@ class StagedRunner:
         told = '\n  '.join(lines)
         how = 'goes on with other settings' if running else 'is done, and stays as it was made with other settings'
         self.logger.warning(f'stage {stage.name!r} {how}:\n  {told}')
-        if running and is_main_process():
-            ledger.change(stage.name, settings, lines)
+        if running:
+            from_main(lambda: ledger.change(stage.name, settings, lines))
 
     def _verify(self, name: str) -> None:
         """Check that the files of a finished stage are what it wrote, before another one uses them.

@@ -67,14 +67,15 @@ class TrainStage(Stage):
             cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
         from_main(lambda: metrics.unlink(missing_ok=True))  # of a validation before the interruption
-        for metric in metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]:
+        written = metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]
+        for metric in written:
             metric['json_file'] = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner: Any = build_runner(cfg)
         runner.settings = self.settings(ctx)  # with references, whatever the folder of the run is called
         runner.train()
-        if runner.val_loop is not None and not from_main(metrics.is_file):
+        if written and runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()
         checkpoint = f'iter_{runner.max_iters}.pth'
         if not (folder / checkpoint).is_file():

@@ -139,6 +139,37 @@ def test_a_new_run_that_was_killed_early_does_not_end_as_the_old_one(minicity, t
     assert read_checkpoint(aside / 'iter_4.pth')['meta']['run'] != run
 
 
+def test_a_start_that_fails_leaves_the_earlier_run_to_be_resumed(minicity, tmp_path, monkeypatch):
+    """An error, such as an optimizer that does not exist, is mended and tried again: the old run still stands."""
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config('source_only', minicity, tmp_path, iters=4), Interrupt(3))
+    with monkeypatch.context() as patched:
+        patched.setattr('mmuda.engine.runner.AdaptationRunner.build_train_loop', _failing)
+        with pytest.raises(RuntimeError, match='no such loop'):
+            train(tiny_config('source_only', minicity, tmp_path, iters=4))
+    assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
+    assert resumed(minicity, tmp_path).iter == 4
+    assert not list(tmp_path.glob('before_*')), 'it went on, and did not begin again'
+
+
+def test_a_failed_start_in_an_empty_folder_leaves_no_record(minicity, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr('mmuda.engine.runner.AdaptationRunner.build_train_loop', _failing)
+        with pytest.raises(RuntimeError, match='no such loop'):
+            train(tiny_config('source_only', minicity, tmp_path, iters=4))
+    assert not (tmp_path / 'run.json').exists()
+
+
+def test_evaluating_after_training_leaves_its_checkpoints(minicity, tmp_path):
+    runner = train(tiny_config('source_only', minicity, tmp_path, iters=2, val=2))
+    runner.val()
+    assert latest_checkpoint(tmp_path).endswith('iter_2.pth') and not list(tmp_path.glob('before_*'))
+
+
+def _failing(*args, **kwargs):
+    raise RuntimeError('no such loop')
+
+
 def _killed(*args, **kwargs):
     raise KeyboardInterrupt
 

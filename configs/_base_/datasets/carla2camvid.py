@@ -2,8 +2,8 @@
 # Cityscapes train ids; both domains share 10 classes. Lists of "image label" pairs, relative to the root.
 #
 # The source is one drive through one town, in which signs and persons are a thousandth of the pixels and far away. So
-# rare classes are drawn first, images are enlarged up to twice, crops show the drawn class, and colours change. This
-# belongs to the source of every method, source-only's too. The bonnet, its lowest sixth, has no labels.
+# rare classes are drawn first, images are enlarged up to three times, crops show the drawn class, and colours change.
+# This belongs to the source of every method, source-only's too. The bonnet, its lowest sixth, has no labels.
 import os
 
 root = os.environ.get('SYNTH2CAMVID_ROOT', 'data/synth2camvid')

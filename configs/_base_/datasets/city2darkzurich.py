@@ -1,10 +1,5 @@
 # Cityscapes (labelled, 1024x512) to the nights of Dark Zurich (unlabelled, 960x540).
-import os
-
-_base_ = './city2acdc.py'
-dark_zurich_root = os.environ.get('DARK_ZURICH_ROOT', 'data/dark_zurich')
-target_prefix = dict(img_path='rgb_anon/train/night')
-test_prefix = dict(img_path='rgb_anon/val/night', seg_map_path='gt/val/night')
-train_dataloader = dict(dataset=dict(target=dict(data_root=dark_zurich_root, data_prefix=target_prefix)))
-val_dataloader = dict(dataset=dict(data_root=dark_zurich_root, data_prefix=test_prefix))
+_base_ = ['./city2acdc.py', './dark_zurich.py']
+train_dataloader = dict(dataset=dict(target=_base_.dark_zurich_target))
+val_dataloader = dict(dataset=_base_.dark_zurich_test)
 test_dataloader = val_dataloader

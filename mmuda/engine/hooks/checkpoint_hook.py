@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
-from mmuda.internals import is_training, kept_checkpoints
+from mmuda.internals import default_rule_keys, is_training, kept_checkpoints
 from mmuda.ranks import from_main
 
 from ..run_record import RunRecord
@@ -21,9 +21,8 @@ OUTDATED = 'outdated_ckpt_ids'
 RULES = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 """Which values of scores without labels are the better ones."""
 
-GREATER = ('mIoU', 'IoU', 'mDice', 'mFscore', 'mPrecision', 'mRecall', 'acc', 'top', 'AR@', 'auc', 'precision', 'mAP')
-LESS = ('loss',)
-"""The same for parts of the names of other scores."""
+MORE_GREATER = ('IoU', 'mFscore', 'mRecall')
+"""Parts of the names of scores of mmuda and mmseg, beside mmengine's, of which the greater value is the better one."""
 
 
 @HOOKS.register_module()
@@ -38,7 +37,7 @@ class AdaptationCheckpointHook(CheckpointHook):
     Raises:
         ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where
             gradients are gathered over ``optim_wrapper.accumulative_counts`` iterations: they are not saved, so such a
-            checkpoint could not be resumed exactly. Also for ``by_epoch=True``.
+            checkpoint could not be resumed exactly. Also for ``by_epoch=True``, and for an ``out_dir``.
     """
 
     max_keep_ckpts: int
@@ -48,8 +47,15 @@ class AdaptationCheckpointHook(CheckpointHook):
             raise ValueError(
                 'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
             )
-        kwargs.setdefault('greater_keys', [*GREATER, *(name for name, rule in RULES.items() if rule == 'greater')])
-        kwargs.setdefault('less_keys', [*LESS, *(name for name, rule in RULES.items() if rule == 'less')])
+        if kwargs.get('out_dir') is not None:
+            raise ValueError(
+                f'AdaptationCheckpointHook: out_dir={kwargs["out_dir"]!r} is not supported, since --resume and stages '
+                'look for checkpoints in the work dir: set work_dir instead'
+            )
+        greater, less = default_rule_keys()
+        by_rule = {rule: [name for name, one in RULES.items() if one == rule] for rule in ('greater', 'less')}
+        kwargs.setdefault('greater_keys', [*greater, *MORE_GREATER, *by_rule['greater']])
+        kwargs.setdefault('less_keys', [*less, *by_rule['less']])
         super().__init__(interval=interval, by_epoch=False, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
@@ -71,7 +77,9 @@ class AdaptationCheckpointHook(CheckpointHook):
             return
         due = runner.iter % runner.val_interval == 0 or runner.iter == runner.max_iters
         if due and from_main(lambda: RunRecord(runner.work_dir).validated) != runner.iter:
-            runner.logger.info(f'the validation after iteration {runner.iter} was not complete: it is made up for')
+            runner.logger.info(
+                f'it is not known that the validation after iteration {runner.iter} was completed: it is made again'
+            )
             self.last_ckpt = os.path.join(self.out_dir, self.filename_tmpl.format(runner.iter))
             runner.val_loop.run()
 
@@ -101,7 +109,7 @@ class AdaptationCheckpointHook(CheckpointHook):
         """
         info = runner.message_hub.runtime_info
         for key in [key for key in info if key.startswith('best_ckpt')]:
-            own = os.path.join(self.out_dir or runner.work_dir, os.path.basename(str(info[key])))
+            own = os.path.join(runner.work_dir, os.path.basename(str(info[key])))
             runner.message_hub.update_info(key, own)
 
     def _remove(self, iterations: Iterable[int]) -> None:

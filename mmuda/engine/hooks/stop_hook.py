@@ -50,9 +50,7 @@ class StopHook(Hook):
     ) -> None:
         """Stop if somebody asked for it, where no gradients are gathered."""
         iteration = runner.iter + 1
-        if iteration % getattr(runner.optim_wrapper, 'accumulative_counts', 1):
-            return
-        if self._asked(iteration):
+        if not _gathers(runner, iteration) and self._asked(iteration):
             self._stop(runner, saved=False)
 
     def before_val(self, runner: Runner) -> None:
@@ -67,7 +65,9 @@ class StopHook(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Any = None
     ) -> None:
-        """Stop in the middle of a validation."""
+        """Stop in the middle of a validation, where no gradients are gathered."""
+        if _gathers(runner, runner.iter):
+            return
         if (self._group is None or self._same_length) and self._asked(batch_idx + 1):
             self._stop(runner, saved=True)
 
@@ -113,3 +113,8 @@ class StopHook(Hook):
             'the same command with --resume goes on'
         )
         raise Stopped
+
+
+def _gathers(runner: Runner, iteration: int) -> bool:
+    """Return whether gradients are being gathered after an iteration: a checkpoint does not hold them."""
+    return bool(iteration % getattr(runner.optim_wrapper, 'accumulative_counts', 1))

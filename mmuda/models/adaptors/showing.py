@@ -1,4 +1,4 @@
-"""Maps of a training iteration for those who look at it."""
+"""Record the maps of a training iteration, for pictures."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +10,10 @@ from ..segmentors import SegOutputs
 
 
 class Showing:
-    """The part of an adaptor that hands out images, labels and maps of an iteration.
+    """The part of an adaptor that records images, labels and maps of an iteration.
 
-    :attr:`shown` is None, and nothing is kept, unless somebody has put an empty dict there before the iteration
-    (``TrainingPictureHook``). Then it holds, by name:
+    :attr:`shown` is None, and nothing is kept, unless a caller (``TrainingPictureHook``) sets it to an empty dict
+    before the iteration. Then it holds, by name:
 
     - images, (N, 3, H, W), normalised, whose names end with ``' image'``;
     - labels, (N, H, W) of an integer type;
@@ -24,11 +24,11 @@ class Showing:
     shown: dict[str, Any] | None = None
 
     def show(self, name: str, value: Tensor | SegOutputs | Callable[[], Tensor]) -> None:
-        """Show a map of this iteration; free if nobody looks.
+        """Record a map of this iteration; does nothing if :attr:`shown` is None.
 
         Args:
-            name: Names it.
-            value: See :class:`Showing`; or a function that returns it, called only if somebody looks.
+            name: Caption; its first word is the row of the picture.
+            value: See :class:`Showing`; or a function that returns it, called only if maps are recorded.
         """
         if self.shown is None:
             return

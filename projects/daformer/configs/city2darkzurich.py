@@ -1,8 +1,5 @@
 # DAFormer, Cityscapes to Dark Zurich.
-_base_ = [
-    '../../../configs/_base_/models/daformer_mit-b5.py',
-    '../../../configs/_base_/datasets/city2darkzurich_daformer.py',
-    '../../../configs/_base_/schedules/adamw_40k.py',
-]
-custom_imports = dict(imports=['mmuda', 'projects.daformer'], allow_failed_imports=False)
-model = dict(type='DAFormer')
+_base_ = ['./city2acdc.py', '../../../configs/_base_/datasets/dark_zurich.py']
+train_dataloader = dict(dataset=dict(target=_base_.dark_zurich_target))
+val_dataloader = dict(dataset=_base_.dark_zurich_test)
+test_dataloader = val_dataloader

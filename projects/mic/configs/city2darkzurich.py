@@ -1,8 +1,5 @@
 # MIC on HRDA, Cityscapes to Dark Zurich: images of both domains are masked, as they are.
-_base_ = '../../hrda/configs/city2darkzurich.py'
-custom_imports = dict(imports=['mmuda', 'projects.hrda', 'projects.mic'], allow_failed_imports=False)
-model = dict(
-    type='MICDAFormer',
-    masked=dict(images='both', block=64, ratio=0.7, augment=False),
-    loss_weights=dict(masked_main=0.9, masked_detail=0.1),
-)
+_base_ = ['./city2acdc.py', '../../../configs/_base_/datasets/dark_zurich.py']
+train_dataloader = dict(dataset=dict(target=_base_.dark_zurich_target))
+val_dataloader = dict(dataset=_base_.dark_zurich_test)
+test_dataloader = val_dataloader
