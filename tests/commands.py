@@ -1,10 +1,10 @@
 """The commands of tools/, run as users run them."""
 
 import os
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
+from preloaded import run_script, start
 from toolbox import CONFIGS, tiny_options
 
 TOOLS = CONFIGS.parent / 'tools'
@@ -12,15 +12,19 @@ TOOLS = CONFIGS.parent / 'tools'
 
 def run(minicity: Path, *script, fails: bool = False) -> str:
     """Run a Python script with arguments; return what it prints."""
-    out = subprocess.run(
-        [sys.executable, *map(str, script)],
-        capture_output=True,
-        text=True,
-        cwd=CONFIGS.parent,
-        env=dict(os.environ, MINICITY_ROOT=str(minicity), OMP_NUM_THREADS='1'),
-    )
-    assert (out.returncode != 0) == fails, out.stdout[-2000:] + out.stderr[-3000:]
-    return out.stdout + out.stderr
+    code, printed = run_tool(*script, env={'MINICITY_ROOT': str(minicity)})
+    assert (code != 0) == fails, printed[-5000:]
+    return printed
+
+
+def run_tool(*script, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a Python script with arguments and more variables of the environment; return exit status and output."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, 'log.txt')
+        command = [str(part) for part in script]
+        process = start(run_script, command, str(CONFIGS.parent), log=log, env={**os.environ, **(env or {})})
+        process.join()
+        return process.exitcode, log.read_text()
 
 
 def options(method: str) -> list:

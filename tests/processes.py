@@ -3,15 +3,16 @@
 import importlib.util
 import inspect
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from preloaded import start
 
 PATIENCE = 300
 """Seconds after which processes that wait for each other are stopped."""
@@ -32,32 +33,29 @@ def run_on_processes(function: Callable[..., Any], folder: Path, *args: Any, cou
     folder = Path(folder) / function.__name__
     folder.mkdir()
     torch.save(args, folder / 'args.pth')
-    command = [sys.executable, __file__, str(inspect.getsourcefile(function)), function.__name__, str(folder)]
-    env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path))
     logs = [folder / f'log{rank}.txt' for rank in range(count)]
+    env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=os.pathsep.join(sys.path))
+    task = (str(inspect.getsourcefile(function)), function.__name__, str(folder))
     running = []
     try:
         for rank, log in enumerate(logs):
-            with open(log, 'wb') as file:
-                running.append(
-                    subprocess.Popen([*command, str(rank), str(count)], env=env, stdout=file, stderr=subprocess.STDOUT)
-                )
+            running.append(start(_main, *task, rank, count, log=log, env=env))
         codes = _wait(running)
     finally:
         for process in running:
             process.kill()
-            process.wait()
+            process.join()
     ends = (f'exit status {code}:\n{log.read_text()[-3000:]}' for code, log in zip(codes, logs, strict=True))
     assert codes == [0] * count, '\n'.join(ends)
     return [torch.load(folder / f'result{rank}.pth', weights_only=True) for rank in range(count)]
 
 
-def _wait(running: list[subprocess.Popen]) -> list[int | None]:
+def _wait(running: list[BaseProcess]) -> list[int | None]:
     """Wait until all processes end, one fails, or patience ends; return their exit statuses, None if running."""
-    start = time.monotonic()
+    began = time.monotonic()
     while True:
-        codes = [process.poll() for process in running]
-        if None not in codes or any(codes) or time.monotonic() - start > PATIENCE:
+        codes = [process.exitcode for process in running]
+        if None not in codes or any(codes) or time.monotonic() - began > PATIENCE:
             return codes
         time.sleep(0.05)
 
@@ -73,7 +71,3 @@ def _main(source: str, name: str, folder: str, rank: int, count: int) -> None:
     result = getattr(module, name)(rank, *torch.load(f'{folder}/args.pth', weights_only=False))
     torch.save(result, f'{folder}/result{rank}.pth')
     dist.barrier()  # none leaves while another may still listen to it
-
-
-if __name__ == '__main__':
-    _main(*sys.argv[1:4], *map(int, sys.argv[4:]))

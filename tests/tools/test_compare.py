@@ -2,19 +2,19 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from commands import TOOLS, run
 from killing import kill_when
 from toolbox import CONFIGS
 
 from mmuda.checkpoints import read_checkpoint
 from mmuda.owner import only_user
 
-TOOL = CONFIGS.parent / 'tools' / 'compare.py'
+TOOL = TOOLS / 'compare.py'
 
 TINY = """
 _base_ = '{base}'
@@ -40,10 +40,7 @@ def environment(minicity: Path) -> dict:
 
 
 def compare(minicity: Path, *arguments, fails: bool = False) -> str:
-    command = [sys.executable, str(TOOL), *map(str, arguments)]
-    out = subprocess.run(command, capture_output=True, text=True, env=environment(minicity), cwd=CONFIGS.parent)
-    assert (out.returncode != 0) == fails, out.stdout[-2000:] + out.stderr[-3000:]
-    return out.stdout + out.stderr
+    return run(minicity, TOOL, *arguments, fails=fails)
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
@@ -52,17 +49,17 @@ def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
     configs = tiny_configs(tmp_path, 'intrada')
     work, whole = tmp_path / 'work', tmp_path / 'whole'
     arguments = [*configs, '--seeds', '3', '--work-dir', work, '--pictures', '1']
-    run = work / 'intrada/minicity/seed_3'
+    folder = work / 'intrada/minicity/seed_3'
     command = [sys.executable, str(TOOL), *map(str, arguments)]
-    kill_when(command, environment(minicity), (run / 'inter/iter_2.pth').is_file, tmp_path / 'log.txt')
+    kill_when(command, environment(minicity), (folder / 'inter/iter_2.pth').is_file, tmp_path / 'log.txt')
     log = compare(minicity, *arguments)
     assert 'intrada/minicity/seed_3: continuing' in log
-    assert not list(run.glob('before_*')), 'the interrupted stage went on'
+    assert not list(folder.glob('before_*')), 'the interrupted stage went on'
 
     table = json.loads((work / 'table.json').read_text())
     assert [one['statistics'] for one in table['readings']] == ['stored', 'target']
     assert all(one['seeds'] == [3] and one['iterations'] == [8] for one in table['readings'])
-    stored, target = (json.loads((run / f'test/iter_4{end}.json').read_text()) for end in ('', '_target_bn'))
+    stored, target = (json.loads((folder / f'test/iter_4{end}.json').read_text()) for end in ('', '_target_bn'))
     means = [one['metrics']['mIoU']['mean'] for one in table['readings']]
     assert means == [stored['metrics']['mIoU'], target['metrics']['mIoU']] and means[0] != means[1]
     assert table['best_baseline'] is None and 'there is no source-only method' in table['notes'][0]

@@ -2,21 +2,15 @@
 
 import json
 import runpy
-import subprocess
 import sys
 
 import pytest
 import torch
+from commands import TOOLS, run_tool
 from originals import original
 from toolbox import CONFIGS
 
 from mmuda.conversion import ORIGINS
-
-TOOLS = CONFIGS.parent / 'tools'
-
-
-def run(*command) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
 
 
 def test_the_test_command_of_the_original(tmp_path, minicity):
@@ -33,11 +27,12 @@ val_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
 test_dataloader = val_dataloader
 """)
     torch.save(original(config), tmp_path / 'original.pth')
-    done = run(TOOLS / 'convert.py', 'advent', tmp_path / 'original.pth', tmp_path / 'ours.pth', '--config', config)
-    assert done.returncode == 0 and f'ADVENT or IntraDA, 19 classes, fits {config}' in done.stdout, done.stderr
+    files = tmp_path / 'original.pth', tmp_path / 'ours.pth'
+    code, printed = run_tool(TOOLS / 'convert.py', 'advent', *files, '--config', config)
+    assert code == 0 and f'ADVENT or IntraDA, 19 classes, fits {config}' in printed, printed
     out = tmp_path / 'results'
-    done = run(TOOLS / 'test.py', config, tmp_path / 'ours.pth', '--eval', 'mIoU', '--work-dir', out)
-    assert done.returncode == 0, done.stdout + done.stderr
+    code, printed = run_tool(TOOLS / 'test.py', config, tmp_path / 'ours.pth', '--eval', 'mIoU', '--work-dir', out)
+    assert code == 0, printed
     (metrics,) = out.rglob('ours.json')
     assert 0 <= json.loads(metrics.read_text())['metrics']['mIoU'] <= 100
 
@@ -45,16 +40,16 @@ test_dataloader = val_dataloader
 @pytest.mark.parametrize('command', [['convert.py', 'fada'], ['model_converters/fada.py']])
 def test_a_file_of_another_origin_is_one_line(tmp_path, command):
     torch.save({'layer1.weight': torch.ones(1)}, tmp_path / 'original.pth')
-    done = run(TOOLS / command[0], *command[1:], tmp_path / 'original.pth', tmp_path / 'ours.pth')
-    assert done.returncode == 1 and 'has no feature_extractor and no classifier' in done.stderr
-    assert 'Traceback' not in done.stderr and not (tmp_path / 'ours.pth').exists()
+    code, printed = run_tool(TOOLS / command[0], *command[1:], tmp_path / 'original.pth', tmp_path / 'ours.pth')
+    assert code == 1 and 'has no feature_extractor and no classifier' in printed
+    assert 'Traceback' not in printed and not (tmp_path / 'ours.pth').exists()
 
 
 def test_the_help_names_every_origin():
-    done = run(TOOLS / 'convert.py', '--help')
+    _, printed = run_tool(TOOLS / 'convert.py', '--help')
     for name, origin in ORIGINS.items():
-        assert f'{name:18}{origin.networks}' in done.stdout
-    assert run(TOOLS / 'convert.py', 'nobody', 'a.pth', 'b.pth').returncode == 2
+        assert f'{name:18}{origin.networks}' in printed
+    assert run_tool(TOOLS / 'convert.py', 'nobody', 'a.pth', 'b.pth')[0] == 2
 
 
 OLD = ('adaptsegnet', 'advent', 'caffe_resnet101', 'cbst', 'fada', 'sdca', 'sim', 'torchvision_vgg16')
