@@ -25,7 +25,7 @@ from mmuda.checks import check_test, require
 from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
-from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
 from mmuda.ranks import unwrap
 from mmuda.stages import network_config, target_images
 
@@ -70,7 +70,9 @@ def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str])
     init_default_scope(network.get('default_scope', 'mmseg'))
     join_processes(network.launcher, network.get('env_cfg', {}))
     images, loader = target_images(cfg, network), network.test_dataloader
-    options = dict(batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 0))
+    options = dict(
+        batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 0), sample=sample_of(network)
+    )
     written = []
     for number, checkpoint in enumerate(checkpoints):
         name = Path(checkpoint).stem if len(checkpoints) == 1 else f'{Path(checkpoint).stem}_{number}'

@@ -93,11 +93,21 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
             'the weights; or the layer gets its own output, which no order of estimation allows'
         )
     if not groups:
-        raise NothingToEstimateError(
-            f'predictions of this {type(model).__name__} go through none of its {len(layers)} batch-norm layers'
-        )
+        raise nothing_estimated(model, layers)
+    return Plan(groups, once and sees_whole_images(model))
+
+
+def nothing_estimated(model: nn.Module, layers: Mapping[str, nn.Module]) -> NothingToEstimateError:
+    """Return the error for a network whose predictions go through none of its layers."""
+    return NothingToEstimateError(
+        f'predictions of this {type(model).__name__} go through none of its {len(layers)} batch-norm layers'
+    )
+
+
+def sees_whole_images(model: Any) -> bool:
+    """Return whether a test puts whole images into the network, and no windows of them."""
     test_cfg = getattr(unwrap(getattr(model, 'segmentor', model)), 'test_cfg', None)
-    return Plan(groups, once and test_cfg is not None and test_cfg.get('mode', 'whole') == 'whole')
+    return test_cfg is not None and test_cfg.get('mode', 'whole') == 'whole'
 
 
 class _Poison:

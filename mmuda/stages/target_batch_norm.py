@@ -32,10 +32,13 @@ class TargetBatchNorm(Stage):
         dataset: Config of the images; by default the target images of the config, read as the test images of the
             network are.
         batch_size: Images for one forward pass, which must have one size if there are several.
+        sample: Number of images, evenly spaced in the data set, that stand for all of them in one batch: one pass
+            instead of a pass for each layer.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
     Raises:
+        ValueError: If ``sample`` is below 2.
         NothingToEstimateError: When it is executed, if the network has no batch-norm layer with statistics that its
             training moved.
     """
@@ -50,10 +53,13 @@ class TargetBatchNorm(Stage):
         batch_size: int = 1,
         num_workers: int = 0,
         snapshot_every: float = 30.0,
+        sample: int | None = None,
     ) -> None:
         super().__init__(name)
-        self.weights, self.dataset = weights, dataset
-        self.options = dict(batch_size=batch_size, num_workers=num_workers, snapshot_every=snapshot_every)
+        if sample is not None and sample < 2:
+            raise ValueError(f'stage {name!r}: sample={sample!r}, expected a number of images above 1, or None for all')
+        self.weights, self.dataset, self.sample = weights, dataset, sample
+        self.options: dict[str, Any] = dict(batch_size=batch_size, num_workers=num_workers, snapshot_every=snapshot_every)
 
     def config(self, ctx: StageContext) -> Config:
         """Return the config of the network."""
@@ -61,16 +67,16 @@ class TargetBatchNorm(Stage):
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
         """Return network and images."""
-        return dict(weights=self.weights, model=self.config(ctx).model, dataset=self._dataset(ctx))
+        decisive = dict(weights=self.weights, model=self.config(ctx).model, dataset=self._dataset(ctx))
+        return decisive if self.sample is None else dict(decisive, sample=self.sample)
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
         """Estimate, or continue estimating."""
         if not resume:
             from_main(lambda: _empty(folder))
         images = ctx.resolve(self._dataset(ctx))
-        facts = write_target_batch_norm(
-            self.config(ctx), images, ctx.checkpoint(self.weights), folder / CHECKPOINT, **self.options
-        )
+        files = ctx.checkpoint(self.weights), folder / CHECKPOINT
+        facts = write_target_batch_norm(self.config(ctx), images, *files, sample=self.sample, **self.options)
         return dict(checkpoint=CHECKPOINT, images=facts['images'])
 
     def _dataset(self, ctx: StageContext) -> dict:

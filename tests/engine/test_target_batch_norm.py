@@ -1,10 +1,12 @@
 """Batch-norm statistics of target images: exact, the same after a kill and on any number of processes."""
 
+import copy
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from processes import run_on_processes
 from toolbox import tiny_config
@@ -16,7 +18,7 @@ from mmuda.engine.batch_norm_order import NothingToEstimateError
 from mmuda.engine.inference import load_model
 from mmuda.engine.launch import build_runner
 from mmuda.engine.probabilities import inference_dataset
-from mmuda.engine.target_batch_norm import FACT, estimate_batch_norm, write_target_batch_norm
+from mmuda.engine.target_batch_norm import FACT, estimate_batch_norm, sample_of, write_target_batch_norm
 from mmuda.files import file_digest
 
 
@@ -56,7 +58,7 @@ def by_definition(model: nn.Module, dataset) -> dict[str, torch.Tensor]:
     return statistics(model)
 
 
-@pytest.mark.parametrize('batch_size', [1, 3])
+@pytest.mark.parametrize('batch_size', [1, 3, 5])
 def test_statistics_are_those_of_all_pixels(trained, tmp_path, batch_size):
     cfg, checkpoint = trained
     dataset = build_dataset(inference_dataset(cfg))
@@ -66,6 +68,7 @@ def test_statistics_are_those_of_all_pixels(trained, tmp_path, batch_size):
     facts = estimate_batch_norm(model, dataset, tmp_path / 'state', batch_size)
     found = statistics(model)
     assert facts['images'] == 5 and 2 * facts['layers'] == len(found) and facts['passes'] <= facts['layers']
+    assert (facts['passes'] == 1) == (batch_size == 5), 'all images in one batch need one pass'
     assert not (tmp_path / 'state').exists() and not model.training
     for key, value in wanted.items():
         assert not torch.equal(value, before[key]), f'{key} was not that of the target'
@@ -116,6 +119,44 @@ def test_images_of_another_root_are_other_images(trained, tmp_path):
     written = output.stat().st_mtime_ns
     assert write_target_batch_norm(cfg, copy, checkpoint, output) == moved
     assert output.stat().st_mtime_ns == written, 'it was there'
+
+
+def test_windows_need_a_pass_for_each_layer_even_in_one_batch(trained, tmp_path):
+    """Each layer is called for each window, so no call sees all pixels."""
+    cfg, checkpoint = trained
+    cfg = copy.deepcopy(cfg)
+    dataset = build_dataset(inference_dataset(cfg))
+    height, width = dataset[0]['inputs'].shape[-2:]
+    cfg.model.segmentor.test_cfg = dict(mode='slide', crop_size=(height, width // 2), stride=(height, width // 2))
+    models = [load_model(cfg, checkpoint) for _ in range(2)]
+    facts = [
+        estimate_batch_norm(model, dataset, tmp_path / 'state', size)
+        for model, size in zip(models, (5, 1), strict=True)
+    ]
+    assert facts[0]['passes'] == facts[1]['passes'] > 1
+    first, second = map(statistics, models)
+    for key, value in first.items():
+        torch.testing.assert_close(second[key], value, rtol=1e-5, atol=1e-6, msg=key)
+
+
+def test_a_sample_stands_for_all_images(trained, tmp_path):
+    cfg, checkpoint = trained
+    output, images = tmp_path / 'target.pth', inference_dataset(cfg)
+    facts = write_target_batch_norm(cfg, images, checkpoint, output, sample=2)
+    assert (facts['images'], facts['passes']) == (2, 1)
+    dataset = build_dataset(images)
+    wanted = by_definition(load_model(cfg, checkpoint), [dataset[0], dataset[2]])
+    found = read_checkpoint(output)['state_dict']
+    for key, value in wanted.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6, msg=key)
+    assert write_target_batch_norm(cfg, images, checkpoint, output)['images'] == 5, 'other statistics, so made anew'
+
+
+@pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3)])
+def test_a_sample_is_a_number_of_images(given):
+    assert sample_of(Config(dict(target_batch_norm=dict(sample=3)))) == 3 and sample_of(Config()) is None
+    with pytest.raises(ValueError, match=r'target_batch_norm=.*expected dict\(sample=N\)'):
+        sample_of(Config(dict(target_batch_norm=given)))
 
 
 class Stop(Exception):
