@@ -71,8 +71,8 @@ class Run:
         """Return everything in the config that decides how the weights are tested, and where the images are."""
         network = network_config(self.full_config())
         kept = {key: network.get(key) for key in ('model', 'test_dataloader', 'test_evaluator', 'tta_model')}
-        if 'target_batch_norm' in network:
-            kept['target_batch_norm'] = network.target_batch_norm
+        if 'target_statistics' in network:
+            kept['target_statistics'] = network.target_statistics
         return dict(comparable(kept), roots=data_roots(kept))
 
     def _of_training(self) -> dict[str, Any]:

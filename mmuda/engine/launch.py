@@ -34,7 +34,7 @@ LIVE_KEYS = {
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'stages',
-    'target_batch_norm',
+    'target_statistics',
 } - {'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
 """Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
 

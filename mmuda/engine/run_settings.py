@@ -19,7 +19,7 @@ from mmuda.version import __version__
 
 from .launch import LIVE_KEYS
 
-EVALUATION = ('val_', 'test_', 'tta_', 'target_batch_norm')
+EVALUATION = ('val_', 'test_', 'tta_', 'target_statistics')
 """Top-level keys with these beginnings do not change weights."""
 RUNTIME = {
     'runner_type',

@@ -177,16 +177,16 @@ def write_target_batch_norm(
 
 
 def sample_of(cfg: Config) -> int | None:
-    """Return ``target_batch_norm.sample`` of a config, the ``sample`` of :func:`write_target_batch_norm`; None for all.
+    """Return ``target_statistics.sample`` of a config, the ``sample`` of :func:`write_target_batch_norm`; None for all.
 
     Raises:
-        ValueError: If ``target_batch_norm`` holds anything else than a number of images above 1.
+        ValueError: If ``target_statistics`` holds anything else than a number of images above 1.
     """
-    settings = cfg.get('target_batch_norm') or {}
+    settings = cfg.get('target_statistics') or {}
     sample = settings.get('sample')
     if set(settings) - {'sample'} or not (sample is None or isinstance(sample, int) and sample > 1):
         raise ValueError(
-            f'target_batch_norm={dict(settings)}, expected dict(sample=N): a number of images above 1, or None for all'
+            f'target_statistics={dict(settings)}, expected dict(sample=N): a number of images above 1, or None for all'
         )
     return sample
 

@@ -154,9 +154,9 @@ def test_a_sample_stands_for_all_images(trained, tmp_path):
 
 @pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3)])
 def test_a_sample_is_a_number_of_images(given):
-    assert sample_of(Config(dict(target_batch_norm=dict(sample=3)))) == 3 and sample_of(Config()) is None
-    with pytest.raises(ValueError, match=r'target_batch_norm=.*expected dict\(sample=N\)'):
-        sample_of(Config(dict(target_batch_norm=given)))
+    assert sample_of(Config(dict(target_statistics=dict(sample=3)))) == 3 and sample_of(Config()) is None
+    with pytest.raises(ValueError, match=r'target_statistics=.*expected dict\(sample=N\)'):
+        sample_of(Config(dict(target_statistics=given)))
 
 
 class Stop(Exception):

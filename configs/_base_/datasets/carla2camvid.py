@@ -80,4 +80,4 @@ test_dataloader = {
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator
 # A sample in one batch (3 GB) instead of a pass over all 367 images for each of the layers, which takes an hour.
-target_batch_norm = dict(sample=48)
+target_statistics = dict(sample=48)
