@@ -59,7 +59,9 @@ class TargetBatchNorm(Stage):
         if sample is not None and sample < 2:
             raise ValueError(f'stage {name!r}: sample={sample!r}, expected a number of images above 1, or None for all')
         self.weights, self.dataset, self.sample = weights, dataset, sample
-        self.options: dict[str, Any] = dict(batch_size=batch_size, num_workers=num_workers, snapshot_every=snapshot_every)
+        self.options: dict[str, Any] = dict(
+            batch_size=batch_size, num_workers=num_workers, snapshot_every=snapshot_every
+        )
 
     def config(self, ctx: StageContext) -> Config:
         """Return the config of the network."""

@@ -1,10 +1,13 @@
 """Sizes of image files, from their headers."""
 
+import struct
+from pathlib import Path
+
 import pytest
 from layouts import H, W, image, write
 from PIL import Image
 
-from mmuda.datasets.image_files import image_size, is_whole_png
+from mmuda.datasets.image_files import check_pixels, image_size, is_whole_png, read_image_bytes
 from mmuda.datasets.transforms import LoadDomainImage
 
 
@@ -32,3 +35,37 @@ def test_size_is_that_of_the_turned_image(tmp_path, orientation):
     Image.fromarray(image()).save(path, exif=exif)
     height, width = LoadDomainImage()(dict(img_path=path))['ori_shape']
     assert image_size(path) == (width, height)
+
+
+def bomb(path: Path, mode: str, side: int) -> str:
+    """Write a small image file whose header says that it is a square of some side."""
+    Image.new(mode, (W, H)).save(path)
+    data = bytearray(path.read_bytes())
+    if path.suffix == '.png':
+        data[16:24] = struct.pack('>II', side, side)
+    elif path.suffix == '.bmp':
+        data[18:26] = struct.pack('<ii', side, side)
+    else:
+        frame = data.index(b'\xff\xc0')  # length, precision, height, width
+        data[frame + 5 : frame + 9] = struct.pack('>HH', side, side)
+    path.write_bytes(data)
+    return str(path)
+
+
+@pytest.mark.parametrize('name,mode', [('a.png', 'RGB'), ('a.png', 'P'), ('a.bmp', 'RGB'), ('a.jpg', 'RGB')])
+def test_too_many_pixels_are_refused_by_the_header(tmp_path, name, mode):
+    path = bomb(tmp_path / name, mode, 30000)
+    assert image_size(path) == (30000, 30000), 'beyond the bound of Pillow'
+    with pytest.raises(ValueError, match=rf'{name} has 30000x30000 = 900,000,000 pixels.*set max_pixels'):
+        read_image_bytes(path)
+    small = bomb(tmp_path / name, mode, 5000)
+    with pytest.raises(ValueError, match='max_pixels=1,000'):
+        read_image_bytes(small, max_pixels=1000)
+    check_pixels(path, (30000, 30000), None)
+
+
+def test_the_bound_of_pillow_stays_for_others(tmp_path):
+    path = bomb(tmp_path / 'a.bmp', 'RGB', 30000)
+    image_size(path)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)

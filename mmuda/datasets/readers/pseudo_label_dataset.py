@@ -13,6 +13,7 @@ from mmuda.labeling import Manifest
 from mmuda.settings import shortened
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from ..image_files import MAX_PIXELS
 
 _LISTED = 20
 
@@ -29,6 +30,7 @@ class PseudoLabelDataset(BaseSegDataset):
         images: Text file with one image path a line: keep only these, in this order. It is what IntraDA's ranking
             writes as its easy split. None keeps all.
         metainfo: As in mmseg; without classes, the 19 of Cityscapes. They must be those that the labels were made with.
+        max_pixels: As for :class:`RawSegDataset`.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
 
     Raises:
@@ -37,8 +39,15 @@ class PseudoLabelDataset(BaseSegDataset):
             an image twice or one without label.
     """
 
-    def __init__(self, labels: str, images: str | None = None, metainfo: dict | None = None, **kwargs: Any) -> None:
-        self.labels, self.images = labels, images
+    def __init__(
+        self,
+        labels: str,
+        images: str | None = None,
+        metainfo: dict | None = None,
+        max_pixels: int | None = MAX_PIXELS,
+        **kwargs: Any,
+    ) -> None:
+        self.labels, self.images, self.max_pixels = labels, images, max_pixels
         metainfo = dict(metainfo or {})
         metainfo.setdefault('classes', CITYSCAPES_CLASSES)
         colours = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True))
@@ -74,6 +83,7 @@ class PseudoLabelDataset(BaseSegDataset):
                 reduce_zero_label=False,
                 seg_fields=[],
                 num_classes=len(classes),
+                max_pixels=self.max_pixels,
             )
             for image, label in pairs
         ]

@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from mmuda.settings import shortened
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from ..image_files import MAX_PIXELS, check_pixels, image_size
 from ..label_tables import LabelTable, get_label_table
 from .file_check import DIFFERENT, Problem, find_problems
 
@@ -42,6 +43,8 @@ class RawSegDataset(BaseSegDataset):
         same_size: Whether image and label must have the same size as files. False, for translated copies of images:
             they may differ, if the pipeline gives both one size (``Resize`` with ``keep_ratio=False``); each sample is
             checked.
+        max_pixels: Images and labels with more pixels, by their headers, are refused before they are decoded. None
+            allows any size.
         data_prefix: Folders of images and labels, relative to ``data_root``.
         img_suffix: End of image names.
         seg_map_suffix: End of label names.
@@ -66,6 +69,7 @@ class RawSegDataset(BaseSegDataset):
         check_sizes: bool = True,
         mismatched: str = 'error',
         same_size: bool = True,
+        max_pixels: int | None = MAX_PIXELS,
         data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
         img_suffix: str | None = '.png',
         seg_map_suffix: str = '.png',
@@ -82,6 +86,7 @@ class RawSegDataset(BaseSegDataset):
         self.check_sizes = check_sizes
         self.mismatched = mismatched
         self.same_size = same_size
+        self.max_pixels = max_pixels
         super().__init__(
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
             img_suffix=img_suffix,
@@ -141,6 +146,7 @@ class RawSegDataset(BaseSegDataset):
     def get_data_info(self, idx: int) -> dict:
         """One sample, with what its label ids mean."""
         info = super().get_data_info(idx)
+        info['max_pixels'] = self.max_pixels
         if 'seg_map_path' in info:
             info['label_table'] = self.label_table
             info['label_channel'] = self.label_channel
@@ -151,8 +157,12 @@ class RawSegDataset(BaseSegDataset):
         """One sample through the pipeline.
 
         Raises:
-            ValueError: If files may differ in size and the pipeline did not make them equal.
+            ValueError: If the image has too many pixels; or if files may differ in size and the pipeline did not make
+                them equal.
         """
+        if self._local and self.max_pixels is not None:  # its loader may be one of mmcv, which has no bound
+            path = self.get_data_info(idx)['img_path']
+            check_pixels(path, image_size(path), self.max_pixels)
         sample = super().prepare_data(idx)
         if not self.same_size and isinstance(sample, dict) and 'gt_sem_seg' in sample.get('data_samples', ()):
             image, label = (

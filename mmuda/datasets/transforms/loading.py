@@ -8,11 +8,10 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmseg.registry import TRANSFORMS
-from PIL import Image
 
 from mmuda.constants import IGNORE_INDEX
 
-from ..image_files import JPEG_SIGNATURE, PNG_SIGNATURE, read_image_bytes, unreadable
+from ..image_files import JPEG_SIGNATURE, MAX_PIXELS, PNG_SIGNATURE, open_image, read_image_bytes, unreadable
 from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array, ranges
 
 _PNG_GREY, _PNG_PALETTE = 0, 3
@@ -33,6 +32,7 @@ class LoadDomainImage(LoadImageFromFile):
     Raises:
         FileNotFoundError: If the file does not exist.
         OSError: If it is empty, truncated, damaged or no image.
+        ValueError: If it has more pixels than ``max_pixels`` of its data set allows.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class LoadDomainImage(LoadImageFromFile):
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
         path = results['img_path']
-        data = read_image_bytes(path, self.backend_args)
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
         try:
             image = mmcv.imfrombytes(data, flag=self.color_type, backend=self.imdecode_backend)
         except (cv2.error, OSError, SyntaxError, ValueError) as error:
@@ -87,7 +87,8 @@ class LoadDomainAnnotations(BaseTransform):
         FileNotFoundError: If the label file does not exist.
         OSError: If it is truncated, damaged or no image.
         ValueError: If it holds ids that the table does not know, has channels and none was chosen,
-            differs in size from its image, or no label belongs to the image.
+            differs in size from its image, has more pixels than ``max_pixels`` of its data set allows, or no label
+            belongs to the image.
     """
 
     def __init__(
@@ -131,7 +132,8 @@ class LoadDomainAnnotations(BaseTransform):
             )
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
-        ids = decode_label(read_image_bytes(path, self.backend_args), path, channel)
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
+        ids = decode_label(data, path, channel)
         # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
         if (
             results.get('same_size', True)
@@ -181,7 +183,7 @@ def decode_label(data: bytes, path: str, channel: int | None = None) -> np.ndarr
     try:
         if colour == _PNG_PALETTE:
             # OpenCV would look the colours up and lose the ids.
-            with Image.open(io.BytesIO(data)) as image:
+            with open_image(io.BytesIO(data)) as image:
                 return np.asarray(image)
         ids = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except (cv2.error, OSError, SyntaxError, ValueError) as error:

@@ -6,7 +6,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmuda.constants import IGNORE_INDEX
 
-from ..image_files import read_image_bytes
+from ..image_files import MAX_PIXELS, read_image_bytes
 from ..label_tables import ranges
 from .loading import decode_label
 from .pillow_resize import pillow_resize
@@ -49,7 +49,8 @@ class LoadPseudoLabel(BaseTransform):
                 f'no pseudo label belongs to {results.get("img_path")}: use LoadPseudoLabel with a '
                 'PseudoLabelDataset, or take it out of the pipeline'
             )
-        label = decode_label(read_image_bytes(path, self.backend_args), path)
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
+        label = decode_label(data, path)
         if label.dtype != np.uint8:
             raise ValueError(
                 f'{path} is a 16-bit file, but pseudo labels are 8-bit PNG files of train ids: this is no '

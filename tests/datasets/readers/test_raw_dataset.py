@@ -36,6 +36,16 @@ def test_without_labels(tmp_path):
     assert len(dataset) == 3 and 'seg_map_path' not in dataset[0]
 
 
+@pytest.mark.parametrize('loader', ['LoadDomainImage', 'LoadImageFromFile'])
+def test_a_data_set_bounds_the_pixels_of_its_images(tmp_path, loader):
+    """Also those that mmcv decodes, as in test pipelines."""
+    root, steps = str(layouts.gta5(tmp_path)), [dict(type=loader), LOAD[1]]
+    many = layouts.H * layouts.W
+    assert GTA5Dataset(data_root=root, pipeline=steps, max_pixels=many)[0]['img'].shape[:2] == (layouts.H, layouts.W)
+    with pytest.raises(ValueError, match=rf'images/.*pixels, more than max_pixels={many - 1}: .*set max_pixels'):
+        GTA5Dataset(data_root=root, pipeline=steps, max_pixels=many - 1)[0]
+
+
 def test_list_of_names(tmp_path):
     layouts.gta5(tmp_path)
     (tmp_path / 'two.txt').write_text('00003\n00001\n')
