@@ -15,7 +15,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -158,6 +158,18 @@ class AdaptationRunner(Runner):
             if stoppable:
                 self.register_hook(StopHook())
             return super().train()
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """As in mmengine.
+
+        Raises:
+            ValueError: If labels of the source have no pixel of a class.
+        """
+        built = super().build_train_loop(loop)
+        check = getattr(built.dataloader.dataset, 'check_labels', None)
+        if check is not None:
+            check()
+        return built
 
     def _take_over_seed(self, resume: bool | str) -> None:
         """Let a resumed run without a seed have the one that was drawn for the run before."""

@@ -13,8 +13,12 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
+from mmuda.constants import IGNORE_INDEX
+
 from ..building import build_dataset
 from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage
+
+_LOOKED_AT = 8
 
 
 class DomainSides(Dataset):
@@ -65,6 +69,27 @@ class DomainSides(Dataset):
     def metainfo(self) -> dict:
         """Meta information of the source, which has the labels; of the target, if it is alone."""
         return next(iter(self.sides().values())).metainfo
+
+    def check_labels(self) -> None:
+        """Check that labels of the source have pixels of classes, by up to eight evenly spaced images.
+
+        One image is read, if it has any. The random draws of the training stay the same.
+
+        Raises:
+            ValueError: If all pixels of these images are ignored: a network would learn nothing, at a loss of 0.
+        """
+        if self.source is None:
+            return
+        places = sorted({place * len(self.source) // _LOOKED_AT for place in range(_LOOKED_AT)})
+        for place in places:
+            with seeded(self.seed, place, SOURCE_STREAM):
+                sample = self.source[place].get('data_samples')
+            if sample is None or 'gt_sem_seg' not in sample or bool((sample.gt_sem_seg.data != IGNORE_INDEX).any()):
+                return
+        raise ValueError(
+            f'all pixels of the labels of {len(places)} source images are ignored ({IGNORE_INDEX}), the last of which '
+            f'is {sample.metainfo.get("seg_map_path")}: do label_table and classes of the source fit its label files?'
+        )
 
     def read(self, side: str, n: int, image: int | DrawnImage) -> dict:
         """One image of one side, with generators seeded from (``seed``, n, side).

@@ -2,6 +2,7 @@
 
 import random
 
+import layouts
 import numpy as np
 import pytest
 import torch
@@ -82,3 +83,19 @@ def test_ground_truth_of_the_target_is_refused():
     assert (
         DomainPairDataset(Numbers(2), Labelled(2), pseudo_labels=True)[(0, 0, 0)]['target']['data_samples'] is not None
     )
+
+
+def labelled_pairs(root, **source) -> DomainPairDataset:
+    steps = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
+    given = dict(type='GTA5Dataset', data_root=str(layouts.gta5(root)), pipeline=steps, **source)
+    return DomainPairDataset(given, Numbers(4))
+
+
+def test_labels_that_are_all_ignored_are_told_before_training(tmp_path):
+    ignoring = labelled_pairs(tmp_path / 'a', label_table={raw: 255 for raw in range(256)})
+    before = torch.get_rng_state()
+    with pytest.raises(ValueError, match=r'all pixels of the labels of 3 source images are ignored.*label_table'):
+        ignoring.check_labels()
+    assert torch.equal(before, torch.get_rng_state())
+    labelled_pairs(tmp_path / 'b').check_labels()
+    pairs().check_labels()
