@@ -50,6 +50,7 @@ def test_a_step_of_daformer_is_measured():
         ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
         ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
         ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
+        ('method_step', ['--iters=1', '--rounds=1', '--threads=1', '--size', '64', '96']),
     ],
 )
 def test_the_others_print_their_tables(name, options):
