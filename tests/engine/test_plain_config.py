@@ -1,39 +1,18 @@
 """Published networks run in plain mmseg: in a process that cannot import mmuda, with the same outputs."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
+from alone import predict
 from mmengine.config import Config
 from mmseg.apis import inference_model
 from mmseg.registry import MODELS
+from preloaded import start
 from toolbox import CONFIGS, tiny_options
 
 from mmuda.checkpoints import publish, weights_meta, write_checkpoint
 from mmuda.engine.launch import load_config
 from mmuda.engine.plain_config import write_plain_config
-
-ALONE = """
-import sys
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in ('mmuda', 'projects'):
-            raise ImportError(f'{name} is not here')
-
-sys.meta_path.insert(0, Refuse())
-import numpy as np, torch
-from mmseg.apis import MMSegInferencer, inference_model, init_model
-
-config, weights, image, output = sys.argv[1:]
-image = np.load(image)
-found = inference_model(init_model(config, weights, device='cpu'), image).seg_logits.data
-labels = MMSegInferencer(config, weights, device='cpu')(image)['predictions']
-torch.save(dict(logits=found, labels=torch.from_numpy(labels)), output)
-"""
 
 
 def published(cfg: Config, folder) -> tuple[list, torch.Tensor, np.ndarray]:
@@ -60,11 +39,10 @@ def test_the_same_outputs_without_mmuda(tmp_path, decode_head):
     assert [path.suffix for path in files] == ['.pth', '.py', '.py'][: 3 if decode_head is None else 2]
     np.save(tmp_path / 'image.npy', image)
     arguments = [files[1], files[0], tmp_path / 'image.npy', tmp_path / 'found.pth']
-    env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
-    done = subprocess.run(
-        [sys.executable, '-c', ALONE, *map(str, arguments)], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    log = tmp_path / 'log.txt'
+    process = start(predict, *map(str, arguments), log=log)
+    process.join()
+    assert process.exitcode == 0, log.read_text()[-3000:]
     found = torch.load(tmp_path / 'found.pth', weights_only=True)
     assert torch.equal(found['logits'], wanted) and wanted.std() > 0
     assert torch.equal(found['labels'].long(), wanted.argmax(dim=0))
