@@ -145,6 +145,8 @@ MINICITY_ROWS = {
     'source-only': 'source_only/minicity',
     'AdaBN': 'adabn/minicity',
     'AdvEnt': 'advent/minicity',
+    'AdaptSegNet': 'adaptsegnet/minicity',
+    'DACS': 'dacs/minicity',
     'oracle (trained on the labels of the target)': 'source_only/minicity_oracle',
 }
 

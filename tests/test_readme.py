@@ -16,7 +16,10 @@ def test_the_table_is_that_of_the_metafile(folder, tmp_path):
     for name in ('README.md', 'metafile.yml'):
         shutil.copyfile(folder / name, tmp_path / name)
     assert not update_readme(tmp_path), f'run: python tools/readme.py {folder.name}'
-    (tmp_path / 'README.md').write_text((folder / 'README.md').read_text('utf-8').replace('not run', '99.9'), 'utf-8')
+    before, made = (folder / 'README.md').read_text('utf-8').split(BEGIN)
+    made, after = made.split(END)
+    spoilt = before + BEGIN + made.replace('not run', '99.9') + END + after
+    (tmp_path / 'README.md').write_text(spoilt, 'utf-8')
     assert update_readme(tmp_path)
     assert (tmp_path / 'README.md').read_text('utf-8') == (folder / 'README.md').read_text('utf-8')
 
