@@ -1,5 +1,7 @@
 # The training of DAFormer from CARLA's renders to CamVid's photographs, with pre-trained weights that two cores can
-# fine-tune. The source is drawn by rare classes, as for DACS. Things are traffic signs, persons and cars.
+# fine-tune, after a source training as DACS has it. The source is drawn by rare classes, as there. Things are traffic
+# signs, persons and cars.
 _base_ = '../../../configs/dacs/carla2camvid.py'
 custom_imports = dict(imports=['mmuda', 'projects.daformer'], allow_failed_imports=False)
-model = dict(type='DAFormer', teacher=dict(decay=0.99), source_mean='labelled', distance_classes=(5, 8, 9))
+method = dict(type='DAFormer', teacher=dict(decay=0.99), source_mean='labelled', distance_classes=(5, 8, 9))
+adapt = dict(overrides=dict(model=method))
