@@ -2,7 +2,8 @@
 # that has learnt nothing labels nothing well in so few iterations, see README.md.
 #
 # Labels of the source leave out a sixth of each image (the bonnet), so ignored pixels are neither pasted nor counted.
-# After so few iterations hardly a pixel reaches the paper's probability of 0.968, and pseudo labels would have no weight.
+# After so few iterations hardly a pixel reaches the paper's probability of 0.968, and pseudo labels would have no
+# weight.
 _base_ = '../source_only/carla2camvid.py'
 runner_type = 'StagedRunner'
 stages = ['source', 'adapt']
