@@ -119,9 +119,9 @@ def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
     if not isinstance(segmentor, Mapping):
         return
     for key in ('decode_head', 'auxiliary_head'):
-        heads = segmentor.get(key)
-        many = isinstance(heads, (list, tuple))
-        for number, head in enumerate(heads if many else [heads]):
+        value: Any = segmentor.get(key)
+        many = isinstance(value, (list, tuple))
+        for number, head in enumerate(value if many else [value]):
             outputs = head.get('num_classes') if isinstance(head, Mapping) else None
             if (
                 not isinstance(outputs, int)

@@ -93,11 +93,14 @@ def _read(path: Path) -> ConfigFile:
             found.assigned.add(node.id)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.assigned |= {(one.asname or one.name).partition('.')[0] for one in node.names}
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if _is_annotated(node) else []
-        found.alone |= {target.id for target in targets if isinstance(target, ast.Name)}
-        if isinstance(node, ast.Assign) and '_base_' in {
-            target.id for target in targets if isinstance(target, ast.Name)
-        }:
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        found.alone |= names
+        if isinstance(node, ast.Assign) and '_base_' in names:
             _find_bases(found, node.value)
     return found
 
@@ -109,10 +112,6 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
             continue
         yield child
         yield from _same_scope(child)
-
-
-def _is_annotated(node: ast.AST) -> bool:
-    return isinstance(node, ast.AnnAssign) and node.value is not None
 
 
 def _find_bases(file: ConfigFile, value: ast.expr) -> None:
