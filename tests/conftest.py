@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners  # noqa: E402
+from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners, trained  # noqa: E402
 
-__all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners']
+__all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners', 'trained']

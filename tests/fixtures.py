@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.registry import DefaultScope
-from toolbox import pair_batch
+from toolbox import pair_batch, tiny_config
 from yapf.yapflib import yapf_api
 
 
@@ -77,3 +77,17 @@ def data_roots(minicity) -> dict:
     from shipped import make_roots
 
     return make_roots(minicity)
+
+
+@pytest.fixture(scope='session')
+def trained(minicity, tmp_path_factory) -> dict:
+    """Checkpoints of a tiny AdvEnt, a tiny AdaBN and a tiny DACS."""
+    from mmuda.checkpoints.latest import latest_checkpoint
+    from mmuda.engine.launch import build_runner
+
+    found = {}
+    for method in ('advent', 'adabn', 'dacs'):
+        work_dir = tmp_path_factory.mktemp(method)
+        build_runner(tiny_config(method, minicity, work_dir, iters=4)).train()
+        found[method] = latest_checkpoint(work_dir)
+    return found

@@ -1,19 +1,21 @@
 """Build networks and optimizers of a config without memory or files, and compare the channels of their parts."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from mmuda.engine.optim import PerModuleOptimWrapperConstructor
 from mmuda.internals import BatchNorm
 from mmuda.models.adaptors.adversarial import DomainAdversary
+from mmuda.models.building import build_without_memory
 from mmuda.models.segmentors import SegOutputs
 
-from .finding import Finding, nearest
+from .finding import ERROR, WARNING, Finding, nearest
 from .keys import MARKS
 from .registries import find
 from .signatures import parameters_of
@@ -30,7 +32,7 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
         with_optimizers: Build them as well.
     """
     try:
-        model = build_without_weights(cfg.model)
+        model = build_without_memory(cfg.model)
     except Exception as error:  # a run would end with it
         yield Finding('model', one_line(error))
         return
@@ -54,7 +56,8 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
     """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
 
-    The name of an optional child, such as ``auxiliary_head``, passes: schedules are shared with networks that lack it.
+    Schedules are shared by networks, some of which lack a part. So it is a mistake only if the key is almost a name.
+    That of an optional child, such as ``auxiliary_head``, passes.
     """
     kind: Any = type(module)
     optional = parameters_of(kind).known
@@ -64,17 +67,15 @@ def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterato
         # mmengine compares with '.name' for parameters of the module itself.
         if key not in MARKS and key not in optional and not any(key in name or key in f'.{name}' for name in names):
             found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
-            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))
+            level = ERROR if _is_slip(key, parts) else WARNING
+            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts), level=level)
 
 
-def build_without_weights(cfg: Any) -> nn.Module:
-    """Build a model on the meta device; on the CPU if a part of it computes with its weights."""
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device('meta'):
-                return MODELS.build(cfg)
-        except (NotImplementedError, RuntimeError):
-            return MODELS.build(cfg)
+def _is_slip(key: str, parts: set[str]) -> bool:
+    """Return whether a part of a key is almost a part of a name, and not the same with another number."""
+    known = {part.rstrip('0123456789') for part in parts} | parts
+    left = [part for part in key.split('.') if part and part.rstrip('0123456789') not in known and part not in known]
+    return any(difflib.get_close_matches(part, parts, n=1, cutoff=0.8) for part in left)
 
 
 @torch.no_grad()
@@ -94,8 +95,8 @@ def check_channels(model: Any) -> Iterator[Finding]:
         features = segmentor.extract_feat(images)
     except Exception:
         return
-    if not isinstance(features, (list, tuple)):
-        return
+    if not isinstance(features, (list, tuple)) or not all(isinstance(one, torch.Tensor) for one in features):
+        return  # transformers may give a token of the class beside each map
     segmentor.extract_feat = lambda inputs: features
     wrong = False
     for name in ('decode_head', 'auxiliary_head'):

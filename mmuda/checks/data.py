@@ -9,17 +9,20 @@ from typing import Any
 from mmengine import fileio
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmseg.registry import DATA_SAMPLERS, DATASETS
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.losses import CrossEntropyLoss
+from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 from mmuda.datasets.building import ADVICE
 from mmuda.datasets.class_lists import differing_classes
 from mmuda.datasets.pairs.domain_pair import DomainSides
 from mmuda.datasets.pairs.streams import StreamSampler
 from mmuda.datasets.readers import RawSegDataset
+from mmuda.models.adaptors.base import BaseAdaptor
 from mmuda.stages.references import stage_of
 
 from .building import one_line
-from .finding import Finding, joined, short
+from .finding import ERROR, WARNING, Finding, joined, short
 from .registries import find
 from .signatures import parameters_of
 from .training import LOADERS
@@ -80,7 +83,7 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
         )
     elif lists:
         place, classes = next(iter(lists.items()))
-        yield from check_heads('model', cfg.get('model'), place, len(classes))
+        yield from check_heads(cfg.get('model'), place, len(classes))
 
 
 def check_folders(dataset: Any) -> None:
@@ -97,24 +100,53 @@ def check_folders(dataset: Any) -> None:
         raise FileNotFoundError(f'{type(dataset).__name__}: {folder} does not exist: {ADVICE}')
 
 
-def check_heads(place: str, node: Any, dataset: str, count: int) -> Iterator[Finding]:
-    """Check the number of outputs of the heads in a part of the model's config."""
-    if isinstance(node, (list, tuple)):
-        for number, part in enumerate(node):
-            yield from check_heads(joined(place, number), part, dataset, count)
-    if not isinstance(node, Mapping):
+def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
+    """Check the number of outputs of the heads of the segmentor.
+
+    An adaptor compares the outputs of its heads with the labels, so that a difference is a mistake. For a plain network
+    it is a warning: its head may have more outputs than classes, or its own loss.
+
+    Args:
+        model: Config of the model.
+        dataset: Place of a data set, for the text.
+        count: Number of its classes.
+    """
+    if not isinstance(model, Mapping):
         return
-    for key, value in node.items():
-        where = joined(place, key)
-        heads = value if isinstance(value, (list, tuple)) else [value]
-        if key in ('decode_head', 'auxiliary_head'):
-            for number, head in enumerate(heads):
-                outputs = head.get('num_classes') if isinstance(head, Mapping) else None
-                if isinstance(outputs, int) and outputs != count:
-                    name = where if head is value else joined(where, number)
-                    yield Finding(f'{name}.num_classes', f'is {outputs}, but {dataset} has {count} classes', str(count))
-        else:
-            yield from check_heads(where, value, dataset, count)
+    kind = find(model.get('type'), MODELS)
+    adapts = isinstance(kind, type) and issubclass(kind, BaseAdaptor)
+    place, segmentor = ('model.segmentor', model.get('segmentor')) if adapts else ('model', model)
+    if not isinstance(segmentor, Mapping):
+        return
+    for key in ('decode_head', 'auxiliary_head'):
+        value: Any = segmentor.get(key)
+        many = isinstance(value, (list, tuple))
+        for number, head in enumerate(value if many else [value]):
+            outputs = head.get('num_classes') if isinstance(head, Mapping) else None
+            if (
+                not isinstance(outputs, int)
+                or outputs == count
+                or not _classifies(head, auxiliary=key != 'decode_head')
+            ):
+                continue
+            if adapts or outputs > 2:  # one or two outputs tell a class from the rest
+                yield Finding(
+                    f'{joined(f"{place}.{key}", number) if many else f"{place}.{key}"}.num_classes',
+                    f'is {outputs}, but {dataset} has {count} classes',
+                    str(count),
+                    level=ERROR if adapts else WARNING,
+                )
+
+
+def _classifies(head: Mapping, auxiliary: bool) -> bool:
+    """Return whether the outputs of a head are the classes: an auxiliary one may learn something else by its loss."""
+    kind = find(head.get('type'), MODELS)
+    usual = inspect.getattr_static(kind, 'loss_by_feat', None) is inspect.getattr_static(BaseDecodeHead, 'loss_by_feat')
+    loss = head.get('loss_decode')
+    plain = loss is None or (
+        isinstance(loss, Mapping) and find(loss.get('type'), MODELS) is CrossEntropyLoss and not loss.get('use_sigmoid')
+    )
+    return not auxiliary or (usual and plain)
 
 
 def datasets_of(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[tuple[str, dict]]:

@@ -17,7 +17,7 @@ from mmuda.registry import STAGES
 
 from .finding import Finding, joined, short, unknown_key
 from .registries import BY_KEY, find, unknown_type
-from .signatures import keys_read, parameters_of
+from .signatures import keys_read, parameters_of, passes_on
 from .values import NOT_NEGATIVE, OPTIMIZER, POSITIVE, check_argument, check_rule, number
 
 MARKS = {'type', '_scope_', '_delete_', '_replace_'}
@@ -171,9 +171,12 @@ def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]
     known = keys_read(name, *readers)
     if not known:
         return
-    for key in node:
-        if key not in known and key not in MARKS:
-            yield unknown_key(place, key, name, known)
+    if name in ('test_cfg', 'train_cfg') and passes_on(name, *readers):
+        yield from near_misses(place, node, known, name)
+    else:
+        for key in node:
+            if key not in known and key not in MARKS:
+                yield unknown_key(place, key, name, known)
     if name == 'test_cfg':
         yield from check_windows(
             place, node, any(issubclass(one, EncoderDecoder) and not issubclass(one, DepthEstimator) for one in readers)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, LoggerHook
 from mmengine.optim import CosineAnnealingParamScheduler, PolyParamScheduler
+from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmseg.registry import DATA_SAMPLERS, HOOKS, LOOPS, PARAM_SCHEDULERS
@@ -20,7 +21,7 @@ from .finding import WARNING, Finding, joined, short, unknown_key
 from .keys import MARKS, check_component
 from .registries import find
 from .signatures import default_of
-from .values import COUNT, check_rule, whole
+from .values import COUNT, NUMBER, check_rule, whole
 
 DECAYING = (PolyParamScheduler, CosineAnnealingParamScheduler)
 """Schedulers that reach their lowest value at their end and stay there."""
@@ -90,8 +91,7 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
         place = f'default_hooks.{name}'
         if name in MARKS:
             continue
-        own = isinstance(hook, Mapping) and 'type' in hook and not get_close_matches(name, DEFAULT_HOOKS, 1, 0.8)
-        if name not in DEFAULT_HOOKS and not own:
+        if name not in DEFAULT_HOOKS and not _is_own_hook(name, hook):
             yield unknown_key('default_hooks', name, 'the runner', DEFAULT_HOOKS)
             continue
         if hook is None:
@@ -116,9 +116,21 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
         yield Finding('custom_hooks', 'there is no RandomStateHook', remedy=remedy, level=WARNING)
 
 
+def _is_own_hook(name: str, hook: Any) -> bool:
+    """Return whether a hook under a new name is meant: not one of mmengine's whose name is misspelt."""
+    meant = get_close_matches(name, DEFAULT_HOOKS, 1, 0.8)
+    if hook is None or not isinstance(hook, Mapping):
+        return hook is None and not meant
+    if 'type' not in hook or not meant:
+        return 'type' in hook
+    kind, usual = find(hook['type'], HOOKS), find(DEFAULT_HOOKS[meant[0]], HOOKS)
+    return isinstance(kind, type) and not issubclass(kind, usual)
+
+
 def steps_of(cfg: Config) -> int | None:
     """Return how often the optimizers step in a training; None if its length is not a number of iterations."""
     iters = (cfg.get('train_cfg') or {}).get('max_iters')
+    iters = int(iters) if isinstance(iters, float) and iters.is_integer() else iters
     gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     return math.ceil(iters / gathered) if COUNT.holds(iters) and COUNT.holds(gathered) else None
 
@@ -148,7 +160,8 @@ def _check_list(
                 'False',
             )
             continue
-        yield from _check_reach(where, node, kind, steps, length_follows, later=schedulers[number + 1 :])
+        counted = None if node.get('convert_to_iter_based') else steps  # otherwise begin and end count epochs
+        yield from _check_reach(where, node, kind, counted, length_follows, later=schedulers[number + 1 :])
 
 
 def _check_reach(
@@ -178,13 +191,19 @@ def _check_reach(
             'a begin before its end',
         )
     taken_over = any(isinstance(one, Mapping) and (one.get('end') or math.inf) >= steps for one in later)
-    if issubclass(kind, DECAYING) and end < steps and not taken_over:
-        lowest = node.get('eta_min') or 0.0
+    if issubclass(kind, DECAYING) and end < steps and not taken_over and _ends_at_zero(node, kind):
         yield Finding(
             joined(where, 'end'),
-            f'is {end}, but the training has {steps} optimizer steps: the rate would be {lowest} for the rest',
+            f'is {end}, but the training has {steps} optimizer steps: the rate would be 0.0 for the rest',
             f'at least {steps + 1}',
         )
+
+
+def _ends_at_zero(node: Mapping, kind: type) -> bool:
+    """Return whether a scheduler leaves a learning rate of zero."""
+    of_rate = issubclass(kind, LRSchedulerMixin) or node.get('param_name') == 'lr'
+    lowest = (node.get(key, default_of(kind, key)) for key in ('eta_min', 'eta_min_ratio'))
+    return of_rate and not any(lowest)
 
 
 def _check_intervals(place: str, node: Any) -> Iterator[Finding]:
@@ -192,13 +211,15 @@ def _check_intervals(place: str, node: Any) -> Iterator[Finding]:
     if not isinstance(kind, type):
         return
     saver = issubclass(kind, CheckpointHook)
+    plain = saver and not kind.__module__.startswith('mmuda.')
     if 'interval' in node and (saver or issubclass(kind, LoggerHook) or kind.__module__.startswith('mmuda.')):
         if node['interval'] is not None or saver:
-            found = check_rule(joined(place, 'interval'), node['interval'], COUNT)
+            # mmengine's own saves nothing on the way if the interval is not above 0.
+            found = check_rule(joined(place, 'interval'), node['interval'], NUMBER if plain else COUNT)
             if found is not None:
                 remedy = 'to save only the end, set it to train_cfg.max_iters' if saver else ''
                 yield Finding(found.key, found.found, found.expected, remedy)
-    if saver and 'max_keep_ckpts' in node:
+    if saver and not plain and 'max_keep_ckpts' in node:
         keep = node['max_keep_ckpts']
         if not whole(keep) or (keep < 1 and keep != -1):
             yield Finding(

@@ -83,6 +83,24 @@ def keys_read(name: str, *owners: Any, passed_on: bool = False) -> frozenset[str
     return frozenset(found)
 
 
+def passes_on(name: str, *owners: Any) -> bool:
+    """Return whether classes or functions give the dict ``name`` away whole, so that others may read any key of it.
+
+    A method of one of the owners that takes it under the same name does not count: its source is read as well.
+    """
+    kinds = {kind for owner in owners for kind in (inspect.getmro(owner) if inspect.isclass(owner) else [owner])}
+    for kind in kinds - {object}:
+        if kind.__module__.partition('.')[0] == 'torch':
+            continue
+        for function in _functions_of(kind):
+            if not _mentions(function.__code__, name):
+                continue
+            node = _tree_of(function)
+            if node is None or any(_gives_away(use, parents, name, kinds) for use, parents in _uses(node, name)):
+                return True
+    return False
+
+
 def default_of(component: Any, name: str) -> Any:
     """Return the default of an argument; None if it has none."""
     _, default = parameters_of(component).known.get(name, (None, None))
@@ -209,6 +227,55 @@ def _key_of(use: ast.AST, parents: list[ast.AST]) -> str | None:
     elif isinstance(above[0], ast.Compare) and isinstance(above[0].ops[0], (ast.In, ast.NotIn)):
         return _text(above[0].left)
     return None
+
+
+def _gives_away(use: ast.AST, parents: list[ast.AST], name: str, kinds: set[Any]) -> bool:
+    """Return whether a use of a dict is a place from which unknown keys may be read."""
+    above = list(reversed(parents))
+    while isinstance(above[0], ast.BoolOp):
+        use = above.pop(0)
+    parent = above[0]
+    if isinstance(parent, ast.Attribute):
+        called = above[1] if len(above) > 1 else None
+        return parent.attr in _BUILTIN and not (parent.attr in _READERS and _has_text(called))
+    if isinstance(parent, ast.Subscript):
+        return _text(parent.slice) is None
+    if isinstance(parent, ast.keyword) and parent.arg is not None:
+        return parent.arg != name or not _takes(above[1], None, name, kinds)
+    if isinstance(parent, ast.Call) and use in parent.args:
+        if isinstance(parent.func, ast.Name) and parent.func.id in ('isinstance', 'bool', 'len', 'print', 'str'):
+            return False
+        return not _takes(parent, parent.args.index(use), name, kinds)
+    if isinstance(parent, (ast.Assign, ast.AnnAssign)):
+        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+        return not all(getattr(one, 'attr', getattr(one, 'id', None)) == name for one in targets)
+    return isinstance(parent, (ast.Return, ast.Yield, ast.keyword, ast.Starred, ast.List, ast.Tuple, ast.Dict, ast.For))
+
+
+def _has_text(call: ast.AST | None) -> bool:
+    """Return whether the first argument of a call is a string."""
+    return isinstance(call, ast.Call) and bool(call.args) and _text(call.args[0]) is not None
+
+
+def _takes(call: ast.AST, position: int | None, name: str, kinds: set[Any]) -> bool:
+    """Return whether all methods that a call may mean take an argument under a name, by keyword or at a position."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    if call.func.attr == '__init__' and position is None:
+        return True  # of a base class
+    found = False
+    for method in (vars(kind)[call.func.attr] for kind in kinds if call.func.attr in vars(kind)):
+        if not isinstance(method, types.FunctionType):
+            return False
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        if position is None:
+            found |= name in [one.name for one in parameters]
+        elif position < len(parameters) or any(one.kind is one.VAR_POSITIONAL for one in parameters):
+            # A method with fewer arguments is another one of that name.
+            if [one.name for one in parameters[position : position + 1]] != [name]:
+                return False
+            found = True
+    return found
 
 
 def _text(node: ast.AST) -> str | None:

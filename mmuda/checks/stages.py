@@ -1,5 +1,6 @@
 """The checks of a config with stages: all of them before the first one is executed."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from .building import one_line
 from .finding import Finding, joined, nearest, short, unknown_key
 from .keys import MARKS, check_arguments, check_component
 from .registries import find, unknown_type
+
+STAGE = re.compile(r"(stage '[^']*'): (.*)")
+"""A message about one stage."""
 
 SET_BY_ROUND = ('max_iters', 'val_interval')
 """Keys of ``train_cfg`` that follow from the images of a round."""
@@ -56,7 +60,9 @@ def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
         context = make_context(cfg, stages)
         check_references(stages, context)
     except Exception as error:  # of a stage of a plug-in: anything
-        return Finding('stages', one_line(error).removeprefix(f'{cfg.filename}, '))
+        text = one_line(error).removeprefix(f'{cfg.filename}, ')
+        about = STAGE.fullmatch(text)
+        return Finding(*about.groups()) if about else Finding('stages', text)
     return stages, context
 
 
@@ -109,7 +115,7 @@ def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
         try:
             stage.settings(context)
         except Exception as error:
-            yield Finding(place, one_line(error))
+            yield Finding(place, one_line(error).removeprefix(f'{place}: '))
 
 
 def _argument(stage: Stage, value: str) -> str:

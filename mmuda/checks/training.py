@@ -13,7 +13,7 @@ from mmseg.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-from mmuda.engine.optim import PerModuleOptimWrapperConstructor
+from mmuda.engine.optim import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 
 from .finding import Finding, joined, short, unknown_key
 from .keys import MARKS, check_component, check_environment, check_optimizer, check_paramwise, check_section
@@ -23,11 +23,6 @@ from .signatures import parameters_of
 from .values import COUNT, COUNT_OR_0, check_rule, number, whole
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-OWN_KEYS = ('optimizer', 'paramwise_cfg', 'clip_grad', 'repeats')
-"""Keys of an entry of :class:`PerModuleOptimWrapperConstructor`."""
-
-SHARED_KEYS = ('constructor', 'type', 'precision', 'loss_scale', 'accumulative_counts')
-"""Keys beside its entries."""
 
 
 def check_settings(cfg: Config, length_follows: bool = False) -> Iterator[Finding]:
@@ -200,8 +195,8 @@ def _check_entries(place: str, node: Mapping) -> Iterator[Finding]:
             )
             continue
         for key in entry:
-            if key not in OWN_KEYS and key not in MARKS:
-                yield unknown_key(where, key, place, OWN_KEYS)
+            if key not in ENTRY_KEYS and key not in MARKS:
+                yield unknown_key(where, key, place, ENTRY_KEYS)
         yield from check_optimizer(joined(where, 'optimizer'), entry.get('optimizer'))
         yield from check_paramwise(joined(where, 'paramwise_cfg'), entry.get('paramwise_cfg'), entry.get('optimizer'))
         clip = entry.get('clip_grad')

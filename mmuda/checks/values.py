@@ -50,9 +50,12 @@ class Rule(NamedTuple):
 
 
 COUNT = Rule(lambda value: whole(value) and value >= 1, 'a whole number of at least 1')
+NUMBER = Rule(number, 'a number')
 COUNTS = Rule(COUNT.holds, COUNT.expected, each=True)
 COUNT_OR_0 = Rule(lambda value: whole(value) and value >= 0, 'a whole number of at least 0')
 SHARE = Rule(lambda value: number(value) and 0 <= value <= 1, 'a number from 0 to 1')
+SHARES = Rule(SHARE.holds, SHARE.expected, each=True)
+AT_MOST_1 = Rule(lambda value: number(value) and value <= 1, 'a number of at most 1')
 INSIDE = Rule(lambda value: number(value) and 0 < value < 1, 'a number between 0 and 1')
 DECAYING = Rule(lambda value: number(value) and 0 <= value < 1, 'a number of at least 0 and below 1')
 POSITIVE = Rule(lambda value: number(value) and value > 0, 'a finite number above 0')
@@ -65,7 +68,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(('base_channels', 'stem_channels', 'in_channels', 'channels', 'embed_dims', 'dilations'), COUNTS),
     **dict.fromkeys(('crop_size', 'stride'), COUNTS),
     **dict.fromkeys(('num_workers', 'val_begin', 'warmup'), COUNT_OR_0),
-    **dict.fromkeys(('prob', 'probability', 'portion', 'threshold', 'dropout_ratio', 'drop_path_rate', 'decay'), SHARE),
+    **dict.fromkeys(('probability', 'portion', 'drop_path_rate', 'decay'), SHARE),
+    'prob': SHARES,  # mmcv's RandomFlip takes one for each direction
+    'dropout_ratio': AT_MOST_1,  # mmseg's heads drop nothing if it is not above 0
     'easy': INSIDE,
     'lr_decay': POSITIVE,
     **dict.fromkeys(('weight_decay', 'lr_mult', 'decay_mult', 'snapshot_every', 'eta_min', 'power'), NOT_NEGATIVE),
@@ -74,6 +79,9 @@ RULES: dict[str, Rule] = {
     'mean': Rule(number, 'numbers', each=True),
 }
 """By the name of the argument of a component of mmuda, mmseg, mmcv, mmengine or PyTorch. None is left to its type."""
+
+OWN_RULES: dict[str, Rule] = {'threshold': SHARE}
+"""The same of components of mmuda alone: mmseg's thresholds are those of logits, too."""
 
 OPTIMIZER: dict[str, Rule] = {
     'lr': POSITIVE,
@@ -106,19 +114,35 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     if isinstance(value, float) and math.isnan(value):
         return Finding(where, 'is nan', 'a number')
     kinds = _kinds(annotation)
+    package = getattr(component, '__module__', '').partition('.')[0]
+    ours = package == 'mmuda'
     if kinds is not None:
         if default is not inspect.Parameter.empty:
             kinds = kinds | {_kind(default)}
-        ours = getattr(component, '__module__', '').startswith('mmuda.')
         if not ours and kinds & {'map', 'seq'}:
             kinds = kinds | {'map', 'seq'}  # mmengine writes one for the other
         kind = _kind(value)
-        if kind != 'other' and kind not in kinds and not (kind == 'int' and 'float' in kinds):
+        if kind != 'other' and kind not in kinds and not _is_as_good(kind, value, kinds, ours):
             names = [name for family, name in NAMES.items() if family in kinds]
             return Finding(where, f'is {short(value)}', ' or '.join(names))
-    meant = getattr(component, '__module__', '').partition('.')[0] in FAMILIES
-    rule = RULES.get(key) if meant else None
+    rule = RULES.get(key) if package in FAMILIES else None
+    if ours:
+        rule = OWN_RULES.get(key, rule)
+    elif isinstance(value, float) and rule in (COUNT, COUNTS, COUNT_OR_0) and value.is_integer():
+        value = int(value)
     return None if rule is None or value is None else check_rule(where, value, rule)
+
+
+def _is_as_good(kind: str, value: Any, kinds: frozenset[str], ours: bool) -> bool:
+    """Return whether a number may stand for one of another kind.
+
+    mmseg writes ``int`` where its configs have 0.03; 1e4 iterations are as good as 10000, and 1 is as good as True.
+    """
+    if kind == 'int' and 'float' in kinds:
+        return True
+    return not ours and (
+        (kind == 'float' and 'int' in kinds) or (kind == 'int' and 'bool' in kinds and value in (0, 1))
+    )
 
 
 def _kind(value: Any) -> str:

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 from torch import Tensor, nn
 
 from mmuda.checkpoints import weights_meta, write_checkpoint
 from mmuda.checkpoints.states import weight_problems, with_counters
 from mmuda.engine.launch import load_config
 from mmuda.files import file_digest
+from mmuda.models.building import build_without_memory
 from mmuda.stages import network_config
 from mmuda.version import __version__
 
@@ -81,7 +81,8 @@ def convert(
         options = kind.options.get(network, {})
     config = Path(config)
     cfg = _whole_config(config, options)
-    segmentor = _build_without_memory(cfg)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    segmentor = build_without_memory(cfg.model.segmentor)
     expected = _backbone_state(segmentor) if backbone_only else segmentor.state_dict()
     weights = _fit(original.weights, expected, kind, source, config)
     _check_finite(weights, source)
@@ -120,13 +121,6 @@ def _whole_config(config: Path, options: Mapping[str, Any]) -> Config:
             f'{config} has no model.segmentor, or no test_dataloader.dataset: --config names a whole config'
         )
     return cfg
-
-
-def _build_without_memory(cfg: Config) -> nn.Module:
-    """Return the segmentor of a config; its weights have names, shapes and types, but no memory."""
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    with torch.device('meta'):
-        return MODELS.build(cfg.model.segmentor)
 
 
 def _backbone_state(segmentor: nn.Module) -> dict[str, Tensor]:

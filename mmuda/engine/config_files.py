@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +14,21 @@ HARMFUL = re.compile(r'[\'"\\{}\n\r]')
 """Signs that end a string of Python, or that mmengine's replacement reads in its own way."""
 
 
+OWN_SCOPE = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+"""Nodes whose names are not those of the file."""
+
+
 @dataclass
 class ConfigFile:
     """Names in one file.
 
     Attributes:
         path: The file.
-        assigned: Names at the top level that it gives a value.
-        alone: Those that do not come from taking a list apart, which names all of its parts.
+        assigned: Names that it gives a value: in assignments, loops, imports, ``with`` and ``if``.
+        alone: Those of plain assignments. Others come from taking a list apart, or count a loop.
         used: Names that it uses, its own and those of its bases.
         bases: Its bases that were found.
         whole: Whether all of its bases were found.
@@ -80,17 +88,30 @@ def _read(path: Path) -> ConfigFile:
             found.used.add(node.attr)
         elif isinstance(node, ast.ImportFrom) and node.level:
             found.whole = False  # mmengine's other style of configs
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                found.assigned |= {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
-                found.alone |= {target.id} if isinstance(target, ast.Name) else set()
-            if found.assigned & {'_base_'} and not found.bases:
-                _find_bases(found, statement.value)
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            found.assigned.add(statement.target.id)
-            found.alone.add(statement.target.id)
+    for node in _same_scope(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.assigned.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.assigned |= {(one.asname or one.name).partition('.')[0] for one in node.names}
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        found.alone |= names
+        if isinstance(node, ast.Assign) and '_base_' in names:
+            _find_bases(found, node.value)
     return found
+
+
+def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below one whose names are names of the file: not those in functions and comprehensions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, OWN_SCOPE):
+            continue
+        yield child
+        yield from _same_scope(child)
 
 
 def _find_bases(file: ConfigFile, value: ast.expr) -> None:

@@ -133,7 +133,8 @@ def _build(cfg: Config, entry: str | dict) -> Stage:
     try:
         return STAGES.build(copy.deepcopy(entry))
     except ValueError as error:
-        raise ValueError(f'{cfg.filename}, stage {entry.get("name")!r}: {error}') from error
+        place = f'stage {entry.get("name")!r}: '  # stages say it themselves, their parts do not
+        raise ValueError(f'{cfg.filename}, {place}{str(error).removeprefix(place)}') from error
 
 
 def _name_references(stages: list[Stage]) -> None:

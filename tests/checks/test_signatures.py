@@ -1,6 +1,8 @@
 """Keys that components read, from signatures and sources."""
 
-from mmuda.checks.signatures import default_of, keys_read, parameters_of
+import pytest
+
+from mmuda.checks.signatures import default_of, keys_read, parameters_of, passes_on
 
 
 class Base:
@@ -32,6 +34,53 @@ class Reads:
     def all(self):
         first, second = self.cfg['first'], self.cfg.get('second')
         return first, second, self.cfg.third, (self.cfg or {}).get('fourth'), 'fifth' in self.cfg
+
+
+class Gives(Reads):
+    def some(self, function):
+        return function(self.cfg)
+
+
+class Renames(Reads):
+    def some(self):
+        options = self.cfg
+        return options.sixth
+
+
+class Walks(Reads):
+    def some(self):
+        return [key for key in self.cfg.items()]
+
+
+class Part:
+    def run(self, images, cfg):
+        return images, cfg['first']
+
+
+class Owner(Reads):
+    def __init__(self, cfg: dict | None) -> None:
+        super().__init__(cfg=cfg)
+        self.part = Part()
+
+    def some(self, images):
+        assert isinstance(self.cfg, dict)
+        return self.part.run(images, self.cfg)
+
+
+@pytest.mark.parametrize(
+    ('owners', 'gives'),
+    [
+        ((Reads,), False),
+        ((Gives,), True),
+        ((Renames,), True),
+        ((Walks,), True),
+        ((Owner,), True),
+        ((Owner, Part), False),
+    ],
+    ids=str,
+)
+def test_a_dict_that_is_passed_on_may_have_any_key(owners, gives):
+    assert passes_on('cfg', *owners) is gives
 
 
 def test_keyword_arguments_lead_to_the_base():

@@ -17,6 +17,15 @@ from mmuda.checks.variables import check_top_level
         ('custom_hook = []\n', '', ['custom_hook']),
         ('', "first, *others = ['a', 'b']\nwork_dir = first\n", []),
         ('', 'resume = False\n_private = 1\n', []),
+        ('', 'for i, name in enumerate(["a"]):\n    work_dir = name\n', []),
+        (
+            '',
+            "import contextlib\nwith contextlib.nullcontext('x') as entered:\n    work_dir = 'x'\n"
+            "if True:\n    root = 'x'\nload_from = root\n",
+            [],
+        ),
+        ('', 'from math import pi, tau\nwork_dir = str(pi)\n', []),
+        ('', 'if True:\n    learning_rate = 0.1\n', ['learning_rate']),
         ('', "stages = ['one']\none = dict(type='TrainStage')\ntwo = dict(type='TrainStage')\n", []),
     ],
 )

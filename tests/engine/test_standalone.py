@@ -11,8 +11,14 @@ from mmuda.engine.standalone import Extract
 from mmuda.models.decode_heads import DAFormerHead, DeepLabV2Head
 
 
-@pytest.mark.parametrize('component', [DeepLabV2Head, DAFormerHead])
-def test_a_class_and_what_it_uses(tmp_path, component, monkeypatch):
+@pytest.mark.parametrize(
+    ('component', 'options'),
+    [
+        (DeepLabV2Head, dict(in_channels=8, in_index=0)),
+        (DAFormerHead, dict(in_channels=[8], in_index=[0], channels=4, embed_dims=4, dilations=(1, 2))),
+    ],
+)
+def test_a_class_and_what_it_uses(tmp_path, component, options, monkeypatch):
     extract = Extract()
     extract.add(component)
     text = extract.text('Some parts.')
@@ -24,8 +30,6 @@ def test_a_class_and_what_it_uses(tmp_path, component, monkeypatch):
 
     head = getattr(some_parts, component.__name__)
     assert MODELS.get(component.__name__) is component and head is not component
-    options = dict(in_channels=8, in_index=0) if component is DeepLabV2Head else {}
-    options = options or dict(in_channels=[8], in_index=[0], channels=4, embed_dims=4, dilations=(1, 2))
     torch.manual_seed(0)
     ours = component(num_classes=3, **options).eval()
     theirs = head(num_classes=3, **options).eval()

@@ -48,14 +48,20 @@ def test_it_is_told(mutation, changed, tmp_path):
         require(cfg, check_config(cfg))
     message = str(caught.value)
     assert message.startswith(str(tmp_path / 'config.py'))
-    assert (mutation.says or mutation.key.split('.')[-1]) in message
-    assert all('\n' not in str(finding) for finding in caught.value.findings)
+    found = {finding.key: str(finding) for finding in caught.value.findings}
+    place = mutation.at or mutation.key
+    assert place in found and (mutation.says or mutation.key.split('.')[-1]) in found[place], message
+    assert "': stage '" not in message
+    assert not any('\n' in text for text in found.values())
     assert str(cfg) == before and not (tmp_path / 'work').exists()
 
 
 @pytest.mark.parametrize(**names(LEGAL))
 def test_it_is_legal(mutation, changed):
-    assert [str(finding) for finding in check_config(changed(mutation)) if finding.level == 'error'] == []
+    cfg = changed(mutation)
+    before = str(cfg)
+    assert [str(finding) for finding in check_config(cfg) if finding.level == 'error'] == []
+    assert str(cfg) == before
 
 
 def test_there_are_as_many_as_somebody_tried():

@@ -74,13 +74,17 @@ def test_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
     command = [sys.executable, '-c', script, str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     worker = int(process.stdout.readline())
-    process.stdout.readline()
-    assert not free(tmp_path)
-    process.kill()
-    process.wait()
-    os.kill(worker, 0)  # it is alive
-    assert free(tmp_path)
-    os.kill(worker, signal.SIGKILL)
+    try:
+        process.stdout.readline()
+        assert not free(tmp_path)
+        process.kill()
+        process.wait()
+        os.kill(worker, 0)  # it is alive
+        assert free(tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_a_process_may_hold_a_folder_again(tmp_path):

@@ -90,6 +90,7 @@ def test_other_work_ends_at_once():
     with stoppable(), pytest.raises(Stopped):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
+        pytest.fail('the signal was not heard')
 
 
 def test_signals_are_as_before_afterwards():

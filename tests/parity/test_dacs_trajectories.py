@@ -138,8 +138,10 @@ class Gradients:
 def test_trajectory(path):
     data = load(path)
     model, wrappers, schedule = build(data)
-    for name, count in section(data, 'multiplicity', optional=True).items():
-        groups = wrappers['segmentor'].optimizer.param_groups
+    groups = wrappers['segmentor'].optimizer.param_groups
+    multiplicity = section(data, 'multiplicity', optional=True)
+    assert bool(multiplicity) == path.stem.endswith('duplicates')
+    for name, count in multiplicity.items():
         ours = model.segmentor.to_original()[name]
         assert [group['repeats'] for group in groups if any(p is ours for p in group['params'])] == [count]
     gradients = Gradients(wrappers['segmentor'], model.segmentor)

@@ -1,9 +1,11 @@
-from .constructor import PerModuleOptimWrapperConstructor
+from .constructor import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 from .legacy_sgd import LegacySGD
 from .schedulers import WarmupPolyLR
 from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper
 
 __all__ = [
+    'ENTRY_KEYS',
+    'SHARED_KEYS',
     'AdaptorOptimWrapperDict',
     'LegacySGD',
     'ModuleOptimWrapper',

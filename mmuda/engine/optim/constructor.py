@@ -14,6 +14,12 @@ from mmuda.ranks import unwrap
 
 from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper, make_scaler
 
+SHARED_KEYS = ('constructor', 'type', 'precision', 'loss_scale', 'accumulative_counts')
+"""Keys of ``optim_wrapper`` that hold for all modules."""
+
+ENTRY_KEYS = ('optimizer', 'paramwise_cfg', 'clip_grad', 'repeats')
+"""Keys of the entry of a module."""
+
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class PerModuleOptimWrapperConstructor:
@@ -51,12 +57,11 @@ class PerModuleOptimWrapperConstructor:
                 'PerModuleOptimWrapperConstructor: paramwise_cfg belongs into the entry of a module, '
                 'for instance optim_wrapper.segmentor.paramwise_cfg'
             )
-        cfg = dict(optim_wrapper_cfg)
-        cfg.pop('type', None)
-        self.precision: str | None = cfg.pop('precision', None)
-        self.loss_scale: str | float = cfg.pop('loss_scale', 'dynamic')
-        self.accumulative_counts: int = cfg.pop('accumulative_counts', 1)
-        self.modules = cfg
+        cfg = optim_wrapper_cfg
+        self.precision: str | None = cfg.get('precision')
+        self.loss_scale: str | float = cfg.get('loss_scale', 'dynamic')
+        self.accumulative_counts: int = cfg.get('accumulative_counts', 1)
+        self.modules = {name: entry for name, entry in cfg.items() if name not in SHARED_KEYS}
 
     def __call__(self, model: nn.Module) -> AdaptorOptimWrapperDict:
         model = unwrap(model)
@@ -75,16 +80,15 @@ class PerModuleOptimWrapperConstructor:
         return AdaptorOptimWrapperDict(self.precision, **wrappers)
 
     def _build(self, name: str, module: nn.Module, cfg: dict) -> ModuleOptimWrapper:
+        extra = set(cfg) - set(ENTRY_KEYS)
+        if extra:
+            raise ValueError(
+                f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are {", ".join(ENTRY_KEYS)}; '
+                f'{", ".join(SHARED_KEYS)} hold for all modules and stand beside them in optim_wrapper'
+            )
         repeats = cfg.pop('repeats', None)
         clip_grad = cfg.pop('clip_grad', None)
         rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
-        extra = set(cfg) - {'optimizer'}
-        if extra:
-            raise ValueError(
-                f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are optimizer, paramwise_cfg, clip_grad '
-                'and repeats; precision, loss_scale and accumulative_counts hold for all modules and stand '
-                'beside them in optim_wrapper'
-            )
         with _calm_log():
             groups: list[dict] = []
             rules.add_params(groups, module)

@@ -1,0 +1,49 @@
+"""Networks without memory."""
+
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmuda.models.building import build_without_memory
+
+SWIN = dict(
+    type='EncoderDecoder',
+    pretrained='swin.pth',
+    backbone=dict(
+        type='SwinTransformer', embed_dims=4, depths=(1, 1), num_heads=(1, 1), strides=(4, 2), drop_path_rate=0.3
+    ),
+    decode_head=dict(type='FCNHead', in_channels=8, channels=4, num_classes=3),
+)
+SWIN['backbone']['out_indices'] = (0, 1)
+
+
+def devices(model: nn.Module) -> set[str]:
+    return {parameter.device.type for parameter in model.parameters()}
+
+
+def test_names_shapes_and_types_are_those_of_the_network():
+    cfg = ConfigDict(SWIN)
+    before = str(cfg)
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    model = build_without_memory(cfg)
+    assert devices(model) == {'meta'} and str(cfg) == before and torch.equal(torch.get_rng_state(), state)
+    real = MODELS.build(cfg).state_dict()
+    assert {key: (value.shape, value.dtype) for key, value in model.state_dict().items()} == {
+        key: (value.shape, value.dtype) for key, value in real.items()
+    }
+
+
+class Computes(nn.Linear):
+    """Reads a weight while it is built."""
+
+    def __init__(self, cfg: dict) -> None:
+        super().__init__(2, 2)
+        self.first = cfg.pop('more') + self.weight[0, 0].item()
+
+
+def test_a_network_that_computes_with_its_weights_is_on_the_cpu():
+    cfg = dict(type=Computes, cfg=dict(more=1))
+    model = build_without_memory(cfg)
+    assert devices(model) == {'cpu'} and cfg == dict(type=Computes, cfg=dict(more=1))
