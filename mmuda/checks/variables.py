@@ -2,7 +2,8 @@
 
 A file may have variables (``root``, ``crop``): names that it, or another file of its chain of bases, uses: by name, as
 ``_base_.name``, or as ``{{_base_.name}}``. Any other name that nothing reads is a mistake if it stands in the config
-itself, or if it is almost that of a key. Bases may offer variables that only other configs use.
+itself, or if it is almost that of a key. Bases may offer variables that only other configs use. A config that mmengine
+has dumped holds the values of all variables and no sign of their use, so there almost a key is a warning.
 """
 
 import difflib
@@ -15,7 +16,7 @@ from mmuda.engine.launch import LIVE_KEYS
 from mmuda.internals import RUNNER_ARGUMENTS
 from mmuda.registry import STAGES
 
-from .finding import Finding, nearest
+from .finding import WARNING, Finding, nearest
 from .registries import find
 
 KNOWN = LIVE_KEYS | RUNNER_ARGUMENTS | {'custom_imports', 'vis_backends'}
@@ -35,5 +36,9 @@ def check_top_level(cfg: Config) -> Iterator[Finding]:
         if isinstance(value, dict) and isinstance(find(value.get('type'), STAGES), type) and value['type'] in STAGES:
             continue  # a stage that `stages` of this config leaves out
         close = difflib.get_close_matches(key, {*KNOWN, *stages}, n=1, cutoff=0.8)
-        if close or key in own or (whole and key not in assigned):
-            yield Finding(key, 'nothing reads this key', remedy=nearest(key, {*KNOWN, *stages}))
+        remedy = nearest(key, {*KNOWN, *stages})
+        if chain and chain[0].dumped:
+            if close:
+                yield Finding(key, 'nothing reads this key', remedy=remedy, level=WARNING)
+        elif close or key in own or (whole and key not in assigned):
+            yield Finding(key, 'nothing reads this key', remedy=remedy)

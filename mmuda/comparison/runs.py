@@ -51,8 +51,9 @@ class Run:
         return cfg
 
     def write_config(self) -> None:
-        """Write the config file."""
-        text = self.full_config().pretty_text
+        """Write the config file, without the variables of the files that it was made from."""
+        cfg = self.full_config()
+        text = Config({key: cfg[key] for key in cfg if key in self._live(cfg) or key == 'custom_imports'}).pretty_text
         if not self.config.is_file() or self.config.read_text(encoding='utf-8') != text:
             write_atomically(self.config, text.encode())
 
@@ -77,8 +78,12 @@ class Run:
 
     def _of_training(self) -> dict[str, Any]:
         cfg = self.full_config()
-        live = {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))} - RUNTIME
+        live = self._live(cfg) - RUNTIME
         return {key: value for key, value in cfg.items() if key in live and not key.startswith(EVALUATION)}
+
+    @staticmethod
+    def _live(cfg: Config) -> set[str]:
+        return {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))}
 
     def checkpoint(self) -> Path:
         """Return the last checkpoint of the finished training; of several stages, that of the last with weights.

@@ -32,6 +32,8 @@ class ConfigFile:
         used: Names that it uses, its own and those of its bases.
         bases: Its bases that were found.
         whole: Whether all of its bases were found.
+        dumped: Whether mmengine wrote it: all keys of a config in alphabetical order, variables among them, without
+            the expressions that used them.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class ConfigFile:
     used: set[str] = field(default_factory=set)
     bases: list[Path] = field(default_factory=list)
     whole: bool = True
+    dumped: bool = False
 
 
 def read_chain(path: str | Path) -> list[ConfigFile]:
@@ -102,7 +105,16 @@ def _read(path: Path) -> ConfigFile:
         found.alone |= names
         if isinstance(node, ast.Assign) and '_base_' in names:
             _find_bases(found, node.value)
+    found.dumped = _is_dump(tree)
     return found
+
+
+def _is_dump(tree: ast.Module) -> bool:
+    firsts = [node.targets[0] for node in tree.body if isinstance(node, ast.Assign)]
+    names = [target.id for target in firsts if isinstance(target, ast.Name)]
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    plain = read <= {'dict'}
+    return plain and len(names) == len(tree.body) > 1 and names == sorted(names) and '_base_' not in names
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:

@@ -285,3 +285,13 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
             return False
 
     waits(free)
+
+
+def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path):
+    """A misspelt key of a file without bases is an error, and a variable that was used up looks like one."""
+    for number, run in enumerate(plan_runs(load_methods([CONFIGS / 'sdca/minicity.py', CONFIGS / 'dacs/minicity.py'], {}), [3], tmp_path)):
+        run.folder.mkdir(parents=True)
+        run.write_config()
+        cfg = load_config(run.config)
+        assert check_config(cfg) == [] and 'source_pipeline' not in cfg, number
+        assert run.method.cfg.source_pipeline, 'the config has it'
