@@ -1,9 +1,9 @@
 """Say what is wrong before anything long starts: python tools/doctor.py [configs/advent/gta2city.py]
 
-Without a config it looks at the environment, in seconds. With one it goes on to the config (all mistakes in one go), its
-data sets, networks and schedule, and lets each training, and each stage of a paper, make one dry iteration with one
-pair and one validation image: seconds, peak memory, expected hours and disk. Nothing is left in the work dir.
-tools/train.py checks the config in the same way before each run, which is the fast part of this.
+Without a config it looks at the environment, in seconds. With one it goes on to the config (all mistakes in one go),
+its data sets, networks and schedule, and lets each training, and each stage of a paper, make one dry iteration with
+one pair and one validation image: seconds, peak memory, expected hours and disk. Nothing is left in the work dir.
+tools/train.py makes the checks of the config before each run, too: they are the fast part of this.
 
 Exit status: 0 without errors (warnings are none), 1 with errors.
 """

@@ -76,13 +76,12 @@ def _cost(tried: Tried, lengths: Mapping[str, int], label_size: float) -> tuple[
 
 
 def _cost_of_pass(tried: Tried, label_size: float) -> tuple[list[Row], float, float]:
-    if tried.images is None:
-        return [Row('time', f'{tried.seconds:.2f} s for each image that an earlier stage chooses')], 0.0, 0.0
     seconds, disk = tried.seconds * tried.images, label_size * tried.images if tried.labels else 0.0
-    told = f'about {_duration(seconds)}: {count(tried.images, "image")} of {tried.seconds:.2f} s'
+    about = 'at most' if tried.chosen else 'about'
+    told = f'{about} {_duration(seconds)}: {count(tried.images, "image")} of {tried.seconds:.2f} s'
     rows = [Row('time', told + (f', as measured for {tried.like}' if tried.like else ''))]
     if disk and not tried.like:
-        rows.append(Row('labels', f'about {size_of(disk)}, if they are as large as those of the data sets'))
+        rows.append(Row('labels', f'{about} {size_of(disk)}, if they are as large as those of the data sets'))
     return rows, seconds, disk
 
 
@@ -103,8 +102,8 @@ def _rows(measured: Measured, plan: Plan, cfg: Config, seconds: float) -> Iterat
     if measured.validation is not None:
         yield Row('validation', f'{measured.validation:.2f} s for an image')
     yield from _memory(measured)
-    total = f'about {_duration(seconds)}: {count(plan.iterations or 0, "iteration")}, {count(plan.validations, "validation")}'
-    yield Row('time', total)
+    parts = f'{count(plan.iterations or 0, "iteration")}, {count(plan.validations, "validation")}'
+    yield Row('time', f'about {_duration(seconds)}: {parts}')
     yield Row('checkpoints', f'{size_of(measured.checkpoint)} each, at most {plan.checkpoints} at a time')
 
 

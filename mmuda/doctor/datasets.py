@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -37,6 +38,7 @@ class DataSets:
         broken: Places of data sets that cannot be used, with the reason.
         readings: What was found in the images, by place.
         pixels: Pixels of the most frequent size of target images; 0 if it is not known.
+        missing: Folders that do not exist, and that there was an error about.
     """
 
     section: Section = field(default_factory=lambda: Section('data'))
@@ -44,6 +46,7 @@ class DataSets:
     broken: dict[str, str] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
     pixels: int = 0
+    missing: set[str] = field(default_factory=set)
 
 
 def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> DataSets:
@@ -65,6 +68,13 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
                 known[place] = known[same]  # type: ignore[index]
     _add_shares(result)
     return result
+
+
+def examined_places(cfg: Config) -> Iterator[str]:
+    """Yield the places of data sets about which this section has an error if there is one."""
+    for place, node in _all_datasets(cfg):
+        if 'test_dataloader' not in place and not list(references(node)):
+            yield place
 
 
 def short_place(place: str) -> str:
@@ -100,17 +110,36 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
     try:
         dataset = build_unchecked(node)
     except Exception as error:  # whatever a class raises for its files
-        needed = 'test_dataloader' not in place
         result.broken[place] = one_line(error)
-        result.section.add(
-            name, one_line(error), ERROR if needed else WARNING, '' if needed else 'the training itself needs none'
-        )
+        _add_broken(result, place, node)
         return
     result.lengths[place] = len(dataset)
     if isinstance(dataset, BaseDataset):
         _examine_files(result, place, dataset, images, fast)
     else:
         result.section.add(name, f'{type(dataset).__name__}, {count(len(dataset), "item")}')
+
+
+def _add_broken(result: DataSets, place: str, node: dict) -> None:
+    """Add a data set that cannot be used; a folder that is missing for several is one error."""
+    name, root = short_place(place), _missing_root(node.get('data_root'))
+    if root is not None and root in result.missing:
+        result.section.add(name, f'is below {root}, too', SKIPPED)
+        return
+    if root is not None:
+        result.missing.add(root)
+    needed = 'test_dataloader' not in place
+    message, cut, rest = result.broken[place].partition(' does not exist')
+    remedy = rest.lstrip(' .:,') if needed else 'the training itself needs no test images'
+    result.section.add(name, message + cut, ERROR if needed else WARNING, remedy)
+
+
+def _missing_root(folder: str | None) -> str | None:
+    """Return the highest folder of a path that does not exist; None if all exist."""
+    if not folder or '://' in folder:
+        return None
+    path = Path(folder)
+    return next((str(part) for part in (*reversed(path.parents), path) if not part.exists()), None)
 
 
 def _examine_files(result: DataSets, place: str, dataset: BaseDataset, images: int | None, fast: bool) -> None:
@@ -201,7 +230,7 @@ def _add_shares(result: DataSets) -> None:
         lines.append([label, *(f'{100 * one.shares[number]:.2f} %' for one in counted.values())])
     result.section.tables['shares of classes in the labels that were read'] = lines
     for place, one in counted.items():
-        if not place.startswith(('val', 'test')):
+        if 'train_dataloader' in place:
             _add_missing(result.section, short_place(place), one)
 
 

@@ -27,7 +27,7 @@ from mmuda.engine.launch import build_runner, metrics_with
 from .memory import peak_memory
 
 LEAST = 2
-"""Iterations: the first one allocates and chooses algorithms, so it is not the one to measure."""
+"""Iterations, and passes of the validation image: the first allocates and chooses algorithms, so it is not measured."""
 
 CHECKPOINT = 'dry.pth'
 
@@ -79,7 +79,7 @@ def dry_training(cfg: Config, folder: Path) -> Measured:
     measured = Measured(
         _mean(times.steps[1:]),
         _mean(times.readings[1:]),
-        _mean(times.validations) if times.validations else None,
+        _mean(times.validations[1:]) if times.validations else None,
         peak.size,
         peak.kind,
         (folder / CHECKPOINT).stat().st_size,
@@ -94,6 +94,7 @@ def reduced(cfg: Config, folder: Path) -> Config:
     """Return the config of a short training with the first image of each data set.
 
     The batch keeps its size, and is the same pair several times, so that time and memory are those of the training.
+    Likewise, the validation image is the same one twice.
 
     Args:
         cfg: Config of one training.
@@ -112,7 +113,7 @@ def reduced(cfg: Config, folder: Path) -> Config:
             loader.pop('prefetch_factor', None)
             loader.batch_size = batch or loader.get('batch_size', 1)
     for place, node in datasets_of(cfg, ('train_dataloader', 'val_dataloader')):
-        first_images(node, cfg.train_dataloader.batch_size if place.startswith('train') else 1, repeat=True)
+        first_images(node, cfg.train_dataloader.batch_size if place.startswith('train') else LEAST, repeat=True)
     sampler = cfg.train_dataloader.get('sampler') or {}
     if sampler.get('source_policy') is not None:
         sampler.source_policy = None  # an order of one image, for which it would look at all labels

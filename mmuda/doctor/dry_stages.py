@@ -33,7 +33,8 @@ class Tried:
         measured: Figures of a training.
         config: Config of a training, in its full length.
         seconds: Seconds of another stage for each image.
-        images: Images that it will have; None if that follows from earlier stages.
+        images: Images that it will have; if an earlier stage chooses some, those that it chooses from.
+        chosen: Whether an earlier stage chooses them.
         labels: Whether it writes a label for each image.
         like: Name of the stage of an earlier round, whose figures it has.
         reason: Why it was not tried; empty if it was.
@@ -45,7 +46,8 @@ class Tried:
     measured: Measured | None = None
     config: Config | None = None
     seconds: float = 0.0
-    images: int | None = None
+    images: int = 0
+    chosen: bool = False
     labels: bool = False
     like: str = ''
     reason: str = ''
@@ -114,7 +116,7 @@ def _train(
 def _iterations(stage: RoundStage, cfg: Config, done: dict[str, Tried]) -> int:
     """Return the length of a round with all of its images, where the dry one has labels for a few."""
     loader = cfg.train_dataloader
-    labelled = done[str(stage_of(stage.labels))].images or 0
+    labelled = done[str(stage_of(stage.labels))].images
     return stage.epochs * max((len(loader.dataset.source.indices) + labelled) // loader.batch_size, 1)
 
 
@@ -122,9 +124,7 @@ def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, di
     settings = stage.settings(context)
     if not isinstance(settings.get('dataset'), dict) or not hasattr(stage, 'dataset'):
         raise NotImplementedError('a stage without a data set of its own may take long')
-    total = None
-    if not settings.get('images'):  # a list of an earlier stage
-        total = len(build_unchecked(context.resolve(settings['dataset'])))
+    total = len(build_unchecked(context.resolve(settings['dataset'])))
     stage.dataset = dict(settings['dataset'])
     first_images(stage.dataset, max(IMAGES, 2 * context.base_config().train_dataloader.get('batch_size', 1)))
     start = time.perf_counter()
@@ -132,4 +132,5 @@ def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, di
     seconds = (time.perf_counter() - start) / len(stage.dataset['indices'])
     free_memory()
     labels = any(folder.rglob('manifest.json'))
-    return Tried(stage.name, type(stage).__name__, seconds=seconds, images=total, labels=labels), made
+    chosen = bool(settings.get('images'))
+    return Tried(stage.name, type(stage).__name__, None, None, seconds, total, chosen, labels), made

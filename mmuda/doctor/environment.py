@@ -62,7 +62,7 @@ def examine_environment(cfg: Any = None) -> Section:
 def _tested() -> Iterator[Row]:
     """Compare the packages that mmuda plugs into with the versions that its suite has passed with."""
     for name, tested in TESTED.items():
-        range_ = f'tested: {tested.lowest} to {tested.newest}'
+        range_ = f'tested: {tested.lowest} to {tested.newest}.x'
         remedy = f'pip install "{tested.distribution}>={tested.lowest}"'
         try:
             version = import_module(f'{name}.version').__version__

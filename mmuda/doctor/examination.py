@@ -12,10 +12,10 @@ from mmuda.checks.building import one_line
 from mmuda.engine.launch import load_config
 
 from .costs import NAME, examine_costs
-from .datasets import DataSets, examine_datasets, label_size
+from .datasets import DataSets, examine_datasets, examined_places, label_size
 from .environment import examine_environment
 from .findings import all_findings, trainings
-from .network import examine_networks
+from .network import examine_networks, network_findings
 from .rows import ERROR, SKIPPED, WARNING, Section, row_of
 from .schedule import examine_schedules
 
@@ -44,11 +44,11 @@ class Examination:
 
     Args:
         config: A config file; None looks at the environment alone.
-        options: How much is looked at.
+        options: Extent of the look.
     """
 
-    def __init__(self, config: str | Path | None = None, options: Options = Options()) -> None:
-        self.config, self.options = config, options
+    def __init__(self, config: str | Path | None = None, options: Options | None = None) -> None:
+        self.config, self.options = config, options or Options()
         self.done: list[Section] = []
 
     def sections(self) -> Iterator[Section]:
@@ -93,18 +93,16 @@ class Examination:
             yield _of_findings(findings)
             yield _failed('stages', error)
             return
-        images = self.options.images
-        data = _guarded('data', lambda: examine_datasets(readable, images, self.options.fast))
-        network = _guarded('network', lambda: examine_networks(readable, self.options.fast))
-        sets = data if isinstance(data, DataSets) else DataSets(data)
-        section, told = network if isinstance(network, tuple) else (network, [])
-        # Each mistake is told once, where it belongs.
-        elsewhere = {*(one.key for one in told), *sets.broken}
+        # Each mistake is told once, in the section that it is about.
+        of_networks = network_findings(readable)
+        elsewhere = {one.key for found in of_networks.values() for one in found} | set(examined_places(readable))
         yield _of_findings([one for one in findings if one.key not in elsewhere])
+        images, fast = self.options.images, self.options.fast
+        data = _guarded('data', lambda: examine_datasets(readable, images, fast))
+        sets = data if isinstance(data, DataSets) else DataSets(data)
         yield sets.section
-        yield section
-        schedule = _guarded('schedule', lambda: examine_schedules(readable, sets.lengths))
-        yield schedule
+        yield _guarded('network', lambda: examine_networks(readable, of_networks, fast))
+        yield _guarded('schedule', lambda: examine_schedules(readable, sets.lengths))
         yield self._costs(cfg, sets)
 
     def _costs(self, cfg: Config, sets: DataSets) -> Section:

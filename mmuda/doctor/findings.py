@@ -53,6 +53,8 @@ def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
 def trainings(cfg: Config) -> Iterator[tuple[str, Config]]:
     """Yield the name and the config of each training; a config without stages has one, without a name.
 
+    ``load_from`` is what the stage starts from, which may be a reference to an earlier one.
+
     Raises:
         ValueError: If the stages cannot be built.
     """
@@ -63,7 +65,10 @@ def trainings(cfg: Config) -> Iterator[tuple[str, Config]]:
     context = make_context(cfg, stages)
     for stage in stages:
         if isinstance(stage, TrainStage):
-            yield stage.name, stage.config(context)
+            training = stage.config(context)
+            if stage.weights is not None:
+                training.load_from = stage.weights
+            yield stage.name, training
 
 
 def stage_place(name: str) -> str:

@@ -27,30 +27,41 @@ from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count, row_of, some
 _CHANNELS = ('in_channels', 'in_index', 'num_classes')
 
 
-def examine_networks(cfg: Config, fast: bool = False) -> tuple[Section, list[Finding]]:
+def network_findings(cfg: Config) -> dict[str, list[Finding]]:
+    """Check the networks of all trainings without allocating them.
+
+    Args:
+        cfg: The config, without keys that keep it from being built.
+
+    Returns:
+        Findings by the name of the training; one whose network an earlier training has is left out.
+    """
+    found, seen = {}, set()
+    for name, training in trainings(cfg):
+        digest = settings_digest(comparable(dict(model=training.get('model'), wrapper=training.get('optim_wrapper'))))
+        if digest not in seen:
+            seen.add(digest)
+            findings = (*check_network(training), *_check_outputs(training))
+            found[name] = [finding.below(stage_place(name)) for finding in findings]
+    return found
+
+
+def examine_networks(cfg: Config, findings: dict[str, list[Finding]], fast: bool = False) -> Section:
     """Look at the networks of all trainings.
 
     Args:
         cfg: The config, without keys that keep it from being built.
+        findings: Of :func:`network_findings`.
         fast: Do not load the weights that the networks start from.
-
-    Returns:
-        The section, and the findings of :func:`check_network` in it.
     """
-    section, findings, seen = Section('network'), [], set()
+    section = Section('network')
     for name, training in trainings(cfg):
-        digest = settings_digest(comparable(dict(model=training.get('model'), wrapper=training.get('optim_wrapper'))))
-        if digest in seen:
-            continue
-        seen.add(digest)
-        place = stage_place(name)
-        found = [finding.below(place) for finding in (*check_network(training), *_check_outputs(training))]
-        findings += found
-        rows = list(_rows(training, found, fast))
-        prefix = f'{name}: ' if name else ''
-        section.rows += [Row(f'{prefix}{row.item}', row.found, row.verdict, row.remedy) for row in rows]
-        section.rows += [row_of(finding) for finding in found]
-    return section, findings
+        if name in findings:
+            prefix = f'{name}: ' if name else ''
+            for row in _rows(training, findings[name], fast):
+                section.add(f'{prefix}{row.item}', row.found, row.verdict, row.remedy)
+            section.rows += map(row_of, findings[name])
+    return section
 
 
 def _check_outputs(cfg: Config) -> Iterator[Finding]:
@@ -137,7 +148,10 @@ def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
     for name, source in sources:
         yield Row(f'starts from: {name}', *_found(source))
     start = cfg.get('load_from')
-    if isinstance(start, str) and stage_of(start) is None:
+    if stage_of(start) is not None:
+        yield Row('starts from: weights', f'{start}, an earlier stage')
+        return
+    if start:
         there = Path(start).is_file() or '://' in start
         yield Row('starts from: load_from', start if there else f'{start} does not exist', OK if there else ERROR)
     if not sources and not start:

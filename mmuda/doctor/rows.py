@@ -69,7 +69,7 @@ class Section:
         lines = [['item', 'found', 'verdict', 'remedy']]
         lines += [[row.item, row.found, row.verdict, row.remedy] for row in self.rows]
         tables = [AsciiTable(_wrapped(lines, width), f' {self.name} ').table]
-        tables += [AsciiTable(table, f' {title} ').table for title, table in self.tables.items()]
+        tables += [f'{title}\n{AsciiTable(table).table}' for title, table in self.tables.items()]
         return '\n'.join(tables)
 
     def content(self) -> dict[str, Any]:

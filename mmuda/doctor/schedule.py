@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmuda.checks.values import whole
+from mmuda.checks.values import COUNT, whole
 from mmuda.stages import RoundStage, build_stages
 
 from .findings import stage_place, trainings
@@ -105,13 +105,15 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
     yield from _validation(cfg, plan, loop)
     yield Row('learning rate', _decay(cfg.get('param_scheduler')))
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    kept = hook.get('max_keep_ckpts', -1)
+    yield _saving(hook, 'iterations' if 'max_iters' in loop else 'epochs')
+
+
+def _saving(hook: Mapping, unit: str) -> Row:
+    interval, kept = hook.get('interval'), hook.get('max_keep_ckpts', -1)
+    if not COUNT.holds(interval):
+        return Row('checkpoints', 'default_hooks.checkpoint.interval is no number of at least 1', SKIPPED)
     best = f', and the best by {hook["save_best"]}' if hook.get('save_best') else ''
-    unit = 'iterations' if 'max_iters' in loop else 'epochs'
-    yield Row(
-        'checkpoints',
-        f'every {hook.get("interval", "?")} {unit}, {"all" if kept == -1 else f"the last {kept}"} are kept{best}',
-    )
+    return Row('checkpoints', f'every {interval} {unit}, {"all" if kept == -1 else f"the last {kept}"} are kept{best}')
 
 
 def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
@@ -139,7 +141,7 @@ def _decay(node: Any) -> str:
 def _checkpoints(cfg: Config, steps: Any, validations: int) -> int:
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     interval, kept = hook.get('interval', 1), hook.get('max_keep_ckpts', -1)
-    saved = math.ceil(steps / interval) if whole(steps) and whole(interval) and interval > 0 else 1
+    saved = math.ceil(steps / interval) if COUNT.holds(steps) and COUNT.holds(interval) else 1
     # The one that falls out is deleted when the new one is on the disk.
     together = saved if kept == -1 else min(saved, kept + 1)
     return together + bool(hook.get('save_best') and validations)
