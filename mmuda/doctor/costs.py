@@ -64,7 +64,7 @@ def _cost(tried: Tried, lengths: Mapping[str, int], label_size: float) -> tuple[
     """Return the rows of a stage, its seconds and its bytes on the disk."""
     if tried.reason:
         verdict = ERROR if tried.failed else SKIPPED
-        return [Row('iteration' if tried.config else 'dry run', _told(tried), verdict, _remedy(tried))], 0.0, 0.0
+        return [Row('dry run', _told(tried), verdict, _remedy(tried))], 0.0, 0.0
     if tried.measured is None or tried.config is None:
         return _cost_of_pass(tried, label_size)
     plan = plan_of(tried.config, lengths, stage_place(tried.name if not tried.like else tried.like))

@@ -92,6 +92,8 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
             result, made = _train(stage, context, folder, done)
         else:
             result, made = _execute(stage, context, folder)
+    except NotImplementedError as error:
+        return Tried(stage.name, kind, reason=str(error))
     except Exception as error:  # of any component
         return Tried(stage.name, kind, reason=one_line(error), failed=not needs(stage, context))
     context.ledger.begin(stage.name, {}, {})

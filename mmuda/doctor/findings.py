@@ -103,5 +103,5 @@ def _delete(node: Any, parts: list[str]) -> bool:
             return False
     if not isinstance(node, (dict, Config)) or parts[-1] not in node:
         return False
-    del node[parts[-1]]
+    node.pop(parts[-1])  # Config has no del
     return True

@@ -33,7 +33,12 @@ def test_a_whole_data_set(root):
     result = examine_datasets(load(), None)
     found = rows(result)
     assert {row.verdict for row in found.values()} <= {OK, WARNING}
-    assert result.lengths == {f'{TRAIN}.source': 7, f'{TRAIN}.target': 5, 'val_dataloader.dataset': 5, 'test_dataloader.dataset': 5}
+    assert result.lengths == {
+        f'{TRAIN}.source': 7,
+        f'{TRAIN}.target': 5,
+        'val_dataloader.dataset': 5,
+        'test_dataloader.dataset': 5,
+    }
     assert found['train.source'].found.startswith('GTA5Dataset, 7 images with labels')
     assert found['train.target'].found.startswith('CityscapesDataset, 5 images without labels')
     assert found['train.source: sizes'].found == '64x48' and result.pixels == 64 * 48

@@ -40,7 +40,9 @@ def test_shares_are_those_of_the_labels(source):
 
 
 def test_files_that_do_not_decode_and_values_without_a_meaning(source):
-    image, label, strange = (source / folder / f'0000{n}.png' for folder, n in (('images', 1), ('labels', 2), ('labels', 3)))
+    image, label, strange = (
+        source / folder / f'0000{n}.png' for folder, n in (('images', 1), ('labels', 2), ('labels', 3))
+    )
     image.write_bytes(image.read_bytes()[:-40])
     label.write_bytes(b'not an image')
     cv2.imwrite(str(strange), np.full((48, 64), 77, np.uint8))

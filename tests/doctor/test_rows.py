@@ -25,7 +25,9 @@ def test_a_table_is_not_wider_than_the_terminal_and_loses_no_word():
 
 
 def test_a_further_table_has_its_title():
-    section = Section('data', [Row('a', 'b')], tables={'shares of the classes': [['class', 'source'], ['road', '31 %']]})
+    section = Section(
+        'data', [Row('a', 'b')], tables={'shares of the classes': [['class', 'source'], ['road', '31 %']]}
+    )
     assert 'shares of the classes\n+' in section.text() and '| road  | 31 %   |' in section.text()
 
 
