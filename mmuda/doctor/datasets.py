@@ -63,9 +63,10 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
         same = first.setdefault(fingerprint(comparable({**node, 'pipeline': None})), place)
         if same == place:
             _examine(result, place, node, images, fast)
-        for known in (result.lengths, result.broken):  # another training with the same images
-            if same in known:
-                known[place] = known[same]  # type: ignore[index]
+        elif same in result.lengths:  # another training with the same images
+            result.lengths[place] = result.lengths[same]
+        elif same in result.broken:
+            result.broken[place] = result.broken[same]
     _add_shares(result)
     return result
 

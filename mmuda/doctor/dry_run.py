@@ -72,9 +72,11 @@ def dry_training(cfg: Config, folder: Path) -> Measured:
             runner: Any = build_runner(cfg)
             runner.register_hook(times, priority='HIGHEST')
             runner.train()
-            saved = next(folder.glob('*.pth'))
+            saved = next(folder.glob('*.pth'), None)
     finally:
         _forget_logs(folder)
+    if saved is None:
+        raise FileNotFoundError('the training saved no checkpoint at its end: see default_hooks.checkpoint')
     saved.rename(folder / CHECKPOINT)
     measured = Measured(
         _mean(times.steps[1:]),
@@ -114,9 +116,9 @@ def reduced(cfg: Config, folder: Path) -> Config:
             loader.batch_size = batch or loader.get('batch_size', 1)
     for place, node in datasets_of(cfg, ('train_dataloader', 'val_dataloader')):
         first_images(node, cfg.train_dataloader.batch_size if place.startswith('train') else LEAST, repeat=True)
-    sampler = cfg.train_dataloader.get('sampler') or {}
-    if sampler.get('source_policy') is not None:
-        sampler.source_policy = None  # an order of one image, for which it would look at all labels
+    sampler = cfg.train_dataloader.get('sampler')
+    if isinstance(sampler, dict) and sampler.get('source_policy') is not None:
+        sampler['source_policy'] = None  # an order of one image, for which it would look at all labels
     for metric in metrics_with(cfg.get('val_evaluator'), 'json_file'):
         metric['json_file'] = None
     if isinstance(cfg.get('visualizer'), Mapping):

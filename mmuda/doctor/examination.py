@@ -1,10 +1,13 @@
 """All sections of the report, in order: a mistake in one does not stop the others."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmuda.checks import Finding
@@ -53,7 +56,7 @@ class Examination:
 
     def sections(self) -> Iterator[Section]:
         """Yield the sections as soon as each is complete; the first ones take seconds."""
-        with DefaultScope.overwrite_default_scope('mmseg'):
+        with DefaultScope.overwrite_default_scope('mmseg'), _calm_log():
             for section in self._sections():
                 self.done.append(section)
                 yield section
@@ -120,6 +123,18 @@ class Examination:
             section.add('dry iteration', f'not tried ({reason})', SKIPPED)
             return section
         return _guarded(NAME, lambda: examine_costs(cfg, sets.lengths, label_size(sets.readings), sets.pixels))
+
+
+@contextmanager
+def _calm_log() -> Iterator[None]:
+    """Keep notes out of the report: mmengine writes a line for each weight that is initialised."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _of_findings(findings: list[Finding]) -> Section:

@@ -117,7 +117,7 @@ def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]
     if not isinstance(node, Mapping):
         return
     try:
-        wrapper: Any = build_optim_wrapper(model, node)  # type: ignore[arg-type]
+        wrapper: Any = build_optim_wrapper(model, node)
     except Exception as error:
         if 'optim_wrapper' not in wrong:
             yield Row('optimizers', one_line(error), ERROR)

@@ -7,13 +7,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmuda.checks.values import COUNT, whole
+from mmuda.checks.values import COUNT
 from mmuda.stages import RoundStage, build_stages
 
 from .findings import stage_place, trainings
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count
-
-__all__ = ['Plan', 'examine_schedules', 'plan_of']
 
 
 @dataclass(frozen=True)
@@ -44,18 +42,20 @@ def plan_of(cfg: Config, lengths: Mapping[str, int], place: str = '') -> Plan:
     loop = cfg.get('train_cfg') or {}
     iterations = loop.get('max_iters')
     each = loop.get('val_interval', 1)
-    steps = iterations
-    if iterations is None and whole(loop.get('max_epochs')):
-        steps = loop['max_epochs']
-        images = lengths.get(f'{place}train_dataloader.dataset')
-        batch = cfg.train_dataloader.get('batch_size', 1)
-        iterations = None if images is None else steps * math.ceil(images / batch)
+    steps = loop.get('max_epochs', 0) if iterations is None else iterations
+    if iterations is None and steps:
+        images = images_at(lengths, f'{place}train_dataloader.dataset')
+        iterations = steps * math.ceil(images / cfg.train_dataloader.get('batch_size', 1)) if images else None
     begin = max(loop.get('val_begin', 1), 1)
-    validated = cfg.get('val_dataloader') is not None and whole(steps) and whole(each)
+    validated = cfg.get('val_dataloader') is not None and COUNT.holds(each)
     validations = sum(step >= begin for step in range(each, steps + 1, each)) if validated else 0
-    return Plan(
-        iterations, validations, lengths.get(f'{place}val_dataloader.dataset', 0), _checkpoints(cfg, steps, validations)
-    )
+    images = images_at(lengths, f'{place}val_dataloader.dataset')
+    return Plan(iterations, validations, images, _checkpoints(cfg, steps, validations))
+
+
+def images_at(lengths: Mapping[str, int], place: str) -> int:
+    """Return the images of a data set, with those inside of it; 0 if they are not known."""
+    return sum(length for key, length in lengths.items() if key == place or key.startswith(f'{place}.'))
 
 
 def examine_schedules(cfg: Config, lengths: Mapping[str, int]) -> Section:
@@ -94,9 +94,9 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
         gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
         steps = f', gradients of {gathered} iterations for each step' if gathered != 1 else ''
         passes = ', '.join(
-            f'{plan.iterations * batch / lengths[key]:.1f} passes over {side}'
+            f'{plan.iterations * batch / images:.1f} passes over {side}'
             for side in ('source', 'target')
-            if lengths.get(key := f'{place}train_dataloader.dataset.{side}')
+            if (images := images_at(lengths, f'{place}train_dataloader.dataset.{side}'))
         )
         told = f'{count(plan.iterations, "iteration")} with a batch of {batch} on each process{steps}'
         yield Row('length', f'{told}: {passes}' if passes else told)

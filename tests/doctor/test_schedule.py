@@ -5,7 +5,7 @@ from mmengine.config import Config
 from toolbox import CONFIGS
 
 from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
-from mmuda.doctor.schedule import Plan, examine_schedules, plan_of
+from mmuda.doctor.schedule import Plan, examine_schedules, images_at, plan_of
 from mmuda.engine.launch import load_config
 
 LENGTHS = {
@@ -46,6 +46,11 @@ def test_a_plan_of_epochs():
     lengths = {'train_dataloader.dataset': 20, 'val_dataloader.dataset': 5}
     assert plan_of(cfg, lengths) == Plan(9, 3, 5, 3)
     assert plan_of(cfg, {}).iterations is None
+
+
+def test_data_sets_inside_of_one_count_together():
+    lengths = {'val.datasets.0': 3, 'val.datasets.1': 4, 'valid': 9}
+    assert images_at(lengths, 'val') == 7 and images_at(lengths, 'test') == 0
 
 
 def test_a_schedule_in_words():
