@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 
 from mmuda.checks.building import one_line
+from mmuda.datasets.cache import cache_dir
 
 from .dry_run import Measured, dry_training
 from .dry_stages import Tried, try_stages
@@ -23,7 +24,9 @@ _FULL = 0.9
 """Share of the memory of a GPU from which on a training may not fit."""
 
 
-def examine_costs(cfg: Config, lengths: Mapping[str, int], label_bytes: float | None, pixels: int) -> Section:
+def examine_costs(
+    cfg: Config, lengths: Mapping[str, int], label_bytes: float | None = None, pixels: int = 0, caches: int = 0
+) -> Section:
     """Let each training of a config make a few iterations, and say what the whole run costs.
 
     Nothing is left behind: everything is written to a temporary folder.
@@ -33,6 +36,7 @@ def examine_costs(cfg: Config, lengths: Mapping[str, int], label_bytes: float | 
         lengths: Images by place in the config.
         label_bytes: Bytes of a label file for each of its pixels; None if no label was read.
         pixels: Pixels of a target image; 0 if they are not known.
+        caches: Bytes of facts about the data sets, which the cache folder keeps.
     """
     section = Section(NAME)
     hours, disk = 0.0, 0.0
@@ -46,6 +50,8 @@ def examine_costs(cfg: Config, lengths: Mapping[str, int], label_bytes: float | 
     if section.count(ERROR) == 0:
         section.add('whole run', f'about {_duration(3600 * hours)}')
     section.rows.append(_disk(Path(cfg.work_dir), disk))
+    if caches:
+        section.add('caches', f'at most {size_of(caches)} in {cache_dir()}')
     section.facts['hours'], section.facts['disk'] = hours, disk
     return section
 

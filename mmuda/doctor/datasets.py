@@ -27,6 +27,9 @@ from .findings import stage_place, trainings
 from .images import Reading, choose, read_images
 from .rows import ERROR, OK, SKIPPED, WARNING, Section, count, some
 
+BYTES_OF_A_COUNT = 9
+"""Bytes in the cache for each class of each label: seven digits, a comma and a space."""
+
 
 @dataclass
 class DataSets:
@@ -125,7 +128,7 @@ def _add_broken(result: DataSets, place: str, node: dict) -> None:
     """Add a data set that cannot be used; a folder that is missing for several is one error."""
     name, root = short_place(place), _missing_root(node.get('data_root'))
     if root is not None and root in result.missing:
-        result.section.add(name, f'is below {root}, too', SKIPPED)
+        result.section.add(name, f'{node["data_root"]} is missing, too: there is no {root}', SKIPPED)
         return
     if root is not None:
         result.missing.add(root)
@@ -253,3 +256,12 @@ def label_size(readings: dict[str, Reading]) -> float | None:
     read = [one for one in readings.values() if one.label_pixels]
     pixels = sum(one.label_pixels for one in read)
     return sum(one.label_bytes for one in read) / pixels if pixels else None
+
+
+def cache_size(result: DataSets) -> int:
+    """Return the bytes that the class counts of all labels may take in the cache folder."""
+    return sum(
+        BYTES_OF_A_COUNT * result.lengths[place] * len(one.classes)
+        for place, one in result.readings.items()
+        if 'train_dataloader' in place and one.has_labels
+    )

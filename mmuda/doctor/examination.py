@@ -15,7 +15,7 @@ from mmuda.checks.building import one_line
 from mmuda.engine.launch import load_config
 
 from .costs import NAME, examine_costs
-from .datasets import DataSets, examine_datasets, examined_places, label_size
+from .datasets import DataSets, cache_size, examine_datasets, examined_places, label_size
 from .environment import examine_environment
 from .findings import all_findings, trainings
 from .network import examine_networks, network_findings
@@ -122,7 +122,8 @@ class Examination:
             section = Section(NAME)
             section.add('dry iteration', f'not tried ({reason})', SKIPPED)
             return section
-        return _guarded(NAME, lambda: examine_costs(cfg, sets.lengths, label_size(sets.readings), sets.pixels))
+        size, caches = label_size(sets.readings), cache_size(sets)
+        return _guarded(NAME, lambda: examine_costs(cfg, sets.lengths, size, sets.pixels, caches))
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def test_stages_and_labels(costs):
 
 def test_a_training_that_fails_is_an_error(minicity, tmp_path):
     cfg = tiny_config('advent', minicity, tmp_path / 'work', **{'model.discriminator.in_channels': 7})
-    section = examine_costs(cfg, {}, None, 0)
+    section = examine_costs(cfg, {}, caches=2**20)
     found = {row.item: row for row in section.rows}
     assert found['dry run'].verdict == ERROR and 'channels' in found['dry run'].found
+    assert found['caches'].found.startswith('at most 1.0 MiB')
     assert 'whole run' not in found and not (tmp_path / 'work').exists()

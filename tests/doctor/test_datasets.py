@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toolbox import CONFIGS
 
-from mmuda.doctor.datasets import examine_datasets, examined_places, label_size, short_place
+from mmuda.doctor.datasets import cache_size, examine_datasets, examined_places, label_size, short_place
 from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
 from mmuda.engine.launch import load_config
 
@@ -46,6 +46,7 @@ def test_a_whole_data_set(root):
     table = next(iter(result.section.tables.values()))
     assert table[0] == ['class', 'train.source', 'val'] and len(table) == 20
     assert 0 < label_size(result.readings) < 1
+    assert 7 * 19 < cache_size(result) < 7 * 19 * 12
 
 
 def test_a_sample_says_that_it_is_one(root):
@@ -65,7 +66,8 @@ def test_a_missing_root_is_one_error(root):
     shutil.rmtree(root)
     result = examine_datasets(load(), None)
     assert [row.verdict for row in result.section.rows] == [ERROR, SKIPPED, SKIPPED]
-    row = result.section.rows[0]
+    row, other = result.section.rows[:2]
+    assert other.found == f'{root}/target is missing, too: there is no {root}'
     assert row.item == 'train.source' and str(root) in row.found and 'ln -s' in row.remedy
     assert f'{TRAIN}.target' in result.broken and not result.lengths
 
