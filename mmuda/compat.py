@@ -54,7 +54,7 @@ def check_dependencies() -> None:
             continue
         if Version(version) < Version(tested.lowest):
             problems.append(f'{name} {version} is too old')
-        elif _series(version, tested.newest) > Version(tested.newest):
+        elif is_newer(version, tested):
             newer.append((name, version))
     if problems:
         wanted = ' '.join(f'"{tested.distribution}>={tested.lowest}"' for tested in TESTED.values())
@@ -71,6 +71,11 @@ def check_dependencies() -> None:
             f'  pip install {wanted}',
             stacklevel=3,
         )
+
+
+def is_newer(version: str, tested: Tested) -> bool:
+    """Return whether a version is of a newer release series than the tested ones."""
+    return _series(version, tested.newest) > Version(tested.newest)
 
 
 def _series(version: str, newest: str) -> Version:

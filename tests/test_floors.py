@@ -15,7 +15,7 @@ FLOORS = (
     {'minicity', 'evaluation', 'visualization', 'engine'},
     {'stages'},
     {'checks'},
-    {'conversion', 'comparison'},
+    {'conversion', 'comparison', 'doctor'},
 )
 """From the first floor up. The modules beside the folders are the ground floor."""
 

@@ -70,11 +70,17 @@ def class_counts(dataset: Dataset) -> np.ndarray:
     """
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([class_counts(part) for part in dataset.datasets])
-    loader = _label_step(dataset)
+    loader = label_step(dataset)
     return from_main(lambda: _remembered(dataset, loader))
 
 
-def _label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
+def label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
+    """Return the step of a data set's pipeline that loads labels.
+
+    Raises:
+        TypeError: If the data set is no mmengine ``BaseDataset``.
+        ValueError: If it has no classes or its pipeline loads no label.
+    """
     if not isinstance(dataset, BaseDataset):
         raise TypeError(
             'classes are counted in a BaseDataset of mmengine, or a ConcatDataset of them, but got '
@@ -108,27 +114,42 @@ def _remembered(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> 
     return counts
 
 
-def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterator[np.ndarray]:
+def count_label(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform, index: int) -> tuple[np.ndarray, int]:
+    """Count the pixels of each class in one label, before any augmentation.
+
+    Args:
+        dataset: The data set.
+        loader: Its :func:`label_step`.
+        index: Number of the image.
+
+    Returns:
+        (C,) int32 without ignored pixels, and the number of all pixels.
+
+    Raises:
+        ValueError: If it has an id that is no class.
+        OSError: If it cannot be read.
+    """
     num_classes, ignored = len(dataset.metainfo['classes']), getattr(dataset, 'ignore_index', IGNORE_INDEX)
+    info = dataset.get_data_info(index)
+    label = loader(info)['gt_seg_map']
+    counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int32)
+    if 0 <= ignored < 256:
+        counts[ignored] = 0
+    if counts[num_classes:].any():
+        found = ranges((num_classes + np.flatnonzero(counts[num_classes:])).tolist())
+        raise ValueError(
+            f'{info.get("seg_map_path")} has the train ids {found}, but {type(dataset).__name__} has '
+            f'the classes 0-{num_classes - 1}: correct its label table or its classes'
+        )
+    return counts[:num_classes], label.size
 
-    def count(index: int) -> np.ndarray:
-        info = dataset.get_data_info(index)
-        label = loader(info)['gt_seg_map']
-        counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int32)
-        if 0 <= ignored < 256:
-            counts[ignored] = 0
-        if counts[num_classes:].any():
-            found = ranges((num_classes + np.flatnonzero(counts[num_classes:])).tolist())
-            raise ValueError(
-                f'{info.get("seg_map_path")} has the train ids {found}, but {type(dataset).__name__} has '
-                f'the classes 0-{num_classes - 1}: correct its label table or its classes'
-            )
-        return counts[:num_classes]
 
+def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterator[np.ndarray]:
     with ThreadPoolExecutor(_THREADS) as pool:
         # In portions, so that an error does not have to wait for all labels.
         for start in range(0, len(dataset), AHEAD):
-            yield from pool.map(count, range(start, min(start + AHEAD, len(dataset))))
+            portion = range(start, min(start + AHEAD, len(dataset)))
+            yield from (counts for counts, _ in pool.map(lambda index: count_label(dataset, loader, index), portion))
 
 
 def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> tuple[str, bool]:

@@ -1,0 +1,6 @@
+"""The look before a run: environment, data, config, network, schedule and one dry iteration, as tables."""
+
+from .examination import Examination, Options
+from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section
+
+__all__ = ['ERROR', 'OK', 'SKIPPED', 'WARNING', 'Examination', 'Options', 'Row', 'Section']

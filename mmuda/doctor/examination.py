@@ -1,0 +1,159 @@
+"""All sections of the report, in order: a mistake in one does not stop the others."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope, init_default_scope
+
+from mmuda.checks import Finding
+from mmuda.checks.building import one_line
+from mmuda.engine.launch import load_config
+
+from .costs import NAME, examine_costs
+from .datasets import DataSets, cache_size, examine_datasets, examined_places, label_size
+from .environment import examine_environment
+from .findings import all_findings, trainings
+from .network import examine_networks, network_findings
+from .rows import ERROR, SKIPPED, WARNING, Section, row_of
+from .schedule import examine_schedules
+
+SAMPLE = 64
+"""Images of each data set that are decoded by default."""
+
+
+class Options(NamedTuple):
+    """Extent of the look.
+
+    Attributes:
+        images: Images of each data set that are decoded; None for all.
+        fast: Leave out what reads images, loads weights or computes.
+        work_dir: As of ``tools/train.py``: where the disk is looked at.
+        overrides: As ``--cfg-options``.
+    """
+
+    images: int | None = SAMPLE
+    fast: bool = False
+    work_dir: str | None = None
+    overrides: dict[str, Any] | None = None
+
+
+class Examination:
+    """Look at the environment, and at everything about a config that can go wrong.
+
+    Args:
+        config: A config file; None looks at the environment alone.
+        options: Extent of the look.
+    """
+
+    def __init__(self, config: str | Path | None = None, options: Options | None = None) -> None:
+        self.config, self.options = config, options or Options()
+        self.done: list[Section] = []
+
+    def sections(self) -> Iterator[Section]:
+        """Yield the sections as soon as each is complete; the first ones take seconds."""
+        with DefaultScope.overwrite_default_scope('mmseg'), _calm_log():
+            for section in self._sections():
+                self.done.append(section)
+                yield section
+
+    def content(self) -> dict[str, Any]:
+        """Return everything that was found so far as plain values."""
+        return dict(
+            config=None if self.config is None else str(self.config),
+            errors=self.count(ERROR),
+            warnings=self.count(WARNING),
+            sections=[section.content() for section in self.done],
+        )
+
+    def count(self, verdict: str) -> int:
+        """Return the number of rows with a verdict."""
+        return sum(section.count(verdict) for section in self.done)
+
+    def _sections(self) -> Iterator[Section]:
+        if self.config is None:
+            yield examine_environment()
+            return
+        try:
+            cfg = load_config(self.config, self.options.overrides, self.options.work_dir)
+        except Exception as error:  # a config is a program
+            yield examine_environment()
+            yield _failed('config', error)
+            return
+        yield examine_environment(dict(cfg.items()))
+        yield from self._of(cfg)
+
+    def _of(self, cfg: Config) -> Iterator[Section]:
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        findings, readable = all_findings(cfg)
+        try:
+            list(trainings(readable))
+        except Exception as error:
+            yield _of_findings(findings)
+            yield _failed('stages', error)
+            return
+        # Each mistake is told once, in the section that it is about.
+        of_networks = network_findings(readable)
+        elsewhere = {one.key for found in of_networks.values() for one in found} | set(examined_places(readable))
+        yield _of_findings([one for one in findings if one.key not in elsewhere])
+        images, fast = self.options.images, self.options.fast
+        data = _guarded('data', lambda: examine_datasets(readable, images, fast))
+        sets = data if isinstance(data, DataSets) else DataSets(data)
+        yield sets.section
+        yield _guarded('network', lambda: examine_networks(readable, of_networks, fast))
+        yield _guarded('schedule', lambda: examine_schedules(readable, sets.lengths))
+        yield self._costs(cfg, sets)
+
+    def _costs(self, cfg: Config, sets: DataSets) -> Section:
+        reason = ''
+        wrong = sum(section.count(ERROR) for section in self.done[1:])
+        needed = [place for place in sets.broken if 'test_dataloader' not in place]
+        if self.options.fast:
+            reason = '--fast'
+        elif needed:
+            reason = 'data sets are missing: see data'
+        elif wrong:
+            reason = 'there are errors above: correct them first'
+        if reason:
+            section = Section(NAME)
+            section.add('dry iteration', f'not tried ({reason})', SKIPPED)
+            return section
+        size, caches = label_size(sets.readings), cache_size(sets)
+        return _guarded(NAME, lambda: examine_costs(cfg, sets.lengths, size, sets.pixels, caches))
+
+
+@contextmanager
+def _calm_log() -> Iterator[None]:
+    """Keep notes out of the report: mmengine writes a line for each weight that is initialised."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _of_findings(findings: list[Finding]) -> Section:
+    section = Section('config', [row_of(finding) for finding in findings])
+    if not findings:
+        section.add('keys and values', 'no mistake found')
+    return section
+
+
+def _failed(name: str, error: Exception) -> Section:
+    section = Section(name)
+    section.add(name, one_line(error), ERROR)
+    return section
+
+
+def _guarded(name: str, look: Any) -> Any:
+    """Return what a look returns, or a section that says why it failed."""
+    try:
+        return look()
+    except Exception as error:
+        return _failed(name, error)

@@ -1,0 +1,107 @@
+"""All mistakes of a config in one go: those behind a mistake, too."""
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from mmuda.checks import ERROR, Finding, check_config
+from mmuda.checks.data import datasets_of
+from mmuda.stages import TrainStage, build_stages, make_context
+
+MOST_PASSES = 6
+_STAGE = re.compile(r"stage '([^']+)': ")
+
+
+def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
+    """Check a config, then check it again without the keys that are wrong, until nothing more is found.
+
+    :func:`check_config` does not look at what is built from keys that are wrong. Without them there is more to build,
+    so that a misspelt key does not hide a schedule that ends too early.
+
+    Args:
+        cfg: As :func:`mmuda.engine.launch.load_config` returns it. It is not changed.
+
+    Returns:
+        All findings, and the config without the keys that kept the checks from looking further.
+    """
+    found: dict[str, Finding] = {}
+    removed: set[str] = set()
+    kept, current = cfg, copy.deepcopy(cfg)
+    for _ in range(MOST_PASSES):
+        new = [
+            one
+            for one in check_config(current)
+            if one.key not in found and not any(_related(one.key, key) for key in removed)
+        ]
+        if removed and not new:
+            break
+        found.update({one.key: one for one in new})
+        kept, current = current, copy.deepcopy(current)
+        # A folder that is missing is no key that is wrong.
+        places = {place for place, _ in datasets_of(cfg)}
+        wrong = [one.key for one in new if one.level == ERROR and _STAGE.sub('', one.key) not in places]
+        taken = {key for key in wrong if _take_out(current, key)}
+        if not taken:
+            break
+        removed |= taken
+    return list(found.values()), kept
+
+
+def trainings(cfg: Config) -> Iterator[tuple[str, Config]]:
+    """Yield the name and the config of each training; a config without stages has one, without a name.
+
+    ``load_from`` is what the stage starts from, which may be a reference to an earlier one.
+
+    Raises:
+        ValueError: If the stages cannot be built.
+    """
+    if cfg.get('runner_type') != 'StagedRunner':
+        yield '', cfg
+        return
+    stages = build_stages(cfg)
+    context = make_context(cfg, stages)
+    for stage in stages:
+        if isinstance(stage, TrainStage):
+            training = stage.config(context)
+            if stage.weights is not None:
+                training.load_from = stage.weights
+            yield stage.name, training
+
+
+def stage_place(name: str) -> str:
+    """Return the beginning of the places in the config of a stage; nothing without a stage."""
+    return f'stage {name!r}: ' if name else ''
+
+
+def _related(one: str, other: str) -> bool:
+    """Return whether two keys are the same, or one is inside of the other."""
+    one, other = _STAGE.sub('', one), _STAGE.sub('', other)
+    return one == other or one.startswith(f'{other}.') or other.startswith(f'{one}.')
+
+
+def _take_out(cfg: Config, key: str) -> bool:
+    """Delete a key, also where the overrides of a stage have it; return whether it was anywhere."""
+    stage = _STAGE.match(key)
+    parts = _STAGE.sub('', key).replace('overrides: ', 'overrides.').split('.')
+    roots = [cfg]
+    if stage is not None:
+        own = cfg.get(stage.group(1).split('/')[0])
+        roots += [own, (own or {}).get('overrides'), (own or {}).get('train')]
+    return any([_delete(root, parts) for root in roots if root is not None])
+
+
+def _delete(node: Any, parts: list[str]) -> bool:
+    for part in parts[:-1]:
+        if isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        elif isinstance(node, (dict, Config)) and part in node:
+            node = node[part]
+        else:
+            return False
+    if not isinstance(node, (dict, Config)) or parts[-1] not in node:
+        return False
+    node.pop(parts[-1])  # Config has no del
+    return True

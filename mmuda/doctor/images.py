@@ -1,0 +1,123 @@
+"""A sample of the images and labels of a data set, decoded."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from mmuda.checks.building import one_line
+from mmuda.datasets.class_presence import count_label, label_step
+from mmuda.datasets.transforms import LoadDomainImage
+from mmuda.progress import progress
+
+THREADS = 8
+AHEAD = 256
+"""Images that the threads get at a time."""
+
+
+@dataclass
+class Reading:
+    """Everything that the images and labels of a data set told.
+
+    Attributes:
+        classes: Names of the classes.
+        complete: Whether all images were read.
+        damaged: Errors of files that do not decode.
+        unknown: Errors of labels whose values have no meaning.
+        pixels: (C,) int64, pixels of each class; None without labels.
+        has_labels: Whether the pipeline loads labels.
+        label_bytes: Bytes of the label files.
+        label_pixels: Their pixels, ignored ones too.
+    """
+
+    classes: tuple[str, ...]
+    complete: bool
+    damaged: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    pixels: np.ndarray | None = None
+    has_labels: bool = False
+    label_bytes: int = 0
+    label_pixels: int = 0
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Shares of the classes in the pixels that are not ignored, (C,) float64."""
+        pixels = np.zeros(len(self.classes)) if self.pixels is None else self.pixels
+        return pixels / max(pixels.sum(), 1)
+
+    def content(self) -> dict[str, Any]:
+        """Return the numbers as plain values."""
+        shares = dict(zip(self.classes, self.shares.tolist(), strict=True)) if self.has_labels else None
+        return dict(complete=self.complete, damaged=self.damaged, unknown=self.unknown, shares=shares)
+
+
+class _Found(NamedTuple):
+    damaged: list[str]
+    unknown: str | None = None
+    pixels: np.ndarray | None = None
+    label_bytes: int = 0
+    label_pixels: int = 0
+
+
+def choose(total: int, images: int | None) -> list[int]:
+    """Return the numbers of some images, spread over all; all of them for None."""
+    if images is None or images >= total:
+        return list(range(total))
+    return np.linspace(0, total - 1, images).astype(int).tolist()
+
+
+def read_images(dataset: BaseDataset, indices: Sequence[int], name: str) -> Reading:
+    """Decode images and labels; the labels by the step of the data set's own pipeline, as in training.
+
+    Args:
+        dataset: The data set.
+        indices: Numbers of the images.
+        name: Its name, for the progress.
+    """
+    classes = tuple(dataset.metainfo.get('classes') or ())
+    reading = Reading(classes, complete=len(indices) == len(dataset))
+    try:
+        step = label_step(dataset)
+    except (TypeError, ValueError):
+        step = None  # it loads no labels
+    if step is not None:
+        reading.has_labels, reading.pixels = True, np.zeros(len(classes), np.int64)
+    load = LoadDomainImage(backend_args=getattr(dataset, 'backend_args', None))
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        parts = (indices[start : start + AHEAD] for start in range(0, len(indices), AHEAD))
+        found = (one for part in parts for one in pool.map(partial(_read, dataset, load, step), part))
+        for one in progress(found, len(indices), f'{name}, decoding'):
+            _add(reading, one)
+    return reading
+
+
+def _read(dataset: BaseDataset, load: LoadDomainImage, step: Any, index: int) -> _Found:
+    info = dataset.get_data_info(index)
+    damaged = []
+    try:
+        load.transform(dict(img_path=info['img_path']))
+    except Exception as error:  # whatever a decoder raises
+        damaged.append(one_line(error))
+    if step is None or info.get('seg_map_path') is None:
+        return _Found(damaged)
+    try:
+        pixels, height_by_width = count_label(dataset, step, index)
+    except ValueError as error:  # values, or a format that cannot hold ids
+        return _Found(damaged, one_line(error))
+    except Exception as error:
+        return _Found([*damaged, one_line(error)])
+    return _Found(damaged, None, pixels, os.path.getsize(info['seg_map_path']), height_by_width)
+
+
+def _add(reading: Reading, one: _Found) -> None:
+    reading.damaged += one.damaged
+    reading.unknown += [one.unknown] if one.unknown else []
+    if one.pixels is not None and reading.pixels is not None:
+        reading.pixels += one.pixels
+        reading.label_bytes += one.label_bytes
+        reading.label_pixels += one.label_pixels

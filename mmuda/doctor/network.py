@@ -1,0 +1,195 @@
+"""Networks of a config: sizes, outputs against classes, starting weights, and which optimizer has which parameter."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import nn
+from torch.hub import get_dir
+
+from mmuda.checkpoints import load_weights
+from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checks import Finding
+from mmuda.checks.building import build_without_weights, check_network, one_line
+from mmuda.checks.data import build_without_files, check_heads, datasets_of
+from mmuda.settings import comparable, settings_digest
+from mmuda.stages.references import stage_of
+
+from .findings import stage_place, trainings
+from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count, row_of, some
+
+_CHANNELS = ('in_channels', 'in_index', 'num_classes')
+
+
+def network_findings(cfg: Config) -> dict[str, list[Finding]]:
+    """Check the networks of all trainings without allocating them.
+
+    Args:
+        cfg: The config, without keys that keep it from being built.
+
+    Returns:
+        Findings by the name of the training; one whose network an earlier training has is left out.
+    """
+    found, seen = {}, set()
+    for name, training in trainings(cfg):
+        digest = settings_digest(comparable(dict(model=training.get('model'), wrapper=training.get('optim_wrapper'))))
+        if digest not in seen:
+            seen.add(digest)
+            findings = (*check_network(training), *_check_outputs(training))
+            found[name] = [finding.below(stage_place(name)) for finding in findings]
+    return found
+
+
+def examine_networks(cfg: Config, findings: dict[str, list[Finding]], fast: bool = False) -> Section:
+    """Look at the networks of all trainings.
+
+    Args:
+        cfg: The config, without keys that keep it from being built.
+        findings: Of :func:`network_findings`.
+        fast: Do not load the weights that the networks start from.
+    """
+    section = Section('network')
+    for name, training in trainings(cfg):
+        if name in findings:
+            prefix = f'{name}: ' if name else ''
+            for row in _rows(training, findings[name], fast):
+                section.add(f'{prefix}{row.item}', row.found, row.verdict, row.remedy)
+            section.rows += map(row_of, findings[name])
+    return section
+
+
+def _check_outputs(cfg: Config) -> Iterator[Finding]:
+    """Compare the outputs of the heads with the classes of the data, which need not be there."""
+    for place, node in datasets_of(cfg):
+        try:
+            classes = build_without_files(node).metainfo['classes']
+        except Exception:  # the section of the data says why
+            continue
+        yield from check_heads('model', cfg.get('model'), place, len(classes))
+        return
+
+
+def _rows(cfg: Config, found: list[Finding], fast: bool) -> Iterator[Row]:
+    try:
+        model = build_without_weights(cfg.model)
+    except Exception:
+        if not found:
+            raise
+        return  # check_network has said why
+    yield Row('model', f'{type(model).__name__}, {_parameters(model)}')
+    if hasattr(model, 'segmentor'):
+        for name, child in model.named_children():
+            if any(True for _ in child.parameters()):
+                yield Row(name, f'{type(child).__name__}, {_parameters(child)}')
+    wrong = {finding.key.rpartition(': ')[2] for finding in found}
+    yield from _channels(model, wrong)
+    yield from _optimizers(model, cfg, wrong)
+    yield from _weights(model, cfg, fast)
+
+
+def _parameters(module: nn.Module) -> str:
+    total = sum(parameter.numel() for parameter in module.parameters())
+    trained = sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+    part = '' if trained == total else f', of which {trained:,} are trained' if trained else ', none is trained'
+    return f'{count(total, "parameter")}{part}'
+
+
+def _channels(model: nn.Module, wrong: set[str]) -> Iterator[Row]:
+    """Yield the channels of heads and discriminators that no finding is about."""
+    for name, module in model.named_modules():
+        if isinstance(module, BaseDecodeHead) and not wrong & {f'model.{name}.{key}' for key in _CHANNELS}:
+            yield Row(name, f'takes {module.in_channels} channels, gives {module.num_classes} classes')
+    for name, child in model.named_children():
+        first = next((part for part in child.modules() if isinstance(part, nn.Conv2d)), None)
+        if 'discriminator' in name and first is not None and f'model.{name}.in_channels' not in wrong:
+            yield Row(f'{name}: channels', f'takes {first.in_channels} channels, which fit')
+
+
+def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]:
+    """Compare the parameters that are trained with those of all optimizers: each must be in exactly one."""
+    node = cfg.get('optim_wrapper')
+    if not isinstance(node, Mapping):
+        return
+    try:
+        wrapper: Any = build_optim_wrapper(model, node)
+    except Exception as error:
+        if 'optim_wrapper' not in wrong:
+            yield Row('optimizers', one_line(error), ERROR)
+        return
+    wrappers = dict(wrapper.items()) if hasattr(wrapper, 'items') else {'all': wrapper}
+    times: Counter = Counter()
+    for name, one in wrappers.items():
+        own = [parameter for group in one.optimizer.param_groups for parameter in group['params']]
+        times.update(map(id, own))
+        rates = sorted({group['lr'] for group in one.optimizer.param_groups})
+        told = ', '.join(f'{rate:g}' for rate in rates[:4])
+        yield Row(f'optimizer of {name}', f'{type(one.optimizer).__name__}, {count(len(own), "tensor")}, rates {told}')
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    for number, word, remedy in (
+        (0, 'no optimizer', 'give their module an entry in optim_wrapper, or freeze them'),
+        (2, 'several optimizers', 'leave each parameter to one entry of optim_wrapper'),
+    ):
+        names = [name for name, one in trained.items() if min(times[id(one)], 2) == number]
+        if names:
+            yield Row(f'parameters in {word}', f'{len(names)}: {some(names, 3)}', ERROR, remedy)
+    if all(times[id(one)] == 1 for one in trained.values()):
+        yield Row('trained parameters', f'all {count(len(trained), "tensor")} are in exactly one optimizer')
+
+
+def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
+    """Say where the network starts, and load it as a training does."""
+    sources = list(_initialisations(model))
+    for name, source in sources:
+        yield Row(f'starts from: {name}', *_found(source))
+    start = cfg.get('load_from')
+    if stage_of(start) is not None:
+        yield Row('starts from: weights', f'{start}, an earlier stage')
+        return
+    if start:
+        there = Path(start).is_file() or '://' in start
+        yield Row('starts from: load_from', start if there else f'{start} does not exist', OK if there else ERROR)
+    if not sources and not start:
+        yield Row('starts from', 'random weights')
+        return
+    if fast:
+        yield Row('weights', 'not loaded (--fast)', SKIPPED)
+        return
+    try:
+        with torch.random.fork_rng(devices=[]):
+            built: Any = MODELS.build(cfg.model)
+            built.init_weights()
+        left_out = load_weights(built, read_checkpoint(start), start) if start and Path(start).is_file() else []
+    except Exception as error:  # of files and networks of others
+        yield Row('weights', one_line(error), ERROR)
+        return
+    told = f'; of load_from {", ".join(left_out)} is on one side only' if left_out else ''
+    yield Row('weights', f'load{told}')
+
+
+def _initialisations(model: nn.Module) -> Iterator[tuple[str, dict]]:
+    """Yield the initialisations that read a file, by the name of their module."""
+    for name, module in model.named_modules():
+        nodes = getattr(module, 'init_cfg', None)
+        for node in nodes if isinstance(nodes, (list, tuple)) else [nodes]:
+            if isinstance(node, Mapping) and isinstance(node.get('checkpoint'), str):
+                yield name or 'model', dict(node)
+
+
+def _found(node: dict) -> tuple[str, str, str]:
+    """Return what an initialisation starts from, a verdict and a remedy."""
+    source, hint = node['checkpoint'], str(node.get('hint') or 'put the file there, or set init_cfg.checkpoint')
+    if '://' not in source:
+        there = Path(source).is_file()
+        return (source, OK, '') if there else (f'{source} does not exist', ERROR, hint)
+    if not source.startswith(('http://', 'https://')):
+        return source, OK, ''
+    copy = Path(get_dir(), 'checkpoints', source.rpartition('/')[2])
+    if copy.is_file():
+        return f'{source}, downloaded before', OK, ''
+    return f'{source}, not downloaded yet', WARNING, f'the first run downloads it to {copy.parent}'

@@ -1,0 +1,147 @@
+"""The plan of a training in numbers: iterations, passes over the data, validations, checkpoints."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmengine.config import Config
+
+from mmuda.checks.values import COUNT
+from mmuda.stages import RoundStage, build_stages
+
+from .findings import stage_place, trainings
+from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Length of a training.
+
+    Attributes:
+        iterations: Iterations; None if they follow from results of earlier stages.
+        validations: How often it is validated.
+        images: Images of one validation; 0 if they are not known.
+        checkpoints: How many checkpoints are on the disk at most, the best one too.
+    """
+
+    iterations: int | None
+    validations: int
+    images: int
+    checkpoints: int
+
+
+def plan_of(cfg: Config, lengths: Mapping[str, int], place: str = '') -> Plan:
+    """Return the plan of a training.
+
+    Args:
+        cfg: Its config.
+        lengths: Images by place in the config, as far as they are known.
+        place: Beginning of these places.
+    """
+    loop = cfg.get('train_cfg') or {}
+    iterations = loop.get('max_iters')
+    each = loop.get('val_interval', 1)
+    steps = loop.get('max_epochs', 0) if iterations is None else iterations
+    if iterations is None and steps:
+        images = images_at(lengths, f'{place}train_dataloader.dataset')
+        iterations = steps * math.ceil(images / cfg.train_dataloader.get('batch_size', 1)) if images else None
+    begin = max(loop.get('val_begin', 1), 1)
+    validated = cfg.get('val_dataloader') is not None and COUNT.holds(each)
+    validations = sum(step >= begin for step in range(each, steps + 1, each)) if validated else 0
+    images = images_at(lengths, f'{place}val_dataloader.dataset')
+    return Plan(iterations, validations, images, _checkpoints(cfg, steps, validations))
+
+
+def images_at(lengths: Mapping[str, int], place: str) -> int:
+    """Return the images of a data set, with those inside of it; 0 if they are not known."""
+    return sum(length for key, length in lengths.items() if key == place or key.startswith(f'{place}.'))
+
+
+def examine_schedules(cfg: Config, lengths: Mapping[str, int]) -> Section:
+    """Say in numbers what the trainings of a config will do.
+
+    Args:
+        cfg: The config, without keys that keep it from being read.
+        lengths: Images by place, as far as they are known.
+    """
+    section = Section('schedule')
+    follows = (
+        {stage.name for stage in build_stages(cfg) if isinstance(stage, RoundStage)}
+        if cfg.get('runner_type') == 'StagedRunner'
+        else set()
+    )
+    for name, training in trainings(cfg):
+        plan = plan_of(training, lengths, stage_place(name))
+        prefix = f'{name}: ' if name else ''
+        rows = [Row('length', 'follows from the images of the round', SKIPPED)] if name in follows else None
+        section.rows += [
+            Row(f'{prefix}{row.item}', row.found, row.verdict, row.remedy)
+            for row in rows or _rows(training, plan, lengths, stage_place(name))
+        ]
+        section.facts[name or 'training'] = asdict(plan)
+    return section
+
+
+def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> Iterator[Row]:
+    loop = cfg.get('train_cfg')
+    if not isinstance(loop, Mapping) or plan.iterations is None and 'max_epochs' not in loop:
+        yield Row('length', 'is not known: train_cfg has no max_iters', ERROR, 'set train_cfg.max_iters')
+        return
+    loader = cfg.get('train_dataloader') or {}
+    batch = loader.get('batch_size', 1)
+    if plan.iterations is not None:
+        gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+        steps = f', gradients of {gathered} iterations for each step' if gathered != 1 else ''
+        passes = ', '.join(
+            f'{plan.iterations * batch / images:.1f} passes over {side}'
+            for side in ('source', 'target')
+            if (images := images_at(lengths, f'{place}train_dataloader.dataset.{side}'))
+        )
+        told = f'{count(plan.iterations, "iteration")} with a batch of {batch} on each process{steps}'
+        yield Row('length', f'{told}: {passes}' if passes else told)
+    else:
+        yield Row('length', count(loop['max_epochs'], 'epoch'))
+    yield from _validation(cfg, plan, loop)
+    yield Row('learning rate', _decay(cfg.get('param_scheduler')))
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    yield _saving(hook, 'iterations' if 'max_iters' in loop else 'epochs')
+
+
+def _saving(hook: Mapping, unit: str) -> Row:
+    interval, kept = hook.get('interval'), hook.get('max_keep_ckpts', -1)
+    if not COUNT.holds(interval):
+        return Row('checkpoints', 'default_hooks.checkpoint.interval is no number of at least 1', SKIPPED)
+    best = f', and the best by {hook["save_best"]}' if hook.get('save_best') else ''
+    return Row('checkpoints', f'every {interval} {unit}, {"all" if kept == -1 else f"the last {kept}"} are kept{best}')
+
+
+def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
+    if cfg.get('val_dataloader') is None:
+        yield Row('validation', 'none', WARNING, 'give val_dataloader, val_cfg and val_evaluator to see how it goes')
+    elif not plan.validations:
+        found = f'none: val_interval is {loop.get("val_interval", 1)}, the training is shorter'
+        yield Row('validation', found, WARNING, 'set train_cfg.val_interval to at most its length')
+    else:
+        of = f', {count(plan.images, "image")} each' if plan.images else ''
+        yield Row('validation', f'{count(plan.validations, "time")}, every {loop.get("val_interval", 1)}{of}', OK)
+
+
+def _decay(node: Any) -> str:
+    """Say how the rates change, in one line."""
+    nodes = node if isinstance(node, (list, tuple)) else [node] if node else []
+    told = [
+        f'{one.get("type")} from {one.get("begin", 0)} to {one.get("end", "the end")}'
+        for one in nodes
+        if isinstance(one, Mapping) and 'type' in one
+    ]
+    return ', then '.join(told) or 'constant, or by module'
+
+
+def _checkpoints(cfg: Config, steps: Any, validations: int) -> int:
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    interval, kept = hook.get('interval', 1), hook.get('max_keep_ckpts', -1)
+    saved = math.ceil(steps / interval) if COUNT.holds(steps) and COUNT.holds(interval) else 1
+    # The one that falls out is deleted when the new one is on the disk.
+    together = saved if kept == -1 else min(saved, kept + 1)
+    return together + bool(hook.get('save_best') and validations)

@@ -1,0 +1,113 @@
+"""Data sets of a config."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from toolbox import CONFIGS
+
+from mmuda.doctor.datasets import cache_size, examine_datasets, examined_places, label_size, short_place
+from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
+from mmuda.engine.launch import load_config
+
+TRAIN = 'train_dataloader.dataset'
+
+
+@pytest.fixture
+def root(minicity, tmp_path, monkeypatch):
+    """A copy of the tiny MiniCity that may be damaged."""
+    monkeypatch.setenv('MINICITY_ROOT', str(tmp_path / 'data'))
+    return shutil.copytree(minicity, tmp_path / 'data')
+
+
+def load(method='advent', **options):
+    return load_config(CONFIGS / method / 'minicity.py', options)
+
+
+def rows(result) -> dict:
+    return {row.item: row for row in result.section.rows}
+
+
+def test_a_whole_data_set(root):
+    result = examine_datasets(load(), None)
+    found = rows(result)
+    assert {row.verdict for row in found.values()} <= {OK, WARNING}
+    assert result.lengths == {
+        f'{TRAIN}.source': 7,
+        f'{TRAIN}.target': 5,
+        'val_dataloader.dataset': 5,
+        'test_dataloader.dataset': 5,
+    }
+    assert found['train.source'].found.startswith('GTA5Dataset, 7 images with labels')
+    assert found['train.target'].found.startswith('CityscapesDataset, 5 images without labels')
+    assert found['train.source: sizes'].found == '64x48' and result.pixels == 64 * 48
+    assert found['val: files'].found == 'all 5 decoded'
+    table = next(iter(result.section.tables.values()))
+    assert table[0] == ['class', 'train.source', 'val'] and len(table) == 20
+    assert 0 < label_size(result.readings) < 1
+    assert 7 * 19 < cache_size(result) < 7 * 19 * 12
+
+
+def test_a_sample_says_that_it_is_one(root):
+    found = rows(examine_datasets(load(), 2))
+    assert found['train.source: files'].found == '2 images of 7 decoded'
+    assert found['train.source: classes'].verdict == OK
+
+
+def test_the_fast_look_reads_no_file(root):
+    for path in (root / 'source/images').iterdir():
+        path.write_bytes(b'')
+    result = examine_datasets(load(), None, fast=True)
+    assert {row.verdict for row in result.section.rows} == {OK, SKIPPED} and not result.readings
+
+
+def test_a_missing_root_is_one_error(root):
+    shutil.rmtree(root)
+    result = examine_datasets(load(), None)
+    assert [row.verdict for row in result.section.rows] == [ERROR, SKIPPED, SKIPPED]
+    row, other = result.section.rows[:2]
+    assert other.found == f'{root}/target is missing, too: there is no {root}'
+    assert row.item == 'train.source' and str(root) in row.found and 'ln -s' in row.remedy
+    assert f'{TRAIN}.target' in result.broken and not result.lengths
+
+
+def test_test_images_are_not_needed(root):
+    result = examine_datasets(load(**{'test_dataloader.dataset.data_prefix.img_path': 'leftImg8bit/test'}), None)
+    assert rows(result)['test'].verdict == WARNING
+
+
+def test_damage_and_unknown_values_are_found(root):
+    source = root / 'source'
+    (source / 'images/00001.png').write_bytes((source / 'images/00001.png').read_bytes()[:-9])
+    cv2.imwrite(str(source / 'labels/00002.png'), np.full((48, 64), 200, np.uint8))
+    cv2.imwrite(str(source / 'labels/00003.png'), np.full((24, 32), 7, np.uint8))
+    (source / 'labels/00004.png').unlink()
+    found = rows(examine_datasets(load(), None))
+    damaged, values, pairs = (found[f'train.source: {key}'] for key in ('files', 'label values', 'pairs'))
+    assert (damaged.verdict, values.verdict, pairs.verdict) == (ERROR, ERROR, ERROR)
+    assert '00001.png cannot be decoded' in damaged.found and 'the label ids 200' in values.found
+    assert pairs.found.startswith('2 of 7 (') and 'sizes differ: 1' in pairs.found and 'file missing: 1' in pairs.found
+    cfg = load()
+    cfg.train_dataloader.dataset.source.mismatched = 'skip'
+    assert rows(examine_datasets(cfg, None))['train.source: pairs'].verdict == WARNING
+
+
+def test_classes_that_the_source_never_shows(root):
+    for path in (root / 'source/labels').iterdir():
+        cv2.imwrite(str(path), np.full((48, 64), 7, np.uint8))
+    row = rows(examine_datasets(load(), None))['train.source: classes']
+    assert row.verdict == WARNING and 'sidewalk, building' in row.found and 'road' not in row.found
+    row = rows(examine_datasets(load(), 3))['train.source: classes']
+    assert row.verdict == OK and row.found.startswith('not in the sample')
+
+
+def test_stages_share_data_sets(root):
+    result = examine_datasets(load('intrada'), None)
+    found = rows(result)
+    assert found['intra: train.target'].verdict == SKIPPED and 'intra: val' not in found
+    assert result.lengths["stage 'intra': val_dataloader.dataset"] == 5
+    places = list(examined_places(load('intrada')))
+    assert "stage 'inter': train_dataloader.dataset.source" in places
+    assert "stage 'intra': train_dataloader.dataset.target" not in places
+    assert short_place("stage 'intra': train_dataloader.dataset.target") == 'intra: train.target'

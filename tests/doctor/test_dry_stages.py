@@ -1,0 +1,54 @@
+"""The stages of a paper, each with a few images."""
+
+import pytest
+from toolbox import tiny_config
+
+from mmuda.doctor.dry_stages import try_stages
+from mmuda.registry import STAGES
+from mmuda.stages import Stage
+
+
+@STAGES.register_module()
+class LongStage(Stage):
+    """A stage without images."""
+
+    def settings(self, ctx):
+        return {}
+
+    def execute(self, ctx, folder, resume):
+        raise AssertionError('it may take long')
+
+
+def test_each_stage_gets_what_those_before_it_made(minicity, tmp_path):
+    cfg = tiny_config('intrada', minicity, tmp_path / 'work')
+    tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
+    assert list(tried) == ['inter', 'rank', 'label', 'intra'] and not any(one.reason for one in tried.values())
+    assert tried['inter'].measured.seconds > 0 and tried['intra'].measured.checkpoint > 0
+    assert tried['inter'].config.train_cfg.max_iters == 6
+    assert (tried['rank'].images, tried['rank'].chosen, tried['rank'].labels) == (5, False, False)
+    assert (tried['label'].images, tried['label'].chosen, tried['label'].labels) == (5, True, True)
+    assert not (tmp_path / 'work').exists()
+
+
+def test_later_rounds_are_like_the_first(minicity, tmp_path):
+    cfg = tiny_config('cbst', minicity, tmp_path / 'work', **{'rounds.num_rounds': 2})
+    tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
+    first, second = tried['rounds/0/train'], tried['rounds/1/train']
+    assert second.like == 'rounds/0/train' and second.measured == first.measured and not first.like
+    # All source images and labels for all 5 target images, in batches of 2, four times.
+    assert first.config.train_cfg.max_iters == 4 * ((7 + 5) // 2)
+
+
+@pytest.mark.parametrize('broken', [False, True])
+def test_a_stage_that_was_not_tried_says_why(minicity, tmp_path, broken):
+    options = {'+other': dict(type='LongStage'), 'stages': ['other', 'inter', 'rank', 'label', 'intra']}
+    if broken:
+        options['model.discriminator.in_channels'] = 7
+    cfg = tiny_config('intrada', minicity, tmp_path / 'work', **options)
+    if not broken:
+        cfg.stages = ['other']
+    tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
+    assert 'may take long' in tried['other'].reason and not tried['other'].failed
+    if broken:
+        assert tried['inter'].failed and 'channels' in tried['inter'].reason
+        assert tried['rank'].reason == 'it needs results of inter' and not tried['rank'].failed

@@ -1,0 +1,76 @@
+"""The plan of a training in numbers."""
+
+import pytest
+from mmengine.config import Config
+from toolbox import CONFIGS
+
+from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
+from mmuda.doctor.schedule import Plan, examine_schedules, images_at, plan_of
+from mmuda.engine.launch import load_config
+
+LENGTHS = {
+    'train_dataloader.dataset.source': 400,
+    'train_dataloader.dataset.target': 100,
+    'val_dataloader.dataset': 200,
+}
+
+
+def load(method='advent', **options):
+    return load_config(CONFIGS / method / 'minicity.py', options)
+
+
+def rows(cfg) -> dict:
+    return {row.item: row for row in examine_schedules(cfg, LENGTHS).rows}
+
+
+@pytest.mark.parametrize(
+    ('options', 'plan'),
+    [
+        ({}, Plan(1000, 4, 200, 3)),
+        ({'train_cfg.val_interval': 300, '+train_cfg.val_begin': 400}, Plan(1000, 2, 200, 3)),
+        ({'default_hooks.checkpoint.save_best': 'mIoU'}, Plan(1000, 4, 200, 4)),
+        (
+            {'default_hooks.checkpoint.max_keep_ckpts': -1, 'default_hooks.checkpoint.interval': 300},
+            Plan(1000, 4, 200, 4),
+        ),
+        ({'default_hooks.checkpoint.interval': 1000, 'val_dataloader': None}, Plan(1000, 0, 200, 1)),
+    ],
+)
+def test_plans(options, plan):
+    assert plan_of(load(**options), LENGTHS) == plan
+
+
+def test_a_plan_of_epochs():
+    loader = dict(batch_size=8, dataset=dict(type='X'))
+    cfg = Config(dict(train_cfg=dict(by_epoch=True, max_epochs=3), train_dataloader=loader, val_dataloader=loader))
+    lengths = {'train_dataloader.dataset': 20, 'val_dataloader.dataset': 5}
+    assert plan_of(cfg, lengths) == Plan(9, 3, 5, 3)
+    assert plan_of(cfg, {}).iterations is None
+
+
+def test_data_sets_inside_of_one_count_together():
+    lengths = {'val.datasets.0': 3, 'val.datasets.1': 4, 'valid': 9}
+    assert images_at(lengths, 'val') == 7 and images_at(lengths, 'test') == 0
+
+
+def test_a_schedule_in_words():
+    found = rows(load())
+    assert found['length'].found.endswith('5.0 passes over source, 20.0 passes over target')
+    assert found['validation'].found == '4 times, every 250, 200 images each'
+    assert found['checkpoints'].found == 'every 250 iterations, the last 2 are kept'
+    assert found['learning rate'].found == 'PolyLR from 0 to 1001'
+    assert {row.verdict for row in found.values()} == {OK}
+
+
+def test_a_training_that_is_never_validated_or_has_no_length():
+    assert rows(load(**{'train_cfg.val_interval': 2000}))['validation'].verdict == WARNING
+    assert rows(load(val_dataloader=None))['validation'].verdict == WARNING
+    assert rows(load(**{'default_hooks.checkpoint.interval': -1}))['checkpoints'].verdict == SKIPPED
+    cfg = load()
+    cfg.train_cfg.pop('max_iters')
+    assert rows(cfg)['length'].verdict == ERROR
+
+
+def test_the_length_of_a_round_follows():
+    found = rows(load('cbst'))
+    assert found['rounds/0/train: length'].verdict == SKIPPED and found['source: length'].verdict == OK

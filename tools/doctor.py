@@ -1,0 +1,70 @@
+"""Say what is wrong before anything long starts: python tools/doctor.py [configs/advent/gta2city.py]
+
+Without a config it looks at the environment, in seconds. With one it goes on to the config (all mistakes in one go),
+its data sets, networks and schedule, and lets each training, and each stage of a paper, make one dry iteration with
+one pair and one validation image: seconds, peak memory, expected hours and disk. Nothing is left in the work dir.
+tools/train.py makes the checks of the config before each run, too: they are the fast part of this.
+
+Exit status: 0 without errors (warnings are none), 1 with errors.
+"""
+
+import argparse
+import os
+
+
+def number_or_all(text: str) -> int | None:
+    """Read a number of images, or 'all'."""
+    if text == 'all':
+        return None
+    if not text.isdigit() or text == '0':
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of at least 1 nor 'all'")
+    return int(text)
+
+
+def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
+    from mmuda.doctor.examination import SAMPLE
+    from mmuda.engine.command_line import add_traceback
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', nargs='?', help='without one, only the environment is looked at')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as of tools/train.py')
+    parser.add_argument('--work-dir', help='as of tools/train.py: the disk that is looked at; nothing is written there')
+    parser.add_argument('--fast', action='store_true', help='read no images, load no weights, make no dry iteration')
+    parser.add_argument(
+        '--images',
+        type=number_or_all,
+        default=SAMPLE,
+        metavar='N',
+        help='images of each data set that are decoded, or all (default: %(default)s)',
+    )
+    parser.add_argument('--json', metavar='FILE', help='write everything, too')
+    return add_traceback(parser).parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from mmuda.doctor import ERROR, WARNING, Examination, Options
+    from mmuda.doctor.rows import count
+    from mmuda.files import write_json
+
+    os.environ.setdefault('LOCAL_RANK', '0')
+    options = Options(args.images, args.fast, args.work_dir, args.cfg_options)
+    examination = Examination(args.config, options)
+    for section in examination.sections():
+        print(section.text(), flush=True)
+    errors, warnings = examination.count(ERROR), examination.count(WARNING)
+    print(f'{count(errors, "error")}, {count(warnings, "warning")}')
+    if args.json:
+        write_json(args.json, examination.content())
+    if errors:
+        raise SystemExit(1)
+
+
+if __name__ == '__main__':
+    try:
+        from mmuda.engine.command_line import run_command
+    except ImportError as error:  # a package is missing or too old, which importing mmuda says
+        raise SystemExit(f'error: {error}') from None
+    run_command(main)
