@@ -11,8 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 from compared import calls_of, fake_tools, tiny_runs
+from toolbox import CONFIGS
 
-from mmuda.comparison import Comparison, RunLedger, gather
+from mmuda.checks import check_config
+from mmuda.comparison import Comparison, RunLedger, gather, load_methods, plan_runs
+from mmuda.engine.launch import load_config
 from mmuda.owner import only_user
 
 
@@ -289,9 +292,10 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
 
 def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path):
     """A misspelt key of a file without bases is an error, and a variable that was used up looks like one."""
-    for number, run in enumerate(plan_runs(load_methods([CONFIGS / 'sdca/minicity.py', CONFIGS / 'dacs/minicity.py'], {}), [3], tmp_path)):
+    methods = load_methods([CONFIGS / f'{name}/minicity.py' for name in ('sdca', 'dacs')], {})
+    for run in plan_runs(methods, [3], tmp_path):
         run.folder.mkdir(parents=True)
         run.write_config()
         cfg = load_config(run.config)
-        assert check_config(cfg) == [] and 'source_pipeline' not in cfg, number
+        assert check_config(cfg) == [] and 'source_pipeline' not in cfg
         assert run.method.cfg.source_pipeline, 'the config has it'
