@@ -290,8 +290,9 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
     waits(free)
 
 
-def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path):
+def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path, monkeypatch):
     """A misspelt key of a file without bases is an error, and a variable that was used up looks like one."""
+    monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     methods = load_methods([CONFIGS / f'{name}/minicity.py' for name in ('sdca', 'dacs')], {})
     for run in plan_runs(methods, [3], tmp_path):
         run.folder.mkdir(parents=True)
