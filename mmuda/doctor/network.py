@@ -16,8 +16,9 @@ from torch.hub import get_dir
 from mmuda.checkpoints import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.checks import Finding
-from mmuda.checks.building import build_without_weights, check_network, one_line
+from mmuda.checks.building import check_network, one_line
 from mmuda.checks.data import build_without_files, check_heads, datasets_of
+from mmuda.models.building import build_without_memory
 from mmuda.settings import comparable, settings_digest
 from mmuda.stages.references import stage_of
 
@@ -71,13 +72,13 @@ def _check_outputs(cfg: Config) -> Iterator[Finding]:
             classes = build_without_files(node).metainfo['classes']
         except Exception:  # the section of the data says why
             continue
-        yield from check_heads('model', cfg.get('model'), place, len(classes))
+        yield from check_heads(cfg.get('model'), place, len(classes))
         return
 
 
 def _rows(cfg: Config, found: list[Finding], fast: bool) -> Iterator[Row]:
     try:
-        model = build_without_weights(cfg.model)
+        model = build_without_memory(cfg.model)
     except Exception:
         if not found:
             raise
