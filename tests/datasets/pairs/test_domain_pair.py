@@ -87,8 +87,9 @@ def test_ground_truth_of_the_target_is_refused():
 
 def labelled_pairs(root, **source) -> DomainPairDataset:
     steps = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
-    given = dict(type='GTA5Dataset', data_root=str(layouts.gta5(root)), pipeline=steps, **source)
-    return DomainPairDataset(given, Numbers(4))
+    images = dict(type='GTA5Dataset', data_root=str(layouts.gta5(root)))
+    target = dict(images, data_prefix=dict(img_path='images'), pipeline=[steps[0], steps[2]])
+    return DomainPairDataset(dict(images, pipeline=steps, **source), target)
 
 
 def test_labels_that_are_all_ignored_are_told_before_training(tmp_path):
