@@ -84,7 +84,7 @@ def keys_read(name: str, *owners: Any, passed_on: bool = False) -> frozenset[str
 
 
 def passes_on(name: str, *owners: Any) -> bool:
-    """Return whether classes or functions give the dict ``name`` away whole, so that others may read any key of it.
+    """Return whether classes or functions pass the whole dict ``name`` to other code, which may read any key of it.
 
     A method of one of the owners that takes it under the same name does not count: its source is read as well.
     """

@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from mmuda.engine.optim import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
+from mmuda.engine.target_batch_norm import sample_of
 
 from .finding import Finding, joined, short, unknown_key
 from .keys import MARKS, check_component, check_environment, check_optimizer, check_paramwise, check_section
@@ -71,6 +72,11 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     seed = (cfg.get('randomness') or {}).get('seed') if isinstance(cfg.get('randomness'), Mapping) else None
     if seed is not None and not (whole(seed) and 0 <= seed < 2**32):
         yield Finding('randomness.seed', f'is {short(seed)}', 'a whole number from 0 to 2**32 - 1, or None')
+    try:
+        sample_of(cfg)
+    except ValueError:
+        expected = 'dict(sample=N) with a number of images above 1, or None for all images'
+        yield Finding('target_statistics', f'is {short(cfg["target_statistics"])}', expected)
     for key, kinds, expected in (
         ('work_dir', str, 'a folder'),
         ('load_from', (str, type(None)), 'a checkpoint file, or None'),

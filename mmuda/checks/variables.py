@@ -3,7 +3,8 @@
 A file may have variables (``root``, ``crop``): names that it, or another file of its chain of bases, uses: by name, as
 ``_base_.name``, or as ``{{_base_.name}}``. Any other name that nothing reads is a mistake if it stands in the config
 itself, or if it is almost that of a key. Bases may offer variables that only other configs use. A config that mmengine
-has dumped holds the values of all variables and no sign of their use, so there almost a key is a warning.
+has dumped holds the values of all variables and no sign of their use, so in a dump a name that is almost a key is only
+a warning.
 """
 
 import difflib

@@ -18,7 +18,7 @@ OWN_SCOPE = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
-"""Nodes whose names are not those of the file."""
+"""Nodes with a scope of their own: names in them are no top-level names."""
 
 
 @dataclass
@@ -110,11 +110,13 @@ def _read(path: Path) -> ConfigFile:
 
 
 def _is_dump(tree: ast.Module) -> bool:
+    """Return whether a file has the form of mmengine's dumps: nothing but values, sorted, those of a run among them."""
     firsts = [node.targets[0] for node in tree.body if isinstance(node, ast.Assign)]
     names = [target.id for target in firsts if isinstance(target, ast.Name)]
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     plain = read <= {'dict'}
-    return plain and len(names) == len(tree.body) > 1 and names == sorted(names) and '_base_' not in names
+    complete = {'default_scope', 'model', 'work_dir'} <= set(names) and '_base_' not in names
+    return plain and complete and len(names) == len(tree.body) and names == sorted(names)
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:

@@ -160,10 +160,10 @@ class AdaptationRunner(Runner):
             return super().train()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """As in mmengine.
+        """Build the loop, then check that labels of the source have pixels of classes.
 
         Raises:
-            ValueError: If labels of the source have no pixel of a class.
+            ValueError: If they have none.
         """
         built = super().build_train_loop(loop)
         check = getattr(built.dataloader.dataset, 'check_labels', None)

@@ -165,9 +165,9 @@ def write_target_batch_norm(
     model = load_model(cfg, checkpoint)
     folder = output.with_name(f'{output.stem}.{made_from["weights"][:8]}{made_from["config"][:8]}')
     dataset = build_dataset(images)
-    if sample is not None and sample < len(dataset):
-        dataset = dataset.get_subset([place * len(dataset) // sample for place in range(sample)])
-        options['batch_size'] = sample
+    if sample is not None:
+        number = options['batch_size'] = min(sample, len(dataset))
+        dataset = dataset.get_subset([place * len(dataset) // number for place in range(number)])
     facts = {**made_from, **estimate_batch_norm(model, dataset, folder, **options)}
     meta = {key: value for key, value in meta_of(content).items() if key not in OF_TRAINING}
     meta.update(weights_meta(model), **{FACT: facts})
@@ -182,11 +182,12 @@ def sample_of(cfg: Config) -> int | None:
     Raises:
         ValueError: If ``target_statistics`` holds anything else than a number of images above 1.
     """
-    settings = cfg.get('target_statistics') or {}
-    sample = settings.get('sample')
-    if set(settings) - {'sample'} or not (sample is None or isinstance(sample, int) and sample > 1):
+    settings = {} if cfg.get('target_statistics') is None else cfg['target_statistics']
+    known = isinstance(settings, Mapping) and not set(settings) - {'sample'}
+    sample = settings.get('sample') if known else 0
+    if not (sample is None or isinstance(sample, int) and sample > 1):
         raise ValueError(
-            f'target_statistics={dict(settings)}, expected dict(sample=N): a number of images above 1, or None for all'
+            f'target_statistics={settings}, expected dict(sample=N): a number of images above 1, or None for all'
         )
     return sample
 

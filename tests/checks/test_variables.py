@@ -37,7 +37,8 @@ def test_a_variable_is_a_name_that_is_used(base, text, wrong, tmp_path):
 
 
 def test_a_dumped_config_is_checked_for_what_is_almost_a_key(tmp_path):
-    (tmp_path / 'config.py').write_text("root = 'x'\nload_from = root\ncustom_hook = [dict(a=1)]\nhalf = 1\n")
+    run = "default_scope = 'mmseg'\nmodel = dict(type='SourceOnly')\nwork_dir = 'x'\n"
+    (tmp_path / 'config.py').write_text(run + "root = 'x'\nload_from = root\ncustom_hook = [dict(a=1)]\nhalf = 1\n")
     cfg = Config.fromfile(tmp_path / 'config.py')
     assert [finding.level for finding in check_top_level(cfg)] == ['error'] * 2
     cfg.dump(tmp_path / 'dumped.py')

@@ -150,9 +150,11 @@ def test_a_sample_stands_for_all_images(trained, tmp_path):
     for key, value in wanted.items():
         torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6, msg=key)
     assert write_target_batch_norm(cfg, images, checkpoint, output)['images'] == 5, 'other statistics, so made anew'
+    more = write_target_batch_norm(cfg, images, checkpoint, output, sample=9)
+    assert (more['images'], more['passes']) == (5, 1), 'all there are'
 
 
-@pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3)])
+@pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3), 48])
 def test_a_sample_is_a_number_of_images(given):
     assert sample_of(Config(dict(target_statistics=dict(sample=3)))) == 3 and sample_of(Config()) is None
     with pytest.raises(ValueError, match=r'target_statistics=.*expected dict\(sample=N\)'):

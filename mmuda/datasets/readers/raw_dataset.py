@@ -15,6 +15,7 @@ from mmuda.settings import shortened
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
 from ..label_tables import LabelTable, get_label_table
+from ..transforms.loading import LoadDomainImage
 from .file_check import DIFFERENT, Problem, find_problems
 
 _LISTED = 20
@@ -160,9 +161,8 @@ class RawSegDataset(BaseSegDataset):
             ValueError: If the image has too many pixels; or if files may differ in size and the pipeline did not make
                 them equal.
         """
-        if self._local and self.max_pixels is not None:  # its loader may be one of mmcv, which has no bound
-            path = self.get_data_info(idx)['img_path']
-            check_pixels(path, image_size(path), self.max_pixels)
+        if self._local and self.max_pixels is not None and not self._bounded:
+            self._check_pixels(self.get_data_info(idx)['img_path'])
         sample = super().prepare_data(idx)
         if not self.same_size and isinstance(sample, dict) and 'gt_sem_seg' in sample.get('data_samples', ()):
             image, label = (
@@ -174,6 +174,19 @@ class RawSegDataset(BaseSegDataset):
                     f'{label}: with same_size=False the pipeline needs a Resize with keep_ratio=False'
                 )
         return sample
+
+    @property
+    def _bounded(self) -> bool:
+        """Whether the first step of the pipeline looks at ``max_pixels``; mmcv's loaders have no bound."""
+        steps = self.pipeline.transforms
+        return bool(steps) and isinstance(steps[0], LoadDomainImage)
+
+    def _check_pixels(self, path: str) -> None:
+        try:
+            size = image_size(path)
+        except (OSError, SyntaxError, ValueError):
+            return  # missing, or a format of a loader of its own, which says what is wrong
+        check_pixels(path, size, self.max_pixels)
 
     @property
     def _name(self) -> str:

@@ -6,7 +6,7 @@ import layouts
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import Compose, pseudo_collate
 from toolbox import Numbers
 from torch.utils.data import DataLoader
 
@@ -92,11 +92,20 @@ def labelled_pairs(root, **source) -> DomainPairDataset:
     return DomainPairDataset(dict(images, pipeline=steps, **source), target)
 
 
+def ignore_all(sample: dict) -> dict:
+    """Stands for crops that show none of the few labelled pixels."""
+    sample['data_samples'].gt_sem_seg.data[:] = 255
+    return sample
+
+
 def test_labels_that_are_all_ignored_are_told_before_training(tmp_path):
     ignoring = labelled_pairs(tmp_path / 'a', label_table={raw: 255 for raw in range(256)})
     before = torch.get_rng_state()
-    with pytest.raises(ValueError, match=r'all pixels of the labels of 3 source images are ignored.*label_table'):
+    with pytest.raises(ValueError, match=r'all pixels of the 3 labels of the source are ignored.*label_table'):
         ignoring.check_labels()
     assert torch.equal(before, torch.get_rng_state())
     labelled_pairs(tmp_path / 'b').check_labels()
+    sparse = labelled_pairs(tmp_path / 'c')
+    sparse.source.pipeline = Compose([*sparse.source.pipeline.transforms, ignore_all])
+    sparse.check_labels()  # the label files have classes, though no crop shows any
     pairs().check_labels()
