@@ -103,6 +103,7 @@ def test_images_of_another_root_are_tested_again(minicity, tmp_path, tools):
     run.method.cfg.test_dataloader.dataset.data_root = '/other/city'
     compared([run], work, tools)
     assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
+    assert '/other/city' in run.config.read_text(), 'the test reads the config of now'
 
 
 def test_tests_of_another_training_do_not_count(minicity, tmp_path, tools):
