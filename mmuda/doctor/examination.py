@@ -98,11 +98,13 @@ class Examination:
             return
         # Each mistake is told once, in the section that it is about.
         of_networks = network_findings(readable)
-        elsewhere = {one.key for found in of_networks.values() for one in found} | set(examined_places(readable))
+        of_data = set(examined_places(readable))
+        elsewhere = {one.key for found in of_networks.values() for one in found} | of_data
         yield _of_findings([one for one in findings if one.key not in elsewhere])
         images, fast = self.options.images, self.options.fast
         data = _guarded('data', lambda: examine_datasets(readable, images, fast))
         sets = data if isinstance(data, DataSets) else DataSets(data)
+        sets.section.rows += [row_of(one) for one in findings if one.key in of_data and one.key not in sets.broken]
         yield sets.section
         yield _guarded('network', lambda: examine_networks(readable, of_networks, fast))
         yield _guarded('schedule', lambda: examine_schedules(readable, sets.lengths))

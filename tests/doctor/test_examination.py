@@ -96,3 +96,16 @@ def test_a_config_that_cannot_be_read(examine, tmp_path, text, told):
 def test_stages_that_cannot_be_built(examine):
     _, sections = examine(CONFIGS / 'intrada/minicity.py', **{'rank.weights': '{nothing}', 'stages': ['rank', 'rank']})
     assert list(sections)[:2] == NAMES[:2] and sections['config'].count(ERROR) >= 1
+
+
+def test_other_roots_are_told_by_the_fast_look_too(examine, tmp_path):
+    root = str(tmp_path / 'nothing')
+    examination, sections = examine(fast=True, **{'val_dataloader.dataset.data_root': root})
+    assert examination.count(ERROR) == sections['data'].count(ERROR) == 1
+    assert root in items(sections['data'])['val'].found
+
+
+def test_what_the_section_of_the_data_does_not_tell_is_told(examine, monkeypatch, tmp_path):
+    monkeypatch.setattr('mmuda.doctor.datasets.build_unchecked', lambda node: [1, 2])  # it sees no folder
+    examination, sections = examine(root=tmp_path / 'nothing', fast=True)
+    assert examination.count(ERROR) >= 1 and items(sections['data'])['train_dataloader.dataset.source'].verdict == ERROR
