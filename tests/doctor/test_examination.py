@@ -109,3 +109,25 @@ def test_what_the_section_of_the_data_does_not_tell_is_told(examine, monkeypatch
     monkeypatch.setattr('mmuda.doctor.datasets.build_unchecked', lambda node: [1, 2])  # it sees no folder
     examination, sections = examine(root=tmp_path / 'nothing', fast=True)
     assert examination.count(ERROR) >= 1 and items(sections['data'])['train_dataloader.dataset.source'].verdict == ERROR
+
+
+def test_a_misspelt_key_of_the_network_is_told_once(examine):
+    examination, sections = examine(fast=True, **{'+model.segmentor.decode_head.no_such_key': 3})
+    assert examination.count(ERROR) == sections['config'].count(ERROR) == 1
+    assert sections['network'].count('ok') > 3
+
+
+@pytest.mark.parametrize(
+    ('broken', 'section'), [('all_findings', 'config'), ('network_findings', 'network'), ('examined_places', None)]
+)
+def test_an_error_of_a_check_stops_no_other_section(examine, monkeypatch, broken, section):
+    def fail(cfg):
+        raise RuntimeError('unexpected')
+
+    monkeypatch.setattr(f'mmuda.doctor.examination.{broken}', fail)
+    examination, sections = examine(fast=True)
+    assert list(sections) == NAMES and examination.count(ERROR) == (section is not None)
+    assert section is None or (sections[section].rows[0].found, bool(sections[section].rows[0].remedy)) == (
+        'unexpected',
+        True,
+    )
