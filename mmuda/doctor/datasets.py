@@ -166,7 +166,9 @@ def kept_images(node: dict) -> list[int] | None:
     given = node.get('indices')
     if given is None:
         return good
-    return good[:given] if isinstance(given, int) else [good[index] for index in given]
+    if isinstance(given, int):
+        return good[:given] if given >= 0 else good[given:]
+    return [good[index] for index in given]
 
 
 def _add_broken(result: DataSets, place: str, node: dict) -> None:
