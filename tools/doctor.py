@@ -3,9 +3,9 @@
 Without a config it looks at the environment, in seconds. With one it goes on to the config (all mistakes in one go),
 its data sets, networks and schedule, and lets each training, and each stage of a paper, make one dry iteration with
 one pair and one validation image: seconds, peak memory, expected hours and disk. Nothing is left in the work dir.
-tools/train.py makes the checks of the config before each run, too: they are the fast part of this.
+tools/train.py makes the same checks of the config before each run.
 
-Exit status: 0 without errors (warnings are none), 1 with errors.
+Exit status: 0 if there is no error; warnings do not count. 1 if there are errors.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', nargs='?', help='without one, only the environment is looked at')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as of tools/train.py')
-    parser.add_argument('--work-dir', help='as of tools/train.py: the disk that is looked at; nothing is written there')
+    parser.add_argument('--work-dir', help='folder of the run; only the free space of its disk is read')
     parser.add_argument('--fast', action='store_true', help='read no images, load no weights, make no dry iteration')
     parser.add_argument(
         '--images',
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='images of each data set that are decoded, or all (default: %(default)s)',
     )
-    parser.add_argument('--json', metavar='FILE', help='write everything, too')
+    parser.add_argument('--json', metavar='FILE', help='also write the report to FILE, as JSON')
     return add_traceback(parser).parse_args()
 
 
@@ -52,12 +52,14 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', '0')
     options = Options(args.images, args.fast, args.work_dir, args.cfg_options)
     examination = Examination(args.config, options)
-    for section in examination.sections():
-        print(section.text(), flush=True)
+    try:
+        for section in examination.sections():
+            print(section.text(), flush=True)
+    finally:  # a report that was interrupted holds the sections that were complete
+        if args.json:
+            write_json(args.json, examination.content())
     errors, warnings = examination.count(ERROR), examination.count(WARNING)
     print(f'{count(errors, "error")}, {count(warnings, "warning")}')
-    if args.json:
-        write_json(args.json, examination.content())
     if errors:
         raise SystemExit(1)
 

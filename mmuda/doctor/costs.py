@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmuda.checks.building import one_line
 from mmuda.datasets.cache import cache_dir
 
-from .dry_run import Measured, dry_training
+from .dry_run import Measured, NotTried, dry_training
 from .dry_stages import Tried, try_stages
 from .environment import existing
 from .findings import stage_place
@@ -40,15 +40,18 @@ def examine_costs(
     """
     section = Section(NAME)
     hours, disk = 0.0, 0.0
+    unknown = []
     with tempfile.TemporaryDirectory(prefix='mmuda-doctor-') as folder:
         for tried in _tried(cfg, Path(folder)):
             prefix = f'{tried.name}: ' if tried.name else ''
             rows, seconds, size = _cost(tried, lengths, (label_bytes or 0.0) * pixels)
             section.rows += [Row(f'{prefix}{row.item}', row.found, row.verdict, row.remedy) for row in rows]
             section.facts[tried.name or 'training'] = _facts(tried, seconds, size)
+            unknown += [tried.name or 'the training'] if tried.reason else []
             hours, disk = hours + seconds / 3600, disk + size
     if section.count(ERROR) == 0:
-        section.add('whole run', f'about {_duration(3600 * hours)}')
+        least = f'at least {_duration(3600 * hours)}; not counted: {", ".join(unknown)}'
+        section.add('whole run', least if unknown else f'about {_duration(3600 * hours)}')
     section.rows.append(_disk(Path(cfg.work_dir), disk))
     if caches:
         section.add('caches', f'at most {size_of(caches)} in {cache_dir()}')
@@ -61,15 +64,17 @@ def _tried(cfg: Config, folder: Path) -> Iterator[Tried]:
         yield from try_stages(cfg, folder)
         return
     try:
-        yield Tried('', 'TrainStage', dry_training(cfg, folder), cfg)
+        yield Tried('', dry_training(cfg, folder), cfg)
+    except NotTried as error:
+        yield Tried('', reason=str(error))
     except Exception as error:  # of any component
-        yield Tried('', 'TrainStage', reason=one_line(error), failed=True)
+        yield Tried('', reason=one_line(error), failed=True)
 
 
 def _cost(tried: Tried, lengths: Mapping[str, int], label_size: float) -> tuple[list[Row], float, float]:
     """Return the rows of a stage, its seconds and its bytes on the disk."""
     if tried.reason:
-        verdict = ERROR if tried.failed else SKIPPED
+        verdict = ERROR if tried.failed else WARNING if tried.doubtful else SKIPPED
         return [Row('dry run', _told(tried), verdict, _remedy(tried))], 0.0, 0.0
     if tried.measured is None or tried.config is None:
         return _cost_of_pass(tried, label_size)
@@ -139,12 +144,18 @@ def _facts(tried: Tried, seconds: float, disk: float) -> dict:
 
 
 def _told(tried: Tried) -> str:
-    return tried.reason if tried.failed else f'not tried with stand-ins: {tried.reason}'
+    if tried.failed:
+        return tried.reason
+    if tried.doubtful:
+        return f'failed with the results of the dry stages: {tried.reason}'
+    return f'not tried: {tried.reason}'
 
 
 def _remedy(tried: Tried) -> str:
-    if 'out of memory' in tried.reason:
+    if 'memory' in tried.reason:
         return 'mixed precision (--amp bfloat16), smaller crops or a smaller batch save memory'
+    if tried.doubtful:
+        return 'the few images of the dry stages may be the cause: look at this stage when the run comes to it'
     return 'tools/train.py CONFIG --traceback shows where it comes from' if tried.failed else ''
 
 

@@ -13,19 +13,21 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
 from mmuda.checks.building import one_line
-from mmuda.checks.data import datasets_of
+from mmuda.checks.data import TEST, datasets_of
 from mmuda.checks.registries import find
 from mmuda.datasets import build_dataset
 from mmuda.datasets.cache import fingerprint, map_in_threads
 from mmuda.datasets.image_files import image_size
 from mmuda.datasets.readers import RawSegDataset
-from mmuda.datasets.readers.file_check import find_problems
+from mmuda.datasets.readers.file_check import DIFFERENT, Problem, find_problems
 from mmuda.settings import comparable
 from mmuda.stages.references import references
 
 from .findings import stage_place, trainings
 from .images import Reading, choose, read_images
 from .rows import ERROR, OK, SKIPPED, WARNING, Section, count, some
+
+_SEE_CONFIG = 'correct the config of this data set, or its files'
 
 BYTES_OF_A_COUNT = 9
 """Bytes in the cache for each class of each label: seven digits, a comma and a space."""
@@ -41,7 +43,7 @@ class DataSets:
         broken: Places of data sets that cannot be used, with the reason.
         readings: What was found in the images, by place.
         pixels: Pixels of the most frequent size of target images; 0 if it is not known.
-        missing: Folders that do not exist, and that there was an error about.
+        missing: Folders that do not exist, each with an error.
     """
 
     section: Section = field(default_factory=lambda: Section('data'))
@@ -62,8 +64,9 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
     """
     result = DataSets()
     first: dict[str, str] = {}
-    for place, node in _all_datasets(cfg):
-        same = first.setdefault(fingerprint(comparable({**node, 'pipeline': None})), place)
+    # A data set that is needed is looked at as one, also if the test images are the same.
+    for place, node in sorted(_all_datasets(cfg), key=lambda found: TEST in found[0]):
+        same = first.setdefault(fingerprint([comparable({**node, 'pipeline': None}), _locations(node)]), place)
         if same == place:
             _examine(result, place, node, images, fast)
         elif same in result.lengths:  # another training with the same images
@@ -75,10 +78,18 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
 
 
 def examined_places(cfg: Config) -> Iterator[str]:
-    """Yield the places of data sets about which this section has an error if there is one."""
+    """Yield the places of data sets that :func:`examine_datasets` builds, and that the training needs."""
     for place, node in _all_datasets(cfg):
-        if 'test_dataloader' not in place and not list(references(node)):
+        if TEST not in place and not list(references(node)):
             yield place
+
+
+def _locations(node: Any) -> list:
+    """Return the roots and file backends in the config of a data set, which :func:`comparable` leaves out."""
+    if isinstance(node, dict):
+        own = [(key, repr(node[key])) for key in ('data_root', 'backend_args') if node.get(key) is not None]
+        return own + [[key, found] for key, value in node.items() if key != 'pipeline' and (found := _locations(value))]
+    return [found for value in node if (found := _locations(value))] if isinstance(node, (list, tuple)) else []
 
 
 def short_place(place: str) -> str:
@@ -113,15 +124,51 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
         return
     try:
         dataset = build_unchecked(node)
+        kept = None if fast else kept_images(node)
+        if kept is not None:
+            dataset = build_unchecked({**node, 'indices': kept})
     except Exception as error:  # whatever a class raises for its files
         result.broken[place] = one_line(error)
         _add_broken(result, place, node)
         return
     result.lengths[place] = len(dataset)
-    if isinstance(dataset, BaseDataset):
-        _examine_files(result, place, dataset, images, fast)
-    else:
+    if not isinstance(dataset, BaseDataset):
         result.section.add(name, f'{type(dataset).__name__}, {count(len(dataset), "item")}')
+        return
+    whole = dataset if kept is None else build_unchecked({**node, 'indices': None})
+    _examine_files(result, place, dataset, whole, images, fast)
+
+
+def kept_images(node: dict) -> list[int] | None:
+    """Return which of its images a data set with ``mismatched='skip'`` trains with, as numbers among all of them.
+
+    Args:
+        node: Config of a data set. Its ``indices`` are numbers among those that are not left out.
+
+    Returns:
+        The numbers; None for a data set that leaves nothing out.
+
+    Raises:
+        ValueError: If no pair is left.
+        Exception: Any that the class raises.
+    """
+    kind = find(node.get('type'), DATASETS)
+    if not (isinstance(kind, type) and issubclass(kind, RawSegDataset)) or node.get('mismatched') != 'skip':
+        return None
+    if not node.get('check_sizes', True):
+        return None
+    dataset = build_unchecked({**node, 'indices': None})
+    problems = _problems(dataset, _pairs(dataset)) if _is_local(dataset) else {}
+    good = [index for index in range(len(dataset)) if index not in problems]
+    if not good:
+        first = next(iter(problems.values())).detail
+        raise ValueError(f'{type(dataset).__name__}: no pair is left of {len(problems)}, all have problems; {first}')
+    given = node.get('indices')
+    if given is None:
+        return good
+    if isinstance(given, int):
+        return good[:given] if given >= 0 else good[given:]
+    return [good[index] for index in given]
 
 
 def _add_broken(result: DataSets, place: str, node: dict) -> None:
@@ -130,12 +177,17 @@ def _add_broken(result: DataSets, place: str, node: dict) -> None:
     if root is not None and root in result.missing:
         result.section.add(name, f'{node["data_root"]} is missing, too: there is no {root}', SKIPPED)
         return
-    if root is not None:
+    needed = _level(place) == ERROR
+    if root is not None and needed:
         result.missing.add(root)
-    needed = 'test_dataloader' not in place
     message, cut, rest = result.broken[place].partition(' does not exist')
-    remedy = rest.lstrip(' .:,') if needed else 'the training itself needs no test images'
-    result.section.add(name, message + cut, ERROR if needed else WARNING, remedy)
+    remedy = rest.lstrip(' .:,') or _SEE_CONFIG if needed else 'the training itself needs no test images'
+    result.section.add(name, message + cut, _level(place), remedy)
+
+
+def _level(place: str) -> str:
+    """Return how bad a problem of a data set is: a training needs no test images."""
+    return WARNING if TEST in place else ERROR
 
 
 def _missing_root(folder: str | None) -> str | None:
@@ -146,20 +198,33 @@ def _missing_root(folder: str | None) -> str | None:
     return next((str(part) for part in (*reversed(path.parents), path) if not part.exists()), None)
 
 
-def _examine_files(result: DataSets, place: str, dataset: BaseDataset, images: int | None, fast: bool) -> None:
-    section, name = result.section, short_place(place)
+def _examine_files(
+    result: DataSets, place: str, dataset: BaseDataset, whole: BaseDataset, images: int | None, fast: bool
+) -> None:
+    """Look at the files of a data set.
+
+    Args:
+        result: Gets what is found.
+        place: Of the data set in the config.
+        dataset: The images that are trained with.
+        whole: The same with the images that are left out.
+        images: How many are decoded; None decodes all.
+        fast: Read no file.
+    """
+    section, name, level = result.section, short_place(place), _level(place)
     total = len(dataset)
-    infos = [dataset.get_data_info(index) for index in range(total)]
-    labelled = sum('seg_map_path' in info for info in infos)
+    pairs = _pairs(dataset)
+    labelled = sum(label is not None for _, label in pairs)
     labels = 'with labels' if labelled == total else 'without labels' if not labelled else f'{labelled} with labels'
     where = dataset.data_root or dict(dataset.data_prefix).get('img_path', '')
     section.add(name, f'{type(dataset).__name__}, {count(total, "image")} {labels}, {where}')
-    if fast or (getattr(dataset, 'backend_args', None) or {}).get('backend', 'local') != 'local':
-        reason = '--fast' if fast else 'the files are not on a local disk'
+    reason = '--fast' if fast else '' if _is_local(dataset) else 'the files are not on a local disk'
+    if not all(image for image, _ in pairs):
+        reason = 'it has no image files'
+    if reason:
         section.add(f'{name}: files', f'not read ({reason})', SKIPPED)
         return
-    pairs = [(info['img_path'], info.get('seg_map_path')) for info in infos]
-    _add_pairs(section, name, dataset, pairs)
+    _add_pairs(section, name, level, whole)
     chosen = choose(total, images)
     pixels = _add_sizes(section, name, [pairs[index][0] for index in chosen], total)
     if place.endswith('train_dataloader.dataset.target'):
@@ -167,18 +232,37 @@ def _examine_files(result: DataSets, place: str, dataset: BaseDataset, images: i
     reading = result.readings[place] = read_images(dataset, chosen, name)
     section.facts[place] = reading.content()
     part = f'{count(len(chosen), "image")} of {total:,} decoded' if len(chosen) < total else f'all {total:,} decoded'
-    _add_problems(section, f'{name}: files', reading.damaged, part, 'copy or download them again')
+    _add_problems(section, f'{name}: files', reading.damaged, part, level, 'copy or download them again')
     if labelled and reading.has_labels:
         table = getattr(dataset, 'label_table', None)
         fine = f'{part}, values fit' + (f' the label table {table.name!r}' if table is not None else '')
-        _add_problems(section, f'{name}: label values', reading.unknown, fine)
+        remedy = 'give the data set the label table of its files, or ignore the ids'
+        _add_problems(section, f'{name}: label values', reading.unknown, fine, level, remedy)
 
 
-def _add_pairs(section: Section, name: str, dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> None:
+def _pairs(dataset: BaseDataset) -> list[tuple[str, str | None]]:
+    """Return the files of each image and of its label; no name stands for an image that is no file."""
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    return [(info.get('img_path') or '', info.get('seg_map_path')) for info in infos]
+
+
+def _is_local(dataset: BaseDataset) -> bool:
+    """Return whether the files are on a local disk, by the rule of :class:`RawSegDataset`."""
+    backend = (getattr(dataset, 'backend_args', None) or {}).get('backend', 'local')
+    return backend == 'local' and '://' not in str(dict(dataset.data_prefix).get('img_path', ''))
+
+
+def _problems(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:
     """Compare the headers of all images and labels, as the data set does before a training."""
     found = find_problems(pairs, type(dataset).__name__)
-    if not getattr(dataset, 'same_size', True):
-        found = {index: one for index, one in found.items() if one.kind != 'sizes differ'}
+    if getattr(dataset, 'same_size', True):
+        return found
+    return {index: one for index, one in found.items() if one.kind != DIFFERENT}
+
+
+def _add_pairs(section: Section, name: str, level: str, dataset: BaseDataset) -> None:
+    pairs = _pairs(dataset)
+    found = _problems(dataset, pairs)
     if not found:
         if any(label for _, label in pairs):
             section.add(f'{name}: pairs', f'all {len(pairs):,} images and labels are there and have equal sizes')
@@ -188,7 +272,7 @@ def _add_pairs(section: Section, name: str, dataset: BaseDataset, pairs: list[tu
     first = next(iter(found.values())).detail
     remedy = 'they are left out' if skipped else "repair them, or leave them out: mismatched='skip' in the data set"
     section.add(
-        f'{name}: pairs', f'{len(found)} of {len(pairs):,} ({kinds}); {first}', WARNING if skipped else ERROR, remedy
+        f'{name}: pairs', f'{len(found)} of {len(pairs):,} ({kinds}); {first}', WARNING if skipped else level, remedy
     )
 
 
@@ -214,12 +298,13 @@ def _size(path: str) -> tuple[int, int] | None:
         return None  # found as one that does not decode
 
 
-def _add_problems(section: Section, item: str, problems: list[str], fine: str, remedy: str = '') -> None:
+def _add_problems(section: Section, item: str, problems: list[str], fine: str, level: str, remedy: str) -> None:
     if not problems:
         section.add(item, fine)
         return
-    more = f'; so do {len(problems) - 1} more' if len(problems) > 1 else ''
-    section.add(item, f'{problems[0]}{more}', ERROR, remedy)
+    others = len(problems) - 1
+    more = f'; {count(others, "more file")} {"has" if others == 1 else "have"} such problems' if others else ''
+    section.add(item, f'{problems[0]}{more}', level, remedy)
 
 
 def _add_shares(result: DataSets) -> None:

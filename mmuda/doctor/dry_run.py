@@ -5,8 +5,8 @@ import gc
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from mmseg.registry import DATASETS
 
 from mmuda.checks.data import datasets_of
 from mmuda.checks.registries import find
+from mmuda.checks.signatures import parameters_of
 from mmuda.checks.values import whole
 from mmuda.datasets.cache import CACHE_DIR_VARIABLE
 from mmuda.datasets.readers import RawSegDataset
 from mmuda.engine.launch import build_runner, metrics_with
 
+from .datasets import kept_images
 from .memory import peak_memory
 
 LEAST = 2
@@ -31,13 +33,23 @@ LEAST = 2
 
 CHECKPOINT = 'dry.pth'
 
+_OF_FILES = {'out_dir', 'backend_args', 'file_client_args', 'filename_tmpl', 'published_keys', 'save_begin'}
+"""Arguments of a checkpoint hook that lead out of the temporary folder, or to other files than one at the end."""
+
+_BEFORE_SAVING = 89
+"""Priority behind all hooks but those that are VERY_LOW, of which CheckpointHook is one."""
+
+
+class NotTried(Exception):
+    """The reason why something cannot be tried with a few images, which is no mistake of the config."""
+
 
 @dataclass(frozen=True)
 class Measured:
     """Figures of a dry run.
 
     Attributes:
-        seconds: Of an iteration after the first, reading not included.
+        seconds: Of an iteration after the first with the work of the hooks, reading and saving not included.
         reading: Seconds to read its images in this process.
         validation: Seconds for a validation image, reading included; None without validation.
         memory: Bytes at the peak.
@@ -56,13 +68,14 @@ class Measured:
 
 
 def dry_training(cfg: Config, folder: Path) -> Measured:
-    """Build the runner of a training as ``tools/train.py`` does, and let it train, validate and save for once.
+    """Build the runner of a training as ``tools/train.py`` does, and let it train, validate and save once.
 
     Args:
         cfg: Config of one training. It is not changed.
         folder: Empty folder for everything that the run writes; the checkpoint stays there as :data:`CHECKPOINT`.
 
     Raises:
+        NotTried: If a data set cannot be cut to one image.
         Exception: Any that the training raises.
     """
     cfg = reduced(cfg, folder)
@@ -71,6 +84,7 @@ def dry_training(cfg: Config, folder: Path) -> Measured:
         with _own_cache(folder), peak_memory() as peak:
             runner: Any = build_runner(cfg)
             runner.register_hook(times, priority='HIGHEST')
+            runner.register_hook(EndOfStep(times), priority=_BEFORE_SAVING)
             runner.train()
             saved = next(folder.glob('*.pth'), None)
     finally:
@@ -133,11 +147,24 @@ def first_images(node: Any, count: int, repeat: bool = False) -> None:
         node: The config; it is changed.
         count: Number of images.
         repeat: Take the first image so many times.
+
+    Raises:
+        NotTried: If its class cannot take a part of its images.
+        Exception: Any that the class raises, if it leaves out pairs.
     """
-    given = node.get('indices')
-    known = given if isinstance(given, (list, tuple)) else range(given if whole(given) else count)
-    node['indices'] = [known[0]] * count if repeat else list(known[:count])
     kind = find(node.get('type'), DATASETS)
+    if isinstance(kind, type) and 'indices' not in parameters_of(kind).known:
+        raise NotTried(f'{kind.__name__} has no argument indices, so it cannot be cut to a few images')
+    kept = None
+    with suppress(FileNotFoundError):  # which the training raises, too, if it comes so far
+        kept = kept_images(node)
+    given = node.get('indices') if kept is None else kept
+    known: Sequence[int]
+    if isinstance(given, (list, tuple)):
+        known = given
+    else:
+        known = range(count) if not whole(given) else range(given) if given >= 0 else range(given, 0)
+    node['indices'] = [known[0]] * count if repeat else list(known[:count])
     if isinstance(kind, type) and issubclass(kind, RawSegDataset):
         node['check_sizes'] = False
 
@@ -166,7 +193,7 @@ class StepTimes(Hook):
         """Note how long the reading took."""
         self.readings.append(self._lap())
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def end_step(self) -> None:
         """Note how long the iteration took."""
         self.steps.append(self._lap())
 
@@ -186,18 +213,31 @@ class StepTimes(Hook):
         return self._last - last
 
 
+class EndOfStep(Hook):
+    """The end of each iteration, when the other hooks have done their work, which is no reading of images."""
+
+    def __init__(self, times: StepTimes) -> None:
+        self.times = times
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """End the iteration."""
+        self.times.end_step()
+
+
 def _shorten(cfg: Config, iterations: int) -> None:
     """Let a training end after some iterations (epochs, if it counts these), validate and save once."""
     loop = cfg.train_cfg
     length = 'max_epochs' if 'max_epochs' in loop else 'max_iters'
     loop.update({length: iterations, 'val_interval': iterations, 'val_begin': 1})
     loop.pop('dynamic_intervals', None)
-    hooks = cfg.setdefault('default_hooks', {})
-    saver = dict(hooks.get('checkpoint') or {}, interval=iterations, save_best=None, save_last=True, max_keep_ckpts=1)
-    saver.pop('save_begin', None)
-    hooks.checkpoint = saver
+    hooks = dict(cfg.get('default_hooks') or {})
+    given = {key: value for key, value in (hooks.get('checkpoint') or {}).items() if key not in _OF_FILES}
+    known = dict(type='CheckpointHook', by_epoch=length == 'max_epochs')
+    forced = dict(interval=iterations, save_best=None, save_last=True, max_keep_ckpts=1)
+    hooks['checkpoint'] = {**known, **given, **forced}
     if 'progress' in hooks:
-        hooks.progress = None
+        hooks['progress'] = None
+    cfg.default_hooks = hooks
 
 
 @contextmanager

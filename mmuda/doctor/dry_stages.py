@@ -1,21 +1,24 @@
 """The stages of a paper, each with a few images: every stage gets what the dry ones before it have made."""
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 
 from mmuda.checks.building import one_line
+from mmuda.checks.values import whole
 from mmuda.stages import RoundStage, Stage, StageContext, TrainStage, build_stages, make_context
 from mmuda.stages.building import needs
 from mmuda.stages.references import stage_of
 
-from .datasets import build_unchecked
-from .dry_run import CHECKPOINT, Measured, dry_training, first_images, free_memory
+from .datasets import build_unchecked, kept_images
+from .dry_run import CHECKPOINT, Measured, NotTried, dry_training, first_images, free_memory
 
 IMAGES = 4
 """Images of a stage that is no training, at least."""
@@ -29,7 +32,6 @@ class Tried:
 
     Attributes:
         name: Name of the stage.
-        kind: Its class.
         measured: Figures of a training.
         config: Config of a training, in its full length.
         seconds: Seconds of another stage for each image.
@@ -38,11 +40,11 @@ class Tried:
         labels: Whether it writes a label for each image.
         like: Name of the stage of an earlier round, whose figures it has.
         reason: Why it was not tried; empty if it was.
-        failed: Whether it was tried and ended with an error that has to do with no stand-in.
+        failed: Whether it was tried and ended with an error of its own.
+        doubtful: Whether it was tried and ended with an error that may come from the few results before it.
     """
 
     name: str
-    kind: str
     measured: Measured | None = None
     config: Config | None = None
     seconds: float = 0.0
@@ -52,6 +54,7 @@ class Tried:
     like: str = ''
     reason: str = ''
     failed: bool = False
+    doubtful: bool = False
 
 
 def try_stages(cfg: Config, folder: Path) -> Iterator[Tried]:
@@ -77,14 +80,13 @@ def try_stages(cfg: Config, folder: Path) -> Iterator[Tried]:
 
 
 def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
-    kind = type(stage).__name__
     first = _ROUND.sub('/0/', stage.name)
     if first != stage.name and first in done:
         known = done[first]
         return Tried(**{**vars(known), 'name': stage.name, 'like': first})
     missing = [name for name in needs(stage, context) if name not in done or done[name].like]
     if missing:
-        return Tried(stage.name, kind, reason=f'it needs results of {", ".join(missing)}')
+        return Tried(stage.name, reason=f'it needs results of {", ".join(missing)}')
     folder = context.folders[stage.name]
     folder.mkdir(parents=True)
     try:
@@ -92,13 +94,25 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
             result, made = _train(stage, context, folder, done)
         else:
             result, made = _execute(stage, context, folder)
-    except NotImplementedError as error:
-        return Tried(stage.name, kind, reason=str(error))
+    except NotTried as error:
+        return Tried(stage.name, reason=str(error))
     except Exception as error:  # of any component
-        return Tried(stage.name, kind, reason=one_line(error), failed=not needs(stage, context))
+        reason, own = one_line(error), _is_own(error, stage, context)
+        # Nothing may hold the tensors of the stage: not even the frames of its error.
+        error.__traceback__ = None
+        free_memory()
+        return Tried(stage.name, reason=reason, failed=own, doubtful=not own)
     context.ledger.begin(stage.name, {}, {})
     context.ledger.finish(stage.name, made, 0.0)
     return result
+
+
+def _is_own(error: Exception, stage: Stage, context: StageContext) -> bool:
+    """Return whether an error is one of the stage itself, and none that the few results before it may have caused."""
+    memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in str(error) for words in ('out of memory', "can't allocate memory")
+    )
+    return memory or isinstance(stage, TrainStage) or not needs(stage, context)
 
 
 def _train(
@@ -112,7 +126,7 @@ def _train(
     measured = dry_training(cfg, folder)
     if isinstance(stage, RoundStage):
         cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = _iterations(stage, cfg, done)
-    return Tried(stage.name, type(stage).__name__, measured, cfg), dict(checkpoint=CHECKPOINT)
+    return Tried(stage.name, measured, cfg), dict(checkpoint=CHECKPOINT)
 
 
 def _iterations(stage: RoundStage, cfg: Config, done: dict[str, Tried]) -> int:
@@ -125,14 +139,46 @@ def _iterations(stage: RoundStage, cfg: Config, done: dict[str, Tried]) -> int:
 def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, dict[str, Any]]:
     settings = stage.settings(context)
     if not isinstance(settings.get('dataset'), dict) or not hasattr(stage, 'dataset'):
-        raise NotImplementedError('a stage without a data set of its own may take long')
-    total = len(build_unchecked(context.resolve(settings['dataset'])))
-    stage.dataset = dict(settings['dataset'])
-    first_images(stage.dataset, max(IMAGES, 2 * context.base_config().train_dataloader.get('batch_size', 1)))
-    start = time.perf_counter()
-    made = stage.execute(context, folder, False)
-    seconds = (time.perf_counter() - start) / len(stage.dataset['indices'])
+        raise NotTried('a stage without a data set of its own may take long')
+    images = context.resolve(settings['dataset'])
+    kept = kept_images(images)
+    total = len(build_unchecked(images)) if kept is None else len(kept)
+    more = min(2 * max(IMAGES, 2 * context.base_config().train_dataloader.get('batch_size', 1)), total)
+    chosen = bool(settings.get('images'))
+    # A list of an earlier stage names any of the images, so that no smaller part of them is sure to have these.
+    fewer = 0 if chosen else min((more + 1) // 2, more - 1)
+    given = dict(settings['dataset'])
+    less = 0.0
+    if fewer:
+        with tempfile.TemporaryDirectory(dir=context.work_dir) as other:
+            less, _ = _timed(stage, context, Path(other), _first(given, images, fewer))
+    seconds, made = _timed(stage, context, folder, _first(given, images, more))
+    # Both runs load the network and write a list, say, which is no work for an image.
+    each = (seconds - less) / (more - fewer)
+    each = each if each > 0 else seconds / more
+    sample = settings.get('sample')
+    total = min(sample, total) if whole(sample) else total
     free_memory()
     labels = any(folder.rglob('manifest.json'))
-    chosen = bool(settings.get('images'))
-    return Tried(stage.name, type(stage).__name__, None, None, seconds, total, chosen, labels), made
+    return Tried(stage.name, None, None, each, total, chosen, labels), made
+
+
+def _first(given: dict, images: dict, count: int) -> dict:
+    """Return the config of a data set with its first images alone, and its references as they are.
+
+    Args:
+        given: The config.
+        images: The same with files in place of references.
+        count: Number of images.
+    """
+    few = dict(images)
+    first_images(few, count)
+    return {**given, **{key: few[key] for key in ('indices', 'check_sizes') if key in few}}
+
+
+def _timed(stage: Any, context: StageContext, folder: Path, dataset: dict) -> tuple[float, dict[str, Any]]:
+    """Execute a stage with some images; return the seconds that it took and its result."""
+    stage.dataset = dataset
+    start = time.perf_counter()
+    made = stage.execute(context, folder, False)
+    return time.perf_counter() - start, made

@@ -17,7 +17,7 @@ from mmuda.engine.launch import load_config
 from .costs import NAME, examine_costs
 from .datasets import DataSets, cache_size, examine_datasets, examined_places, label_size
 from .environment import examine_environment
-from .findings import all_findings, trainings
+from .findings import all_findings, related, trainings
 from .network import examine_networks, network_findings
 from .rows import ERROR, SKIPPED, WARNING, Section, row_of
 from .schedule import examine_schedules
@@ -89,22 +89,31 @@ class Examination:
 
     def _of(self, cfg: Config) -> Iterator[Section]:
         init_default_scope(cfg.get('default_scope', 'mmseg'))
-        findings, readable = all_findings(cfg)
+        checked = _guarded('config', lambda: all_findings(cfg))
+        failed = checked if isinstance(checked, Section) else None
+        findings, readable = ([], cfg) if failed else checked
         try:
             list(trainings(readable))
         except Exception as error:
-            yield _of_findings(findings)
+            yield failed or _of_findings(findings)
             yield _failed('stages', error)
             return
         # Each mistake is told once, in the section that it is about.
-        of_networks = network_findings(readable)
-        elsewhere = {one.key for found in of_networks.values() for one in found} | set(examined_places(readable))
-        yield _of_findings([one for one in findings if one.key not in elsewhere])
+        networks = _guarded('network', lambda: network_findings(readable))
+        of_networks = {} if isinstance(networks, Section) else _untold(networks, findings)
+        places = _guarded('data', lambda: set(examined_places(readable)))
+        of_data = set() if isinstance(places, Section) else places
+        elsewhere = {one.key for found in of_networks.values() for one in found} | of_data
+        yield failed or _of_findings([one for one in findings if one.key not in elsewhere])
         images, fast = self.options.images, self.options.fast
         data = _guarded('data', lambda: examine_datasets(readable, images, fast))
         sets = data if isinstance(data, DataSets) else DataSets(data)
+        sets.section.rows += [row_of(one) for one in findings if one.key in of_data and one.key not in sets.broken]
         yield sets.section
-        yield _guarded('network', lambda: examine_networks(readable, of_networks, fast))
+        if isinstance(networks, Section):
+            yield networks
+        else:
+            yield _guarded('network', lambda: examine_networks(readable, of_networks, fast))
         yield _guarded('schedule', lambda: examine_schedules(readable, sets.lengths))
         yield self._costs(cfg, sets)
 
@@ -138,6 +147,17 @@ def _calm_log() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _untold(networks: dict[str, list[Finding]], findings: list[Finding]) -> dict[str, list[Finding]]:
+    """Return the findings about networks without those that a wrong key of the config causes, which is told itself."""
+    own = {one.key for found in networks.values() for one in found}
+    told = [one.key for one in findings if one.level == ERROR and one.key not in own]
+    keys = {one.key for one in findings}
+    return {
+        name: [one for one in found if one.key in keys or not any(related(one.key, key) for key in told)]
+        for name, found in networks.items()
+    }
+
+
 def _of_findings(findings: list[Finding]) -> Section:
     section = Section('config', [row_of(finding) for finding in findings])
     if not findings:
@@ -147,7 +167,7 @@ def _of_findings(findings: list[Finding]) -> Section:
 
 def _failed(name: str, error: Exception) -> Section:
     section = Section(name)
-    section.add(name, one_line(error), ERROR)
+    section.add(name, one_line(error), ERROR, 'correct it; tools/train.py CONFIG --traceback shows where it comes from')
     return section
 
 

@@ -1,4 +1,4 @@
-"""All mistakes of a config in one go: those behind a mistake, too."""
+"""Find all mistakes of a config, also those that another mistake hides."""
 
 import copy
 import re
@@ -31,12 +31,12 @@ def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
     removed: set[str] = set()
     kept, current = cfg, copy.deepcopy(cfg)
     for _ in range(MOST_PASSES):
-        new = [
-            one
-            for one in check_config(current)
-            if one.key not in found and not any(_related(one.key, key) for key in removed)
-        ]
+        checked = check_config(current)
+        of_removed = [one for one in checked if any(related(one.key, key) for key in removed)]
+        new = [one for one in checked if one.key not in found and one not in of_removed]
         if removed and not new:
+            # A key that is needed, such as in_channels, stays with its wrong value: nothing is built without it.
+            kept = kept if of_removed else current
             break
         found.update({one.key: one for one in new})
         kept, current = current, copy.deepcopy(current)
@@ -76,7 +76,7 @@ def stage_place(name: str) -> str:
     return f'stage {name!r}: ' if name else ''
 
 
-def _related(one: str, other: str) -> bool:
+def related(one: str, other: str) -> bool:
     """Return whether two keys are the same, or one is inside of the other."""
     one, other = _STAGE.sub('', one), _STAGE.sub('', other)
     return one == other or one.startswith(f'{other}.') or other.startswith(f'{one}.')

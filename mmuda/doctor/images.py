@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 
 from mmuda.checks.building import one_line
@@ -22,7 +23,7 @@ AHEAD = 256
 
 @dataclass
 class Reading:
-    """Everything that the images and labels of a data set told.
+    """Results of decoding a sample of a data set.
 
     Attributes:
         classes: Names of the classes.
@@ -87,7 +88,7 @@ def read_images(dataset: BaseDataset, indices: Sequence[int], name: str) -> Read
         step = None  # it loads no labels
     if step is not None:
         reading.has_labels, reading.pixels = True, np.zeros(len(classes), np.int64)
-    load = LoadDomainImage(backend_args=getattr(dataset, 'backend_args', None))
+    load = _image_step(dataset)
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         parts = (indices[start : start + AHEAD] for start in range(0, len(indices), AHEAD))
         found = (one for part in parts for one in pool.map(partial(_read, dataset, load, step), part))
@@ -96,11 +97,26 @@ def read_images(dataset: BaseDataset, indices: Sequence[int], name: str) -> Read
     return reading
 
 
-def _read(dataset: BaseDataset, load: LoadDomainImage, step: Any, index: int) -> _Found:
+def _image_step(dataset: BaseDataset) -> Any:
+    """Return the first step of a data set's own pipeline, which loads the image.
+
+    In place of mmcv's own step stands :class:`LoadDomainImage`, which finds files that are cut off: some decoders
+    return half an image for half a file.
+    """
+    steps = dataset.pipeline.transforms
+    if not steps:
+        return LoadDomainImage(backend_args=getattr(dataset, 'backend_args', None))
+    first = steps[0]
+    if type(first) is not LoadImageFromFile:
+        return first
+    return LoadDomainImage(first.to_float32, first.color_type, first.imdecode_backend, first.backend_args)
+
+
+def _read(dataset: BaseDataset, load: Any, step: Any, index: int) -> _Found:
     info = dataset.get_data_info(index)
     damaged = []
     try:
-        load.transform(dict(img_path=info['img_path']))
+        load(info)
     except Exception as error:  # whatever a decoder raises
         damaged.append(one_line(error))
     if step is None or info.get('seg_map_path') is None:

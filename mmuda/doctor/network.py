@@ -18,6 +18,7 @@ from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.checks import Finding
 from mmuda.checks.building import check_network, one_line
 from mmuda.checks.data import build_without_files, check_heads, datasets_of
+from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.building import build_without_memory
 from mmuda.settings import comparable, settings_digest
 from mmuda.stages.references import stage_of
@@ -25,6 +26,8 @@ from mmuda.stages.references import stage_of
 from .findings import stage_place, trainings
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count, row_of, some
 
+_WEB = ('http://', 'https://')
+_CORRECT_START = 'correct load_from, or put the file there'
 _CHANNELS = ('in_channels', 'in_index', 'num_classes')
 
 
@@ -79,9 +82,11 @@ def _check_outputs(cfg: Config) -> Iterator[Finding]:
 def _rows(cfg: Config, found: list[Finding], fast: bool) -> Iterator[Row]:
     try:
         model = build_without_memory(cfg.model)
-    except Exception:
-        if not found:
-            raise
+    except Exception as error:
+        if not any(one.level == ERROR for one in found):
+            yield Row(
+                'model', f'cannot be built: {one_line(error)}', SKIPPED, 'correct the mistakes of the config first'
+            )
         return  # check_network has said why
     yield Row('model', f'{type(model).__name__}, {_parameters(model)}')
     if hasattr(model, 'segmentor'):
@@ -109,7 +114,8 @@ def _channels(model: nn.Module, wrong: set[str]) -> Iterator[Row]:
     for name, child in model.named_children():
         first = next((part for part in child.modules() if isinstance(part, nn.Conv2d)), None)
         if 'discriminator' in name and first is not None and f'model.{name}.in_channels' not in wrong:
-            yield Row(f'{name}: channels', f'takes {first.in_channels} channels, which fit')
+            fit = 'which fit' if isinstance(model, DomainAdversary) else 'compared with nothing'
+            yield Row(f'{name}: channels', f'takes {first.in_channels} channels, {fit}')
 
 
 def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]:
@@ -121,7 +127,7 @@ def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]
         wrapper: Any = build_optim_wrapper(model, node)
     except Exception as error:
         if 'optim_wrapper' not in wrong:
-            yield Row('optimizers', one_line(error), ERROR)
+            yield Row('optimizers', one_line(error), ERROR, 'correct optim_wrapper')
         return
     wrappers = dict(wrapper.items()) if hasattr(wrapper, 'items') else {'all': wrapper}
     times: Counter = Counter()
@@ -152,25 +158,45 @@ def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
     if stage_of(start) is not None:
         yield Row('starts from: weights', f'{start}, an earlier stage')
         return
-    if start:
-        there = Path(start).is_file() or '://' in start
-        yield Row('starts from: load_from', start if there else f'{start} does not exist', OK if there else ERROR)
+    local = bool(start) and '://' not in start
+    if local:
+        there = Path(start).is_file()
+        told, verdict, remedy = (start, OK, '') if there else (f'{start} does not exist', ERROR, _CORRECT_START)
+        yield Row('starts from: load_from', told, verdict, remedy)
+    elif start:
+        yield Row('starts from: load_from', f'{start}, not read: the run downloads it', SKIPPED)
     if not sources and not start:
         yield Row('starts from', 'random weights')
         return
     if fast:
         yield Row('weights', 'not loaded (--fast)', SKIPPED)
         return
+    absent = [source['checkpoint'] for _, source in sources if not _is_here(source['checkpoint'])]
+    if absent:
+        yield Row('initial weights', f'not loaded: the first run downloads {some(absent, 2)}', SKIPPED)
+    if (absent or not sources) and not (local and Path(start).is_file()):
+        return
     try:
         with torch.random.fork_rng(devices=[]):
             built: Any = MODELS.build(cfg.model)
-            built.init_weights()
-        left_out = load_weights(built, read_checkpoint(start), start) if start and Path(start).is_file() else []
+            if not absent:
+                built.init_weights()
+        left_out = load_weights(built, read_checkpoint(start), start) if local and Path(start).is_file() else []
     except Exception as error:  # of files and networks of others
-        yield Row('weights', one_line(error), ERROR)
+        yield Row('weights', one_line(error), ERROR, 'start from weights of this network')
         return
-    told = f'; of load_from {", ".join(left_out)} is on one side only' if left_out else ''
+    told = f'; keys in only one of network and checkpoint: {", ".join(left_out)}' if left_out else ''
     yield Row('weights', f'load{told}')
+
+
+def _is_here(source: str) -> bool:
+    """Return whether initial weights need no download; a missing file on a disk is an error that is told when read."""
+    return '://' not in source or (source.startswith(_WEB) and _copy_of(source).is_file())
+
+
+def _copy_of(source: str) -> Path:
+    """Return the file to which PyTorch downloads an address."""
+    return Path(get_dir(), 'checkpoints', source.rpartition('/')[2])
 
 
 def _initialisations(model: nn.Module) -> Iterator[tuple[str, dict]]:
@@ -188,9 +214,9 @@ def _found(node: dict) -> tuple[str, str, str]:
     if '://' not in source:
         there = Path(source).is_file()
         return (source, OK, '') if there else (f'{source} does not exist', ERROR, hint)
-    if not source.startswith(('http://', 'https://')):
-        return source, OK, ''
-    copy = Path(get_dir(), 'checkpoints', source.rpartition('/')[2])
+    if not source.startswith(_WEB):
+        return f'{source}, not looked at: the first run may download it', SKIPPED, ''
+    copy = _copy_of(source)
     if copy.is_file():
         return f'{source}, downloaded before', OK, ''
     return f'{source}, not downloaded yet', WARNING, f'the first run downloads it to {copy.parent}'

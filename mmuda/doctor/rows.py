@@ -74,7 +74,7 @@ class Section:
 
     def content(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        return dict(name=self.name, rows=[asdict(row) for row in self.rows], facts=self.facts)
+        return dict(name=self.name, rows=[asdict(row) for row in self.rows], facts=self.facts, tables=self.tables)
 
 
 def row_of(finding: Finding) -> Row:

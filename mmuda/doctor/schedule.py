@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmseg.registry import DATASETS, LOOPS
 
+from mmuda.checks.registries import find
+from mmuda.checks.signatures import default_of
 from mmuda.checks.values import COUNT
+from mmuda.datasets.pairs.domain_pair import DomainPairDataset
 from mmuda.stages import RoundStage, build_stages
 
 from .findings import stage_place, trainings
@@ -40,17 +45,45 @@ def plan_of(cfg: Config, lengths: Mapping[str, int], place: str = '') -> Plan:
         place: Beginning of these places.
     """
     loop = cfg.get('train_cfg') or {}
-    iterations = loop.get('max_iters')
-    each = loop.get('val_interval', 1)
-    steps = loop.get('max_epochs', 0) if iterations is None else iterations
+    iterations = _whole(loop.get('max_iters'))
+    steps = iterations if iterations is not None else _whole(loop.get('max_epochs')) or 0
     if iterations is None and steps:
-        images = images_at(lengths, f'{place}train_dataloader.dataset')
+        images = _epoch(cfg.train_dataloader.get('dataset'), lengths, f'{place}train_dataloader.dataset')
         iterations = steps * math.ceil(images / cfg.train_dataloader.get('batch_size', 1)) if images else None
-    begin = max(loop.get('val_begin', 1), 1)
-    validated = cfg.get('val_dataloader') is not None and COUNT.holds(each)
-    validations = sum(step >= begin for step in range(each, steps + 1, each)) if validated else 0
+    validations = 0 if cfg.get('val_dataloader') is None else _validations(loop, steps)
     images = images_at(lengths, f'{place}val_dataloader.dataset')
     return Plan(iterations, validations, images, _checkpoints(cfg, steps, validations))
+
+
+def _whole(value: Any) -> Any:
+    """Return a whole number that is written as a float, such as 1e4, as mmengine takes it; another value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _interval(loop: Mapping) -> Any:
+    """Return the steps between validations; by default as the loop has it."""
+    if 'val_interval' in loop:
+        return _whole(loop['val_interval'])
+    kind = find(loop.get('type'), LOOPS)
+    usual = EpochBasedTrainLoop if 'max_epochs' in loop else IterBasedTrainLoop
+    return default_of(kind if isinstance(kind, type) else usual, 'val_interval')
+
+
+def _validations(loop: Mapping, steps: Any) -> int:
+    """Return how often mmengine validates: at each multiple of the interval, and at the last step."""
+    each, begin = _interval(loop), max(_whole(loop.get('val_begin', 1)), 1)
+    if not COUNT.holds(each) or not COUNT.holds(steps):
+        return 0
+    return max(steps // each - (begin - 1) // each, 0) + (steps % each != 0 and steps >= begin)
+
+
+def _epoch(node: Any, lengths: Mapping[str, int], place: str) -> int:
+    """Return the items of a data set in an epoch: of pairs, as many as the longer domain has; 0 if not known."""
+    kind = find(node.get('type'), DATASETS) if isinstance(node, Mapping) else None
+    if isinstance(kind, type) and issubclass(kind, DomainPairDataset):
+        sides = [_epoch(node.get(side), lengths, f'{place}.{side}') for side in ('source', 'target')]
+        return max(sides) if all(sides) else 0
+    return images_at(lengths, place)
 
 
 def images_at(lengths: Mapping[str, int], place: str) -> int:
@@ -101,7 +134,7 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
         told = f'{count(plan.iterations, "iteration")} with a batch of {batch} on each process{steps}'
         yield Row('length', f'{told}: {passes}' if passes else told)
     else:
-        yield Row('length', count(loop['max_epochs'], 'epoch'))
+        yield Row('length', count(_whole(loop['max_epochs']), 'epoch'))
     yield from _validation(cfg, plan, loop)
     yield Row('learning rate', _decay(cfg.get('param_scheduler')))
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
@@ -109,9 +142,9 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
 
 
 def _saving(hook: Mapping, unit: str) -> Row:
-    interval, kept = hook.get('interval'), hook.get('max_keep_ckpts', -1)
+    interval, kept = _whole(hook.get('interval')), hook.get('max_keep_ckpts', -1)
     if not COUNT.holds(interval):
-        return Row('checkpoints', 'default_hooks.checkpoint.interval is no number of at least 1', SKIPPED)
+        return Row('checkpoints', 'default_hooks.checkpoint.interval is no number of at least 1', SKIPPED, 'set it')
     best = f', and the best by {hook["save_best"]}' if hook.get('save_best') else ''
     return Row('checkpoints', f'every {interval} {unit}, {"all" if kept == -1 else f"the last {kept}"} are kept{best}')
 
@@ -120,11 +153,11 @@ def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
     if cfg.get('val_dataloader') is None:
         yield Row('validation', 'none', WARNING, 'give val_dataloader, val_cfg and val_evaluator to see how it goes')
     elif not plan.validations:
-        found = f'none: val_interval is {loop.get("val_interval", 1)}, the training is shorter'
-        yield Row('validation', found, WARNING, 'set train_cfg.val_interval to at most its length')
+        found = f'none: val_begin is {loop.get("val_begin", 1)}, the training is shorter'
+        yield Row('validation', found, WARNING, 'set train_cfg.val_begin to at most its length')
     else:
         of = f', {count(plan.images, "image")} each' if plan.images else ''
-        yield Row('validation', f'{count(plan.validations, "time")}, every {loop.get("val_interval", 1)}{of}', OK)
+        yield Row('validation', f'{count(plan.validations, "time")}, every {_interval(loop)}, and at the end{of}', OK)
 
 
 def _decay(node: Any) -> str:
@@ -140,7 +173,7 @@ def _decay(node: Any) -> str:
 
 def _checkpoints(cfg: Config, steps: Any, validations: int) -> int:
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    interval, kept = hook.get('interval', 1), hook.get('max_keep_ckpts', -1)
+    interval, kept = _whole(hook.get('interval', 1)), hook.get('max_keep_ckpts', -1)
     saved = math.ceil(steps / interval) if COUNT.holds(steps) and COUNT.holds(interval) else 1
     # The one that falls out is deleted when the new one is on the disk.
     together = saved if kept == -1 else min(saved, kept + 1)

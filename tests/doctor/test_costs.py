@@ -31,7 +31,7 @@ def costs(minicity, tmp_path, monkeypatch):
 
 
 def training(name='', **changes):
-    return dict(name=name, kind='TrainStage', measured=MEASURED, **changes)
+    return dict(name=name, measured=MEASURED, **changes)
 
 
 @pytest.mark.parametrize(('workers', 'each'), [(0, 3.0), (4, 2.0)])
@@ -58,14 +58,15 @@ def test_a_full_disk_is_an_error(costs, monkeypatch):
 def test_stages_and_labels(costs):
     tried = [
         training('inter'),
-        dict(name='label', kind='LabelStage', seconds=0.5, images=400, labels=True, chosen=True),
+        dict(name='label', seconds=0.5, images=400, labels=True, chosen=True),
         training('rounds/1/train', like='inter'),
-        dict(name='other', kind='LongStage', reason='it may take long'),
+        dict(name='other', reason='it may take long'),
     ]
     section, found = costs(tried, 'intrada', label_bytes=0.25, pixels=1000)
     assert found['label: time'].found == 'at most 3 min: 400 images of 0.50 s'
     assert found['label: labels'].found.startswith('at most 97.7 KiB')
     assert found['rounds/1/train: time'].found.endswith('as measured for inter')
+    assert found['whole run'].found.startswith('at least ') and found['whole run'].found.endswith('not counted: other')
     assert found['other: dry run'].verdict == SKIPPED and 'may take long' in found['other: dry run'].found
     both = 2 * (3000 + 50) + 200
     assert section.facts['hours'] == pytest.approx(both / 3600)
@@ -79,3 +80,10 @@ def test_a_training_that_fails_is_an_error(minicity, tmp_path):
     assert found['dry run'].verdict == ERROR and 'channels' in found['dry run'].found
     assert found['caches'].found.startswith('at most 1.0 MiB')
     assert 'whole run' not in found and not (tmp_path / 'work').exists()
+
+
+def test_a_stage_that_fails_with_the_results_of_dry_ones_is_a_warning(costs):
+    section, found = costs([dict(name='rank', reason='too few images', doubtful=True)])
+    row = found['rank: dry run']
+    assert row.verdict == WARNING and row.found == 'failed with the results of the dry stages: too few images'
+    assert row.remedy and section.count(ERROR) == 0

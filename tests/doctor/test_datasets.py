@@ -5,9 +5,11 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from mmengine.dataset import BaseDataset
+from mmseg.registry import DATASETS
 from toolbox import CONFIGS
 
-from mmuda.doctor.datasets import cache_size, examine_datasets, examined_places, label_size, short_place
+from mmuda.doctor.datasets import cache_size, examine_datasets, examined_places, kept_images, label_size, short_place
 from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
 from mmuda.engine.launch import load_config
 
@@ -111,3 +113,83 @@ def test_stages_share_data_sets(root):
     assert "stage 'inter': train_dataloader.dataset.source" in places
     assert "stage 'intra': train_dataloader.dataset.target" not in places
     assert short_place("stage 'intra': train_dataloader.dataset.target") == 'intra: train.target'
+
+
+def test_data_sets_with_other_roots_are_others(root):
+    options = {'test_dataloader.dataset.data_root': str(root / 'elsewhere')}
+    result = examine_datasets(load(**options), None, fast=True)
+    assert 'test_dataloader.dataset' in result.broken and 'val_dataloader.dataset' in result.lengths
+    shutil.copytree(root / 'target', root / 'elsewhere')
+    cv2.imwrite(str(next((root / 'elsewhere').rglob('val/**/*_labelIds.png'))), np.full((48, 64), 200, np.uint8))
+    found = rows(examine_datasets(load(**options), None))
+    assert found['val: label values'].verdict == OK
+    assert found['test: label values'].verdict == WARNING and 'elsewhere' in found['test: label values'].found
+
+
+def test_a_warning_about_test_images_hides_no_needed_data_set(root):
+    cfg = load('intrada')
+    cfg.test_dataloader.dataset.data_root = '/no/such/root'
+    cfg.intra.overrides['val_dataloader'] = dict(dataset=dict(data_root='/no/such/root'))
+    found = rows(examine_datasets(cfg, None, fast=True))
+    assert found['intra: val'].verdict == ERROR and found['inter: val'].verdict == OK
+
+
+def test_problems_of_test_images_are_warnings(root):
+    cfg = load()
+    cfg.test_dataloader.dataset.data_root = str(shutil.copytree(root / 'target', root / 'elsewhere'))
+    image, *_ = sorted((root / 'elsewhere').rglob('val/**/*_leftImg8bit.png'))
+    label, other, *_ = sorted((root / 'elsewhere').rglob('val/**/*_labelIds.png'))
+    cv2.imwrite(str(other), np.full((48, 64), 200, np.uint8))
+    image.write_bytes(image.read_bytes()[:-9])
+    cv2.imwrite(str(label), np.full((24, 32), 7, np.uint8))
+    found = rows(examine_datasets(cfg, None))
+    assert {found[f'test: {key}'].verdict for key in ('pairs', 'files', 'label values')} == {WARNING}
+
+
+def test_pairs_that_are_left_out_are_not_decoded(root):
+    source = root / 'source'
+    (source / 'images/00001.png').write_bytes(b'no image')
+    (source / 'labels/00004.png').unlink()
+    cfg = load()
+    cfg.train_dataloader.dataset.source.mismatched = 'skip'
+    result = examine_datasets(cfg, None)
+    found = rows(result)
+    assert found['train.source'].found.startswith('GTA5Dataset, 5 images') and result.lengths[f'{TRAIN}.source'] == 5
+    assert found['train.source: pairs'].verdict == WARNING and '2 of 7' in found['train.source: pairs'].found
+    assert found['train.source: files'].found == 'all 5 decoded'
+    cfg.train_dataloader.dataset.source['indices'] = [0, -1]  # of those that are left
+    assert len(kept_images(cfg.train_dataloader.dataset.source)) == 2
+    assert examine_datasets(cfg, None).lengths[f'{TRAIN}.source'] == 2
+    for path in (source / 'labels').iterdir():
+        path.unlink()
+    row = rows(examine_datasets(cfg, None))['train.source']
+    assert row.verdict == ERROR and 'no pair is left' in row.found
+
+
+@DATASETS.register_module()
+class ArrayDataset(BaseDataset):
+    """Images that are in no files."""
+
+    METAINFO = dict(classes=('road', 'car'))
+
+    def load_data_list(self):
+        return [dict(img=np.zeros((4, 4, 3), np.uint8))] * 3
+
+
+def test_a_data_set_without_image_files(root):
+    cfg = load()
+    cfg.val_dataloader.dataset = dict(type='ArrayDataset', pipeline=[dict(type='LoadImageFromNDArray')])
+    found = rows(examine_datasets(cfg, None))
+    assert found['val'].found.startswith('ArrayDataset, 3 images')
+    assert found['val: files'].verdict == SKIPPED and 'no image files' in found['val: files'].found
+
+
+def test_files_behind_a_protocol_are_not_local(root):
+    @DATASETS.register_module(force=True)
+    class RemoteDataset(ArrayDataset):
+        def load_data_list(self):
+            return [dict(img_path='s3://bucket/one.png')]
+
+    cfg = load()
+    cfg.val_dataloader.dataset = dict(type='RemoteDataset', data_prefix=dict(img_path='s3://bucket'))
+    assert 'not on a local disk' in rows(examine_datasets(cfg, None))['val: files'].found

@@ -52,3 +52,61 @@ def test_a_stage_that_was_not_tried_says_why(minicity, tmp_path, broken):
     if broken:
         assert tried['inter'].failed and 'channels' in tried['inter'].reason
         assert tried['rank'].reason == 'it needs results of inter' and not tried['rank'].failed
+
+
+@STAGES.register_module()
+class FailingStage(Stage):
+    """A stage that needs the first one and raises an error."""
+
+    def __init__(self, name, error, weights, dataset):
+        super().__init__(name)
+        self.error, self.weights, self.dataset = error, weights, dataset
+
+    def settings(self, ctx):
+        return dict(dataset=self.dataset, weights=self.weights)
+
+    def execute(self, ctx, folder, resume):
+        assert self.dataset['indices'] == [0, 1, 2]
+        raise RuntimeError(self.error)
+
+
+def test_errors_of_later_stages(minicity, tmp_path):
+    cfg = tiny_config('intrada', minicity, tmp_path / 'work')
+    cfg.stages = ['inter', 'few', 'memory', 'intra']
+    failing = dict(type='FailingStage', weights='{inter}', dataset=cfg.train_dataloader.dataset.target)
+    cfg.few, cfg.memory = dict(failing, error='too few images'), dict(failing, error='CUDA out of memory')
+    cfg.intra = dict(
+        type='TrainStage', weights='{inter}', overrides=dict(model=dict(discriminator=dict(in_channels=7)))
+    )
+    tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
+    assert not tried['inter'].reason
+    assert tried['few'].doubtful and not tried['few'].failed and tried['few'].reason == 'too few images'
+    assert tried['memory'].failed and not tried['memory'].doubtful
+    assert tried['intra'].failed and 'does not fit' in tried['intra'].reason
+
+
+@STAGES.register_module()
+class SlowStart(Stage):
+    """A stage that takes ten seconds to begin, and two for each image."""
+
+    clock = 0.0
+
+    def __init__(self, name, dataset, sample=None):
+        super().__init__(name)
+        self.dataset, self.sample = dataset, sample
+
+    def settings(self, ctx):
+        return dict(dataset=self.dataset, sample=self.sample)
+
+    def execute(self, ctx, folder, resume):
+        SlowStart.clock += 10 + 2 * len(self.dataset['indices'])
+        return {}
+
+
+@pytest.mark.parametrize(('sample', 'images'), [(None, 5), (3, 3), (48, 5)])
+def test_seconds_for_an_image_are_without_the_beginning(minicity, tmp_path, monkeypatch, sample, images):
+    monkeypatch.setattr('mmuda.doctor.dry_stages.time.perf_counter', lambda: SlowStart.clock)
+    cfg = tiny_config('intrada', minicity, tmp_path / 'work')
+    cfg.stages, cfg.slow = ['slow'], dict(type='SlowStart', dataset=cfg.train_dataloader.dataset.target, sample=sample)
+    (tried,) = try_stages(cfg, tmp_path / 'dry')
+    assert not tried.reason and (tried.seconds, tried.images) == (2.0, images)

@@ -96,3 +96,38 @@ def test_a_config_that_cannot_be_read(examine, tmp_path, text, told):
 def test_stages_that_cannot_be_built(examine):
     _, sections = examine(CONFIGS / 'intrada/minicity.py', **{'rank.weights': '{nothing}', 'stages': ['rank', 'rank']})
     assert list(sections)[:2] == NAMES[:2] and sections['config'].count(ERROR) >= 1
+
+
+def test_other_roots_are_told_by_the_fast_look_too(examine, tmp_path):
+    root = str(tmp_path / 'nothing')
+    examination, sections = examine(fast=True, **{'val_dataloader.dataset.data_root': root})
+    assert examination.count(ERROR) == sections['data'].count(ERROR) == 1
+    assert root in items(sections['data'])['val'].found
+
+
+def test_what_the_section_of_the_data_does_not_tell_is_told(examine, monkeypatch, tmp_path):
+    monkeypatch.setattr('mmuda.doctor.datasets.build_unchecked', lambda node: [1, 2])  # it sees no folder
+    examination, sections = examine(root=tmp_path / 'nothing', fast=True)
+    assert examination.count(ERROR) >= 1 and items(sections['data'])['train_dataloader.dataset.source'].verdict == ERROR
+
+
+def test_a_misspelt_key_of_the_network_is_told_once(examine):
+    examination, sections = examine(fast=True, **{'+model.segmentor.decode_head.no_such_key': 3})
+    assert examination.count(ERROR) == sections['config'].count(ERROR) == 1
+    assert sections['network'].count('ok') > 3
+
+
+@pytest.mark.parametrize(
+    ('broken', 'section'), [('all_findings', 'config'), ('network_findings', 'network'), ('examined_places', None)]
+)
+def test_an_error_of_a_check_stops_no_other_section(examine, monkeypatch, broken, section):
+    def fail(cfg):
+        raise RuntimeError('unexpected')
+
+    monkeypatch.setattr(f'mmuda.doctor.examination.{broken}', fail)
+    examination, sections = examine(fast=True)
+    assert list(sections) == NAMES and examination.count(ERROR) == (section is not None)
+    assert section is None or (sections[section].rows[0].found, bool(sections[section].rows[0].remedy)) == (
+        'unexpected',
+        True,
+    )

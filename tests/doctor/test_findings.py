@@ -60,3 +60,10 @@ def test_trainings_of_a_config(load):
     found = dict(trainings(load('intrada', {})))
     assert list(found) == ['inter', 'intra'] and found['intra'].load_from == '{inter}'
     assert stage_place('intra') == "stage 'intra': " and stage_place('') == ''
+
+
+def test_a_mistake_that_is_taken_out_does_not_come_back(load):
+    cfg = load('advent', {'+model.segmentor.decode_head.no_such_key': 3})
+    findings, readable = all_findings(cfg)
+    assert [one.key for one in findings] == ['model.segmentor.decode_head.no_such_key']
+    assert 'no_such_key' not in readable.model.segmentor.decode_head

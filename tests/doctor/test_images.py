@@ -5,6 +5,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
 
 from mmuda.datasets import GTA5Dataset
 from mmuda.doctor.images import choose, read_images
@@ -55,3 +57,32 @@ def test_files_that_do_not_decode_and_values_without_a_meaning(source):
 def test_a_data_set_without_labels_has_no_shares(source):
     reading = read_images(dataset(source, PIPELINE[:1]), [0, 1], 'source')
     assert not reading.has_labels and not reading.complete and reading.content()['shares'] is None
+
+
+@pytest.mark.parametrize('step', ['LoadDomainImage', 'mmcv.LoadImageFromFile'])
+def test_the_bound_on_pixels_is_that_of_the_data_set(source, step):
+    image = source / 'images/00001.png'
+    image.write_bytes(image.read_bytes()[:-40])
+    data = dataset(source, [dict(type=step)])
+    assert len(read_images(data, range(3), 'source').damaged) == 1
+    data.max_pixels = 64 * 48 - 1
+    damaged = read_images(data, range(3), 'source').damaged
+    assert len(damaged) == 3 and 'max_pixels=3,071' in damaged[0]
+
+
+def test_images_are_read_by_the_step_of_the_pipeline(source):
+    for path in (source / 'images').iterdir():
+        assert cv2.imwrite(str(path.with_suffix('.tiff')), np.zeros((48, 64), np.float32))
+        path.unlink()
+
+    @TRANSFORMS.register_module(force=True)
+    class LoadFloats(BaseTransform):
+        def transform(self, results):
+            results['img'] = cv2.imread(results['img_path'], cv2.IMREAD_UNCHANGED)
+            assert results['img'].dtype == np.float32
+            return results
+
+    data = GTA5Dataset(data_root=str(source), img_suffix='.tiff', pipeline=[dict(type='LoadFloats')], check_sizes=False)
+    assert not read_images(data, range(len(data)), 'source').damaged
+    data.pipeline.transforms[0].transform = lambda results: 1 / 0
+    assert len(read_images(data, range(len(data)), 'source').damaged) == len(data)

@@ -100,3 +100,18 @@ def test_stages_with_the_same_network_are_one(minicity, monkeypatch):
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     found = rows(load('intrada'))
     assert 'inter: model' in found and 'intra: model' not in found
+
+
+def test_nothing_is_downloaded(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError('downloads')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+    address = 'https://example.org/not_there.pth'
+    cfg = load(load_from='https://example.org/start.pth')
+    cfg.model.segmentor.backbone.init_cfg = dict(type='DeepLabPretrained', checkpoint=address)
+    found = rows(cfg)
+    assert found['initial weights'].verdict == SKIPPED and address in found['initial weights'].found
+    assert found['starts from: load_from'].verdict == SKIPPED and 'not read' in found['starts from: load_from'].found
+    assert 'weights' not in found

@@ -11,7 +11,10 @@ def test_a_section_counts_its_verdicts_and_is_plain_values():
     assert (section.count(OK), section.count(WARNING), section.count(ERROR)) == (1, 0, 1)
     row = dict(item='second', found='is gone', verdict='error', remedy='bring it back')
     assert section.content() == dict(
-        name='data', rows=[dict(item='first', found='is there', verdict='ok', remedy=''), row], facts=dict(images=3)
+        name='data',
+        rows=[dict(item='first', found='is there', verdict='ok', remedy=''), row],
+        facts=dict(images=3),
+        tables={},
     )
 
 
@@ -29,6 +32,7 @@ def test_a_further_table_has_its_title():
         'data', [Row('a', 'b')], tables={'shares of the classes': [['class', 'source'], ['road', '31 %']]}
     )
     assert 'shares of the classes\n+' in section.text() and '| road  | 31 %   |' in section.text()
+    assert section.content()['tables'] == section.tables
 
 
 def test_a_finding_becomes_a_row():

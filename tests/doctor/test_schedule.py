@@ -27,7 +27,11 @@ def rows(cfg) -> dict:
     ('options', 'plan'),
     [
         ({}, Plan(1000, 4, 200, 3)),
-        ({'train_cfg.val_interval': 300, '+train_cfg.val_begin': 400}, Plan(1000, 2, 200, 3)),
+        ({'train_cfg.val_interval': 300, '+train_cfg.val_begin': 400}, Plan(1000, 3, 200, 3)),
+        ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 100}, Plan(10, 1, 200, 1)),
+        ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 3}, Plan(10, 4, 200, 1)),
+        ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 3, '+train_cfg.val_begin': 11}, Plan(10, 0, 200, 1)),
+        ({'train_cfg.max_iters': 1e3}, Plan(1000, 4, 200, 3)),
         ({'default_hooks.checkpoint.save_best': 'mIoU'}, Plan(1000, 4, 200, 4)),
         (
             {'default_hooks.checkpoint.max_keep_ckpts': -1, 'default_hooks.checkpoint.interval': 300},
@@ -48,6 +52,20 @@ def test_a_plan_of_epochs():
     assert plan_of(cfg, {}).iterations is None
 
 
+def test_an_epoch_of_pairs_is_as_long_as_the_longer_domain():
+    cfg = load()
+    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2.0)
+    cfg.train_dataloader.batch_size = 8
+    assert plan_of(cfg, LENGTHS).iterations == 2 * 400 / 8 and plan_of(cfg, LENGTHS).validations == 2
+
+
+def test_the_interval_of_the_loop_is_the_default():
+    cfg = load(**{'train_cfg.max_iters': 2500})
+    cfg.train_cfg.pop('val_interval')
+    assert plan_of(cfg, LENGTHS).validations == 3
+    assert 'every 1000' in rows(cfg)['validation'].found
+
+
 def test_data_sets_inside_of_one_count_together():
     lengths = {'val.datasets.0': 3, 'val.datasets.1': 4, 'valid': 9}
     assert images_at(lengths, 'val') == 7 and images_at(lengths, 'test') == 0
@@ -56,14 +74,15 @@ def test_data_sets_inside_of_one_count_together():
 def test_a_schedule_in_words():
     found = rows(load())
     assert found['length'].found.endswith('5.0 passes over source, 20.0 passes over target')
-    assert found['validation'].found == '4 times, every 250, 200 images each'
+    assert found['validation'].found == '4 times, every 250, and at the end, 200 images each'
     assert found['checkpoints'].found == 'every 250 iterations, the last 2 are kept'
     assert found['learning rate'].found == 'PolyLR from 0 to 1001'
     assert {row.verdict for row in found.values()} == {OK}
 
 
 def test_a_training_that_is_never_validated_or_has_no_length():
-    assert rows(load(**{'train_cfg.val_interval': 2000}))['validation'].verdict == WARNING
+    assert rows(load(**{'train_cfg.val_interval': 2000}))['validation'].verdict == OK
+    assert rows(load(**{'+train_cfg.val_begin': 2000}))['validation'].verdict == WARNING
     assert rows(load(val_dataloader=None))['validation'].verdict == WARNING
     assert rows(load(**{'default_hooks.checkpoint.interval': -1}))['checkpoints'].verdict == SKIPPED
     cfg = load()

@@ -54,3 +54,13 @@ def test_errors_have_exit_status_1(doctor, tmp_path):
 @pytest.mark.parametrize('images', ['0', 'some'])
 def test_wrong_numbers_of_images(doctor, images, capsys):
     assert doctor(CONFIGS / 'advent/minicity.py', '--images', images)[0] == 2
+
+
+def test_a_report_that_is_interrupted_is_written(doctor, monkeypatch, tmp_path):
+    def stop(cfg):
+        raise SystemExit(3)
+
+    monkeypatch.setattr('mmuda.doctor.examination.all_findings', stop)
+    report = tmp_path / 'report.json'
+    assert doctor(CONFIGS / 'advent/minicity.py', '--fast', '--json', report)[0] == 3
+    assert [section['name'] for section in json.loads(report.read_text())['sections']] == ['environment']
