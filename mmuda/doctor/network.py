@@ -14,6 +14,7 @@ from torch import nn
 from torch.hub import get_dir
 
 from mmuda.checkpoints import load_weights
+from mmuda.checkpoints.packages import SCHEME, installed_file
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.checks import Finding
 from mmuda.checks.building import check_network, one_line
@@ -191,7 +192,7 @@ def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
 
 def _is_here(source: str) -> bool:
     """Return whether initial weights need no download; a missing file on a disk is an error that is told when read."""
-    return '://' not in source or (source.startswith(_WEB) and _copy_of(source).is_file())
+    return '://' not in source or source.startswith(SCHEME) or (source.startswith(_WEB) and _copy_of(source).is_file())
 
 
 def _copy_of(source: str) -> Path:
@@ -214,6 +215,11 @@ def _found(node: dict) -> tuple[str, str, str]:
     if '://' not in source:
         there = Path(source).is_file()
         return (source, OK, '') if there else (f'{source} does not exist', ERROR, hint)
+    if source.startswith(SCHEME):
+        try:
+            return f'{source}, installed: {installed_file(source)}', OK, ''
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            return one_line(error), ERROR, 'install the package, or set init_cfg.checkpoint'
     if not source.startswith(_WEB):
         return f'{source}, not looked at: the first run may download it', SKIPPED, ''
     copy = _copy_of(source)

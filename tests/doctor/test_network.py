@@ -115,3 +115,18 @@ def test_nothing_is_downloaded(monkeypatch):
     assert found['initial weights'].verdict == SKIPPED and address in found['initial weights'].found
     assert found['starts from: load_from'].verdict == SKIPPED and 'not read' in found['starts from: load_from'].found
     assert 'weights' not in found
+
+
+@pytest.mark.parametrize(
+    'inside, verdict, says', [('weights.pth', OK, 'installed: '), ('other.pth', ERROR, 'has no file')]
+)
+def test_weights_inside_of_a_package_are_looked_at(tmp_path, monkeypatch, inside, verdict, says):
+    (tmp_path / 'some_weights').mkdir()
+    (tmp_path / 'some_weights/__init__.py').touch()
+    (tmp_path / 'some_weights/weights.pth').touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = load_config(CONFIGS / 'source_only/carla2camvid.py')
+    cfg.model.segmentor.backbone.init_cfg.checkpoint = f'package://some_weights/{inside}'
+    rows = examine_networks(cfg, network_findings(cfg), fast=True).rows
+    (row,) = [row for row in rows if row.item == 'starts from: segmentor.backbone']
+    assert row.verdict == verdict and says in row.found
