@@ -173,3 +173,9 @@ def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(root / name, folder / name)
     return folder
+
+
+def existing_folder(folder: str | Path) -> Path:
+    """Return a folder, or the nearest one above it that exists."""
+    folder = Path(folder).absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())

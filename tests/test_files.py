@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmuda.files import (
+    existing_folder,
     file_digest,
     fresh_folder,
     move_aside,
@@ -82,3 +83,7 @@ def test_the_digest_of_a_file(tmp_path, size):
     content = bytes(size)
     (tmp_path / 'a').write_bytes(content)
     assert file_digest(tmp_path / 'a') == hashlib.sha256(content).hexdigest()
+
+
+def test_the_nearest_folder_that_exists(tmp_path):
+    assert existing_folder(tmp_path / 'a/b/c') == tmp_path == existing_folder(tmp_path)

@@ -4,7 +4,7 @@ Several checkpoints are averaged: the weighted sum of their logits is evaluated,
 the config names. Teacher-student methods keep a second network, which `--of teacher` tests.
 
 With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
-(Li et al. 2016, see mmuda/engine/target_batch_norm.py). That gives a checkpoint of its own in the work dir,
+(Li et al. 2016, see mmuda/engine/batch_norm_estimation.py). That gives a checkpoint of its own in the work dir,
 NAME_target_bn.pth, and results of its own, NAME_target_bn.json.
 """
 

@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from pickle import UnpicklingError
 from typing import Any
@@ -14,6 +13,7 @@ from mmengine.dist import barrier, get_local_rank
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import get_dir
 
+from mmuda.environ import environment_variable
 from mmuda.internals import FORCE_WEIGHTS_ONLY, checkpoint_loaders, replace_final_loaders
 
 from .packages import SCHEME, installed_file
@@ -98,26 +98,13 @@ def _guarded(loader: Callable) -> Callable:
     @wraps(loader)
     def load(filename: str, *args: Any, **kwargs: Any) -> Any:
         try:
-            with _weights_only(), stand_ins():
+            with environment_variable(FORCE_WEIGHTS_ONLY, '1'), stand_ins():
                 return sound_content(loader(filename, *args, **kwargs))
         except UnpicklingError as error:
             raise refused(filename, error) from None
 
     _SAFE.add(load)
     return load
-
-
-@contextmanager
-def _weights_only() -> Iterator[None]:
-    before = os.environ.get(FORCE_WEIGHTS_ONLY)
-    os.environ[FORCE_WEIGHTS_ONLY] = '1'
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[FORCE_WEIGHTS_ONLY]
-        else:
-            os.environ[FORCE_WEIGHTS_ONLY] = before
 
 
 def _download(url: str, folder: str) -> None:

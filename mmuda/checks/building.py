@@ -15,7 +15,7 @@ from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.building import build_without_memory
 from mmuda.models.segmentors import SegOutputs
 
-from .finding import ERROR, WARNING, Finding, nearest
+from .finding import ERROR, WARNING, Finding, nearest, one_line
 from .keys import MARKS
 from .registries import find
 from .signatures import parameters_of
@@ -154,9 +154,3 @@ def _check_discriminators(model: DomainAdversary, outputs: SegOutputs) -> Iterat
                 f'is {first.in_channels}, but the discriminator sees {seen} channels',
                 str(seen),
             )
-
-
-def one_line(error: Exception) -> str:
-    """Return the message of an error without line breaks."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return ' '.join(str(text).split()) or type(error).__name__

@@ -12,7 +12,7 @@ from mmuda.stages import RoundStage, TrainStage
 
 from .building import check_network
 from .data import check_classes, check_samplers
-from .finding import ERROR, WARNING, ConfigError, Finding
+from .finding import ERROR, WARNING, ConfigError, Finding, of_stage
 from .keys import check_component
 from .stages import check_entries, check_inputs, check_overrides, expand, inherited_hint
 from .training import check_evaluation, check_loader, check_runtime, check_scope, check_settings
@@ -109,10 +109,10 @@ def _check_stage(stage: Any, context: Any, built: set[str]) -> Iterator[Finding]
         try:
             cfg = stage.config(context)
         except Exception as error:  # a dict merged into what is none
-            yield Finding(f'stage {stage.name!r}: overrides', str(error))
+            yield Finding(f'{of_stage(stage.name)}overrides', str(error))
             return
         for finding in _check_training(cfg, stage, built):
-            yield inherited_hint(finding, stage.overrides).below(f'stage {stage.name!r}: ')
+            yield inherited_hint(finding, stage.overrides).below(of_stage(stage.name))
     yield from check_inputs(stage, context)
 
 

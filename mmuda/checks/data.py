@@ -21,8 +21,7 @@ from mmuda.datasets.readers import RawSegDataset
 from mmuda.models.adaptors.base import BaseAdaptor
 from mmuda.stages.references import stage_of
 
-from .building import one_line
-from .finding import ERROR, WARNING, Finding, joined, short
+from .finding import ERROR, WARNING, Finding, joined, one_line, short
 from .registries import find
 from .signatures import parameters_of
 from .training import LOADERS

@@ -1,11 +1,14 @@
 """A mistake in a config, as a value: checks return them, callers raise or print them."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 ERROR, WARNING = 'error', 'warning'
+
+_STAGE = re.compile(r"stage '([^']+)': ")
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,20 @@ def short(value: Any) -> str:
     """Return the text of a value, cut to a line."""
     text = ' '.join(repr(value).split())
     return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def of_stage(name: str) -> str:
+    """Return the beginning of the keys in the config of a stage; nothing without a stage."""
+    return f'stage {name!r}: ' if name else ''
+
+
+def split_stage(key: str) -> tuple[str, str]:
+    """Return the name of the stage that a key is of, '' for none, and the key in its config."""
+    match = _STAGE.match(key)
+    return ('', key) if match is None else (match[1], key[match.end() :])
+
+
+def one_line(error: Exception) -> str:
+    """Return the message of an error without line breaks."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return ' '.join(str(text).split()) or type(error).__name__

@@ -1,6 +1,5 @@
 """The checks of a config with stages: all of them before the first one is executed."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,9 @@ from mmuda.stages import RoundStage, Stage, StageContext, TrainStage, build_stag
 from mmuda.stages.building import check_references
 from mmuda.stages.references import stage_of
 
-from .building import one_line
-from .finding import Finding, joined, nearest, short, unknown_key
+from .finding import Finding, joined, nearest, of_stage, one_line, short, split_stage, unknown_key
 from .keys import MARKS, check_arguments, check_component
 from .registries import find, unknown_type
-
-STAGE = re.compile(r"(stage '[^']*'): (.*)")
-"""A message about one stage."""
 
 SET_BY_ROUND = ('max_iters', 'val_interval')
 """Keys of ``train_cfg`` that follow from the images of a round."""
@@ -61,8 +56,8 @@ def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
         check_references(stages, context)
     except Exception as error:  # of a stage of a plug-in: anything
         text = one_line(error).removeprefix(f'{cfg.filename}, ')
-        about = STAGE.fullmatch(text)
-        return Finding(*about.groups()) if about else Finding('stages', text)
+        name, problem = split_stage(text)
+        return Finding(f'stage {name!r}' if name else 'stages', problem)
     return stages, context
 
 
@@ -73,11 +68,11 @@ def check_overrides(stage: Stage) -> Iterator[Finding]:
         return
     for key in overrides:
         if key not in LIVE_KEYS - {'stages'} and key not in MARKS:
-            yield unknown_key(f'stage {stage.name!r}: overrides', key, 'a training', LIVE_KEYS - {'stages'})
+            yield unknown_key(f'{of_stage(stage.name)}overrides', key, 'a training', LIVE_KEYS - {'stages'})
     if isinstance(stage, RoundStage):
         for key in SET_BY_ROUND:
             if key in (overrides.get('train_cfg') or {}):
-                place = f'stage {stage.name!r}: train_cfg.{key}'
+                place = f'{of_stage(stage.name)}train_cfg.{key}'
                 found = 'has no effect: the length of a round follows from its images'
                 yield Finding(place, found, remedy='set epochs_per_round')
 
@@ -121,7 +116,7 @@ def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
 def _argument(stage: Stage, value: str) -> str:
     """Return the place of a value: the argument of the stage that has it."""
     name = next((name for name, given in vars(stage).items() if given == value), 'load_from')
-    return f'stage {stage.name!r}: {name}'
+    return f'{of_stage(stage.name)}{name}'
 
 
 def _references(stage: Stage) -> list[str]:

@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmuda.checks.building import one_line
-from mmuda.datasets.cache import cache_dir
+from mmuda.checks.finding import of_stage, one_line
+from mmuda.datasets.cache import CACHE_DIR_VARIABLE, cache_dir
+from mmuda.environ import environment_variable
+from mmuda.files import existing_folder
 
+from .datasets import DataSets
 from .dry_run import Measured, NotTried, dry_training
-from .dry_stages import Tried, try_stages
-from .environment import existing
-from .findings import stage_place
+from .dry_stages import Tried, is_about_memory, try_stages
+from .images import Reading
 from .memory import CUDA
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count, size_of
 from .schedule import Plan, plan_of
@@ -22,6 +24,11 @@ from .schedule import Plan, plan_of
 NAME = 'dry iteration'
 _FULL = 0.9
 """Share of the memory of a GPU from which on a training may not fit."""
+
+SAVE_MEMORY = 'mixed precision (--amp bfloat16), smaller crops or a smaller batch save memory'
+
+BYTES_OF_A_COUNT = 9
+"""Bytes in the cache for each class of each label: seven digits, a comma and a space."""
 
 
 def examine_costs(
@@ -41,8 +48,11 @@ def examine_costs(
     section = Section(NAME)
     hours, disk = 0.0, 0.0
     unknown = []
-    with tempfile.TemporaryDirectory(prefix='mmuda-doctor-') as folder:
-        for tried in _tried(cfg, Path(folder)):
+    with (
+        tempfile.TemporaryDirectory(prefix='mmuda-doctor-') as folder,
+        environment_variable(CACHE_DIR_VARIABLE, str(Path(folder, 'cache'))),  # facts about one image are worth nothing
+    ):
+        for tried in _tried(cfg, Path(folder, 'run')):
             prefix = f'{tried.name}: ' if tried.name else ''
             rows, seconds, size = _cost(tried, lengths, (label_bytes or 0.0) * pixels)
             section.rows += [Row(f'{prefix}{row.item}', row.found, row.verdict, row.remedy) for row in rows]
@@ -68,17 +78,16 @@ def _tried(cfg: Config, folder: Path) -> Iterator[Tried]:
     except NotTried as error:
         yield Tried('', reason=str(error))
     except Exception as error:  # of any component
-        yield Tried('', reason=one_line(error), failed=True)
+        yield Tried('', reason=one_line(error), verdict=ERROR)
 
 
 def _cost(tried: Tried, lengths: Mapping[str, int], label_size: float) -> tuple[list[Row], float, float]:
     """Return the rows of a stage, its seconds and its bytes on the disk."""
     if tried.reason:
-        verdict = ERROR if tried.failed else WARNING if tried.doubtful else SKIPPED
-        return [Row('dry run', _told(tried), verdict, _remedy(tried))], 0.0, 0.0
+        return [Row('dry run', _told(tried), tried.verdict, _remedy(tried))], 0.0, 0.0
     if tried.measured is None or tried.config is None:
         return _cost_of_pass(tried, label_size)
-    plan = plan_of(tried.config, lengths, stage_place(tried.name if not tried.like else tried.like))
+    plan = plan_of(tried.config, lengths, of_stage(tried.like or tried.name))
     seconds = _seconds(tried.measured, plan, tried.config)
     disk = float(tried.measured.checkpoint * plan.checkpoints)
     if tried.like:
@@ -124,13 +133,13 @@ def _memory(measured: Measured) -> Iterator[Row]:
         return
     total = torch.cuda.get_device_properties(0).total_memory
     full = measured.memory > _FULL * total
-    remedy = 'mixed precision (--amp bfloat16), smaller crops or a smaller batch save memory' if full else ''
+    remedy = SAVE_MEMORY if full else ''
     found = f'{size_of(measured.memory)} of {size_of(total)} ({measured.kind})'
     yield Row('peak memory', found, WARNING if full else OK, remedy)
 
 
 def _disk(work_dir: Path, needed: float) -> Row:
-    place = existing(work_dir)
+    place = existing_folder(work_dir)
     free = shutil.disk_usage(place).free
     found = f'about {size_of(needed)} of {size_of(free)} free in {place}'
     if needed > free:
@@ -144,22 +153,37 @@ def _facts(tried: Tried, seconds: float, disk: float) -> dict:
 
 
 def _told(tried: Tried) -> str:
-    if tried.failed:
-        return tried.reason
-    if tried.doubtful:
-        return f'failed with the results of the dry stages: {tried.reason}'
-    return f'not tried: {tried.reason}'
+    kinds = {ERROR: '', WARNING: 'failed with the results of the dry stages: ', SKIPPED: 'not tried: '}
+    return kinds[tried.verdict] + tried.reason
 
 
 def _remedy(tried: Tried) -> str:
-    if 'memory' in tried.reason:
-        return 'mixed precision (--amp bfloat16), smaller crops or a smaller batch save memory'
-    if tried.doubtful:
-        return 'the few images of the dry stages may be the cause: look at this stage when the run comes to it'
-    return 'tools/train.py CONFIG --traceback shows where it comes from' if tried.failed else ''
+    if is_about_memory(tried.reason):
+        return SAVE_MEMORY
+    return {
+        ERROR: 'tools/train.py CONFIG --traceback shows where it comes from',
+        WARNING: 'the few images of the dry stages may be the cause: look at this stage when the run comes to it',
+        SKIPPED: '',
+    }[tried.verdict]
 
 
 def _duration(seconds: float) -> str:
     if seconds < 120:
         return f'{seconds:.0f} s'
     return f'{seconds / 60:.0f} min' if seconds < 7200 else f'{seconds / 3600:.1f} h'
+
+
+def label_size(readings: dict[str, Reading]) -> float | None:
+    """Return the mean bytes of a label file for each of its pixels; None if no label was read."""
+    read = [one for one in readings.values() if one.label_pixels]
+    pixels = sum(one.label_pixels for one in read)
+    return sum(one.label_bytes for one in read) / pixels if pixels else None
+
+
+def cache_size(result: DataSets) -> int:
+    """Return the bytes that the class counts of all labels may take in the cache folder."""
+    return sum(
+        BYTES_OF_A_COUNT * result.lengths[place] * len(one.classes)
+        for place, one in result.readings.items()
+        if 'train_dataloader' in place and one.has_labels
+    )

@@ -1,7 +1,5 @@
 """Data sets of a config: found, counted, measured, their pairs compared, a sample of them read."""
 
-import copy
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,27 +8,20 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmseg.registry import DATASETS
 
-from mmuda.checks.building import one_line
 from mmuda.checks.data import TEST, datasets_of
-from mmuda.checks.registries import find
-from mmuda.datasets import build_dataset
+from mmuda.checks.finding import of_stage, one_line, split_stage
 from mmuda.datasets.cache import fingerprint, map_in_threads
 from mmuda.datasets.image_files import image_size
-from mmuda.datasets.readers import RawSegDataset
-from mmuda.datasets.readers.file_check import DIFFERENT, Problem, find_problems
 from mmuda.settings import comparable
 from mmuda.stages.references import references
 
-from .findings import stage_place, trainings
+from .findings import trainings
 from .images import Reading, choose, read_images
+from .pairs import build_unchecked, is_local, kept_images, pairs_of, problems_of
 from .rows import ERROR, OK, SKIPPED, WARNING, Section, count, some
 
 _SEE_CONFIG = 'correct the config of this data set, or its files'
-
-BYTES_OF_A_COUNT = 9
-"""Bytes in the cache for each class of each label: seven digits, a comma and a space."""
 
 
 @dataclass
@@ -94,27 +85,15 @@ def _locations(node: Any) -> list:
 
 def short_place(place: str) -> str:
     """Return a place without what all places have: ``'train.source'``, ``'adapt: val'``."""
-    return re.sub(r"stage '([^']+)'", r'\1', place.replace('_dataloader.dataset', ''))
-
-
-def build_unchecked(node: dict) -> Any:
-    """Build a data set without its own check of all files.
-
-    Raises:
-        Exception: Any that its class raises.
-    """
-    node = copy.deepcopy(node)
-    kind = find(node.get('type'), DATASETS)
-    if isinstance(kind, type) and issubclass(kind, RawSegDataset):
-        node['check_sizes'] = False
-    return build_dataset(node)
+    stage, inside = split_stage(place)
+    return (f'{stage}: ' if stage else '') + inside.replace('_dataloader.dataset', '')
 
 
 def _all_datasets(cfg: Config) -> Iterator[tuple[str, dict]]:
     """Yield place and config of the data sets of all trainings, named as in findings."""
     for name, training in trainings(cfg):
         for place, node in datasets_of(training):
-            yield f'{stage_place(name)}{place}', node
+            yield f'{of_stage(name)}{place}', node
 
 
 def _examine(result: DataSets, place: str, node: dict, images: int | None, fast: bool) -> None:
@@ -137,38 +116,6 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
         return
     whole = dataset if kept is None else build_unchecked({**node, 'indices': None})
     _examine_files(result, place, dataset, whole, images, fast)
-
-
-def kept_images(node: dict) -> list[int] | None:
-    """Return which of its images a data set with ``mismatched='skip'`` trains with, as numbers among all of them.
-
-    Args:
-        node: Config of a data set. Its ``indices`` are numbers among those that are not left out.
-
-    Returns:
-        The numbers; None for a data set that leaves nothing out.
-
-    Raises:
-        ValueError: If no pair is left.
-        Exception: Any that the class raises.
-    """
-    kind = find(node.get('type'), DATASETS)
-    if not (isinstance(kind, type) and issubclass(kind, RawSegDataset)) or node.get('mismatched') != 'skip':
-        return None
-    if not node.get('check_sizes', True):
-        return None
-    dataset = build_unchecked({**node, 'indices': None})
-    problems = _problems(dataset, _pairs(dataset)) if _is_local(dataset) else {}
-    good = [index for index in range(len(dataset)) if index not in problems]
-    if not good:
-        first = next(iter(problems.values())).detail
-        raise ValueError(f'{type(dataset).__name__}: no pair is left of {len(problems)}, all have problems; {first}')
-    given = node.get('indices')
-    if given is None:
-        return good
-    if isinstance(given, int):
-        return good[:given] if given >= 0 else good[given:]
-    return [good[index] for index in given]
 
 
 def _add_broken(result: DataSets, place: str, node: dict) -> None:
@@ -213,12 +160,12 @@ def _examine_files(
     """
     section, name, level = result.section, short_place(place), _level(place)
     total = len(dataset)
-    pairs = _pairs(dataset)
+    pairs = pairs_of(dataset)
     labelled = sum(label is not None for _, label in pairs)
     labels = 'with labels' if labelled == total else 'without labels' if not labelled else f'{labelled} with labels'
     where = dataset.data_root or dict(dataset.data_prefix).get('img_path', '')
     section.add(name, f'{type(dataset).__name__}, {count(total, "image")} {labels}, {where}')
-    reason = '--fast' if fast else '' if _is_local(dataset) else 'the files are not on a local disk'
+    reason = '--fast' if fast else '' if is_local(dataset) else 'the files are not on a local disk'
     if not all(image for image, _ in pairs):
         reason = 'it has no image files'
     if reason:
@@ -240,29 +187,9 @@ def _examine_files(
         _add_problems(section, f'{name}: label values', reading.unknown, fine, level, remedy)
 
 
-def _pairs(dataset: BaseDataset) -> list[tuple[str, str | None]]:
-    """Return the files of each image and of its label; no name stands for an image that is no file."""
-    infos = map(dataset.get_data_info, range(len(dataset)))
-    return [(info.get('img_path') or '', info.get('seg_map_path')) for info in infos]
-
-
-def _is_local(dataset: BaseDataset) -> bool:
-    """Return whether the files are on a local disk, by the rule of :class:`RawSegDataset`."""
-    backend = (getattr(dataset, 'backend_args', None) or {}).get('backend', 'local')
-    return backend == 'local' and '://' not in str(dict(dataset.data_prefix).get('img_path', ''))
-
-
-def _problems(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:
-    """Compare the headers of all images and labels, as the data set does before a training."""
-    found = find_problems(pairs, type(dataset).__name__)
-    if getattr(dataset, 'same_size', True):
-        return found
-    return {index: one for index, one in found.items() if one.kind != DIFFERENT}
-
-
 def _add_pairs(section: Section, name: str, level: str, dataset: BaseDataset) -> None:
-    pairs = _pairs(dataset)
-    found = _problems(dataset, pairs)
+    pairs = pairs_of(dataset)
+    found = problems_of(dataset, pairs)
     if not found:
         if any(label for _, label in pairs):
             section.add(f'{name}: pairs', f'all {len(pairs):,} images and labels are there and have equal sizes')
@@ -334,19 +261,3 @@ def _add_missing(section: Section, name: str, reading: Reading) -> None:
         section.add(
             f'{name}: classes', f'not in the sample: {", ".join(missing)}', OK, '--images all looks at all labels'
         )
-
-
-def label_size(readings: dict[str, Reading]) -> float | None:
-    """Return the mean bytes of a label file for each of its pixels; None if no label was read."""
-    read = [one for one in readings.values() if one.label_pixels]
-    pixels = sum(one.label_pixels for one in read)
-    return sum(one.label_bytes for one in read) / pixels if pixels else None
-
-
-def cache_size(result: DataSets) -> int:
-    """Return the bytes that the class counts of all labels may take in the cache folder."""
-    return sum(
-        BYTES_OF_A_COUNT * result.lengths[place] * len(one.classes)
-        for place, one in result.readings.items()
-        if 'train_dataloader' in place and one.has_labels
-    )

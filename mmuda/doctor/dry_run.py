@@ -3,10 +3,9 @@
 import copy
 import gc
 import math
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,10 @@ from mmuda.checks.data import datasets_of
 from mmuda.checks.registries import find
 from mmuda.checks.signatures import parameters_of
 from mmuda.checks.values import whole
-from mmuda.datasets.cache import CACHE_DIR_VARIABLE
-from mmuda.datasets.readers import RawSegDataset
 from mmuda.engine.launch import build_runner, metrics_with
 
-from .datasets import kept_images
 from .memory import peak_memory
+from .pairs import kept_images, leave_unchecked
 
 LEAST = 2
 """Iterations, and passes of the validation image: the first allocates and chooses algorithms, so it is not measured."""
@@ -81,7 +78,7 @@ def dry_training(cfg: Config, folder: Path) -> Measured:
     cfg = reduced(cfg, folder)
     times = StepTimes()
     try:
-        with _own_cache(folder), peak_memory() as peak:
+        with peak_memory() as peak:
             runner: Any = build_runner(cfg)
             runner.register_hook(times, priority='HIGHEST')
             runner.register_hook(EndOfStep(times), priority=_BEFORE_SAVING)
@@ -165,8 +162,7 @@ def first_images(node: Any, count: int, repeat: bool = False) -> None:
     else:
         known = range(count) if not whole(given) else range(given) if given >= 0 else range(given, 0)
     node['indices'] = [known[0]] * count if repeat else list(known[:count])
-    if isinstance(kind, type) and issubclass(kind, RawSegDataset):
-        node['check_sizes'] = False
+    leave_unchecked(node)
 
 
 def free_memory() -> None:
@@ -238,20 +234,6 @@ def _shorten(cfg: Config, iterations: int) -> None:
     if 'progress' in hooks:
         hooks['progress'] = None
     cfg.default_hooks = hooks
-
-
-@contextmanager
-def _own_cache(folder: Path) -> Iterator[None]:
-    """Keep facts about one image out of the cache of the user."""
-    before = os.environ.get(CACHE_DIR_VARIABLE)
-    os.environ[CACHE_DIR_VARIABLE] = str(folder / 'cache')
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[CACHE_DIR_VARIABLE]
-        else:
-            os.environ[CACHE_DIR_VARIABLE] = before
 
 
 def _forget_logs(folder: Path) -> None:

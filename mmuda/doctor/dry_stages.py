@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
-from mmuda.checks.building import one_line
+from mmuda.checks.finding import one_line
 from mmuda.checks.values import whole
 from mmuda.stages import RoundStage, Stage, StageContext, TrainStage, build_stages, make_context
 from mmuda.stages.building import needs
 from mmuda.stages.references import stage_of
 
-from .datasets import build_unchecked, kept_images
 from .dry_run import CHECKPOINT, Measured, NotTried, dry_training, first_images, free_memory
+from .pairs import build_unchecked, kept_images
+from .rows import ERROR, SKIPPED, WARNING
 
 IMAGES = 4
 """Images of a stage that is no training, at least."""
@@ -39,9 +39,9 @@ class Tried:
         chosen: Whether an earlier stage chooses them.
         labels: Whether it writes a label for each image.
         like: Name of the stage of an earlier round, whose figures it has.
-        reason: Why it was not tried; empty if it was.
-        failed: Whether it was tried and ended with an error of its own.
-        doubtful: Whether it was tried and ended with an error that may come from the few results before it.
+        reason: Why there are no figures; empty if there are.
+        verdict: Kind of the reason: SKIPPED if it was not tried, ERROR if it ended with an error of its own, WARNING
+            if it ended with an error that may come from the few results before it.
     """
 
     name: str
@@ -53,8 +53,7 @@ class Tried:
     labels: bool = False
     like: str = ''
     reason: str = ''
-    failed: bool = False
-    doubtful: bool = False
+    verdict: str = SKIPPED
 
 
 def try_stages(cfg: Config, folder: Path) -> Iterator[Tried]:
@@ -101,7 +100,7 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
         # Nothing may hold the tensors of the stage: not even the frames of its error.
         error.__traceback__ = None
         free_memory()
-        return Tried(stage.name, reason=reason, failed=own, doubtful=not own)
+        return Tried(stage.name, reason=reason, verdict=ERROR if own else WARNING)
     context.ledger.begin(stage.name, {}, {})
     context.ledger.finish(stage.name, made, 0.0)
     return result
@@ -109,10 +108,17 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
 
 def _is_own(error: Exception, stage: Stage, context: StageContext) -> bool:
     """Return whether an error is one of the stage itself, and none that the few results before it may have caused."""
-    memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
-        words in str(error) for words in ('out of memory', "can't allocate memory")
+    return (
+        isinstance(error, MemoryError)
+        or is_about_memory(str(error))
+        or isinstance(stage, TrainStage)
+        or not needs(stage, context)
     )
-    return memory or isinstance(stage, TrainStage) or not needs(stage, context)
+
+
+def is_about_memory(message: str) -> bool:
+    """Return whether the message of an error says that there is too little memory."""
+    return any(words in message for words in ('out of memory', "can't allocate memory"))
 
 
 def _train(

@@ -19,6 +19,7 @@ from packaging.version import Version
 import mmuda.version
 from mmuda.compat import TESTED, is_newer
 from mmuda.datasets.cache import CACHE_DIR_VARIABLE, cache_dir
+from mmuda.files import existing_folder
 
 from .rows import ERROR, OK, WARNING, Row, Section, count, size_of, some
 
@@ -166,16 +167,10 @@ def _memory() -> Iterator[Row]:
 
 def _cache() -> Row:
     folder = cache_dir()
-    place = existing(folder)
+    place = existing_folder(folder)
     if not os.access(place, os.W_OK):
         remedy = f'set {CACHE_DIR_VARIABLE} to a folder that can be written'
         return Row(
             'cache folder', f'{folder} cannot be written: all files are looked at again in each run', WARNING, remedy
         )
     return Row('cache folder', f'{folder}, {size_of(shutil.disk_usage(place).free)} free')
-
-
-def existing(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that exists."""
-    folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -2,20 +2,20 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmuda.checks import Finding
-from mmuda.checks.building import one_line
+from mmuda.checks.data import TEST
+from mmuda.checks.finding import one_line
 from mmuda.engine.launch import load_config
+from mmuda.engine.terminal import log_from
 
-from .costs import NAME, examine_costs
-from .datasets import DataSets, cache_size, examine_datasets, examined_places, label_size
+from .costs import NAME, cache_size, examine_costs, label_size
+from .datasets import DataSets, examine_datasets, examined_places
 from .environment import examine_environment
 from .findings import all_findings, related, trainings
 from .network import examine_networks, network_findings
@@ -56,7 +56,7 @@ class Examination:
 
     def sections(self) -> Iterator[Section]:
         """Yield the sections as soon as each is complete; the first ones take seconds."""
-        with DefaultScope.overwrite_default_scope('mmseg'), _calm_log():
+        with DefaultScope.overwrite_default_scope('mmseg'), log_from(logging.WARNING):
             for section in self._sections():
                 self.done.append(section)
                 yield section
@@ -120,7 +120,7 @@ class Examination:
     def _costs(self, cfg: Config, sets: DataSets) -> Section:
         reason = ''
         wrong = sum(section.count(ERROR) for section in self.done[1:])
-        needed = [place for place in sets.broken if 'test_dataloader' not in place]
+        needed = [place for place in sets.broken if TEST not in place]
         if self.options.fast:
             reason = '--fast'
         elif needed:
@@ -133,18 +133,6 @@ class Examination:
             return section
         size, caches = label_size(sets.readings), cache_size(sets)
         return _guarded(NAME, lambda: examine_costs(cfg, sets.lengths, size, sets.pixels, caches))
-
-
-@contextmanager
-def _calm_log() -> Iterator[None]:
-    """Keep notes out of the report: mmengine writes a line for each weight that is initialised."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _untold(networks: dict[str, list[Finding]], findings: list[Finding]) -> dict[str, list[Finding]]:

@@ -1,7 +1,6 @@
 """Find all mistakes of a config, also those that another mistake hides."""
 
 import copy
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +8,10 @@ from mmengine.config import Config
 
 from mmuda.checks import ERROR, Finding, check_config
 from mmuda.checks.data import datasets_of
+from mmuda.checks.finding import split_stage
 from mmuda.stages import TrainStage, build_stages, make_context
 
 MOST_PASSES = 6
-_STAGE = re.compile(r"stage '([^']+)': ")
 
 
 def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
@@ -42,7 +41,7 @@ def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
         kept, current = current, copy.deepcopy(current)
         # A folder that is missing is no key that is wrong.
         places = {place for place, _ in datasets_of(cfg)}
-        wrong = [one.key for one in new if one.level == ERROR and _STAGE.sub('', one.key) not in places]
+        wrong = [one.key for one in new if one.level == ERROR and split_stage(one.key)[1] not in places]
         taken = {key for key in wrong if _take_out(current, key)}
         if not taken:
             break
@@ -71,24 +70,19 @@ def trainings(cfg: Config) -> Iterator[tuple[str, Config]]:
             yield stage.name, training
 
 
-def stage_place(name: str) -> str:
-    """Return the beginning of the places in the config of a stage; nothing without a stage."""
-    return f'stage {name!r}: ' if name else ''
-
-
 def related(one: str, other: str) -> bool:
     """Return whether two keys are the same, or one is inside of the other."""
-    one, other = _STAGE.sub('', one), _STAGE.sub('', other)
+    one, other = split_stage(one)[1], split_stage(other)[1]
     return one == other or one.startswith(f'{other}.') or other.startswith(f'{one}.')
 
 
 def _take_out(cfg: Config, key: str) -> bool:
     """Delete a key, also where the overrides of a stage have it; return whether it was anywhere."""
-    stage = _STAGE.match(key)
-    parts = _STAGE.sub('', key).replace('overrides: ', 'overrides.').split('.')
+    stage, inside = split_stage(key)
+    parts = inside.replace('overrides: ', 'overrides.').split('.')
     roots = [cfg]
-    if stage is not None:
-        own = cfg.get(stage.group(1).split('/')[0])
+    if stage:
+        own = cfg.get(stage.split('/')[0])
         roots += [own, (own or {}).get('overrides'), (own or {}).get('train')]
     return any([_delete(root, parts) for root in roots if root is not None])
 

@@ -11,7 +11,7 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 
-from mmuda.checks.building import one_line
+from mmuda.checks.finding import one_line
 from mmuda.datasets.class_presence import count_label, label_step
 from mmuda.datasets.transforms import LoadDomainImage
 from mmuda.progress import progress

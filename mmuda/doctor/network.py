@@ -17,14 +17,15 @@ from mmuda.checkpoints import load_weights
 from mmuda.checkpoints.packages import SCHEME, installed_file
 from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.checks import Finding
-from mmuda.checks.building import check_network, one_line
+from mmuda.checks.building import check_network
 from mmuda.checks.data import build_without_files, check_heads, datasets_of
+from mmuda.checks.finding import of_stage, one_line
 from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.building import build_without_memory
 from mmuda.settings import comparable, settings_digest
 from mmuda.stages.references import stage_of
 
-from .findings import stage_place, trainings
+from .findings import trainings
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count, row_of, some
 
 _WEB = ('http://', 'https://')
@@ -47,7 +48,7 @@ def network_findings(cfg: Config) -> dict[str, list[Finding]]:
         if digest not in seen:
             seen.add(digest)
             findings = (*check_network(training), *_check_outputs(training))
-            found[name] = [finding.below(stage_place(name)) for finding in findings]
+            found[name] = [finding.below(of_stage(name)) for finding in findings]
     return found
 
 

@@ -9,13 +9,14 @@ from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmseg.registry import DATASETS, LOOPS
 
+from mmuda.checks.finding import of_stage
 from mmuda.checks.registries import find
 from mmuda.checks.signatures import default_of
 from mmuda.checks.values import COUNT
 from mmuda.datasets.pairs.domain_pair import DomainPairDataset
 from mmuda.stages import RoundStage, build_stages
 
-from .findings import stage_place, trainings
+from .findings import trainings
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count
 
 
@@ -105,12 +106,12 @@ def examine_schedules(cfg: Config, lengths: Mapping[str, int]) -> Section:
         else set()
     )
     for name, training in trainings(cfg):
-        plan = plan_of(training, lengths, stage_place(name))
+        plan = plan_of(training, lengths, of_stage(name))
         prefix = f'{name}: ' if name else ''
         rows = [Row('length', 'follows from the images of the round', SKIPPED)] if name in follows else None
         section.rows += [
             Row(f'{prefix}{row.item}', row.found, row.verdict, row.remedy)
-            for row in rows or _rows(training, plan, lengths, stage_place(name))
+            for row in rows or _rows(training, plan, lengths, of_stage(name))
         ]
         section.facts[name or 'training'] = asdict(plan)
     return section

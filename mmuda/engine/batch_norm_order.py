@@ -1,6 +1,8 @@
 """Which batch-norm layers of a network depend on which: the order in which statistics are estimated."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -79,7 +81,8 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
     once = True
     while True:
         done = {name for group in groups for name in group}
-        with _Poison(layers, done) as poison, torch.no_grad():
+        poison = _Poison(done)
+        with hooked(layers, poison.look, after=True), torch.no_grad():
             model.test_step(batch)
         once = once and all(calls == 1 for calls in poison.calls.values())
         group = [name for name, sound in poison.sound.items() if sound and name not in done]
@@ -110,35 +113,42 @@ def sees_whole_images(model: Any) -> bool:
     return test_cfg is not None and test_cfg.get('mode', 'whole') == 'whole'
 
 
+@contextmanager
+def hooked(layers: Mapping[str, nn.Module], hook: Callable[..., Any], after: bool = False) -> Iterator[None]:
+    """Show the inputs of layers to a hook inside of a ``with`` block.
+
+    Args:
+        layers: Layers by name.
+        hook: Called with name, layer and inputs before each call of a layer.
+        after: Call it after the layer instead, with the output as a fourth argument, which a result replaces.
+    """
+    register = nn.Module.register_forward_hook if after else nn.Module.register_forward_pre_hook
+    handles = [register(layer, partial(hook, name)) for name, layer in layers.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class _Poison:
-    """Lets layers hand out NaN inside of a ``with`` block.
+    """Lets layers hand out NaN.
 
     Attributes:
         calls: Number of calls by layer.
         sound: Whether all inputs of a layer were free of NaN, in the order of the first calls.
 
     Args:
-        layers: Layers by name.
         done: Names of those that work as usual.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], done: set[str]) -> None:
-        self.layers, self.done = layers, done
+    def __init__(self, done: set[str]) -> None:
+        self.done = done
         self.calls: dict[str, int] = {}
         self.sound: dict[str, bool] = {}
 
-    def __enter__(self) -> '_Poison':
-        self.handles = [layer.register_forward_hook(self._hook(name)) for name, layer in self.layers.items()]
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    def _hook(self, name: str) -> Any:
-        def look(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-            self.calls[name] = self.calls.get(name, 0) + 1
-            self.sound[name] = self.sound.get(name, True) and not bool(inputs[0].isnan().any())
-            return None if name in self.done else torch.full_like(output, float('nan'))
-
-        return look
+    def look(self, name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        """Note a call of a layer; return NaN in place of its output."""
+        self.calls[name] = self.calls.get(name, 0) + 1
+        self.sound[name] = self.sound.get(name, True) and not bool(inputs[0].isnan().any())
+        return None if name in self.done else torch.full_like(output, float('nan'))

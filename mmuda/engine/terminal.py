@@ -1,8 +1,11 @@
-"""Keep long records of the log off the terminal; the log file has all of them."""
+"""Keep records of the log off the terminal, or out of the log."""
 
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.logging import MMLogger
 
 from mmuda.internals import LONG_RECORDS
 
@@ -33,3 +36,15 @@ class ShortRecords(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is shown."""
         return not str(record.msg).startswith(LONG_RECORDS)
+
+
+@contextmanager
+def log_from(level: int) -> Iterator[None]:
+    """Keep records below a level out of the log inside: mmengine writes one for each weight that is initialised."""
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmuda.engine.probabilities import inference_dataset
-from mmuda.engine.target_batch_norm import write_target_batch_norm
+from mmuda.engine.target_batch_norm import is_sample, write_target_batch_norm
 from mmuda.ranks import from_main
 from mmuda.registry import STAGES
 
@@ -22,7 +22,7 @@ class TargetBatchNorm(Stage):
     """Estimate the batch-norm statistics of a trained network anew, on unlabelled target images alone.
 
     The result, ``target_bn.pth``, is a checkpoint of the same network with the same other weights; later stages take
-    it as ``weights='{name}'``. See :func:`mmuda.engine.target_batch_norm.estimate_batch_norm` for the statistics
+    it as ``weights='{name}'``. See :func:`mmuda.engine.batch_norm_estimation.estimate_batch_norm` for the statistics
     (Li et al., arXiv:1603.04779) and their cost. Each process takes its share of the images; after an interruption it
     continues behind the last snapshot.
 
@@ -56,7 +56,7 @@ class TargetBatchNorm(Stage):
         sample: int | None = None,
     ) -> None:
         super().__init__(name)
-        if sample is not None and sample < 2:
+        if not is_sample(sample):
             raise ValueError(f'stage {name!r}: sample={sample!r}, expected a number of images above 1, or None for all')
         self.weights, self.dataset, self.sample = weights, dataset, sample
         self.options: dict[str, Any] = dict(

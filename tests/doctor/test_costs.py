@@ -1,11 +1,14 @@
 """The cost of a run, from its dry one."""
 
+import os
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from toolbox import tiny_config
 
+from mmuda.datasets.cache import CACHE_DIR_VARIABLE
 from mmuda.doctor.costs import examine_costs
 from mmuda.doctor.dry_run import Measured
 from mmuda.doctor.dry_stages import Tried
@@ -75,7 +78,9 @@ def test_stages_and_labels(costs):
 
 def test_a_training_that_fails_is_an_error(minicity, tmp_path):
     cfg = tiny_config('advent', minicity, tmp_path / 'work', **{'model.discriminator.in_channels': 7})
+    cache = os.environ[CACHE_DIR_VARIABLE]
     section = examine_costs(cfg, {}, caches=2**20)
+    assert os.environ[CACHE_DIR_VARIABLE] == cache and not any(Path(cache).glob('*')), 'one image is not worth a cache'
     found = {row.item: row for row in section.rows}
     assert found['dry run'].verdict == ERROR and 'channels' in found['dry run'].found
     assert found['caches'].found.startswith('at most 1.0 MiB')
@@ -83,7 +88,7 @@ def test_a_training_that_fails_is_an_error(minicity, tmp_path):
 
 
 def test_a_stage_that_fails_with_the_results_of_dry_ones_is_a_warning(costs):
-    section, found = costs([dict(name='rank', reason='too few images', doubtful=True)])
+    section, found = costs([dict(name='rank', reason='too few images', verdict=WARNING)])
     row = found['rank: dry run']
     assert row.verdict == WARNING and row.found == 'failed with the results of the dry stages: too few images'
     assert row.remedy and section.count(ERROR) == 0

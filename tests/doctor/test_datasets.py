@@ -9,7 +9,9 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from toolbox import CONFIGS
 
-from mmuda.doctor.datasets import cache_size, examine_datasets, examined_places, kept_images, label_size, short_place
+from mmuda.doctor.costs import cache_size, label_size
+from mmuda.doctor.datasets import examine_datasets, examined_places, short_place
+from mmuda.doctor.pairs import kept_images
 from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
 from mmuda.engine.launch import load_config
 

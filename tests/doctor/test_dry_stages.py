@@ -4,6 +4,7 @@ import pytest
 from toolbox import tiny_config
 
 from mmuda.doctor.dry_stages import try_stages
+from mmuda.doctor.rows import ERROR, SKIPPED, WARNING
 from mmuda.registry import STAGES
 from mmuda.stages import Stage
 
@@ -48,10 +49,10 @@ def test_a_stage_that_was_not_tried_says_why(minicity, tmp_path, broken):
     if not broken:
         cfg.stages = ['other']
     tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
-    assert 'may take long' in tried['other'].reason and not tried['other'].failed
+    assert 'may take long' in tried['other'].reason and tried['other'].verdict == SKIPPED
     if broken:
-        assert tried['inter'].failed and 'channels' in tried['inter'].reason
-        assert tried['rank'].reason == 'it needs results of inter' and not tried['rank'].failed
+        assert tried['inter'].verdict == ERROR and 'channels' in tried['inter'].reason
+        assert tried['rank'].reason == 'it needs results of inter' and tried['rank'].verdict == SKIPPED
 
 
 @STAGES.register_module()
@@ -80,9 +81,9 @@ def test_errors_of_later_stages(minicity, tmp_path):
     )
     tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
     assert not tried['inter'].reason
-    assert tried['few'].doubtful and not tried['few'].failed and tried['few'].reason == 'too few images'
-    assert tried['memory'].failed and not tried['memory'].doubtful
-    assert tried['intra'].failed and 'does not fit' in tried['intra'].reason
+    assert tried['few'].verdict == WARNING and tried['few'].reason == 'too few images'
+    assert tried['memory'].verdict == ERROR
+    assert tried['intra'].verdict == ERROR and 'does not fit' in tried['intra'].reason
 
 
 @STAGES.register_module()

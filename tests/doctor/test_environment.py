@@ -7,7 +7,7 @@ import pytest
 
 from mmuda import compat
 from mmuda.doctor import environment
-from mmuda.doctor.environment import OPERATORS, examine_environment, existing
+from mmuda.doctor.environment import OPERATORS, examine_environment
 from mmuda.doctor.rows import ERROR, OK, WARNING
 
 
@@ -58,7 +58,3 @@ def test_little_shared_memory_is_a_warning(monkeypatch):
     if environment.SHARED_MEMORY.is_dir():
         monkeypatch.setattr(environment, 'LEAST_SHARED', 2**60)
         assert rows()[f'shared memory ({environment.SHARED_MEMORY})'].verdict == WARNING
-
-
-def test_the_nearest_folder_that_exists(tmp_path):
-    assert existing(tmp_path / 'a/b/c') == tmp_path == existing(tmp_path)

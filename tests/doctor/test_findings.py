@@ -4,7 +4,8 @@ import pytest
 from toolbox import CONFIGS
 
 from mmuda.checks import check_config
-from mmuda.doctor.findings import all_findings, stage_place, trainings
+from mmuda.checks.finding import of_stage, split_stage
+from mmuda.doctor.findings import all_findings, trainings
 from mmuda.engine.launch import load_config
 
 
@@ -59,7 +60,9 @@ def test_trainings_of_a_config(load):
     assert [name for name, _ in trainings(load('advent', {}))] == ['']
     found = dict(trainings(load('intrada', {})))
     assert list(found) == ['inter', 'intra'] and found['intra'].load_from == '{inter}'
-    assert stage_place('intra') == "stage 'intra': " and stage_place('') == ''
+    assert of_stage('intra') == "stage 'intra': " and of_stage('') == ''
+    assert split_stage("stage 'a/0': train_cfg.max_iters") == ('a/0', 'train_cfg.max_iters')
+    assert split_stage('train_cfg') == ('', 'train_cfg')
 
 
 def test_a_mistake_that_is_taken_out_does_not_come_back(load):

@@ -14,11 +14,12 @@ from torch import nn
 
 from mmuda.checkpoints import read_checkpoint, write_checkpoint
 from mmuda.datasets import build_dataset
+from mmuda.engine.batch_norm_estimation import estimate_batch_norm
 from mmuda.engine.batch_norm_order import NothingToEstimateError
 from mmuda.engine.inference import load_model
 from mmuda.engine.launch import build_runner
 from mmuda.engine.probabilities import inference_dataset
-from mmuda.engine.target_batch_norm import FACT, estimate_batch_norm, sample_of, write_target_batch_norm
+from mmuda.engine.target_batch_norm import FACT, sample_of, write_target_batch_norm
 from mmuda.files import file_digest
 
 

@@ -1,10 +1,7 @@
 """One optimizer for each trainable child of an adaptor."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import OPTIMIZERS
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
@@ -12,6 +9,7 @@ from torch import nn
 
 from mmuda.ranks import unwrap
 
+from ..terminal import log_from
 from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper, make_scaler
 
 SHARED_KEYS = ('constructor', 'type', 'precision', 'loss_scale', 'accumulative_counts')
@@ -89,7 +87,7 @@ class PerModuleOptimWrapperConstructor:
         repeats = cfg.pop('repeats', None)
         clip_grad = cfg.pop('clip_grad', None)
         rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
-        with _calm_log():
+        with log_from(logging.ERROR):  # and a warning for each frozen weight
             groups: list[dict] = []
             rules.add_params(groups, module)
         if repeats is not None:
@@ -129,15 +127,3 @@ def _count_listings(groups: list[dict], module: nn.Module, child: str, where: st
     for group in groups:
         count = counts.get(id(group['params'][0]), 1)
         group['repeats'] = max(count, 1)
-
-
-@contextmanager
-def _calm_log() -> Iterator[None]:
-    """mmengine logs a line for each weight, and a warning for each frozen one."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
