@@ -12,13 +12,12 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pairing import middle, ratio_to, take_turns
 
 CLASSES, SOURCE, TARGET = 19, (180, 320), (128, 256)
 VARIANTS = ('plain', 'mmuda', 'mmuda channels-last', 'mmuda bfloat16', 'mmuda bfloat16 channels-last')
@@ -144,35 +143,13 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args.one, args.iters, args.threads)))
         return
-    results = {variant: [] for variant in args.variants}
-    for _ in range(args.rounds):
-        for variant in args.variants:
-            out = subprocess.run(
-                [
-                    sys.executable,
-                    __file__,
-                    '--one',
-                    variant,
-                    '--iters',
-                    str(args.iters),
-                    '--threads',
-                    str(args.threads),
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            results[variant].append(json.loads(out.stdout.splitlines()[-1]))
+    results = take_turns(__file__, args.variants, args.rounds, [f'--iters={args.iters}', f'--threads={args.threads}'])
     first = results[args.variants[0]]
     print(f'{"variant":32}{"s/iteration":>12}{"peak GiB":>10}{"time ratio":>12}{"memory ratio":>14}')
     for variant, runs in results.items():
-        ratio = {
-            key: statistics.median(run[key] / base[key] for run, base in zip(runs, first, strict=True))
-            for key in ('seconds', 'peak')
-        }
         print(
-            f'{variant:32}{statistics.median(r["seconds"] for r in runs):12.2f}'
-            f'{statistics.median(r["peak"] for r in runs):10.2f}{ratio["seconds"]:12.2f}{ratio["peak"]:14.2f}'
+            f'{variant:32}{middle(runs, "seconds"):12.2f}{middle(runs, "peak"):10.2f}'
+            f'{ratio_to(first, runs, "seconds"):12.2f}{ratio_to(first, runs, "peak"):14.2f}'
         )
 
 

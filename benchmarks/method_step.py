@@ -9,13 +9,12 @@ Memory is the peak of the process; `base` is what it had before the first iterat
 
 import argparse
 import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from pairing import middle, ratio_to, take_turns
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ('source_only/carla2camvid', 'advent/carla2camvid', 'sim/carla2camvid:phase1', 'sdca/carla2camvid:adapt')
@@ -96,32 +95,21 @@ def main() -> None:
     parser.add_argument('--iters', type=int, default=10, help='counted iterations of a process, after one warm-up')
     parser.add_argument('--rounds', type=int, default=3, help='processes of each config')
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--one', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--one', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.configs[0], tuple(args.size), args.batch_size, args.iters, args.threads)))
+        print(json.dumps(measure(args.one, tuple(args.size), args.batch_size, args.iters, args.threads)))
         return
     options = [f'--{name.replace("_", "-")}={getattr(args, name)}' for name in ('batch_size', 'iters', 'threads')]
-    results: dict[str, list[dict]] = {name: [] for name in args.configs}
-    for _ in range(args.rounds):
-        for name, runs in results.items():
-            command = [sys.executable, __file__, name, '--one', '--size', *map(str, args.size), *options]
-            env = dict(os.environ, OMP_NUM_THREADS=str(args.threads))
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env)
-            runs.append(json.loads(out.stdout.splitlines()[-1]))
+    results = take_turns(__file__, args.configs, args.rounds, ['--size', *map(str, args.size), *options])
     first = results[args.configs[0]]
     print(f'{"training":36}{"s/iteration":>12}{"ratio":>8}{"base MiB":>10}{"peak MiB":>10}{"ratio":>8}')
     for name, runs in results.items():
         path, _, stage = name.partition(':')
         title = f'{Path(path).parent.name}/{Path(path).stem}' + (f' {stage}' if stage else '')
-        middle = {key: statistics.median(run[key] for run in runs) for key in ('seconds', 'base', 'peak')}
-        ratio = {
-            key: statistics.median(run[key] / other[key] for run, other in zip(runs, first, strict=True))
-            for key in ('seconds', 'peak')
-        }
         print(
-            f'{title:36}{middle["seconds"]:12.3f}{ratio["seconds"]:8.2f}{middle["base"]:10.0f}{middle["peak"]:10.0f}'
-            f'{ratio["peak"]:8.2f}'
+            f'{title:36}{middle(runs, "seconds"):12.3f}{ratio_to(first, runs, "seconds"):8.2f}{middle(runs, "base"):10.0f}'
+            f'{middle(runs, "peak"):10.0f}{ratio_to(first, runs, "peak"):8.2f}'
         )
 
 

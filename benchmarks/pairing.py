@@ -1,4 +1,4 @@
-"""A plain variant and ours of one computation, each in processes of its own that take turns; their table."""
+"""Variants of one computation, each in processes of its own that take turns, and the table of a plain one and ours."""
 
 import argparse
 import json
@@ -56,6 +56,25 @@ def in_process(script: str, side: str, options: Sequence[str]) -> dict:
     """What the script prints as its last line, JSON, when it measures one side."""
     out = subprocess.run([sys.executable, script, '--one', side, *options], check=True, capture_output=True, text=True)
     return json.loads(out.stdout.splitlines()[-1])
+
+
+def take_turns(script: str, variants: Sequence[str], rounds: int, options: Sequence[str]) -> dict[str, list[dict]]:
+    """Measure variants in turns, so that all see the same machine; return their figures by round."""
+    results: dict[str, list[dict]] = {variant: [] for variant in variants}
+    for _ in range(rounds):
+        for variant, runs in results.items():
+            runs.append(in_process(script, variant, options))
+    return results
+
+
+def middle(runs: Sequence[dict], key: str) -> float:
+    """Return the median of a figure."""
+    return statistics.median(run[key] for run in runs)
+
+
+def ratio_to(first: Sequence[dict], runs: Sequence[dict], key: str) -> float:
+    """Return the median of the ratios of a figure to that of the first variant, round by round."""
+    return statistics.median(run[key] / other[key] for run, other in zip(runs, first, strict=True))
 
 
 def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, str], whole: str = 'both') -> list[dict]:
