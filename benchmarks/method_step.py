@@ -108,8 +108,8 @@ def main() -> None:
         path, _, stage = name.partition(':')
         title = f'{Path(path).parent.name}/{Path(path).stem}' + (f' {stage}' if stage else '')
         print(
-            f'{title:36}{middle(runs, "seconds"):12.3f}{ratio_to(first, runs, "seconds"):8.2f}{middle(runs, "base"):10.0f}'
-            f'{middle(runs, "peak"):10.0f}{ratio_to(first, runs, "peak"):8.2f}'
+            f'{title:36}{middle(runs, "seconds"):12.3f}{ratio_to(first, runs, "seconds"):8.2f}'
+            f'{middle(runs, "base"):10.0f}{middle(runs, "peak"):10.0f}{ratio_to(first, runs, "peak"):8.2f}'
         )
 
 
