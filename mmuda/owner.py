@@ -1,4 +1,9 @@
-"""Folders that belong to one run at a time."""
+"""Folders that belong to one run at a time.
+
+The lock of a file in the folder decides, wherever the file system has locks that other machines see. Some shared disks
+have none, or locks that only one machine sees. So the holder also writes its name into the file and touches the file
+every few seconds; a machine that finds the name of another one waits and looks whether the file is still touched.
+"""
 
 import errno
 import fcntl
@@ -7,9 +12,10 @@ import os
 import platform
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -19,6 +25,11 @@ from .ranks import from_main
 
 LOCK = '.lock'
 """File in a folder whose lock is held by the run that the folder belongs to. Its text says which run that is."""
+
+HEARTBEAT = 5.0
+"""Seconds between two touches of the lock file by the run that holds the folder."""
+PATIENCE = 3.5
+"""Heartbeats that a newcomer waits for a touch before it takes the holder on another machine for dead."""
 
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _HELD: dict[Path, TextIO] = {}
@@ -30,7 +41,8 @@ def only_user(folder: str | Path, what: str) -> Iterator[int]:
 
     The system gives the folder back when the process and all children that inherited the file descriptor have ended,
     however they ended. Forked children (workers of data loaders) do not hold it. Machines that share the disk see the
-    lock of each other, where their file system has locks (NFS has).
+    lock of each other, where their file system has locks (NFS has), and the touches of each other's lock files
+    elsewhere.
 
     Args:
         folder: Folder, made if missing.
@@ -109,14 +121,16 @@ def _lock(file: TextIO, folder: Path, what: str) -> None:
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        if _is_alive(_text(file)):
-            raise _refusal(file, folder, what) from None
         print_log(
-            f'{folder}: its file system has no locks ({error.strerror}), so a second {what} on another machine would '
-            'not be noticed: never start two with one folder',
+            f'{folder}: its file system has no locks ({error.strerror}); a second {what} is noticed by what the first '
+            'one writes there, but not if both begin at the same moment',
             logger='current',
             level=logging.WARNING,
         )
+        if _is_alive(_text(file)):
+            raise _refusal(file, folder, what) from None
+    if _beats(file, folder):
+        raise _refusal(file, folder, what)
 
 
 @contextmanager
@@ -129,10 +143,48 @@ def _noted(file: TextIO, folder: Path) -> Iterator[None]:
     )
     file.flush()
     _HELD[folder.resolve()] = file
+    over = threading.Event()
+    heart = threading.Thread(target=_touch, args=(file.name, over), name=f'heartbeat of {folder}', daemon=True)
+    heart.start()
     try:
         yield
     finally:
+        over.set()
+        heart.join()
         _HELD.pop(folder.resolve(), None)
+
+
+def _touch(path: str, over: threading.Event) -> None:
+    """Set the time of the lock file again and again. A disk that is away for a while only delays a touch."""
+    while not over.wait(HEARTBEAT):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _beats(file: TextIO, folder: Path) -> bool:
+    """Return whether a run on another machine still touches the lock file; it waits only if such a run is named."""
+    holder = _text(file)
+    if _node(holder) in (None, platform.node()):
+        return False
+    print_log(
+        f'{folder} was last held by {holder}: looking for {PATIENCE * HEARTBEAT:g} seconds whether that run is alive',
+        logger='current',
+    )
+    first, end = _touched(file.name), time.monotonic() + PATIENCE * HEARTBEAT
+    while time.monotonic() < end:
+        time.sleep(HEARTBEAT / 5)
+        if _touched(file.name) not in (first, None):
+            return True
+    return False
+
+
+def _touched(path: str) -> int | None:
+    """Return the time of the last touch. Network disks ask their server for it when a file is opened, not before."""
+    try:
+        with open(path, 'rb') as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+    except FileNotFoundError:
+        return None  # the run has just ended
 
 
 def _text(file: TextIO) -> str:
@@ -147,18 +199,24 @@ def _refusal(file: TextIO, folder: Path, what: str) -> RuntimeError:
     )
 
 
+def _node(holder: str) -> str | None:
+    """Return the machine in the text of a lock file."""
+    words = holder.split()
+    return words[3] if len(words) > 3 and words[0] == 'process' else None
+
+
 def _is_alive(holder: str) -> bool:
     """Return whether the process in the text of a lock file runs on this machine."""
-    words = holder.split()
-    if len(words) < 4 or words[0] != 'process' or words[3] != platform.node():
+    if _node(holder) != platform.node():
         return False
+    number = holder.split()[1]
     try:
-        os.kill(int(words[1]), 0)
+        os.kill(int(number), 0)
     except PermissionError:
         return True
     except (ProcessLookupError, ValueError):
         return False
-    return int(words[1]) != os.getpid()
+    return int(number) != os.getpid()
 
 
 def _let_go_in_child() -> None:

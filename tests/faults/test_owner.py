@@ -14,6 +14,7 @@ from processes import run_on_processes
 from toolbox import tiny_config
 from trainings import train
 
+from mmuda import owner
 from mmuda.owner import LOCK, holds, only_run, only_user
 
 HOLD = """
@@ -139,6 +140,26 @@ def test_a_file_system_without_locks_goes_by_the_holder(tmp_path, holder, monkey
         raise AssertionError('its holder runs on this machine')
     with only_run(tmp_path / 'other', 'training'):
         pass
+
+
+def test_the_touches_of_another_machine_are_seen_without_its_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(owner, 'HEARTBEAT', 0.2)
+    script = HOLD.replace(
+        "with only_run(sys.argv[1], 'training')",
+        'import fcntl, platform, mmuda.owner\n'
+        "fcntl.flock, platform.node, mmuda.owner.HEARTBEAT = lambda *args: None, lambda: 'elsewhere', 0.05\n"
+        "with only_run(sys.argv[1], 'training')",
+    )
+    command = [sys.executable, '-c', script, str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == 'held\n'
+        with pytest.raises(RuntimeError, match=f'process {process.pid} on elsewhere'), only_run(tmp_path, 'training'):
+            raise AssertionError('its lock is not seen here')
+    finally:
+        process.kill()
+        process.wait()
+    assert (tmp_path / LOCK).exists() and free(tmp_path), 'a machine that has gone touches nothing'
 
 
 # Processes whose launcher is gone.
