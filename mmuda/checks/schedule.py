@@ -48,6 +48,7 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
     for key in ('max_iters', 'val_interval', 'max_epochs'):
         if key in loop and loop[key] is None:
             yield from filter(None, [check_rule(f'train_cfg.{key}', None, COUNT)])
+    yield from _check_dynamic(loop.get('dynamic_intervals'))
     sampler = _sampler(cfg.get('train_dataloader'))
     if (
         issubclass(kind, EpochBasedTrainLoop)
@@ -58,6 +59,21 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
             'train_cfg.type',
             f'an {kind.__name__} never ends its first epoch with the {sampler.__name__}, which draws without end',
             remedy="use dict(type='IterBasedTrainLoop', max_iters=..., val_interval=...)",
+        )
+
+
+def _check_dynamic(pairs: Any) -> Iterator[Finding]:
+    """Check the changes of the validation's interval; mmengine takes tuples alone, and asserts without a word."""
+    if pairs is None:
+        return
+    right = isinstance(pairs, list) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and all(map(COUNT.holds, pair)) for pair in pairs
+    )
+    if not right or [first for first, _ in pairs] != sorted({first for first, _ in pairs}):
+        yield Finding(
+            'train_cfg.dynamic_intervals',
+            f'is {short(pairs)}',
+            'a list of tuples (iteration, interval from there on), iterations ascending, such as [(9000, 100)]',
         )
 
 

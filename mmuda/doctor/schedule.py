@@ -1,12 +1,14 @@
 """The plan of a training in numbers: iterations, passes over the data, validations, checkpoints."""
 
 import math
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmengine.runner.utils import calc_dynamic_intervals
 from mmseg.registry import DATASETS, LOOPS
 
 from mmuda.checks.finding import of_stage
@@ -71,11 +73,18 @@ def _interval(loop: Mapping) -> Any:
 
 
 def _validations(loop: Mapping, steps: Any) -> int:
-    """Return how often mmengine validates: at each multiple of the interval, and at the last step."""
-    each, begin = _interval(loop), max(_whole(loop.get('val_begin', 1)), 1)
-    if not COUNT.holds(each) or not COUNT.holds(steps):
+    """Return how often mmengine validates: at each multiple of the interval of that time, and at the last step."""
+    begin = max(_whole(loop.get('val_begin', 1)), 1)
+    milestones, intervals = calc_dynamic_intervals(_interval(loop), loop.get('dynamic_intervals'))
+    if not COUNT.holds(steps) or not all(map(COUNT.holds, intervals)):
         return 0
-    return max(steps // each - (begin - 1) // each, 0) + (steps % each != 0 and steps >= begin)
+    ends = [*(milestone - 1 for milestone in milestones[1:]), steps + 1]  # mmengine looks one step ahead
+    found, first = 0, begin
+    for each, end in zip(intervals, ends, strict=True):
+        last = min(end - 1, steps)
+        found += max(last // each - (first - 1) // each, 0)
+        first = max(first, end)
+    return found + (steps % intervals[bisect(milestones, steps + 1) - 1] != 0 and steps >= begin)
 
 
 def _epoch(node: Any, lengths: Mapping[str, int], place: str) -> int:

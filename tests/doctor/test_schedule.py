@@ -1,7 +1,11 @@
 """The plan of a training in numbers."""
 
+from itertools import product
+
 import pytest
 from mmengine.config import Config
+from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner.utils import calc_dynamic_intervals
 from toolbox import CONFIGS
 
 from mmuda.doctor.rows import ERROR, OK, SKIPPED, WARNING
@@ -31,6 +35,10 @@ def rows(cfg) -> dict:
         ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 100}, Plan(10, 1, 200, 1)),
         ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 3}, Plan(10, 4, 200, 1)),
         ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 3, '+train_cfg.val_begin': 11}, Plan(10, 0, 200, 1)),
+        (
+            {'train_cfg.max_iters': 10, 'train_cfg.val_interval': 4, '+train_cfg.dynamic_intervals': [(7, 2), (9, 1)]},
+            Plan(10, 5, 200, 1),  # after 4, 6, 8, 9 and 10
+        ),
         ({'train_cfg.max_iters': 1e3}, Plan(1000, 4, 200, 3)),
         ({'default_hooks.checkpoint.save_best': 'mIoU'}, Plan(1000, 4, 200, 4)),
         (
@@ -50,6 +58,25 @@ def test_a_plan_of_epochs():
     lengths = {'train_dataloader.dataset': 20, 'val_dataloader.dataset': 5}
     assert plan_of(cfg, lengths) == Plan(9, 3, 5, 3)
     assert plan_of(cfg, {}).iterations is None
+
+
+def test_validations_are_counted_as_mmengine_makes_them():
+    class Loop(IterBasedTrainLoop):
+        def __init__(self, interval, changes):
+            self.val_interval = interval
+            self.dynamic_milestones, self.dynamic_intervals = calc_dynamic_intervals(interval, changes)
+
+        def made(self, steps, begin):
+            self._max_iters, self.val_begin, found = steps, begin, 0
+            for self._iter in range(1, steps + 1):
+                self._decide_current_val_interval()
+                found += self._iter >= begin and (self._iter % self.val_interval == 0 or self._iter == steps)
+            return found
+
+    for interval, begin, changes in product((1, 3, 5), (1, 4, 8), (None, [(5, 2)], [(2, 4), (3, 1), (9, 7)])):
+        cfg = load(**{'train_cfg.max_iters': 11, 'train_cfg.val_interval': interval})
+        cfg.train_cfg.update(val_begin=begin, dynamic_intervals=changes)
+        assert plan_of(cfg, LENGTHS).validations == Loop(interval, changes).made(11, begin)
 
 
 def test_an_epoch_of_pairs_is_as_long_as_the_longer_domain():

@@ -164,6 +164,7 @@ SENSELESS = of(
     ),
     ('train_dataloader', None),
     ('train_cfg', None),
+    *(('train_cfg.dynamic_intervals', value) for value in ([[5, 2]], [(5, 0)], [(8, 1), (5, 2)], 5)),
     (
         'train_cfg',
         dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=2),
@@ -238,6 +239,7 @@ LEGAL = of(
     'advent',
     ('train_dataloader.batch_size', 1000),  # slow, but the images of both domains repeat
     ('train_cfg.max_iters', 1e3),
+    ('train_cfg.dynamic_intervals', [(5, 2), (8, 1)]),
     ('param_scheduler', []),
     ('param_scheduler', [dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False), *poly(begin=100)]),
     ('param_scheduler', dict(_delete_=True, segmentor=poly(), discriminator=poly())),
