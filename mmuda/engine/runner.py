@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
@@ -45,6 +46,7 @@ from .distributed import join_processes, told_when_silent
 from .hooks.stop_hook import StopHook
 from .rescheduling import ConfiguredSchedule
 from .resuming import adopt_run, begin_training, check_resumable, compare_settings, find_resumable
+from .run_config import RunConfig
 from .run_record import own_run
 from .run_settings import changes_optimizer, changes_schedule, deciding_settings, training_facts
 from .stopping import saving_first
@@ -74,6 +76,11 @@ class AdaptationRunner(Runner):
     _run: str | None = None
     _content: dict | None = None
     _started: ClassVar[Counter] = Counter()
+
+    @classmethod
+    def from_cfg(cls, cfg: Config | dict) -> Runner:
+        """As in mmengine, but the text of the config is formatted once a run, not for every checkpoint."""
+        return super().from_cfg(RunConfig.of(cfg))
 
     def setup_env(self, env_cfg: dict) -> None:
         """As in mmengine, over gloo where there is no GPU.
