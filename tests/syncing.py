@@ -1,0 +1,140 @@
+"""Find what would make the host wait for a GPU, on a machine that has none."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import mmuda
+from mmuda.models.adaptors import BaseAdaptor
+
+PACKAGES = (Path(mmuda.__file__).parent, Path(mmuda.__file__).parents[1] / 'projects')
+WAITING = {
+    *('_local_scalar_dense', 'item', 'is_nonzero', 'equal', 'nonzero', 'argwhere', 'masked_select', 'bincount'),
+    *('unique_dim', '_unique', '_unique2', 'unique_consecutive', 'repeat_interleave', 'histc'),
+}
+"""Operators whose result is a Python number, or has a size that depends on values: CUDA copies that to the host."""
+READING = ('cpu', 'numpy', 'tolist', '__array__')
+"""Methods that copy to the host without such an operator."""
+KNOWN = {
+    'find_regions': "SIM: connected components are found on the host, by SciPy, from the classes of a small map",
+}
+"""Functions that must wait in every iteration, and why."""
+KNOWN_ONCE = {'read': 'the counter of a teacher is read from its checkpoint, before the first iteration'}
+"""Functions that wait in the first iteration alone."""
+
+
+class OnDevice(TorchDispatchMode):
+    """Follow the tensors that would be on a GPU, and collect the places where the host reads one of them.
+
+    Everything that is computed from parameters, buffers or a batch would be there. Draws of generators on the host, and
+    counters of optimizers, would not.
+
+    Attributes:
+        found: Names of the innermost function of mmuda, and ``'file.py:line function: operator'``.
+    """
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._storages: set[StorageWeakRef] = set()
+        self._put(tensors)
+
+    def _put(self, tensors: list[Tensor]) -> None:
+        self._storages.update(StorageWeakRef(one.untyped_storage()) for one in tensors)
+
+    def has(self, tensors: list[Tensor]) -> bool:
+        """Return whether one of them would be on the device."""
+        return any(StorageWeakRef(one.untyped_storage()) in self._storages for one in tensors)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.has(_tensors((args, kwargs))):
+            self._put(_tensors(result))
+            name = func.overloadpacket.__name__
+            # With a given size of its result, this one does not count on the host.
+            sized = name == 'repeat_interleave' and (kwargs or {}).get('output_size') is not None
+            if name in WAITING and not sized or name.startswith('index') and _counts_a_mask(*args[1:3]):
+                self.note(name)
+        return result
+
+    def note(self, name: str) -> None:
+        """Remember where an operator was called."""
+        for frame in reversed(traceback.extract_stack()):
+            if any(Path(frame.filename).is_relative_to(folder) for folder in PACKAGES):
+                place = f'{Path(frame.filename).name}:{frame.lineno} {frame.name}: {name}'
+                self.found.append((frame.name, place))
+                return
+        self.found.append(('', f'outside of mmuda: {name}'))
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _counts_a_mask(indices: Any, value: Any = None) -> bool:
+    """Return whether an index is a mask, whose pixels CUDA counts; it fills with a single value without counting."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return False
+    return any(one.dtype in (torch.bool, torch.uint8) for one in _tensors(indices))
+
+
+def _batch_tensors(data: dict) -> list[Tensor]:
+    """Return images and labels of a batch as the preprocessor hands it out."""
+    samples = [sample for batch in data.values() for sample in batch['data_samples']]
+    labels = [item.data for sample in samples for item in sample.values() if hasattr(item, 'data')]
+    return _tensors([batch['inputs'] for batch in data.values()]) + _tensors(labels)
+
+
+@contextmanager
+def reads_of(tensors: list[Tensor]) -> Iterator[list[tuple[str, str]]]:
+    """Collect the places where the host reads values of tensors, and of all that is computed from them, in the block."""
+    mode = OnDevice(tensors)
+
+    def noted(name: str) -> mock._patch:
+        original = getattr(Tensor, name)
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if mode.has([self]):
+                mode.note(f'Tensor.{name}')
+            return original(self, *args, **kwargs)
+
+        return mock.patch.object(Tensor, name, method)
+
+    patches = [noted(name) for name in READING]
+    for patch in patches:
+        patch.start()
+    try:
+        with mode:
+            yield mode.found
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+@contextmanager
+def never_waiting() -> Iterator[None]:
+    """Let every training step in the block fail where it would wait for a GPU, but for what is known."""
+    original, steps = BaseAdaptor.train_step, {}
+
+    def train_step(self: BaseAdaptor, data: dict, optim_wrapper: Any) -> dict:
+        steps[id(self)] = steps.get(id(self), 0) + 1
+        known = KNOWN if steps[id(self)] > 1 else KNOWN | KNOWN_ONCE
+        ready = self.data_preprocessor(data, training=True)
+        tensors = [*self.parameters(), *self.buffers(), *_batch_tensors(ready)]
+        with mock.patch.object(self.data_preprocessor, 'forward', return_value=ready), reads_of(tensors) as found:
+            result = original(self, data, optim_wrapper)
+        waits = sorted({place for function, place in found if function not in known})
+        assert not waits, f'{type(self).__name__} would wait for a GPU: {waits}'
+        return result
+
+    with mock.patch.object(BaseAdaptor, 'train_step', train_step):
+        yield
