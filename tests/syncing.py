@@ -24,9 +24,7 @@ WAITING = {
 """Operators whose result is a Python number, or has a size that depends on values: CUDA copies that to the host."""
 READING = ('cpu', 'numpy', 'tolist', '__array__')
 """Methods that copy to the host without such an operator."""
-KNOWN = {
-    'find_regions': "SIM: connected components are found on the host, by SciPy, from the classes of a small map",
-}
+KNOWN = {'find_regions': 'SIM: connected components are found on the host, by SciPy, from the classes of a small map'}
 """Functions that must wait in every iteration, and why."""
 KNOWN_ONCE = {'read': 'the counter of a teacher is read from its checkpoint, before the first iteration'}
 """Functions that wait in the first iteration alone."""
@@ -96,7 +94,7 @@ def _batch_tensors(data: dict) -> list[Tensor]:
 
 @contextmanager
 def reads_of(tensors: list[Tensor]) -> Iterator[list[tuple[str, str]]]:
-    """Collect the places where the host reads values of tensors, and of all that is computed from them, in the block."""
+    """Collect the places in the block where the host reads values of tensors, or of what is computed from them."""
     mode = OnDevice(tensors)
 
     def noted(name: str) -> mock._patch:

@@ -14,19 +14,28 @@ from torch import nn
 
 from mmuda.checkpoints.loading import load_weights
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
 
 
-def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
-    """The trained model of a config, in eval mode, on the device that mmengine finds.
+def load_model(cfg: Config, checkpoint: str | Path, classes: Sequence[str] | None = None) -> nn.Module:
+    """Return the trained model of a config, in eval mode, on the device that mmengine finds.
 
     Args:
         cfg: As :func:`mmuda.engine.launch.load_config` returns it.
-        checkpoint: What training wrote for it.
+        checkpoint: File that training wrote for it.
+        classes: Names of the classes that its predictions are used for; None does not compare them.
+
+    Raises:
+        RuntimeError: If the weights do not fit, or were trained for other classes.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model)
-    load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
+    content = read_checkpoint(checkpoint)
+    different = differing_classes(content, classes, str(checkpoint))
+    if different:
+        raise RuntimeError(different)
+    load_weights(model, content, str(checkpoint))
     return model.to(get_device()).eval()
 
 

@@ -1,5 +1,6 @@
 """DomainIoUMetric: per-class scores under the class protocols of the domain adaptation papers."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -198,6 +199,13 @@ class DomainIoUMetric(BaseMetric):
             for protocol, members in self.protocols.items():
                 scores[measure_name(measure, protocol)] = mean(values[members])
         total = int(matrix.sum())
+        if not total:
+            print_log(
+                'no pixel of these images has a label of one of the classes, so that all scores are NaN: check the '
+                "labels, and the data set's label_table and ignore_index",
+                logger='current',
+                level=logging.WARNING,
+            )
         scores['aAcc'] = 100 * int(np.trace(matrix)) / total if total else float('nan')
         for metric in self.iou_metrics:
             measure = metric[1:]

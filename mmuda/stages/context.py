@@ -1,7 +1,7 @@
 """The run that a stage belongs to: config, folders, ledger, networks."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,9 +99,9 @@ class StageContext:
         name = stage_of(weights)
         return self.base_config() if name is None else self.stages[name].config(self)
 
-    def load_network(self, weights: str) -> nn.Module:
-        """Return the trained network in eval mode."""
-        return load_model(self.network_config(weights), self.checkpoint(weights))
+    def load_network(self, weights: str, classes: Sequence[str] | None = None) -> nn.Module:
+        """Return the trained network in eval mode; see :func:`load_model`."""
+        return load_model(self.network_config(weights), self.checkpoint(weights), classes)
 
     def weights_digest(self, weights: str) -> str:
         """Return the SHA-256 of the weights; unlike that of their file it does not change with the times in the log."""

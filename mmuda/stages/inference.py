@@ -103,7 +103,7 @@ class InferenceStage(Stage):
 
     def probabilities(self, ctx: StageContext, images: ImageSet) -> Callable[..., Iterator[Tensor]]:
         """Load the network; return a function from places in the list of images to probabilities."""
-        model = ctx.load_network(self.weights)
+        model = ctx.load_network(self.weights, images.classes)
 
         def predict(places: Sequence[int], at: str = self.at) -> Iterator[Tensor]:
             indices = [images.indices[place] for place in places]

@@ -14,7 +14,9 @@ from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS, init_default_scope
 from terminaltables import AsciiTable
 
+from mmuda.checkpoints.latest import latest_checkpoint
 from mmuda.engine.distributed import join_processes
+from mmuda.engine.resuming import set_aside_earlier_run
 from mmuda.engine.run_record import RunRecord, own_run
 from mmuda.files import file_digest, move_aside
 from mmuda.ranks import from_main
@@ -83,6 +85,7 @@ class StagedRunner:
             self._train(resume, only, restart_from)
 
     def _train(self, resume: bool, only: Sequence[str] | None, restart_from: str | None) -> None:
+        from_main(lambda: self._leave_single_training(resume))
         self._take_ledger(resume)
         if not resume:
             self._forget_all(self.stages, 'an earlier run')
@@ -101,6 +104,18 @@ class StagedRunner:
         for stage in wanted:
             self._execute(stage)
         self._summary()
+
+    def _leave_single_training(self, resume: bool) -> None:
+        """Move checkpoints of a training without stages aside; no stage can go on from them."""
+        found = latest_checkpoint(self.ctx.work_dir)
+        if found is not None and resume:
+            raise RuntimeError(
+                f'{found} comes from a training without stages, and this config has the stages '
+                f'{", ".join(stage.name for stage in self.stages)}: choose another --work-dir, or leave --resume out, '
+                'which moves the results of that training aside'
+            )
+        if found is not None:
+            set_aside_earlier_run(self.ctx.work_dir)
 
     def _take_ledger(self, resume: bool) -> None:
         """Read the ledger again now that nobody else writes it; an earlier run's is none of a run that was to begin."""

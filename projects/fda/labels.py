@@ -80,7 +80,7 @@ class BandLabelStage(LabelStage):
 
     def probabilities(self, ctx: StageContext, images: ImageSet) -> Callable[..., Iterator[Tensor]]:
         """Load the networks; return a function from places in the list of images to mean probabilities."""
-        networks = [ctx.load_network(band) for band in self.bands]
+        networks = [ctx.load_network(band, images.classes) for band in self.bands]
 
         def predict(places: Sequence[int], at: str = self.at) -> Iterator[Tensor]:
             indices = [images.indices[place] for place in places]

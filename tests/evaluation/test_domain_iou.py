@@ -55,6 +55,13 @@ def scores_of(samples, classes=SMALL, **options):
     return made.evaluate(len(samples))
 
 
+def test_labels_without_a_class_are_told(caplog):
+    MMLogger.get_instance('test_no_labels').addHandler(caplog.handler)
+    scores = scores_of([sample([[255, 255]], [[0, 1]])])
+    assert math.isnan(scores['mIoU']) and math.isnan(scores['aAcc'])
+    assert 'no pixel of these images has a label of one of the classes' in caplog.text
+
+
 def test_by_hand():
     # road: 3 of 4 right, car: 1 of 2 right, and one car pixel is a road; sky is never there.
     scores = scores_of(

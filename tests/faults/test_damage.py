@@ -19,6 +19,7 @@ from trainings import Interrupt, assert_same, final_weights, train
 from mmuda.checkpoints import latest_checkpoint, load_weights, publish, read_checkpoint, write_checkpoint
 from mmuda.checkpoints.archives import damage
 from mmuda.engine.hooks import AdaptationCheckpointHook
+from mmuda.engine.inference import load_model
 from mmuda.engine.launch import build_runner
 from mmuda.files import write_json
 from mmuda.labeling import Manifest
@@ -186,6 +187,8 @@ def test_class_names_are_compared(minicity, tmp_path):
     cfg = tiny_config('source_only', minicity, tmp_path / 'test', load_from=str(path))
     with pytest.raises(RuntimeError, match="in another order .*class 0 is 'bicycle', of the data 'road'"):
         build_runner(cfg).test()
+    with pytest.raises(RuntimeError, match="in another order .*class 0 is 'bicycle', of the data 'road'"):
+        load_model(cfg, path, read_checkpoint(latest_checkpoint(tmp_path))['meta']['dataset_meta']['classes'])
 
 
 # Labels, ledgers.

@@ -98,6 +98,19 @@ def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
     assert (aside / 'deep/c/out').read_text() == 'abc'
 
 
+def test_a_training_without_stages_is_kept_aside_and_never_resumed(tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/iter_6.pth').write_bytes(b'of a single training')
+    with pytest.raises(
+        RuntimeError, match=r'iter_6.pth comes from a training without stages.* the stages a, b, deep/c'
+    ):
+        build_runner(config(tmp_path, resume=True)).train()
+    build_runner(config(tmp_path)).train()
+    assert read(tmp_path, 'deep/c/out') == 'abc'
+    (aside,) = (tmp_path / 'run').glob('before_*/iter_6.pth')
+    assert aside.read_bytes() == b'of a single training' and not (tmp_path / 'run/iter_6.pth').exists()
+
+
 def test_runs_that_start_in_the_same_second_are_kept_aside_each(tmp_path, monkeypatch):
     monkeypatch.setattr(time, 'strftime', lambda *args: '20260101_000000')
     for text in 'abcd':
