@@ -57,7 +57,7 @@ def scores_of(samples, classes=SMALL, **options):
 
 def test_labels_without_a_class_are_told(caplog):
     MMLogger.get_instance('test_no_labels').addHandler(caplog.handler)
-    scores = scores_of([sample([[255, 255]], [[0, 1]])])
+    scores = scores_of([sample([[0, 1]], [[255, 255]])])
     assert math.isnan(scores['mIoU']) and math.isnan(scores['aAcc'])
     assert 'no pixel of these images has a label of one of the classes' in caplog.text
 
