@@ -14,7 +14,7 @@ from .version import __version__
 check_dependencies()
 
 with quiet_imports():
-    from . import checkpoints, conversion, datasets, engine, evaluation, labeling, models, stages, visualization  # noqa: F401
+    from . import checkpoints, datasets, engine, evaluation, labeling, models, stages, visualization  # noqa: F401
 
 checkpoints.install_safe_loading()
 checkpoints.install_own_names()

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 Curve = tuple[Sequence[int], Sequence[float]]
 """Iterations and the value of a score at each."""
@@ -101,4 +100,6 @@ def _spearman(pairs: np.ndarray) -> float:
     """Return Spearman's correlation of the columns of (n, 2); NaN if one is constant or there are fewer than three."""
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return math.nan
+    from scipy import stats  # only the ranking needs it: `import mmuda` stays fast
+
     return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)

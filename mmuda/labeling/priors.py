@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from scipy.io import loadmat, whosmat
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.files import write_atomically
@@ -28,6 +27,8 @@ def _read_npz(file: BinaryIO) -> np.ndarray:
 
 
 def _read_mat(file: BinaryIO) -> np.ndarray:
+    from scipy.io import loadmat, whosmat  # only published priors need it: `import mmuda` stays fast
+
     try:
         found = loadmat(file, variable_names=['prior_array'])
     except NotImplementedError:
