@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mmengine.fileio import BaseStorageBackend, register_backend
@@ -67,8 +66,10 @@ class ZipTree:
             self._add(path)
         self.folders = {''}
         for name in self.members:
-            self.folders.update(str(parent) for parent in PurePosixPath(name).parents)
-        self.folders.discard('.')
+            folder = osp.dirname(name)
+            while folder not in self.folders:
+                self.folders.add(folder)
+                folder = osp.dirname(folder)
 
     def _add(self, path: str) -> None:
         archive = open(path, 'rb')  # noqa: SIM115 - read from as long as the process lives
