@@ -207,4 +207,5 @@ PUBLISHED = {
         _TRAIN_IDS,
     ),
 }
+PUBLISHED['raw_dark_zurich'] = PUBLISHED['dark_zurich']
 """Functions that write a small copy of a data set, by its name."""

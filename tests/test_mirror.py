@@ -65,6 +65,7 @@ TESTED_BY = {
     'datasets/pairs/streams.py': 'datasets/pairs/test_pair_sampler.py',
     'datasets/published_tables.py': 'datasets/readers/test_published.py',
     'datasets/readers/acdc.py': 'datasets/readers/test_published.py',
+    'datasets/readers/dark_zurich.py': 'datasets/readers/test_published.py',
     'datasets/readers/idd.py': 'datasets/readers/test_published.py',
     'datasets/readers/isprs.py': 'datasets/readers/test_published.py',
     'datasets/readers/loveda.py': 'datasets/readers/test_published.py',

@@ -98,14 +98,15 @@ def _of_mapillary(name: str) -> str | None:
 
 
 def _register(name: str, classes: Mapping[int, str | None]) -> None:
-    ids = {raw: CITYSCAPES_CLASSES.index(found) if found else IGNORE_INDEX for raw, found in classes.items()}
-    register_label_table(name, {**ids, IGNORE_INDEX: IGNORE_INDEX})
+    ids: dict[int | str, int] = {IGNORE_INDEX: IGNORE_INDEX}
+    ids.update({raw: CITYSCAPES_CLASSES.index(found) if found else IGNORE_INDEX for raw, found in classes.items()})
+    register_label_table(name, ids)
 
 
-def _shifted(num_classes: int, *ignored: int) -> dict[int, int]:
+def _shifted(num_classes: int, *ignored: int) -> dict[int | str, int]:
     """Return the table of files in which 0 is no class and 1 the first one."""
-    ids = {number + 1: number for number in range(num_classes)}
-    return {**ids, **dict.fromkeys((0, *ignored, IGNORE_INDEX), IGNORE_INDEX)}
+    ids: dict[int | str, int] = dict.fromkeys((0, *ignored, IGNORE_INDEX), IGNORE_INDEX)
+    return {**ids, **{number + 1: number for number in range(num_classes)}}
 
 
 _register('synthia_seqs', {raw: _SYNTHIA_SEQS.get(raw) for raw in range(16)})

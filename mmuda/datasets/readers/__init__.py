@@ -2,6 +2,7 @@
 
 from .acdc import ACDCDataset
 from .crosscity import CrossCityDataset
+from .dark_zurich import RawDarkZurichDataset
 from .gta5 import GTA5Dataset
 from .idd import IDDDataset, IDDLiteDataset
 from .isprs import RawPotsdamDataset, RawVaihingenDataset
@@ -24,6 +25,7 @@ __all__ = [
     'MapillaryVistasDataset',
     'PseudoLabelDataset',
     'PublishedDataset',
+    'RawDarkZurichDataset',
     'RawLoveDADataset',
     'RawPotsdamDataset',
     'RawSegDataset',

@@ -1,6 +1,5 @@
 """IDD, and IDD-Lite, which has other classes."""
 
-
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
@@ -15,7 +14,7 @@ class IDDDataset(PublishedDataset):
 
     ``leftImg8bit/SPLIT/SEQUENCE/NAME_leftImg8bit.png`` (``.jpg`` in the second part of the download) and
     ``gtFine/SPLIT/SEQUENCE/NAME_gtFine_labellevel3Ids.png``. The download has polygons; the labels are drawn by its
-    authors' tool ``preperation/createLabels.py --id-type level3Id``. Of ``--id-type csTrainId`` are
+    authors' tool ``createLabels.py --id-type level3Id``. Of ``--id-type csTrainId`` are
     ``seg_map_suffix='_gtFine_labelcsTrainIds.png'`` and ``label_table='train_ids'``.
 
     Args:

@@ -13,6 +13,7 @@ TRAIN_IDS = (*range(19), 255)
 
 KINDS = {
     'acdc': (dict(type='ACDCDataset', split='val', conditions='rain'), TRAIN_IDS),
+    'raw_dark_zurich': (dict(type='RawDarkZurichDataset', split='val'), TRAIN_IDS),
     'mapillary_v1.2': (dict(type='MapillaryVistasDataset', split='validation'), range(66)),
     'mapillary_v2.0': (dict(type='MapillaryVistasDataset', split='validation', version='v2.0'), range(124)),
     'idd': (dict(type='IDDDataset', split='val'), (*range(26), 255)),
@@ -61,7 +62,9 @@ TRAIN_ID = {
 def test_read_as_published(tmp_path, kind):
     settings, known = KINDS[kind]
     layouts.PUBLISHED[kind](tmp_path)
-    steps = LOAD if kind in TRAIN_ID or kind == 'acdc' else [LOAD[0], dict(LOAD[1], table='train_ids')]
+    steps = (
+        LOAD if kind in TRAIN_ID or kind in ('acdc', 'raw_dark_zurich') else [LOAD[0], dict(LOAD[1], table='train_ids')]
+    )
     dataset = DATASETS.build(dict(settings, data_root=str(tmp_path), pipeline=steps))
     assert len(dataset) == 2
     raw, sample = layouts.ids(known, 1), dataset[1]
