@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from mmengine.fileio import BaseStorageBackend, register_backend
 
@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 31
 """Unpacked size from which on a file is refused: a few bytes can unpack to any size."""
 
 HEADER_BYTES = 1 << 16
-"""How much of an image is unpacked to find its size."""
+"""How much of a file is unpacked when it is opened: the size of an image is nearly always in there."""
 
 _LOCAL_HEADER = struct.Struct('<4s22xHH')  # signature, and the lengths of the name and of what stands behind it
 _ENCRYPTED = 0x1
@@ -227,6 +227,60 @@ def stamp(path: str | os.PathLike) -> list:
     return [absolute(path), status.st_size, status.st_mtime_ns]
 
 
+class PackedFile(io.RawIOBase):
+    """A file in an archive, of which the first bytes are unpacked, and the rest when it is read.
+
+    Args:
+        path: As in :func:`find_archives`.
+
+    Raises:
+        OSError: As in :meth:`ZipTree.read`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._tree, self._name = find_archives(path)
+        self._data = self._tree.read(self._name, HEADER_BYTES)
+        self._size = self._tree.members[self._name].size
+        self._place = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, as in a file on a disk."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, and return the number of bytes."""
+        end = min(self._place + len(buffer), self._size)
+        if end > len(self._data):
+            self._data = self._tree.read(self._name)
+        part = self._data[self._place : end]
+        buffer[: len(part)] = part
+        self._place += len(part)
+        return len(part)
+
+
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """Open a file for reading, on a disk or in an archive.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    return cast(BinaryIO, io.BufferedReader(PackedFile(str(path)))) if is_zipped(path) else open(path, 'rb')
+
+
 @register_backend('zip', prefixes='zip')
 class ZipBackend(BaseStorageBackend):
     """mmengine's file backend for files in zip archives. It reads only; see the module for the paths."""
@@ -235,11 +289,6 @@ class ZipBackend(BaseStorageBackend):
         """Return a file; the errors are those of :meth:`ZipTree.read`."""
         tree, name = find_archives(filepath)
         return tree.read(name)
-
-    def head(self, filepath: str, count: int = HEADER_BYTES) -> bytes:
-        """Return the first bytes of a file, without comparing its checksum."""
-        tree, name = find_archives(filepath)
-        return tree.read(name, count)
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
         """Return a text file."""

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from mmuda.datasets.class_presence import class_counts
 from mmuda.datasets.image_files import image_size
 from mmuda.labeling.manifest import label_names
-from mmuda.zip_files import absolute, is_file, stamp
+from mmuda.zip_files import absolute, is_file, open_file, stamp
 
 PIPELINE = [dict(type=name) for name in ('LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs')]
 
@@ -132,6 +132,12 @@ def test_a_jpeg_whose_header_comes_late(tmp_path):
     image.save(tmp_path / 'a.jpg', icc_profile=random.Random(0).randbytes(150_000))
     pack(tmp_path / 'a.zip', tmp_path, [tmp_path / 'a.jpg'])
     assert image_size(f'zip://{tmp_path}/a.zip/a.jpg') == (layouts.W, layouts.H)
+    content = (tmp_path / 'a.jpg').read_bytes()
+    with open_file(f'zip://{tmp_path}/a.zip/a.jpg') as packed, open_file(tmp_path / 'a.jpg') as file:
+        assert packed.read(10) == file.read(10) == content[:10]
+        assert packed.seek(-5, os.SEEK_END) == file.seek(-5, os.SEEK_END) == packed.tell()
+        assert packed.read() == file.read() == content[-5:]
+        assert packed.seek(0) == 0 and packed.read() == content
 
 
 def change(archive: Path, old: bytes, new: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import mmengine.fileio as fileio
 from PIL import Image
 
-from mmuda.zip_files import ZipBackend, is_zipped
+from mmuda.zip_files import open_file
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_END = b'IEND\xaeB`\x82'
@@ -76,14 +76,8 @@ def image_size(path: str) -> tuple[int, int]:
     Raises:
         OSError: If it is missing or no image.
     """
-    if not is_zipped(path):
-        with open(path, 'rb') as file:
-            return _header_size(file)
-    archives = ZipBackend()
-    try:
-        return _header_size(io.BytesIO(archives.head(path)))
-    except (OSError, SyntaxError, ValueError):  # there may be more before the header than was looked at
-        return _header_size(io.BytesIO(archives.get(path)))
+    with open_file(path) as file:
+        return _header_size(file)
 
 
 def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None) -> None:

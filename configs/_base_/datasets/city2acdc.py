@@ -1,5 +1,5 @@
-# Cityscapes (labelled, 1024x512) to fog, night, rain and snow of ACDC (unlabelled, 960x540), as downloaded. `conditions`
-# of the target, the validation and the test data choose among them.
+# Cityscapes (labelled, 1024x512) to fog, night, rain and snow of ACDC (unlabelled, 960x540), as downloaded.
+# `conditions` of the target, the validation and the test data choose among them.
 import os
 
 _base_ = './city2city.py'
