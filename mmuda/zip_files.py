@@ -211,6 +211,15 @@ def is_file(path: str | os.PathLike) -> bool:
     return ZipBackend().isfile(str(path)) if is_zipped(path) else osp.isfile(path)
 
 
+def file_size(path: str | os.PathLike) -> int:
+    """Return the number of bytes of a file, in an archive those of the file as it unpacks.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    return open_file(path).seek(0, os.SEEK_END) if is_zipped(path) else osp.getsize(path)
+
+
 def stamp(path: str | os.PathLike) -> list:
     """Return what changes when a file does: its absolute path, size and modification time, or checksum in an archive.
 
