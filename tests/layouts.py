@@ -5,6 +5,7 @@ with the id in red for SYNTHIA, 8-bit ids for the others); no true GTA5, SYNTHIA
 Cross-City file was at hand.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -150,3 +151,61 @@ def check_reading(dataset: dict, root: Path, image: str, label: str, raw: np.nda
     names = classes or CITYSCAPES_CLASSES
     assert built.metainfo['classes'] == names
     assert built.metainfo['palette'] == [CITYSCAPES_PALETTE[CITYSCAPES_CLASSES.index(name)] for name in names]
+
+
+def acdc(root: Path, condition: str, split: str, count: int = 2) -> Path:
+    """`rgb_anon/fog/train/SEQUENCE/*_rgb_anon.png`, `gt/fog/train/...` and a reference of each image."""
+    for n in range(count):
+        name = f'GOPR0351/GOPR0351_frame_{n:06d}'
+        write(root / 'rgb_anon' / condition / split / f'{name}_rgb_anon.png', image(n))
+        write(root / 'rgb_anon' / condition / f'{split}_ref' / f'{name}_rgb_ref_anon.png', image(n + 50))
+        write(root / 'gt' / condition / split / f'{name}_gt_labelTrainIds.png', ids((*range(19), 255), n))
+    return root
+
+
+def pairs(images: str, labels: str, known, palette: bool = False) -> Callable[[Path], None]:
+    """Return a function that writes two images and labels below a folder.
+
+    Args:
+        images: Name of an image, with `{n}` for its number.
+        labels: Name of its label.
+        known: Ids that labels have.
+        palette: Write palette files.
+    """
+
+    def write_all(root: Path) -> None:
+        for n in range(2):
+            write(root / images.format(n=n), image(n))
+            (write_palette if palette else write)(root / labels.format(n=n), ids(known, n))
+
+    return write_all
+
+
+_TRAIN_IDS = (*range(19), 255)
+PUBLISHED = {
+    'acdc': lambda root: acdc(root, 'rain', 'val'),
+    'mapillary_v1.2': pairs('validation/images/{n}.jpg', 'validation/v1.2/labels/{n}.png', range(66), palette=True),
+    'mapillary_v2.0': pairs('validation/images/{n}.jpg', 'validation/v2.0/labels/{n}.png', range(124), palette=True),
+    'idd': pairs(
+        'leftImg8bit/val/1/00000{n}_leftImg8bit.png',
+        'gtFine/val/1/00000{n}_gtFine_labellevel3Ids.png',
+        (*range(26), 255),
+    ),
+    'idd_lite': pairs('leftImg8bit/val/1/{n}_image.jpg', 'gtFine/val/1/{n}_label.png', (*range(7), 255)),
+    'urbansyn': pairs('rgb/rgb_000{n}.png', 'ss/ss_000{n}.png', range(20)),
+    'loveda': pairs('Val/Urban/images_png/{n}.png', 'Val/Urban/masks_png/{n}.png', (*range(8), 9)),
+    'potsdam': pairs('img_dir/val/2_10_{n}.png', 'ann_dir/val/2_10_{n}.png', range(7)),
+    'vaihingen': pairs('img_dir/val/area1_{n}.png', 'ann_dir/val/area1_{n}.png', range(7)),
+    # The index of a palette is the train id.
+    'bdd100k': pairs('images/10k/val/{n}.jpg', 'labels/sem_seg/masks/val/{n}.png', _TRAIN_IDS, palette=True),
+    'dark_zurich': pairs(
+        'rgb_anon/val/night/a/{n}_rgb_anon.png', 'gt/val/night/a/{n}_gt_labelTrainIds.png', _TRAIN_IDS
+    ),
+    'night_driving': pairs(
+        'leftImg8bit/test/night/{n}_leftImg8bit.png',
+        'gtCoarse_daytime_trainvaltest/test/night/{n}_gtCoarse_labelTrainIds.png',
+        _TRAIN_IDS,
+    ),
+}
+PUBLISHED['raw_dark_zurich'] = PUBLISHED['dark_zurich']
+"""Functions that write a small copy of a data set, by its name."""

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +21,14 @@ LOADED = {path: Config.fromfile(path) for path in SHIPPED}
 PROJECTS = sorted((CONFIGS.parent / 'projects').glob('*/configs/*.py'))
 """The configs of plug-ins."""
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
+AREAS = ('Rural', 'Urban')
 
 
 def computes(path: Path) -> str:
-    """What a config does, without the paper's figures that it shows; all cities are one."""
+    """What a config does, without the paper's figures that it shows; all cities are one, and both areas."""
     text = str({key: value for key, value in LOADED[path].items() if key != 'test_evaluator'})
-    for city in CITIES:
-        text = text.replace(f"'{city}'", "'CITY'")
+    for name in (*CITIES, *AREAS):
+        text = text.replace(f"'{name}'", "'PLACE'")
     return text
 
 
@@ -62,6 +62,10 @@ MARKS = dict(
     GTA5_CYCLEGAN_ROOT='translated',
     ACDC_ROOT='acdc',
     DARK_ZURICH_ROOT='dark_zurich',
+    LOVEDA_ROOT='loveda',
+    POTSDAM_ROOT='potsdam',
+    VAIHINGEN_ROOT='vaihingen',
+    URBANSYN_ROOT='urbansyn',
 )
 
 
@@ -90,7 +94,6 @@ def rearrange(minicity: Path) -> None:
     adverse_weather(
         minicity / 'acdc', train, labels, [f'{one}/{split}' for one in weather for split in ('train', 'val')]
     )
-    link_conditions(minicity / 'acdc')
     for city in ('Rio', 'Rome', 'Taipei', 'Tokyo'):
         folder = minicity / 'crosscity' / city
         for number, (image, label) in enumerate(zip(train, labels, strict=True), 1):
@@ -112,11 +115,27 @@ def adverse_weather(root: Path, images: Sequence[Path], labels: Sequence[Path], 
             found.save(root / f'gt/{name}_gt_labelTrainIds.png')
 
 
-def link_conditions(acdc: Path) -> None:
-    """Do what the config of ACDC tells to do in the folder of the download."""
-    lines = (CONFIGS / '_base_/datasets/city2acdc.py').read_text(encoding='utf-8').splitlines()
-    command = '\n'.join(line.removeprefix('#') for line in lines if line.startswith('#   '))
-    subprocess.run(['bash', '-ec', command], cwd=acdc, check=True)
+PLACES = {
+    **{f'loveda/{split}/{area}/images_png/{{n}}.png': 8 for split in ('Train', 'Val') for area in AREAS},
+    **{f'{city}/img_dir/{split}/{{n}}.png': 7 for city in ('potsdam', 'vaihingen') for split in ('train', 'val')},
+    'urbansyn/rgb/rgb_{n}.png': 20,
+}
+"""Images of data sets whose labels stand beside them under a similar name, and how many ids these have."""
+
+LABEL_NAMES = {'/images_png/': '/masks_png/', '/img_dir/': '/ann_dir/', '/rgb/rgb_': '/ss/ss_'}
+
+
+def write_pair(image: Path, known: int, rng: np.random.Generator) -> None:
+    """Write a random image, and its label at the place that the name of the image tells."""
+    label = str(image)
+    for part, other in LABEL_NAMES.items():
+        label = label.replace(part, other)
+    for path, pixels in (
+        (image, rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)),
+        (Path(label), rng.integers(0, known, (48, 64), dtype=np.uint8)),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
 
 
 def make_roots(minicity: Path) -> dict:
@@ -136,6 +155,8 @@ def make_roots(minicity: Path) -> dict:
         cv2.imwrite(str(camvid / f'images/{i}.jpg'), image)
         Image.fromarray(rng.integers(0, 19, (48, 64), dtype=np.uint8)).save(camvid / f'labels/{i}.png')
         pairs.append((f'images/{i}.jpg', f'labels/{i}.png'))
+        for place, known in PLACES.items():
+            write_pair(minicity / place.format(n=f'{i:04d}'), known, rng)
     for name in ('source_all', 'target_train_labelled', 'target_val_labelled', 'target_test_labelled'):
         (camvid / f'lists/{name}.txt').write_text('\n'.join(map(' '.join, pairs)))
     (camvid / 'lists/target_train_unlabelled.txt').write_text('\n'.join(image for image, _ in pairs))

@@ -1,3 +1,4 @@
+from . import published_tables  # noqa: F401 - registers them
 from .building import build_dataset
 from .class_count_files import read_class_counts
 from .class_presence import class_counts, classes_present

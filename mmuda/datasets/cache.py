@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from mmengine.logging import print_log
 
 from mmuda.files import write_json
+from mmuda.zip_files import stamp
 
 CACHE_DIR_VARIABLE = 'MMUDA_CACHE_DIR'
 THREADS = 8
@@ -69,10 +70,7 @@ def write_entry(kind: str, key: str, content: Any) -> None:
 
 
 def file_stamps(paths: Sequence[str | None]) -> list[list | None]:
-    """Return for each file its absolute path, size and modification time in nanoseconds.
-
-    A file that does not exist has its path alone; None stays None.
-    """
+    """Return for each file what :func:`mmuda.zip_files.stamp` says; None stays None."""
     return list(map_in_threads(_stamp, paths))
 
 
@@ -85,13 +83,7 @@ def map_in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
 
 def _stamp(path: str | None) -> list | None:
-    if path is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return [os.path.abspath(path)]
-    return [os.path.abspath(path), status.st_size, status.st_mtime_ns]
+    return None if path is None else stamp(path)
 
 
 def _path(kind: str, key: str) -> Path:

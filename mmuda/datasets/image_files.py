@@ -9,6 +9,8 @@ from typing import BinaryIO
 import mmengine.fileio as fileio
 from PIL import Image
 
+from mmuda.zip_files import open_file
+
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_END = b'IEND\xaeB`\x82'
 """The last bytes of every PNG, before them the length of this chunk: 0."""
@@ -67,14 +69,14 @@ def unreadable(path: str, reason: str) -> OSError:
 
 
 def image_size(path: str) -> tuple[int, int]:
-    """(width, height) of a local image file, decoding nothing.
+    """(width, height) of an image file on a local disk or in a zip archive, decoding nothing.
 
     A JPEG that a decoder would turn on its side, by its EXIF orientation, has the turned size.
 
     Raises:
         OSError: If it is missing or no image.
     """
-    with open(path, 'rb') as file:
+    with open_file(path) as file:
         return _header_size(file)
 
 

@@ -38,6 +38,8 @@ UNTRUSTED_BORDERS: Mapping[str, Border] = dict(
     cityscapes=Border(top=30, bottom=240, left=30, right=30, size=(1024, 2048)),
     # DAFormer leaves out rows only: 15 and 120 at half size.
     cityscapes_rows=Border(top=30, bottom=240, size=(1024, 2048)),
+    # ACDC and Dark Zurich have neither, and HRDA and MIC trust all of their pixels. DAFormer leaves out the same rows.
+    acdc_rows=Border(top=30, bottom=240, size=(1080, 1920)),
 )
 """Borders by the name that ``LoadTrustedPixels(border=...)`` takes."""
 

@@ -15,6 +15,7 @@ from mmuda.checks.finding import one_line
 from mmuda.datasets.class_presence import count_label, label_step
 from mmuda.datasets.transforms import LoadDomainImage
 from mmuda.progress import progress
+from mmuda.zip_files import file_size
 
 THREADS = 8
 AHEAD = 256
@@ -127,7 +128,7 @@ def _read(dataset: BaseDataset, load: Any, step: Any, index: int) -> _Found:
         return _Found(damaged, one_line(error))
     except Exception as error:
         return _Found([*damaged, one_line(error)])
-    return _Found(damaged, None, pixels, os.path.getsize(info['seg_map_path']), height_by_width)
+    return _Found(damaged, None, pixels, file_size(info['seg_map_path']), height_by_width)
 
 
 def _add(reading: Reading, one: _Found) -> None:

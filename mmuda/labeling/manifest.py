@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mmuda.zip_files import absolute
+
 from .jobs import DONE, check_sum
 from .writer import label_digest
 
@@ -126,7 +128,7 @@ def label_names(images: Sequence[str]) -> list[str]:
     """
     if not images:
         raise ValueError('there are no images to label')
-    paths = [os.path.abspath(image) for image in images]
+    paths = [absolute(image) for image in images]
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
     names = [os.path.join('labels', os.path.splitext(os.path.relpath(path, common))[0] + '.png') for path in paths]
     taken: dict[str, str] = {}

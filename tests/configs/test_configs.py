@@ -1,9 +1,11 @@
 """Every shipped config builds, and keeps the target's labels away from training."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
@@ -120,6 +122,29 @@ def test_translated_images_are_paired_with_the_original_labels(relative, data_ro
     )
     with pytest.raises(FileNotFoundError, match=message):
         DATASETS.build(cfg.train_dataloader.dataset.source)
+
+
+def test_archives_are_read_as_downloaded(data_roots, tmp_path):
+    """A root that begins with zip:// is all that a config needs."""
+    from mmuda.datasets import DomainPairDataset
+
+    roots = {}
+    for variable, folders in (('GTA5_ROOT', ('images', 'labels')), ('CITYSCAPES_ROOT', ('leftImg8bit', 'gtFine'))):
+        for folder in folders:
+            place = tmp_path / variable
+            shutil.make_archive(str(place / folder), 'zip', data_roots[variable], folder)
+            roots[variable] = f'zip://{place}'
+    init_default_scope('mmseg')
+    found = []
+    for given in (data_roots, roots):
+        cfg = reduced(CONFIGS / 'source_only/gta2city.py', Path('unused'), given)
+        pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, cfg.train_dataloader.dataset.target)
+        item, tested = pairs[(0, 2, 3)], DATASETS.build(cfg.val_dataloader.dataset)[1]
+        labels = [sample['data_samples'].gt_sem_seg.data for sample in (item['source'], tested)]
+        found.append([len(pairs), item['source']['inputs'], item['target']['inputs'], tested['inputs'], *labels])
+    assert all(
+        (one == other) if isinstance(one, int) else torch.equal(one, other) for one, other in zip(*found, strict=True)
+    )
 
 
 @pytest.mark.parametrize('name, count', [('city2acdc', 20), ('city2darkzurich', 5)])

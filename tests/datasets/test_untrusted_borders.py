@@ -33,6 +33,7 @@ def sides(trusted: np.ndarray) -> tuple:
         ('cityscapes', (1024, 2048), (30, 240, 30, 30)),
         ('cityscapes', (512, 1024), (15, 120, 15, 15)),
         ('cityscapes_rows', (1024, 2048), (30, 240, 0, 0)),
+        ('acdc_rows', (540, 960), (15, 120, 0, 0)),
         (dict(top=3, right=5), (40, 60), (3, 0, 0, 5)),
         (Border(bottom=2), (40, 60), (0, 2, 0, 0)),
     ],

@@ -41,6 +41,13 @@ def test_shares_are_those_of_the_labels(source):
     assert reading.content()['shares']['road'] == pytest.approx(counts[0] / counts.sum())
 
 
+def test_archives_are_read_as_folders(source, tmp_path):
+    shutil.make_archive(str(tmp_path / 'archives/source'), 'zip', source)
+    data, packed = dataset(source), dataset(f'zip://{tmp_path}/archives')
+    reading, same = (read_images(one, range(len(one)), 'source') for one in (data, packed))
+    assert not same.damaged and same.content() == reading.content() and same.label_bytes == reading.label_bytes
+
+
 def test_files_that_do_not_decode_and_values_without_a_meaning(source):
     image, label, strange = (
         source / folder / f'0000{n}.png' for folder, n in (('images', 1), ('labels', 2), ('labels', 3))

@@ -13,7 +13,7 @@ source_pipeline = [
 ]
 target_pipeline = [
     dict(type='LoadDomainImage'),
-    dict(type='LoadTrustedPixels', border=dict(top=30, bottom=240, size=(1080, 1920))),
+    dict(type='LoadTrustedPixels', border='acdc_rows'),
     dict(type='Resize', scale=(960, 540), keep_ratio=True),
     dict(type='RandomClassCrop', size=crop_size),
     dict(type='RandomFlip', prob=0.5),

@@ -2,7 +2,5 @@
 import os
 
 dark_zurich_root = os.environ.get('DARK_ZURICH_ROOT', 'data/dark_zurich')
-dark_zurich_target = dict(data_root=dark_zurich_root, data_prefix=dict(img_path='rgb_anon/train/night'))
-dark_zurich_test = dict(
-    data_root=dark_zurich_root, data_prefix=dict(img_path='rgb_anon/val/night', seg_map_path='gt/val/night')
-)
+dark_zurich_target = dict(type='RawDarkZurichDataset', data_root=dark_zurich_root)
+dark_zurich_test = dark_zurich_target

@@ -10,6 +10,8 @@ from ..label_tables import LabelTable
 from .raw_dataset import RawSegDataset
 
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
+FOLDERS = dict(Rome=('Rome', 'Roma'))
+"""Names that the folder of a city may have, where it is not the city's own: the files say Roma, papers Rome."""
 
 _IMG_SUFFIXES = ('.png', '.jpg')
 
@@ -24,12 +26,14 @@ class CrossCityDataset(RawSegDataset):
     ``metainfo=dict(classes=CROSSCITY13)``.
 
     Args:
-        city: ``'Rio'``, ``'Rome'``, ``'Taipei'`` or ``'Tokyo'``.
+        city: ``'Rio'``, ``'Rome'`` (also ``'Roma'``; the folder may have either name), ``'Taipei'`` or ``'Tokyo'``.
         split: ``'train'`` (never labelled) or ``'test'``.
         label_table: As in :class:`RawSegDataset`.
         data_prefix: Other folders than those of city and split.
         img_suffix: End of image names. None looks which of ``.png`` and ``.jpg`` is there.
         seg_map_suffix: End of label names.
+        data_root: As in :class:`RawSegDataset`.
+        backend_args: As in :class:`RawSegDataset`.
         **kwargs: Of :class:`RawSegDataset`.
 
     Raises:
@@ -46,22 +50,28 @@ class CrossCityDataset(RawSegDataset):
         data_prefix: Mapping | None = None,
         img_suffix: str | None = None,
         seg_map_suffix: str = '_eval.png',
+        data_root: str | None = None,
+        backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
+        city = next((name for name, folders in FOLDERS.items() if city in folders), city)
         if city not in CITIES:
             raise ValueError(f'Cross-City has no city {city!r}: choose one of {", ".join(CITIES)}')
         if split not in ('train', 'test'):
             raise ValueError(f"Cross-City has the splits 'train' and 'test', but got {split!r}")
         if data_prefix is None:
-            data_prefix = dict(img_path=f'{city}/Images/{split.title()}')
+            folder = _folder_of(city, data_root, backend_args)
+            data_prefix = dict(img_path=f'{folder}/Images/{split.title()}')
             if split == 'test':
-                data_prefix['seg_map_path'] = f'{city}/Labels/Test'
+                data_prefix['seg_map_path'] = f'{folder}/Labels/Test'
         self.city, self.split = city, split
         super().__init__(
             label_table=label_table,
+            data_root=data_root,
             data_prefix=data_prefix,
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
+            backend_args=backend_args,
             **kwargs,
         )
 
@@ -83,3 +93,10 @@ class CrossCityDataset(RawSegDataset):
                 "say which to read, as in img_suffix='.png'"
             )
         return found.pop() if found else _IMG_SUFFIXES[0]
+
+
+def _folder_of(city: str, data_root: str | None, backend_args: dict | None) -> str:
+    """Return which of the names of a city its folder has; the city's own if there is none."""
+    names = FOLDERS.get(city, (city,))
+    there = (name for name in names if fileio.isdir(fileio.join_path(data_root or '', name), backend_args))
+    return city if len(names) == 1 else next(there, city)

@@ -1,6 +1,5 @@
 """Check before training that the image and the label of every pair exist and have the same size."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from mmuda.progress import progress
+from mmuda.zip_files import is_file
 
 from ..cache import cache_dir, file_stamps, fingerprint, map_in_threads, read_entry, write_entry
 from ..image_files import image_size
@@ -35,7 +35,7 @@ def find_problems(pairs: Sequence[Pair], name: str = 'data set') -> dict[int, Pr
     others.
 
     Args:
-        pairs: (image, label or None) file names on a local disk.
+        pairs: (image, label or None) file names on a local disk or in zip archives.
         name: Name of the data set, for the log.
     """
     stamps = file_stamps([path for pair in pairs for path in pair])
@@ -65,7 +65,7 @@ def _look(pairs: Sequence[Pair], name: str) -> dict[int, Problem]:
 
 def _problem(pair: Pair) -> Problem | None:
     image, label = pair
-    missing = [path for path in pair if path is not None and not os.path.isfile(path)]
+    missing = [path for path in pair if path is not None and not is_file(path)]
     if missing:
         return Problem(MISSING, f'{" and ".join(missing)} missing')
     if label is None:

@@ -11,6 +11,7 @@ from mmseg.registry import DATASETS
 
 from mmuda.labeling import Manifest
 from mmuda.settings import shortened
+from mmuda.zip_files import is_file
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS
@@ -114,7 +115,7 @@ class PseudoLabelDataset(BaseSegDataset):
         return [by_image[key] for key in keys]
 
     def _check_images(self, images: list[str]) -> None:
-        missing = [image for image in images if not osp.isfile(image)]
+        missing = [image for image in images if not is_file(image)]
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(images)} images that {self.labels} has labels for are missing: '

@@ -11,6 +11,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmuda.settings import shortened
+from mmuda.zip_files import is_zipped
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
@@ -198,8 +199,9 @@ class RawSegDataset(BaseSegDataset):
 
     @property
     def _local(self) -> bool:
+        """Whether headers can be looked at before the training: on a local disk, or in a zip archive there."""
         backend = (self.backend_args or {}).get('backend', 'local')
-        return backend == 'local' and '://' not in self._img_dir
+        return backend == 'local' and ('://' not in self._img_dir or is_zipped(self._img_dir))
 
     @property
     def _expected(self) -> str:

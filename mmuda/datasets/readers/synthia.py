@@ -1,12 +1,16 @@
 """SYNTHIA."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from ..label_tables import LabelTable
 from .raw_dataset import RawSegDataset
+
+_SEQUENCE_MARKS = ('SYNTHIA-SEQS', 'SYNTHIA_SEQS', '/Stereo_Left/', '/Stereo_Right/')
 
 
 @DATASETS.register_module()
@@ -16,6 +20,10 @@ class SYNTHIADataset(RawSegDataset):
     ``RGB/0000000.png`` and ``GT/LABELS/0000000.png``; labels are 16-bit multi-channel PNG files
     with the class id in the first (red) channel. Papers train with 16 classes:
     ``metainfo=dict(classes=SYNTHIA16)`` on source and target.
+
+    The video sequences (``SYNTHIA-SEQS-...``, in ``RGB/Stereo_Left/Omni_F``) are read with
+    ``label_table='synthia_seqs'``: 12 is lane marking there, and motorcycle here. A folder that looks like one of them
+    is warned of.
 
     Args:
         label_table: As in :class:`RawSegDataset`.
@@ -35,3 +43,17 @@ class SYNTHIADataset(RawSegDataset):
         **kwargs: Any,
     ) -> None:
         super().__init__(label_table=label_table, label_channel=label_channel, data_prefix=data_prefix, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Names of all images and labels, sorted by image name."""
+        data_list = super().load_data_list()
+        label = data_list[0].get('seg_map_path', '')
+        if self.label_table.name == 'synthia' and any(mark in label for mark in _SEQUENCE_MARKS):
+            print_log(
+                f'{label} looks like a label of the video sequences of SYNTHIA (SYNTHIA-SEQS), in which id 12 is lane '
+                "marking: the label table 'synthia' of RAND_CITYSCAPES reads it as motorcycle. Set "
+                "label_table='synthia_seqs' in this data set",
+                logger='current',
+                level=logging.WARNING,
+            )
+        return data_list

@@ -26,8 +26,8 @@ class LoadTrustedPixels(BaseTransform):
     ``seg_fields``.
 
     Args:
-        border: Name of a border (``'cityscapes'``, ``'cityscapes_rows'``), or ``dict(top=..., bottom=..., left=...,
-            right=...)`` in pixels, with ``size=(H, W)`` if images may be smaller copies.
+        border: Name of a border (``'cityscapes'``, ``'cityscapes_rows'``, ``'acdc_rows'``), or ``dict(top=...,
+            bottom=..., left=..., right=...)`` in pixels, with ``size=(H, W)`` if images may be smaller copies.
 
     Raises:
         ValueError: If there is no such border. When an image comes: if it has been resized or cropped before.

@@ -47,3 +47,11 @@ def test_read_as_published(tmp_path, classes):
     dataset = dict(type='CrossCityDataset', data_root=str(tmp_path), city='Rome', split='test')
     files = 'Rome/Images/Test/pano_00051.png', 'Rome/Labels/Test/pano_00051_eval.png'
     layouts.check_reading(dataset, tmp_path, *files, layouts.ids(range(34), 1), 'crosscity', classes)
+
+
+@pytest.mark.parametrize('folder', ['Rome', 'Roma'])
+@pytest.mark.parametrize('city', ['Rome', 'Roma'])
+def test_rome_is_called_roma_in_files(tmp_path, city, folder):
+    layouts.crosscity(tmp_path, folder)
+    dataset = CrossCityDataset(city=city, split='test', data_root=str(tmp_path), pipeline=LOAD)
+    assert dataset.city == 'Rome' and f'/{folder}/Images/Test/' in dataset[0]['img_path']

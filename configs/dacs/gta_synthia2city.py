@@ -1,0 +1,7 @@
+# DACS, GTA5 and SYNTHIA to Cityscapes.
+_base_ = [
+    '../_base_/models/deeplabv2_r101-d8_dacs.py',
+    '../_base_/datasets/gta_synthia2city_dacs.py',
+    '../_base_/schedules/poly_250k_dacs.py',
+]
+model = dict(type='DACS')

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/deeplabv2_r101-d8.py',
+    '../_base_/datasets/city2acdc.py',
+    '../_base_/schedules/poly_250k.py',
+]
+model = dict(type='SourceOnly')

@@ -1,0 +1,82 @@
+"""ACDC."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmseg.registry import DATASETS
+
+from .published import PublishedDataset, one_of
+
+CONDITIONS = ('fog', 'night', 'rain', 'snow')
+
+
+@DATASETS.register_module()
+class ACDCDataset(PublishedDataset):
+    """The Adverse Conditions Dataset with Correspondences (Sakaridis et al., ICCV 2021), as downloaded.
+
+    ``rgb_anon/CONDITION/SPLIT/SEQUENCE/NAME_rgb_anon.png`` and
+    ``gt/CONDITION/SPLIT/SEQUENCE/NAME_gt_labelTrainIds.png``, 1920x1080. Each condition has 400 training images, 100
+    for validation (night 106) and 500 for the test server. Each image has a reference of the same place in clear
+    weather, ``rgb_anon/CONDITION/SPLIT_ref/SEQUENCE/NAME_rgb_ref_anon.png``. Papers report the test split.
+
+    Files ``_gt_labelIds.png`` are read with ``seg_map_suffix`` and ``label_table='cityscapes'``.
+
+    Args:
+        split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
+        conditions: Some of ``'fog'``, ``'night'``, ``'rain'`` and ``'snow'``.
+        reference: Read the reference images in place of the others, without labels. They come in the same order, so
+            that number n is the reference of image n.
+        use_labels: As in :class:`PublishedDataset`.
+        img_suffix: As in :class:`PublishedDataset`.
+        ann_file: A list of names without suffix; all of them are read.
+        data_prefix: Other folders, of which all images are read.
+        **kwargs: Of :class:`PublishedDataset`.
+
+    Raises:
+        ValueError: If there is no such split or condition.
+        FileNotFoundError: If a condition has no image.
+    """
+
+    LAYOUT = 'rgb_anon/fog/train/SEQUENCE/NAME_rgb_anon.png and gt/fog/train/SEQUENCE/NAME_gt_labelTrainIds.png'
+    FOLDERS = dict(train=('rgb_anon', 'gt'), val=('rgb_anon', 'gt'), test=('rgb_anon', None))
+    IMG_SUFFIX = '_rgb_anon.png'
+    SEG_MAP_SUFFIX = '_gt_labelTrainIds.png'
+
+    def __init__(
+        self,
+        split: str = 'train',
+        conditions: Sequence[str] = CONDITIONS,
+        reference: bool = False,
+        use_labels: bool = True,
+        img_suffix: str | None = None,
+        ann_file: str = '',
+        data_prefix: Mapping | None = None,
+        **kwargs: Any,
+    ) -> None:
+        conditions = (conditions,) if isinstance(conditions, str) else tuple(conditions)
+        for condition in conditions:
+            one_of('conditions', condition, CONDITIONS, type(self).__name__)
+        folder = f'{split}_ref' if reference else split
+        everything = bool(ann_file or data_prefix)
+        self.parts = () if everything else tuple(f'{condition}/{folder}/' for condition in conditions)
+        super().__init__(
+            split=split,
+            use_labels=use_labels and not reference,
+            img_suffix=img_suffix or ('_rgb_ref_anon.png' if reference else None),
+            ann_file=ann_file,
+            data_prefix=data_prefix,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Names of the images and labels of the split and the conditions, sorted by image name."""
+        data_list = super().load_data_list()
+        if not self.parts:
+            return data_list
+        names = [info['img_path'].removeprefix(self._img_dir).lstrip('/') for info in data_list]
+        for part in self.parts:
+            if not any(name.startswith(part) for name in names):
+                raise FileNotFoundError(
+                    f'{self._name} found no image named *{self.img_suffix} in {self._img_dir}/{part}. {self._expected}'
+                )
+        return [info for name, info in zip(names, data_list, strict=True) if name.startswith(self.parts)]

@@ -1,0 +1,83 @@
+"""IDD, and IDD-Lite, which has other classes."""
+
+import mmengine.fileio as fileio
+from mmseg.registry import DATASETS
+
+from .published import PublishedDataset
+
+_ENDS = ('_leftImg8bit.png', '_leftImg8bit.jpg')
+
+
+@DATASETS.register_module()
+class IDDDataset(PublishedDataset):
+    """The India Driving Dataset (Varma et al., WACV 2019) with the 19 classes of Cityscapes.
+
+    ``leftImg8bit/SPLIT/SEQUENCE/NAME_leftImg8bit.png`` (``.jpg`` in the second part of the download) and
+    ``gtFine/SPLIT/SEQUENCE/NAME_gtFine_labellevel3Ids.png``. The download has polygons; the labels are drawn by its
+    authors' tool ``createLabels.py --id-type level3Id``. Of ``--id-type csTrainId`` are
+    ``seg_map_suffix='_gtFine_labelcsTrainIds.png'`` and ``label_table='train_ids'``.
+
+    Args:
+        split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
+        **kwargs: Of :class:`PublishedDataset`; without ``img_suffix``, both kinds of images are read.
+    """
+
+    LAYOUT = (
+        'leftImg8bit/train/SEQUENCE/NAME_leftImg8bit.png and gtFine/train/SEQUENCE/NAME_gtFine_labellevel3Ids.png '
+        '(IDD-Lite has seven other classes: IDDLiteDataset)'
+    )
+    FOLDERS = dict(
+        train=('leftImg8bit/train', 'gtFine/train'),
+        val=('leftImg8bit/val', 'gtFine/val'),
+        test=('leftImg8bit/test', None),
+    )
+    TABLE = 'idd'
+    IMG_SUFFIX = ''
+    SEG_MAP_SUFFIX = '_gtFine_labellevel3Ids.png'
+
+    def load_data_list(self) -> list[dict]:
+        """Names of all images and labels, sorted by image name."""
+        if self.img_suffix or self.ann_file:
+            return super().load_data_list()
+        self.check_folders()
+        names = list(
+            fileio.list_dir_or_file(
+                self._img_dir, list_dir=False, suffix=_ENDS, recursive=True, backend_args=self.backend_args
+            )
+        )
+        data_list: list[dict] = []
+        for suffix in [end for end in _ENDS if any(name.endswith(end) for name in names)] or _ENDS[:1]:
+            self.img_suffix = suffix
+            data_list += super().load_data_list()
+        return sorted(data_list, key=lambda info: info['img_path'])
+
+
+@DATASETS.register_module()
+class IDDLiteDataset(PublishedDataset):
+    """IDD-Lite: images of 320x227 with the seven classes of level 1, as downloaded.
+
+    ``leftImg8bit/SPLIT/SEQUENCE/NAME_image.jpg`` and ``gtFine/SPLIT/SEQUENCE/NAME_label.png``. Its ids are also train
+    ids of Cityscapes, of other classes, so it cannot be paired with a data set of these.
+
+    Args:
+        split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
+        **kwargs: Of :class:`PublishedDataset`.
+    """
+
+    METAINFO = dict(
+        classes=('drivable', 'non-drivable', 'living things', 'vehicles', 'road side objects', 'far objects', 'sky'),
+        palette=[
+            [128, 64, 128],
+            [244, 35, 232],
+            [220, 20, 60],
+            [0, 0, 230],
+            [220, 190, 40],
+            [70, 70, 70],
+            [70, 130, 180],
+        ],
+    )
+    LAYOUT = 'leftImg8bit/train/SEQUENCE/NAME_image.jpg and gtFine/train/SEQUENCE/NAME_label.png'
+    FOLDERS = IDDDataset.FOLDERS
+    TABLE = 'idd_lite'
+    IMG_SUFFIX = '_image.jpg'
+    SEG_MAP_SUFFIX = '_label.png'

@@ -1,0 +1,41 @@
+"""LoveDA."""
+
+from typing import Any
+
+from mmseg.datasets import LoveDADataset
+from mmseg.registry import DATASETS
+
+from .published import PublishedDataset, one_of
+
+AREAS = ('Rural', 'Urban')
+
+
+@DATASETS.register_module()
+class RawLoveDADataset(PublishedDataset):
+    """One area of LoveDA (Wang et al., NeurIPS 2021 Datasets and Benchmarks; 1024x1024, 0.3 m), as downloaded.
+
+    ``Train/Rural/images_png/0.png`` and ``Train/Rural/masks_png/0.png``. In the files 0 is no data, which is ignored,
+    like a stray 9 of some files, and 1 is background, which is a class. mmseg's ``LoveDADataset`` reads what its
+    converter writes, without the areas.
+
+    Args:
+        area: ``'Rural'`` or ``'Urban'``.
+        split: ``'train'``, ``'val'`` or ``'test'`` (no labels; predictions go to the server).
+        **kwargs: Of :class:`PublishedDataset`.
+
+    Raises:
+        ValueError: If there is no such area or split.
+    """
+
+    METAINFO = LoveDADataset.METAINFO
+    LAYOUT = 'Train/Rural/images_png/0.png ... and Train/Rural/masks_png/0.png ..., also Urban, and Val and Test'
+    FOLDERS = dict(
+        train=('Train/{area}/images_png', 'Train/{area}/masks_png'),
+        val=('Val/{area}/images_png', 'Val/{area}/masks_png'),
+        test=('Test/{area}/images_png', None),
+    )
+    TABLE = 'loveda'
+
+    def __init__(self, area: str, split: str = 'train', **kwargs: Any) -> None:
+        self.area = one_of('area', area, AREAS, type(self).__name__)
+        super().__init__(split=split, choice=dict(area=area), **kwargs)

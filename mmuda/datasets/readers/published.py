@@ -1,0 +1,75 @@
+"""What data sets whose splits, folders and file names are known have in common."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..label_tables import LabelTable
+from .raw_dataset import RawSegDataset
+
+
+class PublishedDataset(RawSegDataset):
+    """A data set that is chosen by the name of a split.
+
+    A subclass says where the files are and what they are called.
+
+    Args:
+        split: A key of ``FOLDERS``.
+        use_labels: False leaves out the labels, as for a target domain. Splits that were published without labels have
+            none anyway.
+        choice: Values for the names in braces in ``FOLDERS``.
+        label_table: As in :class:`RawSegDataset`; None is ``TABLE``.
+        data_prefix: Other folders than those of the split.
+        img_suffix: End of image names; None is ``IMG_SUFFIX``.
+        seg_map_suffix: End of label names; None is ``SEG_MAP_SUFFIX``.
+        **kwargs: Of :class:`RawSegDataset`.
+
+    Raises:
+        ValueError: If there is no such split.
+    """
+
+    FOLDERS: ClassVar[Mapping[str, tuple[str, str | None]]]
+    """Folders of images and of labels, below ``data_root``, by split; None where no labels were published."""
+
+    TABLE: ClassVar[str] = 'train_ids'
+    IMG_SUFFIX: ClassVar[str] = '.png'
+    SEG_MAP_SUFFIX: ClassVar[str] = '.png'
+
+    def __init__(
+        self,
+        split: str = 'train',
+        use_labels: bool = True,
+        choice: Mapping[str, str] | None = None,
+        label_table: str | Mapping | LabelTable | None = None,
+        data_prefix: Mapping | None = None,
+        img_suffix: str | None = None,
+        seg_map_suffix: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.split = one_of('split', split, self.FOLDERS, type(self).__name__)
+        if data_prefix is None:
+            images, labels = (folder and folder.format(**(choice or {})) for folder in self.FOLDERS[split])
+            data_prefix = dict(img_path=images, seg_map_path=labels if use_labels else None)
+        super().__init__(
+            label_table=self.TABLE if label_table is None else label_table,
+            data_prefix=data_prefix,
+            img_suffix=self.IMG_SUFFIX if img_suffix is None else img_suffix,
+            seg_map_suffix=self.SEG_MAP_SUFFIX if seg_map_suffix is None else seg_map_suffix,
+            **kwargs,
+        )
+
+
+def one_of(key: str, value: str, known: Any, name: str) -> str:
+    """Return a value that must be one of some.
+
+    Args:
+        key: Argument that has it, for the message.
+        value: The value.
+        known: Allowed values.
+        name: Class of the data set, for the message.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value not in known:
+        raise ValueError(f'{name}: {key}={value!r}, expected one of {", ".join(map(repr, known))}')
+    return value

@@ -1,0 +1,373 @@
+"""Files in zip archives, read where they are: mmengine's file backend for paths that begin with ``zip://``.
+
+``zip:///data/gta5`` is a folder of archives, as downloaded; their contents together are one tree, so
+``zip:///data/gta5/images/00001.png`` is read from whichever of them has ``images/00001.png``. A path may also name one
+archive: ``zip:///data/gta5/01_images.zip/images/00001.png``. ``zip://data/gta5`` is relative to the working directory.
+"""
+
+import errno
+import io
+import os
+import os.path as osp
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from mmengine.fileio import BaseStorageBackend, register_backend
+
+PREFIX = 'zip://'
+
+MAX_BYTES = 1 << 31
+"""Unpacked size from which on a file is refused: a few bytes can unpack to any size."""
+
+HEADER_BYTES = 1 << 16
+"""How much of a file is unpacked when it is opened: the size of an image is nearly always in there."""
+
+_LOCAL_HEADER = struct.Struct('<4s22xHH')  # signature, and the lengths of the name and of what stands behind it
+_ENCRYPTED = 0x1
+_MAC_COPIES = '__MACOSX/'
+
+
+class Member(NamedTuple):
+    """A file in an archive, as its central directory has it."""
+
+    archive: io.BufferedReader
+    offset: int
+    packed: int
+    size: int
+    crc: int
+    method: int
+    flags: int
+
+
+class ZipTree:
+    """The contents of one archive, or of all archives of a folder, as one tree.
+
+    The central directories are read once. Files are read at their place (``os.pread``), which leaves the position of
+    the open file alone: threads and forked processes share it without locks.
+
+    Args:
+        root: An archive, or a folder with archives.
+
+    Raises:
+        OSError: If an archive is damaged.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root, self.stamps = root, _stamps(root)
+        self.members: dict[str, Member] = {}
+        self.different: dict[str, str] = {}
+        for path in archives_at(root):
+            self._add(path)
+        self.folders = {''}
+        for name in self.members:
+            folder = osp.dirname(name)
+            while folder not in self.folders:
+                self.folders.add(folder)
+                folder = osp.dirname(folder)
+
+    def _add(self, path: str) -> None:
+        archive = open(path, 'rb')  # noqa: SIM115 - read from as long as the process lives
+        try:
+            infos = zipfile.ZipFile(archive).infolist()
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            archive.close()
+            raise OSError(f'{path} is no whole zip archive ({error}): download it again') from error
+        for info in infos:
+            if info.is_dir() or info.filename.startswith(_MAC_COPIES):
+                continue
+            member = Member(
+                archive,
+                info.header_offset,
+                info.compress_size,
+                info.file_size,
+                info.CRC,
+                info.compress_type,
+                info.flag_bits,
+            )
+            kept = self.members.setdefault(info.filename, member)
+            if (kept.crc, kept.size) != (member.crc, member.size):
+                self.different[info.filename] = f'{kept.archive.name} and {path}'
+
+    def read(self, name: str, count: int | None = None) -> bytes:
+        """Return a file, whose checksum is compared; or its first bytes, without.
+
+        Args:
+            name: Path inside of the archives.
+            count: Number of bytes; None reads all.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            OSError: If it is damaged, encrypted, too large or packed in another way than zip's usual one, or two
+                archives have different files of this name.
+        """
+        member = self.members.get(name)
+        where = f'{name} in {member.archive.name if member else self.root}'
+        if member is None:
+            raise FileNotFoundError(errno.ENOENT, f'no such file in the archives of {self.root}', name)
+        if name in self.different:
+            raise OSError(f'{self.different[name]} have different files {name}: name the archive in the path')
+        if member.flags & _ENCRYPTED or member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise OSError(f'{where} is encrypted or not packed by deflate: pack the archive anew')
+        if member.size > MAX_BYTES:
+            raise OSError(f'{where} unpacks to {member.size:,} bytes, more than {MAX_BYTES:,}')
+        data = self._unpack(member, where, count)
+        if count is None and (len(data) != member.size or zlib.crc32(data) != member.crc):
+            raise OSError(f'{where} is damaged, its checksum differs: download the archive again')
+        return data
+
+    def _unpack(self, member: Member, where: str, count: int | None) -> bytes:
+        descriptor = member.archive.fileno()
+        head = os.pread(descriptor, _LOCAL_HEADER.size, member.offset)
+        if len(head) < _LOCAL_HEADER.size or not head.startswith(b'PK\3\4'):
+            raise OSError(f'{where} is damaged: download the archive again')
+        _, name_length, extra_length = _LOCAL_HEADER.unpack(head)
+        start = member.offset + _LOCAL_HEADER.size + name_length + extra_length
+        stored = member.method == zipfile.ZIP_STORED
+        # Deflate makes data at most a little larger, so the first bytes are in about as many packed ones.
+        wanted = member.packed if count is None else min(member.packed, count if stored else count + 1024)
+        packed = os.pread(descriptor, wanted, start)
+        if stored:
+            return packed
+        try:
+            # One byte more than there should be shows a wrong size, and no more memory is taken for it.
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.size + 1 if count is None else count)
+        except zlib.error as error:
+            raise OSError(f'{where} is damaged ({error}): download the archive again') from error
+
+
+_trees: dict[str, ZipTree] = {}
+
+
+def archives_at(root: str) -> list[str]:
+    """Return the path itself if it is an archive, or those in a folder, sorted by name."""
+    if osp.isfile(root):
+        return [root]
+    try:
+        return sorted(entry.path for entry in os.scandir(root) if entry.name.lower().endswith('.zip'))
+    except OSError:
+        return []
+
+
+def _stamps(root: str) -> list[tuple[str, int, int]]:
+    statuses = ((path, os.stat(path)) for path in archives_at(root))
+    return [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]
+
+
+@lru_cache(maxsize=1 << 16)
+def _located(folder: str) -> tuple[str, str]:
+    """Split a folder into the deepest place with archives and the folder inside of them."""
+    place = folder
+    while not archives_at(place):
+        if osp.dirname(place) == place:
+            raise FileNotFoundError(errno.ENOENT, 'no zip archive there or in a folder above', folder)
+        place = osp.dirname(place)
+    inside = '' if place == folder else osp.relpath(folder, place)
+    return place, inside
+
+
+def find_archives(path: str, fresh: bool = False) -> tuple[ZipTree, str]:
+    """Return the archives of a path, and the path inside of them.
+
+    Args:
+        path: With or without ``zip://``.
+        fresh: The path may be a folder, and archives that have changed are read again.
+
+    Raises:
+        FileNotFoundError: If no archive is on the path.
+        OSError: If one is damaged.
+    """
+    whole = osp.abspath(str(path).removeprefix(PREFIX))
+    if fresh:
+        _located.cache_clear()
+        folder, name = whole, ''
+    else:
+        folder, name = osp.split(whole)
+    root, inside = _located(folder)
+    tree = _trees.get(root)
+    if tree is None or (fresh and tree.stamps != _stamps(root)):
+        tree = _trees[root] = ZipTree(root)
+    return tree, '/'.join(part for part in (inside, name) if part)
+
+
+def is_zipped(path: str | os.PathLike | None) -> bool:
+    """Return whether a path names a file in an archive."""
+    return path is not None and str(path).startswith(PREFIX)
+
+
+def absolute(path: str | os.PathLike) -> str:
+    """Return a path that does not depend on the working directory, in an archive or not."""
+    text = str(path)
+    return PREFIX + osp.abspath(text.removeprefix(PREFIX)) if is_zipped(text) else osp.abspath(text)
+
+
+def is_file(path: str | os.PathLike) -> bool:
+    """Return whether there is such a file, in an archive or not."""
+    return ZipBackend().isfile(str(path)) if is_zipped(path) else osp.isfile(path)
+
+
+def file_size(path: str | os.PathLike) -> int:
+    """Return the number of bytes of a file, in an archive those of the file as it unpacks.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    return open_file(path).seek(0, os.SEEK_END) if is_zipped(path) else osp.getsize(path)
+
+
+def stamp(path: str | os.PathLike) -> list:
+    """Return what changes when a file does: its absolute path, size and modification time, or checksum in an archive.
+
+    A file that does not exist has its path alone.
+    """
+    try:
+        if is_zipped(path):
+            tree, name = find_archives(str(path))
+            member = tree.members[name]
+            return [absolute(path), member.size, member.crc]
+        status = os.stat(path)
+    except (OSError, KeyError):
+        return [absolute(path)]
+    return [absolute(path), status.st_size, status.st_mtime_ns]
+
+
+class PackedFile(io.RawIOBase):
+    """A file in an archive, of which the first bytes are unpacked, and the rest when it is read.
+
+    Args:
+        path: As in :func:`find_archives`.
+
+    Raises:
+        OSError: As in :meth:`ZipTree.read`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._tree, self._name = find_archives(path)
+        self._data = self._tree.read(self._name, HEADER_BYTES)
+        self._size = self._tree.members[self._name].size
+        self._place = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, as in a file on a disk."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, and return the number of bytes."""
+        end = min(self._place + len(buffer), self._size)
+        if end > len(self._data):
+            self._data = self._tree.read(self._name)
+        part = self._data[self._place : end]
+        buffer[: len(part)] = part
+        self._place += len(part)
+        return len(part)
+
+
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """Open a file for reading, on a disk or in an archive.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    return cast(BinaryIO, io.BufferedReader(PackedFile(str(path)))) if is_zipped(path) else open(path, 'rb')
+
+
+@register_backend('zip', prefixes='zip')
+class ZipBackend(BaseStorageBackend):
+    """mmengine's file backend for files in zip archives. It reads only; see the module for the paths."""
+
+    def get(self, filepath: str) -> bytes:
+        """Return a file; the errors are those of :meth:`ZipTree.read`."""
+        tree, name = find_archives(filepath)
+        return tree.read(name)
+
+    def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
+        """Return a text file."""
+        return self.get(filepath).decode(encoding)
+
+    def isfile(self, filepath: str) -> bool:
+        """Return whether an archive has such a file."""
+        try:
+            tree, name = find_archives(filepath)
+        except FileNotFoundError:
+            return False
+        return name in tree.members
+
+    def isdir(self, filepath: str) -> bool:
+        """Return whether an archive has files below such a folder, or the path is one or a folder of them."""
+        try:
+            tree, name = find_archives(filepath, fresh=True)
+        except FileNotFoundError:
+            return False
+        return name in tree.folders
+
+    def exists(self, filepath: str) -> bool:
+        """Return whether there is such a file or folder."""
+        return self.isfile(filepath) or self.isdir(filepath)
+
+    def join_path(self, filepath: str, *filepaths: str) -> str:
+        """Join paths as those of files."""
+        return osp.join(filepath, *filepaths)
+
+    @contextmanager
+    def get_local_path(self, filepath: str) -> Iterator[str]:
+        """Give a copy on the disk, which is deleted afterwards."""
+        with tempfile.NamedTemporaryFile(suffix=osp.splitext(filepath)[1]) as file:
+            file.write(self.get(filepath))
+            file.flush()
+            yield file.name
+
+    def list_dir_or_file(
+        self,
+        dir_path: str,
+        list_dir: bool = True,
+        list_file: bool = True,
+        suffix: str | tuple[str, ...] | None = None,
+        recursive: bool = False,
+    ) -> Iterator[str]:
+        """Yield paths below a folder, relative to it and sorted; hidden files are left out, as from a disk.
+
+        Args:
+            dir_path: The folder.
+            list_dir: Yield folders.
+            list_file: Yield files.
+            suffix: End of the names of files.
+            recursive: Yield also what is in folders below.
+
+        Raises:
+            FileNotFoundError: If there is no such folder.
+            TypeError: If folders should have a suffix.
+        """
+        if list_dir and suffix is not None:
+            raise TypeError('`list_dir` should be False when `suffix` is not None')
+        tree, folder = find_archives(dir_path, fresh=True)
+        if folder not in tree.folders:
+            raise FileNotFoundError(errno.ENOENT, f'no such folder in the archives of {tree.root}', str(dir_path))
+        start = f'{folder}/' if folder else ''
+        found = [name[len(start) :] for name in (tree.folders if list_dir else ()) if name.startswith(start) and name]
+        if list_file:
+            names = (name[len(start) :] for name in tree.members if name.startswith(start))
+            found += [
+                name
+                for name in names
+                if not osp.basename(name).startswith('.') and (suffix is None or name.endswith(suffix))
+            ]
+        yield from sorted(name for name in found if recursive or '/' not in name)

@@ -1,0 +1,144 @@
+"""Data sets with known splits, read from small copies of their layouts (see layouts.py)."""
+
+import layouts
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+
+from mmuda.datasets.label_tables import get_label_table
+from mmuda.datasets.readers.acdc import CONDITIONS
+
+LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
+TRAIN_IDS = (*range(19), 255)
+
+KINDS = {
+    'acdc': (dict(type='ACDCDataset', split='val', conditions='rain'), TRAIN_IDS),
+    'raw_dark_zurich': (dict(type='RawDarkZurichDataset', split='val'), TRAIN_IDS),
+    'mapillary_v1.2': (dict(type='MapillaryVistasDataset', split='validation'), range(66)),
+    'mapillary_v2.0': (dict(type='MapillaryVistasDataset', split='validation', version='v2.0'), range(124)),
+    'idd': (dict(type='IDDDataset', split='val'), (*range(26), 255)),
+    'idd_lite': (dict(type='IDDLiteDataset', split='val'), (*range(7), 255)),
+    'urbansyn': (dict(type='UrbanSynDataset'), range(20)),
+    'loveda': (dict(type='RawLoveDADataset', area='Urban', split='val'), (*range(8), 9)),
+    'potsdam': (dict(type='RawPotsdamDataset', split='val'), range(7)),
+    'vaihingen': (dict(type='RawVaihingenDataset', split='val'), range(7)),
+    # mmseg's own readers do as well, with a table in the step that loads labels.
+    'bdd100k': (
+        dict(
+            type='BDD100KDataset', data_prefix=dict(img_path='images/10k/val', seg_map_path='labels/sem_seg/masks/val')
+        ),
+        TRAIN_IDS,
+    ),
+    'dark_zurich': (
+        dict(type='DarkZurichDataset', data_prefix=dict(img_path='rgb_anon/val/night', seg_map_path='gt/val/night')),
+        TRAIN_IDS,
+    ),
+    'night_driving': (
+        dict(
+            type='NightDrivingDataset',
+            data_prefix=dict(
+                img_path='leftImg8bit/test/night', seg_map_path='gtCoarse_daytime_trainvaltest/test/night'
+            ),
+        ),
+        TRAIN_IDS,
+    ),
+}
+"""A data set of each kind, and the ids in its files."""
+
+TRAIN_ID = {
+    'mapillary_v1.2': {17: 2, 44: 255, 45: 5, 24: 0, 23: 255, 20: 12, 58: 16},
+    'mapillary_v2.0': {27: 2, 84: 255, 85: 5, 35: 0, 45: 255, 99: 7, 98: 255, 91: 6},
+    'idd': {0: 0, 1: 255, 2: 1, 4: 11, 5: 12, 6: 17, 7: 18, 9: 13, 11: 15, 12: 255, 20: 5, 22: 2, 25: 10},
+    'idd_lite': {0: 0, 6: 6},
+    'urbansyn': {0: 0, 18: 18, 19: 255},
+    'loveda': {0: 255, 1: 0, 7: 6, 9: 255},
+    'potsdam': {0: 255, 1: 0, 6: 5},
+    'vaihingen': {0: 255, 1: 0, 6: 5},
+}
+"""Some ids and what they become, by what the data sets' authors say of them."""
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_read_as_published(tmp_path, kind):
+    settings, known = KINDS[kind]
+    layouts.PUBLISHED[kind](tmp_path)
+    steps = (
+        LOAD if kind in TRAIN_ID or kind in ('acdc', 'raw_dark_zurich') else [LOAD[0], dict(LOAD[1], table='train_ids')]
+    )
+    dataset = DATASETS.build(dict(settings, data_root=str(tmp_path), pipeline=steps))
+    assert len(dataset) == 2
+    raw, sample = layouts.ids(known, 1), dataset[1]
+    expected = raw
+    if kind in TRAIN_ID:
+        expected = raw.copy()
+        for one in np.unique(raw):
+            expected[raw == one] = dict(dataset.label_table.pairs)[one]
+        table = dict(dataset.label_table.pairs)
+        assert {one: table[one] for one in TRAIN_ID[kind]} == TRAIN_ID[kind]
+    np.testing.assert_array_equal(sample['gt_seg_map'], expected)
+    assert set(np.unique(expected)) - {255} <= set(range(len(dataset.metainfo['classes'])))
+    if sample['img_path'].endswith('.png'):
+        np.testing.assert_array_equal(sample['img'][..., ::-1], layouts.image(1))
+
+
+@pytest.mark.parametrize('kind', TRAIN_ID)
+def test_a_target_has_no_labels(tmp_path, kind):
+    layouts.PUBLISHED[kind](tmp_path)
+    dataset = DATASETS.build(dict(KINDS[kind][0], data_root=str(tmp_path), use_labels=False, pipeline=LOAD[:1]))
+    assert len(dataset) == 2 and 'seg_map_path' not in dataset.get_data_info(0)
+
+
+def names(root, **settings) -> list[str]:
+    dataset = DATASETS.build(dict(type='ACDCDataset', data_root=str(root), **settings))
+    return [dataset.get_data_info(n)['img_path'].removeprefix(f'{root}/rgb_anon/') for n in range(len(dataset))]
+
+
+def test_conditions_and_references_of_acdc(tmp_path):
+    for condition in CONDITIONS:
+        layouts.acdc(tmp_path, condition, 'train')
+    layouts.acdc(tmp_path, 'rain', 'val')
+    assert [name.split('/')[0] for name in names(tmp_path)] == sorted(CONDITIONS * 2)
+    assert {name.split('/')[1] for name in names(tmp_path)} == {'train'}
+    night = names(tmp_path, conditions=['night'])
+    assert [name.split('/')[:2] for name in night] == [['night', 'train']] * 2
+    reference = names(tmp_path, conditions=['night'], reference=True)
+    assert [name.replace('/train_ref/', '/train/').replace('_rgb_ref_', '_rgb_') for name in reference] == night
+    pairs = DATASETS.build(dict(type='ACDCDataset', data_root=str(tmp_path), reference=True))
+    assert 'seg_map_path' not in pairs.get_data_info(0)
+    with pytest.raises(FileNotFoundError, match='found no image named .*_rgb_anon.png in .*rgb_anon/fog/val/'):
+        names(tmp_path, split='val')
+    with pytest.raises(ValueError, match="conditions='sun', expected one of 'fog', 'night', 'rain', 'snow'"):
+        names(tmp_path, conditions=['sun'])
+    (tmp_path / 'list.txt').write_text('night/train/GOPR0351/GOPR0351_frame_000001')
+    assert names(tmp_path, ann_file='list.txt') == night[1:]
+
+
+def test_both_kinds_of_images_of_idd(tmp_path):
+    layouts.PUBLISHED['idd'](tmp_path)
+    folder = tmp_path / 'leftImg8bit/val/1'
+    (folder / '000001_leftImg8bit.png').unlink()
+    layouts.write(folder / '000001_leftImg8bit.jpg', layouts.image(1))
+    dataset = DATASETS.build(dict(type='IDDDataset', split='val', data_root=str(tmp_path), pipeline=LOAD))
+    ends = [dataset[n]['img_path'][-4:] for n in range(2)]
+    assert ends == ['.png', '.jpg']
+
+
+def test_idd_lite_is_not_read_as_idd(tmp_path):
+    layouts.PUBLISHED['idd_lite'](tmp_path)
+    with pytest.raises(FileNotFoundError, match='IDD-Lite has seven other classes: IDDLiteDataset'):
+        DATASETS.build(dict(type='IDDDataset', split='val', data_root=str(tmp_path)))
+    classes = DATASETS.build(dict(KINDS['idd_lite'][0], data_root=str(tmp_path))).metainfo['classes']
+    assert len(classes) == get_label_table('idd_lite').num_classes == 7
+
+
+@pytest.mark.parametrize(
+    'settings, told',
+    [
+        (dict(type='RawLoveDADataset', area='rural'), "area='rural', expected one of 'Rural', 'Urban'"),
+        (dict(type='RawVaihingenDataset', split='test'), "RawVaihingenDataset: split='test', expected one of 'train'"),
+        (dict(type='MapillaryVistasDataset', version='v1'), "version='v1', expected one of 'v1.2', 'v2.0'"),
+    ],
+)
+def test_errors(settings, told):
+    with pytest.raises(ValueError, match=told):
+        DATASETS.build(settings)
