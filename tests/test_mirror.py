@@ -61,6 +61,8 @@ TESTED_BY = {
     'comparison/runs.py': 'comparison/test_comparison.py',
     'comparison/tables.py': 'comparison/test_results.py',
     'conversion/originals.py': 'conversion/test_convert.py',
+    'datasets/class_maps.py': 'datasets/readers/test_raw_dataset.py',
+    'datasets/readers/folders.py': 'datasets/readers/test_raw_dataset.py',
     'datasets/colours.py': 'datasets/test_label_files.py',
     'datasets/tiff.py': 'datasets/test_image_pixels.py',
     'datasets/cache.py': 'datasets/readers/test_file_check.py',

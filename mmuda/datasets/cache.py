@@ -16,6 +16,8 @@ from mmengine.logging import print_log
 
 from mmuda.files import write_json
 
+from .image_files import file_of
+
 CACHE_DIR_VARIABLE = 'MMUDA_CACHE_DIR'
 THREADS = 8
 CHUNK = 256
@@ -88,7 +90,7 @@ def _stamp(path: str | None) -> list | None:
     if path is None:
         return None
     try:
-        status = os.stat(path)
+        status = os.stat(file_of(path))
     except OSError:
         return [os.path.abspath(path)]
     return [os.path.abspath(path), status.st_size, status.st_mtime_ns]

@@ -13,11 +13,6 @@ from ..image_pixels import decode_image, scaled, select_bands
 from ..label_files import decode_label, map_ids
 from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array
 
-TURNED_HINT = (
-    '. If the image was turned by its EXIF orientation and the label was not, load the image with '
-    "dict(type='LoadDomainImage', color_type='color_ignore_orientation')"
-)
-
 
 @TRANSFORMS.register_module()
 class LoadDomainImage(LoadImageFromFile):
@@ -172,7 +167,6 @@ class LoadDomainAnnotations(BaseTransform):
                 f'{results.get("img_path")} is {width}x{height}, '
                 f'{path} is {ids.shape[1]}x{ids.shape[0]}; repair the pair, or leave such pairs '
                 "out with mismatched='skip' in the data set"
-                f'{TURNED_HINT if ids.shape == (width, height) else ""}'
             )
         label_map = results.get('label_map')
         if label_map is not None:
