@@ -26,6 +26,7 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.checkpoints.states import check_finite_weights
 from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
+from mmuda.datasets.label_check import check_classes_shown
 from mmuda.datasets.summary import summaries
 from mmuda.files import whole_file
 from mmuda.internals import (
@@ -173,6 +174,16 @@ class AdaptationRunner(Runner):
         check = getattr(built.dataloader.dataset, 'check_labels', None)
         if check is not None:
             check()
+        return built
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, then look for classes that no label shows.
+
+        Raises:
+            ValueError: If the foreground of 0/255 masks is ignored, or a label has an id that is no class.
+        """
+        built = super().build_val_loop(loop)
+        check_classes_shown(built.dataloader.dataset, 'validation')
         return built
 
     def _take_over_seed(self, resume: bool | str) -> None:
