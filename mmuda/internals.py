@@ -274,7 +274,7 @@ LONG_RECORDS = (
 
 def converts_channels(preprocessor: Any) -> bool | None:
     """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
-    return getattr(preprocessor, '_channel_conversion', None)
+    return getattr(preprocessor, 'reverses_channels', getattr(preprocessor, '_channel_conversion', None))
 
 
 # mmseg: heads.

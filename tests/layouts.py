@@ -5,6 +5,7 @@ with the id in red for SYNTHIA, 8-bit ids for the others); no true GTA5, SYNTHIA
 Cross-City file was at hand.
 """
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,34 @@ def ids(known, seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
     drawn = np.random.default_rng(seed).choice(known, (height, width))
     drawn.flat[: len(known)] = known
     return drawn
+
+
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    """An image file by Pillow."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def encoded(values: np.ndarray, suffix: str) -> bytes:
+    """An image file by OpenCV."""
+    done, data = cv2.imencode(suffix, values)
+    assert done
+    return data.tobytes()
+
+
+def npz(**arrays) -> bytes:
+    """A file of arrays."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy(values: np.ndarray) -> bytes:
+    """A file of an array."""
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmuda.datasets.transforms.loading import decode_label
+from mmuda.datasets.label_files import decode_label
 from mmuda.label_png import label_png
 
 PALETTE = [(1, 2, 3), (40, 50, 60), (255, 0, 128)]

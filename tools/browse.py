@@ -52,7 +52,7 @@ def pairs(loader: DataLoader, preprocessor: Any) -> Iterator[dict[str, np.ndarra
         for domain, part in batch.items():
             showing.show_batch(domain, part)
         count = max(len(part['inputs']) for part in batch.values())
-        statistics = pixel_statistics(preprocessor)
+        statistics = pixel_statistics(preprocessor, 'target')
         bgr = not converts_channels(preprocessor)
         yield from map(with_overlays, training_pictures(showing.shown, count, *statistics, bgr, palette))
 

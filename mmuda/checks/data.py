@@ -9,12 +9,14 @@ from typing import Any
 from mmengine import fileio
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmseg.datasets.transforms import RandomCrop
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import CrossEntropyLoss
-from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
+from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 
 from mmuda.datasets.building import ADVICE
 from mmuda.datasets.class_lists import differing_classes
+from mmuda.datasets.class_presence import LABEL_STEPS
 from mmuda.datasets.pairs.domain_pair import DomainSides
 from mmuda.datasets.pairs.streams import StreamSampler
 from mmuda.datasets.readers import RawSegDataset
@@ -56,6 +58,26 @@ def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[
                 f'is {short(sampler["type"])}, which draws from a {wanted.__name__}',
                 f'a sampler for the {kind.__name__} of this loader',
             )
+
+
+def check_pipelines(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
+    """Check that no step looks at labels that no step before it loads, as in the pipeline of a target."""
+    for place, node in datasets_of(cfg, loaders):
+        steps = node.get('pipeline')
+        loaded = False
+        for number, step in enumerate(steps if isinstance(steps, (list, tuple)) else ()):
+            kind = find(step.get('type'), TRANSFORMS) if isinstance(step, Mapping) else None
+            if not isinstance(kind, type):
+                break  # a step that is not known may load a label
+            loaded = loaded or issubclass(kind, LABEL_STEPS)
+            ratio = step.get('cat_max_ratio', 1.0)
+            if not loaded and issubclass(kind, RandomCrop) and isinstance(ratio, (int, float)) and ratio < 1:
+                yield Finding(
+                    f'{place}.pipeline.{number}.cat_max_ratio',
+                    f'is {short(ratio)}, so {kind.__name__} looks at labels, but no step before it loads any',
+                    '1.0',
+                    'images of a target domain are cropped without a look at labels',
+                )
 
 
 def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from mmengine.logging import print_log
 
 from mmuda.files import write_json
-from mmuda.zip_files import stamp
+from mmuda.zip_files import absolute, stamp
+
+from .image_files import file_of
 
 CACHE_DIR_VARIABLE = 'MMUDA_CACHE_DIR'
 THREADS = 8
@@ -83,7 +85,9 @@ def map_in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
 
 def _stamp(path: str | None) -> list | None:
-    return None if path is None else stamp(path)
+    if path is None:
+        return None
+    return [absolute(path), *stamp(file_of(path))[1:]]
 
 
 def _path(kind: str, key: str) -> Path:

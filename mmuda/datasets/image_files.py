@@ -4,12 +4,17 @@ import io
 import os
 import struct
 import threading
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+import cv2
 import mmengine.fileio as fileio
+import numpy as np
 from PIL import Image
 
 from mmuda.zip_files import open_file
+
+from . import tiff
+from .array_files import array_shape, is_array_file, split_member
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_END = b'IEND\xaeB`\x82'
@@ -20,18 +25,51 @@ JPEG_SIGNATURE = b'\xff\xd8'
 MAX_PIXELS = 178_956_970
 """Pixels from which on an image is refused unless the data set allows it: as Pillow, half a GB of colours."""
 
+IMAGE_SUFFIXES = (
+    *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.jp2', '.ppm', '.pgm'),
+    *('.npy', '.npz', '.nii', '.nii.gz'),
+)
+"""Ends of the names of files that are read as images, in lower case; they are compared in any case."""
+
 _EXIF_ORIENTATION = 0x0112
+_MIRRORED = (2, 4, 5, 7)
+_ROTATIONS = {
+    **dict.fromkeys((3, 4), cv2.ROTATE_180),
+    **dict.fromkeys((5, 6), cv2.ROTATE_90_CLOCKWISE),
+    **dict.fromkeys((7, 8), cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+_MOST_CHUNKS = 64
 _opening = threading.Lock()
+
+
+class ImageHeader(NamedTuple):
+    """Size of an image and how it is to be turned.
+
+    Attributes:
+        width: Of the pixels as they are stored.
+        height: The same.
+        orientation: Of EXIF, 1 to 8; 1 is as it is stored.
+    """
+
+    width: int
+    height: int
+    orientation: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image when it is turned as its orientation says."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
 def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: int | None = MAX_PIXELS) -> bytes:
     """Read an image file as it is.
 
-    Some decoders return half an image for half a file without a word, so the end of PNG and JPEG
+    Some decoders return half an image for half a file without a word, so the end of PNG, JPEG and TIFF
     files is checked.
 
     Args:
-        path: File name.
+        path: File name; or that of an image in a file of several, see :mod:`~mmuda.datasets.array_files`, whose file
+            is read.
         backend_args: Of mmengine's file backend.
         max_pixels: Greatest number of pixels, by the header; None allows any.
 
@@ -40,19 +78,14 @@ def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: in
         OSError: If it cannot be read, is empty or truncated.
         ValueError: If it has too many pixels.
     """
-    try:
-        data = fileio.get(path, backend_args=backend_args)
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist: check data_root and data_prefix of the data set') from None
-    except OSError as error:
-        raise OSError(f'{path} cannot be read: {error}') from error
-    try:
-        size = _header_size(io.BytesIO(data))
-    except (OSError, SyntaxError, ValueError):
-        pass  # a format that Pillow does not know; OpenCV, which may, has a bound of its own
-    else:
-        check_pixels(path, size, max_pixels)
-    if not _ends_well(data):
+    data = _read(path, backend_args)
+    header = header_of(data, path)
+    if header is not None:
+        check_pixels(path, header.size, max_pixels)
+    if data[:4] in tiff.SIGNATURES or is_array_file(path):
+        if data[:4] in tiff.SIGNATURES and not tiff.is_whole(data):
+            raise unreadable(path, 'it is cut off')
+    elif not _ends_well(data):
         try:
             with open_image(io.BytesIO(data)) as image:
                 image.load()
@@ -68,16 +101,45 @@ def unreadable(path: str, reason: str) -> OSError:
     return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or download it again')
 
 
-def image_size(path: str) -> tuple[int, int]:
+def image_size(path: str, oriented: bool = True) -> tuple[int, int]:
     """(width, height) of an image file on a local disk or in a zip archive, decoding nothing.
 
-    A JPEG that a decoder would turn on its side, by its EXIF orientation, has the turned size.
+    Args:
+        path: As for :func:`read_image_bytes`.
+        oriented: The size of the image turned by its EXIF orientation, as it is decoded.
 
     Raises:
         OSError: If it is missing or no image.
+        ValueError: If it is damaged.
     """
-    with open_file(path) as file:
-        return _header_size(file)
+    with open_file(split_member(path)[0]) as file:
+        header = read_header(file, path)
+    return header.size if oriented else (header.width, header.height)
+
+
+def file_of(path: str) -> str:
+    """Return the file on the disk that an image is in."""
+    return split_member(path)[0]
+
+
+def header_of(data: bytes, path: str) -> ImageHeader | None:
+    """Return the header of a file that was read; None if it is of a format that neither we nor Pillow know."""
+    try:
+        return read_header(io.BytesIO(data), path)
+    except (OSError, SyntaxError, ValueError):
+        return None  # OpenCV, which may know it, has a bound of its own
+
+
+def turned(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an image as its EXIF orientation says.
+
+    Args:
+        image: (H, W) or (H, W, C).
+        orientation: 1 to 8.
+    """
+    if orientation in _ROTATIONS:
+        image = cv2.rotate(image, _ROTATIONS[orientation])
+    return cv2.flip(image, 1) if orientation in _MIRRORED else image
 
 
 def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None) -> None:
@@ -110,16 +172,52 @@ def open_image(file: BinaryIO) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = bound
 
 
-def _header_size(file: BinaryIO) -> tuple[int, int]:
+def read_header(file: BinaryIO, path: str) -> ImageHeader:
+    """Return the header of an image file.
+
+    Args:
+        file: At its start.
+        path: Its name, whose suffix tells files of arrays.
+
+    Raises:
+        OSError: If it is no image.
+        ValueError: If it is damaged.
+    """
+    if is_array_file(path):
+        height, width, *_ = array_shape(file, path)
+        return ImageHeader(width, height)
     head = file.read(24)
-    if len(head) == 24 and head.startswith(PNG_SIGNATURE):
-        return struct.unpack('>II', head[16:24])
+    if head.startswith(PNG_SIGNATURE) and len(head) == 24 and not _has_exif(file):
+        return ImageHeader(*struct.unpack('>II', head[16:24]))
     file.seek(0)
+    if head[:4] in tiff.SIGNATURES:
+        found = tiff.read_header(file)
+        return ImageHeader(found.width, found.height, found.orientation)
     with open_image(file) as image:
-        width, height = image.size
-        if head.startswith(JPEG_SIGNATURE) and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
-            width, height = height, width
-        return width, height
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        return ImageHeader(*image.size, orientation if orientation in range(1, 9) else 1)
+
+
+def _has_exif(file: BinaryIO) -> bool:
+    """Return whether a PNG file says its orientation before its pixels."""
+    file.seek(len(PNG_SIGNATURE))
+    for _ in range(_MOST_CHUNKS):
+        chunk = file.read(8)
+        if len(chunk) < 8 or chunk[4:] == b'IDAT':
+            return False
+        if chunk[4:] == b'eXIf':
+            return True
+        file.seek(struct.unpack('>I', chunk[:4])[0] + 4, os.SEEK_CUR)
+    return False
+
+
+def _read(path: str, backend_args: dict | None) -> bytes:
+    try:
+        return fileio.get(file_of(path), backend_args=backend_args)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path} does not exist: check data_root and data_prefix of the data set') from None
+    except OSError as error:
+        raise OSError(f'{path} cannot be read: {error}') from error
 
 
 def is_whole_png(path: str | os.PathLike) -> bool:

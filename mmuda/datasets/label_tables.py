@@ -1,19 +1,26 @@
-"""Which id of a data set's label files is which of the 19 Cityscapes train ids."""
+"""Which id or colour of a data set's label files is which train id."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from mmseg.utils import get_palette
 
 from mmuda.constants import IGNORE_INDEX
 
-from .classes import CITYSCAPES_CLASSES
+from .classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from .colours import NUM_COLOURS, colour_number, colour_of
 
 UNKNOWN = 254
 """Value of a look-up array for ids that its table does not know."""
 
 NUM_RAW_IDS = 1 << 16
+
+PALETTE_ENDING = '_palette'
+"""``'NAME_palette'`` is the table of colours of a palette that mmseg knows."""
+
+_SHOWN_COLOURS = 8
 
 
 class LabelTable(NamedTuple):
@@ -22,16 +29,21 @@ class LabelTable(NamedTuple):
     Attributes:
         name: For messages.
         pairs: (raw id 0..65535, train id 0..253 or 255), sorted by raw id. All other raw ids are
-            unknown.
+            unknown. Of a table of colours, the raw id is the number ``0xRRGGBB``.
+        colours: Whether the label files hold colours.
     """
 
     name: str
     pairs: tuple[tuple[int, int], ...]
+    colours: bool = False
 
     @property
     def known(self) -> str:
-        """The known raw ids, as ``0-34, 255``."""
-        return ranges(raw for raw, _ in self.pairs)
+        """The known raw ids, as ``0-34, 255``, or some of the known colours."""
+        if not self.colours:
+            return ranges(raw for raw, _ in self.pairs)
+        shown = ', '.join(str(colour_of(raw)) for raw, _ in self.pairs[:_SHOWN_COLOURS])
+        return f'{len(self.pairs)} colours: {shown}{", ..." if len(self.pairs) > _SHOWN_COLOURS else ""}'
 
     @property
     def num_classes(self) -> int:
@@ -39,41 +51,79 @@ class LabelTable(NamedTuple):
         return 1 + max((train for _, train in self.pairs if train != IGNORE_INDEX), default=-1)
 
 
-def make_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
+def make_label_table(name: str, mapping: Mapping) -> LabelTable:
     """Check a mapping and freeze it.
 
     Args:
         name: For messages.
-        mapping: ``{raw id: train id}``; 255 as train id means ignored. Raw id -1 means 255, which
-            is how 8-bit files store it. Keys may be digits in a string, as they come from JSON.
+        mapping: ``{raw id: train id}``, or ``{(red, green, blue): train id}`` for colour-coded labels; 255 as train id
+            means ignored. Raw id -1 means 255, which is how 8-bit files store it. Keys may be texts, as they come
+            from JSON: ``'7'``, ``'#804080'`` or ``'128, 64, 128'``.
 
     Raises:
-        ValueError: If it is empty or an id is out of range.
+        ValueError: If it is empty, an id is out of range, or ids stand beside colours.
     """
     pairs: dict[int, int] = {}
+    kinds = set()
     for key, value in mapping.items():
         try:
-            raw, train = int(key), int(value)
-        except (TypeError, ValueError):
-            raise ValueError(f'label table {name!r}: {key!r}: {value!r} is not a pair of integers') from None
+            colour = colour_number(key)
+            raw, train = int(key) if colour is None else colour, int(value)
+        except (TypeError, ValueError) as error:
+            reason = str(error) if 'colour' in str(error) else f'{key!r}: {value!r} is not a pair of integers'
+            raise ValueError(f'label table {name!r}: {reason}') from None
+        kinds.add(colour is not None)
         raw = IGNORE_INDEX if raw == -1 else raw
-        if not 0 <= raw < NUM_RAW_IDS:
+        shown = raw if colour is None else colour_of(raw)
+        if colour is None and not 0 <= raw < NUM_RAW_IDS:
             raise ValueError(f'label table {name!r}: raw id {raw} is not in 0..{NUM_RAW_IDS - 1}')
         if not (0 <= train < UNKNOWN or train == IGNORE_INDEX):
             raise ValueError(
-                f'label table {name!r}: train id {train} of raw id {raw} is not in '
+                f'label table {name!r}: train id {train} of raw id {shown} is not in '
                 f'0..{UNKNOWN - 1}; write {IGNORE_INDEX} for pixels to ignore'
             )
         if pairs.setdefault(raw, train) != train:
-            raise ValueError(f'label table {name!r}: raw id {raw} is given twice, as {pairs[raw]} and {train}')
+            raise ValueError(f'label table {name!r}: raw id {shown} is given twice, as {pairs[raw]} and {train}')
     if not pairs:
         raise ValueError(f'label table {name!r} is empty: give {{raw id: train id, ...}}')
-    return LabelTable(name, tuple(sorted(pairs.items())))
+    if len(kinds) > 1:
+        raise ValueError(f'label table {name!r} has ids and colours: label files hold one or the other')
+    return LabelTable(name, tuple(sorted(pairs.items())), kinds.pop())
+
+
+def palette_table(name: str) -> LabelTable:
+    """Return the table of label files in the colours of a palette that mmseg knows, such as ``'cityscapes'``.
+
+    Black is ignored where it is the colour of no class; so are the other void colours of Cityscapes.
+
+    Args:
+        name: One of mmseg's names: ``'cityscapes'``, ``'ade'``, ``'voc'``, ``'potsdam'``, ``'loveda'``, ...
+
+    Raises:
+        KeyError: If mmseg has no such palette.
+    """
+    try:
+        palette = CITYSCAPES_PALETTE if name == 'cityscapes' else get_palette(name)
+    except ValueError:
+        raise KeyError(
+            f'there is no label table {name + PALETTE_ENDING!r}, because mmseg has no palette {name!r}: give the '
+            'colours, {(red, green, blue): train id, ...}'
+        ) from None
+    void = ((0, 0, 0), *(_CITYSCAPES_VOID if name == 'cityscapes' else ()))
+    known = {tuple(colour): train for train, colour in enumerate(palette)}
+    return make_label_table(name + PALETTE_ENDING, {**dict.fromkeys(void, IGNORE_INDEX), **known})
 
 
 def identity_table(name: str, num_classes: int) -> LabelTable:
     """The table of files that hold train ids already, and 255."""
     return make_label_table(name, {**{n: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX})
+
+
+def shifted_table(name: str, num_classes: int) -> LabelTable:
+    """The table of files in which 0 is ignored and the first class is 1."""
+    return make_label_table(
+        name, {0: IGNORE_INDEX, **{n + 1: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX}
+    )
 
 
 def _table(name: str, raw_ids: Mapping[int, str], known: Iterable[int]) -> LabelTable:
@@ -84,6 +134,20 @@ def _table(name: str, raw_ids: Mapping[int, str], known: Iterable[int]) -> Label
 # The ids in labelIds files, in the order of the classes.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 _CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES, strict=True))
+# Dynamic, ground, parking, rail track, guard rail, bridge, tunnel, polegroup, caravan, trailer. Licence plates have the
+# colour of cars.
+_CITYSCAPES_VOID = (
+    (111, 74, 0),
+    (81, 0, 81),
+    (250, 170, 160),
+    (230, 150, 140),
+    (180, 165, 180),
+    (150, 100, 100),
+    (150, 120, 90),
+    (153, 153, 153),
+    (0, 0, 90),
+    (0, 0, 110),
+)
 # Licence plates have id -1, which is 255 in the files.
 _CITYSCAPES_KNOWN = (*range(35), 255)
 
@@ -124,7 +188,7 @@ def label_table_names() -> list[str]:
     return sorted(_TABLES)
 
 
-def register_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTable:
+def register_label_table(name: str, mapping: Mapping) -> LabelTable:
     """Make a table known by name to data sets and transforms.
 
     Args:
@@ -143,7 +207,7 @@ def register_label_table(name: str, mapping: Mapping[int | str, int]) -> LabelTa
 
 
 def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
-    """A table by name, or made of a ``{raw id: train id}`` dict.
+    """A table by name, or made of a ``{raw id: train id}`` or ``{(red, green, blue): train id}`` dict.
 
     Raises:
         KeyError: If the name is unknown.
@@ -153,10 +217,13 @@ def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
     if isinstance(table, LabelTable):
         return table
     if isinstance(table, str):
+        if table not in _TABLES and table.endswith(PALETTE_ENDING):
+            return palette_table(table.removesuffix(PALETTE_ENDING))
         if table not in _TABLES:
             raise KeyError(
                 f'there is no label table {table!r}: choose one of '
-                f'{", ".join(label_table_names())}, give a dict {{raw id: train id}}, '
+                f"{', '.join(label_table_names())}, or a palette of mmseg such as 'cityscapes_palette', give a dict "
+                '{raw id: train id} or {(red, green, blue): train id}, '
                 'or call register_label_table'
             )
         return _TABLES[table]
@@ -179,12 +246,12 @@ def lookup_array(
             there is one.
 
     Returns:
-        (65536,) uint8, read-only; one array per process and combination.
+        (65536,) uint8, or (2^24,) of a table of colours; read-only, one array per process and combination.
 
     Raises:
         ValueError: If the table gives a train id that the label map does not have.
     """
-    trains = np.full(NUM_RAW_IDS, UNKNOWN if unknown is None else unknown, np.uint8)
+    trains = np.full(NUM_COLOURS if table.colours else NUM_RAW_IDS, UNKNOWN if unknown is None else unknown, np.uint8)
     raw, train = np.array(table.pairs).T
     trains[raw] = train
     if label_map is not None:

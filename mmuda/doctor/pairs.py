@@ -79,7 +79,7 @@ def is_local(dataset: BaseDataset) -> bool:
 
 def problems_of(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:
     """Compare the headers of all images and labels, as the data set does before a training."""
-    found = find_problems(pairs, type(dataset).__name__)
+    found = find_problems(pairs, type(dataset).__name__, getattr(dataset, 'oriented', True))
     if getattr(dataset, 'same_size', True):
         return found
     return {index: one for index, one in found.items() if one.kind != DIFFERENT}

@@ -93,8 +93,10 @@ def _renamed(node: Any, names: Mapping[str, str]) -> Any:
 
 def _preprocessor(cfg: dict) -> dict:
     """Return mmseg's preprocessor that treats test images alike; padding of training images has no meaning there."""
-    kept = {key: value for key, value in _renamed(cfg, PLAIN).items() if key not in ('type', 'size', 'size_divisor')}
-    return dict(type='SegDataPreProcessor', **kept)
+    left_out = ('type', 'size', 'size_divisor', 'source', 'target')
+    kept = {key: value for key, value in _renamed(cfg, PLAIN).items() if key not in left_out}
+    # Images without a domain are normalised as those of the target.
+    return dict(type='SegDataPreProcessor', **{**kept, **(cfg.get('target') or {})})
 
 
 def _types(node: Any) -> Iterator[str]:

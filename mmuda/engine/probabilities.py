@@ -36,7 +36,7 @@ def class_probabilities(
             adaptors know; ``'input_soft'``: there, with the softmax taken before upsampling (SIM).
         flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on
             its own, so it is not needed there).
-        batch_size: Images for one forward pass; must have one size if there are several.
+        batch_size: Images that are read together; an adaptor forwards those of one size at once.
         num_workers: Processes that read images.
 
     Raises:

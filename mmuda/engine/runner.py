@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, Runner
@@ -27,6 +27,8 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.checkpoints.states import check_finite_weights
 from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
+from mmuda.datasets.label_check import check_classes_shown
+from mmuda.datasets.summary import summaries
 from mmuda.files import whole_file
 from mmuda.internals import (
     built_loops,
@@ -133,13 +135,16 @@ class AdaptationRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine.
+        """As in mmengine, and log a line about each data set.
 
         Raises:
             FileNotFoundError: If a folder or list of the data set does not exist, or holds nothing.
         """
         if isinstance(dataloader, dict):
-            dataloader = dict(dataloader, dataset=build_dataset(copy.deepcopy(dataloader['dataset'])))
+            dataset = build_dataset(copy.deepcopy(dataloader['dataset']))
+            for line in summaries(dataset):
+                print_log(line, 'current')
+            dataloader = dict(dataloader, dataset=dataset)
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     # Training.
@@ -176,6 +181,16 @@ class AdaptationRunner(Runner):
         check = getattr(built.dataloader.dataset, 'check_labels', None)
         if check is not None:
             check()
+        return built
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, then look for classes that no label shows.
+
+        Raises:
+            ValueError: If the foreground of 0/255 masks is ignored, or a label has an id that is no class.
+        """
+        built = super().build_val_loop(loop)
+        check_classes_shown(built.dataloader.dataset, 'validation')
         return built
 
     def _take_over_seed(self, resume: bool | str) -> None:

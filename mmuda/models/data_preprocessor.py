@@ -1,5 +1,6 @@
 """Normalisation and padding of domain pairs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,16 +9,22 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+DOMAINS = ('source', 'target')
+STATISTICS = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
+"""Keys of a domain that differ from those of both."""
+
 
 @MODELS.register_module()
 class DomainPairPreprocessor(SegDataPreProcessor):
     """mmseg's :class:`SegDataPreProcessor` for both domains of a batch.
 
     A training batch is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}`` or has only one
-    of the two domains. ``inputs`` is a list of (3, H, W) tensors. Each domain is normalised and padded on its own, so
+    of the two domains. ``inputs`` is a list of (C, H, W) tensors. Each domain is normalised and padded on its own, so
     the two domains may have different sizes. A plain mmseg batch (validation, test, inference) is processed as in
-    mmseg, and padded only if ``test_cfg`` demands it: CBST's ``test_cfg=dict(size_divisor=8)`` pads right and bottom
-    with zeros.
+    mmseg, with the statistics of :attr:`plain_domain`, and padded only if ``test_cfg`` demands it: CBST's
+    ``test_cfg=dict(size_divisor=8)`` pads right and bottom with zeros.
+
+    Images may have any number of channels C; mean and deviation have as many values, or one.
 
     A label map whose size differs from its image, for example one sampled at the stride of the network, is not padded;
     mmseg would pad it by as many pixels as the image.
@@ -25,23 +32,89 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     Args:
         size_divisor: Height and width are padded to a multiple of this; 1 only pads the images of a batch to the
             largest of them. Without effect if ``size`` is given.
-        **kwargs: As :class:`mmseg.models.SegDataPreProcessor`. ``mean`` and ``std`` in the channel order that the
-            network sees (BGR unless ``bgr_to_rgb``).
+        mean: Mean of each channel, in the channel order that the network sees (BGR unless ``bgr_to_rgb``). None does
+            not normalise.
+        std: Standard deviation, likewise.
+        bgr_to_rgb: Reverse the channels of images that have three.
+        rgb_to_bgr: The same.
+        source: What differs for the source domain: ``dict(mean=..., std=..., bgr_to_rgb=...)``.
+        target: The same for the target domain, and for validation, test and pseudo labels.
+        **kwargs: As :class:`mmseg.models.SegDataPreProcessor`.
+
+    Raises:
+        ValueError: If mean and deviation do not have as many values, or a domain has another key.
     """
 
-    def __init__(self, size_divisor: int = 1, **kwargs: Any) -> None:
+    plain_domain = 'target'
+    """Domain of batches without a domain; ``'source'`` where source images are tested."""
+
+    def __init__(
+        self,
+        size_divisor: int = 1,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        bgr_to_rgb: bool = False,
+        rgb_to_bgr: bool = False,
+        source: dict | None = None,
+        target: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # mmengine takes one or three channels, and the same statistics for all images.
         super().__init__(size_divisor=None if kwargs.get('size') is not None else size_divisor, **kwargs)
+        both = dict(mean=mean, std=std, bgr_to_rgb=bgr_to_rgb, rgb_to_bgr=rgb_to_bgr)
+        self._reversed: dict[str, bool] = {}
+        self.reverses_channels = self._register('', both)
+        for domain, own in zip(DOMAINS, (source, target), strict=True):
+            unknown = set(own or {}) - set(STATISTICS)
+            if unknown:
+                raise ValueError(f'data_preprocessor.{domain} has {sorted(unknown)}, expected {", ".join(STATISTICS)}')
+            if own:
+                self._reversed[domain] = self._register(f'{domain}_', {**both, **own})
+
+    def _register(self, prefix: str, values: dict) -> bool:
+        """Keep mean and deviation of a domain; return whether its channels are reversed."""
+        mean, std = values['mean'], values['std']
+        if (mean is None) != (std is None) or (mean is not None and len(mean) != len(std)):
+            raise ValueError(
+                f'data_preprocessor: mean={mean} and std={std} of {prefix.strip("_") or "both domains"} belong '
+                'together: give a value of each for every channel'
+            )
+        if mean is not None:
+            self.register_buffer(f'{prefix}mean', torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), False)
+            self.register_buffer(f'{prefix}std', torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), False)
+        if values['bgr_to_rgb'] and values['rgb_to_bgr']:
+            raise ValueError('data_preprocessor: bgr_to_rgb and rgb_to_bgr both reverse the channels: give one of them')
+        return bool(values['bgr_to_rgb'] or values['rgb_to_bgr'])
+
+    @property
+    def differs_by_domain(self) -> bool:
+        """Whether the domains have statistics of their own."""
+        return bool(self._reversed)
+
+    def statistics(self, domain: str | None = None) -> tuple[Tensor, Tensor] | None:
+        """Return mean and deviation of a domain, (C, 1, 1); of both domains for None; None if it does not normalise."""
+        prefix = f'{domain}_' if domain in self._reversed else ''
+        mean = getattr(self, f'{prefix}mean', None)
+        return None if mean is None else (mean, getattr(self, f'{prefix}std'))
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
-        """Normalise, stack and pad; return the same nesting with inputs as (N, 3, H, W) float32."""
-        if 'source' in data or 'target' in data:
-            return {domain: self._process(batch, training) for domain, batch in data.items()}
-        return self._process(data, training)
+        """Normalise, stack and pad; return the same nesting with inputs as (N, C, H, W) float32.
 
-    def _process(self, batch: dict, training: bool) -> dict[str, Any]:
+        Raises:
+            ValueError: If an image has another number of channels than mean and deviation, or images of a batch that is
+                not for training differ in size.
+        """
+        if any(domain in data for domain in DOMAINS):
+            return {domain: self._process(batch, training, domain) for domain, batch in data.items()}
+        return self._process(data, training, self.plain_domain)
+
+    def _process(self, batch: dict, training: bool, domain: str) -> dict[str, Any]:
+        batch = self.cast_data(batch)  # makes new samples, whose labels may be removed
+        batch = {**batch, 'inputs': self._normalised(batch['inputs'], domain)}
+        if not training:
+            _check_sizes(batch)
         if not training or not any(map(_resampled, batch['inputs'], batch.get('data_samples') or ())):
             return super().forward(batch, training)
-        batch = self.cast_data(batch)  # makes new samples, whose labels may be removed
         labels = [sample.get('gt_sem_seg') for sample in batch['data_samples']]
         for sample, label in zip(batch['data_samples'], labels, strict=True):
             if label is not None:
@@ -52,14 +125,66 @@ class DomainPairPreprocessor(SegDataPreProcessor):
                 sample.gt_sem_seg = label
         return batch
 
+    def _normalised(self, inputs: Sequence[Tensor], domain: str) -> list[Tensor]:
+        swap = self._reversed.get(domain, self.reverses_channels)
+        found = self.statistics(domain)
+        images = []
+        for image in inputs:
+            channels = image.size(0)
+            if swap and channels == 3:
+                image = image[[2, 1, 0]]
+            image = image.float()
+            if found is not None:
+                if len(found[0]) not in (1, channels):
+                    raise ValueError(
+                        f'an image of the {domain} has {channels} channels, but mean and std of data_preprocessor have '
+                        f"{len(found[0])} values: give as many, or choose bands, as in dict(type='LoadDomainImage', "
+                        'bands=(0, 1, 2))'
+                    )
+                image = (image - found[0]) / found[1]
+            images.append(image)
+        return images
+
+
+def _check_sizes(batch: dict) -> None:
+    """Refuse images that cannot be stacked."""
+    inputs, samples = batch['inputs'], batch.get('data_samples') or ()
+    sizes = {tuple(image.shape[-2:]): place for place, image in enumerate(inputs)}
+    if len(sizes) > 1:
+        told = ', '.join(
+            f'{height}x{width}' + (f' ({samples[place].metainfo.get("img_path")})' if len(samples) > place else '')
+            for (height, width), place in list(sizes.items())[:2]
+        )
+        raise ValueError(
+            f'images of one batch differ in size (H x W): {told}. Set the batch size of this loader to 1, or give its '
+            'pipeline a Resize with keep_ratio=False'
+        )
+
 
 def _resampled(image: Tensor, sample: SegDataSample) -> bool:
     """Return whether the size of the label map of a sample differs from that of its image."""
     return 'gt_sem_seg' in sample and sample.gt_sem_seg.data.shape[-2:] != image.shape[-2:]
 
 
-def pixel_statistics(preprocessor: Any) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation, (3, 1, 1), with which a preprocessor normalises grey values."""
+def pixel_statistics(preprocessor: Any, domain: str | None = None) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, (C, 1, 1), with which a preprocessor normalises grey values.
+
+    Args:
+        preprocessor: Any of mmengine's or ours.
+        domain: ``'source'`` or ``'target'``; None for both.
+
+    Raises:
+        ValueError: For both, if they differ: mixed images have no such statistics.
+    """
+    if isinstance(preprocessor, DomainPairPreprocessor):
+        if domain is None and preprocessor.differs_by_domain:
+            raise ValueError(
+                'data_preprocessor has statistics for each domain, but images of both are mixed here, or changed in '
+                'colour, which needs one mean and one std for both'
+            )
+        found = preprocessor.statistics(domain)
+        if found is not None:
+            return found
     mean = getattr(preprocessor, 'mean', None)
     if mean is None:  # it does not normalise
         mean = torch.zeros(3, 1, 1, device=preprocessor.device)

@@ -60,7 +60,7 @@ class TrainingPictureHook(Hook):
         found = training_pictures(
             shown,
             self.images,
-            *pixel_statistics(preprocessor),
+            *pixel_statistics(preprocessor, 'target'),
             bgr=not converts_channels(preprocessor),
             palette=runner.train_dataloader.dataset.metainfo['palette'],
         )

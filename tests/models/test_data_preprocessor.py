@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmseg.structures import SegDataSample
-from toolbox import labelled_side, pair_batch, side
+from toolbox import labelled_side, pair_batch, side, tiny_adaptor
 
-from mmuda.models import DomainPairPreprocessor
+from mmuda.models import DomainPairPreprocessor, pixel_statistics
 
 SIZE = (40, 56)
 
@@ -62,3 +62,54 @@ def test_test_images_are_padded_with_zeros_if_the_config_says_so():
     out = DomainPairPreprocessor(mean=[1.0] * 3, std=[2.0] * 3, test_cfg=dict(size_divisor=8))(data)
     assert torch.equal(out['inputs'], F.pad(torch.full((1, 3, 37, 61), 4.0), (0, 3, 0, 3)))
     assert tuple(out['data_samples'][0].img_padding_size) == (0, 3, 0, 3)
+
+
+def test_each_domain_has_its_own_statistics():
+    own = dict(mean=[5.0, 6.0, 7.0], std=[4.0, 4.0, 4.0], bgr_to_rgb=True)
+    preprocessor = DomainPairPreprocessor(mean=[1.0, 2.0, 3.0], std=[2.0, 2.0, 2.0], target=own)
+    data = pair_batch()
+    out = preprocessor(data, training=True)
+    for domain, mean, std, order in (('source', (1, 2, 3), 2, (0, 1, 2)), ('target', (5, 6, 7), 4, (2, 1, 0))):
+        image = data[domain]['inputs'][0].float()[list(order)]
+        assert torch.equal(out[domain]['inputs'][0], (image - torch.tensor(mean).view(3, 1, 1)) / std)
+    plain = dict(inputs=data['target']['inputs'], data_samples=data['target']['data_samples'])
+    assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), 'test images are of the target'
+    assert pixel_statistics(preprocessor, 'source')[0].flatten().tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match='one mean and one std for both'):
+        pixel_statistics(preprocessor)
+    with pytest.raises(ValueError, match='one mean and one std for both'):
+        tiny_adaptor('DACS', data_preprocessor=dict(type='DomainPairPreprocessor', source=own))
+
+
+@pytest.mark.parametrize('channels', [1, 5])
+def test_any_number_of_channels(channels):
+    mean = list(range(channels))
+    preprocessor = DomainPairPreprocessor(mean=mean, std=[2.0] * channels, bgr_to_rgb=True)
+    batch = dict(target=dict(inputs=[torch.ones(channels, 8, 8)], data_samples=[SegDataSample()]))
+    wanted = (1 - torch.arange(float(channels))) / 2
+    assert torch.equal(preprocessor(batch, training=True)['target']['inputs'][0, :, 0, 0], wanted)
+    if channels > 1:
+        batch['target']['inputs'] = [torch.ones(3, 8, 8)]
+        with pytest.raises(ValueError, match='an image of the target has 3 channels, but mean and std .* have 5'):
+            preprocessor(batch, training=True)
+
+
+def test_images_that_cannot_be_stacked_are_told():
+    samples = [SegDataSample(metainfo=dict(img_path=f'{n}.png')) for n in range(2)]
+    batch = dict(inputs=[torch.ones(3, 8, 8), torch.ones(3, 8, 9)], data_samples=samples)
+    with pytest.raises(ValueError, match=r'8x8 \(0\.png\), 8x9 \(1\.png\). Set the batch size'):
+        DomainPairPreprocessor()(batch)
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(mean=[1.0]), 'both domains belong together'),
+        (dict(mean=[1.0], std=[1.0, 2.0]), 'belong together'),
+        (dict(bgr_to_rgb=True, rgb_to_bgr=True), 'both reverse'),
+        (dict(source=dict(size=3)), r"source has \['size'\]"),
+    ],
+)
+def test_wrong_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        DomainPairPreprocessor(**options)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
@@ -17,6 +18,7 @@ from mmuda.constants import IGNORE_INDEX
 
 from ..building import build_dataset
 from ..class_presence import class_counts
+from ..label_check import check_classes_shown
 from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage
 
 _LOOKED_AT = 8
@@ -72,16 +74,21 @@ class DomainSides(Dataset):
         return next(iter(self.sides().values())).metainfo
 
     def check_labels(self) -> None:
-        """Check that labels of the source have pixels of classes.
+        """Check that labels of the source have pixels of classes, see also :func:`check_classes_shown`.
 
         Eight evenly spaced images are read, up to the first one with a labelled pixel; if none has any, all labels are
         counted. All processes must call it. The random draws of the training stay the same.
 
         Raises:
-            ValueError: If all pixels of all labels are ignored: a network would learn nothing, at a loss of 0.
+            ValueError: If all pixels of all labels are ignored: a network would learn nothing, at a loss of 0. Or if
+                the foreground of 0/255 masks is.
         """
         if self.source is None:
             return
+        self._check_crops()
+        check_classes_shown(self.source, 'source')
+
+    def _check_crops(self) -> None:
         places = sorted({place * len(self.source) // _LOOKED_AT for place in range(_LOOKED_AT)})
         for place in places:
             with seeded(self.seed, place, SOURCE_STREAM):
@@ -104,7 +111,7 @@ class DomainSides(Dataset):
             image: Which image, or also what its pipeline shall know.
         """
         with seeded(self.seed, n, SOURCE_STREAM if side == 'source' else TARGET_STREAM):
-            packed = read_item(self.sides()[side], image)
+            packed = self._read_item(side, image)
         if side == 'target' and not self.pseudo_labels and 'gt_sem_seg' in (packed.get('data_samples') or ()):
             raise RuntimeError(
                 f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
@@ -112,6 +119,32 @@ class DomainSides(Dataset):
                 'network'
             )
         return packed
+
+    def _read_item(self, side: str, image: int | DrawnImage) -> Any:
+        try:
+            return read_item(self.sides()[side], image)
+        except KeyError as error:
+            step = failing_step(error)
+            if error.args != ('gt_seg_map',) or step is None:
+                raise
+            remedy = 'give it a step that loads labels before'
+            if side == 'target':
+                remedy = f'leave {step} out of its pipeline, or the option of it that looks at labels'
+            raise ValueError(
+                f'the pipeline of the {side} loads no label, which {step} needs (for RandomCrop, cat_max_ratio below '
+                f'1): {remedy}'
+            ) from error
+
+
+def failing_step(error: BaseException) -> str | None:
+    """Return the name of the step of a pipeline that an error was raised in; None if it was in none."""
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        owner = trace.tb_frame.f_locals.get('self')
+        found = type(owner).__name__ if isinstance(owner, BaseTransform) else found
+        trace = trace.tb_next
+    return found
 
 
 @DATASETS.register_module()

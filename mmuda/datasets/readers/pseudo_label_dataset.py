@@ -14,7 +14,8 @@ from mmuda.settings import shortened
 from mmuda.zip_files import is_file
 
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
-from ..image_files import MAX_PIXELS
+from ..image_files import MAX_PIXELS, file_of
+from .folders import read_list
 
 _LISTED = 20
 
@@ -30,7 +31,8 @@ class PseudoLabelDataset(BaseSegDataset):
         labels: The folder.
         images: Text file with one image path a line: keep only these, in this order. It is what IntraDA's ranking
             writes as its easy split. None keeps all.
-        metainfo: As in mmseg; without classes, the 19 of Cityscapes. They must be those that the labels were made with.
+        metainfo: As in mmseg; without classes, those of the manifest, or the 19 of Cityscapes while there is none. They
+            must be those that the labels were made with.
         max_pixels: As for :class:`RawSegDataset`.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
 
@@ -50,7 +52,8 @@ class PseudoLabelDataset(BaseSegDataset):
     ) -> None:
         self.labels, self.images, self.max_pixels = labels, images, max_pixels
         metainfo = dict(metainfo or {})
-        metainfo.setdefault('classes', CITYSCAPES_CLASSES)
+        if 'classes' not in metainfo:
+            metainfo['classes'] = _classes_in(labels)
         colours = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True))
         if 'palette' not in metainfo and set(metainfo['classes']) <= set(colours):
             metainfo['palette'] = [colours[name] for name in metainfo['classes']]
@@ -93,7 +96,7 @@ class PseudoLabelDataset(BaseSegDataset):
         assert self.images is not None
         by_image = {osp.abspath(image): (image, label) for image, label in pairs}
         try:
-            lines = Path(self.images).read_text(encoding='utf-8').splitlines()
+            lines = read_list(self.images)
         except FileNotFoundError:
             raise FileNotFoundError(
                 f'the list of images {self.images} does not exist: give images= the easy split that the ranking '
@@ -115,13 +118,21 @@ class PseudoLabelDataset(BaseSegDataset):
         return [by_image[key] for key in keys]
 
     def _check_images(self, images: list[str]) -> None:
-        missing = [image for image in images if not is_file(image)]
+        missing = [image for image in images if not is_file(file_of(image))]
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(images)} images that {self.labels} has labels for are missing: '
                 f'{_some(missing)}\nPut them back, or label again where the images are now; paths that are not '
                 'absolute start at the current folder'
             )
+
+
+def _classes_in(labels: str) -> tuple[str, ...]:
+    """Return the classes of a labelling; those of Cityscapes if it is not written yet."""
+    try:
+        return tuple(Manifest.read(Path(labels)).classes)
+    except (FileNotFoundError, ValueError):
+        return CITYSCAPES_CLASSES  # reading the data says what is wrong
 
 
 def _some(paths: list[str]) -> str:

@@ -1,8 +1,9 @@
-"""Data sets that are read as they were published."""
+"""Data sets that are read as they were published, and anybody's own folders."""
 
 import logging
+import os.path as osp
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mmengine.fileio as fileio
@@ -13,31 +14,44 @@ from mmseg.registry import DATASETS
 from mmuda.settings import shortened
 from mmuda.zip_files import is_zipped
 
+from ..array_files import is_volume, slices_of, split_member
+from ..class_maps import merged_classes, merged_palette
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
-from ..label_tables import LabelTable, get_label_table
+from ..label_tables import LabelTable, get_label_table, identity_table, shifted_table
 from ..transforms.loading import LoadDomainImage
 from .file_check import DIFFERENT, Problem, find_problems
+from .folders import LabelNames, Suffixes, image_names, list_folder, read_list, stem_of, told_counts
 
 _LISTED = 20
 
 
 @DATASETS.register_module()
 class RawSegDataset(BaseSegDataset):
-    """mmseg's ``BaseSegDataset`` for label files with the ids they were published with.
+    """mmseg's ``BaseSegDataset`` for label files with the ids they were published with, and for own folders.
 
     Images lie below ``data_prefix['img_path']``, labels under the same names, apart from the
     suffix, below ``data_prefix['seg_map_path']``. Without the latter the data set is unlabelled.
     Use it with ``LoadDomainAnnotations``, which gets ``label_table`` and ``label_channel`` with
     each sample. Fewer classes follow from ``metainfo=dict(classes=SYNTHIA16)``, say, alike on
-    source and target.
+    source and target, or from ``class_map``, which also merges them.
+
+    Own data::
+
+        dict(type='RawSegDataset', data_root='data/mine', label_classes=('background', 'crack'),
+             label_table={0: 0, 255: 1})
 
     Before anything is trained, the sizes of all images and labels are compared (headers only,
     result cached).
 
     Args:
-        label_table: Name of a label table, or a dict ``{raw id: train id}``.
+        label_table: Name of a label table, or a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``.
+            None: Cityscapes ids; with ``label_classes``, the files hold train ids, and 255. With
+            ``reduce_zero_label=True``, 0 is ignored and the first class is 1.
         label_channel: Channel in RGB order that holds the ids, for multi-channel label files.
+        label_classes: Names of the classes, by train id, if they are not the 19 of Cityscapes. Give
+            a palette, if wanted, as ``metainfo=dict(palette=...)``.
+        class_map: Merge classes, or leave them out: ``{new name: old name, or list of old names}``.
         check_sizes: Compare sizes, and look for missing files, when the data set is built.
         mismatched: What to do about pairs that differ in size, or of which a file is missing or
             unreadable: ``'error'`` lists them in one error, ``'skip'`` leaves them out and logs how
@@ -48,33 +62,39 @@ class RawSegDataset(BaseSegDataset):
         max_pixels: Images and labels with more pixels, by their headers, are refused before they are decoded. None
             allows any size.
         data_prefix: Folders of images and labels, relative to ``data_root``.
-        img_suffix: End of image names.
-        seg_map_suffix: End of label names.
+        img_suffix: End of image names, or several, in any case. None takes all images, see
+            :data:`~mmuda.datasets.image_files.IMAGE_SUFFIXES`. Other files are left out, and counted in the log.
+        seg_map_suffix: End of label names, or several. None takes the label of the same name with any suffix.
+        metainfo: As in mmseg. Classes that are not among the 19 are own ones if ``label_table`` is a dict.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
         FileNotFoundError: If a folder or the list in ``ann_file`` does not exist, or there is no
             image.
-        ValueError: If pairs do not match, or the label table does not fit the classes.
+        ValueError: If pairs do not match, an image has several labels, or the label table does not fit the classes.
     """
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
 
-    img_suffix: str | None
+    img_suffix: Suffixes
     LAYOUT = 'images, and labels of the same names'
     """Files that are expected below ``data_root``, for messages."""
 
     def __init__(
         self,
-        label_table: str | Mapping | LabelTable = 'cityscapes',
+        label_table: str | Mapping | LabelTable | None = None,
         label_channel: int | None = None,
+        label_classes: Sequence[str] | None = None,
+        class_map: Mapping[str, str | Sequence[str]] | None = None,
         check_sizes: bool = True,
         mismatched: str = 'error',
         same_size: bool = True,
         max_pixels: int | None = MAX_PIXELS,
         data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
-        img_suffix: str | None = '.png',
-        seg_map_suffix: str = '.png',
+        img_suffix: Suffixes = None,
+        seg_map_suffix: Suffixes = None,
+        metainfo: Mapping | None = None,
+        reduce_zero_label: bool = False,
         **kwargs: Any,
     ) -> None:
         if mismatched not in ('error', 'skip'):
@@ -83,30 +103,137 @@ class RawSegDataset(BaseSegDataset):
             raise ValueError(
                 'same_size=False is for training: a prediction is compared with a label of the size of its image'
             )
+        metainfo, self._own_map = self._classes_of(dict(metainfo or {}), label_classes, class_map, label_table)
+        if label_table is None:
+            label_table = self._default_table(label_classes, reduce_zero_label)
+            reduce_zero_label = False
         self.label_table = get_label_table(label_table)
         self.label_channel = label_channel
         self.check_sizes = check_sizes
         self.mismatched = mismatched
         self.same_size = same_size
         self.max_pixels = max_pixels
+        self.left_out: Counter[str] = Counter()
         super().__init__(
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
+            metainfo=metainfo or None,
+            reduce_zero_label=reduce_zero_label,
             **kwargs,
         )
 
+    def _classes_of(
+        self,
+        metainfo: dict,
+        label_classes: Sequence[str] | None,
+        class_map: Mapping | None,
+        label_table: str | Mapping | LabelTable | None,
+    ) -> tuple[dict, tuple[dict[int, int] | None] | None]:
+        """Return metainfo with the names of the classes, and the label map; None for the one that mmseg makes."""
+        known = self.METAINFO['classes']
+        given = metainfo.get('classes')
+        if given is not None and (label_classes is not None or class_map is not None):
+            raise ValueError(
+                'give label_classes or class_map, or classes in metainfo (a part of the 19 of Cityscapes), not both'
+            )
+        if given is not None and not set(given) <= set(known):
+            if not isinstance(label_table, Mapping):
+                unknown = [name for name in given if name not in known]
+                raise ValueError(
+                    f'{self._name}: metainfo has the classes {unknown}, which are not among {list(known)}. If these '
+                    'are names of your own, give all of them, by train id, as label_classes=(...)'
+                )
+            label_classes = given
+        if label_classes is None and class_map is None:
+            return metainfo, None
+        base = known if label_classes is None else tuple(label_classes)
+        # An empty palette makes mmseg draw one.
+        palette = metainfo.get('palette', self.METAINFO['palette'] if label_classes is None else [])
+        if class_map is None:
+            return {**metainfo, 'classes': base, 'palette': palette}, (None,)
+        ids = merged_classes(base, class_map)
+        return {**metainfo, 'classes': tuple(class_map), 'palette': merged_palette(palette, ids)}, (ids,)
+
+    def _default_table(self, label_classes: Sequence[str] | None, zero_ignored: bool) -> str | LabelTable:
+        """Return the table of files whose ids nobody explained."""
+        names = self.METAINFO['classes'] if label_classes is None else label_classes
+        if zero_ignored:
+            return shifted_table('train_ids from 1', len(names))
+        return 'cityscapes' if label_classes is None else identity_table('train_ids', len(names))
+
+    @property
+    def label_map(self) -> dict[int, int] | None:
+        """New train id by the one that the label table gives; None if they are the same."""
+        return self._label_map
+
+    @label_map.setter
+    def label_map(self, found: dict[int, int] | None) -> None:
+        # mmseg asks a class method, which cannot know the classes of one data set.
+        self._label_map = found if self._own_map is None else self._own_map[0]
+
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence | None = None) -> dict[int, int] | None:
+        """As in mmseg; none for classes of other names, which have a map of their own."""
+        if new_classes is not None and not set(new_classes) <= set(cls.METAINFO['classes']):
+            return None
+        return super().get_label_map(new_classes)
+
     def load_data_list(self) -> list[dict]:
-        """Names of all images and labels, sorted by image name."""
+        """Names of all images and labels, sorted by image name, or in the order of the list."""
         self._check_table()
         self.check_folders()
-        data_list = super().load_data_list()
+        data_list = [
+            dict(
+                img_path=osp.join(self._img_dir, image),
+                **({} if label is None else dict(seg_map_path=osp.join(self.data_prefix['seg_map_path'], label))),
+                label_map=self.label_map,
+                reduce_zero_label=self.reduce_zero_label,
+                seg_fields=[],
+            )
+            for image, label in self._slices(self._names())
+        ]
+        if self.left_out:
+            print_log(
+                f'{self._name}: left out in {self._img_dir}, because of their names: {told_counts(self.left_out)}',
+                logger='current',
+            )
         if not data_list:
+            ends = (
+                self.img_suffix
+                if isinstance(self.img_suffix, str)
+                else ' or *'.join(self.img_suffix or ('.png', '.jpg, ...'))
+            )
             raise FileNotFoundError(
-                f'{self._name} found no image named *{self.img_suffix} in '
-                f'{self.ann_file or self._img_dir}. {self._expected}'
+                f'{self._name} found no image named *{ends} in {self.ann_file or self._img_dir}. {self._expected}'
             )
         return data_list
+
+    def _names(self) -> list[tuple[str, str | None]]:
+        """Return the names of images and of their labels, below the two folders."""
+        if self.ann_file:
+            lines = [line.strip() for line in read_list(self.ann_file, self.backend_args)]
+            images = image_names([line for line in lines if line], self.img_suffix, self._img_dir, self.backend_args)
+        else:
+            images, self.left_out = list_folder(self._img_dir, self.img_suffix, self.backend_args)
+        folder = self.data_prefix.get('seg_map_path')
+        if folder is None:
+            return [(image, None) for image in images]
+        labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
+        same = osp.abspath(folder) == osp.abspath(self._img_dir)
+        return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+
+    def _slices(self, names: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+        """Return the names with each volume replaced by its slices."""
+        found = []
+        for image, label in names:
+            if self._local and is_volume(image) and split_member(image)[1] is None:
+                whole = osp.join(self._img_dir, image)
+                ends = [path[len(whole) :] for path in slices_of(whole)]
+                found += [(image + end, None if label is None else label + end) for end in ends]
+            else:
+                found.append((image, label))
+        return found
 
     def filter_data(self) -> list[dict]:
         """Check the pairs, and leave out those that do not match if ``mismatched='skip'``."""
@@ -126,7 +253,7 @@ class RawSegDataset(BaseSegDataset):
             pairs = pairs if any(label for _, label in pairs) else []
         problems = {
             index: problem
-            for index, problem in find_problems(pairs, self._name).items()
+            for index, problem in find_problems(pairs, self._name, self.oriented).items()
             if self.same_size or problem.kind != DIFFERENT
         }
         if not problems:
@@ -143,6 +270,7 @@ class RawSegDataset(BaseSegDataset):
                 f"{report}\nRepair the files, or train without these pairs: mismatched='skip' in the data set."
             )
         print_log(f'skipped pairs of {report}', logger='current', level=logging.WARNING)
+        self.left_out.update(Counter(problem.kind for problem in problems.values()))
         return kept
 
     def get_data_info(self, idx: int) -> dict:
@@ -175,6 +303,13 @@ class RawSegDataset(BaseSegDataset):
                     f'{label}: with same_size=False the pipeline needs a Resize with keep_ratio=False'
                 )
         return sample
+
+    @property
+    def oriented(self) -> bool:
+        """Whether the pipeline turns images by their EXIF orientation."""
+        return not any(
+            str(getattr(step, 'color_type', '')).endswith('ignore_orientation') for step in self.pipeline.transforms[:1]
+        )
 
     @property
     def _bounded(self) -> bool:

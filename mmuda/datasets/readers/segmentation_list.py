@@ -4,11 +4,11 @@ import os.path as osp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmengine
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from ..label_tables import LabelTable, identity_table
+from .folders import read_list
 from .raw_dataset import RawSegDataset
 
 
@@ -22,17 +22,13 @@ class SegmentationListDataset(RawSegDataset):
 
     Args:
         ann_file: The list; an absolute path, or relative to ``data_root``.
-        label_table: As in :class:`RawSegDataset`. None: the files hold train ids, and 255.
         use_labels: False leaves out all labels, as for a target domain.
         require_labels: True makes a line without a label an error.
         images_only: A line is the name of an image, blanks and all; there are no labels.
-        label_classes: Names of the classes, by train id, if they are not the 19 of Cityscapes. Give
-            a palette, if wanted, as ``metainfo=dict(palette=...)``.
-        metainfo: As in mmseg; its classes may be a part of the 19.
         data_prefix: Folders below ``data_root`` that the names are relative to.
         outside_root: True lets names leave ``data_root``, by ``..`` or as absolute paths. A list of somebody else could
             name any file of this machine.
-        **kwargs: Of :class:`RawSegDataset`.
+        **kwargs: Of :class:`RawSegDataset`. Without ``label_table``, the files hold train ids, and 255.
 
     Raises:
         FileNotFoundError: If the list does not exist.
@@ -45,12 +41,9 @@ class SegmentationListDataset(RawSegDataset):
     def __init__(
         self,
         ann_file: str,
-        label_table: str | Mapping | LabelTable | None = None,
         use_labels: bool = True,
         require_labels: bool = False,
         images_only: bool = False,
-        label_classes: Sequence[str] | None = None,
-        metainfo: dict | None = None,
         data_prefix: Mapping = dict(img_path='', seg_map_path=''),
         outside_root: bool = False,
         **kwargs: Any,
@@ -65,43 +58,29 @@ class SegmentationListDataset(RawSegDataset):
         self.use_labels = use_labels
         self.images_only = images_only
         self.require_labels = require_labels
-        self._own_classes = label_classes is not None
-        if label_classes is not None:
-            metainfo = dict(metainfo or {})
-            if 'classes' in metainfo:
-                raise ValueError(
-                    'give label_classes, or classes in metainfo (a part of the 19 of Cityscapes), not both'
-                )
-            metainfo['classes'] = tuple(label_classes)
-            # An empty palette makes mmseg draw one.
-            metainfo.setdefault('palette', [])
-        if label_table is None:
-            names = label_classes if label_classes is not None else self.METAINFO['classes']
-            label_table = identity_table('train_ids', len(names))
-        super().__init__(
-            ann_file=ann_file, label_table=label_table, metainfo=metainfo, data_prefix=data_prefix, **kwargs
-        )
+        super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
-    def get_label_map(self, new_classes: Sequence | None = None) -> dict[int, int] | None:
-        """As in mmseg; there is none for classes that are not those of Cityscapes."""
-        return None if self._own_classes else super().get_label_map(new_classes)
+    def _default_table(self, label_classes: Sequence[str] | None, zero_ignored: bool) -> str | LabelTable:
+        """Return the table of train ids: a list is made by hand."""
+        if label_classes is None and not zero_ignored:
+            return identity_table('train_ids', len(self.METAINFO['classes']))
+        return super()._default_table(label_classes, zero_ignored)
 
     def load_data_list(self) -> list[dict]:
         """The samples in the order of the list."""
         self._check_table()
         self.check_folders()
-        try:
-            lines = mmengine.list_from_file(self.ann_file, backend_args=self.backend_args)
-        except UnicodeDecodeError as error:
-            raise ValueError(f'{self.ann_file} is no list of files: it is not text in UTF-8 ({error})') from None
+        lines = read_list(self.ann_file, self.backend_args)
         data_list: list[dict] = []
         for number, line in enumerate(lines, start=1):
             text = line.strip()
             if not text or text.startswith('#'):
                 continue
             image, label = self._parse(text, number)
+            image = _with_slashes(image, self._img_dir)
             self._check_inside(image, self._img_dir, number)
             if label is not None:
+                label = _with_slashes(label, self.data_prefix.get('seg_map_path', ''))
                 self._check_inside(label, self.data_prefix.get('seg_map_path', ''), number)
             info = dict(
                 img_path=osp.join(self._img_dir, image),
@@ -146,3 +125,10 @@ class SegmentationListDataset(RawSegDataset):
                 'after the image, or set require_labels=False'
             )
         return parts[0], parts[1] if len(parts) == 2 and self.use_labels else None
+
+
+def _with_slashes(name: str, folder: str) -> str:
+    """Return a name that was written on Windows with slashes, unless there is a file of this very name."""
+    if '\\' not in name or osp.exists(osp.join(folder, name)):
+        return name
+    return name.replace('\\', '/')

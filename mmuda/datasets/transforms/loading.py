@@ -1,38 +1,48 @@
 """Reading images and the label files of every data set, in one look-up."""
 
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import cv2
-import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmseg.registry import TRANSFORMS
 
 from mmuda.constants import IGNORE_INDEX
 
-from ..image_files import JPEG_SIGNATURE, MAX_PIXELS, PNG_SIGNATURE, open_image, read_image_bytes, unreadable
-from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array, ranges
-
-_PNG_GREY, _PNG_PALETTE = 0, 3
+from ..image_files import MAX_PIXELS, read_image_bytes
+from ..image_pixels import decode_image, scaled, select_bands
+from ..label_files import decode_label, map_ids
+from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array
 
 
 @TRANSFORMS.register_module()
 class LoadDomainImage(LoadImageFromFile):
-    """mmcv's ``LoadImageFromFile``, with one error that names the file when it cannot be read.
+    """mmcv's ``LoadImageFromFile`` for images of more kinds, with one error that names a file that cannot be read.
 
-    Adds ``img`` (H, W, 3) uint8 in BGR order, ``img_shape`` and ``ori_shape`` (H, W).
+    Adds ``img`` (H, W, 3) uint8 in BGR order, ``img_shape`` and ``ori_shape`` (H, W). Files of 8 bits are as mmcv
+    reads them, alpha left out; images of every format are turned as their EXIF orientation says.
+
+    Beyond: TIFF files of any bands and types (by tifffile, where OpenCV does not read them), ``.npy``, ``.npz`` and,
+    by nibabel, slices of NIfTI volumes, see :mod:`~mmuda.datasets.array_files`. Values of more than 8 bits stay as they
+    are, in float32: give ``value_range``, or a mean and a deviation of such values to the preprocessor. Grey images
+    become three equal channels, unless ``bands`` or ``color_type='unchanged'`` say otherwise.
 
     Args:
         to_float32: Return float32 instead of uint8.
-        color_type: Flag of :func:`mmcv.imfrombytes`.
-        imdecode_backend: Backend of :func:`mmcv.imfrombytes`.
+        color_type: Flag of :func:`mmcv.imfrombytes`; ``'color_ignore_orientation'`` turns no image, ``'unchanged'``
+            keeps all bands.
+        imdecode_backend: Backend of :func:`mmcv.imfrombytes`, for files of 8 bits.
         backend_args: Of mmengine's file backend.
+        bands: Bands to take, counted from 0 in the order of the file: red, green, blue, .... Any number, in any order;
+            three are stored as BGR, as if they were red, green and blue.
+        value_range: ``(low, high)``: scale these values to 0..255, in float32, and clip the others. ``(0, 65535)`` for
+            photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
+        nan: Value that stands for NaN, before ``value_range``. None makes NaN an error.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         OSError: If it is empty, truncated, damaged or no image.
-        ValueError: If it has more pixels than ``max_pixels`` of its data set allows.
+        ModuleNotFoundError: If a package is missing that reads such files.
+        ValueError: If it has more pixels than ``max_pixels`` of its data set allows, NaN, or not the bands.
     """
 
     def __init__(
@@ -41,21 +51,31 @@ class LoadDomainImage(LoadImageFromFile):
         color_type: str = 'color',
         imdecode_backend: str = 'cv2',
         backend_args: dict | None = None,
+        bands: Sequence[int] | None = None,
+        value_range: Sequence[float] | None = None,
+        nan: float | None = None,
     ) -> None:
         super().__init__(
             to_float32=to_float32, color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args
         )
+        if bands is not None and (not bands or any(not isinstance(band, int) or band < 0 for band in bands)):
+            raise ValueError(f'bands={bands!r}, expected numbers of bands, counted from 0, such as (3, 2, 1)')
+        if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
+            raise ValueError(f'value_range={value_range!r}, expected (low, high), such as (0, 65535)')
+        self.bands = None if bands is None else tuple(bands)
+        self.value_range = None if value_range is None else tuple(value_range)
+        self.nan = nan
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
         path = results['img_path']
         data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
-        try:
-            image = mmcv.imfrombytes(data, flag=self.color_type, backend=self.imdecode_backend)
-        except (cv2.error, OSError, SyntaxError, ValueError) as error:
-            raise unreadable(path, str(error)) from error
-        if image is None:
-            raise unreadable(path, f'the {self.imdecode_backend} decoder gave up')
+        unchanged = self.bands is not None or self.color_type == 'unchanged'
+        image = decode_image(data, path, 'unchanged' if unchanged else self.color_type, self.imdecode_backend, self.nan)
+        if self.bands is not None:
+            image = select_bands(image, self.bands, path)
+        if self.value_range is not None:
+            image = scaled(image, *self.value_range)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
@@ -65,17 +85,18 @@ class LoadDomainImage(LoadImageFromFile):
 class LoadDomainAnnotations(BaseTransform):
     """Reads a label file as it was published and maps its ids to those the network is trained with.
 
-    Palette PNG (GTA5: the indices are the ids), 8-bit (Cityscapes, Synscapes, Cross-City), 16-bit
-    and multi-channel files (SYNTHIA) are read; raw id -> Cityscapes train id -> id among the data
+    Palette PNG (GTA5: the indices are the ids), 8-bit (Cityscapes, Synscapes, Cross-City), 16-bit,
+    multi-channel (SYNTHIA), 1-bit and colour-coded files, TIFF, ``.npy`` and ``.npz`` are read, see
+    :func:`~mmuda.datasets.label_files.decode_label`; raw id -> train id -> id among the data
     set's own classes (``label_map``) is one look-up. Works with any mmseg data set, whose own
     ``LoadAnnotations`` it replaces.
 
     Adds ``gt_seg_map`` (H, W) uint8, and its name to ``seg_fields``.
 
     Args:
-        table: Label table: a name (see :func:`~mmuda.datasets.label_tables.label_table_names`) or a
-            dict ``{raw id: train id}``. None takes ``results['label_table']``, which the data sets
-            of mmuda give.
+        table: Label table: a name (see :func:`~mmuda.datasets.label_tables.label_table_names`), a palette of mmseg
+            (``'cityscapes_palette'``), or a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``. None
+            takes ``results['label_table']``, which the data sets of mmuda give.
         unknown: Train id of raw ids that are not in the table, normally 255 (ignore). None makes
             them an error.
         channel: Channel in RGB order that holds the ids of multi-channel files. None takes
@@ -133,7 +154,7 @@ class LoadDomainAnnotations(BaseTransform):
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
         data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
-        ids = decode_label(data, path, channel)
+        ids = decode_label(data, path, channel, table.colours)
         # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
         if (
             results.get('same_size', True)
@@ -158,77 +179,3 @@ class LoadDomainAnnotations(BaseTransform):
     def __repr__(self) -> str:
         table = self.table.name if self.table else None
         return f'{type(self).__name__}(table={table!r}, unknown={self.unknown}, channel={self.channel})'
-
-
-def decode_label(data: bytes, path: str, channel: int | None = None) -> np.ndarray:
-    """The ids in a label file, unchanged.
-
-    Args:
-        data: The file.
-        path: Its name, for messages.
-        channel: Which channel holds the ids, in RGB order; used for multi-channel files only.
-
-    Returns:
-        (H, W) uint8 or uint16.
-
-    Raises:
-        OSError: If it cannot be decoded.
-        ValueError: If it has channels and none was chosen, or is in a format that cannot hold ids.
-    """
-    if data.startswith(JPEG_SIGNATURE):
-        raise ValueError(f'{path} is a JPEG file, whose compression changes label ids: use PNG')
-    depth, colour = data[24:26] if data.startswith(PNG_SIGNATURE) else (8, None)
-    if colour == _PNG_GREY and depth < 8:
-        raise ValueError(f'{path} is a {depth}-bit grey PNG, whose ids decoders scale up: save it with 8 bits')
-    try:
-        if colour == _PNG_PALETTE:
-            # OpenCV would look the colours up and lose the ids.
-            with open_image(io.BytesIO(data)) as image:
-                return np.asarray(image)
-        ids = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (cv2.error, OSError, SyntaxError, ValueError) as error:
-        raise unreadable(path, str(error)) from error
-    if ids is None:
-        raise unreadable(path, 'the decoder gave up')
-    if ids.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f'{path} holds {ids.dtype} values; label ids are 8- or 16-bit unsigned integers')
-    channels = 1 if ids.ndim == 2 else ids.shape[2]
-    if channels == 1 and not channel:
-        return ids.reshape(ids.shape[:2])
-    if channel is None:
-        raise ValueError(
-            f'{path} has {channels} channels: say which one holds the label ids '
-            '(channel=0 is red), or, if these are colours, use the id files of the '
-            'data set'
-        )
-    if not 0 <= channel < channels:
-        raise ValueError(f'{path} has {channels} channel(s), but channel {channel} was asked for')
-    # OpenCV's order is blue, green, red, alpha.
-    return cv2.extractChannel(ids, 2 - channel if channel < 3 else channel)
-
-
-def map_ids(ids: np.ndarray, lookup: np.ndarray, path: str, table: LabelTable) -> np.ndarray:
-    """Apply a look-up array of :func:`~mmuda.datasets.label_tables.lookup_array`.
-
-    Args:
-        ids: (H, W) uint8 or uint16.
-        lookup: (65536,) uint8.
-        path: Label file, for messages.
-        table: The table behind the look-up, for messages.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        ValueError: If an id is unknown.
-    """
-    trains = cv2.LUT(ids, lookup[:256]) if ids.dtype == np.uint8 else lookup.take(ids, mode='clip')
-    unknown = trains == UNKNOWN
-    if unknown.any():
-        found = ranges(np.unique(ids[unknown]).tolist())
-        raise ValueError(
-            f'{path} holds the label ids {found}, which the label table {table.name!r} does not '
-            f'have (it has {table.known}): use the table of this data set, add the ids to a table '
-            "of your own, or ignore them with dict(type='LoadDomainAnnotations', unknown=255)"
-        )
-    return trains

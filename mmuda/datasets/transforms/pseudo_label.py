@@ -7,8 +7,8 @@ from mmseg.registry import TRANSFORMS
 from mmuda.constants import IGNORE_INDEX
 
 from ..image_files import MAX_PIXELS, read_image_bytes
+from ..label_files import decode_label
 from ..label_tables import ranges
-from .loading import decode_label
 from .pillow_resize import pillow_resize
 
 

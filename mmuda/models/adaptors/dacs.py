@@ -98,6 +98,7 @@ class DACS(BaseAdaptor):
         self.teacher = EMATeacher(self.segmentor, **{'decay': 0.99, 'dropout': True, **(teacher or {})})
         self.augmentation = StrongAugmentation(**(augmentation or {}))
         self.random = RandomStream('mix')
+        self.pixel_statistics()  # mixed images need one mean and one deviation for both domains
 
     def adapt(self, source: dict, target: dict) -> Parts:
         check_mixable(source, target)

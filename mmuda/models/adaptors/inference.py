@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmuda.ranks import unwrap
 
+from ..image_sizes import in_equal_sizes
 from ..segmentors import PROBABILITIES_AT, AdaptiveEncoderDecoder
 
 
@@ -42,8 +43,19 @@ class SegmentorModel(BaseModel):
         """
         if at not in PROBABILITIES_AT:
             raise ValueError(f'at={at!r}, expected one of {list(PROBABILITIES_AT)}')
+        return in_equal_sizes(lambda part: self._probabilities(part, at), data)
+
+    def _probabilities(self, data: dict, at: str) -> list[Tensor]:
         data = self.data_preprocessor(data, training=False)
         return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], **PROBABILITIES_AT[at])
+
+    def val_step(self, data: dict) -> list:
+        """As in mmengine; images of a batch may differ in size."""
+        return in_equal_sizes(super().val_step, data)
+
+    def test_step(self, data: dict) -> list:
+        """As in mmengine; images of a batch may differ in size."""
+        return in_equal_sizes(super().test_step, data)
 
     def forward(
         self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'

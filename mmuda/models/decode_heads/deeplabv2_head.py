@@ -23,6 +23,7 @@ class DeepLabV2Head(BaseDecodeHead):
     Args:
         in_channels: Channels K of the feature map (N, K, h, w).
         num_classes: C; the output is (N, C, h, w).
+        out_channels: 1 for two classes by a sigmoid, with ``threshold=0.5``; otherwise C.
         dilations: Dilation (= padding) of each branch.
         summed: Indices of the branches that are added; all by default.
         init_cfg: By default weights N(0, 0.01) and PyTorch's uniform bias, as the papers' code.
@@ -43,14 +44,16 @@ class DeepLabV2Head(BaseDecodeHead):
         dropout_ratio: float = 0.0,
         loss_decode: dict | None = None,
         init_cfg: dict | None = None,
+        out_channels: int | None = None,
         **kwargs: Any,
     ) -> None:
+        # mmseg would warn about (and the papers do not use) one output channel for two classes.
+        out_channels = num_classes if out_channels is None else out_channels
         super().__init__(
             in_channels,
             channels=in_channels,
             num_classes=num_classes,
-            # mmseg would warn about (and the papers do not use) one output channel for two classes.
-            out_channels=num_classes,
+            out_channels=out_channels,
             align_corners=align_corners,
             dropout_ratio=dropout_ratio,
             loss_decode=loss_decode or dict(type='CrossEntropyLoss', avg_non_ignore=True),
@@ -66,7 +69,7 @@ class DeepLabV2Head(BaseDecodeHead):
                 f'(0 to {len(dilations) - 1}), one for each of dilations={tuple(dilations)}'
             )
         branches = [
-            nn.Conv2d(in_channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in dilations
+            nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation) for dilation in dilations
         ]
         self.branches = nn.ModuleList(branches)
         for index, branch in enumerate(branches):

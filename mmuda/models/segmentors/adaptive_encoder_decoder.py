@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmuda.internals import has_usual_predict
 
+from .one_output import as_two_outputs
 from .seg_outputs import SegOutputs
 
 PROBABILITIES_AT: dict[str, dict[str, Any]] = dict(
@@ -28,7 +29,16 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
     through ``forward`` because a distributed wrapper sees nothing else. The rest (``loss``, ``predict``, ``tensor``,
     the arguments) is mmseg's, so a config can name any of its backbones and necks, and any head that returns one map of
     logits.
+
+    A head with ``num_classes=2``, ``out_channels=1`` and ``threshold=0.5`` is trained and tested by its sigmoid, in any
+    method: see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for level, head in self.heads().items():
+            if as_two_outputs(head, 'decode_head' if level == 'main' else 'auxiliary_head') and level == 'main':
+                self.out_channels = 2
 
     def forward(
         self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'

@@ -119,7 +119,7 @@ def test_no_pair_left(tmp_path):
 def counted(monkeypatch):
     calls = []
     size = pair_check.image_size
-    monkeypatch.setattr(pair_check, 'image_size', lambda path: (calls.append(path), size(path))[1])
+    monkeypatch.setattr(pair_check, 'image_size', lambda path, *more: (calls.append(path), size(path, *more))[1])
     return calls
 
 

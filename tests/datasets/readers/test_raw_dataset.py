@@ -3,11 +3,15 @@
 import pickle
 
 import layouts
+import numpy as np
 import pytest
+from layouts import H, W, ids, image, write
+from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.readers.crosscity import CrossCityDataset
 from mmuda.datasets.readers.gta5 import GTA5Dataset
+from mmuda.datasets.readers.raw_dataset import RawSegDataset
 from mmuda.datasets.readers.synscapes import SynscapesDataset
 from mmuda.datasets.readers.synthia import SYNTHIADataset
 
@@ -54,7 +58,7 @@ def test_list_of_names(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'three\.txt'):
         GTA5Dataset(data_root=str(tmp_path), ann_file='three.txt')
     (tmp_path / 'wrong.txt').write_text('00003\n00007.png\n')
-    with pytest.raises(ValueError, match=r'1 of 2 .*\n.*images/00007\.png\.png'):
+    with pytest.raises(ValueError, match=r'1 of 2 .*\n.*images/00007\.png missing'):
         GTA5Dataset(data_root=str(tmp_path), ann_file='wrong.txt', data_prefix=dict(img_path='images'))
 
 
@@ -89,3 +93,96 @@ def test_wrong_arguments(tmp_path):
         GTA5Dataset(data_root=str(tmp_path), label_table='gta6')
     with pytest.raises(ValueError, match='train ids up to 19, but there are 19 classes'):
         GTA5Dataset(data_root=str(layouts.gta5(tmp_path)), label_table={0: 19})
+
+
+OWN = ('background', 'crack', 'patch')
+
+
+def own_folder(root, suffixes=('.png', '.JPG', '.jpeg', '.Tif')):
+    for n, suffix in enumerate(suffixes):
+        saved = write(root / 'images' / 'deep' / f'{n}{suffix}', image(n))
+        assert saved.exists()
+        write(root / 'labels' / 'deep' / f'{n}.png', ids((0, 1, 2, 255), n))
+    return root
+
+
+def test_own_classes_in_folders_of_any_suffix(tmp_path, caplog):
+    own_folder(tmp_path)
+    (tmp_path / 'images' / 'notes.txt').write_text('no image')
+    dataset = RawSegDataset(data_root=str(tmp_path), label_classes=OWN, pipeline=LOAD)
+    assert len(dataset) == 4 and dataset.metainfo['classes'] == OWN and len(dataset.metainfo['palette']) == 3
+    for n in range(4):
+        np.testing.assert_array_equal(dataset[n]['gt_seg_map'], ids((0, 1, 2, 255), n))
+    assert dataset.left_out == {'*.txt': 1}
+    same = RawSegDataset(data_root=str(tmp_path), metainfo=dict(classes=OWN), label_table={0: 0, 1: 1, 2: 2, 255: 255})
+    assert same.metainfo['classes'] == OWN and same.label_map is None
+    some = RawSegDataset(data_root=str(tmp_path), label_classes=OWN, img_suffix=('.jpg', '.png'))
+    assert len(some) == 2 and some.left_out == {'*.jpeg': 1, '*.Tif': 1, '*.txt': 1}
+    with pytest.raises(ValueError, match=r"classes \['crack'\], which are not among .*label_classes"):
+        RawSegDataset(data_root=str(tmp_path), metainfo=dict(classes=('road', 'crack')))
+
+
+def test_zero_is_ignored(tmp_path):
+    own_folder(tmp_path)
+    dataset = RawSegDataset(data_root=str(tmp_path), label_classes=OWN[1:], reduce_zero_label=True, pipeline=LOAD)
+    expected = np.array([255, 0, 1, *[255] * 253])[ids((0, 1, 2, 255), 0)]
+    np.testing.assert_array_equal(dataset[0]['gt_seg_map'], expected)
+
+
+def test_an_image_with_two_labels(tmp_path):
+    own_folder(tmp_path)
+    write(tmp_path / 'labels' / 'deep' / '1.tif', ids(range(3), 1))
+    with pytest.raises(ValueError, match=r"2 labels of deep/1: .*seg_map_suffix='\.png'"):
+        RawSegDataset(data_root=str(tmp_path), label_classes=OWN)
+    assert len(RawSegDataset(data_root=str(tmp_path), label_classes=OWN, seg_map_suffix='.png')) == 4
+
+
+def test_images_and_labels_in_one_folder(tmp_path):
+    for n in range(2):
+        write(tmp_path / f'{n}.jpg', image(n))
+        write(tmp_path / f'{n}.png', ids(range(3), n))
+    folders = dict(img_path='', seg_map_path='')
+    dataset = RawSegDataset(data_root=str(tmp_path), data_prefix=folders, img_suffix='.jpg', label_classes=OWN)
+    assert [dataset.get_data_info(n)['seg_map_path'][-5:] for n in range(2)] == ['0.png', '1.png']
+
+
+MAP = {'flat': ['road', 'sidewalk'], 'vehicle': ['car', 'truck', 'bus'], 'sky': 'sky'}
+
+
+def test_classes_are_merged_and_dropped(tmp_path):
+    """In any reader."""
+    dataset = GTA5Dataset(data_root=str(layouts.gta5(tmp_path)), class_map=MAP, pipeline=LOAD)
+    assert dataset.metainfo['classes'] == ('flat', 'vehicle', 'sky')
+    assert dataset.metainfo['palette'] == [[128, 64, 128], [0, 0, 142], [70, 130, 180]]
+    raw = ids(range(35), 1)
+    expected = np.select([np.isin(raw, (7, 8)), np.isin(raw, (26, 27, 28)), raw == 23], [0, 1, 2], 255)
+    np.testing.assert_array_equal(dataset[0]['gt_seg_map'], expected)
+    own = RawSegDataset(
+        data_root=str(own_folder(tmp_path / 'own')), label_classes=OWN, class_map=dict(damage=OWN[1:]), pipeline=LOAD
+    )
+    raw = ids((0, 1, 2, 255), 0)
+    np.testing.assert_array_equal(own[0]['gt_seg_map'], np.where(np.isin(raw, (1, 2)), 0, 255))
+
+
+@pytest.mark.parametrize(
+    'class_map, message',
+    [({}, 'class_map={}'), (dict(a='rode'), "'a' is made of 'rode'"), (dict(a='road', b=['road']), "stands in 'a'")],
+)
+def test_wrong_class_maps(class_map, message):
+    with pytest.raises(ValueError, match=message):
+        GTA5Dataset(class_map=class_map)
+
+
+def test_an_image_that_is_turned_needs_a_label_of_its_size(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / 'images').mkdir()
+    Image.fromarray(image()).save(tmp_path / 'images' / 'a.png', exif=exif)
+    write(tmp_path / 'labels' / 'a.png', ids(range(3)))  # of the image that is not turned
+    options = dict(data_root=str(tmp_path), label_classes=OWN)
+    with pytest.raises(ValueError, match='EXIF orientation.*color_ignore_orientation'):
+        RawSegDataset(**options, pipeline=LOAD)
+    kept = [dict(type='LoadDomainImage', color_type='color_ignore_orientation'), LOAD[1]]
+    assert RawSegDataset(**options, pipeline=kept)[0]['img'].shape[:2] == (H, W)
+    write(tmp_path / 'labels' / 'a.png', ids(range(3), 0, W, H))
+    assert RawSegDataset(**options, pipeline=LOAD)[0]['gt_seg_map'].shape == (W, H)

@@ -150,3 +150,15 @@ def test_lists_that_are_no_text(root, content, message):
     (root / 'list.txt').write_bytes(content)
     with pytest.raises(ValueError, match=f'list.txt.*{message}'):
         SegmentationListDataset(ann_file='list.txt', data_root=str(root), images_only=True)
+
+
+def test_lists_of_windows(root):
+    """With a byte-order mark, and back-slashes."""
+    (root / 'list.txt').write_text('frames\\0.jpg labels\\0.png\r\nframes/1.jpg labels/1.png\r\n', encoding='utf-8-sig')
+    dataset = SegmentationListDataset(ann_file='list.txt', data_root=str(root))
+    assert [dataset.get_data_info(n)['img_path'] for n in range(2)] == [
+        str(root / 'frames' / f'{n}.jpg') for n in range(2)
+    ]
+    (root / 'list.txt').write_text('frames/0.jpg labels/0.png\n', encoding='utf-16')
+    with pytest.raises(ValueError, match=r'list\.txt is not text in UTF-8, but in UTF-16: save it as UTF-8'):
+        SegmentationListDataset(ann_file='list.txt', data_root=str(root))

@@ -135,11 +135,8 @@ def test_errors_of_use(tmp_path):
 def test_formats_that_cannot_hold_ids(tmp_path):
     with pytest.raises(ValueError, match=r'a\.jpg is a JPEG'):
         load(write(tmp_path / 'a.jpg', ids(range(19))))
-    Image.fromarray(ids([0, 1]).astype(bool)).save(tmp_path / 'bits.png')
-    with pytest.raises(ValueError, match=r'bits\.png is a 1-bit grey PNG'):
-        load(tmp_path / 'bits.png')
-    assert cv2.imwrite(str(tmp_path / 'float.tiff'), np.zeros((H, W), np.float32))
-    with pytest.raises(ValueError, match=r'float\.tiff holds float32'):
+    assert cv2.imwrite(str(tmp_path / 'float.tiff'), np.full((H, W), 0.5, np.float32))
+    with pytest.raises(ValueError, match=r'float\.tiff holds float32 values such as 0\.5'):
         load(tmp_path / 'float.tiff')
 
 

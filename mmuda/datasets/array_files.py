@@ -1,0 +1,205 @@
+"""Images in files of arrays: ``.npy``, ``.npz`` and NIfTI volumes.
+
+A file that holds several images is named like a folder of them: ``scan.npz/label`` is the array ``label``,
+``volume.nii.gz/012`` is slice 12 of a volume, along its last axis. So each image has a path of its own, and lists,
+pseudo labels and predictions need not know.
+"""
+
+import ast
+import gzip
+import io
+import re
+import struct
+import zipfile
+import zlib
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+
+NPY_SIGNATURE, ZIP_SIGNATURE, GZIP_SIGNATURE = b'\x93NUMPY', b'PK\x03\x04', b'\x1f\x8b'
+
+_MEMBER = re.compile(r'(.*\.(?:npz|nii|nii\.gz))/([^/]+)', re.IGNORECASE | re.DOTALL)
+_ARRAYS = re.compile(r'.*\.(npy|npz|nii|nii\.gz)', re.IGNORECASE | re.DOTALL)
+_NIFTI_HEADER = 348
+_TOO_LONG = 1 << 20
+_KEPT_VOLUMES = 2
+
+
+def split_member(path: str) -> tuple[str, str | None]:
+    """Return the file on the disk and the name of the image in it; None if the file is one image."""
+    match = _MEMBER.fullmatch(path)
+    return (match[1], match[2]) if match else (path, None)
+
+
+def is_array_file(path: str) -> bool:
+    """Return whether a path is that of a file of arrays, or of an image in one, by its suffix."""
+    return _ARRAYS.fullmatch(split_member(path)[0]) is not None
+
+
+def is_volume(path: str) -> bool:
+    """Return whether a path is that of a NIfTI volume, by its suffix."""
+    return split_member(path)[0].lower().endswith(('.nii', '.nii.gz'))
+
+
+def array_shape(file: BinaryIO, path: str) -> tuple[int, ...]:
+    """Return the shape of an image in a file of arrays, reading its header alone.
+
+    Args:
+        file: The file.
+        path: Path of the image; its suffix says the format.
+
+    Returns:
+        (H, W) or (H, W, C).
+
+    Raises:
+        ValueError: If the file is damaged or has no such image.
+    """
+    name, member = split_member(path)
+    try:
+        if is_volume(path):
+            width, height, *rest = nifti_shape(file)
+            return (height, width) if member is not None or not rest else (height, width, *rest)
+        if name.lower().endswith('.npz'):
+            with zipfile.ZipFile(file) as archive, archive.open(_array_name(archive, member, path)) as inner:
+                return _shaped(_npy_shape(inner, path), path)
+        return _shaped(_npy_shape(file, path), path)
+    except (OSError, EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f'{path} is damaged ({error})') from error
+
+
+def nifti_shape(file: BinaryIO) -> tuple[int, ...]:
+    """Return the shape (X, Y, Z, ...) of a NIfTI volume from its header.
+
+    Raises:
+        ValueError: If the file is none.
+    """
+    start = file.read(2)
+    file.seek(0)
+    head = (gzip.open(file) if start == GZIP_SIGNATURE else file).read(_NIFTI_HEADER)
+    for order in '<>':
+        if len(head) == _NIFTI_HEADER and struct.unpack_from(order + 'i', head)[0] == _NIFTI_HEADER:
+            count, *sizes = struct.unpack_from(order + '8h', head, 40)
+            shape = tuple(sizes[:count])
+            while len(shape) > 2 and shape[-1] == 1:
+                shape = shape[:-1]
+            if 2 <= len(shape) and all(size > 0 for size in shape):
+                return shape
+    raise ValueError('no NIfTI volume')
+
+
+def slices_of(path: str) -> list[str]:
+    """Return the paths of the slices of a volume on a local disk; the path itself, if it has but one.
+
+    Raises:
+        ValueError: If it is no NIfTI volume of two or three dimensions.
+        OSError: If it cannot be read.
+    """
+    with open(path, 'rb') as file:
+        try:
+            shape = nifti_shape(file)
+        except (OSError, EOFError, struct.error, zlib.error, ValueError) as error:
+            raise ValueError(f'{path} is no NIfTI volume, or damaged ({error})') from error
+    if len(shape) > 3:
+        raise ValueError(f'{path} has the shape {shape}: volumes of three dimensions are read, slice by slice')
+    if len(shape) == 2:
+        return [path]
+    digits = max(3, len(str(shape[2] - 1)))
+    return [f'{path}/{number:0{digits}d}' for number in range(shape[2])]
+
+
+def decode_array(data: bytes, path: str) -> np.ndarray:
+    """Return an image in a file of arrays.
+
+    Args:
+        data: The whole file.
+        path: Path of the image; its suffix says the format.
+
+    Returns:
+        (H, W) or (H, W, C), of the type in the file. The channels of an array of three dimensions are the shorter one
+        of the first and the last. Rows of a slice are the second axis of its volume.
+
+    Raises:
+        ModuleNotFoundError: If it is a NIfTI volume and nibabel is not installed.
+        OSError: If it is damaged.
+        ValueError: If there is no such image, or it has other dimensions.
+    """
+    name, member = split_member(path)
+    try:
+        if is_volume(path):
+            return _slice(data, name, member, path)
+        if not name.lower().endswith('.npz'):
+            return _channels_last(_load(data, path), path)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            content = archive.read(_array_name(archive, member, path))
+        return _channels_last(_load(content, path), path)
+    except (EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
+        raise OSError(f'{path} cannot be decoded ({error}): it is damaged; copy or download it again') from error
+
+
+def _array_name(archive: zipfile.ZipFile, member: str | None, path: str) -> str:
+    names = [name.removesuffix('.npy') for name in archive.namelist() if name.endswith('.npy')]
+    if member is None and len(names) == 1:
+        return f'{names[0]}.npy'
+    if member not in names:
+        file = split_member(path)[0]
+        asked = f'no array {member!r}' if member else f'{len(names)} arrays'
+        listed = ', '.join(f'{file}/{name}' for name in names)
+        raise ValueError(f'{file} has {asked}: name one of {listed or "none"} in the list of images and labels')
+    return f'{member}.npy'
+
+
+def _load(content: bytes, path: str) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except ValueError as error:
+        raise OSError(f'{path} cannot be decoded ({error}): it is damaged, or no array of numbers') from error
+
+
+def _npy_shape(file: Any, path: str) -> tuple[int, ...]:
+    """Return the shape in the header of an array; NumPy's readers of headers differ between versions."""
+    magic = file.read(8)
+    if magic[:6] != NPY_SIGNATURE:
+        raise ValueError(f'{path} is no array of NumPy')
+    (length,) = struct.unpack('<H', file.read(2)) if magic[6] == 1 else struct.unpack('<I', file.read(4))
+    if length > _TOO_LONG:
+        raise ValueError(f'{path} is damaged')
+    return tuple(ast.literal_eval(file.read(length).decode('latin1').strip())['shape'])
+
+
+def _shaped(shape: tuple[int, ...], path: str) -> tuple[int, ...]:
+    """Return a shape with the channels last."""
+    if len(shape) == 2:
+        return shape
+    if len(shape) != 3:
+        raise ValueError(f'{path} has the shape {shape}: an image is (H, W), (H, W, C) or (C, H, W)')
+    return (*shape[1:], shape[0]) if shape[0] < shape[2] else shape
+
+
+def _channels_last(values: np.ndarray, path: str) -> np.ndarray:
+    shape = _shaped(values.shape, path)
+    return values if shape == values.shape else np.moveaxis(values, 0, -1)
+
+
+def _slice(data: bytes, name: str, member: str | None, path: str) -> np.ndarray:
+    volume = _volume(data, name)
+    if member is None:
+        return np.swapaxes(volume, 0, 1)
+    if volume.ndim != 3 or not member.isdecimal() or int(member) >= volume.shape[2]:
+        raise ValueError(f'{path}: there is no slice {member!r} in a volume of the shape {volume.shape}')
+    return volume[:, :, int(member)].T
+
+
+@lru_cache(_KEPT_VOLUMES)
+def _volume(data: bytes, name: str) -> np.ndarray:
+    """Return the values of a volume; the last volumes are kept, because its slices are read one after another."""
+    try:
+        import nibabel
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(f'{name} is a NIfTI volume: pip install nibabel') from None
+    unzipped = gzip.decompress(data) if data.startswith(GZIP_SIGNATURE) else data
+    # Many files have NaN for slope and intercept, which means the values as they are; nibabel knows.
+    values = np.asarray(nibabel.Nifti1Image.from_bytes(unzipped).dataobj)
+    while values.ndim > 2 and values.shape[-1] == 1:
+        values = values[..., 0]
+    return values

@@ -1,0 +1,44 @@
+"""Classes that are merged or left out when labels are read: 19 become 13, or 7."""
+
+from collections.abc import Mapping, Sequence
+
+from mmuda.constants import IGNORE_INDEX
+
+
+def merged_classes(classes: Sequence[str], class_map: Mapping[str, str | Sequence[str]]) -> dict[int, int]:
+    """Return the new train id of each old one.
+
+    Args:
+        classes: Names of the old classes, by train id.
+        class_map: ``{new name: old name, or list of old names}``, in the order of the new train ids. Pixels of classes
+            that stand nowhere are ignored.
+
+    Raises:
+        ValueError: If an old class does not exist or stands twice, or there is no new class.
+    """
+    if not isinstance(class_map, Mapping) or not class_map:
+        raise ValueError(
+            f'class_map={class_map!r}, expected {{new class: [old classes]}}, such as {{"vehicle": ["car"]}}'
+        )
+    ids = dict.fromkeys(range(len(classes)), IGNORE_INDEX)
+    for new, (name, old_names) in enumerate(class_map.items()):
+        for old in [old_names] if isinstance(old_names, str) else old_names:
+            if old not in classes:
+                raise ValueError(f'class_map: {name!r} is made of {old!r}, but the classes are {list(classes)}')
+            place = list(classes).index(old)
+            if ids[place] != IGNORE_INDEX:
+                raise ValueError(f'class_map: {old!r} stands in {list(class_map)[ids[place]]!r} and in {name!r}')
+            ids[place] = new
+    return ids
+
+
+def merged_palette(palette: Sequence, ids: Mapping[int, int]) -> list:
+    """Return the colour of each new class, which is that of its first old one; none without colours.
+
+    Args:
+        palette: Colours of the old classes; may be empty.
+        ids: As of :func:`merged_classes`.
+    """
+    count = 1 + max((new for new in ids.values() if new != IGNORE_INDEX), default=-1)
+    first = {new: old for old, new in reversed(ids.items())}
+    return [list(palette[first[new]]) for new in range(count)] if len(palette) and count <= len(first) else []

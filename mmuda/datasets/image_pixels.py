@@ -1,0 +1,148 @@
+"""Pixels of image files of every format."""
+
+import io
+from collections.abc import Sequence
+
+import cv2
+import mmcv
+import numpy as np
+
+from . import tiff
+from .array_files import decode_array, is_array_file
+from .image_files import PNG_SIGNATURE, header_of, turned, unreadable
+
+_KEPT = '_ignore_orientation'
+
+
+def decode_image(
+    data: bytes, path: str, color_type: str = 'color', backend: str = 'cv2', nan: float | None = None
+) -> np.ndarray:
+    """Return the pixels of an image file.
+
+    Args:
+        data: The file.
+        path: Its name, for messages; the suffix tells files of arrays.
+        color_type: Flag of :func:`mmcv.imfrombytes`; ``'unchanged'`` gives all bands.
+        backend: Backend of :func:`mmcv.imfrombytes`, for files of 8 bits.
+        nan: Value that stands for NaN.
+
+    Returns:
+        (H, W, 3) in BGR order; (H, W) for ``'grayscale'``; (H, W, C) for ``'unchanged'``, where the first three of at
+        least three channels are BGR. uint8, or float32 for other types.
+
+    Raises:
+        OSError: If it cannot be decoded.
+        ModuleNotFoundError: If a package is missing that reads such files.
+        ValueError: If it has NaN or infinite values, or not one or three bands (and alpha) for a color image.
+    """
+    if is_array_file(path):
+        return _as_asked(_in_bgr(decode_array(data, path)), path, color_type, nan)
+    try:
+        values = _wide(data, path, color_type)
+        image = _mmcv(data, path, color_type, backend) if values is None else values
+    except (cv2.error, OSError, SyntaxError, ValueError) as error:
+        raise unreadable(path, str(error)) from error
+    if image is None:
+        raise unreadable(path, f'the {backend} decoder gave up')
+    if values is not None:
+        return _as_asked(image, path, color_type, nan)
+    return image[..., None] if color_type == 'unchanged' and image.ndim == 2 else image
+
+
+def select_bands(image: np.ndarray, bands: Sequence[int], path: str) -> np.ndarray:
+    """Return some bands of an image.
+
+    Args:
+        image: (H, W, C), of whose at least three channels the first three are BGR.
+        bands: Numbers of bands in the order of the file: red, green, blue, ....
+        path: Its name, for messages.
+
+    Returns:
+        (H, W, len(bands)); three bands are reversed, as if they were red, green and blue.
+
+    Raises:
+        ValueError: If there are fewer bands.
+    """
+    count = image.shape[2]
+    if max(bands) >= count:
+        raise ValueError(f'{path} has {count} band(s), but bands={tuple(bands)} of LoadDomainImage names {max(bands)}')
+    places = [2 - band if band < 3 <= count else band for band in bands]
+    return np.ascontiguousarray(image[..., places[::-1] if len(places) == 3 else places])
+
+
+def scaled(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return an image whose values from low to high are 0 to 255, float32; others are clipped."""
+    return ((image.astype(np.float32) - low) * (255 / (high - low))).clip(0, 255)
+
+
+def _wide(data: bytes, path: str, color_type: str) -> np.ndarray | None:
+    """Return the pixels of a file that mmcv would change: more than 8 bits, or unusual bands; None for others."""
+    if data[:4] in tiff.SIGNATURES:
+        header = tiff.read_header(io.BytesIO(data))
+        if not header.common and not (header.photometric == tiff.PALETTE or header.bits < 8):
+            return _in_bgr(turned(tiff.decode(data, path), header.orientation))
+        wide = header.bits > 8
+    else:
+        wide = data.startswith(PNG_SIGNATURE) and data[24] == 16
+    if not wide:
+        return None
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError('the decoder gave up')
+    if color_type != 'unchanged' and image.ndim == 3:
+        image = image[..., :3]  # the fourth is alpha
+    return _turned(image, data, path, color_type)
+
+
+def _mmcv(data: bytes, path: str, color_type: str, backend: str) -> np.ndarray | None:
+    """Decode as mmcv does, and turn images of every format: OpenCV turns those of some formats, for some flags."""
+    ours = backend == 'cv2' and color_type in ('color', 'grayscale', 'unchanged')
+    kept = f'{color_type}{_KEPT}' if ours and color_type != 'unchanged' else color_type
+    image = mmcv.imfrombytes(data, flag=kept, backend=backend)
+    return _turned(image, data, path, color_type) if ours and image is not None else image
+
+
+def _turned(image: np.ndarray, data: bytes, path: str, color_type: str) -> np.ndarray:
+    header = None if data[:4] in tiff.SIGNATURES or color_type.endswith(_KEPT) else header_of(data, path)
+    return image if header is None else turned(image, header.orientation)
+
+
+def _in_bgr(image: np.ndarray) -> np.ndarray:
+    """Return (H, W, C) with the first three channels reversed, if there are three."""
+    if image.ndim == 2:
+        return image[..., None]
+    channels = image.shape[2]
+    return image if channels < 3 else image[..., [2, 1, 0, *range(3, channels)]]
+
+
+def _as_asked(image: np.ndarray, path: str, color_type: str, nan: float | None) -> np.ndarray:
+    """Return (H, W, C) in the type and with the channels of ``color_type``."""
+    image = image[..., None] if image.ndim == 2 else image
+    if image.dtype == bool or image.dtype.kind not in 'iuf':
+        if image.dtype != bool:
+            raise ValueError(f'{path} holds {image.dtype} values: an image has integers or floats')
+        image = image.astype(np.uint8)
+    image = np.ascontiguousarray(image if image.dtype == np.uint8 else image.astype(np.float32))
+    if image.dtype != np.uint8 and not np.isfinite(image).all():
+        image = _without_nan(image, path, nan)
+    if color_type == 'unchanged':
+        return image
+    channels = image.shape[2]
+    if channels not in (1, 3):
+        raise ValueError(
+            f"{path} has {channels} bands: choose some, as in dict(type='LoadDomainImage', bands=(0, 1, 2)), or take "
+            "all by color_type='unchanged'; data_preprocessor and the backbone's in_channels need as many"
+        )
+    if color_type.startswith('grayscale'):
+        return image[..., 0] if channels == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.repeat(image, 3, axis=2) if channels == 1 else image
+
+
+def _without_nan(image: np.ndarray, path: str, nan: float | None) -> np.ndarray:
+    wrong = ~np.isfinite(image)
+    if nan is None:
+        raise ValueError(
+            f'{path} has {int(wrong.sum()):,} of {image.size:,} values that are NaN or infinite: say which value '
+            "stands for them, as in dict(type='LoadDomainImage', nan=0.0), or repair the file"
+        )
+    return np.where(wrong, np.float32(nan), image)

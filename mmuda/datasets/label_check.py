@@ -1,0 +1,106 @@
+"""Do the labels show the classes? Asked before a training, which would otherwise learn nothing at a loss of 0."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.logging import print_log
+from torch.utils.data import Dataset
+
+from mmuda.constants import IGNORE_INDEX
+from mmuda.ranks import from_main
+from mmuda.settings import shortened
+
+from .class_presence import class_counts, count_label, label_step
+from .image_files import MAX_PIXELS, read_image_bytes
+from .label_files import decode_label
+from .label_tables import get_label_table
+from .transforms import LoadDomainAnnotations
+
+COUNTED = 512
+"""Up to so many labels, all are counted; the counts are kept in the cache folder. Of more, :data:`SAMPLE` are."""
+
+SAMPLE, _THREADS, _LOOKED_AT, _LISTED = 64, 8, 8, 20
+
+
+def check_classes_shown(dataset: Dataset, role: str) -> None:
+    """Check that the labels of a data set show its classes. All processes must call it.
+
+    A class without a pixel is logged, where all labels were counted.
+
+    Args:
+        dataset: Labelled; of others nothing is checked.
+        role: What it is used for, for messages.
+
+    Raises:
+        ValueError: If it has two classes, of which the second is never shown, and its label files hold 0 and 255: the
+            foreground would be ignored. Or if a label that was read has an id that is no class.
+        OSError: If a label cannot be read.
+    """
+    if isinstance(dataset, ConcatDataset):
+        for part in dataset.datasets:
+            check_classes_shown(part, role)
+        return
+    if not isinstance(dataset, BaseDataset) or not len(dataset):
+        return
+    try:
+        label_step(dataset)
+    except ValueError:
+        return  # it loads no label
+    complete = len(dataset) <= COUNTED
+    shown = _shown(dataset, complete)
+    if shown.all():
+        return
+    classes = tuple(dataset.metainfo['classes'])
+    if shown.tolist() == [True, False] and from_main(lambda: _holds_0_and_255(dataset)):
+        if not complete:
+            shown = class_counts(dataset).any(axis=0)
+        if not shown[1]:
+            raise ValueError(
+                f'{role}: the label files hold 0 and 255, such as {dataset.get_data_info(0).get("seg_map_path")}, and '
+                f'255 is ignored, so no pixel is {classes[1]!r}: if 255 is {classes[1]!r}, set label_table={{0: 0, '
+                '255: 1} in the data set'
+            )
+    elif complete:
+        missing = [name for name, there in zip(classes, shown, strict=True) if not there]
+        print_log(
+            f'{role}: no label of {type(dataset).__name__} shows {", ".join(shortened(missing, _LISTED))}: do '
+            'label_table and classes fit the label files?',
+            'current',
+            level=logging.WARNING,
+        )
+
+
+def _shown(dataset: BaseDataset, complete: bool) -> np.ndarray:
+    """Return which classes are shown, (C,) bool."""
+    if complete:
+        return class_counts(dataset).any(axis=0)
+    loader = label_step(dataset)
+    places = np.linspace(0, len(dataset) - 1, SAMPLE).astype(int).tolist()
+
+    def look() -> list[bool]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            rows = list(pool.map(lambda place: count_label(dataset, loader, place)[0], places))
+        return np.sum(rows, axis=0).astype(bool).tolist()
+
+    return np.array(from_main(look))
+
+
+def _holds_0_and_255(dataset: BaseDataset) -> bool:
+    """Return whether label files hold 255, and nothing else that is ignored."""
+    loader = label_step(dataset)
+    table = getattr(loader, 'table', None) or dataset.get_data_info(0).get('label_table')
+    if not isinstance(loader, LoadDomainAnnotations) or table is None or get_label_table(table).colours:
+        return False
+    found: set[int] = set()
+    for index in range(min(len(dataset), _LOOKED_AT)):
+        info = dataset.get_data_info(index)
+        label = loader(dict(info))['gt_seg_map']
+        path = info['seg_map_path']
+        channel = info.get('label_channel') if loader.channel is None else loader.channel
+        raw = decode_label(
+            read_image_bytes(path, loader.backend_args, info.get('max_pixels', MAX_PIXELS)), path, channel
+        )
+        found |= set(np.unique(raw[label == IGNORE_INDEX]).tolist())
+    return found == {IGNORE_INDEX}

@@ -1,0 +1,127 @@
+"""Names of images and labels: in folders, and in text lists."""
+
+import codecs
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import mmengine.fileio as fileio
+
+from ..image_files import IMAGE_SUFFIXES
+
+Suffixes = str | Sequence[str] | None
+"""Ends of file names, compared in any case; None stands for those of all images."""
+
+_NO_LABELS = ('.jpg', '.jpeg')
+_ENCODINGS = ((codecs.BOM_UTF16_LE, 'UTF-16'), (codecs.BOM_UTF16_BE, 'UTF-16'))
+
+
+def suffix_of(name: str, suffixes: Suffixes) -> str | None:
+    """Return the end of a file name that is one of some suffixes, as it is written there; None if there is none."""
+    known = IMAGE_SUFFIXES if suffixes is None else (suffixes,) if isinstance(suffixes, str) else suffixes
+    lower = name.lower()
+    found = [len(suffix) for suffix in known if lower.endswith(suffix.lower())]
+    return name[len(name) - max(found) :] if found else None
+
+
+def stem_of(name: str, suffixes: Suffixes) -> str:
+    """Return a name without its suffix."""
+    suffix = suffix_of(name, suffixes)
+    return name if not suffix else name[: -len(suffix)]
+
+
+def list_folder(folder: str, suffixes: Suffixes, backend_args: dict | None = None) -> tuple[list[str], Counter]:
+    """Return the sorted names of the images below a folder, and how many other files there are by kind (``*.txt``).
+
+    Hidden files are passed over; links are followed.
+    """
+    names, others = [], Counter[str]()
+    for name in fileio.list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args):
+        if suffix_of(name, suffixes) is not None:
+            names.append(name)
+        else:
+            others[_kind(name)] += 1
+    return sorted(names), others
+
+
+def told_counts(counts: Counter) -> str:
+    """Return counts as text, the greatest first: ``12 *.txt, 1 *.JPG``."""
+    return ', '.join(f'{count:,} {kind}' for kind, count in counts.most_common())
+
+
+class LabelNames:
+    """Finds the label of an image by the stem of its name.
+
+    Args:
+        suffixes: End of label names. A single one is added to the stem, whether the file exists or not; otherwise the
+            folder is looked through.
+        folder: Folder of labels.
+        backend_args: Of mmengine's file backend.
+    """
+
+    def __init__(self, suffixes: Suffixes, folder: str, backend_args: dict | None = None) -> None:
+        self.suffixes, self.folder = suffixes, folder
+        self._names: dict[str, list[str]] = {}
+        if not isinstance(suffixes, str):
+            for name in list_folder(folder, suffixes, backend_args)[0]:
+                if suffix_of(name, _NO_LABELS) is None:
+                    self._names.setdefault(stem_of(name, suffixes), []).append(name)
+
+    def of(self, stem: str, image: str | None = None) -> str:
+        """Return the name of the label.
+
+        Args:
+            stem: Of the image.
+            image: Name of the image, if it is in the same folder: it is not its own label.
+
+        Raises:
+            ValueError: If there are several.
+        """
+        if isinstance(self.suffixes, str):
+            return stem + self.suffixes
+        found = [name for name in self._names.get(stem, ()) if name != image]
+        if len(found) > 1:
+            raise ValueError(
+                f'{self.folder} has {len(found)} labels of {stem}: {", ".join(found)}. Say which are meant, as in '
+                f'seg_map_suffix={suffix_of(found[0], self.suffixes)!r}'
+            )
+        return found[0] if found else f'{stem}.png'
+
+
+def image_names(lines: Iterable[str], suffixes: Suffixes, folder: str, backend_args: dict | None = None) -> list[str]:
+    """Return the file names of images that a list names without suffix, or with it.
+
+    Args:
+        lines: Names.
+        suffixes: A single one is added; otherwise the folder is looked through for names without suffix.
+        folder: Folder of the images.
+        backend_args: Of mmengine's file backend.
+    """
+    if isinstance(suffixes, str):
+        return [name + suffixes for name in lines]
+    lines = list(lines)
+    by_stem: dict[str, str] = {}
+    if any(suffix_of(name, suffixes) is None for name in lines):
+        by_stem = {stem_of(name, suffixes): name for name in list_folder(folder, suffixes, backend_args)[0]}
+    return [name if suffix_of(name, suffixes) else by_stem.get(name, f'{name}.png') for name in lines]
+
+
+def read_list(path: str, backend_args: dict | None = None) -> list[str]:
+    """Return the lines of a text file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        ValueError: If it is in another encoding.
+    """
+    data = fileio.get(path, backend_args=backend_args)
+    mark = next((name for mark, name in _ENCODINGS if data.startswith(mark)), None)
+    remedy = 'save it as UTF-8 (PowerShell: Out-File -Encoding utf8)'
+    if mark is not None:
+        raise ValueError(f'{path} is not text in UTF-8, but in {mark}: {remedy}')
+    try:
+        return data.decode('utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no list of files: it is not text in UTF-8 ({error}); {remedy}') from None
+
+
+def _kind(name: str) -> str:
+    base = name.rsplit('/', 1)[-1]
+    return f'*.{base.rsplit(".", 1)[1]}' if '.' in base else 'without suffix'

@@ -1,0 +1,173 @@
+"""TIFF files: what the header says, and the pixels of those that OpenCV and Pillow do not read whole."""
+
+import io
+import struct
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+SIGNATURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+PALETTE, RGB, YCBCR = 3, 2, 6
+
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _BANDS, _FORMAT, _KIND = 256, 257, 258, 262, 274, 277, 339, 254
+_PARTS = ((273, 279), (324, 325))  # places and lengths of strips, of tiles
+_PLACES = frozenset(tag for pair in _PARTS for tag in pair)
+_SIZES = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
+_REDUCED_OR_MASK = 0b101
+_MOST_TAGS = 4096
+
+
+class TiffHeader(NamedTuple):
+    """The first image of a TIFF file.
+
+    Attributes:
+        width: As it is stored, before it is turned.
+        height: The same.
+        bits: Of the first band.
+        bands: How many there are.
+        photometric: Meaning of the values: :data:`PALETTE`, :data:`RGB`, ...
+        kind: Of the values: 1 unsigned, 2 signed, 3 float.
+        orientation: As in EXIF, 1 to 8.
+        pages: Whether another image of full size follows.
+    """
+
+    width: int
+    height: int
+    bits: int
+    bands: int
+    photometric: int
+    kind: int
+    orientation: int
+    pages: bool
+
+    @property
+    def common(self) -> bool:
+        """Whether OpenCV reads it as it is: grey or colour, with 8 or 16 bits, or float; one image."""
+        bands = self.bands == 1 if self.photometric in (0, 1) else self.bands in (3, 4)
+        values = (self.kind == 1 and self.bits in (8, 16)) or (self.kind == 3 and self.bits == 32)
+        return bands and values and self.photometric in (0, 1, RGB, YCBCR) and not self.pages
+
+    def __str__(self) -> str:
+        """Return its kind for messages: ``4 bands of uint16``."""
+        kind = {1: 'uint', 2: 'int', 3: 'float'}.get(self.kind, 'complex')
+        return f'{self.bands} band{"s" if self.bands > 1 else ""} of {kind}{self.bits}'
+
+
+def read_header(file: BinaryIO) -> TiffHeader:
+    """Read the header of the first image, and whether there are more.
+
+    Raises:
+        ValueError: If it is no TIFF file, or damaged.
+    """
+    try:
+        return _read(file)
+    except (struct.error, KeyError, IndexError, OverflowError, OSError) as error:
+        raise ValueError(f'damaged header of a TIFF file ({error})') from error
+
+
+def _start(file: BinaryIO) -> tuple[str, bool, int]:
+    """Return the byte order, whether places have 64 bits, and the place of the first directory."""
+    head = file.read(16)
+    if head[:4] not in SIGNATURES:
+        raise ValueError('no TIFF file')
+    order, big = ('<' if head[:2] == b'II' else '>'), b'+' in head[2:4]
+    (start,) = struct.unpack(order + 'Q', head[8:16]) if big else struct.unpack(order + 'I', head[4:8])
+    return order, big, start
+
+
+def _read(file: BinaryIO) -> TiffHeader:
+    order, big, start = _start(file)
+    tags, following, _ = _directory(file, order, big, start)
+    others = False
+    if following:
+        second, _, _ = _directory(file, order, big, following)
+        others = not second.get(_KIND, 0) & _REDUCED_OR_MASK
+    return TiffHeader(
+        tags[_WIDTH],
+        tags[_HEIGHT],
+        tags.get(_BITS, 1),
+        tags.get(_BANDS, 1),
+        tags.get(_PHOTOMETRIC, 1),
+        tags.get(_FORMAT, 1),
+        tags.get(_ORIENTATION, 1),
+        others,
+    )
+
+
+def _directory(
+    file: BinaryIO, order: str, big: bool, start: int, whole: frozenset[int] = frozenset()
+) -> tuple[dict[int, int], int, dict[int, np.ndarray]]:
+    """Return the first value of each tag of whole numbers, the place of the next directory, and all values of some."""
+    entry, inline, word = ('HHQ', 8, 'Q') if big else ('HHI', 4, 'I')
+    length = struct.calcsize(order + entry)
+    file.seek(start)
+    (count,) = struct.unpack(order + ('Q' if big else 'H'), file.read(8 if big else 2))
+    if count > _MOST_TAGS:
+        raise ValueError('damaged header of a TIFF file')
+    data = file.read(count * (length + inline))
+    (following,) = struct.unpack(order + word, file.read(inline))
+    tags: dict[int, int] = {}
+    lists: dict[int, np.ndarray] = {}
+    for place in range(0, count * (length + inline), length + inline):
+        tag, kind, values = struct.unpack_from(order + entry, data, place)
+        if kind not in _SIZES:
+            continue
+        code = order + _SIZES[kind]
+        wanted = values if tag in whole else 1
+        field = data[place + length : place + length + inline]
+        if values * struct.calcsize(code) > inline:
+            file.seek(struct.unpack(order + word, field)[0])
+            field = file.read(wanted * struct.calcsize(code))
+        (tags[tag],) = struct.unpack_from(code, field)
+        if tag in whole:
+            lists[tag] = np.frombuffer(field, code, wanted).astype(np.int64)
+    return tags, following, lists
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether all pixels of the first image of a TIFF file are inside of the file."""
+    file = io.BytesIO(data)
+    try:
+        order, big, start = _start(file)
+        parts = _directory(file, order, big, start, _PLACES)[2]
+        ends = [np.add(parts[place], parts[length]).max() for place, length in _PARTS if place in parts]
+    except (struct.error, ValueError, KeyError):
+        return False
+    return bool(ends) and max(ends) <= len(data)
+
+
+def decode(data: bytes, path: str) -> np.ndarray:
+    """Read all bands of a TIFF file by tifffile; pages count as bands.
+
+    Args:
+        data: The file.
+        path: Its name, for messages.
+
+    Returns:
+        (H, W) or (H, W, C), of the type in the file, as they are stored.
+
+    Raises:
+        ModuleNotFoundError: If tifffile is not installed.
+        ValueError: If tifffile cannot read it.
+    """
+    header = read_header(io.BytesIO(data))
+    try:
+        import tifffile
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f'{path} is a TIFF file with {header}, which OpenCV and Pillow do not read whole: pip install tifffile'
+        ) from None
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            series = file.series[0]
+            values, axes = series.asarray(), series.axes
+    except ValueError as error:
+        if 'imagecodecs' not in str(error):
+            raise
+        raise ModuleNotFoundError(
+            f'{path} is a TIFF file with {header} in a compression that needs one more package: pip install imagecodecs'
+        ) from None
+    order = [axes.index('Y'), axes.index('X')] + [place for place, axis in enumerate(axes) if axis not in 'YX']
+    values = values.transpose(order)
+    values = values.reshape(*values.shape[:2], -1) if values.ndim > 2 else values
+    return values
