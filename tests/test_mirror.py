@@ -30,6 +30,7 @@ OTHERS = {
     'faults/test_owner.py': 'two runs in one folder, orphans, processes that do not answer',
     'faults/test_resume_settings.py': 'resuming with other settings, and which checkpoint is resumed',
     'faults/test_signals.py': 'runs that are asked to stop',
+    'models/adaptors/test_labelled_target.py': 'target images with ground truth, in every method',
     'stages/test_kill.py': 'kill -9 in any kind of stage',
     'test_benchmarks.py': 'benchmarks/',
     'test_floors.py': 'which room imports which',

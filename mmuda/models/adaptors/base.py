@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from mmuda.constants import TARGET_LABELLED
+
 from ..labels import labels_of
 from ..losses import cross_entropy
 from ..segmentors import SegOutputs
@@ -44,6 +46,9 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
     Every trainable direct child (``segmentor``, ``discriminator``, ...) has its own optimizer of the same name in
     ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. Keep state
     that training needs (teachers, statistics, counters) in buffers or frozen children, so that it is saved and resumed.
+
+    Every method learns target images with ground truth (``target_labelled`` of the data set): after the losses of
+    :meth:`adapt` and before the step come their :meth:`supervised_losses`, times the loss weight ``target_labelled``.
 
     Args:
         segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
@@ -168,6 +173,19 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         """
         return dict(seg=cross_entropy(logits, labels))
 
+    def labelled_target_losses(self, batch: dict) -> Losses:
+        """Return the losses of a pass over target images with ground truth, which are those of the source images.
+
+        Their names in the log end with ``_target_labelled``, and in training they have the loss weight of that name.
+
+        Args:
+            batch: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
+        """
+        kept, self._logged = self._logged, {}
+        losses, weight = self.supervised_losses(self.segment(batch), batch), self.loss_weight(TARGET_LABELLED)
+        self._logged = kept | {f'{name}_{TARGET_LABELLED}': value for name, value in self._logged.items()}
+        return {f'{name}_{TARGET_LABELLED}': loss * weight for name, loss in losses.items()}
+
     def freeze(self, *names: str) -> None:
         """Keep direct children (a teacher) in eval mode and without gradients for good.
 
@@ -184,7 +202,8 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
 
         Args:
             data: A collated batch, ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``;
-                methods that accept one domain also take batches without the other.
+                methods that accept one domain also take batches without the other. ``'target_labelled'`` may be there
+                as well.
             optim_wrapper: The optimizers of this model by child, an ``AdaptorOptimWrapperDict``.
 
         Returns:
@@ -199,7 +218,7 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         batches = self._domain_batches(data)
         for domain, batch in data.items():
             self.show_batch(domain, batch)
-        parts = self.adapt(batches['source'], batches['target'])
+        parts = self._parts(batches, data.get(TARGET_LABELLED))
         del data, batches, batch
         logs: Losses = {}
         self._logged = {}
@@ -242,6 +261,23 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         return self
 
     # Details.
+
+    def _parts(self, batches: dict[str, Any], labelled: dict | None) -> Parts:
+        """Return the parts of :meth:`adapt`; before the step comes that of labelled target images, if there are any."""
+        parts = self.adapt(batches['source'], batches['target'])
+        return parts if labelled is None else self._with_labelled(parts, labelled)
+
+    def _with_labelled(self, parts: Parts, labelled: dict) -> Parts:
+        while True:
+            part = next(parts, END)
+            if part is STEP or part is END:
+                break
+            yield part
+            del part  # with its graph
+        yield 'segmentor', self.labelled_target_losses(labelled)
+        if part is STEP:
+            yield STEP
+            yield from parts
 
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""

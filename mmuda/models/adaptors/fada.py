@@ -62,9 +62,9 @@ class FADA(BaseAdaptor):
                 )
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
-        on_source = self.apply_temperature(self.segment(source))
+        on_source = self.segment(source)
         yield 'segmentor', self.supervised_losses(on_source, source)
-        on_source = on_source.detach()
+        on_source = self.apply_temperature(on_source.detach())
 
         with self.without_heads():
             on_target = self.apply_temperature(self.segment(target))
@@ -74,6 +74,10 @@ class FADA(BaseAdaptor):
 
         yield 'discriminator', dict(loss_dis_source=self.domain_loss(on_source, SOURCE) / 2)
         yield 'discriminator', dict(loss_dis_target=self.domain_loss(on_target, TARGET) / 2)
+
+    def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
+        """Return the losses of every level on the labels of a batch, at the temperature."""
+        return super().supervised_losses(self.apply_temperature(outputs), batch)
 
     def apply_temperature(self, outputs: SegOutputs) -> SegOutputs:
         """Return outputs whose logits are divided by the temperature; upsampling is linear and may follow."""
