@@ -14,6 +14,7 @@ BY_FAMILY = 'parity'
 OTHERS = {
     'checkpoints/test_hostile_checkpoints.py': 'files that were made to do harm, through every way to load one',
     'checks/test_mmseg_configs.py': 'checks of configs that mmseg ships',
+    'configs/test_backbones.py': 'configs/backbones/: one network of each family of mmseg',
     'configs/test_config_runs.py': 'configs/: each one trains',
     'configs/test_config_stages.py': 'configs/: those of several stages',
     'configs/test_configs.py': 'configs/: each one builds',

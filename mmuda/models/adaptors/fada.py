@@ -51,6 +51,11 @@ class FADA(BaseAdaptor):
             raise ValueError(
                 f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]'
             )
+        if 'main' in self.segmentor.own_loss_levels:
+            raise ValueError(
+                'FADA divides the logits of the supervised loss by its temperature, but '
+                f'{type(self.decode_head).__name__} computes its loss in its own way: choose a head with the usual loss'
+            )
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
         head = self.decode_head
