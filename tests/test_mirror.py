@@ -98,6 +98,7 @@ TESTED_BY = {
     'models/adaptors/adabn.py': 'models/adaptors/test_source_only.py',
     'models/adaptors/advent.py': 'models/adaptors/test_adversarial.py',
     'models/adaptors/loss_weights.py': 'models/adaptors/test_base.py',
+    'models/adaptors/supervision.py': 'models/adaptors/test_head_losses.py',
     'models/backbones/efficientnet_lite_blocks.py': 'models/backbones/test_efficientnet_lite.py',
     'models/decode_heads/daformer_head.py': 'parity/test_daformer_network.py',
     'models/decode_heads/resnet38_head.py': 'models/backbones/test_resnet38.py',
