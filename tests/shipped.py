@@ -34,7 +34,8 @@ def computes(path: Path) -> str:
 
 DIFFERENT = list({computes(path): path for path in SHIPPED}.values())
 STAGED = [path for path in DIFFERENT if LOADED[path].runner_type == 'StagedRunner']
-SINGLE = [path for path in DIFFERENT if path not in STAGED]
+BACKBONES = [path for path in DIFFERENT if path.parent.name == 'backbones']
+SINGLE = [path for path in DIFFERENT if path not in STAGED + BACKBONES]
 
 
 def ids(paths) -> dict:
@@ -172,6 +173,12 @@ def small_daformer_head(node) -> dict:
     return dict(in_channels=channels, channels=8, embed_dims=8)
 
 
+def small_fcn_input(node) -> int:
+    """Channels of the small network that a head of FCN reads: the decode head of STDC has the index 3."""
+    fused = 8 if node.get('in_index') == 3 else 32
+    return {2048: 32, 1024: 16, 384: 32, 320: 32, 256: fused, 128: 8}.get(node.get('in_channels'), 32)
+
+
 def small_hrda(node) -> dict:
     """Details of half the sides of the crop, which is 32x48 or the whole image."""
     found = dict(detail_size=(16, 24) if node.detail_size[0] == node.detail_size[1] else (24, 32))
@@ -212,7 +219,20 @@ SMALLER = {
     ),
     'PixelDiscriminatorHead': dict(in_channels=32, channels=(8, 4)),
     'JPU': dict(mid_channels=8, norm_cfg=dict(type='GN', num_groups=4)),
-    'FCNHead': dict(in_channels=32, channels=8),
+    'FCNHead': lambda node: dict(in_channels=small_fcn_input(node), channels=8),
+    'SegformerHead': lambda node: (
+        dict(in_channels=[4, 8, 20, 32], channels=8) if list(node.in_channels) == [32, 64, 160, 256] else {}
+    ),
+    'SwinTransformer': dict(embed_dims=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), init_cfg=None),
+    'UPerHead': dict(in_channels=[8, 16, 32, 64], channels=8),
+    'MobileNetV2': dict(widen_factor=0.1, init_cfg=None),
+    'STDCNet': dict(channels=(4, 4, 8, 16, 32), init_cfg=None),
+    'STDCContextPathNet': dict(
+        last_in_channels=(32, 16), out_channels=8, ffm_cfg=dict(in_channels=16, out_channels=8, scale_factor=4)
+    ),
+    'STDCHead': dict(in_channels=8, channels=8),
+    'PIDNet': dict(channels=4, ppm_channels=8, init_cfg=None),
+    'PIDHead': dict(in_channels=16, channels=8),
     'PadCrop': dict(size=(48, 64)),
     'ResizeLongSide': dict(length=64),
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),

@@ -71,7 +71,7 @@ def test_readmes_quote_the_metafile(folder):
                 values = [f'{value:.1f}' for metric in result['Metrics'].values() for value in as_list(metric)]
                 assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: {quoted}'
                 compared += 1
-    assert compared or folder.name == 'adabn'
+    assert compared or folder.name in ('adabn', 'backbones')
 
 
 def as_list(value) -> list:

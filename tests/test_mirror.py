@@ -14,6 +14,7 @@ BY_FAMILY = 'parity'
 OTHERS = {
     'checkpoints/test_hostile_checkpoints.py': 'files that were made to do harm, through every way to load one',
     'checks/test_mmseg_configs.py': 'checks of configs that mmseg ships',
+    'configs/test_backbones.py': 'configs/backbones/: one network of each family of mmseg',
     'configs/test_config_runs.py': 'configs/: each one trains',
     'configs/test_config_stages.py': 'configs/: those of several stages',
     'configs/test_configs.py': 'configs/: each one builds',
@@ -30,12 +31,14 @@ OTHERS = {
     'faults/test_owner.py': 'two runs in one folder, orphans, processes that do not answer',
     'faults/test_resume_settings.py': 'resuming with other settings, and which checkpoint is resumed',
     'faults/test_signals.py': 'runs that are asked to stop',
+    'models/adaptors/test_labelled_target.py': 'target images with ground truth, in every method',
     'stages/test_kill.py': 'kill -9 in any kind of stage',
     'test_benchmarks.py': 'benchmarks/',
     'test_floors.py': 'which room imports which',
     'test_mirror.py': 'this file',
     'test_packaging.py': 'pyproject.toml and what an installation brings along',
     'tools/test_shell_scripts.py': 'tools/*.sh',
+    'test_syncing.py': 'tests/syncing.py, which finds what waits for a GPU',
 }
 """Tests of more than one module, or of none, and what they are about."""
 
@@ -108,6 +111,7 @@ TESTED_BY = {
     'models/adaptors/adabn.py': 'models/adaptors/test_source_only.py',
     'models/adaptors/advent.py': 'models/adaptors/test_adversarial.py',
     'models/adaptors/loss_weights.py': 'models/adaptors/test_base.py',
+    'models/adaptors/supervision.py': 'models/adaptors/test_head_losses.py',
     'models/backbones/efficientnet_lite_blocks.py': 'models/backbones/test_efficientnet_lite.py',
     'models/decode_heads/daformer_head.py': 'parity/test_daformer_network.py',
     'models/decode_heads/resnet38_head.py': 'models/backbones/test_resnet38.py',

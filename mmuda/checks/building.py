@@ -13,7 +13,8 @@ from mmuda.engine.optim import PerModuleOptimWrapperConstructor
 from mmuda.internals import BatchNorm
 from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.building import build_without_memory
-from mmuda.models.segmentors import SegOutputs
+from mmuda.models.segmentors import AdaptiveEncoderDecoder, SegOutputs
+from mmuda.models.segmentors.head_outputs import class_logits
 
 from .finding import ERROR, WARNING, Finding, nearest, one_line
 from .keys import MARKS
@@ -106,12 +107,28 @@ def check_channels(model: Any) -> Iterator[Finding]:
             for finding in _check_head(place, head, features):
                 wrong = True
                 yield finding
+    if isinstance(segmentor, AdaptiveEncoderDecoder) and not wrong:
+        yield from _check_outputs(segmentor, prefix, features)
     if isinstance(model, DomainAdversary) and not wrong:
         try:
             outputs = model.segment({'inputs': images})
         except Exception:
             return
         yield from _check_discriminators(model, outputs)
+
+
+def _check_outputs(segmentor: AdaptiveEncoderDecoder, prefix: str, features: Any) -> Iterator[Finding]:
+    """Check that heads give class logits, see :func:`class_logits`; heads that need memory are not looked at."""
+    heads = segmentor.heads()
+    for level in segmentor.class_levels:
+        try:
+            output = heads[level](features)
+        except Exception:
+            continue
+        try:
+            class_logits(heads[level], level, output)
+        except TypeError as error:
+            yield Finding(f'{prefix}.{"decode_head" if level == "main" else "auxiliary_head"}', one_line(error))
 
 
 def _check_head(place: str, head: Any, features: Any) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmuda.stages import RoundStage, TrainStage
 
 from .building import check_network
-from .data import check_classes, check_pipelines, check_samplers
+from .data import check_classes, check_edges, check_pipelines, check_samplers
 from .finding import ERROR, WARNING, ConfigError, Finding, of_stage
 from .keys import check_component
 from .stages import check_entries, check_inputs, check_overrides, expand, inherited_hint
@@ -79,6 +79,7 @@ def _check_training(cfg: Config, stage: Any = None, built: set[str] | None = Non
         found += check_samplers(cfg)
         found += check_pipelines(cfg)
         found += check_classes(cfg)
+        found += check_edges(cfg)
     network = str(cfg.get('model')) + str(cfg.get('optim_wrapper'))
     if not _wrong(found) and (built is None or network not in built):
         found += check_network(cfg)

@@ -9,11 +9,12 @@ from typing import Any
 from mmengine import fileio
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmseg.datasets.transforms import RandomCrop
+from mmseg.datasets.transforms import GenerateEdge, RandomCrop
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 
+from mmuda.constants import TARGET_LABELLED
 from mmuda.datasets.building import ADVICE
 from mmuda.datasets.class_lists import differing_classes
 from mmuda.datasets.class_presence import LABEL_STEPS
@@ -21,6 +22,7 @@ from mmuda.datasets.pairs.domain_pair import DomainSides
 from mmuda.datasets.pairs.streams import StreamSampler
 from mmuda.datasets.readers import RawSegDataset
 from mmuda.models.adaptors.base import BaseAdaptor
+from mmuda.models.adaptors.head_losses import NEED_EDGES
 from mmuda.stages.references import stage_of
 
 from .finding import ERROR, WARNING, Finding, joined, one_line, short
@@ -147,7 +149,7 @@ def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
             if (
                 not isinstance(outputs, int)
                 or outputs == count
-                or not _classifies(head, auxiliary=key != 'decode_head')
+                or not _classifies(head, auxiliary=key != 'decode_head', adapts=adapts)
             ):
                 continue
             if adapts or outputs > 2:  # one or two outputs tell a class from the rest
@@ -159,15 +161,36 @@ def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
                 )
 
 
-def _classifies(head: Mapping, auxiliary: bool) -> bool:
-    """Return whether the outputs of a head are the classes: an auxiliary one may learn something else by its loss."""
+def check_edges(cfg: Config) -> Iterator[Finding]:
+    """Check that labelled images of the training come with boundaries, if a head of an adaptor learns them."""
+    segmentor = cfg.model.get('segmentor') if isinstance(cfg.get('model'), Mapping) else None
+    head = segmentor.get('decode_head') if isinstance(segmentor, Mapping) else None
+    kind = find(head.get('type'), MODELS) if isinstance(head, Mapping) else None
+    if not isinstance(kind, type) or not issubclass(kind, NEED_EDGES):
+        return
+    for place, node in datasets_of(cfg, LOADERS[:1]):
+        steps = [step.get('type') for step in node.get('pipeline') or () if isinstance(step, Mapping)]
+        unlabelled = place.startswith(f'{LOADERS[0]}.dataset.target') and TARGET_LABELLED not in place
+        if not unlabelled and not any(find(step, TRANSFORMS) is GenerateEdge for step in steps):
+            yield Finding(
+                f'{place}.pipeline',
+                f'has no GenerateEdge, whose boundaries {kind.__name__} learns',
+                remedy="put dict(type='GenerateEdge', edge_width=4) in front of PackSegInputs",
+            )
+
+
+def _classifies(head: Mapping, auxiliary: bool, adapts: bool) -> bool:
+    """Return whether the outputs of a head are the classes: an auxiliary one may learn something else by its loss.
+
+    An adaptor takes those of all heads for classes, but of ones that compute their loss in their own way.
+    """
     kind = find(head.get('type'), MODELS)
     usual = inspect.getattr_static(kind, 'loss_by_feat', None) is inspect.getattr_static(BaseDecodeHead, 'loss_by_feat')
     loss = head.get('loss_decode')
     plain = loss is None or (
         isinstance(loss, Mapping) and find(loss.get('type'), MODELS) is CrossEntropyLoss and not loss.get('use_sigmoid')
     )
-    return not auxiliary or (usual and plain)
+    return not auxiliary or (usual and (plain or adapts))
 
 
 def datasets_of(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[tuple[str, dict]]:

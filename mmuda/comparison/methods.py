@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from mmuda.constants import TARGET_LABELLED
 from mmuda.engine.batch_norm_order import NothingToEstimateError, estimated_layers
 from mmuda.engine.launch import config_name, load_config, set_precision
 from mmuda.stages import RoundStage, TrainStage, build_stages, make_context, network_config, target_images
@@ -54,14 +55,19 @@ class Method:
         return source is not None and source == target
 
     @property
+    def has_target_labels(self) -> bool:
+        """Whether the method also learns labels of target images (``target_labelled``), as no baseline does."""
+        return bool(self.cfg.get('train_dataloader', {}).get('dataset', {}).get(TARGET_LABELLED))
+
+    @property
     def is_source_only(self) -> bool:
         """Whether the method trains on the source alone."""
-        return self.kind == BASELINES[0] and not self.is_oracle
+        return self.kind == BASELINES[0] and self.is_baseline
 
     @property
     def is_baseline(self) -> bool:
         """Whether batch-norm statistics are all that the method adapts."""
-        return self.kind in BASELINES and not self.is_oracle
+        return self.kind in BASELINES and not self.is_oracle and not self.has_target_labels
 
     @functools.cached_property
     def stages(self) -> list[TrainStage]:

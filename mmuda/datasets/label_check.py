@@ -55,7 +55,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     classes = tuple(dataset.metainfo['classes'])
     if shown.tolist() == [True, False] and from_main(lambda: _holds_0_and_255(dataset)):
         if not complete:
-            shown = class_counts(dataset).any(axis=0)
+            shown = np.asarray(class_counts(dataset).any(axis=0))
         if not shown[1]:
             raise ValueError(
                 f'{role}: the label files hold 0 and 255, such as {dataset.get_data_info(0).get("seg_map_path")}, and '
@@ -75,7 +75,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
 def _shown(dataset: BaseDataset, complete: bool) -> np.ndarray:
     """Return which classes are shown, (C,) bool."""
     if complete:
-        return class_counts(dataset).any(axis=0)
+        return np.asarray(class_counts(dataset).any(axis=0))
     loader = label_step(dataset)
     places = np.linspace(0, len(dataset) - 1, SAMPLE).astype(int).tolist()
 

@@ -15,6 +15,7 @@ from mmuda.checks.finding import of_stage
 from mmuda.checks.registries import find
 from mmuda.checks.signatures import default_of
 from mmuda.checks.values import COUNT
+from mmuda.constants import TARGET_LABELLED
 from mmuda.datasets.pairs.domain_pair import DomainPairDataset
 from mmuda.stages import RoundStage, build_stages
 
@@ -138,7 +139,7 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
         steps = f', gradients of {gathered} iterations for each step' if gathered != 1 else ''
         passes = ', '.join(
             f'{plan.iterations * batch / images:.1f} passes over {side}'
-            for side in ('source', 'target')
+            for side in ('source', 'target', TARGET_LABELLED)
             if (images := images_at(lengths, f'{place}train_dataloader.dataset.{side}'))
         )
         told = f'{count(plan.iterations, "iteration")} with a batch of {batch} on each process{steps}'

@@ -174,7 +174,8 @@ def _defaults(node: Any) -> dict[str, Any]:
             break
     found.pop('self', None)
     if 'loss_weights' in found:
-        found['loss_weights'] = dict(getattr(component, 'LOSS_WEIGHTS', {}))
+        weights = (getattr(component, name, {}) for name in ('SHARED_LOSS_WEIGHTS', 'LOSS_WEIGHTS'))
+        found['loss_weights'] = {key: value for known in weights for key, value in known.items()}
     return found
 
 

@@ -61,7 +61,7 @@ class FDA(BaseAdaptor):
 
     def target_losses(self, target: dict) -> Losses:
         """Return the losses of a pass over target images."""
-        outputs = self.segment(target)
+        outputs = self.segment(dict(inputs=target['inputs']))
         losses = self.entropies(outputs)
         if self.pseudo_labels:
             labels = labels_of(target)

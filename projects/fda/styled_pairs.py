@@ -8,7 +8,7 @@ from torch import Tensor
 from mmuda.datasets import DomainPairDataset
 from mmuda.datasets.building import build_dataset
 from mmuda.datasets.pairs.domain_pair import seeded
-from mmuda.datasets.pairs.streams import DrawnImage, Permutations
+from mmuda.datasets.pairs.streams import Permutations
 
 from .spectrum import swap_spectrum, window_bounds
 
@@ -45,7 +45,7 @@ class StyledPairDataset(DomainPairDataset):
         self.style: Any = None if style is None else build_dataset(style)
         self._order: Permutations | None = None
 
-    def __getitem__(self, index: tuple[int, int | DrawnImage, int | DrawnImage]) -> dict[str, dict]:
+    def __getitem__(self, index: tuple[Any, ...]) -> dict[str, dict]:
         pair = super().__getitem__(index)
         style = pair['target']['inputs'] if self.style is None else self.read_style(index[0])
         source = pair['source']

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
+from mmseg.utils import SampleList
 from torch import Tensor
 
 from .fusion import fuse
@@ -94,8 +95,17 @@ class HRDAHead(BaseModule):
 
     @property
     def loss_decode(self) -> Any:
-        """The loss that an adaptor makes sure is the plain one."""
+        """The losses of the head, of which any but the plain one replaces that of the method."""
         return self.head.loss_decode
+
+    @property
+    def sampler(self) -> Any:
+        """The sampler of pixels of the head."""
+        return self.head.sampler
+
+    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Return the losses of the head on logits of either resolution."""
+        return self.head.loss_by_feat(seg_logits, batch_data_samples)
 
     def weights_meta(self) -> dict[str, Any]:
         """Return the scale of the context: the keys of a checkpoint do not tell."""

@@ -1,8 +1,9 @@
 """Outputs of heads and classes of data sets."""
 
 import pytest
+from mmengine.config import Config
 
-from mmuda.checks.data import check_heads
+from mmuda.checks.data import check_edges, check_heads
 
 BOUNDARY = dict(type='STDCHead', num_classes=2)
 SECOND = dict(type='FCNHead', num_classes=18)
@@ -22,8 +23,8 @@ def findings(model: dict) -> list[tuple[str, str]]:
         (dict(auxiliary_head=SECOND), 'warning', 'error'),
         (dict(auxiliary_head=BOUNDARY), None, None),
         (dict(auxiliary_head=dict(SECOND, loss_decode=dict(type='CrossEntropyLoss'))), 'warning', 'error'),
-        (dict(auxiliary_head=dict(SECOND, loss_decode=dict(type='DiceLoss'))), None, None),
-        (dict(auxiliary_head=dict(SECOND, loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))), None, None),
+        (dict(auxiliary_head=dict(SECOND, loss_decode=dict(type='DiceLoss'))), None, 'error'),
+        (dict(auxiliary_head=dict(SECOND, loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))), None, 'error'),
     ],
     ids=str,
 )
@@ -37,3 +38,20 @@ def test_heads_have_an_output_for_each_class(head, plain, adapting):
 def test_of_several_heads_each_is_compared():
     model = dict(ADAPTOR, segmentor=dict(auxiliary_head=[BOUNDARY, SECOND]), other=dict(decode_head=SECOND))
     assert findings(model) == [('model.segmentor.auxiliary_head.1.num_classes', 'error')]
+
+
+@pytest.mark.parametrize(
+    ('head', 'missing'), [('PIDHead', ['source', 'target_labelled']), ('FCNHead', []), ('NoSuchHead', [])]
+)
+def test_boundaries_come_with_labels_if_a_head_learns_them(head, missing):
+    def images(*steps: str) -> dict:
+        return dict(type='CityscapesDataset', pipeline=[dict(type=step) for step in steps])
+
+    def found(*steps: str) -> list[str]:
+        sides = dict(source=images(*steps), target=images('LoadDomainImage'), target_labelled=images(*steps))
+        model = dict(ADAPTOR, segmentor=dict(decode_head=dict(type=head)))
+        cfg = Config(dict(model=model, train_dataloader=dict(dataset=dict(type='DomainPairDataset', **sides))))
+        return [finding.key for finding in check_edges(cfg)]
+
+    assert found('LoadDomainImage') == [f'train_dataloader.dataset.{side}.pipeline' for side in missing]
+    assert found('LoadDomainImage', 'GenerateEdge') == []

@@ -29,6 +29,12 @@ def test_an_oracle_is_no_baseline(name):
     assert not method.is_source_only and not method.is_baseline
 
 
+def test_labels_of_target_images_make_no_baseline():
+    (method,) = load_methods([CONFIGS / 'dacs/minicity_semi.py'], {'model': dict(_delete_=True, type='SourceOnly')})
+    assert method.kind == 'SourceOnly' and method.has_target_labels and not method.is_oracle
+    assert not method.is_source_only and not method.is_baseline
+
+
 def test_a_paper_that_begins_with_a_baseline_is_none():
     (method,) = load_methods([CONFIGS / 'cbst/minicity.py'])
     assert method.trainings[0].model.type == 'AdaBN' and not method.is_baseline

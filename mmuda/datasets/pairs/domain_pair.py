@@ -14,13 +14,15 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from mmuda.constants import IGNORE_INDEX
+from mmuda.constants import IGNORE_INDEX, TARGET_LABELLED
 
 from ..building import build_dataset
+from ..class_lists import differing_classes
 from ..class_presence import class_counts
 from ..label_check import check_classes_shown
-from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage
+from .streams import LABELLED_STREAM, SOURCE_STREAM, TARGET_STREAM, DrawnImage
 
+_STREAMS = {'source': SOURCE_STREAM, 'target': TARGET_STREAM, TARGET_LABELLED: LABELLED_STREAM}
 _LOOKED_AT = 8
 
 
@@ -56,12 +58,7 @@ class DomainSides(Dataset):
         self.source: Any = None if source is None else build_dataset(source)
         self.target: Any = build_dataset(target)
         self.seed, self.pseudo_labels = seed, pseudo_labels
-        classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in self.sides().items()}
-        if classes.get('source', classes['target']) != classes['target']:
-            raise ValueError(
-                f'source and target must have the same classes in the same order, but got '
-                f'{classes["source"]} and {classes["target"]}: set metainfo=dict(classes=...) on both'
-            )
+        check_classes(self.sides())
 
     def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain; those that there are."""
@@ -74,7 +71,9 @@ class DomainSides(Dataset):
         return next(iter(self.sides().values())).metainfo
 
     def check_labels(self) -> None:
-        """Check that labels of the source have pixels of classes, see also :func:`check_classes_shown`.
+        """Check that labels of the source, and of labelled target images, have pixels of classes.
+
+        See also :func:`check_classes_shown`.
 
         Eight evenly spaced images are read, up to the first one with a labelled pixel; if none has any, all labels are
         counted. All processes must call it. The random draws of the training stay the same.
@@ -83,40 +82,47 @@ class DomainSides(Dataset):
             ValueError: If all pixels of all labels are ignored: a network would learn nothing, at a loss of 0. Or if
                 the foreground of 0/255 masks is.
         """
-        if self.source is None:
-            return
-        self._check_crops()
-        check_classes_shown(self.source, 'source')
+        for side, dataset in self.sides().items():
+            if side != 'target':
+                self._check_crops(side, dataset)
+                check_classes_shown(dataset, side)
 
-    def _check_crops(self) -> None:
-        places = sorted({place * len(self.source) // _LOOKED_AT for place in range(_LOOKED_AT)})
+    def _check_crops(self, side: str, dataset: Any) -> None:
+        places = sorted({place * len(dataset) // _LOOKED_AT for place in range(_LOOKED_AT)})
         for place in places:
-            with seeded(self.seed, place, SOURCE_STREAM):
-                sample = self.source[place].get('data_samples')
+            with seeded(self.seed, place, _STREAMS[side]):
+                sample = dataset[place].get('data_samples')
             if sample is None or 'gt_sem_seg' not in sample or bool((sample.gt_sem_seg.data != IGNORE_INDEX).any()):
                 return
-        if class_counts(self.source).any():  # sparse labels, which the crops missed
+        if class_counts(dataset).any():  # sparse labels, which the crops missed
             return
         raise ValueError(
-            f'all pixels of the {len(self.source)} labels of the source are ignored ({IGNORE_INDEX}), one of which is '
-            f'{sample.metainfo.get("seg_map_path")}: do label_table and classes of the source fit its label files?'
+            f'all pixels of the {len(dataset)} labels of the {side} are ignored ({IGNORE_INDEX}), one of which is '
+            f'{sample.metainfo.get("seg_map_path")}: do label_table and classes of the {side} fit its label files?'
         )
 
     def read(self, side: str, n: int, image: int | DrawnImage) -> dict:
         """One image of one side, with generators seeded from (``seed``, n, side).
 
         Args:
-            side: ``'source'`` or ``'target'``.
+            side: A key of :meth:`sides`.
             n: Place in the stream of items.
             image: Which image, or also what its pipeline shall know.
         """
-        with seeded(self.seed, n, SOURCE_STREAM if side == 'source' else TARGET_STREAM):
+        with seeded(self.seed, n, _STREAMS[side]):
             packed = self._read_item(side, image)
         if side == 'target' and not self.pseudo_labels and 'gt_sem_seg' in (packed.get('data_samples') or ()):
             raise RuntimeError(
                 f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
                 'remove the step that loads annotations, or say pseudo_labels=True if these labels were made by a '
                 'network'
+            )
+        if side == TARGET_LABELLED and 'gt_sem_seg' not in (packed.get('data_samples') or ()):
+            sample = packed.get('data_samples')
+            raise RuntimeError(
+                f'the pipeline of {TARGET_LABELLED} gives no ground truth'
+                f'{"" if sample is None else " for " + str(sample.metainfo.get("img_path"))}: let it load annotations '
+                '(LoadDomainAnnotations), and the data set name its label files (data_prefix, seg_map_suffix)'
             )
         return packed
 
@@ -149,7 +155,7 @@ def failing_step(error: BaseException) -> str | None:
 
 @DATASETS.register_module()
 class DomainPairDataset(DomainSides):
-    """A labelled source and an unlabelled target image for every index.
+    """A labelled source and an unlabelled target image for every index, and a labelled target image if there are any.
 
     An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
     ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
@@ -157,16 +163,67 @@ class DomainPairDataset(DomainSides):
     is the same for any number of workers, and after a resume. In place of an index may stand a :class:`DrawnImage`,
     whose keys the pipeline finds in the sample.
 
-    The two sides are independent streams; the length is that of the longer one, never the product. Arguments and
-    errors are those of :class:`DomainSides`.
+    The sides are independent streams; the length is that of the longer of source and target, never the product.
+
+    Args:
+        source: As in :class:`DomainSides`.
+        target: As in :class:`DomainSides`.
+        seed: As in :class:`DomainSides`.
+        pseudo_labels: As in :class:`DomainSides`.
+        target_labelled: Data set (or its config) of target images with ground truth, for semi-supervised adaptation: a
+            third stream, ``'target_labelled'``, of which every item and index has one more. A few images are enough;
+            they come again and again, each pass in another order and with another augmentation. They should not be
+            those of the validation. Any :class:`BaseAdaptor` learns them as it learns the source.
+
+    Raises:
+        ValueError: If the sides do not have the same classes.
+        TypeError: If there is no source.
+        FileNotFoundError: If a side does not exist or is empty.
+        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``, or a labelled target
+            image has none.
     """
+
+    def __init__(
+        self,
+        source: dict | BaseDataset | None,
+        target: dict | BaseDataset,
+        seed: int = 0,
+        pseudo_labels: bool = False,
+        target_labelled: dict | BaseDataset | None = None,
+    ) -> None:
+        self.target_labelled: Any = None
+        super().__init__(source, target, seed, pseudo_labels)
+        if target_labelled is not None:
+            self.target_labelled = build_dataset(target_labelled)
+            check_classes(self.sides())
+
+    def sides(self) -> dict[str, BaseDataset]:
+        """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""
+        sides = super().sides()
+        return sides if self.target_labelled is None else {**sides, TARGET_LABELLED: self.target_labelled}
 
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
 
-    def __getitem__(self, index: tuple[int, int | DrawnImage, int | DrawnImage]) -> dict[str, dict]:
-        n, source_image, target_image = index
-        return {'source': self.read('source', n, source_image), 'target': self.read('target', n, target_image)}
+    def __getitem__(self, index: tuple[Any, ...]) -> dict[str, dict]:
+        n, *images = index
+        return {side: self.read(side, n, image) for side, image in zip(self.sides(), images, strict=True)}
+
+
+def check_classes(sides: dict[str, BaseDataset]) -> None:
+    """Check that all data sets have the same classes in the same order.
+
+    Raises:
+        ValueError: If two of them differ.
+    """
+    classes = {side: tuple(dataset.metainfo.get('classes', ())) for side, dataset in sides.items()}
+    different = differing_classes(classes)
+    if different:
+        first, other = different
+        raise ValueError(
+            f'{first} and {other} must have the same classes in the same order, but got {classes[first]} and '
+            f'{classes[other]}: set metainfo=dict(classes=...) on both'
+        )
 
 
 def read_item(dataset: Any, image: int | DrawnImage) -> Any:

@@ -9,15 +9,16 @@ from mmseg.registry import DATA_SAMPLERS
 from mmuda.registry import SOURCE_ORDERS
 
 from .domain_pair import DomainPairDataset
-from .streams import SOURCE_STREAM, TARGET_STREAM, DrawnImage, Permutations, StreamSampler
+from .streams import LABELLED_STREAM, SOURCE_STREAM, TARGET_STREAM, DrawnImage, Permutations, StreamSampler
 
 
 @DATA_SAMPLERS.register_module()
 class DomainPairSampler(StreamSampler):
-    """An endless, sharded stream of (n, source index, target index).
+    """An endless, sharded stream of (n, source index, target index), with a fourth for labelled target images.
 
     Each domain runs through its own endless sequence of random permutations, the source through that of a
-    ``source_policy`` if there is one; the n-th pair is a pure function of (seed, n). Rank r of W draws
+    ``source_policy`` if there is one; so do labelled target images, if the data set has them, which come again as often
+    as they must. The n-th pair is a pure function of (seed, n). Rank r of W draws
     n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with batch size W * B.
 
     Args:
@@ -53,11 +54,13 @@ class DomainPairSampler(StreamSampler):
             self._source = Permutations(len(dataset.source), self.seed, SOURCE_STREAM, shuffle)
         else:
             self._source = SOURCE_ORDERS.build(dict(source_policy), dataset=dataset.source, seed=self.seed)
-        self._target = Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)
+        self._others = [Permutations(len(dataset.target), self.seed, TARGET_STREAM, shuffle)]
+        if dataset.target_labelled is not None:
+            self._others.append(Permutations(len(dataset.target_labelled), self.seed, LABELLED_STREAM, shuffle))
 
-    def __iter__(self) -> Iterator[tuple[int, int | DrawnImage, int]]:
+    def __iter__(self) -> Iterator[tuple[int | DrawnImage, ...]]:
         for n in itertools.count(self.first, self.world_size):
-            yield n, self._source[n], self._target[n]
+            yield n, self._source[n], *(order[n] for order in self._others)
 
     def __len__(self) -> int:
         """Samples of this rank in one pass over the longer domain."""

@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 from mmuda.ranks import rank_and_world_size
 
-SOURCE_STREAM, TARGET_STREAM, UNION_STREAM = 1, 2, 3
+SOURCE_STREAM, TARGET_STREAM, UNION_STREAM, LABELLED_STREAM = 1, 2, 3, 4
 """Each stream of random numbers has a key of its own."""
 
 

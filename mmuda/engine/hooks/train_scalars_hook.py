@@ -11,6 +11,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor
 
 from mmuda.checkpoints.latest import latest_checkpoint
+from mmuda.constants import TARGET_LABELLED
 from mmuda.settings import shortened
 
 from ..rescheduling import optim_wrappers
@@ -119,5 +120,5 @@ def _images(batch: Any) -> Iterator[str]:
         path = getattr(sample, 'img_path', None)
         if path is not None:
             yield str(path)
-    for side in ('source', 'target'):
+    for side in ('source', 'target', TARGET_LABELLED):
         yield from _images(batch.get(side))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..losses import GAN_LOSSES, SOURCE, TARGET
 from ..segmentors import SegOutputs
@@ -48,12 +48,13 @@ class DomainAdversary(BaseAdaptor):
         super().__init__(segmentor, **kwargs)
         if gan not in GAN_LOSSES:
             raise ValueError(f'{type(self).__name__}: gan={gan!r}, expected one of {sorted(GAN_LOSSES)}')
-        if self.segmentor.with_auxiliary_head != (aux_discriminator is not None):
+        auxiliary = [level for level in self.segmentor.class_levels if level != 'main']
+        if bool(auxiliary) != (aux_discriminator is not None):
             raise ValueError(
                 f'{type(self).__name__}: every level needs its discriminator: give both '
                 'segmentor.auxiliary_head and aux_discriminator (two levels), or neither (one level)'
             )
-        if isinstance(getattr(self.segmentor, 'auxiliary_head', None), nn.ModuleList):
+        if auxiliary and auxiliary != ['aux']:
             raise ValueError(f'{type(self).__name__} has one auxiliary level, but segmentor.auxiliary_head is a list')
         self.gan_loss = GAN_LOSSES[gan]
         self.discriminator = MODELS.build(discriminator)

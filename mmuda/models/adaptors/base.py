@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ..labels import labels_of
-from ..losses import cross_entropy
+from mmuda.constants import TARGET_LABELLED
+
 from ..segmentors import SegOutputs
-from .checks import check_heads, only_reaches
+from ..segmentors.head_outputs import CLASS_MAPS
+from .checks import only_reaches
 from .freezing import frozen
-from .loss_weights import Losses, WeightedLosses
-from .showing import Showing
+from .loss_weights import Losses
+from .supervision import Supervision
 
 DOMAINS = ('source', 'target')
 
@@ -26,7 +27,7 @@ STEP = None
 END: Any = object()
 
 
-class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
+class BaseAdaptor(Supervision, metaclass=ABCMeta):
     """A segmentor and the other networks and state of a method.
 
     A method implements :meth:`adapt`, a generator that reads like the paper's algorithm box: it yields
@@ -45,6 +46,9 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
     ``optim_wrapper`` and, in distributed training, its own wrapper: call children, never their children. Keep state
     that training needs (teachers, statistics, counters) in buffers or frozen children, so that it is saved and resumed.
 
+    Every method learns target images with ground truth (``target_labelled`` of the data set): after the losses of
+    :meth:`adapt` and before the step come their :meth:`supervised_losses`, times the loss weight ``target_labelled``.
+
     Args:
         segmentor: Config of an :class:`AdaptiveEncoderDecoder`.
         data_preprocessor: Config of a :class:`DomainPairPreprocessor`.
@@ -56,8 +60,8 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         pretrained: Must be None; accepted because mmseg's ``init_model`` sets it.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses,
-            which an adaptor ignores.
+        ValueError: If ``loss_weights`` has a key that the method does not know, or a head is configured with losses
+            that the method cannot use.
     """
 
     ACCEPTS_ONE_DOMAIN = False
@@ -75,7 +79,6 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         if train_cfg is not None or pretrained is not None:
             raise ValueError(f'{type(self).__name__} takes no train_cfg and no pretrained: they belong into segmentor')
         super().__init__(segmentor, data_preprocessor, init_cfg, loss_weights)
-        check_heads(self.segmentor)
         self._frozen_children: set[str] = set()
         self._routes_checked = False
         self.stepped = True
@@ -102,12 +105,6 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
 
     # A method calls these.
 
-    def segment(self, batch: dict) -> SegOutputs:
-        """Forward the images of one domain through the segmentor; batch-norm sees these images alone."""
-        outputs = self.segmentor(batch['inputs'], mode='outputs')
-        self.show_pass(batch['inputs'], outputs)
-        return outputs
-
     @property
     def feature_channels(self) -> int:
         """Number K of channels of the feature map that the decode head reads.
@@ -116,6 +113,11 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
             ValueError: If the decode head reads several feature maps.
         """
         head = self.decode_head
+        if isinstance(head, tuple(CLASS_MAPS)):
+            raise ValueError(
+                f'{type(self).__name__} looks at the one feature map that the decode head reads, but '
+                f'{type(head).__name__} reads several: choose a head of one stage'
+            )
         if not isinstance(head.in_index, int) or not isinstance(head.in_channels, int):
             raise ValueError(
                 f'{type(self).__name__} looks at the one feature map that the decode head reads, but its in_index is '
@@ -140,34 +142,6 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
             None if auxiliary_only else self.decode_head, getattr(self._bare_segmentor, 'auxiliary_head', None)
         )
 
-    def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
-        """Return the losses of every level on the labels of a batch, weighted: ``loss_seg_<level>``, cross-entropy.
-
-        Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
-
-        Args:
-            outputs: Outputs of a pass over the images of ``batch``.
-            batch: With labelled ``data_samples``.
-        """
-        labels = labels_of(batch)
-        losses: Losses = {}
-        for level in outputs.levels:
-            for term, loss in self.supervised_terms(level, *outputs.labelled(level, labels)).items():
-                losses |= self.weigh(term, {level: loss})
-        return losses
-
-    def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
-        """Return the supervised losses of one level by term; the base has cross-entropy, ``seg``.
-
-        A method with more terms overrides this. Each term needs a loss weight, see :meth:`weigh`.
-
-        Args:
-            level: Name of the level.
-            logits: (N, C, H, W) float32, at the size of the labels.
-            labels: (N, H, W) int64.
-        """
-        return dict(seg=cross_entropy(logits, labels))
-
     def freeze(self, *names: str) -> None:
         """Keep direct children (a teacher) in eval mode and without gradients for good.
 
@@ -184,7 +158,8 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
 
         Args:
             data: A collated batch, ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``;
-                methods that accept one domain also take batches without the other.
+                methods that accept one domain also take batches without the other. ``'target_labelled'`` may be there
+                as well.
             optim_wrapper: The optimizers of this model by child, an ``AdaptorOptimWrapperDict``.
 
         Returns:
@@ -193,13 +168,14 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         Raises:
             ValueError: If the batch lacks a domain that the method needs, a part names no optimizer or has no loss, or
                 something is yielded after the step.
-            RuntimeError: In the first iteration, if a part trains another child than the one it names.
+            RuntimeError: In the first iteration, if a part trains another child than the one it names, or the losses
+                that the config gives to a head were not used.
         """
         data = self.data_preprocessor(data, training=True)
         batches = self._domain_batches(data)
         for domain, batch in data.items():
             self.show_batch(domain, batch)
-        parts = self.adapt(batches['source'], batches['target'])
+        parts = self._parts(batches, data.get(TARGET_LABELLED))
         del data, batches, batch
         logs: Losses = {}
         self._logged = {}
@@ -229,6 +205,8 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
             del part, losses, total
         if not ended:
             self._step(optim_wrapper)
+        if not self._routes_checked:
+            self.check_heads_used()
         self._routes_checked = True
         logs.update(optim_wrapper.grad_norms())
         logs.update(self._logged)
@@ -242,6 +220,23 @@ class BaseAdaptor(Showing, WeightedLosses, metaclass=ABCMeta):
         return self
 
     # Details.
+
+    def _parts(self, batches: dict[str, Any], labelled: dict | None) -> Parts:
+        """Return the parts of :meth:`adapt`; before the step comes that of labelled target images, if there are any."""
+        parts = self.adapt(batches['source'], batches['target'])
+        return parts if labelled is None else self._with_labelled(parts, labelled)
+
+    def _with_labelled(self, parts: Parts, labelled: dict) -> Parts:
+        while True:
+            part = next(parts, END)
+            if part is STEP or part is END:
+                break
+            yield part
+            del part  # with its graph
+        yield 'segmentor', self.labelled_target_losses(labelled)
+        if part is STEP:
+            yield STEP
+            yield from parts
 
     def _step(self, optim_wrapper: Any) -> None:
         """Step every optimizer and note whether that changed the weights."""

@@ -1,37 +1,11 @@
-"""Find mistakes in configs and methods that would otherwise silently train something else."""
+"""Find mistakes in methods that would otherwise silently train something else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmseg.models.losses import CrossEntropyLoss
 from torch import nn
 
 from mmuda.internals import version_of
-
-
-def check_heads(segmentor: nn.Module) -> None:
-    """Refuse heads whose own training settings would have no effect.
-
-    Adaptors compute the losses of all levels themselves and weight them by ``loss_weights``.
-
-    Raises:
-        ValueError: If a head has a pixel sampler, or losses other than the plain cross-entropy.
-    """
-    for name in ('decode_head', 'auxiliary_head'):
-        heads = getattr(segmentor, name, None)
-        for head in heads if isinstance(heads, nn.ModuleList) else [heads]:
-            loss = getattr(head, 'loss_decode', None)
-            plain = loss is None or (
-                isinstance(loss, CrossEntropyLoss)
-                and (not loss.use_sigmoid or head.out_channels == 1)
-                and loss.class_weight is None
-                and loss.loss_weight == 1.0
-            )
-            if not plain or getattr(head, 'sampler', None) is not None:
-                raise ValueError(
-                    f'segmentor.{name}: loss_decode and sampler of a head have no effect in an adaptor; remove them '
-                    'and set loss_weights of the adaptor (a loss of your own is a few lines in adapt)'
-                )
 
 
 @contextmanager

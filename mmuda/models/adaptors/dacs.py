@@ -151,9 +151,9 @@ class DACS(BaseAdaptor):
         """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images."""
         return pixel_losses(self, term, images, self.mixed_mean)
 
-    def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
-        """Return cross-entropy as ``seg``."""
-        return dict(seg=pixel_cross_entropy(logits, labels, mean_over=self.source_mean))
+    def plain_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return cross-entropy, its mean over the pixels that ``source_mean`` says."""
+        return pixel_cross_entropy(logits, labels, mean_over=self.source_mean)
 
     def draw_classes(self, count: int) -> Tensor:
         """Draw the keys (count, 256) of :func:`class_mask`, on the CPU."""

@@ -51,6 +51,11 @@ class FADA(BaseAdaptor):
             raise ValueError(
                 f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]'
             )
+        if 'main' in self.segmentor.own_loss_levels:
+            raise ValueError(
+                'FADA divides the logits of the supervised loss by its temperature, but '
+                f'{type(self.decode_head).__name__} computes its loss in its own way: choose a head with the usual loss'
+            )
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
         head = self.decode_head
@@ -62,9 +67,9 @@ class FADA(BaseAdaptor):
                 )
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
-        on_source = self.apply_temperature(self.segment(source))
+        on_source = self.segment(source)
         yield 'segmentor', self.supervised_losses(on_source, source)
-        on_source = on_source.detach()
+        on_source = self.apply_temperature(on_source.detach())
 
         with self.without_heads():
             on_target = self.apply_temperature(self.segment(target))
@@ -74,6 +79,10 @@ class FADA(BaseAdaptor):
 
         yield 'discriminator', dict(loss_dis_source=self.domain_loss(on_source, SOURCE) / 2)
         yield 'discriminator', dict(loss_dis_target=self.domain_loss(on_target, TARGET) / 2)
+
+    def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
+        """Return the losses of every level on the labels of a batch, at the temperature."""
+        return super().supervised_losses(self.apply_temperature(outputs), batch)
 
     def apply_temperature(self, outputs: SegOutputs) -> SegOutputs:
         """Return outputs whose logits are divided by the temperature; upsampling is linear and may follow."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from mmuda.constants import TARGET_LABELLED
+
 from .inference import SegmentorModel
 
 Losses = dict[str, Tensor]
@@ -20,7 +22,7 @@ class WeightedLosses(SegmentorModel):
         init_cfg: As in mmengine.
         loss_weights: Weights that differ from :attr:`LOSS_WEIGHTS`. A term that has a weight for ``main`` may have one
             for each level of the segmentor. ``self.loss_weights`` holds all of them; a hook may change them during
-            training.
+            training. Every method also knows those of :attr:`SHARED_LOSS_WEIGHTS`.
 
     Raises:
         ValueError: If ``loss_weights`` has a key that the method does not know.
@@ -28,6 +30,12 @@ class WeightedLosses(SegmentorModel):
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
     """Known loss weights and their values in the paper."""
+
+    SHARED_LOSS_WEIGHTS: Mapping[str, float] = {TARGET_LABELLED: 1.0}
+    """Weights that belong to no method, and their values where ``loss_weights`` has none.
+
+    ``target_labelled`` multiplies the losses of target images with ground truth.
+    """
 
     def __init__(
         self,
@@ -37,11 +45,14 @@ class WeightedLosses(SegmentorModel):
         loss_weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(segmentor, data_preprocessor, init_cfg)
-        unknown = set(loss_weights or ()) - set(self.LOSS_WEIGHTS)
+        unknown = set(loss_weights or ()) - {*self.LOSS_WEIGHTS, *self.SHARED_LOSS_WEIGHTS}
         unknown -= self._weights_of_levels() if unknown else set()
         if unknown:
             known = sorted({*self.LOSS_WEIGHTS, *self._weights_of_levels()})
-            raise ValueError(f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {known}')
+            raise ValueError(
+                f'{type(self).__name__}: unknown loss_weights {sorted(unknown)}, known are {known}, and for all '
+                f'methods {", ".join(self.SHARED_LOSS_WEIGHTS)}'
+            )
         self.loss_weights = {**self.LOSS_WEIGHTS, **(loss_weights or {})}
         self._logged: Losses = {}
 
@@ -83,6 +94,8 @@ class WeightedLosses(SegmentorModel):
         Raises:
             KeyError: If there is no such weight.
         """
+        if level is None and term in self.SHARED_LOSS_WEIGHTS:
+            return self.loss_weights.get(term, self.SHARED_LOSS_WEIGHTS[term])
         key = term if level is None else f'{term}_{level}'
         if level is not None and key not in self.loss_weights:
             key = f'{term}_{self._bare_segmentor.level_groups.get(level, level)}'

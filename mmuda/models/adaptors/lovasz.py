@@ -15,7 +15,7 @@ class LovaszAdaptor(BaseAdaptor):
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.0)
 
     def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
-        """Return cross-entropy as ``seg``, and Lovász-softmax as ``lov`` if its weight is not 0."""
+        """Return the loss of the base as ``seg``, and Lovász-softmax as ``lov`` if its weight is not 0."""
         terms = super().supervised_terms(level, logits, labels)
         if self.loss_weights.get(f'lov_{level}'):
             terms['lov'] = lovasz_softmax(logits, labels)

@@ -46,6 +46,7 @@ class SelfTraining(BaseAdaptor):
     """
 
     ACCEPTS_ONE_DOMAIN = True
+    USES_HEAD_LOSSES = False  # eq. 4 is one mean over the pixels of both domains
 
     def __init__(self, segmentor: dict, freeze_bn_statistics: bool = False, **kwargs: Any) -> None:
         super().__init__(segmentor, **kwargs)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmuda.internals import has_usual_predict
 
+from .head_outputs import class_logits, has_own_loss
 from .one_output import as_two_outputs
 from .seg_outputs import SegOutputs
 
@@ -23,12 +24,15 @@ PROBABILITIES_AT: dict[str, dict[str, Any]] = dict(
 
 @MODELS.register_module()
 class AdaptiveEncoderDecoder(EncoderDecoder):
-    """An :class:`mmseg.models.EncoderDecoder` with two more forward modes, ``'outputs'`` and ``'features'``.
+    """An :class:`mmseg.models.EncoderDecoder` with more forward modes, ``'outputs'``, ``'supervised'``, ``'features'``.
 
     Adaptation losses need the logits of every head and the features of images that may have no label. The modes go
     through ``forward`` because a distributed wrapper sees nothing else. The rest (``loss``, ``predict``, ``tensor``,
     the arguments) is mmseg's, so a config can name any of its backbones and necks, and any head that returns one map of
-    logits.
+    logits; of those with several, :data:`CLASS_MAPS`.
+
+    An auxiliary head with a loss of its own (STDC's ``STDCHead``, which learns boundaries) is no level of the outputs:
+    it runs in passes that are to be supervised, and adaptation does not see it.
 
     A head with ``num_classes=2``, ``out_channels=1`` and ``threshold=0.5`` is trained and tested by its sigmoid, in any
     method: see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
@@ -48,36 +52,39 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         Args:
             inputs: Normalised images, (N, 3, H, W).
             data_samples: As in mmseg.
-            mode: One of mmseg's modes, or ``'outputs'``: features and the logits of every head; ``'features'``:
-                features alone. The latter runs no head, because DDP would wait for gradients of heads that took part
-                but do not matter for the loss.
+            mode: One of mmseg's modes, or ``'outputs'``: features and the logits of every head; ``'supervised'``: also
+                what the heads of :attr:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
+                head, because DDP would wait for gradients of heads that took part but do not matter for the loss.
         """
+        if mode == 'supervised':
+            return self.outputs(inputs, supervised=True)
         if mode in ('outputs', 'features'):
             return self.outputs(inputs, logits=mode == 'outputs')
         return super().forward(inputs, data_samples, mode)
 
-    def outputs(self, inputs: Tensor, logits: bool = True) -> SegOutputs:
+    def outputs(self, inputs: Tensor, logits: bool = True, supervised: bool = False) -> SegOutputs:
         """Return features and the logits of every head, without upsampling.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
             logits: False runs no head; the result then has no levels.
+            supervised: Add what the heads of :attr:`own_loss_levels` return.
 
         Raises:
-            TypeError: If a head returns anything but one tensor.
+            TypeError: If a head returns anything but one tensor, see :func:`class_logits`.
         """
         features = self.extract_feat(inputs)
         heads = self.heads() if logits else {}
-        by_level = {level: head(features) for level, head in heads.items()}
-        for level, value in by_level.items():
-            if not isinstance(value, Tensor):
-                raise TypeError(
-                    f'the {level} head, {type(heads[level]).__name__}, returns a {type(value).__name__}: adaptation '
-                    'needs heads that return one map of logits (N, C, h, w)'
-                )
+        levels = [level for level in self.class_levels if level in heads]
+        own = self.own_loss_levels if supervised else ()
+        returned = {level: head(features) for level, head in heads.items() if level in levels or level in own}
         height, width = inputs.shape[-2:]
         return SegOutputs(
-            logits=by_level, features=tuple(features), size=(height, width), align_corners=self.align_corners
+            logits={level: class_logits(heads[level], level, returned[level]) for level in levels},
+            features=(features,) if isinstance(features, Tensor) else tuple(features),
+            size=(height, width),
+            align_corners=self.align_corners,
+            head_outputs={level: returned[level] for level in own},
         )
 
     def heads(self) -> dict[str, nn.Module]:
@@ -90,6 +97,17 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
                 heads['aux'] = self.auxiliary_head
         heads['main'] = self.decode_head
         return heads
+
+    @property
+    def own_loss_levels(self) -> tuple[str, ...]:
+        """Levels whose heads compute their loss in their own way, see :func:`has_own_loss`."""
+        return tuple(level for level, head in self.heads().items() if has_own_loss(head))
+
+    @property
+    def class_levels(self) -> tuple[str, ...]:
+        """Levels that predict classes: ``main``, and all others but those of :attr:`own_loss_levels`."""
+        own = self.own_loss_levels
+        return tuple(level for level in self.heads() if level == 'main' or level not in own)
 
     @property
     def level_groups(self) -> dict[str, str]:

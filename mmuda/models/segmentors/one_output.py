@@ -32,7 +32,8 @@ def as_two_outputs(head: nn.Module, name: str) -> bool:
             f'segmentor.{name}: out_channels=1 needs threshold={THRESHOLD} (it is {head.threshold}; mmseg takes 0.3 if '
             'none is given), because methods weigh both classes alike'
         )
-    head.__class__ = _with_background(type(head))  # a hook would not do: mmseg's predict calls forward itself
+    kind: Any = type(head)
+    head.__class__ = _with_background(kind)  # a hook would not do: mmseg's predict calls forward itself
     return True
 
 

@@ -1,7 +1,8 @@
 """Outputs of a segmentor for an adaptor: logits of every head and features of every stage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,12 +18,15 @@ class SegOutputs:
         features: Outputs of the backbone (after the neck) by stage, each (N, K, h, w).
         size: (H, W) of the images they come from.
         align_corners: Corner convention of the bilinear upsampling (papers of the DeepLabV2 line: True).
+        head_outputs: What heads with a loss of their own return, by level; see
+            :attr:`AdaptiveEncoderDecoder.own_loss_levels`. Only passes that are to be supervised have it.
     """
 
     logits: dict[str, Tensor]
     features: tuple[Tensor, ...]
     size: tuple[int, int]
     align_corners: bool
+    head_outputs: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -79,7 +83,7 @@ class SegOutputs:
         return self.logits_at(level, seen.shape[-2:]), seen
 
     def detach(self, features: bool = True) -> 'SegOutputs':
-        """Return the same values without the graph that made them.
+        """Return the same values without the graph that made them; :attr:`head_outputs` are left out.
 
         Args:
             features: False drops the features, which are by far the largest part (270 MB for one 1280x720 image and a
@@ -89,4 +93,5 @@ class SegOutputs:
             self,
             logits={level: logits.detach() for level, logits in self.logits.items()},
             features=tuple(feature.detach() for feature in self.features) if features else (),
+            head_outputs={},
         )

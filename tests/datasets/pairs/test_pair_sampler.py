@@ -54,6 +54,33 @@ def test_skip_is_exact_and_free(monkeypatch, skipped):
         assert found == take(DomainPairSampler(pairs(), seed=1), skipped + 5)[skipped:]
 
 
+def few_labelled(images: int = 3) -> DomainPairDataset:
+    return DomainPairDataset(Numbers(5), Numbers(7), target_labelled=Numbers(images))
+
+
+def test_few_labelled_target_images_come_again_and_again():
+    drawn = take(DomainPairSampler(few_labelled(), seed=3), 60)
+    assert [sample[:3] for sample in drawn] == take(DomainPairSampler(pairs(), seed=3), 60), (
+        'the others stay as they are'
+    )
+    passes = [[image for *_, image in drawn[n : n + 3]] for n in range(0, 60, 3)]
+    assert all(sorted(one) == [0, 1, 2] for one in passes) and len(set(map(tuple, passes))) > 1
+    in_order = take(DomainPairSampler(few_labelled(), seed=0, shuffle=False), 8)
+    assert in_order == [(n, n % 5, n % 7, n % 3) for n in range(8)]
+    assert len(DomainPairSampler(few_labelled(images=9), seed=0)) == 7, 'the length is that of source and target'
+
+
+def test_labelled_target_images_are_shared_by_ranks_and_skipped(monkeypatch):
+    whole = take(DomainPairSampler(few_labelled(), seed=9), 40)
+    shards = []
+    for rank in range(2):
+        monkeypatch.setattr(streams, 'rank_and_world_size', lambda rank=rank: (rank, 2))
+        sampler = DomainPairSampler(few_labelled(), seed=9)
+        sampler.skip(7)
+        shards += take(sampler, 13)
+    assert sorted(shards) == whole[14:]
+
+
 def test_skip_refuses_to_go_back():
     with pytest.raises(ValueError, match='negative'):
         DomainPairSampler(pairs(), seed=0).skip(-1)

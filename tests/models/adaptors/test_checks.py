@@ -1,7 +1,7 @@
-"""Mistakes of configs and methods that would otherwise train something else."""
+"""Mistakes of methods that would otherwise train something else."""
 
 import pytest
-from toolbox import pair_batch, tiny_adaptor, tiny_segmentor, wrappers_of
+from toolbox import pair_batch, tiny_adaptor, wrappers_of
 
 from mmuda.models import ADVENT
 
@@ -39,18 +39,3 @@ def test_a_forgotten_detach_or_frozen_is_found(parts, reached):
     adaptor = tiny_adaptor(Forgetful, discriminator=critic, aux_discriminator=critic, parts=parts).train()
     with pytest.raises(RuntimeError, match=f'also reach the weights of {reached}'):
         adaptor.train_step(pair_batch(), wrappers_of(adaptor))
-
-
-@pytest.mark.parametrize(
-    'head',
-    [
-        dict(loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
-        dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7)),
-    ],
-)
-@pytest.mark.parametrize('name', ['decode_head', 'auxiliary_head'])
-def test_losses_of_a_head_that_would_be_ignored_are_errors(name, head):
-    segmentor = tiny_segmentor()
-    segmentor[name].update(head)
-    with pytest.raises(ValueError, match=f'{name}: loss_decode and sampler of a head have no effect'):
-        tiny_adaptor('SourceOnly', segmentor=segmentor)

@@ -1,0 +1,43 @@
+# mmseg's PIDNet-S with its four losses, of which one is that of boundaries: labelled images need the step GenerateEdge.
+# Adaptation sees the classes that the network predicts (its integral branch). Batches need two images or more: a
+# batch-norm of the backbone sees one cell of each.
+data_preprocessor = dict(
+    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+)
+pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/pidnet/pidnet-s_imagenet1k_20230306-715e6273.pth'
+norm_cfg, act_cfg = dict(type='BN', requires_grad=True), dict(type='ReLU', inplace=True)
+hard = dict(type='OhemCrossEntropy', thres=0.9, min_kept=131072, loss_weight=1.0)
+model = dict(
+    data_preprocessor=data_preprocessor,
+    segmentor=dict(
+        type='AdaptiveEncoderDecoder',
+        backbone=dict(
+            type='PIDNet',
+            in_channels=3,
+            channels=32,
+            ppm_channels=96,
+            num_stem_blocks=2,
+            num_branch_blocks=3,
+            align_corners=False,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+            init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+        ),
+        decode_head=dict(
+            type='PIDHead',
+            in_channels=128,
+            channels=128,
+            num_classes=19,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+            align_corners=True,
+            loss_decode=[
+                dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4),
+                hard,
+                dict(type='BoundaryLoss', loss_weight=20.0),
+                hard,
+            ],
+        ),
+        test_cfg=dict(mode='whole'),
+    ),
+)

@@ -1,0 +1,156 @@
+"""The supervised part of a method: losses on images with labels, of whichever domain."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmseg.utils import SampleList
+from torch import Tensor
+
+from mmuda.constants import TARGET_LABELLED
+
+from ..labels import labels_of
+from ..losses import cross_entropy
+from ..segmentors import SegOutputs
+from .head_losses import as_samples, check_head_losses, configured_losses, is_configured
+from .loss_weights import Losses, WeightedLosses
+from .showing import Showing
+
+
+class Supervision(Showing, WeightedLosses):
+    """A model that learns from labels: by the losses of the config for each head, or by that of the method.
+
+    Arguments and errors are those of :class:`WeightedLosses`.
+
+    Raises:
+        ValueError: If a head is configured with losses that the method cannot use.
+    """
+
+    USES_HEAD_LOSSES = True
+    """Whether losses that a config gives to heads replace the cross-entropy, see :meth:`seg_loss`."""
+
+    def __init__(
+        self,
+        segmentor: dict,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(segmentor, data_preprocessor, init_cfg, loss_weights)
+        check_head_losses(self.segmentor, self.USES_HEAD_LOSSES, type(self).__name__)
+        self._supervised: tuple[dict[str, Any], SampleList] = ({}, [])
+        self._unused_heads = {level for level, head in self.segmentor.heads().items() if is_configured(head)}
+
+    def segment(self, batch: dict) -> SegOutputs:
+        """Forward the images of one domain through the segmentor; batch-norm sees these images alone.
+
+        Images with labels are taken for ones that :meth:`supervised_losses` will learn: heads that only learn from
+        labels see them. Leave ``data_samples`` out for a pass that is not.
+        """
+        learns = self._has_own_loss and 'gt_sem_seg' in (batch.get('data_samples') or [()])[0]
+        outputs = self.segmentor(batch['inputs'], mode='supervised' if learns else 'outputs')
+        self.show_pass(batch['inputs'], outputs)
+        return outputs
+
+    def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
+        """Return the losses of every level on the labels of a batch, weighted: ``loss_seg_<level>``.
+
+        See :meth:`seg_loss`, by default cross-entropy.
+
+        Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
+
+        Args:
+            outputs: Outputs of a pass over the images of ``batch``.
+            batch: With labelled ``data_samples``.
+        """
+        labels = labels_of(batch)
+        self._supervised = outputs.head_outputs, batch['data_samples']
+        losses: Losses = {}
+        for level in outputs.head_outputs:
+            if level not in outputs.levels:  # such as boundaries, of which only its head makes labels
+                losses |= self.weigh('seg', {level: self.seg_loss(level, None, labels)})
+        for level in outputs.levels:
+            for term, loss in self.supervised_terms(level, *outputs.labelled(level, labels)).items():
+                losses |= self.weigh(term, {level: loss})
+        self._supervised = {}, []
+        return losses
+
+    def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
+        """Return the supervised losses of one level by term; the base has :meth:`seg_loss` as ``seg``.
+
+        A method with more terms overrides this. Each term needs a loss weight, see :meth:`weigh`.
+
+        Args:
+            level: Name of the level.
+            logits: (N, C, H, W) float32, at the size of the labels.
+            labels: (N, H, W) int64.
+        """
+        return dict(seg=self.seg_loss(level, logits, labels))
+
+    def seg_loss(self, level: str, logits: Tensor | None, labels: Tensor) -> Tensor:
+        """Return the losses that the config gives to the head of a level, or the :meth:`plain_loss` if it gives none.
+
+        ``loss_decode`` and ``sampler`` of a head are used as mmseg uses them (class weights, OHEM, Dice, focal, several
+        at once, their own ``loss_weight``); their sum is the loss of the level, and the log shows each as
+        ``<its name>_<level>``. A head whose ``loss_decode`` is mmseg's plain cross-entropy has the loss of the method.
+
+        Args:
+            level: Name of the level.
+            logits: (N, C, H, W) float32, at the size of the labels. None if the level predicts no classes.
+            labels: (N, H, W) int64.
+        """
+        head = self._head_of(level)
+        if logits is not None and not is_configured(head):
+            return self.plain_loss(logits, labels)
+        self._unused_heads -= {name for name in self._unused_heads if self._head_of(name) is head}
+        outputs, samples = self._supervised
+        if level in outputs:
+            losses, others = configured_losses(head, outputs[level], samples)
+        else:
+            losses, others = configured_losses(head, logits, as_samples(labels))
+        shown = {**(losses if len(losses) > 1 else {}), **others}
+        self.log(**{f'{name}_{level}': value for name, value in shown.items()})
+        return torch.stack([value.float() for value in losses.values()]).sum()
+
+    def plain_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the supervised loss of a level whose head has no other; the base has cross-entropy.
+
+        Args:
+            logits: (N, C, H, W) float32, at the size of the labels.
+            labels: (N, H, W) int64.
+        """
+        return cross_entropy(logits, labels)
+
+    def labelled_target_losses(self, batch: dict) -> Losses:
+        """Return the losses of a pass over target images with ground truth, which are those of the source images.
+
+        Their names in the log end with ``_target_labelled``, and in training they have the loss weight of that name.
+
+        Args:
+            batch: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
+        """
+        kept, self._logged = self._logged, {}
+        losses, weight = self.supervised_losses(self.segment(batch), batch), self.loss_weight(TARGET_LABELLED)
+        self._logged = kept | {f'{name}_{TARGET_LABELLED}': value for name, value in self._logged.items()}
+        return {f'{name}_{TARGET_LABELLED}': loss * weight for name, loss in losses.items()}
+
+    @functools.cached_property
+    def _has_own_loss(self) -> bool:
+        return bool(self._bare_segmentor.own_loss_levels)
+
+    def _head_of(self, level: str) -> Any:
+        """Return the head that gives a level; a network may get several levels from its decode head."""
+        return self._bare_segmentor.heads().get(level, self.decode_head)
+
+    def check_heads_used(self) -> None:
+        """Check that all losses that the config gives to heads were used in the iterations so far.
+
+        Raises:
+            RuntimeError: If some were not.
+        """
+        if self._unused_heads:
+            raise RuntimeError(
+                f'{type(self).__name__}.adapt did not use the losses of the config (loss_decode, sampler) of the heads '
+                f'{sorted(self._unused_heads)}: take seg_loss or supervised_losses in the method, or remove them'
+            )

@@ -1,0 +1,40 @@
+"""Heads that return more than one map of class logits, or learn something else than classes."""
+
+from typing import Any
+
+from mmseg.models.decode_heads import PIDHead
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor
+
+CLASS_MAPS: dict[type, int] = {PIDHead: 1}
+"""Heads that return several maps in training, and the place of the class logits from which they predict."""
+
+
+def has_own_loss(head: Any) -> bool:
+    """Return whether a head computes its loss in its own way: STDC's of boundaries, PIDNet's of three maps.
+
+    mmseg's usual one compares one map of class logits with the labels.
+    """
+    return isinstance(head, BaseDecodeHead) and type(head).loss_by_feat is not BaseDecodeHead.loss_by_feat
+
+
+def class_logits(head: Any, level: str, output: Any) -> Tensor:
+    """Return the class logits (N, C, h, w) in what a head returns.
+
+    Args:
+        head: The head.
+        level: Its name, for the message.
+        output: Its output.
+
+    Raises:
+        TypeError: If it is not one tensor, and the head is none of :data:`CLASS_MAPS`.
+    """
+    if isinstance(output, Tensor):
+        return output
+    place = next((place for kind, place in CLASS_MAPS.items() if isinstance(head, kind)), None)
+    if place is None:
+        raise TypeError(
+            f'the {level} head, {type(head).__name__}, returns a {type(output).__name__}: adaptation needs heads that '
+            f'return one map of logits (N, C, h, w), or one of {", ".join(kind.__name__ for kind in CLASS_MAPS)}'
+        )
+    return output[place]
