@@ -40,5 +40,5 @@ def merged_palette(palette: Sequence, ids: Mapping[int, int]) -> list:
         ids: As of :func:`merged_classes`.
     """
     count = 1 + max((new for new in ids.values() if new != IGNORE_INDEX), default=-1)
-    first = {new: old for old, new in reversed(ids.items())}
+    first = {new: old for old, new in reversed(list(ids.items()))}
     return [list(palette[first[new]]) for new in range(count)] if len(palette) and count <= len(first) else []

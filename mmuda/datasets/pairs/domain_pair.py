@@ -155,7 +155,7 @@ class DomainPairDataset(DomainSides):
     ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
     index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair
     is the same for any number of workers, and after a resume. In place of an index may stand a :class:`DrawnImage`,
-    whose keys the pipeline finds in the sample.
+    whose keys the pipeline finds in the sample; with None, the item has no image of that domain.
 
     The two sides are independent streams; the length is that of the longer one, never the product. Arguments and
     errors are those of :class:`DomainSides`.
@@ -164,9 +164,10 @@ class DomainPairDataset(DomainSides):
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
 
-    def __getitem__(self, index: tuple[int, int | DrawnImage, int | DrawnImage]) -> dict[str, dict]:
-        n, source_image, target_image = index
-        return {'source': self.read('source', n, source_image), 'target': self.read('target', n, target_image)}
+    def __getitem__(self, index: tuple[int, int | DrawnImage | None, int | DrawnImage | None]) -> dict[str, dict]:
+        n, *images = index
+        drawn = zip(('source', 'target'), images, strict=True)
+        return {side: self.read(side, n, image) for side, image in drawn if image is not None}
 
 
 def read_item(dataset: Any, image: int | DrawnImage) -> Any:

@@ -23,7 +23,7 @@ def check_heads(segmentor: nn.Module) -> None:
             loss = getattr(head, 'loss_decode', None)
             plain = loss is None or (
                 isinstance(loss, CrossEntropyLoss)
-                and (not loss.use_sigmoid or head.out_channels == 1)
+                and (not loss.use_sigmoid or getattr(head, 'out_channels', None) == 1)
                 and loss.class_weight is None
                 and loss.loss_weight == 1.0
             )

@@ -1,6 +1,6 @@
 """Heads with one output for a class and its background: a sigmoid instead of a softmax."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -32,12 +32,13 @@ def as_two_outputs(head: nn.Module, name: str) -> bool:
             f'segmentor.{name}: out_channels=1 needs threshold={THRESHOLD} (it is {head.threshold}; mmseg takes 0.3 if '
             'none is given), because methods weigh both classes alike'
         )
-    head.__class__ = _with_background(type(head))  # a hook would not do: mmseg's predict calls forward itself
+    kind: Any = type(head)
+    head.__class__ = _with_background(kind)  # a hook would not do: mmseg's predict calls forward itself
     return True
 
 
-@lru_cache
-def _with_background(kind: type[nn.Module]) -> type[nn.Module]:
+@cache
+def _with_background(kind: Any) -> Any:
     """Return a class of heads that puts the logit 0 of the background before that of the foreground."""
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
