@@ -54,6 +54,15 @@ def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[
                 f'is {short(sampler["type"])}, which yields plain numbers',
                 f'{own} for a {kind.__name__}',
             )
+        elif sampler.get('every') and (loader.get('collate_fn') or {}).get('type') not in (
+            'union_collate',
+            'mixed_collate',
+        ):
+            yield Finding(
+                f'{place}.collate_fn',
+                f'is {short(loader.get("collate_fn"))}, but sampler.every gives items of one domain alone',
+                "dict(type='union_collate')",
+            )
         elif inspect.isclass(wanted) and not issubclass(kind, wanted):
             yield Finding(
                 f'{place}.sampler.type',

@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
@@ -49,7 +50,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     except ValueError:
         return  # it loads no label
     complete = len(dataset) <= COUNTED
-    shown = _shown(dataset, complete)
+    shown: Any = _shown(dataset, complete)
     if shown.all():
         return
     classes = tuple(dataset.metainfo['classes'])
@@ -72,7 +73,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
         )
 
 
-def _shown(dataset: BaseDataset, complete: bool) -> np.ndarray:
+def _shown(dataset: BaseDataset, complete: bool) -> Any:
     """Return which classes are shown, (C,) bool."""
     if complete:
         return np.asarray(class_counts(dataset).any(axis=0))

@@ -2,8 +2,17 @@
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
-from mmuda.checks.data import check_edges, check_heads
+import mmuda  # noqa: F401
+from mmuda.checks.data import check_edges, check_heads, check_pipelines, check_samplers
+
+
+@pytest.fixture(autouse=True)
+def mmseg_scope():
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
+
 
 BOUNDARY = dict(type='STDCHead', num_classes=2)
 SECOND = dict(type='FCNHead', num_classes=18)
@@ -55,3 +64,28 @@ def test_boundaries_come_with_labels_if_a_head_learns_them(head, missing):
 
     assert found('LoadDomainImage') == [f'train_dataloader.dataset.{side}.pipeline' for side in missing]
     assert found('LoadDomainImage', 'GenerateEdge') == []
+
+
+LOADS, CROP = dict(type='LoadDomainAnnotations'), dict(type='RandomCrop', crop_size=(8, 8), cat_max_ratio=0.75)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'places'),
+    [
+        ([CROP], [0]),
+        ([LOADS, CROP], []),
+        ([dict(CROP, cat_max_ratio=1.0)], []),
+        ([dict(type='LoadDomainImage'), CROP], [1]),
+    ],
+)
+def test_steps_that_look_at_labels_come_after_those_that_load_them(steps, places):
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(type='GTA5Dataset', pipeline=steps))))
+    found = [one.key for one in check_pipelines(cfg)]
+    assert found == [f'train_dataloader.dataset.pipeline.{place}.cat_max_ratio' for place in places]
+
+
+def test_items_of_one_domain_need_their_own_batches():
+    node = dict(dataset=dict(type='DomainPairDataset'), sampler=dict(type='DomainPairSampler', every=dict(source=2)))
+    (found,) = check_samplers(Config(dict(train_dataloader=node)))
+    assert found.key == 'train_dataloader.collate_fn' and 'union_collate' in found.expected
+    assert not list(check_samplers(Config(dict(train_dataloader=dict(node, collate_fn=dict(type='union_collate'))))))

@@ -161,7 +161,7 @@ class DomainPairDataset(DomainSides):
     ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
     index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair
     is the same for any number of workers, and after a resume. In place of an index may stand a :class:`DrawnImage`,
-    whose keys the pipeline finds in the sample.
+    whose keys the pipeline finds in the sample; with None, the item has no image of that domain.
 
     The sides are independent streams; the length is that of the longer of source and target, never the product.
 
@@ -207,7 +207,8 @@ class DomainPairDataset(DomainSides):
 
     def __getitem__(self, index: tuple[Any, ...]) -> dict[str, dict]:
         n, *images = index
-        return {side: self.read(side, n, image) for side, image in zip(self.sides(), images, strict=True)}
+        drawn = zip(self.sides(), images, strict=True)
+        return {side: self.read(side, n, image) for side, image in drawn if image is not None}
 
 
 def check_classes(sides: dict[str, BaseDataset]) -> None:

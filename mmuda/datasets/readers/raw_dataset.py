@@ -131,7 +131,7 @@ class RawSegDataset(BaseSegDataset):
         label_table: str | Mapping | LabelTable | None,
     ) -> tuple[dict, tuple[dict[int, int] | None] | None]:
         """Return metainfo with the names of the classes, and the label map; None for the one that mmseg makes."""
-        known: tuple[str, ...] = tuple(map(str, self.METAINFO['classes']))
+        known: Any = self.METAINFO['classes']
         given = metainfo.get('classes')
         if given is not None and (label_classes is not None or class_map is not None):
             raise ValueError(

@@ -1,6 +1,6 @@
 """Heads with one output for a class and its background: a sigmoid instead of a softmax."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -37,8 +37,8 @@ def as_two_outputs(head: nn.Module, name: str) -> bool:
     return True
 
 
-@lru_cache
-def _with_background(kind: type[nn.Module]) -> type[nn.Module]:
+@cache
+def _with_background(kind: Any) -> Any:
     """Return a class of heads that puts the logit 0 of the background before that of the foreground."""
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Tensor:

@@ -89,3 +89,32 @@ def test_skip_refuses_to_go_back():
 def test_the_sampler_wants_pairs():
     with pytest.raises(TypeError, match='needs a DomainPairDataset'):
         DomainPairSampler(Numbers(3), seed=0)
+
+
+@pytest.mark.parametrize('world_size', [1, 2])
+def test_fewer_source_than_target_images(monkeypatch, world_size):
+    """A batch of four items holds two source and four target images; each source image is drawn once an epoch."""
+    drawn = []
+    for rank in range(world_size):
+        monkeypatch.setattr(streams, 'rank_and_world_size', lambda rank=rank: (rank, world_size))
+        sampler = DomainPairSampler(pairs((6, 7)), seed=3, every=dict(source=2))
+        count = 12 // world_size
+        found = take(sampler, count)
+        assert [source is None for _, source, _ in found] == [False, True] * (count // 2)
+        drawn += [source for _, source, _ in found if source is not None]
+        sampler.skip(4)
+        assert take(sampler, count - 4) == found[4:]
+    assert sorted(drawn) == list(range(6))
+
+
+def test_an_item_may_have_no_source():
+    dataset = pairs()
+    sampler = DomainPairSampler(dataset, seed=0, every=dict(source=2))
+    assert [sorted(dataset[index]) for index in take(sampler, 3)] == [
+        ['source', 'target'],
+        ['target'],
+        ['source', 'target'],
+    ]
+    for wrong in (dict(source=0), dict(source=2, target=2), dict(both=2)):
+        with pytest.raises(ValueError, match='expected a whole number for one domain'):
+            DomainPairSampler(dataset, every=wrong)
