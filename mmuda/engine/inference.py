@@ -1,5 +1,6 @@
 """Predictions for a few images, outside of a runner."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,26 +9,33 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checkpoints.states import meta_of
 from mmuda.datasets.building import build_dataset
 
 
-def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
+def load_model(cfg: Config, checkpoint: str | Path, child: str = SEGMENTOR) -> nn.Module:
     """The trained model of a config, in eval mode, on the device that mmengine finds.
+
+    As by mmseg's ``init_model``, its attribute ``dataset_meta`` is the classes and colours in the checkpoint, or None.
 
     Args:
         cfg: As :func:`mmuda.engine.launch.load_config` returns it.
-        checkpoint: What training wrote for it.
+        checkpoint: What training wrote for it, or published weights.
+        child: Which network of the checkpoint of an adaptor, such as ``'teacher'``.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
-    load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
-    return model.to(get_device()).eval()
+    model = MODELS.build(copy.deepcopy(cfg.model))  # building takes keys out of a config
+    content = network_of(read_checkpoint(checkpoint), child, str(checkpoint))
+    load_weights(model, content, str(checkpoint))
+    model.dataset_meta = meta_of(content).get('dataset_meta')
+    return revert_sync_batchnorm(model).to(get_device()).eval()
 
 
 @torch.no_grad()
