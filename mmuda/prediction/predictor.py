@@ -143,7 +143,7 @@ class Predictor:
 
     def open(self, path: str) -> np.ndarray | RowSource:
         """Return an image: as an array, or, if it is predicted in windows and can be, to be read by rows."""
-        source = open_tiff(path)
+        source = open_tiff(path) if self.preparation.reads_plainly else None
         if source is not None and self.in_windows(source.size):
             return source
         return self.preparation.read(path)

@@ -16,6 +16,9 @@ from mmuda.engine.launch import mirrored_pipeline
 READERS = ('LoadImageFromFile', 'LoadDomainImage')
 """Steps that read a file alike; the second one names the file in its errors."""
 
+PLAIN_ARGUMENTS = frozenset({'type', 'to_float32', 'color_type', 'imdecode_backend', 'backend_args'})
+"""Arguments of reading with which an image has its own three channels."""
+
 
 @dataclass
 class Prepared:
@@ -45,6 +48,11 @@ class Preparation:
         window_scale: Factor by which windows of large images are resized.
         max_pixels: Greatest number of pixels of a file; None allows any.
 
+    Attributes:
+        resizes: Whether the pipeline gives images a size of its own.
+        reads_plainly: Whether it reads the three channels of an image as they are.
+        settings: What decides how an image is prepared, as plain values.
+
     Raises:
         KeyError: If the config has no test pipeline.
         ValueError: If the pipeline does not begin with reading an image, or a scale is not positive.
@@ -71,6 +79,7 @@ class Preparation:
         if _name(load) == READERS[0]:
             load = dict(load, type=READERS[1])
         self.resizes = any(map(_has_own_size, steps))
+        self.reads_plainly = set(load) <= PLAIN_ARGUMENTS and load.get('color_type', 'color') == 'color'
         self.max_pixels = max_pixels
         resize = [] if window_scale == 1 else [dict(type='Resize', scale_factor=window_scale)]
         self.settings = dict(load=load, steps=steps, window_scale=window_scale)

@@ -9,6 +9,8 @@ import numpy as np
 from .windows import RowSource
 
 TIFF = frozenset({'.tif', '.tiff'})
+WITHOUT_CODECS = frozenset({'NONE', 'ADOBE_DEFLATE', 'DEFLATE', 'PACKBITS'})
+"""Compressions that tifffile knows without another package."""
 
 
 class ArraySource:
@@ -54,6 +56,8 @@ class TiffSource:
         turned = page.tags.valueof(274, 1) != 1  # orientation
         if not plain or turned or page.planarconfig != 1 or page.photometric.name not in ('MINISBLACK', 'RGB', 'YCBCR'):
             raise ValueError(f'{path} is not read by rows: it is no upright 8-bit grey or RGB(A) image')
+        if page.compression.name not in WITHOUT_CODECS and find_spec('imagecodecs') is None:
+            raise ValueError(f'{path} is not read by rows: {page.compression.name} needs the package imagecodecs')
         self.size = int(page.imagelength), int(page.imagewidth)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
