@@ -96,6 +96,7 @@ def test_one_output_tells_two_classes_apart():
     cfg = tiny_segmentor(two_levels=False)
     loss = dict(type='CrossEntropyLoss', use_sigmoid=True)
     head = dict(in_channels=32, in_index=3, channels=8, num_classes=2, out_channels=1, threshold=0.4, loss_decode=loss)
+    cfg.pop('decode_head')
     cfg.update(decode_head=dict(type='FCNHead', **head), data_preprocessor=dict(type='SegDataPreProcessor'))
     network = MODELS.build(cfg).eval()
     torch.nn.init.normal_(network.decode_head.conv_seg.weight)
