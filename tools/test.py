@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
         '--on',
         default='test',
         choices=SPLITS,
-        help='images: those of the test (default), of the validation or training',
+        help='images of the test (default), of the validation or of the training',
     )
     args = parse(parser)
     if args.of != SEGMENTOR and args.batch_norm == 'target':

@@ -11,7 +11,6 @@ import numpy as np
 from mmengine.dist import all_gather_object, barrier
 from torch.utils.data import DataLoader, Dataset
 
-from mmuda.datasets.image_files import image_size
 from mmuda.labeling.jobs import RUNNING, Job
 from mmuda.owner import only_run
 from mmuda.progress import ProgressDisplay
@@ -20,6 +19,7 @@ from mmuda.ranks import from_main, own_share
 from .inputs import Entry
 from .outputs import Outputs
 from .predictor import Predictor
+from .preparation import header_size
 from .shares import Notes, noted, write_shares
 from .sources import ArraySource
 from .videos import Video
@@ -215,7 +215,7 @@ class _Images(Dataset):
     def __getitem__(self, place: int) -> _Item:
         entry = self.entries[place]
         try:
-            if entry.frame is None and self.predictor.in_windows(_size(entry.path)):
+            if entry.frame is None and self.predictor.in_windows(header_size(entry.path)):
                 return _Item(entry)
             image = self._read(entry)
             if self.predictor.in_windows(image.shape[:2]):
@@ -230,15 +230,6 @@ class _Images(Dataset):
         if self._video is None or self._video.path != entry.path:
             self._video = Video(entry.path)
         return self._video.frame(entry.frame)
-
-
-def _size(path: str) -> tuple[int, int]:
-    """Return (height, width) by the header of a file; (0, 0) of one that only the reader of images knows."""
-    try:
-        width, height = image_size(path)
-    except (OSError, ValueError, SyntaxError):
-        return 0, 0
-    return height, width
 
 
 def _without_threads(worker: int) -> None:

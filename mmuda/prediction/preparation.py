@@ -10,7 +10,7 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
-from mmuda.datasets.image_files import MAX_PIXELS
+from mmuda.datasets.image_files import MAX_PIXELS, image_size
 from mmuda.engine.launch import mirrored_pipeline
 
 READERS = ('LoadImageFromFile', 'LoadDomainImage')
@@ -98,7 +98,14 @@ class Preparation:
             OSError: If it is damaged or no image.
             ValueError: If it has more than ``max_pixels``.
         """
-        return self._load(dict(img_path=path, max_pixels=self.max_pixels))['img']
+        height, width = header_size(path)
+        if self.max_pixels is not None and height * width > self.max_pixels:
+            raise ValueError(
+                f'{path} has {width}x{height} = {height * width:,} pixels, more than max_pixels={self.max_pixels:,}: such '
+                'a file may take all memory when it is decoded. If it is meant to be so large, allow more (max_pixels; '
+                '--max-megapixels of tools/predict.py)'
+            )
+        return self._load(dict(img_path=path, max_pixels=None))['img']
 
     def whole(self, image: np.ndarray, path: str | None = None, keep_picture: bool = False) -> Prepared:
         """Return an image as the test pipeline prepares it.
@@ -127,6 +134,15 @@ class Preparation:
             inputs, samples = [inputs], [samples]
         # Steps that work in place would change the picture; none of mmcv and mmseg that a test needs does.
         return Prepared(inputs, samples, image.shape[:2], image if keep else None)
+
+
+def header_size(path: str) -> tuple[int, int]:
+    """Return (height, width) by the header of a file; (0, 0) of one that only the reader of images knows."""
+    try:
+        width, height = image_size(path)
+    except (OSError, ValueError, SyntaxError):
+        return 0, 0
+    return height, width
 
 
 def test_pipeline(cfg: Config) -> list[dict]:

@@ -19,8 +19,8 @@ def test_a_folder_is_predicted(minicity, tmp_path):
     assert '2 images to predict; 1 other files are left out' in log and '2 images predicted, 0 were there' in log
     assert '| ground' in log and log.count('%') == 1
     written = {path.relative_to(tmp_path / 'out').as_posix() for path in (tmp_path / 'out').rglob('x.*')}
-    assert written == {f'{kind}/{name}' for kind, ending in (('labels', 'png'), ('overlays', 'jpg'), ('confidence', 'png'))
-                       for name in (f'a/x.{ending}', f'b/x.{ending}')}  # fmt: skip
+    kinds = dict(labels='png', overlays='jpg', confidence='png')
+    assert written == {f'{kind}/{folder}/x.{ending}' for kind, ending in kinds.items() for folder in 'ab'}
     shares = json.loads((tmp_path / 'out/shares.json').read_text())
     assert sum(shares['pixels']) == 2 * 40 * 56 and set(shares['images']) == {'a/x', 'b/x'}
     (tmp_path / 'images/b/x.png').write_bytes(b'nothing')
