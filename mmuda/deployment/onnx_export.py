@@ -75,7 +75,7 @@ class _Network(nn.Module):
 def labels_of(logits: Tensor, threshold: float | None) -> Tensor:
     """Return the classes (N, H, W) uint8 of logits (N, C, H, W); a single one is compared with a probability."""
     if logits.shape[1] == 1:
-        return (logits[:, 0].sigmoid() > threshold).to(torch.uint8)
+        return (logits[:, 0].sigmoid() > (threshold or 0.0)).to(torch.uint8)
     return logits.argmax(dim=1).to(torch.uint8)
 
 

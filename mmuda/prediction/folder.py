@@ -1,5 +1,6 @@
 """Predict many images into a folder: by several processes, and on after an interruption."""
 
+import errno
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -177,6 +178,8 @@ def _large(predictor: Predictor, item: '_Item', outputs: Outputs) -> np.ndarray 
         bands: Iterator[Band] = predictor.bands(source, item.entry.path, outputs.confidence)
         return outputs.write(item.entry.name, source.size, bands)
     except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # the disk is full: that is no fault of the image
         return str(error)
 
 

@@ -101,9 +101,9 @@ class Preparation:
         height, width = header_size(path)
         if self.max_pixels is not None and height * width > self.max_pixels:
             raise ValueError(
-                f'{path} has {width}x{height} = {height * width:,} pixels, more than max_pixels={self.max_pixels:,}: such '
-                'a file may take all memory when it is decoded. If it is meant to be so large, allow more (max_pixels; '
-                '--max-megapixels of tools/predict.py)'
+                f'{path} has {width}x{height} = {height * width:,} pixels, more than max_pixels={self.max_pixels:,}: '
+                'such a file may take all memory when it is decoded. If it is meant to be so large, allow more '
+                '(max_pixels; --max-megapixels of tools/predict.py)'
             )
         return self._load(dict(img_path=path, max_pixels=None))['img']
 

@@ -1,8 +1,10 @@
 """The network of a config as a function."""
 
 import copy
+from pathlib import Path
 
 import cv2
+import mmseg
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from toolbox import tiny_segmentor
 
 import mmuda
 from mmuda.engine.inference import load_model
+from mmuda.engine.launch import load_config
 from mmuda.engine.plain_config import write_plain_config
 from mmuda.prediction import predictor as module
 from mmuda.prediction.networks import Networks
@@ -123,6 +126,21 @@ def test_published_weights_run_with_the_plain_config_beside_them(checkpoint, tmp
     found = mmuda.predict(config, weights)(picture())
     assert np.array_equal(found.label, mmuda.predict(cfg, checkpoint)(picture()).label)
     assert found.classes.names == CLASSES
+
+
+def test_networks_of_plain_mmseg_run_with_their_config(tmp_path):
+    config = Path(mmseg.__file__).parent / '.mim/configs/fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py'
+    cfg = load_config(config)
+    cfg.test_dataloader.dataset.pipeline[1].scale = (112, 80)
+    torch.manual_seed(0)
+    network = MODELS.build(cfg.model).eval()
+    torch.save(dict(state_dict=network.state_dict()), tmp_path / 'net.pth')
+    found = mmuda.predict(cfg, tmp_path / 'net.pth')(picture())
+    prepared = Preparation(cfg).whole(picture())
+    with torch.no_grad():
+        (sample,) = network.test_step(dict(inputs=prepared.inputs, data_samples=prepared.data_samples))
+    assert np.array_equal(found.label, sample.pred_sem_seg.data[0].numpy())
+    assert found.classes.names[0] == 'road' and found.classes.palette[0] == (128, 64, 128)
 
 
 def test_mistakes_are_told(checkpoint, tmp_path):
