@@ -1,7 +1,7 @@
 """How a config prepares an image for its network: the test pipeline, without anything about labels."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ class Preparation:
             dict(type='LoadImageFromNDArray', to_float32=bool(getattr(self._load, 'to_float32', False)))
         )
         self._steps = _compose(steps)
-        self._window_steps = _compose([*resize, *(step for step in steps if not _has_own_size(step))])
+        self._window_steps = _compose([*resize, *_less(steps, _has_own_size)])
 
     def read(self, path: str) -> np.ndarray:
         """Return an image (H, W, 3) in BGR order, as the config reads it.
@@ -162,14 +162,18 @@ def test_pipeline(cfg: Config) -> list[dict]:
 
 def without_labels(steps: Sequence[Any]) -> list[Any]:
     """Return the steps of a pipeline less those that load labels, also inside of ``TestTimeAug``."""
+    return _less(steps, lambda step: 'Annotation' in _name(step))
+
+
+def _less(steps: Sequence[Any], unwanted: Callable[[Any], bool]) -> list[Any]:
+    """Return the steps of a pipeline less some, also inside of ``TestTimeAug``."""
     kept: list[Any] = []
     for step in steps:
-        if 'Annotation' in _name(step):
-            continue
         if _name(step) == 'TestTimeAug':
-            branches = [[one for one in branch if 'Annotation' not in _name(one)] for branch in step['transforms']]
-            step = dict(step, transforms=[branch for branch in branches if branch])
-        kept.append(step)
+            branches = [_less(branch, unwanted) for branch in step['transforms']]
+            kept.append(dict(step, transforms=[branch for branch in branches if branch]))
+        elif not unwanted(step):
+            kept.append(step)
     return kept
 
 

@@ -46,6 +46,12 @@ def test_augmentations():
     assert len(Preparation(cfg).whole(picture()).inputs) == 1
 
 
+def test_augmented_windows_keep_their_pixels():
+    found = Preparation(network_config(resize=RESIZE), tta=True, scales=[1.0, 1.5]).window(picture())
+    assert [tuple(image.shape[1:]) for image in found.inputs] == [(40, 56)] * 2 + [(60, 84)] * 2
+    assert torch.equal(found.inputs[1], torch.from_numpy(picture()[:, ::-1].copy()).permute(2, 0, 1))
+
+
 def test_damaged_files_are_named(tmp_path):
     content = cv2.imencode('.png', picture())[1].tobytes()
     (tmp_path / 'half.png').write_bytes(content[: len(content) // 2])
