@@ -8,8 +8,13 @@ than weights, see :func:`mmuda.checkpoints.install_safe_loading`. They load weig
 and the other way round, see :func:`mmuda.checkpoints.install_own_names`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .compat import check_dependencies, quiet_imports
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .prediction import Predictor
 
 check_dependencies()
 
@@ -19,4 +24,15 @@ with quiet_imports():
 checkpoints.install_safe_loading()
 checkpoints.install_own_names()
 
-__all__ = ['__version__']
+
+def predict(config: Any, checkpoint: Any, **options: Any) -> 'Predictor':
+    """Return a trained network as a function: ``mmuda.predict(config, checkpoint)('image.png').label``.
+
+    See :func:`mmuda.prediction.predict` for the arguments.
+    """
+    from .prediction import predict as make  # only who predicts waits for its modules
+
+    return make(config, checkpoint, **options)
+
+
+__all__ = ['__version__', 'predict']

@@ -73,3 +73,23 @@ def test_costs_of_a_config_are_timed(minicity, name, said):
         env=dict(os.environ, MINICITY_ROOT=str(minicity)),
     ).stdout
     assert said in out and len(re.findall(r'\d\.\d{3}', out)) >= 5, out
+
+
+@pytest.mark.slow
+def test_prediction_is_timed_beside_the_inferencer_of_mmseg(tmp_path):
+    from predictions import network_config, save_network
+
+    network_config().dump(tmp_path / 'config.py')
+    command = [FOLDER / 'predict.py', tmp_path / 'config.py', save_network(tmp_path / 'net.pth'), '--threads=1']
+    out = subprocess.run(
+        [sys.executable, *command, '--images=3', '--size', '64', '96', '--rounds=1'],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert '0.000 % of the labels differ' in out and len(re.findall(r'images/s', out)) == 2, out
+    pytest.importorskip('tifffile')
+    out = subprocess.run(
+        [sys.executable, *command, '--large=300', '--window=64'], check=True, capture_output=True, text=True
+    ).stdout
+    assert '300x300, windows of 64:' in out and 'GiB' in out, out

@@ -15,7 +15,7 @@ FLOORS = (
     {'minicity', 'evaluation', 'visualization', 'engine'},
     {'stages'},
     {'checks'},
-    {'conversion', 'comparison', 'doctor'},
+    {'conversion', 'comparison', 'deployment', 'doctor', 'prediction'},
 )
 """From the first floor up. The modules beside the folders are the ground floor."""
 

@@ -3,12 +3,15 @@
 Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that `test_ensemble` of
 the config names. Teacher-student methods keep a second network, which `--of teacher` tests.
 
+--on source tests on the labelled images of the source, as the authors of CBST do, and writes NAME_on_source.json.
+
 With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
 (Li et al. 2016, see mmuda/engine/batch_norm_estimation.py). That gives a checkpoint of its own in the work dir,
 NAME_target_bn.pth, and results of its own, NAME_target_bn.json.
 """
 
 import argparse
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +27,7 @@ from mmuda.checkpoints.reading import read_checkpoint
 from mmuda.checks import check_test, require
 from mmuda.engine.command_line import config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
+from mmuda.engine.evaluated_images import SPLITS, check_labelled, evaluate_on
 from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
 from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
 from mmuda.ranks import unwrap
@@ -51,6 +55,12 @@ def parse_args() -> argparse.Namespace:
         help='statistics: those that the checkpoint holds (default), or those of the unlabelled target images',
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
+    parser.add_argument(
+        '--on',
+        default='test',
+        choices=SPLITS,
+        help='images of the test (default), of the validation or of the training',
+    )
     args = parse(parser)
     if args.of != SEGMENTOR and args.batch_norm == 'target':
         parser.error(f'--batch-norm target estimates statistics of the {SEGMENTOR} only: leave out --of {args.of}')
@@ -103,11 +113,14 @@ def main() -> None:
     cfg = network_config(whole, args.stage)
     cfg.launcher = args.launcher
     cfg.load_from, cfg.resume = None, False
+    configured = copy.deepcopy(cfg)
+    evaluate_on(cfg, args.on, whole)
     require(cfg, check_test(cfg))
     alone, plain = len(args.checkpoints) == 1, args.of == SEGMENTOR
     name = (first.stem if alone else 'ensemble') + ('' if plain else f'_{args.of}')
+    name += '' if args.on == 'test' else f'_on_{args.on}'
     if args.batch_norm == 'target':
-        args.checkpoints = with_target_statistics(whole, cfg, args.checkpoints)
+        args.checkpoints = with_target_statistics(whole, configured, args.checkpoints)
         name = f'{name}_target_bn'
     set_metrics(cfg, 'iou_metrics', args.eval, '--eval')
     set_metrics(cfg, 'output_dir', args.out, '--out')
@@ -128,6 +141,7 @@ def main() -> None:
     if cfg.load_from is None:
         for model, checkpoint in zip(networks(runner.model, alone), args.checkpoints, strict=True):
             load_weights(model, network_of(read_checkpoint(checkpoint), args.of, checkpoint), checkpoint)
+    check_labelled(runner.test_loop.dataloader.dataset, cfg.test_evaluator)
     runner.test()
 
 

@@ -1,5 +1,6 @@
 """Predictions for a few images, outside of a runner."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,35 +9,43 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmuda.checkpoints.loading import load_weights
+from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
 from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checkpoints.states import meta_of
 from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
 
 
-def load_model(cfg: Config, checkpoint: str | Path, classes: Sequence[str] | None = None) -> nn.Module:
+def load_model(
+    cfg: Config, checkpoint: str | Path, classes: Sequence[str] | None = None, child: str = SEGMENTOR
+) -> nn.Module:
     """Return the trained model of a config, in eval mode, on the device that mmengine finds.
+
+    As by mmseg's ``init_model``, its attribute ``dataset_meta`` is the classes and colours in the checkpoint, or None.
 
     Args:
         cfg: As :func:`mmuda.engine.launch.load_config` returns it.
-        checkpoint: File that training wrote for it.
+        checkpoint: File that training wrote for it, or published weights.
         classes: Names of the classes that its predictions are used for; None does not compare them.
+        child: Which network of the checkpoint of an adaptor, such as ``'teacher'``.
 
     Raises:
         RuntimeError: If the weights do not fit, or were trained for other classes.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
-    content = read_checkpoint(checkpoint)
+    model = MODELS.build(copy.deepcopy(cfg.model))  # building takes keys out of a config
+    content = network_of(read_checkpoint(checkpoint), child, str(checkpoint))
     different = differing_classes(content, classes, str(checkpoint))
     if different:
         raise RuntimeError(different)
     load_weights(model, content, str(checkpoint))
-    return model.to(get_device()).eval()
+    model.dataset_meta = meta_of(content).get('dataset_meta')
+    return revert_sync_batchnorm(model).to(get_device()).eval()
 
 
 @torch.no_grad()

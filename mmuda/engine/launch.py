@@ -4,6 +4,7 @@ import difflib
 import inspect
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,25 +207,44 @@ def use_tta(cfg: Config) -> None:
     Raises:
         ValueError: If the segmentor mirrors on its own, or the pipeline does not begin with loading an image.
     """
-    network = cfg.model['models'][0] if 'models' in cfg.model else cfg.model  # of an ensemble, all are alike
-    segmentor = network.get('segmentor', {})
-    if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
-        raise ValueError(
-            f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
-            'leave it out'
-        )
+    check_mirrored_once(cfg.model['models'][0] if 'models' in cfg.model else cfg.model)  # of an ensemble, all are alike
     if cfg.get('tta_pipeline') is None:
         cfg.tta_pipeline = mirrored_pipeline(cfg.test_dataloader.dataset.pipeline)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.model = ConfigDict(**cfg.get('tta_model', dict(type='MeanProbabilityTTA')), module=cfg.model)
 
 
-def mirrored_pipeline(pipeline: list[dict]) -> list[dict]:
-    """A test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not."""
+def check_mirrored_once(model: dict) -> None:
+    """Refuse test-time augmentation with the mirrored image for a network that mirrors on its own.
+
+    Args:
+        model: Config of an adaptor or a segmentor.
+
+    Raises:
+        ValueError: If it does.
+    """
+    segmentor = model.get('segmentor', model)
+    if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
+        raise ValueError(
+            f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
+            'leave it out'
+        )
+
+
+def mirrored_pipeline(pipeline: list[dict], scales: Sequence[float] = (1.0,), mirror: bool = True) -> list[dict]:
+    """A test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not.
+
+    Args:
+        pipeline: The test pipeline; it begins with loading an image.
+        scales: Factors of the size that the pipeline gives an image: it is handed out at each of them.
+        mirror: Mirror, too.
+    """
     load, *steps = pipeline
     if not load['type'].startswith('Load'):
         raise ValueError(f'--tta needs a test pipeline that begins with loading an image, not with {load["type"]}')
+    sizes = [dict(type='Resize', scale_factor=float(scale)) for scale in scales]
     flips = [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)]
+    branches = [branch for branch, wanted in ((sizes, list(scales) != [1.0]), (flips, mirror)) if wanted]
     place = next(i for i, step in enumerate(steps) if 'Annotations' in step['type'] or step['type'].startswith('Pack'))
     transforms = [[step] for step in steps]
-    return [load, dict(type='TestTimeAug', transforms=[*transforms[:place], flips, *transforms[place:]])]
+    return [load, dict(type='TestTimeAug', transforms=[*transforms[:place], *branches, *transforms[place:]])]

@@ -259,7 +259,7 @@ def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
     """The (H, W) integers of a sample's field."""
     if key not in sample:
         remedy = (
-            'the data set has no annotations to compare with'
+            'the data set has no annotations to compare with (tools/predict.py segments images without labels)'
             if key == 'gt_sem_seg'
             else 'the model must return data samples with a prediction'
         )

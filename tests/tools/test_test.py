@@ -137,6 +137,16 @@ def test_flip_augmentation(minicity, trained, tmp_path):
     assert ensemble['confusion_matrix'] == tta['confusion_matrix'], 'the ensemble is augmented, not its members'
 
 
+def test_on_the_images_of_the_source(minicity, trained, tmp_path):
+    command = [TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent'], '--work-dir', tmp_path]
+    run(minicity, *command, '--on', 'source', *options('advent'))
+    content = json.loads((tmp_path / 'iter_4_on_source.json').read_text())
+    assert content['num_images'] == 7 and content['metrics']['mIoU'] > 0
+    log = run(minicity, *command, '--on', 'target', *options('advent'), fails=True)
+    assert 'error: there is nothing to compare with' in log and 'segmented by tools/predict.py CONFIG' in log
+    assert 'Traceback' not in log
+
+
 def test_wrong_checkpoint_fails(minicity, trained, tmp_path):
     torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'other.pth')
     log = run(

@@ -1,0 +1,3 @@
+from .onnx_export import Exported, export_onnx, how_to_run
+
+__all__ = ['Exported', 'export_onnx', 'how_to_run']

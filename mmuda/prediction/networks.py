@@ -1,0 +1,156 @@
+"""One or several trained networks, and what they say about prepared images."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmuda.constants import LOG_EPSILON
+
+from .preparation import Prepared
+
+ROWS_OF = 2**24
+"""Values of an enlarged map that are held at a time."""
+
+
+class Scores(NamedTuple):
+    """The prediction for one image.
+
+    Attributes:
+        logits: (C, H, W) float32, or log-probabilities, which have the same softmax; of networks with one output the
+            probability of the foreground, (1, H, W).
+        label: (H, W) the predicted class, as the network says it; None if it follows from the logits.
+    """
+
+    logits: Tensor
+    label: Tensor | None = None
+
+
+class Networks:
+    """One trained network, or the mean of the probabilities of several, over all augmentations of an image.
+
+    Args:
+        models: Adaptors or segmentors in eval mode, on one device.
+
+    Raises:
+        ValueError: If they differ in their number of outputs.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        self.models: list[Any] = list(models)
+        outputs = [int(model.out_channels) for model in self.models]
+        if len(set(outputs)) > 1:
+            raise ValueError(f'the networks of an ensemble have the same classes, but their outputs are {outputs}')
+        self.out_channels = outputs[0]
+        self.align_corners = bool(self.models[0].align_corners)
+        # mmseg: a single output is foreground above this probability.
+        self.threshold = float(self.models[0].decode_head.threshold) if self.out_channels == 1 else None
+
+    @torch.no_grad()
+    def scores(self, images: Sequence[Prepared]) -> list[Scores]:
+        """Return the prediction for each image, at the size that ``ori_shape`` of its samples says.
+
+        Args:
+            images: With as many augmentations each.
+        """
+        ways = len(images[0].inputs)
+        if len(self.models) == ways == 1:
+            found = self._step(self.models[0], images, 0)
+            return [Scores(one.seg_logits.data.float(), one.pred_sem_seg.data[0]) for one in found]
+        totals: list[Tensor] = []
+        for model in self.models:
+            for way in range(ways):
+                probs = [self.probabilities(sample.seg_logits.data) for sample in self._step(model, images, way)]
+                totals = probs if not totals else [total.add_(one) for total, one in zip(totals, probs, strict=True)]
+        mean = [total.div_(len(self.models) * ways) for total in totals]
+        return [Scores(one if self.threshold is not None else (one + LOG_EPSILON).log_()) for one in mean]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probabilities (C, H, W) float32 of logits; a single output is one already."""
+        return logits.float().softmax(dim=0) if self.threshold is None else logits.float().clone()
+
+    def decide(self, scores: Scores, confidence: bool) -> tuple[Tensor, Tensor | None]:
+        """Return the label map (H, W) uint8 and, if wanted, the confidence (H, W) float32: the greatest probability.
+
+        Args:
+            scores: Of an image, or a part of one.
+            confidence: Return it.
+        """
+        logits, label = scores
+        if self.threshold is not None:
+            foreground = logits[0]
+            label = foreground > self.threshold
+            return label.byte(), torch.where(label, foreground, 1 - foreground) if confidence else None
+        if label is None:
+            label = logits.argmax(dim=0)
+        if not confidence:
+            return label.byte(), None
+        return label.byte(), (logits.amax(dim=0) - logits.logsumexp(dim=0)).exp().clamp_(max=1)
+
+    def decide_probabilities(self, probs: Tensor, confidence: bool) -> tuple[Tensor, Tensor | None]:
+        """Return what :meth:`decide` does, of probabilities (C, H, W)."""
+        if self.threshold is not None:
+            return self.decide(Scores(probs), confidence)
+        best, label = probs.max(dim=0)
+        return label.byte(), best.clamp_(max=1) if confidence else None
+
+    def enlarged(
+        self, scores: Scores, size: tuple[int, int], confidence: bool
+    ) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Return label map and confidence at another size; the logits are enlarged, bilinearly, a few rows at a time.
+
+        Args:
+            scores: At the size of the network's input.
+            size: (height, width) of the image.
+            confidence: Return it.
+
+        Returns:
+            Both for each band of rows, from the top.
+        """
+        height, width = size
+        rows = max(1, ROWS_OF // (len(scores.logits) * width))
+        bands = []
+        for top in range(0, height, rows):
+            count = min(rows, height - top)
+            lines = _rows_between(scores.logits, top, count, height, self.align_corners)
+            full = F.interpolate(lines[None], (count, width), mode='bilinear', align_corners=self.align_corners)[0]
+            bands.append(to_arrays(*self.decide(Scores(full), confidence)))
+        return bands
+
+    def _step(self, model: Any, images: Sequence[Prepared], way: int) -> list[Any]:
+        """Return data samples with predictions; images of one size go through the network together."""
+        found: list[Any] = [None] * len(images)
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for place, image in enumerate(images):
+            by_shape.setdefault(tuple(image.inputs[way].shape), []).append(place)
+        for places in by_shape.values():
+            batch = dict(
+                inputs=[images[place].inputs[way] for place in places],
+                data_samples=[copy.deepcopy(images[place].data_samples[way]) for place in places],
+            )
+            for place, sample in zip(places, model.test_step(batch), strict=True):
+                found[place] = sample
+        return found
+
+
+def to_arrays(label: Tensor, confidence: Tensor | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return both maps as arrays."""
+    return label.cpu().numpy(), None if confidence is None else confidence.cpu().numpy()
+
+
+def _rows_between(logits: Tensor, top: int, count: int, height: int, align_corners: bool) -> Tensor:
+    """Return rows (C, count, w) of logits (C, h, w) that are enlarged to a height, as bilinear interpolation does."""
+    rows = logits.shape[1]
+    places = torch.arange(top, top + count, device=logits.device, dtype=torch.float64)
+    if align_corners:
+        places *= (rows - 1) / max(height - 1, 1)
+    else:
+        places = ((places + 0.5) * rows / height - 0.5).clamp_(min=0)
+    above = places.long().clamp_(max=rows - 1)
+    below = (above + 1).clamp_(max=rows - 1)
+    share = (places - above).to(logits.dtype)[:, None]
+    return torch.lerp(logits[:, above], logits[:, below], share)

@@ -1,0 +1,157 @@
+"""Files that are written for each predicted image."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from mmuda.files import whole_file, write_atomically
+from mmuda.png_rows import PNGRows
+from mmuda.visualization.pictures import colorize
+
+from .classes import Classes
+from .formats import ServerFormat
+from .windows import Band
+
+LABELS, OVERLAYS, CONFIDENCE = 'labels', 'overlays', 'confidence'
+LONGEST_SIDE = 4096
+"""Overlays of larger images show every n-th pixel: they are to be looked at."""
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written for an image, and where.
+
+    Attributes:
+        folder: Output folder.
+        classes: Names and colours of the train ids.
+        palette: Give label maps the colours, which viewers show; readers get ids with and without.
+        overlay: Write JPEG files of the image with the colours of the classes over it.
+        confidence: Write PNG files of 255 times the probability of the predicted class.
+        server: Format of the label maps; None writes train ids.
+    """
+
+    folder: Path
+    classes: Classes
+    palette: bool = True
+    overlay: bool = False
+    confidence: bool = False
+    server: ServerFormat | None = None
+
+    def paths(self, name: str) -> dict[str, Path]:
+        """Return the files of an image by kind: label map, and as wanted overlay and confidence map.
+
+        Args:
+            name: Of the image, without ending.
+        """
+        if self.server is None:
+            label = self.folder / LABELS / f'{name}.png'
+        else:
+            label = self.folder / self.server.folder / f'{self.server.file_name(PurePosixPath(name).name)}.png'
+        found = {LABELS: label}
+        if self.overlay:
+            found[OVERLAYS] = self.folder / OVERLAYS / f'{name}.jpg'
+        if self.confidence:
+            found[CONFIDENCE] = self.folder / CONFIDENCE / f'{name}.png'
+        return found
+
+    def check_names(self, names: Mapping[str, str]) -> None:
+        """Check that no two images have one file for their label maps, as in a format without folders.
+
+        Args:
+            names: Image files by name.
+
+        Raises:
+            ValueError: With both images.
+        """
+        taken: dict[Path, str] = {}
+        for name, image in names.items():
+            first = taken.setdefault(self.paths(name)[LABELS], image)
+            if first != image:
+                raise ValueError(
+                    f'{first} and {image} would both be written to {self.paths(name)[LABELS]}: this format has one '
+                    'folder for all images, so predict images of one name one after the other, into several --out'
+                )
+
+    def write(self, name: str, size: tuple[int, int], bands: Iterable[Band]) -> np.ndarray:
+        """Write the files of an image; they appear together when all are complete.
+
+        Args:
+            name: Of the image.
+            size: Its (height, width).
+            bands: The prediction, from the top.
+
+        Returns:
+            Number of pixels by train id, (C,) int64.
+        """
+        paths = self.paths(name)
+        count = len(self.classes.names)
+        counts = np.zeros(count, np.int64)
+        overlay = _Overlay(size, self.classes) if self.overlay else None
+        table = None if self.server is None else self.server.table(self.classes.names)
+        palette = self.classes.palette if self.palette and self.server is None else None
+        with ExitStack() as stack:
+            label = _rows_file(stack, paths[LABELS], size, palette)
+            sure = _rows_file(stack, paths[CONFIDENCE], size) if self.confidence else None
+            for band in bands:
+                counts += np.bincount(band.label.ravel(), minlength=count)
+                label.write(band.label if table is None else cv2.LUT(band.label, table))
+                if sure is not None and band.confidence is not None:
+                    sure.write(np.rint(255 * band.confidence).astype(np.uint8))
+                if overlay is not None:
+                    overlay.add(band)
+            if overlay is not None:
+                write_atomically(paths[OVERLAYS], overlay.jpeg())
+        return counts
+
+
+def _rows_file(stack: ExitStack, path: Path, size: tuple[int, int], palette: tuple | None = None) -> PNGRows:
+    draft = stack.enter_context(whole_file(path))
+    file = stack.enter_context(open(draft, 'wb'))
+    return stack.enter_context(PNGRows(file, size, palette))
+
+
+class _Overlay:
+    """The image with half of the colours of its classes, reduced if it is large.
+
+    Args:
+        size: (height, width) of the image.
+        classes: Names and colours.
+    """
+
+    def __init__(self, size: tuple[int, int], classes: Classes) -> None:
+        self.step = -(-max(size) // LONGEST_SIDE)
+        self.classes = classes
+        self.picture = np.empty((-(-size[0] // self.step), -(-size[1] // self.step), 3), np.uint8)
+
+    def add(self, band: Band) -> None:
+        """Paint some rows."""
+        first = -(-band.top // self.step)  # the first row that is shown
+        rows = slice(first * self.step - band.top, None, self.step)
+        label = np.ascontiguousarray(band.label[rows, :: self.step])
+        if not label.size:
+            return
+        colours = colorize(label, self.classes.palette)[..., ::-1]
+        image = as_picture(band.picture[rows, :: self.step])
+        self.picture[first : first + len(label)] = cv2.addWeighted(image, 0.5, np.ascontiguousarray(colours), 0.5, 0)
+
+    def jpeg(self) -> bytes:
+        """Return the file."""
+        return cv2.imencode('.jpg', self.picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """Return an image as (H, W, 3) uint8: its first channels, and other types than bytes as if 255 were white.
+
+    Args:
+        image: (H, W) or (H, W, K).
+    """
+    image = image[..., None] if image.ndim == 2 else image
+    image = image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+    if image.dtype != np.uint8:
+        image = np.nan_to_num(image).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(image)

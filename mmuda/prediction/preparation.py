@@ -1,0 +1,205 @@
+"""How a config prepares an image for its network: the test pipeline, without anything about labels."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmseg.registry import TRANSFORMS
+
+from mmuda.datasets.image_files import MAX_PIXELS, image_size
+from mmuda.engine.launch import mirrored_pipeline
+
+READERS = ('LoadImageFromFile', 'LoadDomainImage')
+"""Steps that read a file alike; the second one names the file in its errors."""
+
+PLAIN_ARGUMENTS = frozenset({'type', 'to_float32', 'color_type', 'imdecode_backend', 'backend_args'})
+"""Arguments of reading with which an image has its own three channels."""
+
+
+@dataclass
+class Prepared:
+    """An image as a network takes it, once for each augmentation.
+
+    Attributes:
+        inputs: Images (3, H, W), not normalised, one for each augmentation.
+        data_samples: Their meta information.
+        size: (H, W) of the image itself.
+        picture: The image, (H, W, 3) or (H, W), as it was read, in BGR order; None unless it is kept.
+    """
+
+    inputs: list
+    data_samples: list
+    size: tuple[int, int]
+    picture: np.ndarray | None = None
+
+
+class Preparation:
+    """The test pipeline of a config for single images: files, arrays and windows of large images.
+
+    Args:
+        cfg: Config of the network, ours or one of plain mmseg.
+        tta: Also prepare mirrored images, and the sizes of ``tta_pipeline`` of the config, if it has one.
+        scales: Factors of the size for test-time augmentation, instead of those of the config; together with ``tta``
+            each one mirrored, too.
+        window_scale: Factor by which windows of large images are resized.
+        max_pixels: Greatest number of pixels of a file; None allows any.
+
+    Attributes:
+        resizes: Whether the pipeline gives images a size of its own.
+        reads_plainly: Whether it reads the three channels of an image as they are.
+        settings: What decides how an image is prepared, as plain values.
+
+    Raises:
+        KeyError: If the config has no test pipeline.
+        ValueError: If the pipeline does not begin with reading an image, or a scale is not positive.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        tta: bool = False,
+        scales: Sequence[float] | None = None,
+        window_scale: float = 1.0,
+        max_pixels: int | None = MAX_PIXELS,
+    ) -> None:
+        if min([*(scales or ()), window_scale]) <= 0:
+            raise ValueError(f'factors of the size are positive numbers, not {[*(scales or ()), window_scale]}')
+        pipeline = without_labels(test_pipeline(cfg))
+        if not _name(pipeline[0]).startswith('Load'):
+            raise ValueError(f'the test pipeline begins with {_name(pipeline[0])}: expected a step that reads an image')
+        if tta and not scales and cfg.get('tta_pipeline') is not None:
+            pipeline = without_labels(cfg.tta_pipeline)
+        elif tta or scales:
+            pipeline = mirrored_pipeline(pipeline, scales or (1.0,), mirror=tta)
+        load, *steps = pipeline
+        if _name(load) == READERS[0]:
+            load = dict(load, type=READERS[1])
+        self.resizes = any(map(_has_own_size, steps))
+        self.reads_plainly = set(load) <= PLAIN_ARGUMENTS and load.get('color_type', 'color') == 'color'
+        self.max_pixels = max_pixels
+        resize = [] if window_scale == 1 else [dict(type='Resize', scale_factor=window_scale)]
+        self.settings = dict(load=load, steps=steps, window_scale=window_scale)
+        self._load = TRANSFORMS.build(copy.deepcopy(load))
+        self._take = TRANSFORMS.build(
+            dict(type='LoadImageFromNDArray', to_float32=bool(getattr(self._load, 'to_float32', False)))
+        )
+        self._steps = _compose(steps)
+        self._window_steps = _compose([*resize, *_less(steps, _has_own_size)])
+
+    def read(self, path: str) -> np.ndarray:
+        """Return an image (H, W, 3) in BGR order, as the config reads it.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            OSError: If it is damaged or no image.
+            ValueError: If it has more than ``max_pixels``.
+        """
+        height, width = header_size(path)
+        if self.max_pixels is not None and height * width > self.max_pixels:
+            raise ValueError(
+                f'{path} has {width}x{height} = {height * width:,} pixels, more than max_pixels={self.max_pixels:,}: '
+                'such a file may take all memory when it is decoded. If it is meant to be so large, allow more '
+                '(max_pixels; --max-megapixels of tools/predict.py)'
+            )
+        return self._load(dict(img_path=path, max_pixels=None))['img']
+
+    def whole(self, image: np.ndarray, path: str | None = None, keep_picture: bool = False) -> Prepared:
+        """Return an image as the test pipeline prepares it.
+
+        Args:
+            image: (H, W, 3) in BGR order.
+            path: Its file.
+            keep_picture: Keep the image.
+        """
+        return self._run(self._steps, image, path, keep_picture)
+
+    def window(self, image: np.ndarray) -> Prepared:
+        """Return a window of an image, prepared without being resized to a size that the config gives images.
+
+        Args:
+            image: (h, w, 3) in BGR order.
+        """
+        return self._run(self._window_steps, image)
+
+    def _run(self, steps: Compose, image: np.ndarray, path: str | None = None, keep: bool = False) -> Prepared:
+        results = self._take(dict(img=image))
+        results.update(img_path=path, seg_fields=[])
+        packed = steps(results)
+        inputs, samples = packed['inputs'], packed['data_samples']
+        if not isinstance(inputs, list):
+            inputs, samples = [inputs], [samples]
+        # Steps that work in place would change the picture; none of mmcv and mmseg that a test needs does.
+        return Prepared(inputs, samples, image.shape[:2], image if keep else None)
+
+
+def header_size(path: str) -> tuple[int, int]:
+    """Return (height, width) by the header of a file; (0, 0) of one that only the reader of images knows."""
+    try:
+        width, height = image_size(path)
+    except (OSError, ValueError, SyntaxError):
+        return 0, 0
+    return height, width
+
+
+def test_pipeline(cfg: Config) -> list[dict]:
+    """Return the steps of the test images of a config.
+
+    Raises:
+        KeyError: If there are none.
+    """
+    steps = _pipeline_of((cfg.get('test_dataloader') or {}).get('dataset')) or cfg.get('test_pipeline')
+    if not steps:
+        raise KeyError(
+            f'{cfg.filename} has no test_dataloader.dataset.pipeline and no test_pipeline, which say how an image is '
+            'prepared for the network'
+        )
+    return list(steps)
+
+
+def without_labels(steps: Sequence[Any]) -> list[Any]:
+    """Return the steps of a pipeline less those that load labels, also inside of ``TestTimeAug``."""
+    return _less(steps, lambda step: 'Annotation' in _name(step))
+
+
+def _less(steps: Sequence[Any], unwanted: Callable[[Any], bool]) -> list[Any]:
+    """Return the steps of a pipeline less some, also inside of ``TestTimeAug``."""
+    kept: list[Any] = []
+    for step in steps:
+        if _name(step) == 'TestTimeAug':
+            branches = [_less(branch, unwanted) for branch in step['transforms']]
+            kept.append(dict(step, transforms=[branch for branch in branches if branch]))
+        elif not unwanted(step):
+            kept.append(step)
+    return kept
+
+
+def _pipeline_of(dataset: Any) -> list | None:
+    """Return the pipeline of a data set, or of the first one in it."""
+    if not isinstance(dataset, Mapping):
+        return None
+    if dataset.get('pipeline'):
+        return dataset['pipeline']
+    inner = dataset.get('dataset') or next(iter(dataset.get('datasets') or ()), None)
+    return _pipeline_of(inner)
+
+
+def _has_own_size(step: Any) -> bool:
+    """Return whether a step gives every image a size that the config names."""
+    if _name(step) == 'TestTimeAug':
+        return any(_has_own_size(one) for branch in step['transforms'] for one in branch)
+    known = _name(step).startswith('Resize') and _name(step) != 'ResizeToMultiple'
+    return known and step.get('scale_factor') is None
+
+
+def _compose(steps: Sequence[Any]) -> Compose:
+    return Compose([TRANSFORMS.build(copy.deepcopy(step)) for step in steps])
+
+
+def _name(step: Any) -> str:
+    """Return the name of the class of a step, which a config may give as a class or below a module."""
+    kind = step['type']
+    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]

@@ -1,0 +1,110 @@
+"""Which images of a folder are done, and how many pixels of each class they have."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+from terminaltables import AsciiTable
+
+from mmuda.files import write_json
+from mmuda.ranks import rank_and_world_size
+
+NAME = 'shares.json'
+NOTES = 'notes_{}.jsonl'
+
+
+class Notes:
+    """One line for each image whose files are complete, in a file of this process.
+
+    Args:
+        folder: Output folder.
+        count: Number of classes.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder, self._count = folder, count
+        self._file = open(folder / NOTES.format('{}_of_{}'.format(*rank_and_world_size())), 'a', encoding='utf-8')
+
+    def __enter__(self) -> 'Notes':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, name: str, counts: np.ndarray) -> None:
+        """Note that an image is done.
+
+        Args:
+            name: Of the image.
+            counts: Pixels by class, (C,).
+        """
+        self._file.write(json.dumps([name, counts.tolist()]) + '\n')
+        self._file.flush()
+
+
+def noted(folder: Path, count: int) -> dict[str, list[int]]:
+    """Return the pixels by class of each image that is done, as notes and results in a folder have them.
+
+    Args:
+        folder: Output folder.
+        count: Number of classes; an entry with another one is passed over.
+    """
+    found: dict[str, list[int]] = {}
+    result = folder / NAME
+    if result.is_file():
+        try:
+            found.update(json.loads(result.read_text(encoding='utf-8'))['images'])
+        except (ValueError, KeyError, TypeError):
+            print_log(f'{result} is damaged: it is written anew', 'current')
+    for path in sorted(folder.glob(NOTES.format('*'))):
+        for line in path.read_text(encoding='utf-8').splitlines():
+            try:
+                name, counts = json.loads(line)
+            except ValueError:  # the last line of a process that was killed
+                continue
+            found[name] = counts
+    return {name: counts for name, counts in found.items() if len(counts) == count}
+
+
+def write_shares(folder: Path, classes: Sequence[str], images: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """Write the shares of the classes as JSON, in place of the notes.
+
+    Args:
+        folder: Output folder.
+        classes: Names by train id.
+        images: Pixels by class of each image.
+
+    Returns:
+        What is written.
+    """
+    table = np.array([images[name] for name in sorted(images)], np.int64).reshape(-1, len(classes))
+    total = table.sum(axis=0)
+    pixels = int(total.sum())
+    content = dict(
+        classes=list(classes),
+        pixels=total.tolist(),
+        share=[int(count) / max(pixels, 1) for count in total],
+        images_with=np.count_nonzero(table, axis=0).tolist(),
+        images={name: list(images[name]) for name in sorted(images)},
+    )
+    write_json(folder / NAME, content, indent=None)
+    for path in folder.glob(NOTES.format('*')):
+        path.unlink()
+    return content
+
+
+def shares_table(content: Mapping[str, Any]) -> str:
+    """Return the shares of the classes in all images as a table.
+
+    Args:
+        content: From :func:`write_shares`.
+    """
+    rows = [['class', 'share, %', 'images']]
+    for name, share, images in zip(content['classes'], content['share'], content['images_with'], strict=True):
+        rows.append([name, f'{100 * share:.2f}', str(images)])
+    table = AsciiTable(rows)
+    table.justify_columns = {1: 'right', 2: 'right'}
+    return table.table

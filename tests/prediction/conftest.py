@@ -1,0 +1,29 @@
+"""A tiny network and images for it."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+from predictions import picture, save_network
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint of the network."""
+    return save_network(tmp_path_factory.mktemp('network') / 'net.pth')
+
+
+@pytest.fixture(scope='session')
+def second_checkpoint(tmp_path_factory) -> Path:
+    """One with other weights."""
+    return save_network(tmp_path_factory.mktemp('network') / 'other.pth', seed=1)
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """A folder of images, in folders."""
+    for number, name in enumerate(('a/one.png', 'a/two.jpg', 'b/deep/one.png')):
+        path = tmp_path / 'images' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture(number))
+    return tmp_path / 'images'

@@ -1,0 +1,30 @@
+"""`tools/predict.py`: images without labels."""
+
+import json
+
+import cv2
+from commands import TOOLS, run
+from predictions import network_config, picture, save_network
+
+
+def test_a_folder_is_predicted(minicity, tmp_path):
+    checkpoint = save_network(tmp_path / 'net.pth')
+    network_config().dump(tmp_path / 'config.py')
+    for name in ('a/x.png', 'b/x.png'):
+        (tmp_path / 'images' / name).parent.mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / 'images' / name), picture())
+    (tmp_path / 'images/notes.txt').write_text('a text')
+    command = [TOOLS / 'predict.py', tmp_path / 'config.py', checkpoint, tmp_path / 'images', '--out', tmp_path / 'out']
+    log = run(minicity, *command, '--overlay', '--confidence')
+    assert '2 images to predict; 1 other files are left out' in log and '2 images predicted, 0 were there' in log
+    assert '| ground' in log and log.count('%') == 1
+    written = {path.relative_to(tmp_path / 'out').as_posix() for path in (tmp_path / 'out').rglob('x.*')}
+    kinds = dict(labels='png', overlays='jpg', confidence='png')
+    assert written == {f'{kind}/{folder}/x.{ending}' for kind, ending in kinds.items() for folder in 'ab'}
+    shares = json.loads((tmp_path / 'out/shares.json').read_text())
+    assert sum(shares['pixels']) == 2 * 40 * 56 and set(shares['images']) == {'a/x', 'b/x'}
+    (tmp_path / 'images/b/x.png').write_bytes(b'nothing')
+    log = run(minicity, *command, fails=True)
+    assert 'error: 1 images could not be predicted, the others are:' in log and 'b/x.png cannot be decoded' in log
+    log = run(minicity, *command, '--tta', fails=True)
+    assert 'was begun for something else' in log and 'Choose another folder' in log

@@ -1,0 +1,45 @@
+"""Write a trained network as ONNX: python tools/export.py CONFIG CHECKPOINT OUT.onnx
+
+The file holds the network with its upsampling: normalised images go in, labels (or logits) of their size come out, for
+any number of images of any size where the network can. It is compared with PyTorch by ONNX Runtime before it appears.
+Mean, standard deviation, channel order, classes and colours are in its metadata, and printed with the lines that run
+it. Needs: pip install -e ".[deploy]"
+"""
+
+import argparse
+
+from mmuda.checkpoints.loading import SEGMENTOR
+from mmuda.deployment import export_onnx, how_to_run
+from mmuda.deployment.onnx_export import LABELS, LOGITS, check_packages
+from mmuda.engine.command_line import config_parser, parse, run_command
+from mmuda.engine.inference import load_model
+from mmuda.engine.launch import load_config
+from mmuda.stages import network_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = config_parser(__doc__)
+    parser.add_argument('checkpoint')
+    parser.add_argument('out', help='file to write')
+    parser.add_argument('--output', choices=[LABELS, LOGITS], default=LABELS, help='default: %(default)s')
+    parser.add_argument(
+        '--size', nargs=2, type=int, default=[512, 1024], metavar=('H', 'W'), help='of the image it is made with'
+    )
+    parser.add_argument('--fixed-size', action='store_true', help='take images of this size only, one at a time')
+    parser.add_argument(
+        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+    )
+    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    return parse(parser)
+
+
+def main() -> None:
+    args = parse_args()
+    check_packages()
+    cfg = network_config(load_config(args.config, args.cfg_options), args.stage)
+    model = load_model(cfg, args.checkpoint, args.of)
+    print(how_to_run(export_onnx(model, args.out, args.size, args.output, not args.fixed_size)))
+
+
+if __name__ == '__main__':
+    run_command(main)

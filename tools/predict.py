@@ -1,0 +1,114 @@
+"""Segment images that have no labels: python tools/predict.py CONFIG CHECKPOINT IMAGES... --out DIR
+
+IMAGES are files, folders (with all folders in them), patterns ("shots/*/left_*.jpg"), lists (.txt, a path a line) and
+videos. DIR gets labels/ (PNG files of train ids, with the folders and names of the images), shares.json (how many
+pixels each class has) and prediction.json (what made them), as wanted overlays/ and confidence/ (255 times the
+probability of the predicted class). Called again, it goes on: images whose files are complete are skipped.
+
+Images are prepared as the test pipeline of the config says, so that results are those of tools/test.py. Images of which
+the config does not say to what size they are resized are predicted in overlapping windows if they are large; --window
+does that with all images that are larger than a window, and leaves the config's size out. Published weights run with
+the config beside them, and networks of plain mmseg with theirs.
+
+Several processes: tools/launch.sh 4 tools/predict.py CONFIG CHECKPOINT IMAGES... --out DIR
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from mmuda.checkpoints.loading import SEGMENTOR
+from mmuda.datasets.image_files import MAX_PIXELS
+from mmuda.engine.command_line import config_parser, parse, run_command
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import load_config
+from mmuda.engine.stopping import stoppable
+from mmuda.prediction import FORMATS, Outputs, find_images, get_format, predict, predict_folder, shares_table
+from mmuda.prediction.predictor import WHOLE_UP_TO
+from mmuda.ranks import from_main, is_main_process
+
+MEGAPIXEL = 10**6
+
+
+def parse_args() -> argparse.Namespace:
+    parser = config_parser(__doc__)
+    parser.add_argument('checkpoint')
+    parser.add_argument('inputs', nargs='+', metavar='IMAGES')
+    parser.add_argument('--out', required=True, metavar='DIR', help='where to')
+    parser.add_argument('--overlay', action='store_true', help='write images with the colours of their classes, too')
+    parser.add_argument('--confidence', action='store_true', help='write maps of 255 times the confidence, too')
+    parser.add_argument('--no-palette', action='store_true', help='grey label maps; the ids are the same')
+    parser.add_argument('--format', choices=FORMATS, help='label maps as this test server takes them')
+    parser.add_argument('--ensemble', nargs='+', default=[], metavar='CHECKPOINT', help='average with these, too')
+    parser.add_argument(
+        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+    )
+    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    parser.add_argument('--tta', action='store_true', help='average with the mirrored image, or as the config says')
+    parser.add_argument('--scales', nargs='+', type=float, metavar='FACTOR', help='average over these sizes')
+    parser.add_argument('--window', type=int, metavar='PIXELS', help='predict in windows of this height and width')
+    parser.add_argument('--overlap', type=int, metavar='PIXELS', help='of windows (default: an eighth)')
+    parser.add_argument('--window-scale', type=float, default=1.0, metavar='FACTOR', help='resize windows')
+    parser.add_argument(
+        '--whole-up-to',
+        type=float,
+        default=WHOLE_UP_TO / MEGAPIXEL,
+        metavar='MEGAPIXELS',
+        help='larger images that the config does not resize are predicted in windows (default: %(default).1f)',
+    )
+    parser.add_argument(
+        '--max-megapixels',
+        type=float,
+        default=MAX_PIXELS / MEGAPIXEL,
+        metavar='MEGAPIXELS',
+        help='larger files are refused (default: %(default).0f)',
+    )
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='take every n-th frame of videos')
+    parser.add_argument('--batch-size', type=int, default=1, help='images or windows in a forward pass')
+    parser.add_argument('--num-workers', type=int, default=2, help='processes that read images')
+    return parse(parser)
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.out)
+    join_processes(args.launcher, cfg.get('env_cfg', {}))
+    entries, others = from_main(lambda: find_images(args.inputs, args.out, args.every))
+    predictor = predict(
+        cfg,
+        [args.checkpoint, *args.ensemble],
+        child=args.of,
+        stage=args.stage,
+        tta=args.tta,
+        scales=args.scales and tuple(args.scales),
+        window=args.window,
+        overlap=args.overlap,
+        window_scale=args.window_scale,
+        whole_up_to=round(args.whole_up_to * MEGAPIXEL),
+        max_pixels=round(args.max_megapixels * MEGAPIXEL),
+        batch_size=args.batch_size,
+    )
+    outputs = Outputs(
+        Path(args.out),
+        predictor.classes,
+        not args.no_palette,
+        args.overlay,
+        args.confidence,
+        args.format and get_format(args.format),
+    )
+    left_out = f'; {others} other files are left out' if others else ''
+    print_log(f'{len(entries)} images to predict{left_out}', 'current')
+    with stoppable():
+        done = predict_folder(predictor, entries, outputs, args.num_workers)
+    if is_main_process():
+        print(shares_table(done.shares))
+        print(f'{done.predicted} images predicted, {done.skipped} were there: {os.path.join(args.out, "")}')
+    if done.failed:
+        told = '\n  '.join(list(done.failed.values())[:10])
+        raise OSError(f'{len(done.failed)} images could not be predicted, the others are:\n  {told}')
+
+
+if __name__ == '__main__':
+    run_command(main)
