@@ -12,7 +12,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, Runner
@@ -26,6 +26,7 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.checkpoints.states import check_finite_weights
 from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
+from mmuda.datasets.summary import describe, parts
 from mmuda.files import whole_file
 from mmuda.internals import (
     built_loops,
@@ -126,13 +127,17 @@ class AdaptationRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine.
+        """As in mmengine, with a line about each data set.
 
         Raises:
             FileNotFoundError: If a folder or list of the data set does not exist, or holds nothing.
         """
         if isinstance(dataloader, dict):
-            dataloader = dict(dataloader, dataset=build_dataset(copy.deepcopy(dataloader['dataset'])))
+            dataset = build_dataset(copy.deepcopy(dataloader['dataset']))
+            if is_main_process():
+                for name, part in parts(dataset):
+                    print_log(f'{name}: {describe(part)}', logger='current')
+            dataloader = dict(dataloader, dataset=dataset)
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     # Training.

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.jp2')
-"""Ends of names of images, in any case."""
+from mmuda.datasets.summary import IMAGE_SUFFIXES
 
 JPEG = ('.jpg', '.jpeg')
 
@@ -101,7 +100,7 @@ def _is_below(path: str, root: str) -> bool:
 
 
 def _reason(path: Path, name: str) -> str | None:
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         return NO_IMAGE
     if not is_listable(name):
         return ODD_NAME

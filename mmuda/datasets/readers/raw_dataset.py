@@ -88,6 +88,7 @@ class RawSegDataset(BaseSegDataset):
         self.mismatched = mismatched
         self.same_size = same_size
         self.max_pixels = max_pixels
+        self.left_out: Counter[str] = Counter()
         super().__init__(
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
             img_suffix=img_suffix,
@@ -141,6 +142,7 @@ class RawSegDataset(BaseSegDataset):
             raise ValueError(
                 f"{report}\nRepair the files, or train without these pairs: mismatched='skip' in the data set."
             )
+        self.left_out = Counter(problem.kind for problem in problems.values())
         print_log(f'skipped pairs of {report}', logger='current', level=logging.WARNING)
         return kept
 
