@@ -9,6 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import torch
+
 from mmuda.checks import check_config, require
 from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import config_name, load_config
@@ -100,6 +102,8 @@ def main() -> None:
     plan = pair.plan
     print(f'\nnetwork {NETWORKS[network].title}')
     print(f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, {plan.iterations} iterations')
+    if not torch.cuda.is_available():
+        print('        there is no GPU here: on CPUs, smaller crops and fewer iterations (--crop, --iterations) are a start')
     print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
     print('\nNext:')
     for line in commands(config, f'iter_{plan.iterations}.pth', args.target):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmuda.datasets.classes import CITYSCAPES_CLASSES
+from mmuda.constants import IGNORE_INDEX
+from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from mmuda.datasets.label_tables import get_label_table, label_table_names
 
 from .label_values import Value
@@ -56,9 +57,8 @@ def read_classes(words: Sequence[str]) -> list[Entry]:
     if len(words) > 1:
         return [Entry(word) for word in words]
     (word,) = words
-    if word in label_table_names():
-        table = get_label_table(word).pairs
-        return [Entry(CITYSCAPES_CLASSES[train], raw) for raw, train in table if train < len(CITYSCAPES_CLASSES)]
+    if is_table(words):
+        return [_of_table(raw, train) for raw, train in get_label_table(word).pairs]
     path = Path(word).expanduser()
     if path.is_file():
         return read_class_file(path)
@@ -67,6 +67,18 @@ def read_classes(words: Sequence[str]) -> list[Entry]:
             f'--classes: the file {path} does not exist; or give names, or one of {", ".join(label_table_names())}'
         )
     return [Entry(word)]
+
+
+def is_table(words: Sequence[str]) -> bool:
+    """Return whether a command line names a label table of mmuda, such as ``train_ids``."""
+    return len(words) == 1 and words[0] in label_table_names()
+
+
+def _of_table(raw: int, train: int) -> Entry:
+    if train == IGNORE_INDEX:
+        return Entry('ignore', raw)
+    red, green, blue = CITYSCAPES_PALETTE[train]
+    return Entry(CITYSCAPES_CLASSES[train], raw, (red, green, blue))
 
 
 def read_class_file(path: Path) -> list[Entry]:

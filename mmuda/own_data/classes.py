@@ -90,9 +90,9 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
 
 
 def keep_seen(entries: Sequence[Entry], values: LabelValues) -> list[Entry]:
-    """Return the classes of a label table of mmuda that labels show; the ids of others are ignored."""
-    seen = {entry.name for entry in entries if entry.value in values.pixels}
-    return [entry if entry.name in seen else Entry('ignore', entry.value) for entry in entries]
+    """Return the classes of a label table of mmuda that labels show; values of others are ignored."""
+    seen = {entry.name for entry in entries if entry.key(values.are_colours) in values.pixels}
+    return [entry if entry.name in seen else Entry('ignore', entry.value, entry.colour) for entry in entries]
 
 
 def ask_for_classes(values: LabelValues, ask: Callable[[str, str], str]) -> list[Entry]:

@@ -111,7 +111,7 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
     if network.rate is not None:
         optimizers = {'segmentor': f'dict(optimizer=dict(lr={network.rate}))', **optimizers}
     lines = [
-        comment(f'{method.title} on {pair.name}, with {network.title}. See configs/{method.folder}/README.md.'),
+        comment(f'{method.title} on {pair.name}: {network.title}. See configs/{method.folder}/README.md.'),
         '_base_ = [',
         *(f'    {literal(base)},' for base in bases),
         ']',

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .class_files import USUAL_NAMES, Entry, find_class_file, read_class_file, read_classes
+from .class_files import USUAL_NAMES, Entry, find_class_file, is_table, read_class_file, read_classes
 from .classes import Classes, ask_for_classes, keep_seen, name_classes, require_equal
 from .configs import Domain, Pair
 from .label_values import LABELS, LabelValues, count_values
@@ -17,6 +17,7 @@ Tell = Callable[[str], None]
 Ask = Callable[[str, str], str]
 """Gets a question and the answer that an empty line stands for; returns the answer."""
 
+_MARGIN = ' ' * 8
 IN_VAL = 'an image of --val, too'
 
 
@@ -169,7 +170,7 @@ def _classes(
 ) -> tuple[list[Entry], Classes]:
     """Return the classes that the user names, and what they mean for the labels of the source."""
     if request.classes:
-        entries = _read(request.classes, values)
+        entries = _read(request.classes, values, tell)
         return entries, name_classes(entries, values, request.ignore)
     tell(about_values(values))
     for line in proposals(values):
@@ -188,10 +189,16 @@ def _classes(
     return entries, name_classes(entries, values, request.ignore)
 
 
-def _read(words: Sequence[str], values: LabelValues) -> list[Entry]:
+def _read(words: Sequence[str], values: LabelValues, tell: Tell) -> list[Entry]:
     entries = read_classes(words)
-    is_table = len(words) == 1 and len(entries) > 1 and not Path(words[0]).exists()
-    return keep_seen(entries, values) if is_table else entries
+    if not is_table(words):
+        return entries
+    kept = keep_seen(entries, values)
+    names = {entry.name for entry in kept}
+    lost = list(dict.fromkeys(entry.name for entry in entries if entry.name not in names))
+    if lost:
+        tell(f'{_MARGIN}classes of {words[0]} that the labels do not show are left out, and ignored: {", ".join(lost)}')
+    return kept
 
 
 def _val_domain(
@@ -204,7 +211,7 @@ def _val_domain(
     values = _values(look, request, tell)
     others: list[Entry] | None = None
     if request.val_classes:
-        others = _read(request.val_classes, values)
+        others = _read(request.val_classes, values, tell)
     else:
         files = [find_class_file([one.pairing.root]) for one in (source, look)]
         if all(files) and files[0] != files[1] and files[1] is not None:

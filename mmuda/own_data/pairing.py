@@ -3,7 +3,7 @@
 import fnmatch
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +87,9 @@ def pair_folder(
         images = plain
     if not images:
         raise FileNotFoundError(_nothing(files, others, image_names))
-    _pair(result, images, others, _relative(files, root), _relative(own or files, root), wants_labels)
+    keys = {name: {name.scene, _without_pattern(name, image_names)} for name in images}
+    keys.update({name: {name.scene, _without_pattern(name, label_names)} for name in others})
+    _pair(result, images, others, keys, _relative(files, root), _relative(own or files, root), wants_labels)
     return result
 
 
@@ -140,6 +142,16 @@ def _matches(name: Name, pattern: str) -> bool:
     return fnmatch.fnmatch(PurePosixPath(name.path).name, pattern) or fnmatch.fnmatch(name.path, pattern)
 
 
+def _without_pattern(name: Name, pattern: str | None) -> tuple[str, ...]:
+    """Return the scene of a file by what the star of a pattern such as ``'*_L.png'`` stands for."""
+    pure = PurePosixPath(name.path)
+    if pattern is None or pattern.count('*') != 1 or '/' in pattern or not _matches(name, pattern):
+        return name.scene
+    before, after = pattern.split('*')
+    core = pure.name[len(before) : len(pure.name) - len(after)]
+    return read_name(str(pure.with_name(f'{core}.png'))).scene if core else name.scene
+
+
 def _beside(images: list[Name]) -> tuple[list[Name], list[Name]]:
     """Return the images and the PNG files that have the name of a JPEG, which are labels."""
     photographs = {name.path.rpartition('.')[0] for name in images if _suffix(name) in JPEG}
@@ -151,6 +163,7 @@ def _pair(
     result: Pairing,
     images: list[Name],
     labels: list[Name],
+    keys: Mapping[Name, set[tuple[str, ...]]],
     place_image: Callable[[str], str],
     place_label: Callable[[str], str],
     wants_labels: bool,
@@ -161,6 +174,7 @@ def _pair(
         result: The pairing.
         images: All images.
         labels: Files that may be labels.
+        keys: Scenes of each file, of which an image and its label share one.
         place_image: Makes the name of an image relative to the root.
         place_label: The same for labels.
         wants_labels: As for :func:`pair_folder`.
@@ -168,12 +182,13 @@ def _pair(
     usable = [name for name in labels if _suffix(name) not in JPEG]
     by_scene = defaultdict(list)
     for name in usable:
-        by_scene[name.scene].append(name)
+        for key in keys[name]:
+            by_scene[key].append(name)
     scenes = Counter(name.scene for name in images)
     kinds = Counter(name.kind for name in usable if not name.is_other)
     used: set[str] = set()
     for image in images:
-        found = [] if not wants_labels else by_scene.get(image.scene, [])
+        found = list(dict.fromkeys(label for key in keys[image] for label in by_scene.get(key, ()) if wants_labels))
         if found and scenes[image.scene] > 1:
             result.leave_out(SAME_SCENE, [image.path])
             continue
@@ -195,7 +210,7 @@ def _pair(
     if wants_labels and any(label for _, label in result.pairs):
         result.leave_out(NO_LABEL, [image for image, label in result.pairs if label is None])
         result.pairs = [pair for pair in result.pairs if pair[1] is not None]
-    result.left_out = {reason: names for reason, names in result.left_out.items() if names}
+    result.left_out = {reason: list(dict.fromkeys(names)) for reason, names in result.left_out.items() if names}
     _leave_out_unequal(result)
 
 

@@ -67,7 +67,7 @@ def make_plan(
     if iterations is None:
         passes = EPOCHS * max(source.total, target.total) / batch
         iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
-    interval = max(1, iterations // 10)
+    interval = max(iterations // 10, min(iterations, 200))  # validations of a short training would take longer than it
     workers = min(4, os.cpu_count() or 1)
     return Plan(crop, *lengths, batch, iterations, interval, workers, val.is_uniform)
 
