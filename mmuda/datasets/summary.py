@@ -24,10 +24,10 @@ def describe(dataset: Any) -> str:
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     labelled = sum(info.get('seg_map_path') is not None for info in infos)
     labels = (
-        'with labels' if labelled == len(infos) else 'without labels' if not labelled else f'{labelled:,} with labels'
+        ' with labels' if labelled == len(infos) else f', {labelled:,} with labels' if labelled else ' without labels'
     )
     where = dataset.data_root or dict(dataset.data_prefix).get('img_path', '')
-    line = f'{name}, {_count(len(infos), "image")} {labels}, {where}'
+    line = f'{name}, {_count(len(infos), "image")}{labels}, {where}'
     left = left_out(dataset, {str(info.get('img_path')) for info in infos})
     told = ', '.join(f'{count:,} {reason}' for reason, count in left.items())
     return f'{line}; left out: {told}' if told else line

@@ -118,28 +118,40 @@ def ask_for_classes(values: LabelValues, ask: Callable[[str, str], str]) -> list
     return entries
 
 
-def require_equal(source: Sequence[Entry], other: Sequence[Entry], which: str) -> None:
+def require_equal(source: Sequence[Entry], other: Sequence[Entry], which: str, one_table: bool = False) -> None:
     """Check that another data set has the classes of the source.
 
     Args:
         source: Classes of the source.
         other: Those of the other one.
         which: Its name, for the error.
+        one_table: Whether the labels of both are read by the table of the source, so that ids, or the order of names
+            without ids, must be equal, too.
 
     Raises:
-        ValueError: If names differ, or names alone stand in another order. It shows both.
+        ValueError: If they differ. It shows both.
     """
-    lists = [[entry.name for entry in entries if entry.name.lower() not in IGNORE_NAMES] for entries in (source, other)]
-    by_name = all(entry.value is not None or entry.colour is not None for entry in (*source, *other))
-    same = set(lists[0]) == set(lists[1]) if by_name else lists[0] == lists[1]
-    if same:
+    ours, theirs = ([entry for entry in entries if entry.name.lower() not in IGNORE_NAMES] for entries in (source, other))
+    names, others = ([entry.name for entry in entries] for entries in (ours, theirs))
+    told = f'\n  source: {_listed(ours)}\n  {which}: {_listed(theirs)}\n'
+    if set(names) != set(others):
+        raise ValueError(
+            f'source and {which} have different classes:{told}Give both the same names; a class that one of them lacks '
+            'is called "ignore" in the other'
+        )
+    if not one_table:
         return
-    raise ValueError(
-        f'source and {which} have different classes{"" if set(lists[0]) != set(lists[1]) else ", in their order"}:\n'
-        f'  source: {", ".join(lists[0])}\n  {which}: {", ".join(lists[1])}\n'
-        'Give both the same names; a class that one of them lacks is called "ignore" in the other. Ids or colours in '
-        'the files say which is which, whatever the order'
-    )
+    remedy = 'If its labels have ids of their own, name them: --val-classes FILE'
+    values = [{entry.name: entry.value for entry in entries} for entries in (ours, theirs)]
+    if all(None not in one.values() for one in values):
+        if values[0] != values[1]:
+            raise ValueError(f'source and {which} have the same classes with other ids:{told}{remedy}')
+    elif all(entry.value is entry.colour is None for entry in (*ours, *theirs)) and names != others:
+        raise ValueError(f'source and {which} have different classes, in their order:{told}{remedy}')
+
+
+def _listed(entries: Sequence[Entry]) -> str:
+    return ', '.join(entry.name if entry.value is None else f'{entry.value} {entry.name}' for entry in entries)
 
 
 def _in_order(

@@ -215,7 +215,7 @@ def _val_domain(
     else:
         files = [find_class_file([one.pairing.root]) for one in (source, look)]
         if all(files) and files[0] != files[1] and files[1] is not None:
-            require_equal(entries, read_class_file(files[1]), f'val ({files[1]})')
+            require_equal(entries, read_class_file(files[1]), f'val ({files[1]})', one_table=True)
     table = None
     if others is not None:
         require_equal(entries, others, 'val')

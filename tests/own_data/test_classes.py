@@ -97,7 +97,11 @@ def test_a_user_is_asked_for_each_value():
 def test_source_and_validation_have_the_same_classes():
     by_id = [Entry('road', 0), Entry('car', 1), Entry('void', 255)]
     require_equal(by_id, [Entry('car', 7), Entry('road', 3)], 'val')
-    with pytest.raises(ValueError, match='different classes:\n  source: road, car\n  val: road, bus\n'):
+    require_equal(by_id, names('car', 'road'), 'val')
+    with pytest.raises(ValueError, match='different classes:\n  source: 0 road, 1 car\n  val: 3 road, 7 bus\n'):
         require_equal(by_id, [Entry('road', 3), Entry('bus', 7)], 'val')
     with pytest.raises(ValueError, match='different classes, in their order:\n  source: road, car\n  val: car, road\n'):
-        require_equal(names('road', 'car'), names('car', 'road'), 'val')
+        require_equal(names('road', 'car'), names('car', 'road'), 'val', one_table=True)
+    require_equal(by_id, [Entry('void', 255), *by_id[:2]], 'val', one_table=True)
+    with pytest.raises(ValueError, match='other ids:\n  source: 0 road, 1 car\n  val: 1 road, 0 car\n'):
+        require_equal(by_id, [Entry('road', 1), Entry('car', 0)], 'val', one_table=True)
