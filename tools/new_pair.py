@@ -27,7 +27,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--target', required=True, metavar='DIR', help='images to adapt to; labels are not read')
     parser.add_argument('--val', metavar='DIR', help='other images of the target, best with labels, to validate with')
     parser.add_argument(
-        '--labels', nargs='+', default=[], metavar='DIR', help='labels of the source, and of --val, if they are elsewhere'
+        '--labels',
+        nargs='+',
+        default=[],
+        metavar='DIR',
+        help='labels of the source, and of --val, if they are elsewhere',
     )
     parser.add_argument('--image-names', metavar='PATTERN', help="names of images, such as '*_left.png'")
     parser.add_argument('--label-names', metavar='PATTERN', help="names of labels, such as '*_L.png'")
@@ -43,7 +47,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--ignore', nargs='+', type=int, default=[], metavar='ID', help='ids that mean no class')
     parser.add_argument('--method', default='dacs', choices=METHODS, help='default: %(default)s')
-    parser.add_argument('--network', choices=NETWORKS, help='default: efficientnet if its package is installed, else r50')
+    parser.add_argument(
+        '--network', choices=NETWORKS, help='default: efficientnet if its package is installed, else r50'
+    )
     parser.add_argument('--name', default='my_pair', help='of the pair (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
     parser.add_argument('--overwrite', action='store_true', help='replace configs that are there')
@@ -54,7 +60,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, metavar='N', help='images of each domain in an iteration (default: 2)')
     parser.add_argument('--iterations', type=int, metavar='N', help='length of the training')
     parser.add_argument(
-        '--sample', default=str(LABELS), metavar='N', help='labels that are read of a folder, or all (default: %(default)s)'
+        '--sample',
+        default=str(LABELS),
+        metavar='N',
+        help='labels that are read of a folder, or all (default: %(default)s)',
     )
     args = add_traceback(parser).parse_args()
     if len(args.labels) > 2:
@@ -101,9 +110,13 @@ def main() -> None:
     require(cfg, check_config(cfg))
     plan = pair.plan
     print(f'\nnetwork {NETWORKS[network].title}')
-    print(f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, {plan.iterations} iterations')
+    print(
+        f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, {plan.iterations} iterations'
+    )
     if not torch.cuda.is_available():
-        print('        there is no GPU here: on CPUs, smaller crops and fewer iterations (--crop, --iterations) are a start')
+        print(
+            '        there is no GPU here: on CPUs, smaller crops and fewer iterations (--crop, --iterations) are a start'
+        )
     print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
     print('\nNext:')
     for line in commands(config, f'iter_{plan.iterations}.pth', args.target):

@@ -21,7 +21,22 @@ FORMATS = (
     'green, blue; or all of these. JSON: a list of names, {id: name}, or {name: [red, green, blue]}'
 )
 
-_HEADER = {'id', 'ids', 'name', 'label', 'class', 'class_name', 'r', 'g', 'b', 'red', 'green', 'blue', 'color', 'colour'}
+_HEADER = {
+    'id',
+    'ids',
+    'name',
+    'label',
+    'class',
+    'class_name',
+    'r',
+    'g',
+    'b',
+    'red',
+    'green',
+    'blue',
+    'color',
+    'colour',
+}
 _SEPARATORS = re.compile(r'[,;\t:]')
 
 

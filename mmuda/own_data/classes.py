@@ -80,7 +80,9 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
     if lost:
         raise ValueError(_without_class(lost, values))
     if len(names) < 2:
-        raise ValueError(f'there is one class, {names}: a network needs two; name the background, too' if names else FORMATS)
+        raise ValueError(
+            f'there is one class, {names}: a network needs two; name the background, too' if names else FORMATS
+        )
     unseen = [name for place, name in enumerate(names) if not any(table.get(value) == place for value in values.values)]
     if unseen:
         notes.append(f'not in the labels that were read: {", ".join(unseen)}')
@@ -131,7 +133,9 @@ def require_equal(source: Sequence[Entry], other: Sequence[Entry], which: str, o
     Raises:
         ValueError: If they differ. It shows both.
     """
-    ours, theirs = ([entry for entry in entries if entry.name.lower() not in IGNORE_NAMES] for entries in (source, other))
+    ours, theirs = (
+        [entry for entry in entries if entry.name.lower() not in IGNORE_NAMES] for entries in (source, other)
+    )
     names, others = ([entry.name for entry in entries] for entries in (ours, theirs))
     told = f'\n  source: {_listed(ours)}\n  {which}: {_listed(theirs)}\n'
     if set(names) != set(others):

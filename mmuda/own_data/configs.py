@@ -264,7 +264,11 @@ def _step(step: str) -> str:
 
 
 def _resize(length: int | None) -> str:
-    return '' if length is None else f"dict(type='Resize', scale=({length}, {length}), keep_ratio=True, backend='pillow', interpolation='bicubic')"
+    return (
+        ''
+        if length is None
+        else f"dict(type='Resize', scale=({length}, {length}), keep_ratio=True, backend='pillow', interpolation='bicubic')"
+    )
 
 
 def _loaders(pair: Pair) -> str:
@@ -284,7 +288,9 @@ def _loaders(pair: Pair) -> str:
             ')',
             'val_dataloader = dict(',
             *_loading(plan, 4 if plan.same_size else 1, "dict(type='DefaultSampler', shuffle=False)"),
-            *_dataset('dataset', pair.watched, 'val' if pair.validates else 'watched', labelled=pair.validates, depth=1),
+            *_dataset(
+                'dataset', pair.watched, 'val' if pair.validates else 'watched', labelled=pair.validates, depth=1
+            ),
             ')',
             'test_dataloader = val_dataloader',
             f'val_evaluator = dict(type={literal(evaluator)})',

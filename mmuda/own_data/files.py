@@ -70,8 +70,12 @@ def suffixes_of(names: list[str]) -> str:
 def is_listable(name: str) -> bool:
     """Return whether a line of a list can hold a name: there are no line breaks, tabs or blanks at its ends in it."""
     encodable = not any('\udc80' <= letter <= '\udcff' for letter in name)
-    return encodable and name == name.strip() and not name.startswith('#') and len(name.splitlines()) == 1 and (
-        '\t' not in name
+    return (
+        encodable
+        and name == name.strip()
+        and not name.startswith('#')
+        and len(name.splitlines()) == 1
+        and ('\t' not in name)
     )
 
 

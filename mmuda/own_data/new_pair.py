@@ -220,7 +220,9 @@ def _val_domain(
     if others is not None:
         require_equal(entries, others, 'val')
         own = name_classes(others, values, request.ignore)
-        table = {value: 255 if train == 255 else classes.names.index(own.names[train]) for value, train in own.table.items()}
+        table = {
+            value: 255 if train == 255 else classes.names.index(own.names[train]) for value, train in own.table.items()
+        }
         tell(about_values(values, own))
     else:
         lost = [value for value in values.values if value not in classes.table]

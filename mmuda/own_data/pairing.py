@@ -216,7 +216,9 @@ def _pair(
 
 def _leave_out_unequal(result: Pairing) -> None:
     """Leave out pairs whose sizes differ, or of which a file is no image."""
-    pairs = [(str(result.root / image), None if label is None else str(result.root / label)) for image, label in result.pairs]
+    pairs = [
+        (str(result.root / image), None if label is None else str(result.root / label)) for image, label in result.pairs
+    ]
     problems = find_problems(pairs)
     for place in sorted(problems):
         result.leave_out(problems[place].kind, [result.pairs[place][0]])
@@ -235,7 +237,9 @@ def _relative(files: Files, root: Path) -> Callable[[str], str]:
 
 def _nothing(files: Files, labels: list[Name], image_names: str | None) -> str:
     if image_names is not None:
-        return f'no image below {files.folder} has a name as {image_names!r}, of {len(files.names)}: correct --image-names'
+        return (
+            f'no image below {files.folder} has a name as {image_names!r}, of {len(files.names)}: correct --image-names'
+        )
     if labels:
         return (
             f'all {len(labels)} images below {files.folder} have names of labels, as {labels[0].path}: give the folder '

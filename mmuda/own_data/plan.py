@@ -61,7 +61,9 @@ def make_plan(
     """
     lengths = [_length(domain) for domain in (source, target)]
     if crop is None:
-        heights, widths = zip(*(_scaled(domain, length) for domain, length in zip((source, target), lengths, strict=True)), strict=True)
+        heights, widths = zip(
+            *(_scaled(domain, length) for domain, length in zip((source, target), lengths, strict=True)), strict=True
+        )
         crop = _side(min(heights)), _side(min(widths))
     batch = 2 if batch is None else batch
     if iterations is None:

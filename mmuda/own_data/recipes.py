@@ -30,9 +30,7 @@ METHODS = {
     'source_only': Method('Training with the source alone', 'source_only', dict(type="'SourceOnly'")),
     'adabn': Method('AdaBN', 'adabn', dict(type="'AdaBN'")),
     'minent': Method('MinEnt', 'advent', dict(type="'MinEnt'")),
-    'advent': Method(
-        'AdvEnt', 'advent', dict(type="'ADVENT'", discriminator=DISCRIMINATOR), dict(discriminator=ADAM)
-    ),
+    'advent': Method('AdvEnt', 'advent', dict(type="'ADVENT'", discriminator=DISCRIMINATOR), dict(discriminator=ADAM)),
     'adaptsegnet': Method(
         'AdaptSegNet', 'adaptsegnet', dict(type="'AdaptSegNet'", discriminator=DISCRIMINATOR), dict(discriminator=ADAM)
     ),

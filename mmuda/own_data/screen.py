@@ -92,9 +92,7 @@ def _sizes(images: Survey) -> str:
     part = '' if images.looked_at == images.total else f', of {images.looked_at:,} files that were opened'
     if images.is_uniform:
         return f'{_size(images.median)}{part}'
-    return (
-        f'from {_size(images.smallest)} to {_size(images.largest)}, median {_size(images.median)} (width x height){part}'
-    )
+    return f'from {_size(images.smallest)} to {_size(images.largest)}, median {_size(images.median)} (width x height){part}'
 
 
 def _size(size: tuple[int, int]) -> str:

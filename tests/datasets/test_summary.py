@@ -14,7 +14,9 @@ def write(root, *names, size=(4, 6)):
 
 
 def build(root, **options):
-    return DATASETS.build(dict(type='RawSegDataset', data_root=str(root), label_table='train_ids', pipeline=[], **options))
+    return DATASETS.build(
+        dict(type='RawSegDataset', data_root=str(root), label_table='train_ids', pipeline=[], **options)
+    )
 
 
 def test_folder_images_and_labels(tmp_path):

@@ -70,7 +70,7 @@ def test_colours_need_a_file_which_the_error_begins():
 
 
 def test_one_class_is_not_enough():
-    with pytest.raises(ValueError, match="there is one class.*name the background"):
+    with pytest.raises(ValueError, match='there is one class.*name the background'):
         name_classes(names('road'), values(3))
 
 

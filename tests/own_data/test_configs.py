@@ -95,7 +95,11 @@ def test_large_images_are_resized_in_training_and_tests(tmp_path):
     wishes = Request(str(data / 'renders'), str(data / 'photographs'), str(data / 'checked'), classes=NAMES)
     pair = new_pair(wishes, lambda line: None)
     pair.plan = pair.plan.__class__(**{**vars(pair.plan), 'source_length': 32, 'target_length': 16, 'crop': (8, 8)})
-    write_files(tmp_path / 'out', {**pair_files(pair), 'a.py': method_config(pair, METHODS['dacs'], NETWORKS['tiny'], tmp_path)}, False)
+    write_files(
+        tmp_path / 'out',
+        {**pair_files(pair), 'a.py': method_config(pair, METHODS['dacs'], NETWORKS['tiny'], tmp_path)},
+        False,
+    )
     cfg = load_config(tmp_path / 'out' / 'pair.py')
     val = build_dataset(dict(cfg.val_dataloader.dataset))[0]
     assert val['inputs'].shape == (3, 12, 16) and val['data_samples'].gt_sem_seg.shape == (48, 64)

@@ -12,7 +12,9 @@ def write(root, *names, content=b'x'):
 
 
 def test_images_are_found_in_nested_folders_whatever_the_case_of_their_suffix(tmp_path):
-    write(tmp_path, 'b/c/1.JPG', 'a.png', 'b/2.Tif', 'notes.txt', 'b/x.json', '.hidden/3.png', '__MACOSX/4.png', '.5.png')
+    write(
+        tmp_path, 'b/c/1.JPG', 'a.png', 'b/2.Tif', 'notes.txt', 'b/x.json', '.hidden/3.png', '__MACOSX/4.png', '.5.png'
+    )
     write(tmp_path, 'empty.png', content=b'')
     found = find_files(tmp_path)
     assert found.folder == tmp_path and found.names == ['a.png', 'b/2.Tif', 'b/c/1.JPG']

@@ -5,7 +5,10 @@ import pytest
 from mmuda.own_data.names import read_name
 
 PAIRS = [
-    ('leftImg8bit/train/aachen/aachen_000_019_leftImg8bit.png', 'gtFine/train/aachen/aachen_000_019_gtFine_labelIds.png'),
+    (
+        'leftImg8bit/train/aachen/aachen_000_019_leftImg8bit.png',
+        'gtFine/train/aachen/aachen_000_019_gtFine_labelIds.png',
+    ),
     ('RGB/0000001.png', 'GT/LABELS/0000001.png'),
     ('img/rgb/1.png', 'img/class/1.png'),
     ('images/1.JPG', 'labels/1.png'),

@@ -11,8 +11,12 @@ from mmuda.own_data.new_pair import Request, new_pair
 
 
 def request(root, **options):
-    wishes = dict(source=root / 'renders', target=root / 'photographs', val=root / 'checked', classes=['ground', 'tree', 'house'])
-    return Request(**{key: str(value) if hasattr(value, 'parts') else value for key, value in {**wishes, **options}.items()})
+    wishes = dict(
+        source=root / 'renders', target=root / 'photographs', val=root / 'checked', classes=['ground', 'tree', 'house']
+    )
+    return Request(
+        **{key: str(value) if hasattr(value, 'parts') else value for key, value in {**wishes, **options}.items()}
+    )
 
 
 def screen(wishes, ask=None):
@@ -68,7 +72,9 @@ def test_a_source_without_labels_is_an_error(tmp_path):
 def test_values_of_source_and_validation_are_compared(tmp_path):
     root = write_folders(tmp_path)
     write(root / 'checked' / 'masks' / '1_mask.png', scene(101) + 5)
-    with pytest.raises(ValueError, match='(?s)3 of val have no class:\n  source: 0 ground, 1 tree, 2 house\n  val:    0, 1, 2, 5'):
+    with pytest.raises(
+        ValueError, match='(?s)3 of val have no class:\n  source: 0 ground, 1 tree, 2 house\n  val:    0, 1, 2, 5'
+    ):
         screen(request(root))
     for number in (1, 2, 3):
         write(root / 'checked' / 'masks' / f'{number}_mask.png', scene(100 + number) + 5)
@@ -76,7 +82,9 @@ def test_values_of_source_and_validation_are_compared(tmp_path):
     pair, shown = screen(request(root, classes=['tree', 'ground', 'house'], val_classes=[str(tmp_path / 'val.txt')]))
     assert pair.classes.table == {0: 0, 1: 1, 2: 2} and pair.val.table == {5: 0, 7: 1, 6: 2}
     (tmp_path / 'val.txt').write_text('5 ground\n6 tree\n7 car\n')
-    with pytest.raises(ValueError, match='different classes:\n  source: ground, tree, house\n  val: 5 ground, 6 tree, 7 car'):
+    with pytest.raises(
+        ValueError, match='different classes:\n  source: ground, tree, house\n  val: 5 ground, 6 tree, 7 car'
+    ):
         screen(request(root, val_classes=[str(tmp_path / 'val.txt')]))
 
 
@@ -84,7 +92,9 @@ def test_class_files_beside_the_images_are_compared(tmp_path):
     root = write_folders(tmp_path)
     for folder, names in {'renders': 'ground\ntree\nhouse\n', 'checked': 'ground\nhouse\ntree\n'}.items():
         (root / folder / 'classes.txt').write_text(names)
-    with pytest.raises(ValueError, match=r'different classes, in their order:\n  source: ground, tree, house\n  val \('):
+    with pytest.raises(
+        ValueError, match=r'different classes, in their order:\n  source: ground, tree, house\n  val \('
+    ):
         screen(request(root, classes=[str(root / 'renders' / 'classes.txt')]))
     for folder, names in {'renders': '0 ground\n1 tree\n2 house\n', 'checked': '0 ground\n2 tree\n1 house\n'}.items():
         (root / folder / 'classes.txt').write_text(names)
@@ -130,7 +140,9 @@ def test_colours_and_channels(tmp_path):
     with pytest.raises(ValueError, match='different classes'):
         screen(wishes)
     (tmp_path / 'ids.txt').write_text('0 ground\n1 tree\n2 house\n')
-    pair, shown = screen(request(root, classes=[str(tmp_path / 'colours.csv')], val_classes=[str(tmp_path / 'ids.txt')]))
+    pair, shown = screen(
+        request(root, classes=[str(tmp_path / 'colours.csv')], val_classes=[str(tmp_path / 'ids.txt')])
+    )
     assert pair.classes.table == {(90, 90, 90): 0, (30, 160, 40): 1, (200, 40, 30): 2}
     assert pair.classes.palette == ((90, 90, 90), (30, 160, 40), (200, 40, 30))
     assert pair.val.channel == 0 and pair.val.table == {0: 0, 1: 1, 2: 2} and 'in channel 0 of the files' in shown

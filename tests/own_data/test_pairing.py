@@ -32,11 +32,7 @@ def test_labels_below_the_folder(tmp_path):
     (tmp_path / 'classes.txt').write_text('road\n')
     found = pair_folder(tmp_path)
     assert found.pairs == [('images/2.png', 'labels/2.png'), ('images/a/1.JPG', 'labels/a/1.png')]
-    assert left(found) == {
-        NO_IMAGE: ['classes.txt'],
-        NO_LABEL: ['images/3.png'],
-        NO_IMAGE_FOR_IT: ['labels/9.png'],
-    }
+    assert left(found) == {NO_IMAGE: ['classes.txt'], NO_LABEL: ['images/3.png'], NO_IMAGE_FOR_IT: ['labels/9.png']}
     assert found.images == [str(tmp_path / 'images/2.png'), str(tmp_path / 'images/a/1.JPG')]
     assert found.labels[0] == str(tmp_path / 'labels/2.png')
 

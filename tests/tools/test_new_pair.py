@@ -45,7 +45,12 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     commands = [shlex.split(line) for line in printed[printed.index('Next:') :].splitlines()[1:]]
     assert [Path(command[1]).name for command in commands] == ['doctor.py', 'browse.py', 'train.py', 'predict.py']
     assert all(command[2] == 'configs/my_pair/dacs.py' for command in commands)
-    assert commands[3][3:] == ['work_dirs/my_pair/dacs/iter_2.pth', 'data/photographs', '--out', 'predictions/my_pair/dacs']
+    assert commands[3][3:] == [
+        'work_dirs/my_pair/dacs/iter_2.pth',
+        'data/photographs',
+        '--out',
+        'predictions/my_pair/dacs',
+    ]
     cfg = load_config(tmp_path / 'configs' / 'my_pair' / 'dacs.py')
     assert check_config(cfg) == [] and cfg.train_dataloader.dataset.source.label_table[255] == 255
 
