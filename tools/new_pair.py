@@ -111,11 +111,13 @@ def main() -> None:
     plan = pair.plan
     print(f'\nnetwork {NETWORKS[network].title}')
     print(
-        f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, {plan.iterations} iterations'
+        f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, '
+        f'{plan.iterations} iterations'
     )
     if not torch.cuda.is_available():
         print(
-            '        there is no GPU here: on CPUs, smaller crops and fewer iterations (--crop, --iterations) are a start'
+            '        there is no GPU here: on CPUs begin with smaller crops and fewer iterations, such as '
+            '--crop 144 192 --iterations 800'
         )
     print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
     print('\nNext:')

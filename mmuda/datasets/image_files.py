@@ -15,6 +15,9 @@ PNG_END = b'IEND\xaeB`\x82'
 
 JPEG_SIGNATURE = b'\xff\xd8'
 
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.jp2')
+"""Ends of names of images, in any case."""
+
 MAX_PIXELS = 178_956_970
 """Pixels from which on an image is refused unless the data set allows it: as Pillow, half a GB of colours."""
 

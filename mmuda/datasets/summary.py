@@ -1,4 +1,4 @@
-"""One line about a data set: folder, images, labels, and files that are left out, with the reason."""
+"""One line about each data set: where it is, how many images it has, and what was left out."""
 
 import os
 from collections import Counter
@@ -8,68 +8,58 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset, ConcatDataset
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.jp2')
-"""Ends of names of images, in any case."""
+from .image_files import IMAGE_SUFFIXES
+from .pairs.domain_pair import DomainSides
 
 
-def describe(dataset: Any) -> str:
-    """Return the line about a data set, such as ``GTA5Dataset, 7 images with labels, /data/gta5``.
+def summaries(dataset: Any, role: str = '') -> Iterator[str]:
+    """Yield a line for each data set that holds images itself.
 
     Args:
-        dataset: Any data set. Of one that is not mmengine's only the length is known.
+        dataset: A data set, pairs of two, or several behind one another.
+        role: What it is used for, such as ``'source'``.
     """
-    name = type(dataset).__name__
-    if not isinstance(dataset, BaseDataset):
-        return f'{name}, {_count(len(dataset), "item")}'
+    if isinstance(dataset, DomainSides):
+        for side, part in dataset.sides().items():
+            yield from summaries(part, side)
+    elif isinstance(dataset, ConcatDataset):
+        for part in dataset.datasets:
+            yield from summaries(part, role)
+    elif isinstance(dataset, BaseDataset):
+        yield summary(dataset, role)
+
+
+def summary(dataset: BaseDataset, role: str = '') -> str:
+    """Return the line about one data set: folder, images, labelled images, what was left out and why."""
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    labelled = sum(info.get('seg_map_path') is not None for info in infos)
-    labels = (
-        ' with labels' if labelled == len(infos) else f', {labelled:,} with labels' if labelled else ' without labels'
-    )
-    where = dataset.data_root or dict(dataset.data_prefix).get('img_path', '')
-    line = f'{name}, {_count(len(infos), "image")}{labels}, {where}'
-    left = left_out(dataset, {str(info.get('img_path')) for info in infos})
-    told = ', '.join(f'{count:,} {reason}' for reason, count in left.items())
-    return f'{line}; left out: {told}' if told else line
+    count, labelled = len(infos), sum(info.get('seg_map_path') is not None for info in infos)
+    labels = 'all labelled' if labelled == count else f'{labelled:,} labelled' if labelled else 'without labels'
+    where = getattr(dataset, 'labels', None) or dict(dataset.data_prefix).get('img_path') or dataset.data_root or ''
+    where = where.rstrip('/')
+    if dataset.ann_file:
+        where = f'{dataset.ann_file} of {where}' if where else dataset.ann_file
+    left = _left_out(dataset, {str(info.get('img_path')) for info in infos})
+    told = ', '.join(f'{number:,} {reason}' for reason, number in left.most_common())
+    name = f'{role}: ' if role else ''
+    place = f'{type(dataset).__name__}, {where}' if where else type(dataset).__name__
+    images = f'{count:,} image{"" if count == 1 else "s"}'
+    return f'{name}{place}: {images}, {labels}' + (f'; left out: {told}' if told else '')
 
 
-def left_out(dataset: BaseDataset, images: set[str]) -> dict[str, int]:
+def _left_out(dataset: BaseDataset, images: set[str]) -> Counter[str]:
     """Return how many files a data set leaves out, by reason.
 
     These are pairs that its check refused, and images in its folder whose names do not end as ``img_suffix`` says.
-
-    Args:
-        dataset: The data set.
-        images: Names of its images.
     """
-    reasons = {f'pairs ({kind})': count for kind, count in Counter(getattr(dataset, 'left_out', {})).items()}
+    reasons = Counter(getattr(dataset, 'left_out', {}))
     suffix, folder = getattr(dataset, 'img_suffix', None), dict(dataset.data_prefix).get('img_path')
     if not suffix or dataset.ann_file or not folder or not os.path.isdir(folder):
         return reasons
-    ends = (suffix,) if isinstance(suffix, str) else tuple(suffix)
-    others = [path for path in _images(folder) if not path.endswith(ends) and path not in images]
-    if others:
-        found = Counter(Path(path).suffix for path in others)
-        kinds = ', '.join(f'{end} {count:,}' for end, count in found.most_common())
-        reasons[f'images with other names than *{" or *".join(ends)} ({kinds})'] = len(others)
+    ends = suffix if isinstance(suffix, str) else tuple(suffix)
+    for path in _images(folder):
+        if not path.endswith(ends) and path not in images:
+            reasons[f'*{Path(path).suffix}, not *{suffix}'] += 1
     return reasons
-
-
-def parts(dataset: Any, name: str = 'data') -> Iterator[tuple[str, Any]]:
-    """Yield the data sets that one is made of, with names such as ``source``; itself if it holds images.
-
-    Args:
-        dataset: A pair, a concatenation, or any other.
-        name: Its name.
-    """
-    if isinstance(dataset, ConcatDataset):
-        for number, part in enumerate(dataset.datasets):
-            yield from parts(part, f'{name} {number}')
-    elif callable(sides := getattr(dataset, 'sides', None)):
-        for side, part in sides().items():
-            yield from parts(part, side)
-    else:
-        yield name, dataset
 
 
 def _images(folder: str) -> Iterator[str]:
@@ -77,7 +67,3 @@ def _images(folder: str) -> Iterator[str]:
         for name in names:
             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.'):
                 yield os.path.join(here, name)
-
-
-def _count(number: int, unit: str) -> str:
-    return f'{number:,} {unit}{"" if number == 1 else "s"}'

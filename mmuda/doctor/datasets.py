@@ -13,7 +13,7 @@ from mmuda.checks.data import TEST, datasets_of
 from mmuda.checks.finding import of_stage, one_line, split_stage
 from mmuda.datasets.cache import fingerprint, map_in_threads
 from mmuda.datasets.image_files import image_size
-from mmuda.datasets.summary import describe
+from mmuda.datasets.summary import summary
 from mmuda.settings import comparable
 from mmuda.stages.references import references
 
@@ -113,7 +113,7 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
         return
     result.lengths[place] = len(dataset)
     if not isinstance(dataset, BaseDataset):
-        result.section.add(name, describe(dataset))
+        result.section.add(name, f'{type(dataset).__name__}, {count(len(dataset), "item")}')
         return
     whole = dataset if kept is None else build_unchecked({**node, 'indices': None})
     _examine_files(result, place, dataset, whole, images, fast)
@@ -163,7 +163,7 @@ def _examine_files(
     total = len(dataset)
     pairs = pairs_of(dataset)
     labelled = sum(label is not None for _, label in pairs)
-    section.add(name, describe(dataset))
+    section.add(name, summary(dataset))
     reason = '--fast' if fast else '' if is_local(dataset) else 'the files are not on a local disk'
     if not all(image for image, _ in pairs):
         reason = 'it has no image files'

@@ -26,7 +26,7 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.checkpoints.states import check_finite_weights
 from mmuda.checkpoints.weights_meta import differing_classes
 from mmuda.datasets.building import build_dataset
-from mmuda.datasets.summary import describe, parts
+from mmuda.datasets.summary import summaries
 from mmuda.files import whole_file
 from mmuda.internals import (
     built_loops,
@@ -127,16 +127,15 @@ class AdaptationRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine, with a line about each data set.
+        """As in mmengine, and log a line about each data set.
 
         Raises:
             FileNotFoundError: If a folder or list of the data set does not exist, or holds nothing.
         """
         if isinstance(dataloader, dict):
             dataset = build_dataset(copy.deepcopy(dataloader['dataset']))
-            if is_main_process():
-                for name, part in parts(dataset):
-                    print_log(f'{name}: {describe(part)}', logger='current')
+            for line in summaries(dataset):
+                print_log(line, 'current')
             dataloader = dict(dataloader, dataset=dataset)
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 

@@ -42,8 +42,8 @@ class Classes:
 def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable[int] = ()) -> Classes:
     """Give each value in labels a class.
 
-    Names without ids or colours belong to the ids in ascending order, or, if there are more names than ids, have the ids
-    from 0 on; a name that comes twice is one class of two
+    Names without ids or colours belong to the ids in ascending order, or, if there are more names than ids, have the
+    ids from 0 on; a name that comes twice is one class of two
     values. Every value must have a class or be ignored by name, by an entry called "ignore", say, or by ``ignore``.
 
     Args:
@@ -206,6 +206,6 @@ def _without_colours(values: LabelValues) -> str:
         return f'some classes have no id, others have one: expected {FORMATS}'
     lines = '\n'.join('  NAME {} {} {}'.format(*value) for value in values.values if isinstance(value, tuple))
     return (
-        f'labels hold {len(values.pixels)} colours, so --classes needs a file with a line "NAME RED GREEN BLUE" for each; '
-        f'the name "ignore" stands for no class:\n{lines}'
+        f'labels hold {len(values.pixels)} colours, so --classes needs a file with a line "NAME RED GREEN BLUE" for '
+        f'each; the name "ignore" stands for no class:\n{lines}'
     )

@@ -16,6 +16,7 @@ from .survey import evenly
 
 PAIR = 'pair.py'
 WATCHED = 100
+_RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 """Target images that validations without labels look at."""
 
 _VARIABLE_HEAD = """import os
@@ -238,6 +239,8 @@ def _pipelines(pair: Pair) -> str:
         "lists = r'''{{ fileDirname }}'''  # the lists of images are beside this file",
         f'crop_size = {plan.crop}  # (H, W)',
     ]
+    if plan.source_length or plan.target_length:
+        lines.append(f'resize = {_RESIZE}')
     crop, load, pack = (
         "dict(type='RandomClassCrop', size=crop_size)",
         "dict(type='LoadDomainImage')",
@@ -264,11 +267,7 @@ def _step(step: str) -> str:
 
 
 def _resize(length: int | None) -> str:
-    return (
-        ''
-        if length is None
-        else f"dict(type='Resize', scale=({length}, {length}), keep_ratio=True, backend='pillow', interpolation='bicubic')"
-    )
+    return '' if length is None else f'dict(resize, scale=({length}, {length}))'
 
 
 def _loaders(pair: Pair) -> str:

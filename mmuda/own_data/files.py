@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmuda.datasets.summary import IMAGE_SUFFIXES
+from mmuda.datasets.image_files import IMAGE_SUFFIXES
 
 JPEG = ('.jpg', '.jpeg')
 
@@ -104,7 +104,7 @@ def _is_below(path: str, root: str) -> bool:
 
 
 def _reason(path: Path, name: str) -> str | None:
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
+    if not path.name.lower().endswith(IMAGE_SUFFIXES):
         return NO_IMAGE
     if not is_listable(name):
         return ODD_NAME

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .class_files import USUAL_NAMES, Entry, find_class_file, is_table, read_class_file, read_classes
+from .class_files import Entry, find_class_file, is_table, read_class_file, read_classes
 from .classes import Classes, ask_for_classes, keep_seen, name_classes, require_equal
 from .configs import Domain, Pair
 from .label_values import LABELS, LabelValues, count_values
@@ -94,8 +94,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
         domains.append(_val_domain(request, seen, entries, classes, source, tell))
     elif request.val is None:
         tell(
-            'val     none: the target has no labels to validate with, so validations tell scores without labels; a part '
-            'of the source would not say how well the target is segmented (--val DIR)'
+            'val     none: the target has no labels to validate with, so validations tell scores without labels; a '
+            'part of the source would not say how well the target is segmented (--val DIR)'
         )
     plan = make_plan(
         source.images,
@@ -179,8 +179,8 @@ def _classes(
     if ask is None:
         near = f' (there is {found}: --classes {found})' if found else ''
         raise ValueError(
-            f'the classes have no names{near}: add --classes NAME NAME ..., in the order of the ids above, or --classes '
-            'FILE; and --ignore ID for ids that mean no class'
+            f'the classes have no names{near}: add --classes NAME NAME ..., in the order of the ids above, or '
+            '--classes FILE; and --ignore ID for ids that mean no class'
         )
     if found is not None and ask(f'{found} may name the classes: take it? (yes or no)', 'yes').lower()[:1] == 'y':
         entries = read_class_file(found)
@@ -246,7 +246,7 @@ def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:
 def _no_labels(pairing: Pairing) -> str:
     image = pairing.pairs[0][0] if pairing.pairs else '?'
     return (
-        f'no image below {pairing.root} has a label. An image is {image}; a label has the same name, but for its suffix '
-        'and words such as "label" or "mask", in the same tree or in that of --labels DIR; --label-names PATTERN and '
-        '--image-names PATTERN tell them apart. Names of classes alone are no labels: ' + ', '.join(USUAL_NAMES)
+        f'no image below {pairing.root} has a label. An image is {image}; a label has the same name, but for its '
+        'suffix and words such as "label" or "mask", in the same tree or in that of --labels DIR; --label-names '
+        'PATTERN and --image-names PATTERN tell them apart'
     )

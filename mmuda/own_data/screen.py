@@ -92,7 +92,8 @@ def _sizes(images: Survey) -> str:
     part = '' if images.looked_at == images.total else f', of {images.looked_at:,} files that were opened'
     if images.is_uniform:
         return f'{_size(images.median)}{part}'
-    return f'from {_size(images.smallest)} to {_size(images.largest)}, median {_size(images.median)} (width x height){part}'
+    median = _size(images.median)
+    return f'from {_size(images.smallest)} to {_size(images.largest)}, median {median} (width x height){part}'
 
 
 def _size(size: tuple[int, int]) -> str:
@@ -121,9 +122,12 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def hints(images: Survey) -> list[str]:
-    """Return hints about images that networks see otherwise than their files hold them."""
+    """Return hints about images whose pixels are not 8-bit grey values or colours."""
     deep = Counter({kind: count for kind, count in images.formats.items() if kind[1] not in _PLAIN})
-    return [f'images of mode {kind[1]} ({count:,}) are read as 8-bit colours' for kind, count in deep.items()]
+    return [
+        f'{count:,} images are {kind[0]} {kind[1]}: tools/browse.py shows what a network sees of them'
+        for kind, count in deep.items()
+    ]
 
 
 _PLAIN = {'RGB', 'RGBA', 'L', 'P', 'LA', '1', 'CMYK', 'YCbCr'}

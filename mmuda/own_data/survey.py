@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -85,7 +86,10 @@ def survey(paths: Sequence[str], headers: int = HEADERS) -> Survey:
 def _header(path: str) -> tuple[tuple[int, int], str, str] | None:
     try:
         size = image_size(path)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    try:
         with open(path, 'rb') as file, open_image(file) as image:
             return size, image.format or '?', image.mode
     except (OSError, SyntaxError, ValueError):
-        return None
+        return size, Path(path).suffix.lower(), 'which Pillow does not read'

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from mmseg.registry import DATASETS
 
-from mmuda.datasets.summary import describe, parts
+from mmuda.datasets.summary import summaries, summary
 
 
 def write(root, *names, size=(4, 6)):
@@ -21,9 +21,9 @@ def build(root, **options):
 
 def test_folder_images_and_labels(tmp_path):
     write(tmp_path, 'images/1.png', 'labels/1.png')
-    assert describe(build(tmp_path)) == f'RawSegDataset, 1 image with labels, {tmp_path}'
+    assert summary(build(tmp_path)) == f'RawSegDataset, {tmp_path}/images: 1 image, all labelled'
     unlabelled = build(tmp_path, data_prefix=dict(img_path='images'))
-    assert describe(unlabelled) == f'RawSegDataset, 1 image without labels, {tmp_path}'
+    assert summary(unlabelled) == f'RawSegDataset, {tmp_path}/images: 1 image, without labels'
 
 
 def test_what_is_left_out_and_why(tmp_path):
@@ -31,11 +31,9 @@ def test_what_is_left_out_and_why(tmp_path):
     write(tmp_path, 'labels/1.png', size=(5, 5))
     write(tmp_path, 'images/a/4.jpg', 'images/5.jpeg', 'images/6.jpg')
     (tmp_path / 'images' / 'notes.txt').write_text('x')
-    line = describe(build(tmp_path, mismatched='skip'))
-    assert line == (
-        f'RawSegDataset, 2 images with labels, {tmp_path}; left out: 1 pairs (sizes differ), '
-        '3 images with other names than *.png (.jpg 2, .jpeg 1)'
-    )
+    line = summary(build(tmp_path, mismatched='skip'))
+    assert line.startswith(f'RawSegDataset, {tmp_path}/images: 2 images, all labelled; left out: ')
+    assert line.partition('left out: ')[2] == '2 *.jpg, not *.png, 1 sizes differ, 1 *.jpeg, not *.png'
 
 
 def test_lists_leave_nothing_out(tmp_path):
@@ -44,7 +42,7 @@ def test_lists_leave_nothing_out(tmp_path):
     listed = DATASETS.build(
         dict(type='SegmentationListDataset', data_root=str(tmp_path), ann_file='list.txt', pipeline=[])
     )
-    assert describe(listed) == f'SegmentationListDataset, 2 images, 1 with labels, {tmp_path}'
+    assert summary(listed) == f'SegmentationListDataset, {tmp_path}/list.txt of {tmp_path}: 2 images, 1 labelled'
 
 
 def test_sides_and_parts_have_names(tmp_path):
@@ -52,6 +50,6 @@ def test_sides_and_parts_have_names(tmp_path):
     one = dict(type='RawSegDataset', data_root=str(tmp_path), label_table='train_ids', pipeline=[])
     both = dict(type='ConcatDataset', datasets=[one, one])
     pair = DATASETS.build(dict(type='DomainPairDataset', source=both, target=one))
-    assert [name for name, _ in parts(pair)] == ['source 0', 'source 1', 'target']
-    assert [name for name, _ in parts(pair.target)] == ['data']
-    assert describe([1, 2]) == 'list, 2 items'
+    line = f'RawSegDataset, {tmp_path}/images: 1 image, all labelled'
+    assert list(summaries(pair)) == [f'source: {line}', f'source: {line}', f'target: {line}']
+    assert list(summaries(pair.target, 'val')) == [f'val: {line}'] and not list(summaries([1, 2]))

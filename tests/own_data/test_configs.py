@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from own_folders import scene, write_folders
+from own_folders import render, scene, write, write_folders
 
 from mmuda.checks import check_config
-from mmuda.datasets import build_dataset
+from mmuda.datasets import build_dataset, get_label_table
 from mmuda.engine.launch import load_config
 from mmuda.own_data.configs import check_folder, method_config, pair_files, write_files
 from mmuda.own_data.new_pair import Request, new_pair
@@ -66,6 +66,29 @@ def test_label_tables_and_channels_are_those_of_each_data_set(tmp_path):
     write_pair(tmp_path / 'out', data, classes=['tree', 'ground', 'house'])
     source = build_dataset(dict(load_config(tmp_path / 'out' / 'dacs.py').train_dataloader.dataset.source, pipeline=[]))
     assert source.label_table.pairs == ((0, 0), (4, 1), (9, 2))
+
+
+def colours_are_read() -> bool:
+    """Tell whether label tables of this mmuda have colours."""
+    try:
+        return bool(get_label_table({(1, 2, 3): 0}))
+    except ValueError:
+        return False
+
+
+@pytest.mark.skipif(not colours_are_read(), reason='label tables have no colours')
+def test_labels_in_colours_are_read(tmp_path):
+    data = write_folders(tmp_path)
+    for number in (1, 2, 3):
+        write(data / 'renders' / 'labels' / 'town' / f'{number:04d}.png', render(scene(number)))
+    (tmp_path / 'colours.csv').write_text('name,r,g,b\nhouse,200,40,30\ntree,30,160,40\nground,90,90,90\n')
+    write_pair(tmp_path / 'out', data, classes=[str(tmp_path / 'colours.csv')], val=False)
+    cfg = load_config(tmp_path / 'out' / 'dacs.py')
+    assert check_config(cfg) == []
+    steps = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
+    source = build_dataset(dict(cfg.train_dataloader.dataset.source, pipeline=steps))
+    np.testing.assert_array_equal(source[0]['data_samples'].gt_sem_seg.data[0].numpy(), np.array([2, 1, 0])[scene(1)])
+    assert source.metainfo['palette'][0] == (200, 40, 30)
 
 
 def test_without_labels_of_the_target_scores_need_none(tmp_path):

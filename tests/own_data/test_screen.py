@@ -20,7 +20,7 @@ def test_sizes_and_formats_of_different_files():
     shown = about_images('source', Pairing(Path('/data'), [('a', 'b')], chosen=Counter({'gtfine labelids': 3})), images)
     assert 'sizes   from 4x2 to 8x6, median 5x5 (width x height), of 3 files that were opened' in shown
     assert 'images  PNG RGB (2), TIFF I;16 (1)' in shown and 'those with "gtfine labelids" (3) are taken' in shown
-    assert hints(images) == ['images of mode I;16 (1) are read as 8-bit colours']
+    assert hints(images) == ['1 images are TIFF I;16: tools/browse.py shows what a network sees of them']
 
 
 def test_a_sample_is_named():

@@ -75,8 +75,9 @@ def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     run(tmp_path, f'{browse} --count 2')
     assert (tmp_path / 'work_dirs/my_pair/dacs/browse/index.html').is_file()
     trained = run(tmp_path, train)
-    assert f'source: SegmentationListDataset, 4 images with labels, {tmp_path}/data/renders' in trained
-    assert f'target: SegmentationListDataset, 4 images without labels, {tmp_path}/data/photographs' in trained
+    configs, data = tmp_path / 'configs' / 'my_pair', tmp_path / 'data'
+    assert f'source: SegmentationListDataset, {configs}/source.txt of {data}/renders: 4 images, all labelled' in trained
+    assert f'target: SegmentationListDataset, {configs}/target.txt of {data}/photographs: 4 images, without' in trained
     tested = run(tmp_path, f'{test.replace("iter_2000", "iter_2")} --out labels')
     assert 'background' in tested and 'mIoU' in tested
     written = sorted((tmp_path / 'labels').rglob('*.png'))

@@ -30,8 +30,8 @@ class PseudoLabelDataset(BaseSegDataset):
         labels: The folder.
         images: Text file with one image path a line: keep only these, in this order. It is what IntraDA's ranking
             writes as its easy split. None keeps all.
-        metainfo: As in mmseg; without classes, those of the manifest. They must be those that the labels were made with.
-            A data set with ``lazy_init`` and without a manifest yet has none.
+        metainfo: As in mmseg; without classes, those of the manifest (a data set with ``lazy_init`` has none while
+            there is no manifest). They must be those that the labels were made with.
         max_pixels: As for :class:`RawSegDataset`.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
 
