@@ -68,6 +68,8 @@ def parse_args() -> argparse.Namespace:
     args = add_traceback(parser).parse_args()
     if len(args.labels) > 2:
         parser.error('--labels takes a folder for the source and one for --val')
+    if args.val is None and (args.val_classes or len(args.labels) == 2):
+        parser.error('--val-classes and a second folder of --labels are for --val, which is missing')
     if not (args.sample == 'all' or args.sample.isdigit() and int(args.sample)):
         parser.error(f'--sample is a number or all, not {args.sample}')
     if any(value is not None and value < 1 for value in (args.batch, args.iterations, *(args.crop or ()))):

@@ -1,6 +1,6 @@
 """Classes of a network, and which value in label files is which."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mmuda.constants import IGNORE_INDEX
@@ -32,6 +32,11 @@ class Classes:
     def ignored(self) -> list[Value]:
         """Values that are ignored."""
         return [value for value, train in self.table.items() if train == IGNORE_INDEX]
+
+    @property
+    def are_colours(self) -> bool:
+        """Whether the values are colours."""
+        return any(isinstance(value, tuple) for value in self.table)
 
     def name_of(self, value: Value) -> str:
         """Return the name of the class of a value, for tables."""
@@ -91,10 +96,14 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
     return Classes(tuple(names), ordered, tuple(palette) if len(palette) == len(names) else None, notes)
 
 
-def keep_seen(entries: Sequence[Entry], values: LabelValues) -> list[Entry]:
-    """Return the classes of a label table of mmuda that labels show; values of others are ignored."""
-    seen = {entry.name for entry in entries if entry.key(values.are_colours) in values.pixels}
-    return [entry if entry.name in seen else Entry('ignore', entry.value, entry.colour) for entry in entries]
+def seen_names(entries: Sequence[Entry], values: LabelValues) -> set[str]:
+    """Return the names of the classes that labels show."""
+    return {entry.name for entry in entries if entry.key(values.are_colours) in values.pixels}
+
+
+def keep(entries: Sequence[Entry], names: Collection[str]) -> list[Entry]:
+    """Return classes of which those with other names are ignored."""
+    return [entry if entry.name in names else Entry('ignore', entry.value, entry.colour) for entry in entries]
 
 
 def ask_for_classes(values: LabelValues, ask: Callable[[str, str], str]) -> list[Entry]:

@@ -223,7 +223,7 @@ def _classes(pair: Pair) -> str:
     lines = [f'classes = {wrapped_tuple(classes.names)}']
     if classes.palette is not None:
         lines.append(f'palette = {wrapped_tuple(classes.palette)}')
-    what = 'Colour (red, green, blue)' if any(isinstance(value, tuple) for value in classes.table) else 'Value'
+    what = 'Colour (red, green, blue)' if classes.are_colours else 'Value'
     lines.append(f'# {what} in label files: place in classes; 255 is ignored. Other values are an error.')
     lines.append(f'label_table = {wrapped_dict(classes.table)}')
     for domain in pair.domains:

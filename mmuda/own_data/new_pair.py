@@ -1,11 +1,13 @@
 """From folders to a pair: look, name the classes, plan a training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmuda.constants import IGNORE_INDEX
+
 from .class_files import Entry, find_class_file, is_table, read_class_file, read_classes
-from .classes import Classes, ask_for_classes, keep_seen, name_classes, require_equal
+from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
 from .configs import Domain, Pair
 from .label_values import LABELS, LabelValues, count_values
 from .pairing import Pairing, folder_of_labels, pair_folder
@@ -18,7 +20,6 @@ Ask = Callable[[str, str], str]
 """Gets a question and the answer that an empty line stands for; returns the answer."""
 
 _MARGIN = ' ' * 8
-IN_VAL = 'an image of --val, too'
 
 
 @dataclass
@@ -81,12 +82,14 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
         raise ValueError(_no_labels(source.pairing))
     target = pair_folder(request.target, None, request.image_names, request.label_names, wants_labels=False)
     val = None if request.val is None else _pair(request, request.val, labels[1])
-    _leave_out_val(target, val)
+    _leave_out(target, source.pairing, '--source')
+    if val is not None:
+        _leave_out(target, val, '--val')
     target_survey = survey(target.images)
     for line in (about_images('target', target, target_survey), *hints(target_survey)):
         tell(line)
     seen = None if val is None else _told('val', val, tell)
-    source_values = _values(source, request, tell)
+    source_values = _values(source, request)
     entries, classes = _classes(request, source, source_values, tell, ask)
     tell(about_values(source_values, classes))
     domains = [Domain('source', source.pairing, source_values.channel), Domain('target', target)]
@@ -139,22 +142,22 @@ def _told(name: str, pairing: Pairing, tell: Tell) -> _Look:
     return _Look(pairing, images, labels)
 
 
-def _leave_out_val(target: Pairing, val: Pairing | None) -> None:
-    """Take the images to validate with out of those that a network adapts to."""
-    held = set() if val is None else set(val.images)
-    twice = {image for image in target.images if image in held}
-    if not twice:
-        return
+def _leave_out(target: Pairing, others: Pairing, option: str) -> None:
+    """Take the images of another data set out of those that a network adapts to."""
+    held = set(others.images)
+    twice = [image for image, _ in target.pairs if str(target.root / image) in held]
     if len(twice) == len(target.pairs):
         raise ValueError(
-            f'all {len(twice)} images of the target are those of --val, too: nothing is left to adapt to. Give two '
+            f'all {len(twice)} images of --target are those of {option}, too: nothing is left to adapt to. Give two '
             'folders'
         )
-    target.leave_out(IN_VAL, [image for image, _ in target.pairs if str(target.root / image) in twice])
-    target.pairs = [pair for pair in target.pairs if str(target.root / pair[0]) not in twice]
+    if twice:
+        target.leave_out(f'an image of {option}, too', twice)
+        left = set(twice)
+        target.pairs = [pair for pair in target.pairs if pair[0] not in left]
 
 
-def _values(look: _Look, request: Request, tell: Tell) -> LabelValues:
+def _values(look: _Look, request: Request) -> LabelValues:
     """Count the values of labels, and leave out those that cannot be read."""
     values = count_values(look.pairing.labels, request.sample)
     broken = set(values.unreadable)
@@ -189,15 +192,25 @@ def _classes(
     return entries, name_classes(entries, values, request.ignore)
 
 
-def _read(words: Sequence[str], values: LabelValues, tell: Tell) -> list[Entry]:
+def _read(words: Sequence[str], values: LabelValues, tell: Tell, names: Collection[str] | None = None) -> list[Entry]:
+    """Read the classes that the command line names; of a table of mmuda, those that are of use.
+
+    Args:
+        words: As :func:`read_classes` takes them.
+        values: Values of the labels.
+        tell: Gets a line about classes that are left out.
+        names: Classes of the network; None takes those that the labels show.
+    """
     entries = read_classes(words)
     if not is_table(words):
         return entries
-    kept = keep_seen(entries, values)
-    names = {entry.name for entry in kept}
-    lost = list(dict.fromkeys(entry.name for entry in entries if entry.name not in names))
+    kept = keep(entries, seen_names(entries, values) if names is None else names)
+    seen, known = seen_names(entries, values), {entry.name for entry in kept}
+    lost = [name for name in dict.fromkeys(entry.name for entry in entries) if name not in known]
     if lost:
-        tell(f'{_MARGIN}classes of {words[0]} that the labels do not show are left out, and ignored: {", ".join(lost)}')
+        shown = [name for name in lost if name in seen]
+        more = f' (labels show {", ".join(shown)})' if shown else ''
+        tell(f'{_MARGIN}classes of {words[0]} that the source does not show are ignored: {", ".join(lost)}{more}')
     return kept
 
 
@@ -208,29 +221,23 @@ def _val_domain(
     if look.labels is None:
         tell('val     has no labels: validations tell scores without labels')
         return Domain('val', look.pairing)
-    values = _values(look, request, tell)
-    others: list[Entry] | None = None
+    values = _values(look, request)
     if request.val_classes:
-        others = _read(request.val_classes, values, tell)
-    else:
-        files = [find_class_file([one.pairing.root]) for one in (source, look)]
-        if all(files) and files[0] != files[1] and files[1] is not None:
-            require_equal(entries, read_class_file(files[1]), f'val ({files[1]})', one_table=True)
-    table = None
-    if others is not None:
+        others = _read(request.val_classes, values, tell, classes.names)
         require_equal(entries, others, 'val')
         own = name_classes(others, values, request.ignore)
-        table = {
-            value: 255 if train == 255 else classes.names.index(own.names[train]) for value, train in own.table.items()
-        }
         tell(about_values(values, own))
-    else:
-        lost = [value for value in values.values if value not in classes.table]
-        if lost or values.are_colours != any(isinstance(value, tuple) for value in classes.table):
-            raise ValueError(_other_values(values, classes, lost))
-        tell(about_values(values, classes))
-    table = table if table != classes.table else None
-    return Domain('val', look.pairing, values.channel, table)
+        places = {place: classes.names.index(name) for place, name in enumerate(own.names)}
+        table = {value: places.get(train, IGNORE_INDEX) for value, train in own.table.items()}
+        return Domain('val', look.pairing, values.channel, None if table == classes.table else table)
+    files = [find_class_file([one.pairing.root]) for one in (source, look)]
+    if files[0] is not None and files[1] is not None and files[0] != files[1]:
+        require_equal(entries, read_class_file(files[1]), f'val ({files[1]})', one_table=True)
+    lost = [value for value in values.values if value not in classes.table]
+    if lost or values.are_colours != classes.are_colours:
+        raise ValueError(_other_values(values, classes, lost))
+    tell(about_values(values, classes))
+    return Domain('val', look.pairing, values.channel)
 
 
 def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:

@@ -59,19 +59,17 @@ def make_plan(
         batch: Images of each domain; None chooses 2.
         iterations: None chooses.
     """
-    lengths = [_length(domain) for domain in (source, target)]
+    source_length, target_length = _length(source), _length(target)
     if crop is None:
-        heights, widths = zip(
-            *(_scaled(domain, length) for domain, length in zip((source, target), lengths, strict=True)), strict=True
-        )
-        crop = _side(min(heights)), _side(min(widths))
+        sizes = _scaled(source, source_length), _scaled(target, target_length)
+        crop = _side(min(height for height, _ in sizes)), _side(min(width for _, width in sizes))
     batch = 2 if batch is None else batch
     if iterations is None:
         passes = EPOCHS * max(source.total, target.total) / batch
         iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
     interval = max(iterations // 10, min(iterations, 200))  # validations of a short training would take longer than it
     workers = min(4, os.cpu_count() or 1)
-    return Plan(crop, *lengths, batch, iterations, interval, workers, val.is_uniform)
+    return Plan(crop, source_length, target_length, batch, iterations, interval, workers, val.is_uniform)
 
 
 def _length(domain: Survey) -> int | None:

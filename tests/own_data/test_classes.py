@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mmuda.own_data.class_files import Entry
-from mmuda.own_data.classes import ask_for_classes, keep_seen, name_classes, require_equal
+from mmuda.own_data.classes import ask_for_classes, keep, name_classes, require_equal, seen_names
 from mmuda.own_data.label_values import LabelValues
 
 
@@ -76,7 +76,11 @@ def test_one_class_is_not_enough():
 
 def test_classes_of_a_table_that_labels_do_not_show_are_ignored():
     entries = [Entry('road', 0), Entry('train', 16), Entry('ignore', 255)]
-    assert keep_seen(entries, values(0, 255)) == [Entry('road', 0), Entry('ignore', 16), Entry('ignore', 255)]
+    assert keep(entries, seen_names(entries, values(0, 255))) == [
+        Entry('road', 0),
+        Entry('ignore', 16),
+        Entry('ignore', 255),
+    ]
 
 
 def test_a_user_is_asked_for_each_value():
