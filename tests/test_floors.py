@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {'labeling', 'checkpoints'},
     {'datasets', 'models'},
-    {'minicity', 'evaluation', 'visualization', 'engine'},
+    {'minicity', 'evaluation', 'visualization', 'engine', 'own_data'},
     {'stages'},
     {'checks'},
     {'conversion', 'comparison', 'deployment', 'doctor', 'prediction'},

@@ -13,6 +13,7 @@ from mmuda.checks.data import TEST, datasets_of
 from mmuda.checks.finding import of_stage, one_line, split_stage
 from mmuda.datasets.cache import fingerprint, map_in_threads
 from mmuda.datasets.image_files import image_size
+from mmuda.datasets.summary import summary
 from mmuda.settings import comparable
 from mmuda.stages.references import references
 
@@ -162,9 +163,7 @@ def _examine_files(
     total = len(dataset)
     pairs = pairs_of(dataset)
     labelled = sum(label is not None for _, label in pairs)
-    labels = 'with labels' if labelled == total else 'without labels' if not labelled else f'{labelled} with labels'
-    where = dataset.data_root or dict(dataset.data_prefix).get('img_path', '')
-    section.add(name, f'{type(dataset).__name__}, {count(total, "image")} {labels}, {where}')
+    section.add(name, summary(dataset))
     reason = '--fast' if fast else '' if is_local(dataset) else 'the files are not on a local disk'
     if not all(image for image, _ in pairs):
         reason = 'it has no image files'

@@ -1,5 +1,6 @@
 """Data sets of a config."""
 
+import re
 import shutil
 
 import cv2
@@ -43,8 +44,8 @@ def test_a_whole_data_set(root):
         'val_dataloader.dataset': 5,
         'test_dataloader.dataset': 5,
     }
-    assert found['train.source'].found.startswith('GTA5Dataset, 7 images with labels')
-    assert found['train.target'].found.startswith('CityscapesDataset, 5 images without labels')
+    assert re.fullmatch('GTA5Dataset, .*/images: 7 images, all labelled', found['train.source'].found)
+    assert re.fullmatch('CityscapesDataset, .*/train: 5 images, without labels', found['train.target'].found)
     assert found['train.source: sizes'].found == '64x48' and result.pixels == 64 * 48
     assert found['val: files'].found == 'all 5 decoded'
     table = next(iter(result.section.tables.values()))
@@ -156,7 +157,10 @@ def test_pairs_that_are_left_out_are_not_decoded(root):
     cfg.train_dataloader.dataset.source.mismatched = 'skip'
     result = examine_datasets(cfg, None)
     found = rows(result)
-    assert found['train.source'].found.startswith('GTA5Dataset, 5 images') and result.lengths[f'{TRAIN}.source'] == 5
+    assert (
+        found['train.source'].found.endswith('/images: 5 images, all labelled')
+        and result.lengths[f'{TRAIN}.source'] == 5
+    )
     assert found['train.source: pairs'].verdict == WARNING and '2 of 7' in found['train.source: pairs'].found
     assert found['train.source: files'].found == 'all 5 decoded'
     cfg.train_dataloader.dataset.source['indices'] = [0, -1]  # of those that are left
@@ -182,7 +186,7 @@ def test_a_data_set_without_image_files(root):
     cfg = load()
     cfg.val_dataloader.dataset = dict(type='ArrayDataset', pipeline=[dict(type='LoadImageFromNDArray')])
     found = rows(examine_datasets(cfg, None))
-    assert found['val'].found.startswith('ArrayDataset, 3 images')
+    assert found['val'].found.startswith('ArrayDataset: 3 images')
     assert found['val: files'].verdict == SKIPPED and 'no image files' in found['val: files'].found
 
 

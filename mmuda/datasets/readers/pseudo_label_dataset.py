@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmuda.labeling import Manifest
+from mmuda.labeling.manifest import NAME
 from mmuda.settings import shortened
 from mmuda.zip_files import is_file
 
@@ -31,8 +32,8 @@ class PseudoLabelDataset(BaseSegDataset):
         labels: The folder.
         images: Text file with one image path a line: keep only these, in this order. It is what IntraDA's ranking
             writes as its easy split. None keeps all.
-        metainfo: As in mmseg; without classes, those of the manifest, or the 19 of Cityscapes while there is none. They
-            must be those that the labels were made with.
+        metainfo: As in mmseg; without classes, those of the manifest (a data set with ``lazy_init`` has none while
+            there is no manifest). They must be those that the labels were made with.
         max_pixels: As for :class:`RawSegDataset`.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
 
@@ -52,11 +53,11 @@ class PseudoLabelDataset(BaseSegDataset):
     ) -> None:
         self.labels, self.images, self.max_pixels = labels, images, max_pixels
         metainfo = dict(metainfo or {})
-        if 'classes' not in metainfo:
-            metainfo['classes'] = _classes_in(labels)
+        if 'classes' not in metainfo and (classes := _classes_of(labels, kwargs.get('lazy_init', False))) is not None:
+            metainfo['classes'] = classes
         colours = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True))
-        if 'palette' not in metainfo and set(metainfo['classes']) <= set(colours):
-            metainfo['palette'] = [colours[name] for name in metainfo['classes']]
+        if 'palette' not in metainfo and set(metainfo.get('classes', ())) <= set(colours):
+            metainfo['palette'] = [colours[name] for name in metainfo.get('classes', ())]
         if kwargs.get('reduce_zero_label'):
             raise ValueError('PseudoLabelDataset: pseudo labels hold train ids: leave reduce_zero_label out')
         super().__init__(metainfo=metainfo, **kwargs)
@@ -69,7 +70,7 @@ class PseudoLabelDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """The samples in the order of the list, or of the manifest."""
         manifest = Manifest.read(Path(self.labels))
-        classes = tuple(self.metainfo['classes'])
+        classes = tuple(self.metainfo.get('classes', ()))
         if tuple(manifest.classes) != classes:
             raise ValueError(
                 f'the pseudo labels in {self.labels} were made with the classes {tuple(manifest.classes)}, but the '
@@ -127,12 +128,11 @@ class PseudoLabelDataset(BaseSegDataset):
             )
 
 
-def _classes_in(labels: str) -> tuple[str, ...]:
-    """Return the classes of a labelling; those of Cityscapes if it is not written yet."""
-    try:
-        return tuple(Manifest.read(Path(labels)).classes)
-    except (FileNotFoundError, ValueError):
-        return CITYSCAPES_CLASSES  # reading the data says what is wrong
+def _classes_of(labels: str, lazy: bool) -> tuple[str, ...] | None:
+    """Return the classes of a labelling; None if there is none yet, and it need not be there."""
+    if lazy and not Path(labels, NAME).is_file():
+        return None
+    return tuple(Manifest.read(Path(labels)).classes)
 
 
 def _some(paths: list[str]) -> str:

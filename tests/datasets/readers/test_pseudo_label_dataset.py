@@ -48,6 +48,19 @@ def test_classes_and_colours(tmp_path):
     assert PseudoLabelDataset(str(nineteen)).metainfo['palette'] == CITYSCAPES_PALETTE
 
 
+def test_classes_are_those_of_the_manifest(tmp_path):
+    own = PseudoLabelDataset(str(labelling(tmp_path / 'own', classes=('cat', 'dog'))))
+    assert tuple(own.metainfo['classes']) == ('cat', 'dog') and own.get_data_info(0)['num_classes'] == 2
+    part = PseudoLabelDataset(str(labelling(tmp_path / 'part')))
+    assert tuple(part.metainfo['classes']) == SYNTHIA16 and part.metainfo['palette'][-1] == CITYSCAPES_PALETTE[-1]
+    later = PseudoLabelDataset(str(tmp_path / 'later'), lazy_init=True)
+    assert 'classes' not in later.metainfo
+    with pytest.raises(FileNotFoundError, match='manifest.json'):
+        later.full_init()
+    with pytest.raises(FileNotFoundError, match='manifest.json'):
+        PseudoLabelDataset(str(tmp_path / 'later'))
+
+
 def test_other_classes_are_an_error(tmp_path):
     folder = labelling(tmp_path)
     with pytest.raises(ValueError, match=r"made with the classes \('road', .*'terrain'.* or make the labels again"):

@@ -1,0 +1,114 @@
+"""Files below a folder that may be images, and those that are passed over, with the reason."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmuda.datasets.image_files import IMAGE_SUFFIXES
+
+JPEG = ('.jpg', '.jpeg')
+
+NO_IMAGE, EMPTY, BROKEN_LINK, ODD_NAME = 'no image', 'an empty file', 'a link to nothing', 'a name that no list holds'
+
+LeftOut = dict[str, list[str]]
+"""Names of files by the reason why they are not used."""
+
+
+@dataclass
+class Files:
+    """Images below a folder.
+
+    Attributes:
+        folder: The folder, absolute.
+        names: Of the images, relative to it, sorted.
+        left_out: Other files.
+    """
+
+    folder: Path
+    names: list[str] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=dict)
+
+
+def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
+    """Find images in a folder and in the folders below, through symbolic links, too.
+
+    Hidden files and folders are passed over. A folder that links lead to twice is looked at once.
+
+    Args:
+        folder: The folder.
+        without: A folder below that is not looked at.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        NotADirectoryError: If it is a file.
+    """
+    root = Path(os.path.abspath(Path(folder).expanduser()))
+    if not root.exists():
+        raise FileNotFoundError(f'{root} does not exist: give a folder of images')
+    if not root.is_dir():
+        raise NotADirectoryError(f'{root} is a file: give the folder that it is in')
+    found = Files(root)
+    for path in _files(root, None if without is None else os.path.realpath(without)):
+        name = path.relative_to(root).as_posix()
+        reason = _reason(path, name)
+        if reason is None:
+            found.names.append(name)
+        else:
+            found.left_out.setdefault(reason, []).append(name)
+    found.names.sort()
+    return found
+
+
+def suffixes_of(names: list[str]) -> str:
+    """Return the suffixes of some files with their numbers, as ``.txt 3, .json``."""
+    counts = Counter(Path(name).suffix.lower() or 'without a suffix' for name in names)
+    return ', '.join(suffix if count == 1 else f'{suffix} {count}' for suffix, count in counts.most_common())
+
+
+def is_listable(name: str) -> bool:
+    """Return whether a line of a list can hold a name: there are no line breaks, tabs or blanks at its ends in it."""
+    encodable = not any('\udc80' <= letter <= '\udcff' for letter in name)
+    return (
+        encodable
+        and name == name.strip()
+        and not name.startswith('#')
+        and len(name.splitlines()) == 1
+        and ('\t' not in name)
+    )
+
+
+def _files(root: Path, without: str | None) -> Iterator[Path]:
+    seen = {os.path.realpath(root)}
+    for here, folders, names in os.walk(root, followlinks=True):
+        kept = []
+        for name in sorted(folders):
+            path = os.path.realpath(os.path.join(here, name))
+            if _hidden(name) or path in seen or path == without:
+                continue
+            if os.path.islink(os.path.join(here, name)) and _is_below(path, os.path.realpath(root)):
+                continue  # it is looked at where it is
+            seen.add(path)
+            kept.append(name)
+        folders[:] = kept
+        yield from (Path(here, name) for name in sorted(names) if not _hidden(name))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith('.') or name in ('__MACOSX', 'Thumbs.db', 'desktop.ini')
+
+
+def _is_below(path: str, root: str) -> bool:
+    return os.path.commonpath([path, root]) == root
+
+
+def _reason(path: Path, name: str) -> str | None:
+    if not path.name.lower().endswith(IMAGE_SUFFIXES):
+        return NO_IMAGE
+    if not is_listable(name):
+        return ODD_NAME
+    try:
+        return None if path.stat().st_size else EMPTY
+    except OSError:
+        return BROKEN_LINK

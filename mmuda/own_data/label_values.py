@@ -1,0 +1,190 @@
+"""Values in label files, counted: class ids, or the colours that stand for classes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from mmuda.datasets.image_files import read_image_bytes, unreadable
+from mmuda.datasets.transforms.loading import decode_label
+from mmuda.progress import progress
+
+from .survey import evenly
+
+LABELS = 500
+"""Labels that are read of a larger folder."""
+
+MOST = 256
+"""More ids or colours than these are no class labels."""
+
+_SHOW_PROGRESS_FROM = 200
+_FIRST = 16
+
+Value = int | tuple[int, int, int]
+"""An id, or a colour (red, green, blue)."""
+
+
+@dataclass
+class LabelValues:
+    """Values of labels.
+
+    Attributes:
+        total: Number of labels.
+        read: Number of labels that were decoded.
+        pixels: By value.
+        files: Labels that show the value, by value.
+        channel: Number of the one channel, in RGB order, that holds ids, of files with several; None if there is one
+            channel, or if values are colours.
+        unreadable: Labels that cannot be decoded, with the reason.
+    """
+
+    total: int
+    read: int
+    pixels: Counter = field(default_factory=Counter)
+    files: Counter = field(default_factory=Counter)
+    channel: int | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[Value]:
+        """The values, ids in ascending order, colours by their pixels."""
+        if self.are_colours:
+            return [value for value, _ in self.pixels.most_common()]
+        return sorted(self.pixels)
+
+    @property
+    def are_colours(self) -> bool:
+        """Whether values are colours."""
+        return any(isinstance(value, tuple) for value in self.pixels)
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether the values are those of masks of one class: 0 and 255, or 0 and 1."""
+        return set(self.pixels) in ({0, 255}, {0, 1})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all labels were read."""
+        return self.read == self.total
+
+
+def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValues:
+    """Count the values in label files.
+
+    Files of several channels hold ids in one of them if the others are constant (CARLA has them in red), or if all are
+    equal; otherwise they hold colours. A few files decide.
+
+    Args:
+        paths: Absolute names.
+        labels: So many are read at most, spread over all; None reads all.
+
+    Raises:
+        OSError: If none can be read.
+        ValueError: If there are more than :data:`MOST` values: colours at the edges of regions that are mixtures, or
+            ids of instances.
+    """
+    chosen = evenly(paths, labels)
+    found = LabelValues(len(paths), len(chosen))
+    channel = _channel_of(evenly(chosen, _FIRST))
+    looked_at = progress(chosen, len(chosen), 'labels') if len(chosen) >= _SHOW_PROGRESS_FROM else chosen
+    for path in looked_at:
+        try:
+            values, counts = _count(_pixels(path, channel))
+        except (OSError, ValueError) as error:
+            found.unreadable[path] = str(error)
+            continue
+        found.pixels.update(dict(zip(values, counts, strict=True)))
+        found.files.update(values)
+        if len(found.pixels) > MOST:
+            raise ValueError(_too_many(found, path))
+    if not found.pixels:
+        path, reason = next(iter(found.unreadable.items()))
+        raise OSError(f'none of the {len(chosen)} labels can be read; {path}: {reason}')
+    found.channel = channel
+    return found
+
+
+def _raw(path: str) -> np.ndarray:
+    """Return the ids of a file, (H, W), or its channels in RGB order, (H, W, C)."""
+    data = read_image_bytes(path)
+    if data.startswith(b'\x89PNG') and data[25] == 3 or (array := _channels(data)) is None or array.ndim == 2:
+        return decode_label(data, path)
+    return array
+
+
+def _channels(data: bytes) -> np.ndarray | None:
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.ndim == 2 or array.shape[2] not in (3, 4):
+        return array
+    return array[..., [2, 1, 0, 3][: array.shape[2]]]
+
+
+def _channel_of(paths: Sequence[str]) -> int | None:
+    """Return the channel that holds the ids, or None."""
+    alike = varying = None
+    for path in paths:
+        try:
+            array = _raw(path)
+        except (OSError, ValueError):
+            continue
+        if array.ndim == 2:
+            return None
+        colours = array[..., :3]
+        equal = bool((colours == colours[..., :1]).all())
+        flat = colours.reshape(-1, 3)
+        moving = flat.min(axis=0) != flat.max(axis=0)
+        filled = moving | (flat[0] != 0)
+        alike = equal if alike is None else alike and equal
+        varying = filled if varying is None else varying | filled
+    if alike is None or varying is None:
+        return None
+    if alike:
+        return 0
+    return int(np.flatnonzero(varying)[0]) if varying.sum() == 1 else None
+
+
+def _pixels(path: str, channel: int | None) -> np.ndarray:
+    """Return the ids of a file, (H, W), or its colours, (H, W) with 24 bits each and a sign."""
+    if channel is not None:
+        return decode_label(read_image_bytes(path), path, channel)
+    array = _raw(path)
+    if array.ndim == 2:
+        return array
+    if array.dtype != np.uint8:
+        raise unreadable(path, f'colours of {array.dtype} are no labels')
+    red, green, blue = (array[..., place].astype(np.int32) for place in range(3))
+    return -1 - ((red << 16) | (green << 8) | blue)
+
+
+def _count(pixels: np.ndarray) -> tuple[list[Value], list[int]]:
+    """Return the values of a label, and the pixels of each; runs of equal values are counted as one."""
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    lengths = np.diff(np.append(starts, flat.size))
+    values, places = np.unique(flat[starts], return_inverse=True)
+    counts = np.bincount(places, weights=lengths).astype(np.int64)
+    return [_value(int(value)) for value in values], counts.tolist()
+
+
+def _value(code: int) -> Value:
+    if code >= 0:
+        return code
+    colour = -1 - code
+    return colour >> 16, (colour >> 8) & 255, colour & 255
+
+
+def _too_many(found: LabelValues, path: str) -> str:
+    seen = len(found.files)
+    if found.are_colours:
+        rare = sum(count < found.pixels.total() / 1000 for count in found.pixels.values())
+        return (
+            f'{path}: labels have more than {MOST} colours ({seen} up to here, {rare} of which have less than a '
+            'thousandth of the pixels): colours were mixed where regions touch, by scaling or by JPEG, or these are '
+            'images. Write labels without smoothing, or give other files: --labels DIR, --label-names PATTERN'
+        )
+    return (
+        f'{path}: labels have more than {MOST} ids ({seen} up to here, the greatest is {max(found.pixels)}): these are '
+        'ids of instances or depths, or images. Give the files of the classes: --labels DIR, --label-names PATTERN'
+    )

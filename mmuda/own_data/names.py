@@ -1,0 +1,83 @@
+"""What the name of a file says: whether it is an image or a label, and of which scene."""
+
+import re
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+IMAGE_WORDS = frozenset(
+    'camera camerargb color colour frame frames image images img imgs input inputs jpegimages leftimg8bit photo photos '
+    'render renders rgb rgbanon'.split()
+)
+LABEL_WORDS = frozenset(
+    'annot annotation annotations cameraseg gt gtcoarse gtfine groundtruth label labelid labelids labels labeltrainids '
+    'lbl lbls mask masks seg segm segmentation segmentationclass segmentations segs semantic semantics trainids'.split()
+)
+FOLDER_LABEL_WORDS = LABEL_WORDS | {'class', 'classes', 'ids'}
+OTHER_WORDS = frozenset(
+    'boundary color colors colored colour colours depth disp disparity edges flow instance instanceid instanceids '
+    'instances invalid invgt normal normals panoptic polygons vis viz visualization'.split()
+)
+"""Kinds of pictures that are neither photographs nor maps of class ids. ``color`` is one among labels only."""
+
+_PARTS = re.compile(r'[\W_]+')
+
+
+class Name(NamedTuple):
+    """A file by its name.
+
+    Attributes:
+        path: Relative name.
+        scene: Equal for an image and its label: the name without suffix, case and the words that tell the two apart.
+        kind: Those words.
+        is_label: Whether they say that it is a label.
+        is_other: Whether they say that it is neither an image nor a map of class ids.
+    """
+
+    path: str
+    scene: tuple[str, ...]
+    kind: tuple[str, ...]
+    is_label: bool
+    is_other: bool
+
+
+def read_name(path: str) -> Name:
+    """Read the name of a file.
+
+    The words at both ends of the last part of the path, and all words of its folders, are looked at. A word for a label
+    in the last part decides, else the folder nearest to the file that has a word for either.
+
+    Args:
+        path: Relative name with ``/``.
+    """
+    pure = PurePosixPath(path)
+    kind: list[str] = []
+    scene: list[str] = []
+    labelled = False
+    for folder in pure.parts[:-1]:
+        parts = words(folder)
+        said = [word for word in parts if word in IMAGE_WORDS | FOLDER_LABEL_WORDS | OTHER_WORDS]
+        kind += said
+        scene += ['_'.join(word for word in parts if word not in said)] if len(said) < len(parts) else []
+        decisive = [word for word in said if word in IMAGE_WORDS | FOLDER_LABEL_WORDS]
+        if any(word in FOLDER_LABEL_WORDS for word in decisive):
+            labelled = True
+        elif decisive and not (labelled and set(decisive) <= OTHER_WORDS):
+            labelled = False
+    before, middle, after = _ends(words(pure.stem))
+    kind += before + after
+    labelled = labelled or any(word in LABEL_WORDS for word in before + after)
+    other = any(word in OTHER_WORDS and (labelled or word not in IMAGE_WORDS) for word in kind)
+    return Name(path, (*scene, '_'.join(middle)), tuple(kind), labelled, other)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a part of a path, in small letters."""
+    return [word for word in _PARTS.split(text.lower()) if word]
+
+
+def _ends(parts: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Split words into those at the beginning that say a kind, those of the scene, and those at the end."""
+    known = IMAGE_WORDS | LABEL_WORDS | OTHER_WORDS
+    first = next((place for place, word in enumerate(parts) if word not in known), len(parts))
+    last = next((place for place in range(len(parts), first, -1) if parts[place - 1] not in known), first)
+    return parts[:first], parts[first:last], parts[last:]

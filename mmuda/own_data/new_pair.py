@@ -1,0 +1,259 @@
+"""From folders to a pair: look, name the classes, plan a training."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmuda.constants import IGNORE_INDEX
+
+from .class_files import Entry, find_class_file, is_table, read_class_file, read_classes
+from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
+from .configs import Domain, Pair
+from .label_values import LABELS, LabelValues, count_values
+from .pairing import Pairing, folder_of_labels, pair_folder
+from .plan import make_plan
+from .screen import about_images, about_values, hints, proposals
+from .survey import Survey, survey
+
+Tell = Callable[[str], None]
+Ask = Callable[[str, str], str]
+"""Gets a question and the answer that an empty line stands for; returns the answer."""
+
+_MARGIN = ' ' * 8
+
+
+@dataclass
+class Request:
+    """The wishes of a user.
+
+    Attributes:
+        source: Folder of labelled images.
+        target: Folder of images.
+        val: Folder of images to validate with.
+        labels: Folders of labels of the source and of ``val``, if they are apart from the images.
+        classes: As :func:`read_classes` takes them; empty to be asked.
+        val_classes: The same for the labels of ``val``, if they have other ids.
+        ignore: Ids that mean no class.
+        image_names: Pattern of the names of images.
+        label_names: Pattern of the names of labels.
+        sample: Labels that are read of each folder; None reads all.
+        name: Of the pair.
+        crop: Height and width of crops.
+        batch: Images of each domain in an iteration.
+        iterations: Length of the training.
+        root_variable: Environment variable with the folder that holds all data.
+        command: The command line, to be written into the config.
+    """
+
+    source: str
+    target: str
+    val: str | None = None
+    labels: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    val_classes: Sequence[str] = ()
+    ignore: Sequence[int] = ()
+    image_names: str | None = None
+    label_names: str | None = None
+    sample: int | None = LABELS
+    name: str = 'my_pair'
+    crop: tuple[int, int] | None = None
+    batch: int | None = None
+    iterations: int | None = None
+    root_variable: str | None = None
+    command: str = field(default='tools/new_pair.py')
+
+
+def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pair:
+    """Look at the folders of a request and decide all that configs need.
+
+    Args:
+        request: The request.
+        tell: Gets lines for the user.
+        ask: Asks the user for names of classes; None, where nobody can answer, makes missing names an error.
+
+    Raises:
+        FileNotFoundError: If a folder does not exist, or has no images.
+        ValueError: If there are no labels, labels have values without a class, or source and validation differ in
+            their classes.
+    """
+    labels = [*request.labels, None, None]
+    source = _told('source', _pair(request, request.source, labels[0]), tell)
+    if source.labels is None:
+        raise ValueError(_no_labels(source.pairing))
+    target = pair_folder(request.target, None, request.image_names, request.label_names, wants_labels=False)
+    val = None if request.val is None else _pair(request, request.val, labels[1])
+    _leave_out(target, source.pairing, '--source')
+    if val is not None:
+        _leave_out(target, val, '--val')
+    target_survey = survey(target.images)
+    for line in (about_images('target', target, target_survey), *hints(target_survey)):
+        tell(line)
+    seen = None if val is None else _told('val', val, tell)
+    source_values = _values(source, request)
+    entries, classes = _classes(request, source, source_values, tell, ask)
+    tell(about_values(source_values, classes))
+    domains = [Domain('source', source.pairing, source_values.channel), Domain('target', target)]
+    if seen is not None:
+        domains.append(_val_domain(request, seen, entries, classes, source, tell))
+    elif request.val is None:
+        tell(
+            'val     none: the target has no labels to validate with, so validations tell scores without labels; a '
+            'part of the source would not say how well the target is segmented (--val DIR)'
+        )
+    plan = make_plan(
+        source.images,
+        target_survey,
+        target_survey if seen is None else seen.images,
+        request.crop,
+        request.batch,
+        request.iterations,
+    )
+    return Pair(
+        request.name,
+        domains[0],
+        domains[1],
+        domains[2] if len(domains) > 2 else None,
+        classes,
+        plan,
+        request.command,
+        request.root_variable,
+    )
+
+
+@dataclass
+class _Look:
+    pairing: Pairing
+    images: Survey
+    labels: Survey | None
+
+
+def _pair(request: Request, folder: str, labels: str | None) -> Pairing:
+    """Pair images and labels; labels may be in a folder beside that of the images."""
+    pairing = pair_folder(folder, labels, request.image_names, request.label_names)
+    beside = None if labels or pairing.labels else folder_of_labels(folder)
+    return pair_folder(folder, beside, request.image_names, request.label_names) if beside else pairing
+
+
+def _told(name: str, pairing: Pairing, tell: Tell) -> _Look:
+    images = survey(pairing.images)
+    labels = survey(pairing.labels) if pairing.labels else None
+    for line in (about_images(name, pairing, images, labels), *hints(images)):
+        tell(line)
+    return _Look(pairing, images, labels)
+
+
+def _leave_out(target: Pairing, others: Pairing, option: str) -> None:
+    """Take the images of another data set out of those that a network adapts to."""
+    held = set(others.images)
+    twice = [image for image, _ in target.pairs if str(target.root / image) in held]
+    if len(twice) == len(target.pairs):
+        raise ValueError(
+            f'all {len(twice)} images of --target are those of {option}, too: nothing is left to adapt to. Give two '
+            'folders'
+        )
+    if twice:
+        target.leave_out(f'an image of {option}, too', twice)
+        left = set(twice)
+        target.pairs = [pair for pair in target.pairs if pair[0] not in left]
+
+
+def _values(look: _Look, request: Request) -> LabelValues:
+    """Count the values of labels, and leave out those that cannot be read."""
+    values = count_values(look.pairing.labels, request.sample)
+    broken = set(values.unreadable)
+    if broken:
+        kept = [pair for pair in look.pairing.pairs if str(look.pairing.root / str(pair[1])) not in broken]
+        look.pairing.leave_out('a label that cannot be read', sorted(broken))
+        look.pairing.pairs = kept
+    return values
+
+
+def _classes(
+    request: Request, look: _Look, values: LabelValues, tell: Tell, ask: Ask | None
+) -> tuple[list[Entry], Classes]:
+    """Return the classes that the user names, and what they mean for the labels of the source."""
+    if request.classes:
+        entries = _read(request.classes, values, tell)
+        return entries, name_classes(entries, values, request.ignore)
+    tell(about_values(values))
+    for line in proposals(values):
+        tell(line)
+    found = find_class_file([look.pairing.root, Path(request.source)])
+    if ask is None:
+        near = f' (there is {found}: --classes {found})' if found else ''
+        raise ValueError(
+            f'the classes have no names{near}: add --classes NAME NAME ..., in the order of the ids above, or '
+            '--classes FILE; and --ignore ID for ids that mean no class'
+        )
+    if found is not None and ask(f'{found} may name the classes: take it? (yes or no)', 'yes').lower()[:1] == 'y':
+        entries = read_class_file(found)
+    else:
+        entries = ask_for_classes(values, ask)
+    return entries, name_classes(entries, values, request.ignore)
+
+
+def _read(words: Sequence[str], values: LabelValues, tell: Tell, names: Collection[str] | None = None) -> list[Entry]:
+    """Read the classes that the command line names; of a table of mmuda, those that are of use.
+
+    Args:
+        words: As :func:`read_classes` takes them.
+        values: Values of the labels.
+        tell: Gets a line about classes that are left out.
+        names: Classes of the network; None takes those that the labels show.
+    """
+    entries = read_classes(words)
+    if not is_table(words):
+        return entries
+    kept = keep(entries, seen_names(entries, values) if names is None else names)
+    seen, known = seen_names(entries, values), {entry.name for entry in kept}
+    lost = [name for name in dict.fromkeys(entry.name for entry in entries) if name not in known]
+    if lost:
+        shown = [name for name in lost if name in seen]
+        more = f' (labels show {", ".join(shown)})' if shown else ''
+        tell(f'{_MARGIN}classes of {words[0]} that the source does not show are ignored: {", ".join(lost)}{more}')
+    return kept
+
+
+def _val_domain(
+    request: Request, look: _Look, entries: list[Entry], classes: Classes, source: _Look, tell: Tell
+) -> Domain:
+    """Return the images to validate with; their labels must have the classes of the source."""
+    if look.labels is None:
+        tell('val     has no labels: validations tell scores without labels')
+        return Domain('val', look.pairing)
+    values = _values(look, request)
+    if request.val_classes:
+        others = _read(request.val_classes, values, tell, classes.names)
+        require_equal(entries, others, 'val')
+        own = name_classes(others, values, request.ignore)
+        tell(about_values(values, own))
+        places = {place: classes.names.index(name) for place, name in enumerate(own.names)}
+        table = {value: places.get(train, IGNORE_INDEX) for value, train in own.table.items()}
+        return Domain('val', look.pairing, values.channel, None if table == classes.table else table)
+    files = [find_class_file([one.pairing.root]) for one in (source, look)]
+    if files[0] is not None and files[1] is not None and files[0] != files[1]:
+        require_equal(entries, read_class_file(files[1]), f'val ({files[1]})', one_table=True)
+    lost = [value for value in values.values if value not in classes.table]
+    if lost or values.are_colours != classes.are_colours:
+        raise ValueError(_other_values(values, classes, lost))
+    tell(about_values(values, classes))
+    return Domain('val', look.pairing, values.channel)
+
+
+def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:
+    ours = ', '.join(f'{value} {classes.name_of(value)}' for value in classes.table)
+    theirs = ', '.join(map(str, values.values[:60]))
+    return (
+        f'labels of source and val have other values; {len(lost)} of val have no class:\n  source: {ours}\n'
+        f'  val:    {theirs}\nIf val has ids or colours of its own, name them: --val-classes FILE; ids that mean no '
+        'class: --ignore ID'
+    )
+
+
+def _no_labels(pairing: Pairing) -> str:
+    image = pairing.pairs[0][0] if pairing.pairs else '?'
+    return (
+        f'no image below {pairing.root} has a label. An image is {image}; a label has the same name, but for its '
+        'suffix and words such as "label" or "mask", in the same tree or in that of --labels DIR; --label-names '
+        'PATTERN and --image-names PATTERN tell them apart'
+    )

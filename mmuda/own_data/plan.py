@@ -1,0 +1,91 @@
+"""Sizes and lengths of a first training that fit the images."""
+
+import os
+from dataclasses import dataclass
+
+from .survey import Survey
+
+LARGEST_CROP, STEP = 512, 16
+LONGEST = 1280
+"""Images whose median is longer by a quarter are scaled to this length."""
+
+EPOCHS, FEWEST, MOST = 30, 2000, 40000
+"""Passes over the larger domain, and bounds of the number of iterations."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Numbers of a training.
+
+    Attributes:
+        crop: Height and width of crops.
+        source_length: Longer side that source images are scaled to; None leaves them.
+        target_length: The same for the target.
+        batch: Images of each domain in an iteration.
+        iterations: Length of the training.
+        interval: Iterations from one validation and checkpoint to the next.
+        workers: Processes that load images.
+        same_size: Whether validation images have one size, so that a batch may hold several.
+    """
+
+    crop: tuple[int, int]
+    source_length: int | None
+    target_length: int | None
+    batch: int
+    iterations: int
+    interval: int
+    workers: int
+    same_size: bool
+
+
+def make_plan(
+    source: Survey,
+    target: Survey,
+    val: Survey,
+    crop: tuple[int, int] | None = None,
+    batch: int | None = None,
+    iterations: int | None = None,
+) -> Plan:
+    """Choose the numbers that are not given.
+
+    Crops are as large as most images of both domains allow, at most 512 pixels. Images that are much longer than 1280
+    pixels are scaled to that length, in training and in tests.
+
+    Args:
+        source: Images of the source.
+        target: Those of the target.
+        val: Images that validations look at.
+        crop: Height and width; None chooses.
+        batch: Images of each domain; None chooses 2.
+        iterations: None chooses.
+    """
+    source_length, target_length = _length(source), _length(target)
+    if crop is None:
+        sizes = _scaled(source, source_length), _scaled(target, target_length)
+        crop = _side(min(height for height, _ in sizes)), _side(min(width for _, width in sizes))
+    batch = 2 if batch is None else batch
+    if iterations is None:
+        passes = EPOCHS * max(source.total, target.total) / batch
+        iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
+    interval = max(iterations // 10, min(iterations, 200))  # validations of a short training would take longer than it
+    workers = min(4, os.cpu_count() or 1)
+    return Plan(crop, source_length, target_length, batch, iterations, interval, workers, val.is_uniform)
+
+
+def _length(domain: Survey) -> int | None:
+    return LONGEST if max(domain.median) > 1.25 * LONGEST else None
+
+
+def _scaled(domain: Survey, length: int | None) -> tuple[int, int]:
+    """Return height and width that most images have; the smallest ones if they are not much smaller."""
+    width, height = (
+        least if 2 * least >= middle else middle for least, middle in zip(domain.smallest, domain.median, strict=True)
+    )
+    if length is not None:
+        factor = length / max(domain.median)
+        width, height = int(width * factor), int(height * factor)
+    return height, width
+
+
+def _side(length: int) -> int:
+    return max(STEP, min(LARGEST_CROP, length // STEP * STEP))

@@ -1,0 +1,133 @@
+"""One screen about the images and labels of a data set."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from .classes import Classes
+from .files import NO_IMAGE, LeftOut, suffixes_of
+from .label_values import LabelValues
+from .pairing import Pairing
+from .survey import Survey
+
+_MARGIN = ' ' * 8
+_VALUES = 40
+
+
+def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | None = None) -> str:
+    """Return what was found in a folder: numbers, sizes, formats, and what is not used, with the reason.
+
+    Args:
+        name: Of the data set.
+        pairing: Its images and labels.
+        images: Look at the images.
+        labels: Look at the labels.
+    """
+    labelled = len(pairing.labels)
+    told = f'{labelled:,} with labels' if labelled else 'without labels'
+    lines = [f'{name:8s}{pairing.root}: {len(pairing.pairs):,} images, {told}']
+    lines.append(f'sizes   {_sizes(images)}')
+    lines.append(f'images  {_formats(images)}')
+    if labels is not None:
+        lines.append(f'labels  {_formats(labels)}, as {pairing.pairs[0][1]}')
+    if pairing.chosen:
+        kinds = ', '.join(f'"{kind}" ({count})' for kind, count in pairing.chosen.most_common(3))
+        lines.append(f'several labels for an image: those with {kinds} are taken; --label-names PATTERN chooses others')
+    lines += _left_out(pairing.left_out)
+    return f'\n{_MARGIN}'.join(lines)
+
+
+def about_values(values: LabelValues, classes: Classes | None = None) -> str:
+    """Return a table of label values, their pixels, and their classes.
+
+    Args:
+        values: The values.
+        classes: Their classes, if they are known.
+    """
+    read = f'all {values.total:,} labels' if values.is_complete else f'{values.read:,} of {values.total:,} labels'
+    what = 'colours' if values.are_colours else 'ids'
+    where = '' if values.channel is None else f', in channel {values.channel} of the files (0 is red)'
+    lines = [f'{len(values.pixels)} {what} in {read}{where}:']
+    total = values.pixels.total()
+    rows = [
+        (
+            ' '.join(map(str, value)) if isinstance(value, tuple) else str(value),
+            f'{values.pixels[value]:,}',
+            f'{100 * values.pixels[value] / total:.2f} %',
+            f'{values.files[value]:,}',
+            '' if classes is None else classes.name_of(value),
+        )
+        for value in values.values[:_VALUES]
+    ]
+    head = ('colour' if values.are_colours else 'id', 'pixels', 'share', 'labels', '' if classes is None else 'class')
+    lines += _table([head, *rows])
+    if len(values.pixels) > _VALUES:
+        lines.append(f'... and {len(values.pixels) - _VALUES} more')
+    if values.unreadable:
+        path, reason = next(iter(values.unreadable.items()))
+        lines.append(f'{len(values.unreadable)} labels cannot be read, such as {path}: {reason}')
+    if classes is not None:
+        lines += classes.notes
+    return f'\n{_MARGIN}'.join(lines)
+
+
+def proposals(values: LabelValues) -> list[str]:
+    """Return what the values may mean, which nobody has said."""
+    told = []
+    if values.is_mask:
+        told.append(f'{" and ".join(map(str, values.values))} alone: masks of one class and its background')
+    elif not values.are_colours:
+        plain = {value for value in values.pixels if value != 255}
+        if 255 in values.pixels:
+            told.append('255 often means no class: --ignore 255')
+        if 0 in values.pixels and len(plain) > 2:
+            told.append('0 is a class, or means no class: --ignore 0')
+        if len(plain) > 2 and max(plain) <= 18:
+            told.append('these may be train ids of Cityscapes: --classes train_ids')
+        elif len(plain) > 8 and 18 < max(plain) <= 33:
+            told.append('these may be label ids of Cityscapes or GTA5: --classes cityscapes')
+    return told
+
+
+def _sizes(images: Survey) -> str:
+    part = '' if images.looked_at == images.total else f', of {images.looked_at:,} files that were opened'
+    if images.is_uniform:
+        return f'{_size(images.median)}{part}'
+    median = _size(images.median)
+    return f'from {_size(images.smallest)} to {_size(images.largest)}, median {median} (width x height){part}'
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f'{size[0]}x{size[1]}'
+
+
+def _formats(images: Survey) -> str:
+    kinds = images.formats.most_common()
+    return ', '.join(f'{kind[0]} {kind[1]}' + (f' ({count:,})' if len(kinds) > 1 else '') for kind, count in kinds)
+
+
+def _left_out(left_out: LeftOut) -> list[str]:
+    lines = []
+    for reason, names in sorted(left_out.items(), key=lambda item: -len(item[1])):
+        more = f' ({suffixes_of(names)})' if reason == NO_IMAGE else ''
+        lines.append(f'not used: {len(names):,}, {reason}{more}, such as {sorted(names)[0]}')
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        '  '.join([*(cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    ]
+
+
+def hints(images: Survey) -> list[str]:
+    """Return hints about images whose pixels are not 8-bit grey values or colours."""
+    deep = Counter({kind: count for kind, count in images.formats.items() if kind[1] not in _PLAIN})
+    return [
+        f'{count:,} images are {kind[0]} {kind[1]}: tools/browse.py shows what a network sees of them'
+        for kind, count in deep.items()
+    ]
+
+
+_PLAIN = {'RGB', 'RGBA', 'L', 'P', 'LA', '1', 'CMYK', 'YCbCr'}

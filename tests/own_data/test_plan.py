@@ -1,0 +1,36 @@
+"""Sizes and lengths of a first training."""
+
+import numpy as np
+
+from mmuda.own_data.plan import make_plan
+from mmuda.own_data.survey import Survey
+
+
+def images(*sizes, total=None) -> Survey:
+    return Survey(total or len(sizes), len(sizes), np.array(sizes))
+
+
+def test_crops_fit_into_the_images_of_both_domains():
+    plan = make_plan(images((480, 360), total=479), images((640, 300), total=367), images((640, 300)))
+    assert plan.crop == (288, 480) and plan.source_length is plan.target_length is None and plan.batch == 2
+    assert plan.iterations == 7000 and plan.interval == 700 and plan.same_size
+    assert make_plan(images((20, 9)), images((64, 64)), images((64, 64), (64, 60))).crop == (16, 16)
+    assert not make_plan(images((20, 9)), images((64, 64)), images((64, 64), (64, 60))).same_size
+
+
+def test_a_few_small_images_do_not_make_crops_tiny():
+    sizes = [(400, 400)] * 9 + [(50, 300)]
+    assert make_plan(images(*sizes), images((900, 900)), images((900, 900))).crop == (288, 400)
+
+
+def test_large_images_are_scaled():
+    plan = make_plan(images((1914, 1052)), images((4000, 3000)), images((4000, 3000)))
+    assert (plan.source_length, plan.target_length, plan.crop) == (1280, 1280, (512, 512))
+    assert make_plan(images((1600, 900)), images((1024, 512)), images((1024, 512))).source_length is None
+
+
+def test_a_user_decides():
+    plan = make_plan(images((64, 64)), images((64, 64)), images((64, 64)), (32, 48), 1, 30)
+    assert (plan.crop, plan.batch, plan.iterations, plan.interval) == ((32, 48), 1, 30, 30)
+    lengths = [make_plan(*[images((64, 64), total=total)] * 3).iterations for total in (10, 1000, 25000)]
+    assert lengths == [2000, 15000, 40000]

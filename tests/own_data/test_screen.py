@@ -1,0 +1,38 @@
+"""One screen about a data set."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from mmuda.own_data.label_values import LabelValues
+from mmuda.own_data.pairing import Pairing
+from mmuda.own_data.screen import about_images, about_values, hints, proposals
+from mmuda.own_data.survey import Survey
+
+
+def values(*found, total=5):
+    return LabelValues(total, 5, Counter(dict.fromkeys(found, 10)), Counter(dict.fromkeys(found, 5)))
+
+
+def test_sizes_and_formats_of_different_files():
+    images = Survey(9, 3, np.array([(4, 6), (8, 2), (5, 5)]), Counter({('PNG', 'RGB'): 2, ('TIFF', 'I;16'): 1}))
+    shown = about_images('source', Pairing(Path('/data'), [('a', 'b')], chosen=Counter({'gtfine labelids': 3})), images)
+    assert 'sizes   from 4x2 to 8x6, median 5x5 (width x height), of 3 files that were opened' in shown
+    assert 'images  PNG RGB (2), TIFF I;16 (1)' in shown and 'those with "gtfine labelids" (3) are taken' in shown
+    assert hints(images) == ['1 images are TIFF I;16: tools/browse.py shows what a network sees of them']
+
+
+def test_a_sample_is_named():
+    shown = about_values(values(0, 7, total=50))
+    assert shown.startswith('2 ids in 5 of 50 labels:') and '0      10  50.00 %       5' in shown
+    many = about_values(values(*range(50)))
+    assert '... and 10 more' in many
+    assert about_values(values((1, 2, 3), (4, 5, 6))).splitlines()[2].split()[:3] == ['1', '2', '3']
+
+
+def test_meanings_are_proposed():
+    assert proposals(values(0, 255)) == ['0 and 255 alone: masks of one class and its background']
+    assert [line.split()[0] for line in proposals(values(0, 1, 2, 255))] == ['255', '0', 'these']
+    assert proposals(values(*range(1, 34)))[-1].endswith('--classes cityscapes')
+    assert proposals(values((1, 2, 3), (0, 0, 0))) == []

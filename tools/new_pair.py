@@ -1,0 +1,145 @@
+"""Write configs for your own data: python tools/new_pair.py --source RENDERS --target PHOTOGRAPHS --classes road car
+
+Looks at a folder of labelled images and one of images without labels, shows sizes, formats and label values, and writes
+the config of the pair and of a first method that trains on it. See docs/own_data.md.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from mmuda.checks import check_config, require
+from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.engine.launch import config_name, load_config
+from mmuda.own_data.configs import check_folder, method_config, pair_files, write_files
+from mmuda.own_data.label_values import LABELS
+from mmuda.own_data.new_pair import Request, new_pair
+from mmuda.own_data.recipes import METHODS, NETWORKS, default_network
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--source', required=True, metavar='DIR', help='labelled images')
+    parser.add_argument('--target', required=True, metavar='DIR', help='images to adapt to; labels are not read')
+    parser.add_argument('--val', metavar='DIR', help='other images of the target, best with labels, to validate with')
+    parser.add_argument(
+        '--labels',
+        nargs='+',
+        default=[],
+        metavar='DIR',
+        help='labels of the source, and of --val, if they are elsewhere',
+    )
+    parser.add_argument('--image-names', metavar='PATTERN', help="names of images, such as '*_left.png'")
+    parser.add_argument('--label-names', metavar='PATTERN', help="names of labels, such as '*_L.png'")
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='names in the order of the ids, or a file with names, ids, colours, or a label table of mmuda (train_ids)',
+    )
+    parser.add_argument(
+        '--val-classes', nargs='+', default=[], metavar='NAME', help='the same for --val, if its ids are others'
+    )
+    parser.add_argument('--ignore', nargs='+', type=int, default=[], metavar='ID', help='ids that mean no class')
+    parser.add_argument('--method', default='dacs', choices=METHODS, help='default: %(default)s')
+    parser.add_argument(
+        '--network', choices=NETWORKS, help='default: efficientnet if its package is installed, else r50'
+    )
+    parser.add_argument('--name', default='my_pair', help='of the pair (default: %(default)s)')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
+    parser.add_argument('--overwrite', action='store_true', help='replace configs that are there')
+    parser.add_argument(
+        '--root-variable', metavar='NAME', help='environment variable that says where the data are, for the config'
+    )
+    parser.add_argument('--crop', type=int, nargs=2, metavar=('H', 'W'), help='size of crops')
+    parser.add_argument('--batch', type=int, metavar='N', help='images of each domain in an iteration (default: 2)')
+    parser.add_argument('--iterations', type=int, metavar='N', help='length of the training')
+    parser.add_argument(
+        '--sample',
+        default=str(LABELS),
+        metavar='N',
+        help='labels that are read of a folder, or all (default: %(default)s)',
+    )
+    args = add_traceback(parser).parse_args()
+    if len(args.labels) > 2:
+        parser.error('--labels takes a folder for the source and one for --val')
+    if args.val is None and (args.val_classes or len(args.labels) == 2):
+        parser.error('--val-classes and a second folder of --labels are for --val, which is missing')
+    if not (args.sample == 'all' or args.sample.isdigit() and int(args.sample)):
+        parser.error(f'--sample is a number or all, not {args.sample}')
+    if any(value is not None and value < 1 for value in (args.batch, args.iterations, *(args.crop or ()))):
+        parser.error('--crop, --batch and --iterations must be positive')
+    if not args.name.replace('-', '_').replace('.', '_').isidentifier():
+        parser.error(f'--name {args.name!r} becomes the name of a folder: use letters, digits, - and _')
+    if args.root_variable is not None and not args.root_variable.isidentifier():
+        parser.error(f'--root-variable {args.root_variable!r} is no name of a variable')
+    return args
+
+
+def ask(question: str, default: str) -> str:
+    """Ask on the terminal."""
+    return input(f'{question} [{default}]: ').strip() or default
+
+
+def main() -> None:
+    """Look, ask, write, and say how to go on."""
+    args = parse_args()
+    folder = args.out or Path('configs', args.name)
+    check_folder(folder)
+    wishes = ('source', 'target', 'val', 'labels', 'classes', 'val_classes', 'ignore', 'image_names', 'label_names')
+    request = Request(
+        **{wish: getattr(args, wish) for wish in wishes},
+        sample=None if args.sample == 'all' else int(args.sample),
+        name=args.name,
+        crop=None if args.crop is None else tuple(args.crop),
+        batch=args.batch,
+        iterations=args.iterations,
+        root_variable=args.root_variable,
+        command=shlex.join(['python', *sys.argv]),
+    )
+    pair = new_pair(request, ask=ask if sys.stdin.isatty() else None)
+    network = args.network or default_network()
+    files = pair_files(pair)
+    files[f'{args.method}.py'] = method_config(pair, METHODS[args.method], NETWORKS[network], folder)
+    written = write_files(folder, files, args.overwrite)
+    config = folder / f'{args.method}.py'
+    cfg = load_config(config)
+    require(cfg, check_config(cfg))
+    plan = pair.plan
+    print(f'\nnetwork {NETWORKS[network].title}')
+    print(
+        f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, '
+        f'{plan.iterations} iterations'
+    )
+    if not torch.cuda.is_available():
+        print(
+            '        there is no GPU here: on CPUs begin with smaller crops and fewer iterations, such as '
+            '--crop 144 192 --iterations 800'
+        )
+    print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
+    print('\nNext:')
+    for line in commands(config, f'iter_{plan.iterations}.pth', args.target):
+        print(f'    {line}')
+
+
+def commands(config: Path, checkpoint: str, images: str) -> list[str]:
+    """Return the commands from a config to predictions."""
+    weights = Path('work_dirs', config_name(config), checkpoint)
+    tools = Path(__file__).parent
+    lines = [
+        ['doctor.py', config],
+        ['browse.py', config],
+        ['train.py', config],
+        ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}'],
+    ]
+    shown = tools.relative_to(Path.cwd()) if tools.is_relative_to(Path.cwd()) else tools
+    return [shlex.join(['python', str(shown / tool), *map(str, rest)]) for tool, *rest in lines]
+
+
+if __name__ == '__main__':
+    run_command(main)
