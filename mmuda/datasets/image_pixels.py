@@ -12,6 +12,7 @@ from .array_files import decode_array, is_array_file
 from .image_files import PNG_SIGNATURE, header_of, turned, unreadable
 
 _KEPT = '_ignore_orientation'
+_STRETCHED = (1, 99)
 
 
 def decode_image(
@@ -47,6 +48,29 @@ def decode_image(
     if values is not None:
         return _as_asked(image, path, color_type, nan)
     return image[..., None] if color_type == 'unchanged' and image.ndim == 2 else image
+
+
+def picture_of(data: bytes, path: str) -> np.ndarray:
+    """Return an image for people to look at, (H, W, 3) uint8 in RGB order.
+
+    Of more than three bands the first three are taken. Values of more than 8 bits are stretched.
+
+    Args:
+        data: The file.
+        path: Its name.
+
+    Raises:
+        OSError: If it cannot be decoded.
+    """
+    try:
+        image = decode_image(data, path, nan=0.0)
+    except ValueError:  # many bands
+        image = decode_image(data, path, 'unchanged', nan=0.0)
+        image = image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+    if image.dtype != np.uint8:
+        low, high = np.percentile(image, _STRETCHED)
+        image = scaled(image, low, max(high, low + 1e-6)).astype(np.uint8)
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def select_bands(image: np.ndarray, bands: Sequence[int], path: str) -> np.ndarray:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import mmcv
 import numpy as np
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmuda.datasets.image_files import read_image_bytes
+from mmuda.datasets.image_pixels import picture_of
 
 from .pictures import Palette, colorize, entropy_map, heat, panel
 from .records import Sample
@@ -55,7 +55,7 @@ def collect_samples(predictions: Mapping[str, Iterable[SegDataSample]]) -> list[
 
 def _read_rgb(path: str) -> np.ndarray:
     """Read an image as (H, W, 3) uint8, RGB."""
-    return mmcv.imfrombytes(read_image_bytes(path), channel_order='rgb')
+    return picture_of(read_image_bytes(path), path)
 
 
 def _label_map(field: PixelData) -> np.ndarray:

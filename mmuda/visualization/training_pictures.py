@@ -40,7 +40,7 @@ def training_pictures(
             ready[name] = logits.argmax(dim=1).to(torch.uint8)
             ready[f'{name.removesuffix(" prediction")} entropy'] = self_information(logits).sum(dim=1).clamp(0, 1)
         elif name.endswith(IMAGE):
-            pixels = (value[:images] * std + mean).round().clamp(0, 255).to(torch.uint8)
+            pixels = _in_three_channels(value[:images] * std + mean).round().clamp(0, 255).to(torch.uint8)
             ready[name] = (pixels.flip(1) if bgr else pixels).permute(0, 2, 3, 1)
         elif value.is_floating_point():
             ready[name] = value[:images].float().reshape(len(value[:images]), *value.shape[-2:])
@@ -103,3 +103,10 @@ def _painted(name: str, values: np.ndarray, palette: Palette) -> tuple[str, np.n
         return name, heat(values)
     scaled = np.clip((np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12), 0, 1)
     return f'{name} {low:.2g} to {high:.2g}', heat(scaled)
+
+
+def _in_three_channels(pixels: Tensor) -> Tensor:
+    """Return the first three channels of images (N, C, H, W), or the first alone; values beyond 8 bits are scaled."""
+    pixels = pixels[:, :3] if pixels.shape[1] >= 3 else pixels[:, :1].expand(-1, 3, -1, -1)
+    highest = pixels.max()
+    return torch.where(highest > 2 * 255, pixels * (255 / highest), pixels)

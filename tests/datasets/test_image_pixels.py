@@ -10,6 +10,7 @@ from layouts import H, W, encoded, image, npy, npz, saved
 from PIL import Image, ImageOps
 
 from mmuda.datasets.image_files import image_size
+from mmuda.datasets.image_pixels import picture_of
 from mmuda.datasets.transforms import LoadDomainImage
 
 GREY16 = np.random.default_rng(0).integers(0, 4096, (H, W)).astype(np.uint16)
@@ -116,3 +117,10 @@ def test_cmyk(tmp_path):
 def test_wrong_arguments(options):
     with pytest.raises(ValueError, match='expected'):
         LoadDomainImage(**options)
+
+
+def test_pictures_for_people():
+    np.testing.assert_array_equal(picture_of(saved(Image.fromarray(image()), 'PNG'), 'a.png'), image())
+    for data, name in ((npy(BANDS), 'a.npy'), (encoded(GREY16, '.tif'), 'a.tif'), (npy(BANDS[..., :2]), 'b.npy')):
+        picture = picture_of(data, name)
+        assert picture.shape == (H, W, 3) and picture.dtype == np.uint8 and picture.min() == 0 and picture.max() == 255
