@@ -14,7 +14,7 @@ from mmuda.internals import BatchNorm
 from mmuda.models.adaptors.adversarial import DomainAdversary
 from mmuda.models.building import build_without_memory
 from mmuda.models.segmentors import AdaptiveEncoderDecoder, SegOutputs
-from mmuda.models.segmentors.head_outputs import class_logits
+from mmuda.models.segmentors.head_outputs import class_levels, class_logits
 
 from .finding import ERROR, WARNING, Finding, nearest, one_line
 from .keys import MARKS
@@ -120,7 +120,7 @@ def check_channels(model: Any) -> Iterator[Finding]:
 def _check_outputs(segmentor: AdaptiveEncoderDecoder, prefix: str, features: Any) -> Iterator[Finding]:
     """Check that heads give class logits, see :func:`class_logits`; heads that need memory are not looked at."""
     heads = segmentor.heads()
-    for level in segmentor.class_levels:
+    for level in class_levels(segmentor):
         try:
             output = heads[level](features)
         except Exception:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..losses import GAN_LOSSES, SOURCE, TARGET
 from ..segmentors import SegOutputs
+from ..segmentors.head_outputs import class_levels
 from .base import BaseAdaptor, Losses
 from .freezing import frozen
 
@@ -48,7 +49,7 @@ class DomainAdversary(BaseAdaptor):
         super().__init__(segmentor, **kwargs)
         if gan not in GAN_LOSSES:
             raise ValueError(f'{type(self).__name__}: gan={gan!r}, expected one of {sorted(GAN_LOSSES)}')
-        auxiliary = [level for level in self.segmentor.class_levels if level != 'main']
+        auxiliary = [level for level in class_levels(self.segmentor) if level != 'main']
         if bool(auxiliary) != (aux_discriminator is not None):
             raise ValueError(
                 f'{type(self).__name__}: every level needs its discriminator: give both '

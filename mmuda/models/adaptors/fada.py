@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..losses import SOURCE, TARGET, soft_cross_entropy, soft_labels
 from ..segmentors import SegOutputs
+from ..segmentors.head_outputs import own_loss_levels
 from .base import BaseAdaptor, Losses
 from .freezing import frozen
 
@@ -51,7 +52,7 @@ class FADA(BaseAdaptor):
             raise ValueError(
                 f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]'
             )
-        if 'main' in self.segmentor.own_loss_levels:
+        if 'main' in own_loss_levels(self.segmentor):
             raise ValueError(
                 'FADA divides the logits of the supervised loss by its temperature, but '
                 f'{type(self.decode_head).__name__} computes its loss in its own way: choose a head with the usual loss'

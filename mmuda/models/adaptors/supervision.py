@@ -13,6 +13,7 @@ from mmuda.constants import TARGET_LABELLED
 from ..labels import labels_of
 from ..losses import cross_entropy
 from ..segmentors import SegOutputs
+from ..segmentors.head_outputs import heads_of, own_loss_levels
 from .head_losses import as_samples, check_head_losses, configured_losses, is_configured
 from .loss_weights import Losses, WeightedLosses
 from .showing import Showing
@@ -40,7 +41,7 @@ class Supervision(Showing, WeightedLosses):
         super().__init__(segmentor, data_preprocessor, init_cfg, loss_weights)
         check_head_losses(self.segmentor, self.USES_HEAD_LOSSES, type(self).__name__)
         self._supervised: tuple[dict[str, Any], SampleList] = ({}, [])
-        self._unused_heads = {level for level, head in self.segmentor.heads().items() if is_configured(head)}
+        self._unused_heads = {level for level, head in heads_of(self.segmentor).items() if is_configured(head)}
 
     def segment(self, batch: dict) -> SegOutputs:
         """Forward the images of one domain through the segmentor; batch-norm sees these images alone.
@@ -137,11 +138,12 @@ class Supervision(Showing, WeightedLosses):
 
     @functools.cached_property
     def _has_own_loss(self) -> bool:
-        return bool(self._bare_segmentor.own_loss_levels)
+        return bool(own_loss_levels(self._bare_segmentor))
 
     def _head_of(self, level: str) -> Any:
         """Return the head that gives a level; a network may get several levels from its decode head."""
-        return self._bare_segmentor.heads().get(level, self.decode_head)
+        heads = heads_of(self._bare_segmentor)
+        return heads.get(level, heads.get('main'))
 
     def check_heads_used(self) -> None:
         """Check that all losses that the config gives to heads were used in the iterations so far.

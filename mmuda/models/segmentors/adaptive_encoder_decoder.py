@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmuda.internals import has_usual_predict
 
-from .head_outputs import class_logits, has_own_loss
+from .head_outputs import class_levels, class_logits, heads_of, own_loss_levels
 from .one_output import as_two_outputs
 from .seg_outputs import SegOutputs
 
@@ -53,7 +53,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
             inputs: Normalised images, (N, 3, H, W).
             data_samples: As in mmseg.
             mode: One of mmseg's modes, or ``'outputs'``: features and the logits of every head; ``'supervised'``: also
-                what the heads of :attr:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
+                what the heads of :func:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
                 head, because DDP would wait for gradients of heads that took part but do not matter for the loss.
         """
         if mode == 'supervised':
@@ -68,15 +68,15 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         Args:
             inputs: Normalised images, (N, 3, H, W).
             logits: False runs no head; the result then has no levels.
-            supervised: Add what the heads of :attr:`own_loss_levels` return.
+            supervised: Add what the heads of :func:`own_loss_levels` return.
 
         Raises:
             TypeError: If a head returns anything but one tensor, see :func:`class_logits`.
         """
         features = self.extract_feat(inputs)
         heads = self.heads() if logits else {}
-        levels = [level for level in self.class_levels if level in heads]
-        own = self.own_loss_levels if supervised else ()
+        levels = [level for level in class_levels(self) if level in heads]
+        own = own_loss_levels(self) if supervised else ()
         returned = {level: head(features) for level, head in heads.items() if level in levels or level in own}
         height, width = inputs.shape[-2:]
         return SegOutputs(
@@ -89,25 +89,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
     def heads(self) -> dict[str, nn.Module]:
         """Return the heads by level, ``main`` last, for reading their attributes; training calls ``forward``."""
-        heads: dict[str, nn.Module] = {}
-        if self.with_auxiliary_head:
-            if isinstance(self.auxiliary_head, nn.ModuleList):
-                heads.update({f'aux_{i}': head for i, head in enumerate(self.auxiliary_head)})
-            else:
-                heads['aux'] = self.auxiliary_head
-        heads['main'] = self.decode_head
-        return heads
-
-    @property
-    def own_loss_levels(self) -> tuple[str, ...]:
-        """Levels whose heads compute their loss in their own way, see :func:`has_own_loss`."""
-        return tuple(level for level, head in self.heads().items() if has_own_loss(head))
-
-    @property
-    def class_levels(self) -> tuple[str, ...]:
-        """Levels that predict classes: ``main``, and all others but those of :attr:`own_loss_levels`."""
-        own = self.own_loss_levels
-        return tuple(level for level in self.heads() if level == 'main' or level not in own)
+        return heads_of(self)
 
     @property
     def level_groups(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmseg.models.decode_heads import PIDHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from torch import Tensor
+from torch import Tensor, nn
 
 CLASS_MAPS: dict[type, int] = {PIDHead: 1}
 """Heads that return several maps in training, and the place of the class logits from which they predict."""
@@ -16,6 +16,31 @@ def has_own_loss(head: Any) -> bool:
     mmseg's usual one compares one map of class logits with the labels.
     """
     return isinstance(head, BaseDecodeHead) and type(head).loss_by_feat is not BaseDecodeHead.loss_by_feat
+
+
+def heads_of(segmentor: Any) -> dict[str, Any]:
+    """Return the heads of a network by level, ``main`` last; several auxiliary ones are ``aux_0``, ``aux_1``, ...
+
+    A network of another kind, without ``decode_head``, may have none.
+    """
+    auxiliary, main = (getattr(segmentor, name, None) for name in ('auxiliary_head', 'decode_head'))
+    heads: dict[str, Any] = {}
+    if isinstance(auxiliary, nn.ModuleList):
+        heads.update({f'aux_{i}': head for i, head in enumerate(auxiliary)})
+    elif auxiliary is not None:
+        heads['aux'] = auxiliary
+    return heads if main is None else {**heads, 'main': main}
+
+
+def own_loss_levels(segmentor: Any) -> tuple[str, ...]:
+    """Return the levels whose heads compute their loss in their own way, see :func:`has_own_loss`."""
+    return tuple(level for level, head in heads_of(segmentor).items() if has_own_loss(head))
+
+
+def class_levels(segmentor: Any) -> tuple[str, ...]:
+    """Return the levels that predict classes: ``main``, and all others but those of :func:`own_loss_levels`."""
+    own = own_loss_levels(segmentor)
+    return tuple(level for level in heads_of(segmentor) if level == 'main' or level not in own)
 
 
 def class_logits(head: Any, level: str, output: Any) -> Tensor:

@@ -18,8 +18,8 @@ class SegOutputs:
         features: Outputs of the backbone (after the neck) by stage, each (N, K, h, w).
         size: (H, W) of the images they come from.
         align_corners: Corner convention of the bilinear upsampling (papers of the DeepLabV2 line: True).
-        head_outputs: What heads with a loss of their own return, by level; see
-            :attr:`AdaptiveEncoderDecoder.own_loss_levels`. Only passes that are to be supervised have it.
+        head_outputs: What heads with a loss of their own return, by level (:func:`own_loss_levels`). Only passes that
+            are to be supervised have it.
     """
 
     logits: dict[str, Tensor]
