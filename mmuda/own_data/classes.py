@@ -48,8 +48,8 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
     """Give each value in labels a class.
 
     Names without ids or colours belong to the ids in ascending order, or, if there are more names than ids, have the
-    ids from 0 on; a name that comes twice is one class of two
-    values. Every value must have a class or be ignored by name, by an entry called "ignore", say, or by ``ignore``.
+    ids from 0 on; a name that comes twice is one class of two values. Every value must have a class, or be ignored: by
+    an entry with a name such as "ignore", or by ``ignore``.
 
     Args:
         entries: Classes.
@@ -86,7 +86,9 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
         raise ValueError(_without_class(lost, values))
     if len(names) < 2:
         raise ValueError(
-            f'there is one class, {names}: a network needs two; name the background, too' if names else FORMATS
+            f'there is one class, {names}: a network needs two; name the background, too'
+            if names
+            else f'all values are ignored: no class is left; expected {FORMATS}'
         )
     unseen = [name for place, name in enumerate(names) if not any(table.get(value) == place for value in values.values)]
     if unseen:
