@@ -85,18 +85,26 @@ def check_labelled(dataset: Any, evaluator: Any) -> None:
         return
     info = dataset.get_data_info(0)
     label = info.get('seg_map_path')
-    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
+    pipeline = getattr(dataset, 'pipeline', None)
     if label is None:
         reason = 'has no label'
     elif os.path.isabs(label) and not os.path.exists(label):
         reason = f'should have the label {label}, which does not exist'
-    elif steps is not None and not any('Annotations' in type(step).__name__ for step in steps):
+    elif pipeline is not None and not _loads_labels(pipeline):
         reason = 'has a label that the test pipeline does not load'
     else:
         return
     raise ValueError(
         f'there is nothing to compare with: {info.get("img_path")} {reason}. Images without labels are segmented by '
         'tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR'
+    )
+
+
+def _loads_labels(pipeline: Any) -> bool:
+    """Return whether a step of a built pipeline loads labels, be it in the branches of ``TestTimeAug``."""
+    return any(
+        'Annotations' in type(step).__name__ or any(map(_loads_labels, getattr(step, 'subroutines', ())))
+        for step in pipeline.transforms
     )
 
 

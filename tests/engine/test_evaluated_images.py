@@ -1,11 +1,13 @@
 """Tests on other images than those of the test."""
 
 import pytest
+from mmcv.transforms import Compose
 from mmengine.config import Config
+from mmseg.registry import TRANSFORMS
 from toolbox import CONFIGS
 
 from mmuda.engine.evaluated_images import check_labelled, evaluate_on, of_domain
-from mmuda.engine.launch import load_config
+from mmuda.engine.launch import load_config, mirrored_pipeline
 
 
 def names(dataset) -> list[str]:
@@ -82,3 +84,17 @@ def test_images_without_labels_are_told(tmp_path):
     with pytest.raises(ValueError, match='should have the label .*y.png, which does not exist'):
         check_labelled(Images(str(tmp_path / 'y.png')), [metric])
     check_labelled(Images(None), dict(type='CityscapesMetric', format_only=True))
+
+
+def test_labels_that_no_step_loads_are_told(tmp_path):
+    (tmp_path / 'x.png').touch()
+    dataset, metric = Images(str(tmp_path / 'x.png')), dict(type='DomainIoUMetric')
+    load, pack = dict(type='LoadDomainImage'), dict(type='PackSegInputs')
+    for labels in ([dict(type='LoadDomainAnnotations')], []):
+        for pipeline in ([load, *labels, pack], mirrored_pipeline([load, *labels, pack])):
+            dataset.pipeline = Compose([TRANSFORMS.build(step) for step in pipeline])
+            if labels:
+                check_labelled(dataset, metric)
+            else:
+                with pytest.raises(ValueError, match='has a label that the test pipeline does not load'):
+                    check_labelled(dataset, metric)
