@@ -59,6 +59,13 @@ def parameters_of(component: Any) -> Parameters:
     return found
 
 
+def declared_by(component: Any, name: str) -> Any:
+    """Return the class whose constructor has an argument of this name; the component itself if none has."""
+    kinds = inspect.getmro(component) if inspect.isclass(component) else ()
+    inits = ((kind, vars(kind).get('__init__')) for kind in kinds)
+    return next((kind for kind, init in inits if init and name in inspect.signature(init).parameters), component)
+
+
 def keys_read(name: str, *owners: Any, passed_on: bool = False) -> frozenset[str] | None:
     """Return the keys of the dict ``name`` that classes, with their bases, or functions read.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from .finding import Finding, joined, short
-from .signatures import parameters_of
+from .signatures import declared_by, parameters_of
 
 NAMES = dict(
     none='None',
@@ -114,15 +114,15 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     if isinstance(value, float) and math.isnan(value):
         return Finding(where, 'is nan', 'a number')
     kinds = _kinds(annotation)
-    package = getattr(component, '__module__', '').partition('.')[0]
-    ours = package == 'mmuda'
+    package, ours = package_of(component), is_own(component)
     if kinds is not None:
         if default is not inspect.Parameter.empty:
             kinds = kinds | {_kind(default)}
-        if not ours and kinds & {'map', 'seq'}:
-            kinds = kinds | {'map', 'seq'}  # mmengine writes one for the other
+        exact = is_own(declared_by(component, key))
+        if not exact and kinds & {'map', 'seq'}:
+            kinds = kinds | {'map', 'seq'}  # mmengine and mmseg write one for the other
         kind = _kind(value)
-        if kind != 'other' and kind not in kinds and not _is_as_good(kind, value, kinds, ours):
+        if kind != 'other' and kind not in kinds and not _is_as_good(kind, value, kinds, exact):
             names = [name for family, name in NAMES.items() if family in kinds]
             return Finding(where, f'is {short(value)}', ' or '.join(names))
     rule = RULES.get(key) if package in FAMILIES else None
@@ -133,14 +133,24 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     return None if rule is None or value is None else check_rule(where, value, rule)
 
 
-def _is_as_good(kind: str, value: Any, kinds: frozenset[str], ours: bool) -> bool:
+def package_of(component: Any) -> str:
+    """Return the top-level package of a class or function."""
+    return getattr(component, '__module__', '').partition('.')[0]
+
+
+def is_own(component: Any) -> bool:
+    """Return whether a class or function is one of mmuda, whose annotations are exact."""
+    return package_of(component) == 'mmuda'
+
+
+def _is_as_good(kind: str, value: Any, kinds: frozenset[str], exact: bool) -> bool:
     """Return whether a number may stand for one of another kind.
 
     mmseg writes ``int`` where its configs have 0.03; 1e4 iterations are as good as 10000, and 1 is as good as True.
     """
     if kind == 'int' and 'float' in kinds:
         return True
-    return not ours and (
+    return not exact and (
         (kind == 'float' and 'int' in kinds) or (kind == 'int' and 'bool' in kinds and value in (0, 1))
     )
 

@@ -38,5 +38,6 @@ def summary(dataset: BaseDataset, role: str = '') -> str:
     left_out = getattr(dataset, 'left_out', None)
     told = f'; left out: {told_counts(left_out)}' if left_out else ''
     name = f'{role}: ' if role else ''
+    place = f'{type(dataset).__name__}, {where}' if where else type(dataset).__name__
     images = f'{count:,} image{"" if count == 1 else "s"}'
-    return f'{name}{type(dataset).__name__}, {where}: {images}, {labels}{told}'
+    return f'{name}{place}: {images}, {labels}{told}'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmuda.checks.signatures import default_of, keys_read, parameters_of, passes_on
+from mmuda.checks.signatures import declared_by, default_of, keys_read, parameters_of, passes_on
 
 
 class Base:
@@ -92,3 +92,16 @@ def test_keyword_arguments_lead_to_the_base():
 
 def test_keys_of_a_dict_are_those_that_the_source_reads():
     assert keys_read('cfg', Reads) == {'first', 'second', 'third', 'fourth', 'fifth'}
+
+
+def test_an_argument_belongs_to_the_class_that_names_it():
+    class Base:
+        def __init__(self, a=None, b=None):
+            pass
+
+    class Child(Base):
+        def __init__(self, *args, b=1, **kwargs):
+            pass
+
+    assert declared_by(Child, 'a') is Base and declared_by(Child, 'b') is Child
+    assert declared_by(Child, 'nowhere') is Child
