@@ -1,5 +1,6 @@
 """Which image has which classes? Asked once per data set, by reading all of its labels."""
 
+import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -95,7 +96,11 @@ def label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
             f'the pipeline of {type(dataset).__name__} loads no label to find classes in: it needs one of '
             f'the steps {known}'
         )
-    return steps[0]
+    step = steps[0]
+    if isinstance(step, LoadPseudoLabel) and step.resize:
+        step = copy.copy(step)
+        step.resize = False  # pixels of the file are counted, and no image is loaded
+    return step
 
 
 def _remembered(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> np.ndarray:

@@ -256,3 +256,19 @@ def test_two_processes_get_one_answer(tmp_path):
     assert first == second == expected(gta(good)).tolist()
     assert '00001.png' in told
     assert told_to_the_other.startswith('RuntimeError the main process failed: OSError'), 'no process waits for ever'
+
+
+def test_pseudo_labels_of_another_size_are_counted_as_they_are(tmp_path):
+    label = np.zeros((4, 6), np.uint8)
+    label[0] = 1
+    Image.fromarray(label).save(tmp_path / 'label.png')
+
+    class Labelled(BaseSegDataset):
+        METAINFO = dict(classes=('a', 'b'), palette=[[0, 0, 0], [1, 1, 1]])
+
+        def load_data_list(self):
+            return [dict(img_path='image.png', seg_map_path=str(tmp_path / 'label.png'), num_classes=2)]
+
+    dataset = Labelled(pipeline=[dict(type='LoadPseudoLabel', resize=True)])
+    assert class_counts(dataset).tolist() == [[18, 6]]
+    assert dataset.pipeline.transforms[0].resize, 'the step of the data set stays as it is'
