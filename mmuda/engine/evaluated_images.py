@@ -60,14 +60,11 @@ def of_domain(preprocessor: Mapping, domain: str) -> ConfigDict:
     """Return the config of a preprocessor that treats test images as those of one domain.
 
     Args:
-        preprocessor: Arguments that differ between the domains are ``dict(source=..., target=...)``.
+        preprocessor: Of both domains; ``source=dict(...)`` and ``target=dict(...)`` are what differs.
         domain: ``'source'`` or ``'target'``.
     """
-    found = {
-        key: value[domain] if isinstance(value, Mapping) and set(value) == {'source', 'target'} else value
-        for key, value in preprocessor.items()
-    }
-    return ConfigDict(found)
+    both = {key: value for key, value in preprocessor.items() if key not in ('source', 'target')}
+    return ConfigDict({**both, **(preprocessor.get(domain) or {})})
 
 
 def check_labelled(dataset: Any, evaluator: Any) -> None:

@@ -9,6 +9,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmuda.constants import TARGET_LABELLED
+
 DOMAINS = ('source', 'target')
 STATISTICS = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
 """Keys of a domain that differ from those of both."""
@@ -19,9 +21,9 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     """mmseg's :class:`SegDataPreProcessor` for both domains of a batch.
 
     A training batch is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}`` or has only one
-    of the two domains. ``inputs`` is a list of (C, H, W) tensors. Each domain is normalised and padded on its own, so
+    of the two domains; ``'target_labelled'`` are more images of the target. ``inputs`` is a list of (C, H, W) tensors. Each domain is normalised and padded on its own, so
     the two domains may have different sizes. A plain mmseg batch (validation, test, inference) is processed as in
-    mmseg, with the statistics of :attr:`plain_domain`, and padded only if ``test_cfg`` demands it: CBST's
+    mmseg, with the statistics of the target, and padded only if ``test_cfg`` demands it: CBST's
     ``test_cfg=dict(size_divisor=8)`` pads right and bottom with zeros.
 
     Images may have any number of channels C; mean and deviation have as many values, or one.
@@ -44,9 +46,6 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     Raises:
         ValueError: If mean and deviation do not have as many values, or a domain has another key.
     """
-
-    plain_domain = 'target'
-    """Domain of batches without a domain; ``'source'`` where source images are tested."""
 
     def __init__(
         self,
@@ -105,8 +104,11 @@ class DomainPairPreprocessor(SegDataPreProcessor):
                 not for training differ in size.
         """
         if any(domain in data for domain in DOMAINS):
-            return {domain: self._process(batch, training, domain) for domain, batch in data.items()}
-        return self._process(data, training, self.plain_domain)
+            return {
+                name: self._process(batch, training, 'target' if name == TARGET_LABELLED else name)
+                for name, batch in data.items()
+            }
+        return self._process(data, training, 'target')
 
     def _process(self, batch: dict, training: bool, domain: str) -> dict[str, Any]:
         batch = self.cast_data(batch)  # makes new samples, whose labels may be removed

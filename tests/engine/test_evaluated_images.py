@@ -49,7 +49,7 @@ def test_several_sources_and_the_validation():
 
 
 def test_images_are_normalised_as_those_of_their_domain():
-    preprocessor = dict(type='DomainPairPreprocessor', mean=dict(source=[1], target=[2]), std=[3], test_cfg=dict(a=1))
+    preprocessor = dict(type='DomainPairPreprocessor', mean=[1], std=[3], target=dict(mean=[2]), test_cfg=dict(a=1))
     found = of_domain(preprocessor, 'source')
     assert found == dict(type='DomainPairPreprocessor', mean=[1], std=[3], test_cfg=dict(a=1))
     assert of_domain(preprocessor, 'target').mean == [2]

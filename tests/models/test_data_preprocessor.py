@@ -73,6 +73,8 @@ def test_each_domain_has_its_own_statistics():
         image = data[domain]['inputs'][0].float()[list(order)]
         assert torch.equal(out[domain]['inputs'][0], (image - torch.tensor(mean).view(3, 1, 1)) / std)
     plain = dict(inputs=data['target']['inputs'], data_samples=data['target']['data_samples'])
+    labelled = preprocessor(dict(data, target_labelled=plain), training=True)['target_labelled']
+    assert torch.equal(labelled['inputs'], out['target']['inputs']), 'labelled target images are of the target'
     assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), 'test images are of the target'
     assert pixel_statistics(preprocessor, 'source')[0].flatten().tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match='one mean and one std for both'):
