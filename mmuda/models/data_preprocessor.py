@@ -21,10 +21,11 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     """mmseg's :class:`SegDataPreProcessor` for both domains of a batch.
 
     A training batch is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}`` or has only one
-    of the two domains; ``'target_labelled'`` are more images of the target. ``inputs`` is a list of (C, H, W) tensors. Each domain is normalised and padded on its own, so
-    the two domains may have different sizes. A plain mmseg batch (validation, test, inference) is processed as in
-    mmseg, with the statistics of the target, and padded only if ``test_cfg`` demands it: CBST's
-    ``test_cfg=dict(size_divisor=8)`` pads right and bottom with zeros.
+    of the two domains; ``'target_labelled'`` are more images of the target. ``inputs`` is a list of (C, H, W) tensors.
+    Each domain is normalised and padded on its own, so the two domains may have different sizes.
+
+    A plain mmseg batch (validation, test, inference) is processed as in mmseg, with the statistics of the target, and
+    padded only if ``test_cfg`` demands it: CBST's ``test_cfg=dict(size_divisor=8)`` pads right and bottom with zeros.
 
     Images may have any number of channels C; mean and deviation have as many values, or one.
 

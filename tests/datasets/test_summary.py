@@ -1,11 +1,18 @@
 """The line about each data set at the start of a run."""
 
 import layouts
+import numpy as np
 from layouts import image, write
+from mmseg.registry import DATASETS
 
 from mmuda.datasets.pairs import DomainPairDataset
 from mmuda.datasets.readers import GTA5Dataset, SegmentationListDataset
 from mmuda.datasets.summary import summaries, summary
+
+
+def folders(root, *names):
+    for name in names:
+        write(root / name, np.zeros((4, 6), np.uint8))
 
 
 def test_source_and_target(tmp_path):
@@ -25,3 +32,22 @@ def test_source_and_target(tmp_path):
     (tmp_path / 'own' / 'list.txt').write_text('0.jpg label.png\n1.jpg\n')
     part = SegmentationListDataset(ann_file='list.txt', data_root=str(tmp_path / 'own'), check_sizes=False)
     assert summary(part).endswith(': 2 images, 1 labelled')
+
+
+def test_lists_leave_nothing_out(tmp_path):
+    folders(tmp_path, 'images/1.png', 'images/2.png', 'labels/1.png')
+    (tmp_path / 'list.txt').write_text('images/1.png labels/1.png\nimages/2.png\n')
+    listed = DATASETS.build(
+        dict(type='SegmentationListDataset', data_root=str(tmp_path), ann_file='list.txt', pipeline=[])
+    )
+    assert summary(listed) == f'SegmentationListDataset, {tmp_path}/list.txt of {tmp_path}: 2 images, 1 labelled'
+
+
+def test_sides_and_parts_have_names(tmp_path):
+    folders(tmp_path, 'images/1.png', 'labels/1.png')
+    one = dict(type='RawSegDataset', data_root=str(tmp_path), label_table='train_ids', pipeline=[])
+    both = dict(type='ConcatDataset', datasets=[one, one])
+    pair = DATASETS.build(dict(type='DomainPairDataset', source=both, target=one))
+    line = f'RawSegDataset, {tmp_path}/images: 1 image, all labelled'
+    assert list(summaries(pair)) == [f'source: {line}', f'source: {line}', f'target: {line}']
+    assert list(summaries(pair.target, 'val')) == [f'val: {line}'] and not list(summaries([1, 2]))

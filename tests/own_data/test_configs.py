@@ -5,7 +5,7 @@ import pytest
 from own_folders import render, scene, write, write_folders
 
 from mmuda.checks import check_config
-from mmuda.datasets import build_dataset, get_label_table
+from mmuda.datasets import build_dataset
 from mmuda.engine.launch import load_config
 from mmuda.own_data.configs import check_folder, method_config, pair_files, write_files
 from mmuda.own_data.new_pair import Request, new_pair
@@ -68,15 +68,6 @@ def test_label_tables_and_channels_are_those_of_each_data_set(tmp_path):
     assert source.label_table.pairs == ((0, 0), (4, 1), (9, 2))
 
 
-def colours_are_read() -> bool:
-    """Tell whether label tables of this mmuda have colours."""
-    try:
-        return bool(get_label_table({(1, 2, 3): 0}))
-    except ValueError:
-        return False
-
-
-@pytest.mark.skipif(not colours_are_read(), reason='label tables have no colours')
 def test_labels_in_colours_are_read(tmp_path):
     data = write_folders(tmp_path)
     for number in (1, 2, 3):

@@ -269,7 +269,6 @@ class RawSegDataset(BaseSegDataset):
             raise ValueError(
                 f"{report}\nRepair the files, or train without these pairs: mismatched='skip' in the data set."
             )
-        self.left_out = Counter(problem.kind for problem in problems.values())
         print_log(f'skipped pairs of {report}', logger='current', level=logging.WARNING)
         self.left_out.update(Counter(problem.kind for problem in problems.values()))
         return kept
