@@ -26,7 +26,7 @@ MAX_PIXELS = 178_956_970
 """Pixels from which on an image is refused unless the data set allows it: as Pillow, half a GB of colours."""
 
 IMAGE_SUFFIXES = (
-    *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.jp2', '.ppm', '.pgm', '.pbm', '.pnm'),
+    *('.png', '.jpg', '.jpeg', '.jpe', '.tif', '.tiff', '.bmp', '.webp', '.jp2', '.ppm', '.pgm', '.pbm', '.pnm'),
     *('.npy', '.npz', '.nii', '.nii.gz'),
 )
 """Ends of the names of files that are read as images, in lower case; they are compared in any case."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mmuda.datasets.image_files import IMAGE_SUFFIXES
+
 from .videos import count_frames
 
-IMAGES = frozenset('.png .jpg .jpeg .jpe .jp2 .bmp .tif .tiff .webp .ppm .pgm .pbm'.split())
-"""Endings of image files, in lower case; a folder may hold other files, too."""
+IMAGES = frozenset(IMAGE_SUFFIXES) - {'.npz', '.nii', '.nii.gz'}
+"""Endings of files that hold one image, in lower case; a folder may hold other files, too."""
 
 LISTS = frozenset({'.txt', '.lst'})
 VIDEOS = frozenset('.mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg'.split())
