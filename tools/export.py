@@ -37,7 +37,7 @@ def main() -> None:
     args = parse_args()
     check_packages()
     cfg = network_config(load_config(args.config, args.cfg_options), args.stage)
-    model = load_model(cfg, args.checkpoint, args.of)
+    model = load_model(cfg, args.checkpoint, child=args.of)
     print(how_to_run(export_onnx(model, args.out, args.size, args.output, not args.fixed_size)))
 
 

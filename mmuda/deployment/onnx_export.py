@@ -174,7 +174,7 @@ The same numbers, the classes and their colours are in session.get_modelmeta().c
 
 def _facts(model: Any, size: Sequence[int], output: str) -> dict[str, Any]:
     preprocessor = model.data_preprocessor
-    mean, std = pixel_statistics(preprocessor)
+    mean, std = pixel_statistics(preprocessor, 'target')
     meta = getattr(model, 'dataset_meta', None) or {}
     return dict(
         made_by=f'mmuda {__version__}',

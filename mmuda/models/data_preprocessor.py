@@ -63,7 +63,7 @@ class DomainPairPreprocessor(SegDataPreProcessor):
         super().__init__(size_divisor=None if kwargs.get('size') is not None else size_divisor, **kwargs)
         both = dict(mean=mean, std=std, bgr_to_rgb=bgr_to_rgb, rgb_to_bgr=rgb_to_bgr)
         self._reversed: dict[str, bool] = {}
-        self.reverses_channels = self._register('', both)
+        self._reverses = self._register('', both)
         for domain, own in zip(DOMAINS, (source, target), strict=True):
             unknown = set(own or {}) - set(STATISTICS)
             if unknown:
@@ -90,6 +90,11 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     def differs_by_domain(self) -> bool:
         """Whether the domains have statistics of their own."""
         return bool(self._reversed)
+
+    @property
+    def reverses_channels(self) -> bool:
+        """Whether red and blue of images of the target are exchanged, and so of those that are tested."""
+        return self._reversed.get('target', self._reverses)
 
     def statistics(self, domain: str | None = None) -> tuple[Tensor, Tensor] | None:
         """Return mean and deviation of a domain, (C, 1, 1); of both domains for None; None if it does not normalise."""
@@ -129,7 +134,7 @@ class DomainPairPreprocessor(SegDataPreProcessor):
         return batch
 
     def _normalised(self, inputs: Sequence[Tensor], domain: str) -> list[Tensor]:
-        swap = self._reversed.get(domain, self.reverses_channels)
+        swap = self._reversed.get(domain, self._reverses)
         found = self.statistics(domain)
         images = []
         for image in inputs:

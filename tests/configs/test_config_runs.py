@@ -13,7 +13,7 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
     cfg = reduced(path, tmp_path, data_roots)
     runner = build_runner(cfg)
     start = {name: value.clone() for name, value in runner.model.segmentor.named_parameters()}
-    with never_waiting():
+    with never_waiting(path):
         runner.train()
     moved = [name for name, value in runner.model.segmentor.named_parameters() if not torch.equal(start[name], value)]
     assert moved and (tmp_path / 'iter_2.pth').is_file()

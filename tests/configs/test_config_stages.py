@@ -12,7 +12,7 @@ from mmuda.stages import TrainStage, network_config
 def test_all_its_stages_run_at_reduced_size(path, tmp_path, data_roots):
     cfg = reduced(path, tmp_path, data_roots)
     runner = build_runner(cfg)
-    with never_waiting():
+    with never_waiting(path):
         runner.train()
     entries = runner.ctx.ledger.entries
     assert [entry['status'] for entry in entries.values()] == ['done'] * len(runner.stages) and len(entries) >= 2

@@ -55,7 +55,7 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
         target = training.train_dataloader.dataset.target
         assert not any('Annotations' in step['type'] for step in target.pipeline), 'the target has no labels'
     runner = build_runner(cfg)
-    with never_waiting():
+    with never_waiting(path):
         runner.train()
     if cfg.runner_type == 'StagedRunner':
         entries = runner.ctx.ledger.entries

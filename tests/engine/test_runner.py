@@ -25,7 +25,7 @@ TOOLS = CONFIGS.parent / 'tools'
     [
         ('advent', 1, 2),
         pytest.param('advent', 2, 0, marks=pytest.mark.slow),
-        ('advent', 2, 2),
+        pytest.param('advent', 2, 2, marks=pytest.mark.slow),
         pytest.param('dacs', 1, 0, marks=pytest.mark.slow),
         ('dacs', 2, 0),
     ],

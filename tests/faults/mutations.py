@@ -148,7 +148,7 @@ SENSELESS = of(
     ('model.data_preprocessor.std', [0.0, 0.0, 0.0]),
     (f'{SOURCE}.data_root', 'nowhere', 'nowhere/images', SOURCE),
     (f'{TARGET}.data_root', 'nowhere', 'nowhere/leftImg8bit', TARGET),
-    (f'{SOURCE}.metainfo', dict(classes=('a', 'b')), "('a', 'b')", SOURCE),
+    (f'{SOURCE}.metainfo', dict(classes=('a', 'b')), "['a', 'b']", SOURCE),
     (f'{SOURCE}.metainfo', dict(classes=('road', 'car')), '19 classes', f'{TARGET}.metainfo.classes'),
     (
         'val_dataloader.dataset.metainfo',

@@ -76,6 +76,7 @@ def test_each_domain_has_its_own_statistics():
     labelled = preprocessor(dict(data, target_labelled=plain), training=True)['target_labelled']
     assert torch.equal(labelled['inputs'], out['target']['inputs']), 'labelled target images are of the target'
     assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), 'test images are of the target'
+    assert preprocessor.reverses_channels and preprocessor.differs_by_domain
     assert pixel_statistics(preprocessor, 'source')[0].flatten().tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match='one mean and one std for both'):
         pixel_statistics(preprocessor)

@@ -10,7 +10,14 @@ from mmuda.checkpoints.reading import read_checkpoint
 
 
 @pytest.mark.parametrize(
-    'method, workers, stop', [('advent', 0, 3), ('advent', 0, 4), ('advent', 2, 3), ('advent', 2, 4), ('dacs', 0, 3)]
+    'method, workers, stop',
+    [
+        ('advent', 0, 3),
+        ('advent', 0, 4),
+        ('advent', 2, 3),
+        pytest.param('advent', 2, 4, marks=pytest.mark.slow),
+        ('dacs', 0, 3),
+    ],
 )
 def test_resume_is_exact(minicity, tmp_path, method, workers, stop):
     options = {'train_dataloader.num_workers': workers, 'val': 2}
