@@ -147,6 +147,9 @@ MINICITY_ROWS = {
     'AdaBN': 'adabn/minicity',
     'AdvEnt': 'advent/minicity',
     'AdaptSegNet': 'adaptsegnet/minicity',
+    'SIM (two trainings)': 'sim/minicity',
+    'FADA (three trainings)': 'fada/minicity',
+    'SDCA (three trainings)': 'sdca/minicity',
     'DACS': 'dacs/minicity',
     'oracle (trained on the labels of the target)': 'source_only/minicity_oracle',
 }
