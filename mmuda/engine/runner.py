@@ -4,7 +4,7 @@ import copy
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ from .resuming import adopt_run, begin_training, check_resumable, compare_settin
 from .run_config import RunConfig
 from .run_record import own_run
 from .run_settings import changes_optimizer, changes_schedule, deciding_settings, training_facts
-from .stopping import saving_first
+from .stopping import outlive_signals, saving_first
 from .terminal import quieten
 
 MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
@@ -147,7 +147,9 @@ class AdaptationRunner(Runner):
             for line in summaries(dataset):
                 print_log(line, 'current')
             dataloader = dict(dataloader, dataset=dataset)
-        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        loader.worker_init_fn = partial(outlive_signals, loader.worker_init_fn)
+        return loader
 
     # Training.
 

@@ -8,8 +8,9 @@ ends a training at once, too.
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,6 +22,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 _ONE_REQUEST = 5.0
 """Seconds in which further signals are the same request: a terminal and a launcher both send it."""
+
+
+WORKER_SECONDS = 30
+"""How long a worker of a data loader outlives SIGTERM: as long as torchrun waits before it kills."""
 
 
 class Stopped(SystemExit):
@@ -68,6 +73,30 @@ def saving_first() -> Iterator[bool]:
         yield handles
     finally:
         _STATE.saves = False
+
+
+def outlive_signals(init: Callable[[int], None] | None, worker: int) -> None:
+    """Begin a worker of a data loader so that a signal to all processes does not take it from the training.
+
+    torchrun and Slurm send SIGTERM to workers, too; PyTorch ends a training whose worker was killed, before the
+    training can save. So the worker goes on until its own process ends it, for :data:`WORKER_SECONDS` at most.
+
+    Args:
+        init: What else begins a worker; ``worker_init_fn`` of the loader.
+        worker: Its number.
+    """
+    if hasattr(signal, 'sigwaitinfo'):  # macOS has no way to learn who sent a signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    if init is not None:
+        init(worker)
+
+
+def _end_with(parent: int) -> None:
+    """End this process at the SIGTERM of its parent, and some time after that of anybody else."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        signal.alarm(WORKER_SECONDS)
+    os._exit(0)  # as PyTorch's own handler does
 
 
 def asked_to_stop() -> str | None:

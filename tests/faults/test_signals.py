@@ -1,6 +1,7 @@
 """A training that is asked to stop saves first, and goes on exactly."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from toolbox import CONFIGS, tiny_config, tiny_options
 from trainings import Dropout, assert_same, final_weights, train
 
 from mmuda.checkpoints import latest_checkpoint, read_checkpoint
-from mmuda.engine.stopping import EXIT_CODE, Stopped, stoppable
+from mmuda.engine.stopping import EXIT_CODE, Stopped, outlive_signals, stoppable
 
 TOOLS = CONFIGS.parent / 'tools'
 
@@ -100,8 +101,27 @@ def test_signals_are_as_before_afterwards():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def worker() -> None:
+    outlive_signals(None, 0)
+    time.sleep(60)
+
+
+@pytest.mark.skipif(not hasattr(signal, 'sigwaitinfo'), reason='nobody knows who sent a signal')
+def test_workers_end_with_their_process_and_not_with_a_signal_to_all():
+    process = multiprocessing.get_context('fork').Process(target=worker, daemon=True)
+    process.start()
+    time.sleep(0.5)
+    subprocess.run(['kill', '-TERM', str(process.pid)], check=True)
+    process.join(1)
+    assert process.is_alive(), 'a launcher has sent it'
+    process.terminate()
+    process.join(10)
+    assert process.exitcode == 0
+
+
 def started(minicity, work_dir: Path, processes: int, *more: str, iters: int) -> tuple[list[str], dict[str, str]]:
-    options = tiny_options('advent', iters=iters, save=1000)
+    more_options = {'train_dataloader.num_workers': 1, 'param_scheduler.0.end': 100001}
+    options = tiny_options('advent', iters=iters, save=1000, **more_options)
     config = str(CONFIGS / 'advent/minicity.py')
     script = [sys.executable, str(TOOLS / 'train.py'), config]
     if processes > 1:
