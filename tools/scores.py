@@ -5,17 +5,25 @@ true mIoU over the checkpoints of a run (mean over runs), over the last checkpoi
 checkpoints; and how much mIoU below the best checkpoint of a run is the one that the score picks, and the last one.
 A positive correlation means that the score is right. The scores are logged by LabelFreeHook (default_hooks.label_free);
 validate often (train_cfg.val_interval), for each validation is one network to rank.
+
+Networks whose trainings logged no scores are validated now, on the validation images of a config that fits them all:
+
+    python tools/scores.py --config configs/source_only/carla2camvid.py A/iter_800.pth B/iter_400.pth C/iter_400.pth
 """
 
 import argparse
 import math
+import tempfile
 
 from terminaltables import AsciiTable
 
 from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
+from mmuda.engine.launch import build_runner, load_config
 from mmuda.evaluation import Ranking, rank_scores
 from mmuda.files import write_json
+from mmuda.stages import network_config
 from mmuda.visualization import read_scalars, training_folders
+from mmuda.visualization.scalars import Curve
 
 DEFAULT = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 COLUMNS = ('score', 'better', 'checkpoints', 'runs', 'all', 'picked', 'last', 'networks')
@@ -31,7 +39,10 @@ def score_and_rule(text: str) -> tuple[str, str]:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', help='of one training each, or a folder of such')
+    parser.add_argument(
+        'work_dirs', nargs='+', metavar='WORK_DIR', help='of one training each, or a folder of such; or checkpoints'
+    )
+    parser.add_argument('--config', help='validate checkpoints with this config, instead of reading logs')
     parser.add_argument('--truth', default='mIoU', help='score that needs labels (default: %(default)s)')
     parser.add_argument(
         '--scores',
@@ -57,9 +68,21 @@ def table(rankings: list[Ranking]) -> str:
     return AsciiTable([list(COLUMNS), *rows]).table
 
 
+def validate(config: str, checkpoint: str) -> dict[str, Curve]:
+    """Validate a network, with the scores without labels; return each score as a curve of one point."""
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = network_config(load_config(config, work_dir=folder))
+        cfg.load_from, cfg.log_level = checkpoint, 'WARNING'
+        cfg.default_hooks.label_free = dict(type='LabelFreeHook')
+        return {name: ([0], [float(value)]) for name, value in build_runner(cfg).val().items()}
+
+
 def main() -> None:
     args = parse_args()
-    runs = {str(folder): read_scalars(folder) for name in args.work_dirs for folder in training_folders(name)}
+    if args.config is None:
+        runs = {str(folder): read_scalars(folder) for name in args.work_dirs for folder in training_folders(name)}
+    else:
+        runs = {checkpoint: validate(args.config, checkpoint) for checkpoint in args.work_dirs}
     rankings = rank_scores(runs, dict(args.scores), args.truth)
     if not rankings:
         raise SystemExit(

@@ -18,6 +18,12 @@ def test_ranks_the_scores_of_trainings(minicity, tmp_path):
     by_name = {one['score']: one for one in found['scores']}
     assert by_name['label_free/SND']['networks'] == 6 and by_name['label_free/agreement']['networks'] == 3
     assert -1 <= by_name['label_free/entropy']['checkpoints'] <= 1
+    config = tmp_path / 'config.py'
+    tiny_config('source_only', minicity, tmp_path / 'other').dump(config)
+    checkpoints = [tmp_path / 'runs' / method / 'iter_6.pth' for method in ('source_only', 'dacs')]
+    again = run(minicity, TOOLS / 'scores.py', '--config', config, *checkpoints, '--json', tmp_path / 'again.json')
+    now = {one['score']: one for one in json.loads((tmp_path / 'again.json').read_text())['scores']}
+    assert now['label_free/SND']['networks'] == 2 and 'agreement' not in again, 'the config has no teacher'
     printed = run(minicity, TOOLS / 'scores.py', tmp_path / 'runs/dacs', '--scores', 'mAcc:greater')
     assert 'mAcc' in printed and 'SND' not in printed
 
