@@ -43,6 +43,12 @@ def list_folder(folder: str, suffixes: Suffixes, backend_args: dict | None = Non
     return sorted(names), others
 
 
+def told_suffixes(suffixes: Suffixes) -> str:
+    """Return what names end with as text: ``*.png or *.jpg``."""
+    known = ('.png', '.jpg, ...') if suffixes is None else (suffixes,) if isinstance(suffixes, str) else suffixes
+    return ' or '.join(f'*{suffix}' for suffix in known)
+
+
 def told_counts(counts: Counter) -> str:
     """Return counts as text, the greatest first: ``12 *.txt, 1 *.JPG``."""
     return ', '.join(f'{count:,} {kind}' for kind, count in counts.most_common())

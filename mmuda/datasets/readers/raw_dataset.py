@@ -21,7 +21,7 @@ from ..image_files import MAX_PIXELS, check_pixels, image_size
 from ..label_tables import LabelTable, get_label_table, identity_table, shifted_table
 from ..transforms.loading import LoadDomainImage
 from .file_check import DIFFERENT, Problem, find_problems
-from .folders import LabelNames, Suffixes, image_names, list_folder, read_list, stem_of, told_counts
+from .folders import LabelNames, Suffixes, image_names, list_folder, read_list, stem_of, told_counts, told_suffixes
 
 _LISTED = 20
 
@@ -199,13 +199,9 @@ class RawSegDataset(BaseSegDataset):
                 logger='current',
             )
         if not data_list:
-            ends = (
-                self.img_suffix
-                if isinstance(self.img_suffix, str)
-                else ' or *'.join(self.img_suffix or ('.png', '.jpg, ...'))
-            )
             raise FileNotFoundError(
-                f'{self._name} found no image named *{ends} in {self.ann_file or self._img_dir}. {self._expected}'
+                f'{self._name} found no image named {told_suffixes(self.img_suffix)} in '
+                f'{self.ann_file or self._img_dir}. {self._expected}'
             )
         return data_list
 
@@ -215,13 +211,19 @@ class RawSegDataset(BaseSegDataset):
             lines = [line.strip() for line in read_list(self.ann_file, self.backend_args)]
             images = image_names([line for line in lines if line], self.img_suffix, self._img_dir, self.backend_args)
         else:
-            images, self.left_out = list_folder(self._img_dir, self.img_suffix, self.backend_args)
+            images = self.list_images()
         folder = self.data_prefix.get('seg_map_path')
         if folder is None:
             return [(image, None) for image in images]
         labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
         return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+
+    def list_images(self) -> list[str]:
+        """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""
+        images, others = list_folder(self._img_dir, self.img_suffix, self.backend_args)
+        self.left_out.update(others)
+        return images
 
     def _slices(self, names: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
         """Return the names with each volume replaced by its slices."""
