@@ -90,7 +90,7 @@ def nifti_shape(file: BinaryIO) -> tuple[int, ...]:
 
 
 def slices_of(path: str) -> list[str]:
-    """Return the paths of the slices of a volume on a local disk or in a zip archive; the path itself, if it has but one.
+    """Return the paths of the slices of a volume, on a local disk or in a zip archive; the path itself, if it has one.
 
     Raises:
         ValueError: If it is no NIfTI volume of two or three dimensions.
