@@ -4,13 +4,32 @@ Ids that a table maps to 255 are ignored; ids that it does not have are an error
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from mmseg.datasets import MapillaryDataset_v1, MapillaryDataset_v2
+from mmseg.datasets import LoveDADataset, MapillaryDataset_v1, MapillaryDataset_v2, PotsdamDataset
 
 from mmuda.constants import IGNORE_INDEX
 
 from .classes import CITYSCAPES_CLASSES
 from .label_tables import identity_table, register_label_table, register_table, shifted_table
+
+OWN_CLASSES: dict[str, Any] = dict(
+    idd_lite=dict(
+        classes=('drivable', 'non-drivable', 'living things', 'vehicles', 'road side objects', 'far objects', 'sky'),
+        palette=[
+            [128, 64, 128],
+            [244, 35, 232],
+            [220, 20, 60],
+            [0, 0, 230],
+            [220, 190, 40],
+            [70, 70, 70],
+            [70, 130, 180],
+        ],
+    ),
+    isprs=PotsdamDataset.METAINFO,
+    loveda=LoveDADataset.METAINFO,
+)
+"""Names and colours of the classes, by name of a table, where they are not the 19 of Cityscapes."""
 
 # The ids in labelIds files, in the order of the classes.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
@@ -142,7 +161,7 @@ for _name, _reader in (('mapillary_v1.2', MapillaryDataset_v1), ('mapillary_v2.0
 _register('urbansyn', dict(enumerate(CITYSCAPES_CLASSES)), (*range(20), IGNORE_INDEX))
 register_table(identity_table('train_ids', len(CITYSCAPES_CLASSES)))
 # Level 1, seven classes of its own. Its ids are also train ids of Cityscapes, so the wrong table raises no error.
-register_table(identity_table('idd_lite', 7))
+register_table(identity_table('idd_lite', len(OWN_CLASSES['idd_lite']['classes'])))
 # Users report a stray 9 in some masks.
-register_table(shifted_table('loveda', 7, 9))
-register_table(shifted_table('isprs', 6))
+register_table(shifted_table('loveda', len(OWN_CLASSES['loveda']['classes']), 9))
+register_table(shifted_table('isprs', len(OWN_CLASSES['isprs']['classes'])))

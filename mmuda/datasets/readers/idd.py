@@ -2,6 +2,7 @@
 
 from mmseg.registry import DATASETS
 
+from ..published_tables import OWN_CLASSES
 from .published import PublishedDataset
 
 
@@ -45,18 +46,7 @@ class IDDLiteDataset(PublishedDataset):
         **kwargs: Of :class:`PublishedDataset`.
     """
 
-    METAINFO = dict(
-        classes=('drivable', 'non-drivable', 'living things', 'vehicles', 'road side objects', 'far objects', 'sky'),
-        palette=[
-            [128, 64, 128],
-            [244, 35, 232],
-            [220, 20, 60],
-            [0, 0, 230],
-            [220, 190, 40],
-            [70, 70, 70],
-            [70, 130, 180],
-        ],
-    )
+    METAINFO = OWN_CLASSES['idd_lite']
     LAYOUT = 'leftImg8bit/train/SEQUENCE/NAME_image.jpg and gtFine/train/SEQUENCE/NAME_label.png'
     FOLDERS = IDDDataset.FOLDERS
     TABLE = 'idd_lite'
