@@ -9,154 +9,22 @@ import errno
 import io
 import os
 import os.path as osp
-import struct
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-PREFIX = 'zip://'
+from .zip_tree import ZipTree, archives_at, stamps_at
 
-MAX_BYTES = 1 << 31
-"""Unpacked size from which on a file is refused: a few bytes can unpack to any size."""
+PREFIX = 'zip://'
 
 HEADER_BYTES = 1 << 16
 """How much of a file is unpacked when it is opened: the size of an image is nearly always in there."""
 
-_LOCAL_HEADER = struct.Struct('<4s22xHH')  # signature, and the lengths of the name and of what stands behind it
-_ENCRYPTED = 0x1
-_MAC_COPIES = '__MACOSX/'
-
-
-class Member(NamedTuple):
-    """A file in an archive, as its central directory has it."""
-
-    archive: io.BufferedReader
-    offset: int
-    packed: int
-    size: int
-    crc: int
-    method: int
-    flags: int
-
-
-class ZipTree:
-    """The contents of one archive, or of all archives of a folder, as one tree.
-
-    The central directories are read once. Files are read at their place (``os.pread``), which leaves the position of
-    the open file alone: threads and forked processes share it without locks.
-
-    Args:
-        root: An archive, or a folder with archives.
-
-    Raises:
-        OSError: If an archive is damaged.
-    """
-
-    def __init__(self, root: str) -> None:
-        self.root, self.stamps = root, _stamps(root)
-        self.members: dict[str, Member] = {}
-        self.different: dict[str, str] = {}
-        for path in archives_at(root):
-            self._add(path)
-        self.folders = {''}
-        for name in self.members:
-            folder = osp.dirname(name)
-            while folder not in self.folders:
-                self.folders.add(folder)
-                folder = osp.dirname(folder)
-
-    def _add(self, path: str) -> None:
-        archive = open(path, 'rb')  # noqa: SIM115 - read from as long as the process lives
-        try:
-            infos = zipfile.ZipFile(archive).infolist()
-        except (zipfile.BadZipFile, NotImplementedError) as error:
-            archive.close()
-            raise OSError(f'{path} is no whole zip archive ({error}): download it again') from error
-        for info in infos:
-            if info.is_dir() or info.filename.startswith(_MAC_COPIES):
-                continue
-            member = Member(
-                archive,
-                info.header_offset,
-                info.compress_size,
-                info.file_size,
-                info.CRC,
-                info.compress_type,
-                info.flag_bits,
-            )
-            kept = self.members.setdefault(info.filename, member)
-            if (kept.crc, kept.size) != (member.crc, member.size):
-                self.different[info.filename] = f'{kept.archive.name} and {path}'
-
-    def read(self, name: str, count: int | None = None) -> bytes:
-        """Return a file, whose checksum is compared; or its first bytes, without.
-
-        Args:
-            name: Path inside of the archives.
-            count: Number of bytes; None reads all.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            OSError: If it is damaged, encrypted, too large or packed in another way than zip's usual one, or two
-                archives have different files of this name.
-        """
-        member = self.members.get(name)
-        where = f'{name} in {member.archive.name if member else self.root}'
-        if member is None:
-            raise FileNotFoundError(errno.ENOENT, f'no such file in the archives of {self.root}', name)
-        if name in self.different:
-            raise OSError(f'{self.different[name]} have different files {name}: name the archive in the path')
-        if member.flags & _ENCRYPTED or member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise OSError(f'{where} is encrypted or not packed by deflate: pack the archive anew')
-        if member.size > MAX_BYTES:
-            raise OSError(f'{where} unpacks to {member.size:,} bytes, more than {MAX_BYTES:,}')
-        data = self._unpack(member, where, count)
-        if count is None and (len(data) != member.size or zlib.crc32(data) != member.crc):
-            raise OSError(f'{where} is damaged, its checksum differs: download the archive again')
-        return data
-
-    def _unpack(self, member: Member, where: str, count: int | None) -> bytes:
-        descriptor = member.archive.fileno()
-        head = os.pread(descriptor, _LOCAL_HEADER.size, member.offset)
-        if len(head) < _LOCAL_HEADER.size or not head.startswith(b'PK\3\4'):
-            raise OSError(f'{where} is damaged: download the archive again')
-        _, name_length, extra_length = _LOCAL_HEADER.unpack(head)
-        start = member.offset + _LOCAL_HEADER.size + name_length + extra_length
-        stored = member.method == zipfile.ZIP_STORED
-        # Deflate makes data at most a little larger, so the first bytes are in about as many packed ones.
-        wanted = member.packed if count is None else min(member.packed, count if stored else count + 1024)
-        packed = os.pread(descriptor, wanted, start)
-        if stored:
-            return packed
-        try:
-            # One byte more than there should be shows a wrong size, and no more memory is taken for it.
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.size + 1 if count is None else count)
-        except zlib.error as error:
-            raise OSError(f'{where} is damaged ({error}): download the archive again') from error
-
-
 _trees: dict[str, ZipTree] = {}
-
-
-def archives_at(root: str) -> list[str]:
-    """Return the path itself if it is an archive, or those in a folder, sorted by name."""
-    if osp.isfile(root):
-        return [root]
-    try:
-        return sorted(entry.path for entry in os.scandir(root) if entry.name.lower().endswith('.zip'))
-    except OSError:
-        return []
-
-
-def _stamps(root: str) -> list[tuple[str, int, int]]:
-    statuses = ((path, os.stat(path)) for path in archives_at(root))
-    return [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -190,7 +58,7 @@ def find_archives(path: str, fresh: bool = False) -> tuple[ZipTree, str]:
         folder, name = osp.split(whole)
     root, inside = _located(folder)
     tree = _trees.get(root)
-    if tree is None or (fresh and tree.stamps != _stamps(root)):
+    if tree is None or (fresh and tree.stamps != stamps_at(root)):
         tree = _trees[root] = ZipTree(root)
     return tree, '/'.join(part for part in (inside, name) if part)
 
@@ -198,6 +66,17 @@ def find_archives(path: str, fresh: bool = False) -> tuple[ZipTree, str]:
 def is_zipped(path: str | os.PathLike | None) -> bool:
     """Return whether a path names a file in an archive."""
     return path is not None and str(path).startswith(PREFIX)
+
+
+def is_local(path: str | os.PathLike, backend_args: dict | None = None) -> bool:
+    """Return whether files can be looked at where they are: on a local disk, or in a zip archive there.
+
+    Args:
+        path: A file or a folder.
+        backend_args: Of mmengine's file backend.
+    """
+    backend = (backend_args or {}).get('backend', 'local')
+    return backend == 'local' and ('://' not in str(path) or is_zipped(path))
 
 
 def absolute(path: str | os.PathLike) -> str:

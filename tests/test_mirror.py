@@ -128,6 +128,7 @@ TESTED_BY = {
     'stages/prior.py': 'stages/test_kill.py',
     'stages/rank.py': 'stages/test_kill.py',
     'stages/train.py': 'stages/test_runner.py',
+    'zip_tree.py': 'test_zip_files.py',
 }
 """Modules without a test file of their name, each with a test file that runs it."""
 

@@ -5,7 +5,6 @@ A file that holds several images is named like a folder of them: ``scan.npz/labe
 pseudo labels and predictions need not know.
 """
 
-import ast
 import gzip
 import io
 import re
@@ -16,13 +15,15 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy_format
 
-NPY_SIGNATURE, ZIP_SIGNATURE, GZIP_SIGNATURE = b'\x93NUMPY', b'PK\x03\x04', b'\x1f\x8b'
+from mmuda.zip_files import open_file
+
+GZIP_SIGNATURE = b'\x1f\x8b'
 
 _MEMBER = re.compile(r'(.*\.(?:npz|nii|nii\.gz))/([^/]+)', re.IGNORECASE | re.DOTALL)
 _ARRAYS = re.compile(r'.*\.(npy|npz|nii|nii\.gz)', re.IGNORECASE | re.DOTALL)
 _NIFTI_HEADER = 348
-_TOO_LONG = 1 << 20
 _KEPT_VOLUMES = 2
 
 
@@ -89,13 +90,13 @@ def nifti_shape(file: BinaryIO) -> tuple[int, ...]:
 
 
 def slices_of(path: str) -> list[str]:
-    """Return the paths of the slices of a volume on a local disk; the path itself, if it has but one.
+    """Return the paths of the slices of a volume, on a local disk or in a zip archive; the path itself, if it has one.
 
     Raises:
         ValueError: If it is no NIfTI volume of two or three dimensions.
         OSError: If it cannot be read.
     """
-    with open(path, 'rb') as file:
+    with open_file(path) as file:
         try:
             shape = nifti_shape(file)
         except (OSError, EOFError, struct.error, zlib.error, ValueError) as error:
@@ -157,14 +158,12 @@ def _load(content: bytes, path: str) -> np.ndarray:
 
 
 def _npy_shape(file: Any, path: str) -> tuple[int, ...]:
-    """Return the shape in the header of an array; NumPy's readers of headers differ between versions."""
-    magic = file.read(8)
-    if magic[:6] != NPY_SIGNATURE:
-        raise ValueError(f'{path} is no array of NumPy')
-    (length,) = struct.unpack('<H', file.read(2)) if magic[6] == 1 else struct.unpack('<I', file.read(4))
-    if length > _TOO_LONG:
-        raise ValueError(f'{path} is damaged')
-    return tuple(ast.literal_eval(file.read(length).decode('latin1').strip())['shape'])
+    """Return the shape in the header of an array. Only names of fields need a later version than 2."""
+    try:
+        first = npy_format.read_magic(file) == (1, 0)
+        return (npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0)(file)[0]
+    except ValueError as error:
+        raise ValueError(f'{path} is no array of NumPy, or damaged ({error})') from error
 
 
 def _shaped(shape: tuple[int, ...], path: str) -> tuple[int, ...]:

@@ -1,8 +1,37 @@
 """Classes that are merged or left out when labels are read: 19 become 13, or 7."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmuda.constants import IGNORE_INDEX
+
+
+def classes_of(
+    known: Mapping[str, Any],
+    metainfo: dict,
+    label_classes: Sequence[str] | None = None,
+    class_map: Mapping[str, str | Sequence[str]] | None = None,
+) -> tuple[dict, tuple[dict[int, int] | None] | None]:
+    """Return the metainfo of a data set, and a tuple of its label map; None in its place for the one that mmseg makes.
+
+    Args:
+        known: Metainfo of its class.
+        metainfo: That of the config.
+        label_classes: Names of classes of its own, by train id.
+        class_map: As in :func:`merged_classes`.
+
+    Raises:
+        ValueError: If the class map names a class that does not exist.
+    """
+    if label_classes is None and class_map is None:
+        return metainfo, None
+    base = known['classes'] if label_classes is None else tuple(label_classes)
+    # An empty palette makes mmseg draw one.
+    palette = metainfo.get('palette', known['palette'] if label_classes is None else [])
+    if class_map is None:
+        return {**metainfo, 'classes': base, 'palette': palette}, (None,)
+    ids = merged_classes(base, class_map)
+    return {**metainfo, 'classes': tuple(class_map), 'palette': merged_palette(palette, ids)}, (ids,)
 
 
 def merged_classes(classes: Sequence[str], class_map: Mapping[str, str | Sequence[str]]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Which image has which classes? Asked once per data set, by reading all of its labels."""
+"""The classes in each image, found once per data set by reading all of its labels."""
 
 import copy
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ LABEL_STEPS = (LoadDomainAnnotations, LoadPseudoLabel, mmcv.transforms.LoadAnnot
 
 
 def classes_present(dataset: Dataset, min_pixels: int = 1) -> np.ndarray:
-    """Which classes are in which images.
+    """Return which classes are in which images.
 
     Args:
         dataset: As for :func:`class_counts`; so are the errors.
@@ -48,7 +48,7 @@ def classes_present(dataset: Dataset, min_pixels: int = 1) -> np.ndarray:
 
 
 def class_counts(dataset: Dataset) -> np.ndarray:
-    """How many pixels of each class are in each label, before any augmentation.
+    """Return how many pixels of each class are in each label, before any augmentation.
 
     Every label is read once, by the step of the data set's own pipeline that loads labels, so that label tables,
     channels and 16-bit files are those of training. The answer is kept in the cache folder (``MMUDA_CACHE_DIR``) for

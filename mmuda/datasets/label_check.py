@@ -1,4 +1,4 @@
-"""Do the labels show the classes? Asked before a training, which would otherwise learn nothing at a loss of 0."""
+"""Check before a training that labels show the classes: otherwise it learns nothing, at a loss of 0."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor

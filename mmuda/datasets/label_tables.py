@@ -1,4 +1,4 @@
-"""Which id or colour of a data set's label files is which train id."""
+"""Tables that say which id or colour in label files is which train id, and the look-ups made of them."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -9,7 +9,7 @@ from mmseg.utils import get_palette
 
 from mmuda.constants import IGNORE_INDEX
 
-from .classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
+from .classes import CITYSCAPES_PALETTE
 from .colours import NUM_COLOURS, colour_number, colour_of
 
 UNKNOWN = 254
@@ -115,25 +115,16 @@ def palette_table(name: str) -> LabelTable:
 
 
 def identity_table(name: str, num_classes: int) -> LabelTable:
-    """The table of files that hold train ids already, and 255."""
+    """Return the table of files that hold train ids already, and 255."""
     return make_label_table(name, {**{n: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX})
 
 
-def shifted_table(name: str, num_classes: int) -> LabelTable:
-    """The table of files in which 0 is ignored and the first class is 1."""
-    return make_label_table(
-        name, {0: IGNORE_INDEX, **{n + 1: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX}
-    )
+def shifted_table(name: str, num_classes: int, *ignored: int) -> LabelTable:
+    """Return the table of files in which 0 is ignored and the first class is 1; further raw ids may be ignored."""
+    void = dict.fromkeys((0, *ignored, IGNORE_INDEX), IGNORE_INDEX)
+    return make_label_table(name, {**void, **{n + 1: n for n in range(num_classes)}})
 
 
-def _table(name: str, raw_ids: Mapping[int, str], known: Iterable[int]) -> LabelTable:
-    trains = {raw: CITYSCAPES_CLASSES.index(class_name) for raw, class_name in raw_ids.items()}
-    return make_label_table(name, {raw: trains.get(raw, IGNORE_INDEX) for raw in known})
-
-
-# The ids in labelIds files, in the order of the classes.
-_CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-_CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES, strict=True))
 # Dynamic, ground, parking, rail track, guard rail, bridge, tunnel, polegroup, caravan, trailer. Licence plates have the
 # colour of cars.
 _CITYSCAPES_VOID = (
@@ -148,43 +139,12 @@ _CITYSCAPES_VOID = (
     (0, 0, 90),
     (0, 0, 110),
 )
-# Licence plates have id -1, which is 255 in the files.
-_CITYSCAPES_KNOWN = (*range(35), 255)
 
-_SYNTHIA = {
-    1: 'sky',
-    2: 'building',
-    3: 'road',
-    4: 'sidewalk',
-    5: 'fence',
-    6: 'vegetation',
-    7: 'pole',
-    8: 'car',
-    9: 'traffic sign',
-    10: 'person',
-    11: 'bicycle',
-    12: 'motorcycle',
-    15: 'traffic light',
-    16: 'terrain',
-    17: 'rider',
-    18: 'truck',
-    19: 'bus',
-    20: 'train',
-    21: 'wall',
-}
-
-_TABLES: dict[str, LabelTable] = {
-    table.name: table
-    for table in (
-        *(_table(name, _CITYSCAPES, _CITYSCAPES_KNOWN) for name in ('cityscapes', 'gta5', 'synscapes', 'crosscity')),
-        _table('synthia', _SYNTHIA, range(23)),
-        identity_table('train_ids', len(CITYSCAPES_CLASSES)),
-    )
-}
+_TABLES: dict[str, LabelTable] = {}
 
 
 def label_table_names() -> list[str]:
-    """Names that :func:`get_label_table` knows."""
+    """Return the names that :func:`get_label_table` knows."""
     return sorted(_TABLES)
 
 
@@ -198,16 +158,25 @@ def register_label_table(name: str, mapping: Mapping) -> LabelTable:
     Raises:
         ValueError: If the mapping is wrong, or another table has this name.
     """
-    table = make_label_table(name, mapping)
-    if _TABLES.setdefault(name, table) != table:
+    return register_table(make_label_table(name, mapping))
+
+
+def register_table(table: LabelTable) -> LabelTable:
+    """Make a table known by its name.
+
+    Raises:
+        ValueError: If another table has this name.
+    """
+    if _TABLES.setdefault(table.name, table) != table:
         raise ValueError(
-            f'there is another label table named {name!r}: choose a new name (taken: {", ".join(label_table_names())})'
+            f'there is another label table named {table.name!r}: choose a new name (taken: '
+            f'{", ".join(label_table_names())})'
         )
     return table
 
 
 def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
-    """A table by name, or made of a ``{raw id: train id}`` or ``{(red, green, blue): train id}`` dict.
+    """Return a table by name, or make it of a ``{raw id: train id}`` or ``{(red, green, blue): train id}`` dict.
 
     Raises:
         KeyError: If the name is unknown.
@@ -236,7 +205,7 @@ def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
 def lookup_array(
     table: LabelTable, unknown: int | None = None, label_map: tuple[tuple[int, int], ...] | None = None
 ) -> np.ndarray:
-    """All steps from raw id to the id that a network is trained with, as one look-up.
+    """Return all steps from raw id to the id that a network is trained with, as one look-up.
 
     Args:
         table: Raw id -> train id.
@@ -270,7 +239,7 @@ def lookup_array(
 
 
 def ranges(ids: Iterable[int]) -> str:
-    """Numbers as text, runs shortened: ``0-3, 7, 255``."""
+    """Return numbers as text, runs shortened: ``0-3, 7, 255``."""
     runs: list[list[int]] = []
     for number in sorted(set(ids)):
         if runs and number == runs[-1][1] + 1:

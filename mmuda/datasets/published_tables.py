@@ -1,16 +1,61 @@
-"""Label tables of target data sets, by names that configs use.
+"""Label tables of published data sets, by names that configs use.
 
 Ids that a table maps to 255 are ignored; ids that it does not have are an error when a label is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from mmseg.datasets import MapillaryDataset_v1, MapillaryDataset_v2
+from mmseg.datasets import LoveDADataset, MapillaryDataset_v1, MapillaryDataset_v2, PotsdamDataset
 
 from mmuda.constants import IGNORE_INDEX
 
 from .classes import CITYSCAPES_CLASSES
-from .label_tables import register_label_table
+from .label_tables import identity_table, register_label_table, register_table, shifted_table
+
+OWN_CLASSES: dict[str, Any] = dict(
+    idd_lite=dict(
+        classes=('drivable', 'non-drivable', 'living things', 'vehicles', 'road side objects', 'far objects', 'sky'),
+        palette=[
+            [128, 64, 128],
+            [244, 35, 232],
+            [220, 20, 60],
+            [0, 0, 230],
+            [220, 190, 40],
+            [70, 70, 70],
+            [70, 130, 180],
+        ],
+    ),
+    isprs=PotsdamDataset.METAINFO,
+    loveda=LoveDADataset.METAINFO,
+)
+"""Names and colours of the classes, by name of a table, where they are not the 19 of Cityscapes."""
+
+# The ids in labelIds files, in the order of the classes.
+_CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+_CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES, strict=True))
+
+_SYNTHIA: Mapping[int, str] = {
+    1: 'sky',
+    2: 'building',
+    3: 'road',
+    4: 'sidewalk',
+    5: 'fence',
+    6: 'vegetation',
+    7: 'pole',
+    8: 'car',
+    9: 'traffic sign',
+    10: 'person',
+    11: 'bicycle',
+    12: 'motorcycle',
+    15: 'traffic light',
+    16: 'terrain',
+    17: 'rider',
+    18: 'truck',
+    19: 'bus',
+    20: 'train',
+    21: 'wall',
+}
 
 _IDD_LEVEL3: Mapping[int, str] = {
     0: 'road',
@@ -97,27 +142,26 @@ def _of_mapillary(name: str) -> str | None:
     return _MAPILLARY.get(name)
 
 
-def _register(name: str, classes: Mapping[int, str | None]) -> None:
-    ids: dict[int | str, int] = {IGNORE_INDEX: IGNORE_INDEX}
-    ids.update({raw: CITYSCAPES_CLASSES.index(found) if found else IGNORE_INDEX for raw, found in classes.items()})
-    register_label_table(name, ids)
+def _register(name: str, classes: Mapping[int, str | None], known: Iterable[int]) -> None:
+    """Register the table of the known ids; those without a class of Cityscapes are ignored."""
+    found = {raw: classes.get(raw) for raw in known}
+    register_label_table(name, {raw: CITYSCAPES_CLASSES.index(c) if c else IGNORE_INDEX for raw, c in found.items()})
 
 
-def _shifted(num_classes: int, *ignored: int) -> dict[int | str, int]:
-    """Return the table of files in which 0 is no class and 1 the first one."""
-    ids: dict[int | str, int] = dict.fromkeys((0, *ignored, IGNORE_INDEX), IGNORE_INDEX)
-    return {**ids, **{number + 1: number for number in range(num_classes)}}
-
-
-_register('synthia_seqs', {raw: _SYNTHIA_SEQS.get(raw) for raw in range(16)})
-_register('idd', {raw: _IDD_LEVEL3.get(raw) for raw in range(26)})
-for _version, _reader in (('v1.2', MapillaryDataset_v1), ('v2.0', MapillaryDataset_v2)):
-    _names = _reader.METAINFO['classes']
-    _register(f'mapillary_{_version}', {raw: _of_mapillary(name) for raw, name in enumerate(_names)})
-# 19 is what has no class, such as the own car.
-_register('urbansyn', {raw: (*CITYSCAPES_CLASSES, None)[raw] for raw in range(20)})
+# Licence plates have id -1, which is 255 in the files.
+for _name in ('cityscapes', 'gta5', 'synscapes', 'crosscity'):
+    _register(_name, _CITYSCAPES, (*range(35), IGNORE_INDEX))
+_register('synthia', _SYNTHIA, range(23))
+_register('synthia_seqs', _SYNTHIA_SEQS, (*range(16), IGNORE_INDEX))
+_register('idd', _IDD_LEVEL3, (*range(26), IGNORE_INDEX))
+for _name, _reader in (('mapillary_v1.2', MapillaryDataset_v1), ('mapillary_v2.0', MapillaryDataset_v2)):
+    _classes = {raw: _of_mapillary(name) for raw, name in enumerate(_reader.METAINFO['classes'])}
+    _register(_name, _classes, (*_classes, IGNORE_INDEX))
+# 19 is all that has no class, such as the own car.
+_register('urbansyn', dict(enumerate(CITYSCAPES_CLASSES)), (*range(20), IGNORE_INDEX))
+register_table(identity_table('train_ids', len(CITYSCAPES_CLASSES)))
 # Level 1, seven classes of its own. Its ids are also train ids of Cityscapes, so the wrong table raises no error.
-register_label_table('idd_lite', {**{n: n for n in range(7)}, IGNORE_INDEX: IGNORE_INDEX})
+register_table(identity_table('idd_lite', len(OWN_CLASSES['idd_lite']['classes'])))
 # Users report a stray 9 in some masks.
-register_label_table('loveda', _shifted(7, 9))
-register_label_table('isprs', _shifted(6))
+register_table(shifted_table('loveda', len(OWN_CLASSES['loveda']['classes']), 9))
+register_table(shifted_table('isprs', len(OWN_CLASSES['isprs']['classes'])))

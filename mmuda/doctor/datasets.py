@@ -19,7 +19,7 @@ from mmuda.stages.references import references
 
 from .findings import trainings
 from .images import Reading, choose, read_images
-from .pairs import build_unchecked, is_local, kept_images, pairs_of, problems_of
+from .pairs import build_unchecked, has_local_files, kept_images, pairs_of, problems_of
 from .rows import ERROR, OK, SKIPPED, WARNING, Section, count, some
 
 _SEE_CONFIG = 'correct the config of this data set, or its files'
@@ -164,7 +164,7 @@ def _examine_files(
     pairs = pairs_of(dataset)
     labelled = sum(label is not None for _, label in pairs)
     section.add(name, summary(dataset))
-    reason = '--fast' if fast else '' if is_local(dataset) else 'the files are not on a local disk'
+    reason = '--fast' if fast else '' if has_local_files(dataset) else 'the files are not on a local disk'
     if not all(image for image, _ in pairs):
         reason = 'it has no image files'
     if reason:

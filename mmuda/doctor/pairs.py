@@ -10,7 +10,7 @@ from mmuda.checks.registries import find
 from mmuda.datasets import build_dataset
 from mmuda.datasets.readers import RawSegDataset
 from mmuda.datasets.readers.file_check import DIFFERENT, Problem, find_problems
-from mmuda.zip_files import is_zipped
+from mmuda.zip_files import is_local
 
 
 def build_unchecked(node: dict) -> Any:
@@ -51,7 +51,7 @@ def kept_images(node: dict) -> list[int] | None:
     if not _is_raw(node) or node.get('mismatched') != 'skip' or not node.get('check_sizes', True):
         return None
     dataset = build_unchecked({**node, 'indices': None})
-    problems = problems_of(dataset, pairs_of(dataset)) if is_local(dataset) else {}
+    problems = problems_of(dataset, pairs_of(dataset)) if has_local_files(dataset) else {}
     good = [index for index in range(len(dataset)) if index not in problems]
     if not good:
         first = next(iter(problems.values())).detail
@@ -70,11 +70,9 @@ def pairs_of(dataset: BaseDataset) -> list[tuple[str, str | None]]:
     return [(info.get('img_path') or '', info.get('seg_map_path')) for info in infos]
 
 
-def is_local(dataset: BaseDataset) -> bool:
+def has_local_files(dataset: BaseDataset) -> bool:
     """Return whether the files are on a local disk, by the rule of :class:`RawSegDataset`."""
-    backend = (getattr(dataset, 'backend_args', None) or {}).get('backend', 'local')
-    folder = str(dict(dataset.data_prefix).get('img_path', ''))
-    return backend == 'local' and ('://' not in folder or is_zipped(folder))
+    return is_local(dict(dataset.data_prefix).get('img_path', ''), getattr(dataset, 'backend_args', None))
 
 
 def problems_of(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:

@@ -140,7 +140,7 @@ class DomainPairPreprocessor(SegDataPreProcessor):
         for image in inputs:
             channels = image.size(0)
             if swap and channels == 3:
-                image = image[[2, 1, 0]]
+                image = image.flip(0)  # a list of places would be copied to the device
             image = image.float()
             if found is not None:
                 if len(found[0]) not in (1, channels):
@@ -191,10 +191,9 @@ def pixel_statistics(preprocessor: Any, domain: str | None = None) -> tuple[Tens
                 'colour, which needs one mean and one std for both'
             )
         found = preprocessor.statistics(domain)
-        if found is not None:
-            return found
-    mean = getattr(preprocessor, 'mean', None)
-    if mean is None:  # it does not normalise
+    else:
+        found = (preprocessor.mean, preprocessor.std) if hasattr(preprocessor, 'mean') else None
+    if found is None:  # it does not normalise
         mean = torch.zeros(3, 1, 1, device=preprocessor.device)
         return mean, torch.ones_like(mean)
-    return mean, preprocessor.std
+    return found

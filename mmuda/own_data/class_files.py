@@ -10,6 +10,7 @@ from typing import Any
 from mmuda.constants import IGNORE_INDEX
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from mmuda.datasets.label_tables import get_label_table, label_table_names
+from mmuda.datasets.published_tables import OWN_CLASSES
 
 from .label_values import Value
 
@@ -73,7 +74,7 @@ def read_classes(words: Sequence[str]) -> list[Entry]:
         return [Entry(word) for word in words]
     (word,) = words
     if is_table(words):
-        return [_of_table(raw, train) for raw, train in get_label_table(word).pairs]
+        return _of_table(word)
     path = Path(word).expanduser()
     if path.is_file():
         return read_class_file(path)
@@ -89,11 +90,14 @@ def is_table(words: Sequence[str]) -> bool:
     return len(words) == 1 and words[0] in label_table_names()
 
 
-def _of_table(raw: int, train: int) -> Entry:
-    if train == IGNORE_INDEX:
-        return Entry('ignore', raw)
-    red, green, blue = CITYSCAPES_PALETTE[train]
-    return Entry(CITYSCAPES_CLASSES[train], raw, (red, green, blue))
+def _of_table(name: str) -> list[Entry]:
+    meta = OWN_CLASSES.get(name, dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE))
+    classes = [(one, tuple(colour)) for one, colour in zip(meta['classes'], meta['palette'], strict=True)]
+    pairs = get_label_table(name).pairs
+    return [
+        Entry('ignore', raw) if train == IGNORE_INDEX else Entry(classes[train][0], raw, classes[train][1])
+        for raw, train in pairs
+    ]
 
 
 def read_class_file(path: Path) -> list[Entry]:

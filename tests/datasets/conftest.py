@@ -1,4 +1,4 @@
-"""What all data set tests share."""
+"""Fixtures of all tests of data sets."""
 
 import pytest
 from mmengine.registry import DefaultScope

@@ -2,10 +2,12 @@
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 from layouts import npy, npz
+from mmseg.registry import DATASETS
 
 from mmuda.datasets.array_files import slices_of, split_member
 from mmuda.datasets.image_files import file_of, image_size, read_image_bytes
@@ -51,6 +53,16 @@ def test_slices_of_a_volume(tmp_path):
         LoadDomainImage()(dict(img_path=f'{path}/9'))
     (tmp_path / 'flat.nii').write_bytes(nifti(VOLUME[:, :, :1]))
     assert slices_of(str(tmp_path / 'flat.nii')) == [str(tmp_path / 'flat.nii')]
+
+
+def test_slices_of_a_volume_in_a_zip_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'scans.zip', 'w') as archive:
+        for kind in ('images', 'labels'):
+            archive.writestr(f'{kind}/v.nii.gz', gzip.compress(nifti(VOLUME)))
+    dataset = DATASETS.build(dict(type='RawSegDataset', data_root=f'zip://{tmp_path}', label_classes=('a', 'b', 'c')))
+    expected = [f'zip://{tmp_path}/{kind}/v.nii.gz/003' for kind in ('images', 'labels')]
+    assert len(dataset) == 4
+    assert [dataset.get_data_info(3)[key] for key in ('img_path', 'seg_map_path')] == expected
 
 
 @pytest.mark.parametrize('content', [b'', b'\x1f\x8bbroken', nifti(VOLUME)[:300], nifti(VOLUME[None])])

@@ -40,7 +40,7 @@ def raw(root, labels, table=None, **kwargs) -> RawSegDataset:
 
 @pytest.fixture
 def reads(monkeypatch) -> list:
-    """Which label files are read."""
+    """Paths of the label files that are read."""
     found, transform = [], LoadDomainAnnotations.transform
 
     def noted(self, results):

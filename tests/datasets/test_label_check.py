@@ -1,4 +1,4 @@
-"""Classes that no label shows are told before a training."""
+"""The start of a training warns of classes that no label shows."""
 
 import numpy as np
 import pytest

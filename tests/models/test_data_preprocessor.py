@@ -78,6 +78,9 @@ def test_each_domain_has_its_own_statistics():
     assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), 'test images are of the target'
     assert preprocessor.reverses_channels and preprocessor.differs_by_domain
     assert pixel_statistics(preprocessor, 'source')[0].flatten().tolist() == [1, 2, 3]
+    raw = DomainPairPreprocessor(mean=[1, 2, 3], std=[1, 1, 1], target=dict(mean=None, std=None))
+    assert pixel_statistics(raw, 'target')[0].flatten().tolist() == [0, 0, 0]
+    assert pixel_statistics(raw, 'source')[0].flatten().tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match='one mean and one std for both'):
         pixel_statistics(preprocessor)
     with pytest.raises(ValueError, match='one mean and one std for both'):

@@ -23,6 +23,11 @@ def test_label_tables_of_mmuda():
     assert [entry.name for entry in entries] == [*CITYSCAPES_CLASSES, 'ignore'] and entries[-1].value == 255
     by_id = {entry.value: entry for entry in read_classes(['cityscapes'])}
     assert by_id[7] == Entry('road', 7, (128, 64, 128)) and by_id[0].name == 'ignore'
+    assert [(entry.value, entry.name) for entry in read_classes(['loveda'])][:3] == [
+        (0, 'ignore'),
+        (1, 'background'),
+        (2, 'building'),
+    ]
     assert is_table(['train_ids']) and not is_table(['road']) and not is_table(['train_ids', 'road'])
 
 

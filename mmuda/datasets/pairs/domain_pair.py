@@ -191,11 +191,8 @@ class DomainPairDataset(DomainSides):
         pseudo_labels: bool = False,
         target_labelled: dict | BaseDataset | None = None,
     ) -> None:
-        self.target_labelled: Any = None
+        self.target_labelled: Any = None if target_labelled is None else build_dataset(target_labelled)
         super().__init__(source, target, seed, pseudo_labels)
-        if target_labelled is not None:
-            self.target_labelled = build_dataset(target_labelled)
-            check_classes(self.sides())
 
     def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""

@@ -1,10 +1,13 @@
 """ACDC."""
 
+import os.path as osp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
+from .folders import Suffixes, list_folder, told_suffixes
 from .published import PublishedDataset, one_of
 
 CONDITIONS = ('fog', 'night', 'rain', 'snow')
@@ -48,7 +51,7 @@ class ACDCDataset(PublishedDataset):
         conditions: Sequence[str] = CONDITIONS,
         reference: bool = False,
         use_labels: bool = True,
-        img_suffix: str | None = None,
+        img_suffix: Suffixes = None,
         ann_file: str = '',
         data_prefix: Mapping | None = None,
         **kwargs: Any,
@@ -58,7 +61,7 @@ class ACDCDataset(PublishedDataset):
             one_of('conditions', condition, CONDITIONS, type(self).__name__)
         folder = f'{split}_ref' if reference else split
         everything = bool(ann_file or data_prefix)
-        self.parts = () if everything else tuple(f'{condition}/{folder}/' for condition in conditions)
+        self.parts = () if everything else tuple(f'{condition}/{folder}' for condition in conditions)
         super().__init__(
             split=split,
             use_labels=use_labels and not reference,
@@ -68,15 +71,19 @@ class ACDCDataset(PublishedDataset):
             **kwargs,
         )
 
-    def load_data_list(self) -> list[dict]:
-        """Names of the images and labels of the split and the conditions, sorted by image name."""
-        data_list = super().load_data_list()
+    def list_images(self) -> list[str]:
+        """Return the names of the images of the conditions in the split, or of all if other folders are given."""
         if not self.parts:
-            return data_list
-        names = [info['img_path'].removeprefix(self._img_dir).lstrip('/') for info in data_list]
+            return super().list_images()
+        images: list[str] = []
         for part in self.parts:
-            if not any(name.startswith(part) for name in names):
+            folder = osp.join(self._img_dir, part)
+            there = fileio.isdir(folder, self.backend_args)
+            found, others = list_folder(folder, self.img_suffix, self.backend_args) if there else ([], {})
+            if not found:
                 raise FileNotFoundError(
-                    f'{self._name} found no image named *{self.img_suffix} in {self._img_dir}/{part}. {self._expected}'
+                    f'{self._name} found no image named {told_suffixes(self.img_suffix)} in {folder}/. {self._expected}'
                 )
-        return [info for name, info in zip(names, data_list, strict=True) if name.startswith(self.parts)]
+            images += [osp.join(part, name) for name in found]
+            self.left_out.update(others)
+        return sorted(images)

@@ -1,5 +1,6 @@
 """Check before training that the image and the label of every pair exist and have the same size."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from mmuda.progress import progress
+from mmuda.settings import shortened
 from mmuda.zip_files import is_file
 
 from ..cache import cache_dir, file_stamps, fingerprint, map_in_threads, read_entry, write_entry
@@ -15,6 +17,7 @@ from ..image_files import file_of, image_size
 
 _KIND, _FORMAT = 'pair_check', 3
 _PROGRESS_FROM = 3000
+_LISTED = 20
 
 MISSING, UNREADABLE, DIFFERENT = 'file missing', 'file unreadable', 'sizes differ'
 
@@ -55,6 +58,22 @@ def find_problems(pairs: Sequence[Pair], name: str = 'data set', oriented: bool 
     if all(problem.kind != UNREADABLE for problem in problems.values()):
         write_entry(_KIND, key, [[index, *problem] for index, problem in problems.items()])
     return problems
+
+
+def told_problems(problems: Sequence[Problem], total: int, name: str) -> str:
+    """Return how many pairs cannot be used and why, with the details of the first.
+
+    Args:
+        problems: Of these pairs.
+        total: Number of all pairs.
+        name: Name of the data set.
+    """
+    counts = Counter(problem.kind for problem in problems)
+    told = ', '.join(f'{kind}: {count}' for kind, count in counts.items())
+    details = shortened([problem.detail for problem in problems], _LISTED)
+    return f'{name}: {len(problems)} of {total} image-label pairs cannot be used ({told}):' + ''.join(
+        f'\n  {detail}' for detail in details
+    )
 
 
 def _look(pairs: Sequence[Pair], name: str, oriented: bool) -> dict[int, Problem]:

@@ -1,11 +1,13 @@
 """Names of images and labels: in folders, and in text lists."""
 
 import codecs
+import os.path as osp
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import mmengine.fileio as fileio
 
+from ..array_files import is_volume, slices_of, split_member
 from ..image_files import IMAGE_SUFFIXES
 
 Suffixes = str | Sequence[str] | None
@@ -41,6 +43,12 @@ def list_folder(folder: str, suffixes: Suffixes, backend_args: dict | None = Non
         else:
             others[_kind(name)] += 1
     return sorted(names), others
+
+
+def told_suffixes(suffixes: Suffixes) -> str:
+    """Return what names end with as text: ``*.png or *.jpg``."""
+    known = ('.png', '.jpg, ...') if suffixes is None else (suffixes,) if isinstance(suffixes, str) else suffixes
+    return ' or '.join(f'*{suffix}' for suffix in known)
 
 
 def told_counts(counts: Counter) -> str:
@@ -120,6 +128,24 @@ def read_list(path: str, backend_args: dict | None = None) -> list[str]:
         return data.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f'{path} is no list of files: it is not text in UTF-8 ({error}); {remedy}') from None
+
+
+def with_slices(names: Iterable[tuple[str, str | None]], folder: str) -> list[tuple[str, str | None]]:
+    """Return the names of images and labels with each volume replaced by its slices.
+
+    Args:
+        names: Below the folders of images and of labels; a label is a volume if its image is one.
+        folder: Folder of the images, on a local disk or in a zip archive.
+    """
+    found = []
+    for image, label in names:
+        if is_volume(image) and split_member(image)[1] is None:
+            whole = osp.join(folder, image)
+            ends = [path[len(whole) :] for path in slices_of(whole)]
+            found += [(image + end, None if label is None else label + end) for end in ends]
+        else:
+            found.append((image, label))
+    return found
 
 
 def _kind(name: str) -> str:

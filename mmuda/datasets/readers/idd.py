@@ -1,11 +1,9 @@
 """IDD, and IDD-Lite, which has other classes."""
 
-import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
+from ..published_tables import OWN_CLASSES
 from .published import PublishedDataset
-
-_ENDS = ('_leftImg8bit.png', '_leftImg8bit.jpg')
 
 
 @DATASETS.register_module()
@@ -32,24 +30,8 @@ class IDDDataset(PublishedDataset):
         test=('leftImg8bit/test', None),
     )
     TABLE = 'idd'
-    IMG_SUFFIX = ''
+    IMG_SUFFIX = ('_leftImg8bit.png', '_leftImg8bit.jpg')
     SEG_MAP_SUFFIX = '_gtFine_labellevel3Ids.png'
-
-    def load_data_list(self) -> list[dict]:
-        """Names of all images and labels, sorted by image name."""
-        if self.img_suffix or self.ann_file:
-            return super().load_data_list()
-        self.check_folders()
-        names = list(
-            fileio.list_dir_or_file(
-                self._img_dir, list_dir=False, suffix=_ENDS, recursive=True, backend_args=self.backend_args
-            )
-        )
-        data_list: list[dict] = []
-        for suffix in [end for end in _ENDS if any(name.endswith(end) for name in names)] or _ENDS[:1]:
-            self.img_suffix = suffix
-            data_list += super().load_data_list()
-        return sorted(data_list, key=lambda info: info['img_path'])
 
 
 @DATASETS.register_module()
@@ -64,18 +46,7 @@ class IDDLiteDataset(PublishedDataset):
         **kwargs: Of :class:`PublishedDataset`.
     """
 
-    METAINFO = dict(
-        classes=('drivable', 'non-drivable', 'living things', 'vehicles', 'road side objects', 'far objects', 'sky'),
-        palette=[
-            [128, 64, 128],
-            [244, 35, 232],
-            [220, 20, 60],
-            [0, 0, 230],
-            [220, 190, 40],
-            [70, 70, 70],
-            [70, 130, 180],
-        ],
-    )
+    METAINFO = OWN_CLASSES['idd_lite']
     LAYOUT = 'leftImg8bit/train/SEQUENCE/NAME_image.jpg and gtFine/train/SEQUENCE/NAME_label.png'
     FOLDERS = IDDDataset.FOLDERS
     TABLE = 'idd_lite'

@@ -1,8 +1,8 @@
 """ISPRS Potsdam and Vaihingen."""
 
-from mmseg.datasets import PotsdamDataset
 from mmseg.registry import DATASETS
 
+from ..published_tables import OWN_CLASSES
 from .published import PublishedDataset
 
 
@@ -17,7 +17,7 @@ class ISPRSTiles(PublishedDataset):
         **kwargs: Of :class:`PublishedDataset`.
     """
 
-    METAINFO = PotsdamDataset.METAINFO
+    METAINFO = OWN_CLASSES['isprs']
     LAYOUT = "img_dir/train/NAME.png and ann_dir/train/NAME.png, which mmseg's tools/dataset_converters write"
     FOLDERS = dict(train=('img_dir/train', 'ann_dir/train'), val=('img_dir/val', 'ann_dir/val'))
     TABLE = 'isprs'

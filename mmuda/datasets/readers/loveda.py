@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mmseg.datasets import LoveDADataset
 from mmseg.registry import DATASETS
 
+from ..published_tables import OWN_CLASSES
 from .published import PublishedDataset, one_of
 
 AREAS = ('Rural', 'Urban')
@@ -27,7 +27,7 @@ class RawLoveDADataset(PublishedDataset):
         ValueError: If there is no such area or split.
     """
 
-    METAINFO = LoveDADataset.METAINFO
+    METAINFO = OWN_CLASSES['loveda']
     LAYOUT = 'Train/Rural/images_png/0.png ... and Train/Rural/masks_png/0.png ..., also Urban, and Val and Test'
     FOLDERS = dict(
         train=('Train/{area}/images_png', 'Train/{area}/masks_png'),

@@ -1,9 +1,10 @@
-"""What data sets whose splits, folders and file names are known have in common."""
+"""Base of data sets whose splits, folders and file names are known."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..label_tables import LabelTable
+from .folders import Suffixes
 from .raw_dataset import RawSegDataset
 
 
@@ -19,8 +20,8 @@ class PublishedDataset(RawSegDataset):
         choice: Values for the names in braces in ``FOLDERS``.
         label_table: As in :class:`RawSegDataset`; None is ``TABLE``.
         data_prefix: Other folders than those of the split.
-        img_suffix: End of image names; None is ``IMG_SUFFIX``.
-        seg_map_suffix: End of label names; None is ``SEG_MAP_SUFFIX``.
+        img_suffix: End of image names, or several; None is ``IMG_SUFFIX``.
+        seg_map_suffix: End of label names, or several; None is ``SEG_MAP_SUFFIX``.
         **kwargs: Of :class:`RawSegDataset`.
 
     Raises:
@@ -31,8 +32,8 @@ class PublishedDataset(RawSegDataset):
     """Folders of images and of labels, below ``data_root``, by split; None where no labels were published."""
 
     TABLE: ClassVar[str] = 'train_ids'
-    IMG_SUFFIX: ClassVar[str] = '.png'
-    SEG_MAP_SUFFIX: ClassVar[str] = '.png'
+    IMG_SUFFIX: ClassVar[Suffixes] = '.png'
+    SEG_MAP_SUFFIX: ClassVar[Suffixes] = '.png'
 
     def __init__(
         self,
@@ -41,8 +42,8 @@ class PublishedDataset(RawSegDataset):
         choice: Mapping[str, str] | None = None,
         label_table: str | Mapping | LabelTable | None = None,
         data_prefix: Mapping | None = None,
-        img_suffix: str | None = None,
-        seg_map_suffix: str | None = None,
+        img_suffix: Suffixes = None,
+        seg_map_suffix: Suffixes = None,
         **kwargs: Any,
     ) -> None:
         self.split = one_of('split', split, self.FOLDERS, type(self).__name__)

@@ -11,19 +11,25 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmuda.settings import shortened
-from mmuda.zip_files import is_zipped
+from mmuda.zip_files import is_local
 
-from ..array_files import is_volume, slices_of, split_member
-from ..class_maps import merged_classes, merged_palette
+from ..class_maps import classes_of
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
 from ..label_tables import LabelTable, get_label_table, identity_table, shifted_table
 from ..transforms.loading import LoadDomainImage
-from .file_check import DIFFERENT, Problem, find_problems
-from .folders import LabelNames, Suffixes, image_names, list_folder, read_list, stem_of, told_counts
-
-_LISTED = 20
+from .file_check import DIFFERENT, find_problems, told_problems
+from .folders import (
+    LabelNames,
+    Suffixes,
+    image_names,
+    list_folder,
+    read_list,
+    stem_of,
+    told_counts,
+    told_suffixes,
+    with_slices,
+)
 
 
 @DATASETS.register_module()
@@ -103,7 +109,13 @@ class RawSegDataset(BaseSegDataset):
             raise ValueError(
                 'same_size=False is for training: a prediction is compared with a label of the size of its image'
             )
-        metainfo, self._own_map = self._classes_of(dict(metainfo or {}), label_classes, class_map, label_table)
+        if (metainfo or {}).get('classes') is not None and (label_classes is not None or class_map is not None):
+            raise ValueError(
+                'give label_classes or class_map, or classes in metainfo (a part of the 19 of Cityscapes), not both'
+            )
+        if label_classes is None:
+            label_classes = self._own_classes(metainfo, label_table)
+        metainfo, self._own_map = classes_of(self.METAINFO, dict(metainfo or {}), label_classes, class_map)
         if label_table is None:
             label_table = self._default_table(label_classes, reduce_zero_label)
             reduce_zero_label = False
@@ -123,37 +135,16 @@ class RawSegDataset(BaseSegDataset):
             **kwargs,
         )
 
-    def _classes_of(
-        self,
-        metainfo: dict,
-        label_classes: Sequence[str] | None,
-        class_map: Mapping | None,
-        label_table: str | Mapping | LabelTable | None,
-    ) -> tuple[dict, tuple[dict[int, int] | None] | None]:
-        """Return metainfo with the names of the classes, and the label map; None for the one that mmseg makes."""
-        known: Any = self.METAINFO['classes']
-        given = metainfo.get('classes')
-        if given is not None and (label_classes is not None or class_map is not None):
+    def _own_classes(self, metainfo: Mapping | None, label_table: Any) -> Sequence[str] | None:
+        """Return the classes of metainfo if they are none of this data set, but those of a label table of its own."""
+        given, known = (metainfo or {}).get('classes'), self.METAINFO['classes']
+        unknown = [name for name in given or () if name not in known]
+        if unknown and not isinstance(label_table, Mapping):
             raise ValueError(
-                'give label_classes or class_map, or classes in metainfo (a part of the 19 of Cityscapes), not both'
+                f'{self._name}: metainfo has the classes {unknown}, which are not among {list(known)}. If these '
+                'are names of your own, give all of them, by train id, as label_classes=(...)'
             )
-        if given is not None and not set(given) <= set(known):
-            if not isinstance(label_table, Mapping):
-                unknown = [name for name in given if name not in known]
-                raise ValueError(
-                    f'{self._name}: metainfo has the classes {unknown}, which are not among {list(known)}. If these '
-                    'are names of your own, give all of them, by train id, as label_classes=(...)'
-                )
-            label_classes = given
-        if label_classes is None and class_map is None:
-            return metainfo, None
-        base = known if label_classes is None else tuple(label_classes)
-        # An empty palette makes mmseg draw one.
-        palette = metainfo.get('palette', self.METAINFO['palette'] if label_classes is None else [])
-        if class_map is None:
-            return {**metainfo, 'classes': base, 'palette': palette}, (None,)
-        ids = merged_classes(base, class_map)
-        return {**metainfo, 'classes': tuple(class_map), 'palette': merged_palette(palette, ids)}, (ids,)
+        return given if unknown else None
 
     def _default_table(self, label_classes: Sequence[str] | None, zero_ignored: bool) -> str | LabelTable:
         """Return the table of files whose ids nobody explained."""
@@ -169,7 +160,7 @@ class RawSegDataset(BaseSegDataset):
 
     @label_map.setter
     def label_map(self, found: dict[int, int] | None) -> None:
-        # mmseg asks a class method, which cannot know the classes of one data set.
+        # mmseg asks a class method, which does not know the classes of one data set.
         self._label_map = found if self._own_map is None else self._own_map[0]
 
     @classmethod
@@ -183,6 +174,7 @@ class RawSegDataset(BaseSegDataset):
         """Names of all images and labels, sorted by image name, or in the order of the list."""
         self._check_table()
         self.check_folders()
+        names = self._names()
         data_list = [
             dict(
                 img_path=osp.join(self._img_dir, image),
@@ -191,7 +183,7 @@ class RawSegDataset(BaseSegDataset):
                 reduce_zero_label=self.reduce_zero_label,
                 seg_fields=[],
             )
-            for image, label in self._slices(self._names())
+            for image, label in (with_slices(names, self._img_dir) if self._local else names)
         ]
         if self.left_out:
             print_log(
@@ -199,13 +191,9 @@ class RawSegDataset(BaseSegDataset):
                 logger='current',
             )
         if not data_list:
-            ends = (
-                self.img_suffix
-                if isinstance(self.img_suffix, str)
-                else ' or *'.join(self.img_suffix or ('.png', '.jpg, ...'))
-            )
             raise FileNotFoundError(
-                f'{self._name} found no image named *{ends} in {self.ann_file or self._img_dir}. {self._expected}'
+                f'{self._name} found no image named {told_suffixes(self.img_suffix)} in '
+                f'{self.ann_file or self._img_dir}. {self._expected}'
             )
         return data_list
 
@@ -215,7 +203,7 @@ class RawSegDataset(BaseSegDataset):
             lines = [line.strip() for line in read_list(self.ann_file, self.backend_args)]
             images = image_names([line for line in lines if line], self.img_suffix, self._img_dir, self.backend_args)
         else:
-            images, self.left_out = list_folder(self._img_dir, self.img_suffix, self.backend_args)
+            images = self.list_images()
         folder = self.data_prefix.get('seg_map_path')
         if folder is None:
             return [(image, None) for image in images]
@@ -223,17 +211,11 @@ class RawSegDataset(BaseSegDataset):
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
         return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
 
-    def _slices(self, names: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
-        """Return the names with each volume replaced by its slices."""
-        found = []
-        for image, label in names:
-            if self._local and is_volume(image) and split_member(image)[1] is None:
-                whole = osp.join(self._img_dir, image)
-                ends = [path[len(whole) :] for path in slices_of(whole)]
-                found += [(image + end, None if label is None else label + end) for end in ends]
-            else:
-                found.append((image, label))
-        return found
+    def list_images(self) -> list[str]:
+        """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""
+        images, others = list_folder(self._img_dir, self.img_suffix, self.backend_args)
+        self.left_out.update(others)
+        return images
 
     def filter_data(self) -> list[dict]:
         """Check the pairs, and leave out those that do not match if ``mismatched='skip'``."""
@@ -259,7 +241,7 @@ class RawSegDataset(BaseSegDataset):
         if not problems:
             return data_list
         kept = [info for index, info in enumerate(data_list) if index not in problems]
-        report = self._report(list(problems.values()), len(pairs))
+        report = told_problems(list(problems.values()), len(pairs), self._name)
         if not kept:
             hint = ''
             if any(problem.kind == DIFFERENT for problem in problems.values()):
@@ -335,8 +317,7 @@ class RawSegDataset(BaseSegDataset):
     @property
     def _local(self) -> bool:
         """Whether headers can be looked at before the training: on a local disk, or in a zip archive there."""
-        backend = (self.backend_args or {}).get('backend', 'local')
-        return backend == 'local' and ('://' not in self._img_dir or is_zipped(self._img_dir))
+        return is_local(self._img_dir, self.backend_args)
 
     @property
     def _expected(self) -> str:
@@ -383,11 +364,3 @@ class RawSegDataset(BaseSegDataset):
             raise FileNotFoundError(
                 f'{self._name}: the folder of {meaning}, {folder}, does not exist{hint}. {self._expected}'
             )
-
-    def _report(self, problems: list[Problem], total: int) -> str:
-        counts = Counter(problem.kind for problem in problems)
-        told = ', '.join(f'{kind}: {count}' for kind, count in counts.items())
-        details = shortened([problem.detail for problem in problems], _LISTED)
-        return f'{self._name}: {len(problems)} of {total} image-label pairs cannot be used ({told}):' + ''.join(
-            f'\n  {detail}' for detail in details
-        )

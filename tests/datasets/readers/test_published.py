@@ -101,6 +101,9 @@ def test_conditions_and_references_of_acdc(tmp_path):
     assert {name.split('/')[1] for name in names(tmp_path)} == {'train'}
     night = names(tmp_path, conditions=['night'])
     assert [name.split('/')[:2] for name in night] == [['night', 'train']] * 2
+    (tmp_path / 'rgb_anon/night/train/note.txt').write_text('')
+    left_out = DATASETS.build(dict(type='ACDCDataset', data_root=str(tmp_path), conditions=['night'])).left_out
+    assert left_out == {'*.txt': 1}, 'references and other splits are no files that were left out'
     reference = names(tmp_path, conditions=['night'], reference=True)
     assert [name.replace('/train_ref/', '/train/').replace('_rgb_ref_', '_rgb_') for name in reference] == night
     pairs = DATASETS.build(dict(type='ACDCDataset', data_root=str(tmp_path), reference=True))
@@ -120,7 +123,7 @@ def test_both_kinds_of_images_of_idd(tmp_path):
     layouts.write(folder / '000001_leftImg8bit.jpg', layouts.image(1))
     dataset = DATASETS.build(dict(type='IDDDataset', split='val', data_root=str(tmp_path), pipeline=LOAD))
     ends = [dataset[n]['img_path'][-4:] for n in range(2)]
-    assert ends == ['.png', '.jpg']
+    assert ends == ['.png', '.jpg'] and not dataset.left_out
 
 
 def test_idd_lite_is_not_read_as_idd(tmp_path):
