@@ -14,10 +14,12 @@ import torch
 from mmuda.checks import check_config, require
 from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import config_name, load_config
-from mmuda.own_data.configs import check_folder, method_config, pair_files, write_files
 from mmuda.own_data.label_values import LABELS
+from mmuda.own_data.method_config import method_config
 from mmuda.own_data.new_pair import Request, new_pair
+from mmuda.own_data.pair_config import pair_files
 from mmuda.own_data.recipes import METHODS, NETWORKS, default_network
+from mmuda.own_data.writing import check_folder, write_files
 
 
 def parse_args() -> argparse.Namespace:
@@ -116,25 +118,26 @@ def main() -> None:
         f'plan    crops of {plan.crop[0]}x{plan.crop[1]} (H x W), {plan.batch} + {plan.batch} images, '
         f'{plan.iterations} iterations'
     )
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() and args.crop is None and args.iterations is None:
         print(
             '        there is no GPU here: on CPUs begin with smaller crops and fewer iterations, such as '
             '--crop 144 192 --iterations 800'
         )
     print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
     print('\nNext:')
-    for line in commands(config, f'iter_{plan.iterations}.pth', args.target):
+    for line in commands(config, f'iter_{plan.iterations}.pth', args.target, pair.validates):
         print(f'    {line}')
 
 
-def commands(config: Path, checkpoint: str, images: str) -> list[str]:
-    """Return the commands from a config to predictions."""
+def commands(config: Path, checkpoint: str, images: str, labelled: bool) -> list[str]:
+    """Return the commands from a config to predictions; a test needs labels."""
     weights = Path('work_dirs', config_name(config), checkpoint)
     tools = Path(__file__).parent
     lines = [
         ['doctor.py', config],
         ['browse.py', config],
         ['train.py', config],
+        *([['test.py', config, weights]] if labelled else []),
         ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}'],
     ]
     shown = tools.relative_to(Path.cwd()) if tools.is_relative_to(Path.cwd()) else tools

@@ -1,6 +1,7 @@
 """Check before a training that labels show the classes: otherwise it learns nothing, at a loss of 0."""
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,7 +32,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     A class without a pixel is logged, where all labels were counted.
 
     Args:
-        dataset: Labelled; of others nothing is checked.
+        dataset: Labelled; of others, and of those that lack some labels, nothing is checked.
         role: What it is used for, for messages.
 
     Raises:
@@ -50,7 +51,10 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     except ValueError:
         return  # it loads no label
     complete = len(dataset) <= COUNTED
-    shown: Any = _shown(dataset, complete)
+    places = range(len(dataset)) if complete else np.linspace(0, len(dataset) - 1, SAMPLE).astype(int).tolist()
+    if any(dataset.get_data_info(place).get('seg_map_path') is None for place in places):
+        return  # images of the target that are only looked at, by a pipeline that loads labels where there are some
+    shown: Any = _shown(dataset, None if complete else places)
     if shown.all():
         return
     classes = tuple(dataset.metainfo['classes'])
@@ -73,12 +77,11 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
         )
 
 
-def _shown(dataset: BaseDataset, complete: bool) -> Any:
-    """Return which classes are shown, (C,) bool."""
-    if complete:
+def _shown(dataset: BaseDataset, places: Sequence[int] | None) -> Any:
+    """Return which classes are shown in some labels, or in all of them for None, (C,) bool."""
+    if places is None:
         return np.asarray(class_counts(dataset).any(axis=0))
     loader = label_step(dataset)
-    places = np.linspace(0, len(dataset) - 1, SAMPLE).astype(int).tolist()
 
     def look() -> list[bool]:
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -69,23 +69,23 @@ class _Network(nn.Module):
         logits = F.interpolate(
             logits, size=images.shape[-2:], mode='bilinear', align_corners=self.segmentor.align_corners
         )
-        return logits if self.output == LOGITS else labels_of(logits, self.segmentor.decode_head.threshold)
+        return logits if self.output == LOGITS else predicted_labels(logits, self.segmentor.decode_head)
 
 
-def labels_of(logits: Tensor, threshold: float | None) -> Tensor:
-    """Return the classes (N, H, W) uint8 of logits (N, C, H, W); a single one is compared with a probability."""
+def predicted_labels(logits: Tensor, head: Any) -> Tensor:
+    """Return the classes (N, H, W) uint8 of logits (N, C, H, W); mmseg compares the sigmoid of one alone with a bound.
+
+    Args:
+        logits: The logits.
+        head: Decode head of mmseg, whose ``threshold`` that is. In ours a head with one output has two logits.
+    """
     if logits.shape[1] == 1:
-        return (logits[:, 0].sigmoid() > (threshold or 0.0)).to(torch.uint8)
+        return (logits[:, 0].sigmoid() > head.threshold).to(torch.uint8)
     return logits.argmax(dim=1).to(torch.uint8)
 
 
 def export_onnx(
-    model: Any,
-    path: str | Path,
-    size: Sequence[int] = (512, 1024),
-    output: str = LABELS,
-    dynamic: bool = True,
-    facts: Mapping[str, Any] | None = None,
+    model: Any, path: str | Path, size: Sequence[int] = (512, 1024), output: str = LABELS, dynamic: bool = True
 ) -> Exported:
     """Write a network with its upsampling as ONNX, and compare it with PyTorch.
 
@@ -99,7 +99,6 @@ def export_onnx(
         size: (H, W) of the image that it is traced with; the only one if sizes are not dynamic.
         output: ``'labels'`` or ``'logits'``.
         dynamic: Take images of any size. A network that cannot, gets the fixed size, and the result says why.
-        facts: More metadata, plain values.
 
     Raises:
         ModuleNotFoundError: If a package is missing, with the command that installs it.
@@ -112,7 +111,7 @@ def export_onnx(
     segmentor = getattr(model, SEGMENTOR, model)
     check_exportable(segmentor)
     network = _Network(segmentor, output).cpu().eval()
-    metadata = {**_facts(model, size, output), **(facts or {})}
+    metadata = _facts(model, size, output)
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     reason: str | None = 'a fixed size was asked for'
     with whole_file(path) as draft:
@@ -243,14 +242,15 @@ def _difference(network: _Network, draft: Path, size: Sequence[int]) -> float:
     scale = logits.abs().max().item() or 1.0
     if network.output == LOGITS:
         return float(np.abs(found - logits.numpy()).max()) / scale
-    wanted = labels_of(logits, network.segmentor.decode_head.threshold).numpy()
-    return float(((found != wanted) & _clear(logits, scale, network.segmentor.decode_head.threshold)).mean())
+    head = network.segmentor.decode_head
+    wanted = predicted_labels(logits, head).numpy()
+    return float(((found != wanted) & _clear(logits, scale, head)).mean())
 
 
-def _clear(logits: Tensor, scale: float, threshold: float | None) -> np.ndarray:
+def _clear(logits: Tensor, scale: float, head: Any) -> np.ndarray:
     """Return the pixels (N, H, W) whose class would not change with a rounding."""
     if logits.shape[1] == 1:
-        return ((logits[:, 0].sigmoid() - (threshold or 0.0)).abs() > TOLERANCE).numpy()
+        return ((logits[:, 0].sigmoid() - head.threshold).abs() > TOLERANCE).numpy()
     best = logits.topk(2, dim=1)[0]
     return (best[:, 0] - best[:, 1] > TOLERANCE * scale).numpy()
 

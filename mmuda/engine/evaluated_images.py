@@ -1,4 +1,4 @@
-"""Which images of a config a network is tested on: those of the test, or of another split, such as its own source."""
+"""Tests on other images of a config than those of its test, such as the source that a network was trained with."""
 
 import copy
 import os
@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 SPLITS = ('test', 'val', 'source', 'target')
-"""What :func:`evaluate_on` takes."""
+"""Images that :func:`evaluate_on` chooses from."""
 
 
 def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmuda.datasets.array_files import is_volume, slices_of
 from mmuda.datasets.image_files import IMAGE_SUFFIXES
 
 JPEG = ('.jpg', '.jpeg')
@@ -34,7 +35,8 @@ class Files:
 def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
     """Find images in a folder and in the folders below, through symbolic links, too.
 
-    Hidden files and folders are passed over. A folder that links lead to twice is looked at once.
+    Hidden files and folders are passed over. A folder that links lead to twice is looked at once. Of a NIfTI volume each
+    slice is an image, ``volume.nii.gz/012``.
 
     Args:
         folder: The folder.
@@ -53,10 +55,10 @@ def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
     for path in _files(root, None if without is None else os.path.realpath(without)):
         name = path.relative_to(root).as_posix()
         reason = _reason(path, name)
-        if reason is None:
-            found.names.append(name)
-        else:
-            found.left_out.setdefault(reason, []).append(name)
+        ends = _ends(path) if reason is None else []
+        found.names += [name + end for end in ends]
+        if not ends:
+            found.left_out.setdefault(reason or NO_IMAGE, []).append(name)
     found.names.sort()
     return found
 
@@ -101,6 +103,16 @@ def _hidden(name: str) -> bool:
 
 def _is_below(path: str, root: str) -> bool:
     return os.path.commonpath([path, root]) == root
+
+
+def _ends(path: Path) -> list[str]:
+    """Return the ends of the names of the images in a file: the empty one, or those of the slices of a volume."""
+    if not is_volume(str(path)):
+        return ['']
+    try:
+        return [name[len(str(path)) :] for name in slices_of(str(path))]
+    except (OSError, ValueError):  # damaged, or of more dimensions
+        return []
 
 
 def _reason(path: Path, name: str) -> str | None:

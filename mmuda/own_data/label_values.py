@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
-from mmuda.datasets.image_files import read_image_bytes, unreadable
-from mmuda.datasets.transforms.loading import decode_label
+from mmuda.datasets.colours import colour_of
+from mmuda.datasets.image_files import read_image_bytes
+from mmuda.datasets.label_files import decode_label
 from mmuda.progress import progress
 
 from .survey import evenly
@@ -36,7 +36,7 @@ class LabelValues:
         pixels: By value.
         files: Labels that show the value, by value.
         channel: Number of the one channel, in RGB order, that holds ids, of files with several; None if there is one
-            channel, or if values are colours.
+            channel, all are equal, or values are colours.
         unreadable: Labels that cannot be decoded, with the reason.
     """
 
@@ -73,8 +73,8 @@ class LabelValues:
 def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValues:
     """Count the values in label files.
 
-    Files of several channels hold ids in one of them if the others are constant (CARLA has them in red), or if all are
-    equal; otherwise they hold colours. A few files decide.
+    Files are read as trainings read them. Those of several channels that differ hold ids in one of them if the others
+    are 0 (CARLA has them in red); otherwise they hold colours. A few files decide.
 
     Args:
         paths: Absolute names.
@@ -87,14 +87,16 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
     """
     chosen = evenly(paths, labels)
     found = LabelValues(len(paths), len(chosen))
-    channel = _channel_of(evenly(chosen, _FIRST))
+    channel, colours = _kind_of(evenly(chosen, _FIRST))
     looked_at = progress(chosen, len(chosen), 'labels') if len(chosen) >= _SHOW_PROGRESS_FROM else chosen
     for path in looked_at:
         try:
-            values, counts = _count(_pixels(path, channel))
+            pixels = decode_label(read_image_bytes(path), path, channel, colours)
         except (OSError, ValueError) as error:
             found.unreadable[path] = str(error)
             continue
+        codes, counts = _count(pixels)
+        values = list(map(colour_of, codes)) if colours else codes
         found.pixels.update(dict(zip(values, counts, strict=True)))
         found.files.update(values)
         if len(found.pixels) > MOST:
@@ -106,73 +108,42 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
     return found
 
 
-def _raw(path: str) -> np.ndarray:
-    """Return the ids of a file, (H, W), or its channels in RGB order, (H, W, C)."""
-    data = read_image_bytes(path)
-    if data.startswith(b'\x89PNG') and data[25] == 3 or (array := _channels(data)) is None or array.ndim == 2:
-        return decode_label(data, path)
-    return array
-
-
-def _channels(data: bytes) -> np.ndarray | None:
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None or array.ndim == 2 or array.shape[2] not in (3, 4):
-        return array
-    return array[..., [2, 1, 0, 3][: array.shape[2]]]
-
-
-def _channel_of(paths: Sequence[str]) -> int | None:
-    """Return the channel that holds the ids, or None."""
-    alike = varying = None
+def _kind_of(paths: Sequence[str]) -> tuple[int | None, bool]:
+    """Return the channel that holds the ids of files with several, or None, and whether the files hold colours."""
+    several = grey = False
+    filled: set[int] = set()
     for path in paths:
         try:
-            array = _raw(path)
+            channels = _channels(path)
         except (OSError, ValueError):
             continue
-        if array.ndim == 2:
-            return None
-        colours = array[..., :3]
-        equal = bool((colours == colours[..., :1]).all())
-        flat = colours.reshape(-1, 3)
-        moving = flat.min(axis=0) != flat.max(axis=0)
-        filled = moving | (flat[0] != 0)
-        alike = equal if alike is None else alike and equal
-        varying = filled if varying is None else varying | filled
-    if alike is None or varying is None:
-        return None
-    if alike:
-        return 0
-    return int(np.flatnonzero(varying)[0]) if varying.sum() == 1 else None
+        if len(channels) == 1:
+            grey |= bool(channels[0].any())
+        else:
+            several = True
+            filled |= {place for place, ids in enumerate(channels) if ids.any()}
+    if several and not grey and len(filled) == 1:
+        return filled.pop(), False
+    return None, several
 
 
-def _pixels(path: str, channel: int | None) -> np.ndarray:
-    """Return the ids of a file, (H, W), or its colours, (H, W) with 24 bits each and a sign."""
-    if channel is not None:
-        return decode_label(read_image_bytes(path), path, channel)
-    array = _raw(path)
-    if array.ndim == 2:
-        return array
-    if array.dtype != np.uint8:
-        raise unreadable(path, f'colours of {array.dtype} are no labels')
-    red, green, blue = (array[..., place].astype(np.int32) for place in range(3))
-    return -1 - ((red << 16) | (green << 8) | blue)
+def _channels(path: str) -> list[np.ndarray]:
+    """Return the ids of a file, (H, W), or its first three channels if they differ."""
+    data = read_image_bytes(path)
+    try:
+        return [decode_label(data, path)]
+    except ValueError:
+        return [decode_label(data, path, channel) for channel in range(3)]
 
 
-def _count(pixels: np.ndarray) -> tuple[list[Value], list[int]]:
+def _count(pixels: np.ndarray) -> tuple[list[int], list[int]]:
     """Return the values of a label, and the pixels of each; runs of equal values are counted as one."""
     flat = np.ascontiguousarray(pixels).reshape(-1)
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     lengths = np.diff(np.append(starts, flat.size))
     values, places = np.unique(flat[starts], return_inverse=True)
     counts = np.bincount(places, weights=lengths).astype(np.int64)
-    return [_value(int(value)) for value in values], counts.tolist()
-
-
-def _value(code: int) -> Value:
-    if code >= 0:
-        return code
-    colour = -1 - code
-    return colour >> 16, (colour >> 8) & 255, colour & 255
+    return values.tolist(), counts.tolist()
 
 
 def _too_many(found: LabelValues, path: str) -> str:

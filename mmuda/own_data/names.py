@@ -1,4 +1,4 @@
-"""What the name of a file says: whether it is an image or a label, and of which scene."""
+"""Names of files: words that tell images from labels, and the scene that both share."""
 
 import re
 from pathlib import PurePosixPath

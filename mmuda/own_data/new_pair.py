@@ -8,8 +8,8 @@ from mmuda.constants import IGNORE_INDEX
 
 from .class_files import Entry, find_class_file, is_table, read_class_file, read_classes
 from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
-from .configs import Domain, Pair
 from .label_values import LABELS, LabelValues, count_values
+from .pair import Domain, Pair
 from .pairing import Pairing, folder_of_labels, pair_folder
 from .plan import make_plan
 from .screen import about_images, about_values, hints, proposals
@@ -92,10 +92,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
     source_values = _values(source, request)
     entries, classes = _classes(request, source, source_values, tell, ask)
     tell(about_values(source_values, classes))
-    domains = [Domain('source', source.pairing, source_values.channel), Domain('target', target)]
-    if seen is not None:
-        domains.append(_val_domain(request, seen, entries, classes, source, tell))
-    elif request.val is None:
+    watched = None if seen is None else _val_domain(request, seen, entries, classes, source, tell)
+    if watched is None:
         tell(
             'val     none: the target has no labels to validate with, so validations tell scores without labels; a '
             'part of the source would not say how well the target is segmented (--val DIR)'
@@ -110,9 +108,9 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
     )
     return Pair(
         request.name,
-        domains[0],
-        domains[1],
-        domains[2] if len(domains) > 2 else None,
+        Domain('source', source.pairing, source_values.channel),
+        Domain('target', target),
+        watched,
         classes,
         plan,
         request.command,

@@ -29,12 +29,15 @@ from .windows import Band
 MANIFEST = 'prediction.json'
 """File in the output folder that says what made the label maps, and of which images they are."""
 
+WRITERS = 2
+"""Threads that write files."""
+
 UNREADABLE = (OSError, ValueError)
 """Errors about one image; the others are still predicted."""
 
 
 class Summary(NamedTuple):
-    """What a call of :func:`predict_folder` did.
+    """The result of :func:`predict_folder`.
 
     Attributes:
         predicted: Number of images that were predicted.
@@ -49,9 +52,7 @@ class Summary(NamedTuple):
     shares: dict[str, Any]
 
 
-def predict_folder(
-    predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int = 2, writers: int = 2
-) -> Summary:
+def predict_folder(predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int = 2) -> Summary:
     """Predict images and write the results; all processes must call it, each predicts its share.
 
     Images whose files are complete are skipped, so that an interrupted call goes on, and more images can be added. An
@@ -62,7 +63,6 @@ def predict_folder(
         entries: Images, from :func:`find_images`.
         outputs: What is written.
         num_workers: Processes that read images.
-        writers: Threads that write files.
 
     Raises:
         RuntimeError: If the folder holds results of other settings or of other images, or another run uses it.
@@ -78,7 +78,7 @@ def predict_folder(
         own = [left[place] for place in own_share(len(left))]
         failed: dict[str, str] = {}
         with Notes(folder, len(outputs.classes.names)) as notes:
-            for entry, result in _predicted(predictor, own, outputs, num_workers, writers):
+            for entry, result in _predicted(predictor, own, outputs, num_workers):
                 if isinstance(result, str):
                     failed[_source_of(entry)] = result
                 else:
@@ -139,7 +139,7 @@ def _finish(job: Job, outputs: Outputs) -> dict[str, Any]:
 
 
 def _predicted(
-    predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int, writers: int
+    predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int
 ) -> Iterator[tuple[Entry, np.ndarray | str]]:
     """Yield images whose files are complete with their pixels by class, or with what is wrong with them."""
     loader = DataLoader(
@@ -150,7 +150,7 @@ def _predicted(
         worker_init_fn=_without_threads,
     )
     finished: deque[tuple[Entry, Future[np.ndarray]]] = deque()
-    with ThreadPoolExecutor(max(writers, 1)) as pool, ProgressDisplay(len(entries), 'prediction') as display:
+    with ThreadPoolExecutor(WRITERS) as pool, ProgressDisplay(len(entries), 'prediction') as display:
         for items in loader:
             ready = [item for item in items if item.prepared is not None]
             for item in items:
@@ -163,7 +163,7 @@ def _predicted(
                 size = item.prepared.size
                 finished.append((item.entry, pool.submit(outputs.write, item.entry.name, size, bands)))
             display.update(len(items))
-            while len(finished) > 2 * writers:
+            while len(finished) > 2 * WRITERS:
                 entry, future = finished.popleft()
                 yield entry, future.result()
         for entry, future in finished:

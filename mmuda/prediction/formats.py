@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmseg.datasets import LoveDADataset
 
 from mmuda.constants import IGNORE_INDEX
 from mmuda.datasets.classes import CITYSCAPES_CLASSES
 from mmuda.datasets.label_tables import get_label_table
-
-LOVEDA_CLASSES = ('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural')
-"""The seven classes of LoveDA in the order of its train ids."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ FORMATS: dict[str, ServerFormat] = {
     ),
     'loveda': ServerFormat(
         'loveda',
-        {name: number for number, name in enumerate(LOVEDA_CLASSES)} | {'agriculture': 6},
+        {name: number for number, name in enumerate(LoveDADataset.METAINFO['classes'])} | {'agriculture': 6},
         _same,
         'the LoveDA challenge on CodaLab',
     ),

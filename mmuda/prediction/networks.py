@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmuda.constants import LOG_EPSILON
+from mmuda.models.image_sizes import in_equal_sizes
 
 from .preparation import Prepared
 
@@ -123,18 +124,11 @@ class Networks:
 
     def _step(self, model: Any, images: Sequence[Prepared], way: int) -> list[Any]:
         """Return data samples with predictions; images of one size go through the network together."""
-        found: list[Any] = [None] * len(images)
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for place, image in enumerate(images):
-            by_shape.setdefault(tuple(image.inputs[way].shape), []).append(place)
-        for places in by_shape.values():
-            batch = dict(
-                inputs=[images[place].inputs[way] for place in places],
-                data_samples=[copy.deepcopy(images[place].data_samples[way]) for place in places],
-            )
-            for place, sample in zip(places, model.test_step(batch), strict=True):
-                found[place] = sample
-        return found
+        batch = dict(
+            inputs=[image.inputs[way] for image in images],
+            data_samples=[copy.deepcopy(image.data_samples[way]) for image in images],
+        )
+        return in_equal_sizes(model.test_step, batch)
 
 
 def to_arrays(label: Tensor, confidence: Tensor | None) -> tuple[np.ndarray, np.ndarray | None]:

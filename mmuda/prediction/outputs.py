@@ -24,7 +24,7 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written for an image, and where.
+    """The files that are written for each image, and their folder.
 
     Attributes:
         folder: Output folder.

@@ -1,4 +1,4 @@
-"""Which images of a folder are done, and how many pixels of each class they have."""
+"""Pixels by class of the images of a folder that are done."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def write_shares(folder: Path, classes: Sequence[str], images: Mapping[str, Sequ
         images: Pixels by class of each image.
 
     Returns:
-        What is written.
+        The content of the file.
     """
     table = np.array([images[name] for name in sorted(images)], np.int64).reshape(-1, len(classes))
     total = table.sum(axis=0)

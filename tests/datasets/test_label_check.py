@@ -38,8 +38,13 @@ def test_a_class_that_is_never_shown_is_told(tmp_path, monkeypatch):
     assert 'shows crack' in told.pop()
 
 
-def test_other_data_is_left_alone(tmp_path):
+def test_other_data_is_left_alone(tmp_path, monkeypatch):
     masks(tmp_path, (0, 1))
     unlabelled = RawSegDataset(data_root=str(tmp_path), data_prefix=dict(img_path='images'), pipeline=LOAD[:1])
     check_classes_shown(unlabelled, 'validation')
+    steps = [LOAD[0], dict(LOAD[1], required=False)]
+    for counted in (512, 0):
+        monkeypatch.setattr('mmuda.datasets.label_check.COUNTED', counted)
+        watched = RawSegDataset(data_root=str(tmp_path), data_prefix=dict(img_path='images'), pipeline=steps)
+        check_classes_shown(watched, 'validation')
     check_classes_shown([1, 2], 'validation')

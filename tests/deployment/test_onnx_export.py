@@ -26,7 +26,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def exported(model, tmp_path_factory):
-    return export_onnx(model, tmp_path_factory.mktemp('onnx') / 'net.onnx', (40, 56), facts=dict(note='mine'))
+    return export_onnx(model, tmp_path_factory.mktemp('onnx') / 'net.onnx', (40, 56))
 
 
 def run(path, images: torch.Tensor) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_the_file_says_how_it_is_run(exported):
     meta = onnxruntime.InferenceSession(str(exported.path)).get_modelmeta().custom_metadata_map
     assert meta == exported.facts
     assert json.loads(meta['mean']) == [90, 100, 110] and json.loads(meta['std']) == [50, 60, 70]
-    assert meta['channel_order'] == 'RGB' and json.loads(meta['classes']) == list(CLASSES) and meta['note'] == 'mine'
+    assert meta['channel_order'] == 'RGB' and json.loads(meta['classes']) == list(CLASSES)
     assert json.loads(meta['palette']) == PALETTE and json.loads(meta['dynamic_size']) is True
     told = how_to_run(exported)
     assert 'any size -> labels' in told and 'np.float32([90.0, 100.0, 110.0])' in told and '# RGB' in told

@@ -1,4 +1,4 @@
-"""Which value in label files is which class."""
+"""Classes of the values in label files."""
 
 from collections import Counter
 

@@ -1,5 +1,8 @@
 """Files below a folder."""
 
+import gzip
+import struct
+
 import pytest
 
 from mmuda.own_data.files import BROKEN_LINK, EMPTY, NO_IMAGE, ODD_NAME, find_files, is_listable, suffixes_of
@@ -23,6 +26,16 @@ def test_images_are_found_in_nested_folders_whatever_the_case_of_their_suffix(tm
         EMPTY: ['empty.png'],
     }
     assert suffixes_of(['a.txt', 'b.TXT', 'README']) == '.txt 2, without a suffix'
+
+
+def test_slices_of_volumes_are_images(tmp_path):
+    header = bytearray(352)
+    struct.pack_into('<i', header, 0, 348)
+    struct.pack_into('<8h', header, 40, 3, 6, 4, 2, 1, 1, 1, 1)
+    write(tmp_path, 'scan.nii.gz', content=gzip.compress(bytes(header)))
+    write(tmp_path, 'damaged.nii')
+    found = find_files(tmp_path)
+    assert found.names == ['scan.nii.gz/000', 'scan.nii.gz/001'] and found.left_out == {NO_IMAGE: ['damaged.nii']}
 
 
 def test_links_are_followed_once(tmp_path):

@@ -47,7 +47,7 @@ def test_ids_in_one_channel_of_many(tmp_path, channel, alpha):
 
 def test_grey_files_of_three_channels_hold_ids(tmp_path):
     found = count_values([save(tmp_path, np.dstack([IDS] * 3))])
-    assert (found.channel, found.values) == (0, [0, 7, 255])
+    assert (found.channel, found.values) == (None, [0, 7, 255])
 
 
 def test_colours_are_counted(tmp_path):
@@ -58,6 +58,16 @@ def test_colours_are_counted(tmp_path):
     assert found.are_colours and found.channel is None
     assert found.pixels == {(128, 64, 128): 3, (1, 2, 3): 1, (0, 0, 0): 2}
     assert found.values == [(128, 64, 128), (0, 0, 0), (1, 2, 3)]
+
+
+def test_colours_of_palettes_count_as_those_of_pixels(tmp_path):
+    array = np.zeros((1, 2, 3), np.uint8)
+    array[0, 1] = (128, 64, 128)
+    image = Image.fromarray(np.array([[1, 1]], np.uint8))
+    image.putpalette([9, 9, 9, 128, 64, 128])
+    image.save(tmp_path / 'palette.png')
+    found = count_values([save(tmp_path, array), str(tmp_path / 'palette.png')])
+    assert found.pixels == {(0, 0, 0): 1, (128, 64, 128): 3} and not found.unreadable
 
 
 def test_masks_are_recognised(tmp_path):

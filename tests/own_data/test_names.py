@@ -1,4 +1,4 @@
-"""What names of files say."""
+"""Words in names of files."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What test servers take."""
+"""Formats of test servers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which images arguments name, and what their outputs are called."""
+"""Images that arguments name, and the names of their outputs."""
 
 import os
 

@@ -43,9 +43,16 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     assert 'network a small DeepLabV2 with random weights' in printed
     assert 'plan    crops of 48x64 (H x W), 1 + 1 images, 2 iterations' in printed
     commands = [shlex.split(line) for line in printed[printed.index('Next:') :].splitlines()[1:]]
-    assert [Path(command[1]).name for command in commands] == ['doctor.py', 'browse.py', 'train.py', 'predict.py']
+    assert [Path(command[1]).name for command in commands] == [
+        'doctor.py',
+        'browse.py',
+        'train.py',
+        'test.py',
+        'predict.py',
+    ]
     assert all(command[2] == 'configs/my_pair/dacs.py' for command in commands)
-    assert commands[3][3:] == [
+    assert commands[3][3:] == ['work_dirs/my_pair/dacs/iter_2.pth']
+    assert commands[4][3:] == [
         'work_dirs/my_pair/dacs/iter_2.pth',
         'data/photographs',
         '--out',
@@ -82,9 +89,8 @@ def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     assert 'background' in tested and 'mIoU' in tested
     written = sorted((tmp_path / 'labels').rglob('*.png'))
     assert len(written) == 4 and cv2.imread(str(written[0]), cv2.IMREAD_UNCHANGED).shape[:2] == (48, 64)
-    if (TOOLS / 'predict.py').exists():
-        run(tmp_path, predict.replace('iter_2000', 'iter_2'))
-        assert len(list((tmp_path / 'predictions').rglob('*IMG_1*'))) >= 1
+    run(tmp_path, predict.replace('iter_2000', 'iter_2'))
+    assert len(list((tmp_path / 'predictions').rglob('*IMG_1*'))) >= 1
 
 
 @pytest.mark.slow

@@ -1,85 +1,24 @@
-"""Config files of a pair of data sets and of a first method, as text."""
+"""Config file of a pair of own data sets, and its lists of images, as text."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from mmuda.files import write_atomically
-
-from .classes import Classes
 from .literals import comment, literal, wrapped_dict, wrapped_tuple
-from .pairing import Pairing
+from .pair import Domain, Pair
 from .plan import Plan
-from .recipes import Method, Network, configs_folder
 from .survey import evenly
 
 PAIR = 'pair.py'
 WATCHED = 100
-_RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 """Target images that validations without labels look at."""
+
+_RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 
 _VARIABLE_HEAD = """import os
 
 root = os.environ.get({name}, {root})
 """
-
-
-@dataclass
-class Domain:
-    """A data set of a pair.
-
-    Attributes:
-        name: ``source``, ``target`` or ``val``.
-        pairing: Its images.
-        channel: Channel of label files that holds the ids; None if there is one channel.
-        table: Meaning of its label values, if it is another than that of the source.
-    """
-
-    name: str
-    pairing: Pairing
-    channel: int | None = None
-    table: dict | None = None
-
-
-@dataclass
-class Pair:
-    """All that the config of a pair holds.
-
-    Attributes:
-        name: Of the pair, and of its folder.
-        source: Labelled images.
-        target: Images without labels.
-        val: More images of the target, to validate with; None validates with some images of the target.
-        classes: Classes of the network.
-        plan: Sizes and lengths.
-        command: Command line that wrote it.
-        root_variable: Environment variable with the folder that holds all; None writes absolute paths.
-    """
-
-    name: str
-    source: Domain
-    target: Domain
-    val: Domain | None
-    classes: Classes
-    plan: Plan
-    command: str
-    root_variable: str | None = None
-
-    @property
-    def validates(self) -> bool:
-        """Whether there are labels to validate with."""
-        return self.val is not None and bool(self.val.pairing.labels)
-
-    @property
-    def watched(self) -> Domain:
-        """The images that validations look at, or take some of."""
-        return self.val or self.target
-
-    @property
-    def domains(self) -> list[Domain]:
-        """The data sets that there are."""
-        return [domain for domain in (self.source, self.target, self.val) if domain is not None]
 
 
 def pair_files(pair: Pair) -> dict[str, str]:
@@ -92,101 +31,8 @@ def pair_files(pair: Pair) -> dict[str, str]:
     return files
 
 
-def method_config(pair: Pair, method: Method, network: Network, folder: Path) -> str:
-    """Return the config of a method.
-
-    Args:
-        pair: The pair.
-        method: The method.
-        network: Its network.
-        folder: Where the config will be: bases are named from there.
-    """
-    plan = pair.plan
-    bases = [_base(folder, network.file), f'./{PAIR}', _base(folder, '_base_/schedules/own_data.py')]
-    model = {
-        **method.model,
-        'data_preprocessor': 'dict(size=_base_.crop_size)',
-        'segmentor': 'dict(decode_head=dict(num_classes=len(_base_.classes)))',
-    }
-    optimizers = {child: f'dict(optimizer={text})' for child, text in method.optimizers.items()}
-    if network.rate is not None:
-        optimizers = {'segmentor': f'dict(optimizer=dict(lr={network.rate}))', **optimizers}
-    lines = [
-        comment(f'{method.title} on {pair.name}: {network.title}. See configs/{method.folder}/README.md.'),
-        '_base_ = [',
-        *(f'    {literal(base)},' for base in bases),
-        ']',
-        _call('model', model),
-    ]
-    if optimizers:
-        lines.append(_call('optim_wrapper', optimizers))
-    lines += [
-        f'train_cfg = dict(max_iters={plan.iterations}, val_interval={plan.interval})',
-        f'param_scheduler = [dict(_base_.param_scheduler[0], end={plan.iterations + 1})]',
-        f'default_hooks = dict(checkpoint=dict(interval={plan.interval}))',
-    ]
-    return '\n'.join(lines) + '\n'
-
-
-def write_files(folder: Path, files: dict[str, str], overwrite: bool) -> list[Path]:
-    """Write files that are new, or others than before; nothing is written if one may not be replaced.
-
-    Args:
-        folder: Where they go.
-        files: Text by name.
-        overwrite: Whether files with another text may be replaced.
-
-    Returns:
-        The files that were written.
-
-    Raises:
-        FileExistsError: If a file with another text is there, without ``overwrite``.
-    """
-    changed = {name: text for name, text in files.items() if not _holds(folder / name, text)}
-    there = [name for name in changed if (folder / name).exists()]
-    if there and not overwrite:
-        raise FileExistsError(
-            f'{folder} has {", ".join(there)} with another text: give another --name or --out, or replace them with '
-            '--overwrite'
-        )
-    for name, text in changed.items():
-        write_atomically(folder / name, text.encode())
-    return [folder / name for name in changed]
-
-
-def check_folder(folder: Path) -> None:
-    """Check that a config in a folder can name the files beside it: mmengine pastes its path into the config.
-
-    Raises:
-        ValueError: If signs in the path would end the string there.
-    """
-    text = str(folder.resolve())
-    if "'''" in text or text.endswith("'") or any(sign in text for sign in '\\{}\n\r'):
-        raise ValueError(
-            f'{text!r} has signs in it that a config cannot hold in its own path: choose --out without backslashes, '
-            'braces, line breaks and a quote at its end'
-        )
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_bytes() == text.encode()
-
-
 def _list(pairs: Sequence[tuple[str, str | None]]) -> str:
     return ''.join(f'{image}\n' if label is None else f'{image}\t{label}\n' for image, label in pairs)
-
-
-def _base(folder: Path, file: str) -> str:
-    """Return the name of a shipped config as a base: relative if both are in one tree, else absolute."""
-    base = configs_folder() / file
-    folder = folder.resolve()
-    relative = os.path.relpath(base, folder)
-    return relative if folder.is_relative_to(configs_folder().parent) else str(base)
-
-
-def _call(name: str, arguments: dict[str, str]) -> str:
-    """Return an assignment of a dict with an argument a line."""
-    return '\n'.join([f'{name} = dict(', *(f'    {key}={text},' for key, text in arguments.items()), ')'])
 
 
 def _pair_config(pair: Pair) -> str:

@@ -7,9 +7,11 @@ from own_folders import render, scene, write, write_folders
 from mmuda.checks import check_config
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import load_config
-from mmuda.own_data.configs import check_folder, method_config, pair_files, write_files
+from mmuda.own_data.method_config import method_config
 from mmuda.own_data.new_pair import Request, new_pair
+from mmuda.own_data.pair_config import pair_files
 from mmuda.own_data.recipes import METHODS, NETWORKS, configs_folder
+from mmuda.own_data.writing import check_folder, write_files
 
 NAMES = ['ground', "it's a tree", '{{ fileDirname }}']
 
