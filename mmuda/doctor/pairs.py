@@ -9,8 +9,7 @@ from mmseg.registry import DATASETS
 from mmuda.checks.registries import find
 from mmuda.datasets import build_dataset
 from mmuda.datasets.readers import RawSegDataset
-from mmuda.datasets.readers.file_check import DIFFERENT, Problem, find_problems
-from mmuda.zip_files import is_zipped
+from mmuda.datasets.readers.file_check import DIFFERENT, Problem, find_problems, in_reach
 
 
 def build_unchecked(node: dict) -> Any:
@@ -71,10 +70,9 @@ def pairs_of(dataset: BaseDataset) -> list[tuple[str, str | None]]:
 
 
 def is_local(dataset: BaseDataset) -> bool:
-    """Return whether the files are on a local disk, by the rule of :class:`RawSegDataset`."""
-    backend = (getattr(dataset, 'backend_args', None) or {}).get('backend', 'local')
+    """Return whether the headers of the files can be looked at."""
     folder = str(dict(dataset.data_prefix).get('img_path', ''))
-    return backend == 'local' and ('://' not in folder or is_zipped(folder))
+    return in_reach(folder, getattr(dataset, 'backend_args', None))
 
 
 def problems_of(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:

@@ -1,6 +1,6 @@
 """Check before training that the image and the label of every pair exist and have the same size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from mmuda.progress import progress
-from mmuda.zip_files import is_file
+from mmuda.zip_files import is_file, is_zipped
 
 from ..cache import cache_dir, file_stamps, fingerprint, map_in_threads, read_entry, write_entry
 from ..image_files import file_of, image_size
@@ -31,6 +31,12 @@ class Problem(NamedTuple):
 
     kind: str
     detail: str
+
+
+def in_reach(folder: str, backend_args: Mapping | None = None) -> bool:
+    """Return whether headers in a folder can be looked at: it is on a local disk, or in a zip archive there."""
+    backend = (backend_args or {}).get('backend', 'local')
+    return backend == 'local' and ('://' not in folder or is_zipped(folder))
 
 
 def find_problems(pairs: Sequence[Pair], name: str = 'data set', oriented: bool = True) -> dict[int, Problem]:

@@ -12,7 +12,6 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmuda.settings import shortened
-from mmuda.zip_files import is_zipped
 
 from ..array_files import is_volume, slices_of, split_member
 from ..class_maps import merged_classes, merged_palette
@@ -20,7 +19,7 @@ from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
 from ..label_tables import LabelTable, get_label_table, identity_table, shifted_table
 from ..transforms.loading import LoadDomainImage
-from .file_check import DIFFERENT, Problem, find_problems
+from .file_check import DIFFERENT, Problem, find_problems, in_reach
 from .folders import LabelNames, Suffixes, image_names, list_folder, read_list, stem_of, told_counts
 
 _LISTED = 20
@@ -334,9 +333,8 @@ class RawSegDataset(BaseSegDataset):
 
     @property
     def _local(self) -> bool:
-        """Whether headers can be looked at before the training: on a local disk, or in a zip archive there."""
-        backend = (self.backend_args or {}).get('backend', 'local')
-        return backend == 'local' and ('://' not in self._img_dir or is_zipped(self._img_dir))
+        """Whether headers can be looked at before the training."""
+        return in_reach(self._img_dir, self.backend_args)
 
     @property
     def _expected(self) -> str:
