@@ -25,7 +25,7 @@ AREAS = ('Rural', 'Urban')
 
 
 def computes(path: Path) -> str:
-    """What a config does, without the paper's figures that it shows; all cities are one, and both areas."""
+    """Return the text of all that a config computes: no figures of a paper, one name for all cities and areas."""
     text = str({key: value for key, value in LOADED[path].items() if key != 'test_evaluator'})
     for name in (*CITIES, *AREAS):
         text = text.replace(f"'{name}'", "'PLACE'")
@@ -174,7 +174,7 @@ def small_daformer_head(node) -> dict:
 
 
 def small_fcn_input(node) -> int:
-    """Channels of the small network that a head of FCN reads: the decode head of STDC has the index 3."""
+    """Return the channels of the small network that a head of FCN reads: the decode head of STDC has the index 3."""
     fused = 8 if node.get('in_index') == 3 else 32
     return {2048: 32, 1024: 16, 384: 32, 320: 32, 256: fused, 128: 8}.get(node.get('in_channels'), 32)
 

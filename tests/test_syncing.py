@@ -1,4 +1,4 @@
-"""What waits for a GPU is found without one."""
+"""Reads of a GPU by the host are found without a GPU."""
 
 import pytest
 import torch

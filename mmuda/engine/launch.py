@@ -232,7 +232,7 @@ def check_mirrored_once(model: dict) -> None:
 
 
 def mirrored_pipeline(pipeline: list[dict], scales: Sequence[float] = (1.0,), mirror: bool = True) -> list[dict]:
-    """A test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not.
+    """Return a test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not.
 
     Args:
         pipeline: The test pipeline; it begins with loading an image.

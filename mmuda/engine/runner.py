@@ -26,10 +26,8 @@ from mmuda.checkpoints import load_weights, restore_histories, to_plain, weights
 from mmuda.checkpoints.reading import read_meta
 from mmuda.checkpoints.states import check_finite_weights
 from mmuda.checkpoints.weights_meta import differing_classes
-from mmuda.constants import TARGET_LABELLED
 from mmuda.datasets.building import build_dataset
 from mmuda.datasets.label_check import check_classes_shown
-from mmuda.datasets.overlap import common_images
 from mmuda.datasets.summary import summaries
 from mmuda.files import whole_file
 from mmuda.internals import (
@@ -43,7 +41,7 @@ from mmuda.internals import (
     set_timestamp,
 )
 from mmuda.ranks import from_main, unwrap
-from mmuda.settings import is_below, shortened
+from mmuda.settings import is_below
 from mmuda.version import __version__
 
 from .distributed import join_processes, told_when_silent
@@ -188,23 +186,16 @@ class AdaptationRunner(Runner):
         return built
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop, then look for classes that no label shows.
-
-        It warns if labelled target images of the training are among those of the validation.
+        """Build the loop, then look for classes that no label shows, and for images of the training.
 
         Raises:
             ValueError: If the foreground of 0/255 masks is ignored, or a label has an id that is no class.
         """
         built = super().build_val_loop(loop)
         check_classes_shown(built.dataloader.dataset, 'validation')
-        if is_training(self):
-            labelled = getattr(self.train_dataloader.dataset, TARGET_LABELLED, None)
-            common = [] if labelled is None else common_images(labelled, built.dataloader.dataset)
-            if common:
-                self.logger.warning(
-                    f'{len(common)} images of {TARGET_LABELLED} are validated on as well, so the scores promise too '
-                    f'much ({", ".join(shortened(common, 8))}): train with labels of other images'
-                )
+        check = getattr(self.train_dataloader.dataset, 'check_validation', None) if is_training(self) else None
+        if check is not None:
+            check(built.dataloader.dataset)
         return built
 
     def _take_over_seed(self, resume: bool | str) -> None:

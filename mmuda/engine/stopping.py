@@ -5,6 +5,7 @@ The first signal lets a training finish its iteration, save a checkpoint that re
 ends a training at once, too.
 """
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -78,21 +79,26 @@ def saving_first() -> Iterator[bool]:
 def outlive_signals(init: Callable[[int], None] | None, worker: int) -> None:
     """Begin a worker of a data loader so that a signal to all processes does not take it from the training.
 
-    torchrun and Slurm send SIGTERM to workers, too; PyTorch ends a training whose worker was killed, before the
-    training can save. So the worker goes on until its own process ends it, for :data:`WORKER_SECONDS` at most.
+    Terminals, torchrun and Slurm send :data:`SIGNALS` to workers, too; PyTorch ends a training whose worker was killed,
+    before the training can save. So the worker goes on until its own process ends it, after SIGTERM for
+    :data:`WORKER_SECONDS` at most. Workers may be forked or spawned.
 
     Args:
         init: What else begins a worker; ``worker_init_fn`` of the loader.
         worker: Its number.
     """
-    if hasattr(signal, 'sigwaitinfo'):  # macOS has no way to learn who sent a signal
+    for number in SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None and hasattr(signal, 'sigwaitinfo'):  # macOS has no way to learn who sent a signal
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent.pid,), daemon=True).start()
     if init is not None:
         init(worker)
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int | None) -> None:
     """End this process at the SIGTERM of its parent, and some time after that of anybody else."""
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
         signal.alarm(WORKER_SECONDS)

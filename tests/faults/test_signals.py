@@ -111,7 +111,8 @@ def test_workers_end_with_their_process_and_not_with_a_signal_to_all():
     process = multiprocessing.get_context('fork').Process(target=worker, daemon=True)
     process.start()
     time.sleep(0.5)
-    subprocess.run(['kill', '-TERM', str(process.pid)], check=True)
+    for number in ('INT', 'USR1', 'TERM'):
+        subprocess.run(['kill', f'-{number}', str(process.pid)], check=True)
     process.join(1)
     assert process.is_alive(), 'a launcher has sent it'
     process.terminate()

@@ -1,15 +1,11 @@
 # DAFormer: MiT-B5 with ImageNet's weights under a head that joins all four stages. RGB and ImageNet statistics. For a
 # file of NVIDIA's own set init_cfg.checkpoint to its path; other sizes: backbone.variant, with their weights.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segformer/mit_b5_20220624-658746d9.pth'
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(type='MiT', variant='b5', init_cfg=dict(type='StrictPretrained', checkpoint=pretrained)),
         decode_head=dict(type='DAFormerHead', in_channels=[64, 128, 320, 512], in_index=[0, 1, 2, 3], num_classes=19),
-        test_cfg=dict(mode='whole', via_input=True),
-    ),
+        test_cfg=dict(via_input=True),
+    )
 )

@@ -1,14 +1,10 @@
 # DeepLabV2 on torchvision's ResNet-101, as FADA and SDCA build it: RGB and ImageNet statistics, strides in the 3x3
 # convolutions, the first block of a dilated stage at the dilation before. Batch-norm is a frozen affine map without
 # epsilon.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 pretrained = 'https://download.pytorch.org/models/resnet101-5d3b4d8f.pth'
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(
             type='ResNet',
             depth=101,
@@ -22,6 +18,5 @@ model = dict(
             init_cfg=dict(type='DeepLabPretrained', checkpoint=pretrained),
         ),
         decode_head=dict(type='DeepLabV2Head', in_channels=2048, in_index=0, num_classes=19),
-        test_cfg=dict(mode='whole'),
-    ),
+    )
 )

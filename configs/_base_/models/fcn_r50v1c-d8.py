@@ -1,7 +1,5 @@
 # mmseg's FCN on ResNet-50 v1c at stride 8, with its auxiliary head. RGB and ImageNet statistics.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 head = dict(
     type='FCNHead',
     concat_input=True,
@@ -12,9 +10,7 @@ head = dict(
     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
 )
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(
             type='ResNetV1c',
             depth=50,
@@ -26,6 +22,5 @@ model = dict(
         ),
         decode_head=dict(head, in_channels=2048, in_index=3, channels=512, num_convs=2),
         auxiliary_head=dict(head, in_channels=1024, in_index=2, channels=256, num_convs=1, concat_input=False),
-        test_cfg=dict(mode='whole'),
-    ),
+    )
 )

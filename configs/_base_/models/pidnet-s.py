@@ -1,16 +1,12 @@
 # mmseg's PIDNet-S with its four losses, of which one is that of boundaries: labelled images need the step GenerateEdge.
 # Adaptation sees the classes that the network predicts (its integral branch). Batches need two images or more: a
 # batch-norm of the backbone sees one cell of each.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/pidnet/pidnet-s_imagenet1k_20230306-715e6273.pth'
 norm_cfg, act_cfg = dict(type='BN', requires_grad=True), dict(type='ReLU', inplace=True)
 hard = dict(type='OhemCrossEntropy', thres=0.9, min_kept=131072, loss_weight=1.0)
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(
             type='PIDNet',
             in_channels=3,
@@ -38,6 +34,5 @@ model = dict(
                 hard,
             ],
         ),
-        test_cfg=dict(mode='whole'),
-    ),
+    )
 )

@@ -1,9 +1,7 @@
 # mmseg's STDC1: hard pixels (OHEM) in its three heads of classes, and a head that learns boundaries beside them. The
 # boundaries are learnt with the labels; adaptation does not see them. Batches need two images or more: a batch-norm of
 # the backbone sees one cell of each.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/stdc/stdc1_20220308-5368626c.pth'
 norm_cfg = dict(type='BN', requires_grad=True)
 head = dict(
@@ -33,9 +31,7 @@ boundaries = dict(
     ],
 )
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(
             type='STDCContextPathNet',
             backbone_cfg=dict(
@@ -56,6 +52,5 @@ model = dict(
         ),
         decode_head=dict(head, in_channels=256, in_index=3, channels=256, dropout_ratio=0.1, align_corners=True),
         auxiliary_head=[dict(side, in_index=2), dict(side, in_index=1), boundaries],
-        test_cfg=dict(mode='whole'),
-    ),
+    )
 )

@@ -1,8 +1,6 @@
 # mmseg's UPerNet on Swin-T, with its auxiliary head. RGB and ImageNet statistics. Batches need two images or more:
 # a batch-norm of the head sees one cell of each.
-data_preprocessor = dict(
-    type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
+_base_ = './imagenet_rgb.py'
 pretrained = (
     'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/swin/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'
 )
@@ -14,9 +12,7 @@ head = dict(
     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
 )
 model = dict(
-    data_preprocessor=data_preprocessor,
     segmentor=dict(
-        type='AdaptiveEncoderDecoder',
         backbone=dict(
             type='SwinTransformer',
             embed_dims=96,
@@ -37,6 +33,5 @@ model = dict(
         auxiliary_head=dict(
             head, type='FCNHead', in_channels=384, in_index=2, channels=256, num_convs=1, concat_input=False
         ),
-        test_cfg=dict(mode='whole'),
-    ),
+    )
 )

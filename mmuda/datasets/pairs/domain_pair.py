@@ -2,6 +2,7 @@
 
 import bisect
 import copy
+import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +12,18 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from mmuda.constants import IGNORE_INDEX, TARGET_LABELLED
+from mmuda.settings import shortened
 
 from ..building import build_dataset
 from ..class_lists import differing_classes
 from ..class_presence import class_counts
 from ..label_check import check_classes_shown
+from ..overlap import common_images
 from .streams import LABELLED_STREAM, SOURCE_STREAM, TARGET_STREAM, DrawnImage
 
 _STREAMS = {'source': SOURCE_STREAM, 'target': TARGET_STREAM, TARGET_LABELLED: LABELLED_STREAM}
@@ -198,6 +202,17 @@ class DomainPairDataset(DomainSides):
         """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""
         sides = super().sides()
         return sides if self.target_labelled is None else {**sides, TARGET_LABELLED: self.target_labelled}
+
+    def check_validation(self, dataset: Dataset) -> None:
+        """Warn if labelled target images are among those of a validation."""
+        common = [] if self.target_labelled is None else common_images(self.target_labelled, dataset)
+        if common:
+            print_log(
+                f'{len(common)} images of {TARGET_LABELLED} are validated on as well, so the scores promise too much '
+                f'({", ".join(shortened(common, 8))}): train with labels of other images',
+                'current',
+                level=logging.WARNING,
+            )
 
     def __len__(self) -> int:
         return max(len(self.source), len(self.target))
