@@ -35,8 +35,8 @@ class Files:
 def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
     """Find images in a folder and in the folders below, through symbolic links, too.
 
-    Hidden files and folders are passed over. A folder that links lead to twice is looked at once. Of a NIfTI volume each
-    slice is an image, ``volume.nii.gz/012``.
+    Hidden files and folders are passed over. A folder that links lead to twice is looked at once. Each slice of a NIfTI
+    volume is an image, ``volume.nii.gz/012``.
 
     Args:
         folder: The folder.
