@@ -83,7 +83,10 @@ def _read(path: Path) -> ConfigFile:
     found = ConfigFile(path)
     found.used |= set(re.findall(r'\{\{\s*_base_\.(\w+)', text))
     # What mmengine fills in, so that the rest can be parsed.
-    tree = ast.parse(re.sub(r'\{\{[^{}]*\}\}', '0', text))
+    try:
+        tree = ast.parse(re.sub(r'\{\{[^{}]*\}\}', '0', text))
+    except SyntaxError as error:
+        raise ValueError(f'config {path}, line {error.lineno}: {error.msg}: {(error.text or "").strip()!r}') from error
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.used.add(node.id)

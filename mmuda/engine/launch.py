@@ -52,7 +52,8 @@ def load_config(filename: str | Path, options: dict[str, Any] | None = None, wor
     Raises:
         FileNotFoundError: If there is no such config.
         KeyError: For a key that does not exist, or that has no effect.
-        ValueError: If a file pastes a harmful environment variable, see :func:`check_pasted_variables`.
+        ValueError: If a file is no valid Python, or pastes a harmful environment variable, see
+            :func:`check_pasted_variables`.
     """
     path = Path(filename)
     if not path.is_file():

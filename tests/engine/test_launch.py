@@ -68,6 +68,13 @@ def test_a_missing_config_is_named():
         load_config('nothing.py')
 
 
+def test_a_syntax_error_names_file_line_and_text_in_a_base_too(tmp_path):
+    (tmp_path / 'base.py').write_text('a = 1\nb = dict(c=2\n')
+    (tmp_path / 'config.py').write_text("_base_ = 'base.py'\n")
+    with pytest.raises(ValueError, match=r"base\.py, line 2: '\(' was never closed: 'b = dict\(c=2'"):
+        load_config(tmp_path / 'config.py')
+
+
 def test_data_roots_come_from_the_environment(monkeypatch):
     monkeypatch.setenv('GTA5_ROOT', '/mnt/gta')
     monkeypatch.setenv('CITYSCAPES_ROOT', '/mnt/city')
