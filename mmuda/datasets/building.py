@@ -18,9 +18,11 @@ def build_dataset(cfg: dict | Dataset) -> BaseDataset:
 
     Raises:
         FileNotFoundError: If a folder or list does not exist, or no image is found in it.
+        ValueError: If ``indices`` choose no image.
     """
     if not isinstance(cfg, dict):
         return cfg
+    check_indices(cfg)
     name, where = cfg.get('type'), (cfg.get('data_root') or '', (cfg.get('data_prefix') or {}).get('img_path', ''))
     nothing = FileNotFoundError(f'{name} found no image in {"/".join(part for part in where if part)!r}: {ADVICE}')
     try:
@@ -39,3 +41,17 @@ def build_dataset(cfg: dict | Dataset) -> BaseDataset:
     if len(dataset) == 0:
         raise nothing
     return dataset
+
+
+def check_indices(cfg: dict) -> None:
+    """Check that ``indices`` of a data set, of which mmengine takes the first images or those of a list, choose any.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    indices = cfg.get('indices')
+    if indices is not None and not isinstance(indices, bool) and indices in (0, [], ()):
+        raise ValueError(
+            f'{cfg.get("type")}: indices={indices!r} leaves none of its images: give a number above 0 or the places of '
+            'some, or leave it out'
+        )

@@ -90,9 +90,11 @@ def run_command(main: Callable[[], None]) -> None:
     except Exception as error:
         if TRACEBACK in sys.argv[1:]:
             raise
-        log = _write_to_log(error)
-        where = f'; the traceback is in {log}' if log else ''
-        raise SystemExit(f'error: {message_of(error)}{where} ({TRACEBACK} shows it)') from None
+        log, text = _write_to_log(error), message_of(error)
+        where = f'the traceback is in {log} ({TRACEBACK} shows it)' if log else f'({TRACEBACK} shows it)'
+        # Lists of files, one a line, have nothing behind the last name.
+        between = '\n' if '\n' in text else '; ' if log else ' '
+        raise SystemExit(f'error: {text}{between}{where}') from None
 
 
 def message_of(error: BaseException) -> str:

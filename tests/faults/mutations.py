@@ -164,6 +164,8 @@ SENSELESS = of(
     ('model.data_preprocessor.mean', [1.0, 2.0], '', 'model'),
     ('model.data_preprocessor.std', [0.0, 0.0, 0.0]),
     (f'{SOURCE}.data_root', 'nowhere', 'nowhere/images', SOURCE),
+    (f'{TARGET}.ann_file', 'nowhere.txt', 'the list', TARGET),
+    *((f'{SOURCE}.indices', value, 'leaves none', SOURCE) for value in (0, [])),
     (f'{TARGET}.data_root', 'nowhere', 'nowhere/leftImg8bit', TARGET),
     (f'{SOURCE}.metainfo', dict(classes=('a', 'b')), "['a', 'b']", SOURCE),
     (f'{SOURCE}.metainfo', dict(classes=('road', 'car')), '19 classes', f'{TARGET}.metainfo.classes'),
@@ -302,12 +304,8 @@ LEGAL = of(
     ('default_hooks.timers', dict(type='EarlyStoppingHook', monitor='mIoU')),
     ('model.loss_weights.adv_main', 0.0),
     (f'{OPT}.paramwise_cfg.custom_keys.decode_head.momentum', 0.5),
-    *(
-        (f'{OPT}.paramwise_cfg.custom_keys.{name}', dict(decay_mult=0.0))
-        for name in ('auxiliary_head', 'neck', 'norm3')
-    ),
+    *((f'{OPT}.paramwise_cfg.custom_keys.{name}', dict(decay_mult=0.0)) for name in ('auxiliary_head', 'neck')),
     *(('default_hooks.checkpoint.save_best', name) for name in ('mIoU', 'IoU/car', 'label_free/IM', 'auto', ['aAcc'])),
-    ('default_hooks.checkpoint.save_best', 'label_free/share/car'),
     ('env_cfg.dist_cfg.backend', 'cpu:gloo,cuda:nccl'),
     ('log_processor.custom_cfg', [dict(data_src='time', method_name='max', window_size=10)]),
     (f'{OPT}.clip_grad', dict(max_norm=35, norm_type=2)),
