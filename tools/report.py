@@ -21,12 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
-        path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
-    except FileNotFoundError as error:
-        if not args.pictures:
-            raise
-        raise FileNotFoundError(f'{error}; without pictures: --pictures 0') from error
+    path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
     print(f'report: {path}')
 
 
