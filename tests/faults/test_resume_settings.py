@@ -47,6 +47,14 @@ def test_a_changed_setting_is_refused_and_shown(minicity, cut, key, value, line)
     assert line in told and any(key.startswith(name) for name in allow.split('. ')[0].split())
 
 
+def test_a_key_that_may_differ_is_one(minicity, cut):
+    with pytest.raises(
+        RuntimeError, match='--allow train_cfg.max_itres: .* no such setting; did you mean train_cfg.max'
+    ):
+        resumed(minicity, cut, 'train_cfg.max_itres')
+    assert resumed(minicity, cut, 'optim_wrapper.segmentor.optimizer.lr', 'threads', 'versions.torch').iter == 4
+
+
 def test_another_method_threads_and_fewer_images_are_refused(minicity, cut, monkeypatch):
     with pytest.raises(RuntimeError, match='model.type: was "SourceOnly", is "AdaBN"'):
         resumed(minicity, cut, method='adabn')
