@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from .finding import Finding, joined, short, unknown_key
 from .keys import MARKS
 from .signatures import keys_read, parameters_of
-from .values import POSITIVE, check_argument, check_rule
+from .values import COUNT, POSITIVE, check_argument, check_rule
 
 AUTO_SCALE = ('enable', 'base_batch_size')
 """Keys of ``auto_scale_lr`` that the runner reads."""
@@ -22,7 +22,7 @@ AUTO_SCALE = ('enable', 'base_batch_size')
 SWITCHES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         'log_level',
-        lambda value: isinstance(value, int) or isinstance(logging.getLevelName(value), int),
+        lambda value: (isinstance(value, int) and value >= 0) or isinstance(logging.getLevelName(value), int),
         "the name of a level, such as 'INFO'",
     ),
     ('sync_bn', lambda value: value in ('torch', 'mmcv'), "'torch', 'mmcv' or None"),
@@ -71,6 +71,9 @@ def check_environment(node: Any) -> Iterator[Finding]:
 
     yield from check_section('env_cfg', node, 'env_cfg', (Runner.setup_env,))
     if isinstance(node, Mapping):
+        benchmark = node.get('cudnn_benchmark', False)
+        if not isinstance(benchmark, bool):
+            yield Finding('env_cfg.cudnn_benchmark', f'is {short(benchmark)}', 'True or False')
         yield from check_section('env_cfg.mp_cfg', node.get('mp_cfg'), 'mp_cfg', (set_multi_processing,))
         method = (node.get('mp_cfg') or {}).get('mp_start_method')
         if method is not None and method not in multiprocessing.get_all_start_methods():
@@ -118,3 +121,10 @@ def check_log_entry(place: str, node: Any) -> Iterator[Finding]:
     for key in node:
         if key not in known:
             yield unknown_key(place, key, 'an entry of custom_cfg', known)
+    if not isinstance(node.get('data_src'), str):
+        yield Finding(
+            joined(place, 'data_src'), f'is {short(node.get("data_src"))}', "the name of a value, such as 'loss'"
+        )
+    window = node.get('window_size', 1)
+    if not COUNT.holds(window) and window not in ('epoch', 'global'):
+        yield Finding(joined(place, 'window_size'), f'is {short(window)}', f"{COUNT.expected}, 'epoch' or 'global'")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
+from mmengine.registry import LOG_PROCESSORS, LOOPS, RUNNERS, VISUALIZERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from mmuda.engine.optim import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 from mmuda.engine.target_batch_norm import sample_of
 
-from .finding import Finding, joined, short, unknown_key
+from .finding import Finding, joined, nearest, short, unknown_key
 from .keys import MARKS, check_built, check_component, check_optimizer, check_paramwise
 from .registries import find
 from .schedule import check_hooks, check_loop, check_schedulers
@@ -79,6 +79,12 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     except ValueError:
         expected = 'dict(sample=N) with a number of images above 1, or None for all images'
         yield Finding('target_statistics', f'is {short(cfg["target_statistics"])}', expected)
+    if find(cfg.get('runner_type', 'Runner'), RUNNERS) is None:
+        yield Finding(
+            'runner_type',
+            f'there is no runner {short(cfg["runner_type"])}',
+            remedy=nearest(str(cfg['runner_type']), RUNNERS.module_dict),
+        )
     for key, kinds, expected in (
         ('work_dir', str, 'a folder'),
         ('load_from', (str, type(None)), 'a checkpoint file, or None'),

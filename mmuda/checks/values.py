@@ -116,8 +116,8 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     if isinstance(value, float) and math.isnan(value):
         return Finding(where, 'is nan', 'a number')
     kinds = _kinds(annotation)
-    if annotation is inspect.Parameter.empty and isinstance(value, str) and _kind(default) in ('bool', 'int', 'float'):
-        return Finding(where, f'is {short(value)}', NAMES[_kind(default)])  # mmseg annotates few of its arguments
+    if annotation is inspect.Parameter.empty and _is_strange(value, default):
+        return Finding(where, f'is {short(value)}', NAMES[_kind(default)])
     package, ours = package_of(component), is_own(component)
     if kinds is not None:
         if default is not inspect.Parameter.empty:
@@ -135,6 +135,16 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     elif isinstance(value, float) and rule in (COUNT, COUNTS, COUNT_OR_0) and value.is_integer():
         value = int(value)
     return None if rule is None or value is None else check_rule(where, value, rule)
+
+
+def _is_strange(value: Any, default: Any) -> bool:
+    """Return whether a plain value is of another kind than the default: mmseg annotates few of its arguments."""
+    kind, usual = _kind(value), _kind(default)
+    if kind == 'str':
+        return usual in ('bool', 'int', 'float')
+    if kind in ('int', 'float'):
+        return usual == 'str' or (usual == 'bool' and value not in (0, 1))
+    return kind == 'bool' and usual == 'str'
 
 
 def package_of(component: Any) -> str:
