@@ -115,9 +115,14 @@ def image_size(path: str, oriented: bool = True) -> tuple[int, int]:
         OSError: If it is missing or no image.
         ValueError: If it is damaged.
     """
-    with open_file(split_member(path)[0]) as file:
-        header = read_header(file, path)
+    header = header_at(path)
     return header.size if oriented else (header.width, header.height)
+
+
+def header_at(path: str) -> ImageHeader:
+    """Return the header of an image file on a local disk or in a zip archive; the errors are those of image_size."""
+    with open_file(split_member(path)[0]) as file:
+        return read_header(file, path)
 
 
 def file_of(path: str) -> str:
@@ -158,7 +163,7 @@ def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None, plane
         ValueError: If it has more.
     """
     width, height = size
-    pixels = width * height * max(planes, 3) // 3
+    pixels = pixels_of(size, planes)
     if max_pixels is not None and pixels > max_pixels:
         values = (
             f'{width}x{height}x{planes} values, as many as {pixels:,}'
@@ -170,6 +175,11 @@ def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None, plane
             'is decoded. If it is meant to be so large, set max_pixels to more, or to None, in its data set, or, of a '
             'data set of mmseg, in the step of the pipeline that loads it'
         )
+
+
+def pixels_of(size: tuple[int, int], planes: int = 1) -> int:
+    """Return the number of pixels that are decoded; three planes count as one, as those of a colour do."""
+    return size[0] * size[1] * max(planes, 3) // 3
 
 
 def open_image(file: BinaryIO) -> Image.Image:
