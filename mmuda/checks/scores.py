@@ -12,7 +12,7 @@ from mmuda.engine.terminal import log_from
 from mmuda.evaluation import DomainIoUMetric, LabelFreeHook
 
 from .data import build_without_files, datasets_of
-from .finding import Finding, nearest, one_line, short
+from .finding import ERROR, WARNING, Finding, nearest, one_line, short
 from .registries import find
 from .signatures import parameters_of
 
@@ -34,8 +34,10 @@ def check_scores(cfg: Config, phases: tuple[str, ...] = ('val', 'test')) -> Iter
         try:
             names = _names(cfg.get(f'{phase}_evaluator'), classes)
         except (TypeError, ValueError) as error:
-            yield Finding(f'{phase}_evaluator', one_line(error))
-            return
+            # A training needs no test.
+            level = WARNING if phase == 'test' and 'val' in phases else ERROR
+            yield Finding(f'{phase}_evaluator', one_line(error), level=level)
+            continue
         if phase == 'val':
             known = None if names is None else [*names, *_label_free(cfg, classes)]
     hooks = cfg.get('default_hooks') or {}
