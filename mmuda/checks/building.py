@@ -68,7 +68,8 @@ def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterato
         if key in MARKS or any(key in name or key in f'.{name}' for name in names):
             continue
         if possible is None:
-            possible = {name for kind in {type(one) for one in module.modules()} for name in attributes_of(kind)}
+            kinds: set[Any] = {type(one) for one in module.modules()}
+            possible = {name for kind in kinds for name in attributes_of(kind)}
         if not {part for part in key.split('.') if part and not part.isdigit()} <= possible | parts:
             found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
             yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))

@@ -113,7 +113,12 @@ MISSPELT = of(
     ('log_processor.custom_cfg', [dict(data_src='loss', window_siz=3)], '', 'log_processor.custom_cfg.0.window_siz'),
     (f'{OPT}.paramwise_cfg.custom_keys.classifier', dict(lr_mult=10.0)),
     (f'{OPT}.paramwise_cfg.custom_keys.layer9', dict(lr_mult=10.0)),
-    (f'{SEG}.backbone.init_cfg', dict(type='Pretrained', chekpoint='x.pth'), '', f'{SEG}.backbone.init_cfg.chekpoint'),
+    (
+        f'{SEG}.backbone.init_cfg',
+        dict(type='Pretrained', checkpoints='x.pth'),
+        '',
+        f'{SEG}.backbone.init_cfg.checkpoints',
+    ),
     ('visualizer.vis_backends', [dict(type='LocalVisBackends')], '', 'visualizer.vis_backends.0.type'),
     ('train_cfg.type', 'IterBasedTrainLop'),
     ('model_wrapper_cfg', dict(type='MMDistributedDataParalel'), '', 'model_wrapper_cfg.type'),
