@@ -1,5 +1,6 @@
 """Build networks and optimizers of a config without memory or files, and compare the channels of their parts."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmuda.models.building import build_without_memory
 from mmuda.models.segmentors import AdaptiveEncoderDecoder, SegOutputs
 from mmuda.models.segmentors.head_outputs import class_levels, class_logits
 
-from .finding import Finding, nearest, one_line
+from .finding import ERROR, WARNING, Finding, nearest, one_line
 from .keys import MARKS
 from .registries import find
 from .signatures import attributes_of
@@ -56,14 +57,15 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
     """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
 
-    One that names a part which this network could have passes: schedules are shared by networks, and mmseg's name
-    ``absolute_pos_embed`` for Swin transformers with and without one. Such a part is an attribute that a class of the
-    network sets or reads, or an argument of it.
+    One that names a part which this network could have passes: schedules are shared by networks, some of which lack a
+    neck. Such a part is an attribute that a class of the network sets or reads, or an argument of it. Lists of what has
+    no weight decay are copied from network to network (that of mmseg's SegFormer has a ``pos_block``): there it is a
+    mistake only if the key is almost a name.
     """
     names = [name for name, _ in module.named_parameters()]
     parts = {part for name in names for part in name.split('.') if not part.isdigit()}
     possible: set[str] | None = None
-    for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
+    for key, options in ((entry.get('paramwise_cfg') or {}).get('custom_keys') or {}).items():
         # mmengine compares with '.name' for parameters of the module itself.
         if key in MARKS or any(key in name or key in f'.{name}' for name in names):
             continue
@@ -72,7 +74,16 @@ def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterato
             possible = {name for kind in kinds for name in attributes_of(kind)}
         if not {part for part in key.split('.') if part and not part.isdigit()} <= possible | parts:
             found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
-            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts))
+            harmless = isinstance(options, Mapping) and set(options) <= {'decay_mult'} and not _is_slip(key, parts)
+            level = WARNING if harmless else ERROR
+            yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts), level=level)
+
+
+def _is_slip(key: str, parts: set[str]) -> bool:
+    """Return whether a part of a key is almost a part of a name, and not the same with another number."""
+    known = {part.rstrip('0123456789') for part in parts} | parts
+    left = [part for part in key.split('.') if part and part.rstrip('0123456789') not in known and part not in known]
+    return any(difflib.get_close_matches(part, parts, n=1, cutoff=0.8) for part in left)
 
 
 @torch.no_grad()
