@@ -326,6 +326,11 @@ class AdaptationRunner(Runner):
             self.logger.info(schedule.apply(self.iter // getattr(self.optim_wrapper, 'accumulative_counts', 1)))
         if is_training(self):
             self._run = from_main(lambda: adopt_run(self.work_dir, filename, self.iter, content['meta']))
+            if self.iter >= self.max_iters:
+                self.logger.info(
+                    f'the training is complete: {filename} is its iteration {self.iter} of {self.max_iters}. To go on, '
+                    'raise train_cfg.max_iters and the end of param_scheduler, and name both with --allow'
+                )
 
     def _classes(self) -> Sequence[str] | None:
         """Return the class names of the data that the network is trained or tested with; None if nobody says."""
