@@ -11,8 +11,7 @@ import statistics
 import tempfile
 import time
 
-from mmengine.config import DictAction
-
+from mmuda.engine.command_line import OptionsAction
 from mmuda.engine.launch import build_runner, load_config
 
 
@@ -20,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--pairs', type=int, default=5)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 
 

@@ -4,7 +4,9 @@
 
 Each part is measured in pairs, one after the other, so that both sides see the same machine:
 
-- start: building the runner, as without checks, and all checks of the config before it;
+- start: building the runner, as without checks, and all checks of the config and the lock of the folder before it;
+- data: building the loops of training and validation as mmengine does, and with our looks at labels and files. What is
+  looked at is kept in the cache folder, so the first start is another line;
 - save: mmengine's own save of the same state, and ours, which writes plain values to a draft, syncs it to the disk and
   renames it;
 - read: torch.load of tensors only, and ours, which verifies the checksums of the file before.
@@ -18,19 +20,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
-from mmengine.runner import save_checkpoint
+from mmengine.runner import Runner, save_checkpoint
 
 from mmuda.checkpoints import read_checkpoint
 from mmuda.checks import check_config
+from mmuda.datasets.cache import CACHE_DIR_VARIABLE
+from mmuda.engine import AdaptationRunner
+from mmuda.engine.command_line import OptionsAction
 from mmuda.engine.launch import build_runner, load_config
+from mmuda.engine.run_record import own_run
+from mmuda.environ import environment_variable
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--pairs', type=int, default=5)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 
 
@@ -38,6 +44,13 @@ def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def loops(kind: type[Runner], runner: Runner) -> None:
+    """Build the loops, and so the data sets, of training and validation as one class of runners does."""
+    kind.build_train_loop(runner, dict(runner.cfg.train_cfg))
+    if runner.cfg.get('val_cfg') is not None:
+        kind.build_val_loop(runner, dict(runner.cfg.val_cfg))
 
 
 def show(what: str, without: str, ours: str, pairs: list[tuple[float, float]], added: bool = False) -> None:
@@ -54,12 +67,24 @@ def main() -> None:
         cfg.log_level = 'ERROR'
         build_runner(cfg.copy())  # imports and caches
         check_config(cfg)
-        starts = [
-            (seconds(lambda: build_runner(cfg.copy())), seconds(lambda: check_config(cfg))) for _ in range(args.pairs)
-        ]
+
+        def checks() -> None:
+            check_config(cfg)
+            with own_run(folder, resume=False):
+                pass
+
+        starts = [(seconds(lambda: build_runner(cfg.copy())), seconds(checks)) for _ in range(args.pairs)]
         show('start', 'building', 'checks', starts, added=True)
 
         runner = build_runner(cfg)
+        with environment_variable(CACHE_DIR_VARIABLE, str(Path(folder, 'cache'))):
+            first = [(seconds(lambda: loops(Runner, runner)), seconds(lambda: loops(AdaptationRunner, runner)))]
+            again = [
+                (seconds(lambda: loops(Runner, runner)), seconds(lambda: loops(AdaptationRunner, runner)))
+                for _ in range(args.pairs)
+            ]
+        show('first', 'loops', 'ours', first)
+        show('data', 'loops', 'ours', again)
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         plain, ours = Path(folder, 'plain.pth'), Path(folder, 'ours.pth')
         state = dict(

@@ -32,6 +32,7 @@ PATIENCE = 3.5
 """Heartbeats that a newcomer waits for a touch before it takes the holder on another machine for dead."""
 
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_SHOWN = 300
 _HELD: dict[Path, TextIO] = {}
 
 
@@ -137,9 +138,10 @@ def _lock(file: TextIO, folder: Path, what: str) -> None:
 def _noted(file: TextIO, folder: Path) -> Iterator[None]:
     """Write who holds the folder, and remember that this process does."""
     file.truncate(0)
+    command = shlex.join(sys.argv)
     file.write(
         f'process {os.getpid()} on {platform.node()} since {time.strftime("%Y-%m-%d %H:%M:%S")}: '
-        f'{shlex.join(sys.argv)[:300]}'
+        f'{command if len(command) <= _SHOWN else f"{command[:_SHOWN]} ..."}'
     )
     file.flush()
     _HELD[folder.resolve()] = file

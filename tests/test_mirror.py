@@ -53,6 +53,8 @@ TESTED_BY = {
     'checks/keys.py': 'faults/test_config_fuzz.py',
     'checks/registries.py': 'faults/test_config_fuzz.py',
     'checks/schedule.py': 'faults/test_config_fuzz.py',
+    'checks/scores.py': 'faults/test_config_fuzz.py',
+    'checks/sections.py': 'faults/test_config_fuzz.py',
     'checks/stages.py': 'faults/test_config_fuzz.py',
     'checks/training.py': 'faults/test_config_fuzz.py',
     'checks/values.py': 'faults/test_config_fuzz.py',

@@ -13,12 +13,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch.utils.data import DataLoader
 
 from mmuda.engine import AdaptationRunner
+from mmuda.engine.command_line import OptionsAction, add_traceback, run_command
 from mmuda.engine.launch import config_name, load_config
 from mmuda.internals import converts_channels
 from mmuda.models import pixel_statistics
@@ -35,8 +35,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--height', type=int, default=256, help='of each picture (default: 256)')
     parser.add_argument('--stage', help='of a config with stages: a training')
     parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
-    args = parser.parse_args()
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
+    args = add_traceback(parser).parse_args()
     if min(args.count, args.height) < 1:
         parser.error('--count and --height must be positive')
     return args
@@ -88,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

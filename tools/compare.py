@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from mmengine.config import DictAction
-
 from mmuda.checks import check_config, require
 from mmuda.comparison import (
     STATISTICS,
@@ -31,7 +29,7 @@ from mmuda.comparison import (
     with_precision,
     write_comparison_report,
 )
-from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.engine.command_line import OptionsAction, add_traceback, run_command
 from mmuda.files import write_atomically, write_json
 from mmuda.owner import only_user
 
@@ -68,7 +66,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
     parser.add_argument('--table-only', action='store_true', help='train and test nothing: write what is there')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all configs'
+        '--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE', help='for all configs'
     )
     args = add_traceback(parser).parse_args()
     for name in ('seeds', 'batch_norm'):

@@ -21,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 from mmseg.datasets import CityscapesDataset
 from mmseg.structures import SegDataSample
 
 from mmuda.checkpoints.latest import latest_checkpoint
+from mmuda.engine.command_line import OptionsAction
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
 from mmuda.minicity import VERSION, VERSIONS, write_minicity
@@ -173,7 +173,12 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
     parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE', help='for all three trainings'
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='for all three trainings',
     )
     parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 200), metavar=('SOURCE', 'TARGET', 'VAL'))
     parser.add_argument('--version', type=int, choices=VERSIONS, default=VERSION, help='of the looks of MiniCity')

@@ -22,14 +22,12 @@ def number_or_all(text: str) -> int | None:
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
-
     from mmuda.doctor.examination import SAMPLE
-    from mmuda.engine.command_line import add_traceback
+    from mmuda.engine.command_line import OptionsAction, add_traceback
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', nargs='?', help='without one, only the environment is looked at')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as of tools/train.py')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE', help='as of train.py')
     parser.add_argument('--work-dir', help='folder of the run; only the free space of its disk is read')
     parser.add_argument('--fast', action='store_true', help='read no images, load no weights, make no dry iteration')
     parser.add_argument(

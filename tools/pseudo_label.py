@@ -7,11 +7,10 @@ called again with the same arguments it goes on where it was interrupted.
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmuda.checks import check_test, require
-from mmuda.engine.command_line import config_parser, parse, run_command
+from mmuda.engine.command_line import OptionsAction, config_parser, parse, run_command
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
 from mmuda.engine.stopping import stoppable
@@ -27,7 +26,7 @@ def parse_args() -> argparse.Namespace:
         '--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax'
     )
     parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
-    parser.add_argument('--strategy-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--strategy-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
     parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')
     parser.add_argument('--images', help='text file of image paths to label (default: all target images)')
     parser.add_argument('--prior', help='spatial prior (.mat, .npz, .npy)')

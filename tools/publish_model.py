@@ -37,6 +37,8 @@ def main() -> None:
     args = parse_args()
     weights = publish(args.checkpoint, args.output, safetensors=args.safetensors)
     print(weights)
+    if args.safetensors:
+        print(weights.with_suffix('.safetensors'))
     cfg = config_of(args.checkpoint, args.config)
     if cfg is None:
         print(f'no config was written: there is none, or not one alone, in {args.checkpoint.parent}: give --config')

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from mmuda.comparison import write_run_report
+from mmuda.engine.command_line import add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,17 +16,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', type=Path)
     parser.add_argument('--out', type=Path, help='file to write (default: report.html in the first work dir)')
     parser.add_argument('--pictures', type=int, default=4, help='test images to show; 0 needs no data (default: 4)')
-    return parser.parse_args()
+    return add_traceback(parser).parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    try:
-        path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
-    except FileNotFoundError as error:
-        raise SystemExit(f'error: {error}' + ('; without pictures: --pictures 0' if args.pictures else '')) from error
+    path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
     print(f'report: {path}')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

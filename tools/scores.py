@@ -18,6 +18,7 @@ import tempfile
 from terminaltables import AsciiTable
 
 from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
+from mmuda.engine.command_line import add_traceback, run_command
 from mmuda.engine.launch import build_runner, load_config
 from mmuda.evaluation import Ranking, rank_scores
 from mmuda.files import write_json
@@ -53,7 +54,7 @@ def parse_args() -> argparse.Namespace:
         help='other logged values and whether greater or less is better, such as loss_ent_main:less',
     )
     parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
-    return parser.parse_args()
+    return add_traceback(parser).parse_args()
 
 
 def shown(value: float) -> str:
@@ -96,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

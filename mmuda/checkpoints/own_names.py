@@ -36,7 +36,7 @@ def load_state_dict(
         logger: As in mmengine.
 
     Raises:
-        RuntimeError: If weights of an adaptor, or for one, do not fit.
+        RuntimeError: If weights of an adaptor, or for one, do not fit; or if a segmentor has none of the weights.
     """
     model = unwrap(module)
     if isinstance(model, BaseTTAModel):
@@ -46,5 +46,12 @@ def load_state_dict(
     if to_adaptor or (of_adaptor and hasattr(model, 'decode_head')):
         fitted, _ = fit_weights(model, dict(state_dict), NAME)
         load_as_it_is(model, fitted, True, logger)
-    else:
-        load_as_it_is(module, state_dict, strict, logger)
+        return
+    own = model.state_dict()
+    if hasattr(model, 'decode_head') and not own.keys() & state_dict.keys():
+        raise RuntimeError(
+            f'{NAME} has none of the {len(own)} weights of {type(model).__name__}, such as {next(iter(own))}, but '
+            f'{", ".join(list(state_dict)[:3]) or "no weights at all"}: the network would stay random. Use the config '
+            'that it was trained with'
+        )
+    load_as_it_is(module, state_dict, strict, logger)

@@ -19,7 +19,7 @@ from mmuda.models.segmentors.head_outputs import class_levels, class_logits
 from .finding import ERROR, WARNING, Finding, nearest, one_line
 from .keys import MARKS
 from .registries import find
-from .signatures import parameters_of
+from .signatures import attributes_of
 
 IMAGES = (1, 3, 256, 256)
 """Shape of the images of the dry forward pass, which computes nothing."""
@@ -57,18 +57,25 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
     """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
 
-    Schedules are shared by networks, some of which lack a part. So it is a mistake only if the key is almost a name.
-    That of an optional child, such as ``auxiliary_head``, passes.
+    One that names a part which this network could have passes: schedules are shared by networks, some of which lack a
+    neck. Such a part is an attribute that a class of the network sets or reads, or an argument of it. Lists of what has
+    no weight decay are copied from network to network (that of mmseg's SegFormer has a ``pos_block``): there it is a
+    mistake only if the key is almost a name.
     """
-    kind: Any = type(module)
-    optional = parameters_of(kind).known
     names = [name for name, _ in module.named_parameters()]
     parts = {part for name in names for part in name.split('.') if not part.isdigit()}
-    for key in (entry.get('paramwise_cfg') or {}).get('custom_keys') or {}:
+    possible: set[str] | None = None
+    for key, options in ((entry.get('paramwise_cfg') or {}).get('custom_keys') or {}).items():
         # mmengine compares with '.name' for parameters of the module itself.
-        if key not in MARKS and key not in optional and not any(key in name or key in f'.{name}' for name in names):
+        if key in MARKS or any(key in name or key in f'.{name}' for name in names):
+            continue
+        if possible is None:
+            kinds: set[Any] = {type(one) for one in module.modules()}
+            possible = {name for kind in kinds for name in attributes_of(kind)}
+        if not {part for part in key.split('.') if part and not part.isdigit()} <= possible | parts:
             found = f'no parameter of the {type(module).__name__} has {key!r} in its name'
-            level = ERROR if _is_slip(key, parts) else WARNING
+            harmless = isinstance(options, Mapping) and set(options) <= {'decay_mult'} and not _is_slip(key, parts)
+            level = WARNING if harmless else ERROR
             yield Finding(f'{place}.paramwise_cfg.custom_keys.{key}', found, remedy=nearest(key, parts), level=level)
 
 

@@ -14,6 +14,7 @@ from .building import check_network
 from .data import check_classes, check_edges, check_pipelines, check_samplers
 from .finding import ERROR, WARNING, ConfigError, Finding, of_stage
 from .keys import check_component
+from .scores import check_scores
 from .stages import check_entries, check_inputs, check_overrides, expand, inherited_hint
 from .training import check_evaluation, check_loader, check_runtime, check_scope, check_settings
 from .variables import check_top_level
@@ -55,6 +56,8 @@ def check_test(cfg: Config) -> list[Finding]:
     if not _wrong(found):
         found += check_samplers(cfg, TEST)
         found += check_classes(cfg, TEST)
+    if not _wrong(found):
+        found += check_scores(cfg, ('test',))
     return _one_for_each_key(found)
 
 
@@ -80,6 +83,8 @@ def _check_training(cfg: Config, stage: Any = None, built: set[str] | None = Non
         found += check_pipelines(cfg)
         found += check_classes(cfg)
         found += check_edges(cfg)
+    if not _wrong(found):
+        found += check_scores(cfg)
     network = str(cfg.get('model')) + str(cfg.get('optim_wrapper'))
     if not _wrong(found) and (built is None or network not in built):
         found += check_network(cfg)

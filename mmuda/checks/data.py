@@ -15,7 +15,7 @@ from mmseg.models.losses import CrossEntropyLoss
 from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 
 from mmuda.constants import TARGET_LABELLED
-from mmuda.datasets.building import ADVICE
+from mmuda.datasets.building import ADVICE, check_indices
 from mmuda.datasets.class_lists import differing_classes
 from mmuda.datasets.class_presence import LABEL_STEPS
 from mmuda.datasets.pairs.domain_pair import DomainSides
@@ -97,6 +97,7 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
     for place, node in datasets_of(cfg, loaders):
         try:
             dataset = build_without_files(node)
+            check_indices(node)
             if not place.startswith(TEST) and not _refers(node):
                 check_folders(dataset)
         except Exception as error:  # whatever a class raises for its arguments, a run would end with
@@ -128,7 +129,10 @@ def check_folders(dataset: Any) -> None:
         dataset.check_folders()
         return
     folder = dict(getattr(dataset, 'data_prefix', {})).get('img_path')
-    if folder and not dataset.ann_file and not fileio.exists(folder, getattr(dataset, 'backend_args', None)):
+    backend = getattr(dataset, 'backend_args', None)
+    if dataset.ann_file and not fileio.exists(dataset.ann_file, backend):
+        raise FileNotFoundError(f'{type(dataset).__name__}: the list {dataset.ann_file} does not exist: {ADVICE}')
+    if folder and not dataset.ann_file and not fileio.exists(folder, backend):
         raise FileNotFoundError(f'{type(dataset).__name__}: {folder} does not exist: {ADVICE}')
 
 

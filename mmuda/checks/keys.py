@@ -1,11 +1,13 @@
 """Keys that nothing reads, and values that do not fit their key, in the components of a config."""
 
+import copy
 import difflib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
 from mmcv.cnn import build_norm_layer
+from mmengine.hooks import CheckpointHook
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import Registry
 from mmengine.runner import Runner
@@ -13,21 +15,33 @@ from mmseg.models import DepthEstimator, EncoderDecoder
 from mmseg.registry import MODELS, OPTIMIZERS
 from torch import nn
 
+from mmuda.engine.terminal import log_from
 from mmuda.registry import STAGES
 
-from .finding import Finding, joined, short, unknown_key
+from .finding import Finding, joined, one_line, short, unknown_key
 from .registries import BY_KEY, find, unknown_type
 from .signatures import keys_read, parameters_of, passes_on
-from .values import NOT_NEGATIVE, OPTIMIZER, POSITIVE, check_argument, check_rule, number
+from .values import NOT_NEGATIVE, OPTIMIZER, check_argument, check_rule, is_own, number
 
 MARKS = {'type', '_scope_', '_delete_', '_replace_'}
 """Keys of every dict of a config, which its reader or the merging of configs uses up."""
 
 SURE = (
     *('model', 'segmentor', 'backbone', 'decode_head', 'auxiliary_head', 'data_preprocessor', 'dataset', 'pipeline'),
-    *('sampler', 'source_policy', 'optimizer', 'default_hooks', 'custom_hooks', 'strategy'),
+    *('sampler', 'source_policy', 'optimizer', 'default_hooks', 'custom_hooks', 'strategy', 'init_cfg', 'collate_fn'),
+    *('visualizer', 'vis_backends', 'log_processor', 'test_ensemble', 'tta_model', 'tta_pipeline', 'batch_sampler'),
+    'model_wrapper_cfg',
 )
 """Keys whose ``type`` is certainly built from their registry."""
+
+TYPED = ('init_cfg', 'loss_decode', 'norm_cfg', 'act_cfg', 'conv_cfg', 'vis_backends', 'pipeline', 'custom_hooks')
+"""Keys under which each dict needs a type: their owner has no other use for it."""
+
+PLAIN = (str, bytes, bool, int, float)
+"""Types of values that are no component."""
+
+PASSED_TO: dict[type, Any] = {CheckpointHook: Runner.save_checkpoint}
+"""Classes that pass their keyword arguments on when they are at work, and the function that gets them."""
 
 BESIDE: dict[str, tuple[str, ...]] = dict(
     custom_hooks=('priority',),
@@ -36,6 +50,8 @@ BESIDE: dict[str, tuple[str, ...]] = dict(
     init_cfg=('override', 'layer', 'bias', 'bias_prob'),
 )
 """Keys beside the arguments of a component that its builder reads, by the key of the config."""
+
+_UNTYPED = 'a part of it cannot be changed alone if the config does not have it: write the whole of it'
 
 READ_BY_OWNER = ('test_cfg', 'train_cfg', 'data_prefix')
 """Dicts that their owner looks into: their keys are those that its source, or that of its parts, reads."""
@@ -60,9 +76,14 @@ def check_component(place: str, node: Any, key: str, registry: Registry | None =
         for number_, part in enumerate(node):
             yield from check_component(joined(place, number_), part, key, registry)
         return
+    if isinstance(node, PLAIN) and key in SURE:
+        yield Finding(place, f'is {short(node)}', 'a dict(type=...)')
     if not isinstance(node, Mapping):
         return
     if 'type' not in node:
+        if key in TYPED:
+            yield Finding(place, f'is {short(dict(node))}, which has no type', 'a dict(type=...)', _UNTYPED)
+            return
         for child, value in node.items():
             yield from check_component(joined(place, child), value, child, registry)
         return
@@ -87,11 +108,15 @@ def check_arguments(place: str, node: Mapping, key: str, component: Any) -> Iter
     """Check the arguments of one component, without looking into them."""
     parameters = parameters_of(component)
     known = {*parameters.known, *BESIDE.get(key, ())}
+    passed = [
+        function for kind, function in PASSED_TO.items() if isinstance(component, type) and issubclass(component, kind)
+    ]
+    known |= {name for function in passed for name in parameters_of(function).known}
     if key.endswith('norm_cfg'):
         known |= keys_read('cfg_', build_norm_layer, passed_on=True) or set()
     given = {name: value for name, value in node.items() if name not in MARKS}
     owner = getattr(component, '__name__', str(component))
-    if parameters.open:
+    if parameters.open and not passed:
         yield from near_misses(place, given, known, owner)
     else:
         for name in given:
@@ -101,6 +126,27 @@ def check_arguments(place: str, node: Mapping, key: str, component: Any) -> Iter
         finding = check_argument(place, name, value, component)
         if finding is not None:
             yield finding
+
+
+def check_built(place: str, node: Any, registry: Registry) -> Iterator[Finding]:
+    """Build a component of mmuda, whose constructor does nothing but check its arguments and keep them.
+
+    Args:
+        place: Dotted place of its dict.
+        node: The dict.
+        registry: Registry that it is built from.
+    """
+    kind = find(node.get('type'), registry) if isinstance(node, Mapping) else None
+    if kind is None or not is_own(kind):
+        return
+    given = {key: value for key, value in copy.deepcopy(dict(node)).items() if key not in (*MARKS, 'priority')}
+    if list(check_component(place, {'type': node['type'], **given}, '', registry)):
+        return
+    try:
+        with log_from(logging.ERROR):
+            kind(**given)
+    except Exception as error:  # a run would end with it
+        yield Finding(place, one_line(error))
 
 
 def check_optimizer(place: str, node: Any) -> Iterator[Finding]:
@@ -230,53 +276,6 @@ def owners(node: Any) -> set[Any]:
         if isinstance(part, (Mapping, list, tuple)):
             found |= owners(part)
     return found
-
-
-def check_section(
-    place: str, node: Any, name: str, functions: tuple[Any, ...], extra: Iterable[str] = ()
-) -> Iterator[Finding]:
-    """Check a dict of the runner that has no type, by the functions that take or read it.
-
-    Args:
-        place: Dotted place.
-        node: The dict.
-        name: Name of the variable that holds it in the functions that read it.
-        functions: Those whose arguments it holds, or that read it.
-        extra: More keys.
-    """
-    if not isinstance(node, Mapping):
-        if node is not None:
-            yield Finding(place, f'is {short(node)}', 'a dict')
-        return
-    known = set(extra)
-    for function in functions:
-        known |= keys_read(name, function, passed_on=True) or set(parameters_of(function).known)
-    for key, value in node.items():
-        if key in MARKS:
-            continue
-        if key not in known:
-            yield unknown_key(place, key, place, known)
-            continue
-        for function in functions:
-            if key in parameters_of(function).known and not isinstance(value, Mapping):
-                yield from filter(None, [check_argument(place, key, value, function)])
-
-
-def check_environment(node: Any) -> Iterator[Finding]:
-    """Check ``env_cfg``."""
-    from mmengine.dist import init_dist
-    from mmengine.utils.dl_utils import set_multi_processing
-
-    yield from check_section('env_cfg', node, 'env_cfg', (Runner.setup_env,))
-    if isinstance(node, Mapping):
-        yield from check_section('env_cfg.mp_cfg', node.get('mp_cfg'), 'mp_cfg', (set_multi_processing,))
-        group = torch.distributed.init_process_group if torch.distributed.is_available() else init_dist
-        yield from check_section(
-            'env_cfg.dist_cfg', node.get('dist_cfg'), 'dist_cfg', (init_dist,), parameters_of(group).known
-        )
-        timeout = (node.get('dist_cfg') or {}).get('timeout')
-        if timeout is not None:
-            yield from filter(None, [check_rule('env_cfg.dist_cfg.timeout', timeout, POSITIVE)])
 
 
 def _inherited(registry: Registry | None) -> Registry | None:

@@ -18,8 +18,8 @@ from mmuda.datasets.pairs.streams import StreamSampler
 from mmuda.internals import DEFAULT_HOOKS
 
 from .finding import WARNING, Finding, joined, short, unknown_key
-from .keys import MARKS, check_component
-from .registries import find
+from .keys import MARKS, check_built, check_component
+from .registries import find, unknown_type
 from .signatures import default_of
 from .values import COUNT, NUMBER, check_rule, whole
 
@@ -41,6 +41,7 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
     yield from check_component('train_cfg', node, 'train_cfg', LOOPS)
     kind = find(name, LOOPS) or find(name, ROOT_LOOPS)
     if not isinstance(kind, type):
+        yield unknown_type('train_cfg', name, LOOPS)
         return
     for base, length in ((IterBasedTrainLoop, 'max_iters'), (EpochBasedTrainLoop, 'max_epochs')):
         if issubclass(kind, base) and length not in loop:
@@ -115,6 +116,7 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
         node = {'type': DEFAULT_HOOKS[name], **hook} if isinstance(hook, Mapping) and name in DEFAULT_HOOKS else hook
         yield from check_component(place, node, 'default_hooks', HOOKS)
         yield from _check_intervals(place, node)
+        yield from check_built(place, node, HOOKS)
     if 'checkpoint' in hooks and hooks['checkpoint'] is None:
         remedy = 'to save only the end, set its interval to train_cfg.max_iters'
         yield Finding('default_hooks.checkpoint', 'is None, so that nothing is ever saved', 'a dict', remedy)
@@ -125,6 +127,7 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
     yield from check_component('custom_hooks', custom, 'custom_hooks', HOOKS)
     for number, hook in enumerate(custom):
         yield from _check_intervals(f'custom_hooks.{number}', hook)
+        yield from check_built(f'custom_hooks.{number}', hook, HOOKS)
     if cfg.get('runner_type') == 'AdaptationRunner' and not any(
         isinstance(hook, Mapping) and hook.get('type') == 'RandomStateHook' for hook in custom
     ):

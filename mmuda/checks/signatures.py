@@ -27,12 +27,29 @@ class Parameters:
     open: bool = False
 
 
+@dataclass
+class _Keywords:
+    """Where a constructor passes its ``**kwargs``.
+
+    Attributes:
+        forwarded: To the constructor of a base class.
+        parts: To these classes.
+        elsewhere: To code that nobody looks into.
+        keys: Keys that are read from them.
+    """
+
+    forwarded: bool = False
+    parts: list[type] = field(default_factory=list)
+    elsewhere: bool = False
+    keys: set[str] = field(default_factory=set)
+
+
 @functools.cache
 def parameters_of(component: Any) -> Parameters:
     """Return the arguments of a class or function.
 
-    Those of a base class count where the class passes its keyword arguments on to it; where it passes them elsewhere,
-    any name is taken.
+    Those of a base class, or of a part, count where the class passes its keyword arguments on to it; where it passes
+    them elsewhere, any name is taken.
     """
     found = Parameters()
     if not inspect.isclass(component):
@@ -48,13 +65,16 @@ def parameters_of(component: Any) -> Parameters:
         keywords = _keyword_name(init)
         if keywords is None:
             return found
-        forwarded, elsewhere, names = _use_of_keywords(init, keywords)
+        use = _use_of_keywords(init, keywords)
         found.known.update(
-            {name: (inspect.Parameter.empty, inspect.Parameter.empty) for name in names - set(found.known)}
+            {name: (inspect.Parameter.empty, inspect.Parameter.empty) for name in use.keys - set(found.known)}
         )
-        if elsewhere:
-            found.open = True
-        if not forwarded:
+        for part in use.parts:
+            inner = parameters_of(part)
+            found.known = {**inner.known, **found.known}
+            found.open |= inner.open
+        found.open |= use.elsewhere
+        if not use.forwarded:
             return found
     return found
 
@@ -108,6 +128,18 @@ def passes_on(name: str, *owners: Any) -> bool:
     return False
 
 
+@functools.cache
+def attributes_of(kind: type) -> frozenset[str]:
+    """Return the names of attributes that a class and its bases, up to those of PyTorch, set or read, and arguments."""
+    found: set[str] = set()
+    for one in inspect.getmro(kind):
+        if one is object or one.__module__.partition('.')[0] == 'torch':
+            continue
+        for function in _functions_of(one):
+            found |= {*function.__code__.co_names, *function.__code__.co_varnames}
+    return frozenset(found)
+
+
 def default_of(component: Any, name: str) -> Any:
     """Return the default of an argument; None if it has none."""
     _, default = parameters_of(component).known.get(name, (None, None))
@@ -143,28 +175,29 @@ def _keyword_name(function: Callable) -> str | None:
     return next((one.name for one in parameters if one.kind is one.VAR_KEYWORD), None)
 
 
-def _use_of_keywords(function: Any, name: str) -> tuple[bool, bool, set[str]]:
-    """Return whether ``**kwargs`` go to the base class, whether they go elsewhere, and keys that are read from them."""
+def _use_of_keywords(function: Any, name: str) -> _Keywords:
     node = _tree_of(function)
     if node is None:
-        return True, True, set()
-    forwarded = elsewhere = False
-    keys: set[str] = set()
+        return _Keywords(forwarded=True, elsewhere=True)
+    found = _Keywords()
     for use, parents in _uses(node, name):
         parent = parents[-1]
         if isinstance(parent, ast.keyword) and parent.arg is None:
             called = parents[-2].func if isinstance(parents[-2], ast.Call) else None
+            part = function.__globals__.get(called.id) if isinstance(called, ast.Name) else None
             if isinstance(called, ast.Attribute) and called.attr == '__init__':
-                forwarded = True
+                found.forwarded = True
+            elif inspect.isclass(part):
+                found.parts.append(part)
             else:
-                elsewhere = True
+                found.elsewhere = True
             continue
         key = _key_of(use, parents)
         if key:
-            keys.add(key)
+            found.keys.add(key)
         elif not (isinstance(parent, ast.Attribute) and parent.attr in _BUILTIN):
-            elsewhere = True
-    return forwarded, elsewhere, keys
+            found.elsewhere = True
+    return found
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
+from mmengine.registry import LOG_PROCESSORS, LOOPS, RUNNERS, VISUALIZERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -16,10 +16,11 @@ from torch.utils.data import DataLoader
 from mmuda.engine.optim import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 from mmuda.engine.target_batch_norm import sample_of
 
-from .finding import Finding, joined, short, unknown_key
-from .keys import MARKS, check_component, check_environment, check_optimizer, check_paramwise, check_section
+from .finding import Finding, joined, nearest, short, unknown_key
+from .keys import MARKS, check_built, check_component, check_optimizer, check_paramwise
 from .registries import find
 from .schedule import check_hooks, check_loop, check_schedulers
+from .sections import check_environment, check_log_entry, check_section, check_switches
 from .signatures import parameters_of
 from .values import COUNT, COUNT_OR_0, check_rule, number, whole
 
@@ -68,6 +69,7 @@ def check_scope(cfg: Config) -> Iterator[Finding]:
 def check_runtime(cfg: Config) -> Iterator[Finding]:
     """Check what belongs to the run and not to its method."""
     yield from check_environment(cfg.get('env_cfg'))
+    yield from check_switches(cfg)
     yield from check_section('randomness', cfg.get('randomness'), 'randomness', (Runner.set_randomness,))
     seed = (cfg.get('randomness') or {}).get('seed') if isinstance(cfg.get('randomness'), Mapping) else None
     if seed is not None and not (whole(seed) and 0 <= seed < 2**32):
@@ -77,6 +79,12 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     except ValueError:
         expected = 'dict(sample=N) with a number of images above 1, or None for all images'
         yield Finding('target_statistics', f'is {short(cfg["target_statistics"])}', expected)
+    if find(cfg.get('runner_type', 'Runner'), RUNNERS) is None:
+        yield Finding(
+            'runner_type',
+            f'there is no runner {short(cfg["runner_type"])}',
+            remedy=nearest(str(cfg['runner_type']), RUNNERS.module_dict),
+        )
     for key, kinds, expected in (
         ('work_dir', str, 'a folder'),
         ('load_from', (str, type(None)), 'a checkpoint file, or None'),
@@ -85,8 +93,9 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
         if key in cfg and not isinstance(cfg[key], kinds):
             yield Finding(key, f'is {short(cfg[key])}', expected)
     start = cfg.get('load_from')
-    if isinstance(start, str) and not cfg.get('resume') and not _is_there(start):
-        yield Finding('load_from', f'is {short(start)}, which is no file', 'a checkpoint file')
+    for key, name in (('load_from', None if cfg.get('resume') else start), ('resume', cfg.get('resume'))):
+        if isinstance(name, str) and not _is_there(name):
+            yield Finding(key, f'is {short(name)}, which is no file', 'a checkpoint file')
     for key, kind, registry in (
         ('log_processor', 'LogProcessor', LOG_PROCESSORS),
         ('visualizer', 'Visualizer', VISUALIZERS),
@@ -94,6 +103,10 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
         node = cfg.get(key)
         if isinstance(node, Mapping):
             yield from check_component(key, {'type': kind, **node}, key, registry)
+    processor = cfg.get('log_processor')
+    for number_, entry in enumerate((processor.get('custom_cfg') if isinstance(processor, Mapping) else None) or ()):
+        yield from check_log_entry(f'log_processor.custom_cfg.{number_}', entry)
+    yield from check_component('model_wrapper_cfg', cfg.get('model_wrapper_cfg'), 'model_wrapper_cfg')
 
 
 def check_children(model: Mapping) -> Iterator[Finding]:
@@ -161,6 +174,7 @@ def check_evaluation(cfg: Config) -> Iterator[Finding]:
                 )
             else:
                 yield from check_component(place, metric, keys[2], METRICS)
+                yield from check_built(place, metric, METRICS)
 
 
 def check_optimizers(node: Any) -> Iterator[Finding]:
@@ -206,6 +220,8 @@ def _check_entries(place: str, node: Mapping) -> Iterator[Finding]:
         yield from check_optimizer(joined(where, 'optimizer'), entry.get('optimizer'))
         yield from check_paramwise(joined(where, 'paramwise_cfg'), entry.get('paramwise_cfg'), entry.get('optimizer'))
         clip = entry.get('clip_grad')
+        if clip is not None and not isinstance(clip, Mapping):
+            yield Finding(joined(where, 'clip_grad'), f'is {short(clip)}', 'a dict such as dict(max_norm=1.0), or None')
         if isinstance(clip, Mapping):
             kind = clip_grad_value_ if clip.get('type') == 'value' else clip_grad_norm_
             yield from check_section(joined(where, 'clip_grad'), clip, 'clip_grad', (kind,))

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from .finding import Finding, joined, short
 from .signatures import declared_by, parameters_of
@@ -80,7 +82,7 @@ RULES: dict[str, Rule] = {
 }
 """By the name of the argument of a component of mmuda, mmseg, mmcv, mmengine or PyTorch. None is left to its type."""
 
-OWN_RULES: dict[str, Rule] = {'threshold': SHARE}
+OWN_RULES: dict[str, Rule] = {'threshold': SHARE, 'size_divisor': COUNT, 'size': COUNTS}
 """The same of components of mmuda alone: mmseg's thresholds are those of logits, too."""
 
 OPTIMIZER: dict[str, Rule] = {
@@ -114,6 +116,8 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     if isinstance(value, float) and math.isnan(value):
         return Finding(where, 'is nan', 'a number')
     kinds = _kinds(annotation)
+    if annotation is inspect.Parameter.empty and _is_strange(value, default):
+        return Finding(where, f'is {short(value)}', NAMES[_kind(default)])
     package, ours = package_of(component), is_own(component)
     if kinds is not None:
         if default is not inspect.Parameter.empty:
@@ -131,6 +135,16 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
     elif isinstance(value, float) and rule in (COUNT, COUNTS, COUNT_OR_0) and value.is_integer():
         value = int(value)
     return None if rule is None or value is None else check_rule(where, value, rule)
+
+
+def _is_strange(value: Any, default: Any) -> bool:
+    """Return whether a plain value is of another kind than the default: mmseg annotates few of its arguments."""
+    kind, usual = _kind(value), _kind(default)
+    if kind == 'str':
+        return usual in ('bool', 'int', 'float')
+    if kind in ('int', 'float'):
+        return usual == 'str' or (usual == 'bool' and value not in (0, 1))
+    return kind == 'bool' and usual == 'str'
 
 
 def package_of(component: Any) -> str:
@@ -178,6 +192,8 @@ def _kinds(annotation: Any) -> frozenset[str] | None:
         return None if None in parts else frozenset().union(*(part for part in parts if part is not None))
     if origin is typing.Literal:
         return frozenset(_kind(value) for value in typing.get_args(annotation))
+    if annotation is numbers.Number:
+        return frozenset({'int', 'float'})
     plain = {type(None): 'none', bool: 'bool', int: 'int', float: 'float', str: 'str', Path: 'str'}
     if annotation in plain:
         return frozenset({plain[annotation]})
@@ -186,7 +202,7 @@ def _kinds(annotation: Any) -> frozenset[str] | None:
         return None
     if issubclass(kind, Tensor):
         return frozenset()
-    if issubclass(kind, Mapping):
+    if issubclass(kind, (Mapping, Dataset)):
         return frozenset({'map'})
     if issubclass(kind, (list, tuple, set)) or kind in (Sequence, typing.Collection, typing.Iterable):
         return frozenset({'seq'})

@@ -60,7 +60,10 @@ def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures
         yield from predict(load_model(configs[name], checkpoint), configs[name], places)
 
     found = {name: predictions(name, folder) for name, folder in zip(names, folders, strict=True)}
-    samples = collect_samples(found) if pictures else []
+    try:
+        samples = collect_samples(found) if pictures else []
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{error}; without pictures: --pictures 0') from error
     title = f'{len(runs)} runs' if len(runs) > 1 else names[0]
     return write_report(path, title, runs, samples, meta['classes'], meta['palette'])
 

@@ -7,6 +7,7 @@ pseudo labels and predictions need not know.
 
 import gzip
 import io
+import math
 import re
 import struct
 import zipfile
@@ -51,7 +52,7 @@ def array_shape(file: BinaryIO, path: str) -> tuple[int, ...]:
         path: Path of the image; its suffix says the format.
 
     Returns:
-        (H, W) or (H, W, C).
+        (H, W) or (H, W, C). C counts what is decoded with an image: its channels, or all slices of its volume.
 
     Raises:
         ValueError: If the file is damaged or has no such image.
@@ -60,7 +61,7 @@ def array_shape(file: BinaryIO, path: str) -> tuple[int, ...]:
     try:
         if is_volume(path):
             width, height, *rest = nifti_shape(file)
-            return (height, width) if member is not None or not rest else (height, width, *rest)
+            return (height, width, *rest)
         if name.lower().endswith('.npz'):
             with zipfile.ZipFile(file) as archive, archive.open(_array_name(archive, member, path)) as inner:
                 return _shaped(_npy_shape(inner, path), path)
@@ -130,10 +131,9 @@ def decode_array(data: bytes, path: str) -> np.ndarray:
         if is_volume(path):
             return _slice(data, name, member, path)
         if not name.lower().endswith('.npz'):
-            return _channels_last(_load(data, path), path)
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            content = archive.read(_array_name(archive, member, path))
-        return _channels_last(_load(content, path), path)
+            return _channels_last(_load(io.BytesIO(data), path), path)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(_array_name(archive, member, path)) as inner:
+            return _channels_last(_load(inner, path), path)
     except (EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
         raise OSError(f'{path} cannot be decoded ({error}): it is damaged; copy or download it again') from error
 
@@ -150,9 +150,12 @@ def _array_name(archive: zipfile.ZipFile, member: str | None, path: str) -> str:
     return f'{member}.npy'
 
 
-def _load(content: bytes, path: str) -> np.ndarray:
+def _load(file: Any, path: str) -> np.ndarray:
+    """Read an array, no more of the file than its header says, and its checksum if that is the end."""
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        values = npy_format.read_array(file, allow_pickle=False)
+        file.read(1)
+        return values
     except ValueError as error:
         raise OSError(f'{path} cannot be decoded ({error}): it is damaged, or no array of numbers') from error
 
@@ -189,6 +192,18 @@ def _slice(data: bytes, name: str, member: str | None, path: str) -> np.ndarray:
     return volume[:, :, int(member)].T
 
 
+def _unzipped(data: bytes) -> bytes:
+    """Return a volume of a gzip file, no more of it than its header says."""
+    with gzip.open(io.BytesIO(data)) as file:
+        shape = nifti_shape(io.BytesIO(data))
+        head = file.read(_NIFTI_HEADER)
+        order = '<' if struct.unpack_from('<i', head)[0] == _NIFTI_HEADER else '>'
+        (bits,), (start,) = struct.unpack_from(order + 'h', head, 72), struct.unpack_from(order + 'f', head, 108)
+        values = head + file.read(max(int(start), _NIFTI_HEADER) + math.prod(shape) * max(bits, 8) // 8 - len(head))
+        file.read(1)  # at the end there is a checksum
+    return values
+
+
 @lru_cache(_KEPT_VOLUMES)
 def _volume(data: bytes, name: str) -> np.ndarray:
     """Return the values of a volume; the last volumes are kept, because its slices are read one after another."""
@@ -196,7 +211,7 @@ def _volume(data: bytes, name: str) -> np.ndarray:
         import nibabel
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f'{name} is a NIfTI volume: pip install nibabel') from None
-    unzipped = gzip.decompress(data) if data.startswith(GZIP_SIGNATURE) else data
+    unzipped = _unzipped(data) if data.startswith(GZIP_SIGNATURE) else data
     # Many files have NaN for slope and intercept, which means the values as they are; nibabel knows.
     values = np.asarray(nibabel.Nifti1Image.from_bytes(unzipped).dataobj)
     while values.ndim > 2 and values.shape[-1] == 1:

@@ -1,6 +1,7 @@
 """Image files: their bytes, checked to be whole, and their size, read from the header alone."""
 
 import io
+import math
 import os
 import struct
 import threading
@@ -49,11 +50,13 @@ class ImageHeader(NamedTuple):
         width: Of the pixels as they are stored.
         height: The same.
         orientation: Of EXIF, 1 to 8; 1 is as it is stored.
+        planes: Bands, pages or slices that are decoded with it, where there may be many.
     """
 
     width: int
     height: int
     orientation: int = 1
+    planes: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,7 +84,7 @@ def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: in
     data = _read(path, backend_args)
     header = header_of(data, path)
     if header is not None:
-        check_pixels(path, header.size, max_pixels)
+        check_pixels(path, header.size, max_pixels, header.planes)
     if data[:4] in tiff.SIGNATURES or is_array_file(path):
         if data[:4] in tiff.SIGNATURES and not tiff.is_whole(data):
             raise unreadable(path, 'it is cut off')
@@ -112,9 +115,14 @@ def image_size(path: str, oriented: bool = True) -> tuple[int, int]:
         OSError: If it is missing or no image.
         ValueError: If it is damaged.
     """
-    with open_file(split_member(path)[0]) as file:
-        header = read_header(file, path)
+    header = header_at(path)
     return header.size if oriented else (header.width, header.height)
+
+
+def header_at(path: str) -> ImageHeader:
+    """Return the header of an image file on a local disk or in a zip archive; the errors are those of image_size."""
+    with open_file(split_member(path)[0]) as file:
+        return read_header(file, path)
 
 
 def file_of(path: str) -> str:
@@ -142,24 +150,36 @@ def turned(image: np.ndarray, orientation: int) -> np.ndarray:
     return cv2.flip(image, 1) if orientation in _MIRRORED else image
 
 
-def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None) -> None:
+def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None, planes: int = 1) -> None:
     """Refuse an image whose decoding would take the memory of the machine.
 
     Args:
         path: For the message.
         size: Width and height.
         max_pixels: Greatest number of pixels; None allows any.
+        planes: Bands, pages or slices; three of them count as one, as those of a colour do.
 
     Raises:
         ValueError: If it has more.
     """
     width, height = size
-    if max_pixels is not None and width * height > max_pixels:
-        raise ValueError(
-            f'{path} has {width}x{height} = {width * height:,} pixels, more than max_pixels={max_pixels:,}: such a '
-            'file may take all memory when it is decoded. If it is meant to be so large, set max_pixels of its data '
-            'set to more, or to None'
+    pixels = pixels_of(size, planes)
+    if max_pixels is not None and pixels > max_pixels:
+        values = (
+            f'{width}x{height}x{planes} values, as many as {pixels:,}'
+            if planes > 3
+            else f'{width}x{height} = {pixels:,}'
         )
+        raise ValueError(
+            f'{path} has {values} pixels, more than max_pixels={max_pixels:,}: such a file may take all memory when it '
+            'is decoded. If it is meant to be so large, set max_pixels to more, or to None, in its data set, or, of a '
+            'data set of mmseg, in the step of the pipeline that loads it'
+        )
+
+
+def pixels_of(size: tuple[int, int], planes: int = 1) -> int:
+    """Return the number of pixels that are decoded; three planes count as one, as those of a colour do."""
+    return size[0] * size[1] * max(planes, 3) // 3
 
 
 def open_image(file: BinaryIO) -> Image.Image:
@@ -184,15 +204,15 @@ def read_header(file: BinaryIO, path: str) -> ImageHeader:
         ValueError: If it is damaged.
     """
     if is_array_file(path):
-        height, width, *_ = array_shape(file, path)
-        return ImageHeader(width, height)
+        height, width, *rest = array_shape(file, path)
+        return ImageHeader(width, height, planes=math.prod(rest))
     head = file.read(24)
     if head.startswith(PNG_SIGNATURE) and len(head) == 24 and not _has_exif(file):
         return ImageHeader(*struct.unpack('>II', head[16:24]))
     file.seek(0)
     if head[:4] in tiff.SIGNATURES:
         found = tiff.read_header(file)
-        return ImageHeader(found.width, found.height, found.orientation)
+        return ImageHeader(found.width, found.height, found.orientation, found.bands * (1 + found.pages))
     with open_image(file) as image:
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         return ImageHeader(*image.size, orientation if orientation in range(1, 9) else 1)

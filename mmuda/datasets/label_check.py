@@ -15,7 +15,7 @@ from mmuda.ranks import from_main
 from mmuda.settings import shortened
 
 from .class_presence import class_counts, count_label, label_step
-from .image_files import MAX_PIXELS, read_image_bytes
+from .image_files import read_image_bytes
 from .label_files import decode_label
 from .label_tables import get_label_table
 from .transforms import LoadDomainAnnotations
@@ -104,7 +104,7 @@ def _holds_0_and_255(dataset: BaseDataset) -> bool:
         path = info['seg_map_path']
         channel = info.get('label_channel') if loader.channel is None else loader.channel
         raw = decode_label(
-            read_image_bytes(path, loader.backend_args, info.get('max_pixels', MAX_PIXELS)), path, channel
+            read_image_bytes(path, loader.backend_args, info.get('max_pixels', loader.max_pixels)), path, channel
         )
         found |= set(np.unique(raw[label == IGNORE_INDEX]).tolist())
     return found == {IGNORE_INDEX}

@@ -28,7 +28,7 @@ class TiffHeader(NamedTuple):
         photometric: Meaning of the values: :data:`PALETTE`, :data:`RGB`, ...
         kind: Of the values: 1 unsigned, 2 signed, 3 float.
         orientation: As in EXIF, 1 to 8.
-        pages: Whether another image of full size follows.
+        pages: Images of full size after it.
     """
 
     width: int
@@ -38,7 +38,7 @@ class TiffHeader(NamedTuple):
     photometric: int
     kind: int
     orientation: int
-    pages: bool
+    pages: int
 
     @property
     def common(self) -> bool:
@@ -54,7 +54,7 @@ class TiffHeader(NamedTuple):
 
 
 def read_header(file: BinaryIO) -> TiffHeader:
-    """Read the header of the first image, and whether there are more.
+    """Read the header of the first image, and count those that follow.
 
     Raises:
         ValueError: If it is no TIFF file, or damaged.
@@ -78,10 +78,14 @@ def _start(file: BinaryIO) -> tuple[str, bool, int]:
 def _read(file: BinaryIO) -> TiffHeader:
     order, big, start = _start(file)
     tags, following, _ = _directory(file, order, big, start)
-    others = False
-    if following:
-        second, _, _ = _directory(file, order, big, following)
-        others = not second.get(_KIND, 0) & _REDUCED_OR_MASK
+    pages, seen = 0, {start}
+    while following and following not in seen:
+        seen.add(following)
+        page, following, _ = _directory(file, order, big, following)
+        if page.get(_KIND, 0) & _REDUCED_OR_MASK:
+            continue
+        if not pages or (page.get(_WIDTH), page.get(_HEIGHT)) == (tags[_WIDTH], tags[_HEIGHT]):
+            pages += 1
     return TiffHeader(
         tags[_WIDTH],
         tags[_HEIGHT],
@@ -90,7 +94,7 @@ def _read(file: BinaryIO) -> TiffHeader:
         tags.get(_PHOTOMETRIC, 1),
         tags.get(_FORMAT, 1),
         tags.get(_ORIENTATION, 1),
-        others,
+        pages,
     )
 
 

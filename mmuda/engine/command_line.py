@@ -1,16 +1,44 @@
 """The command line of the tools: arguments that they share, and how a mistake is told."""
 
 import argparse
+import ast
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
 TRACEBACK = '--traceback'
+
+
+class OptionsAction(DictAction):
+    """mmengine's action for ``KEY=VALUE``, where a value with dicts in it is written as in Python."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        """Read the options of one argument; what cannot be read is told as other mistakes of a command line are."""
+        given = [values] if isinstance(values, str) else list(values or ())
+        plain, dicts = [], {}
+        for option in given:
+            key, sign, value = option.partition('=')
+            if not sign:
+                parser.error(f'{option_string}: expected KEY=VALUE, but got {option!r}')
+            if '{' in value:
+                try:
+                    dicts[key] = ast.literal_eval(value)
+                except (ValueError, SyntaxError):
+                    parser.error(
+                        f'{option_string} {key}: {value} cannot be read; write dicts as Python does, in quotes'
+                    )
+            else:
+                plain.append(option)
+        super().__call__(parser, namespace, plain, option_string)
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), **dicts})
 
 
 def config_parser(description: str | None) -> argparse.ArgumentParser:
@@ -24,7 +52,7 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it',
     )
@@ -62,9 +90,11 @@ def run_command(main: Callable[[], None]) -> None:
     except Exception as error:
         if TRACEBACK in sys.argv[1:]:
             raise
-        log = _write_to_log(error)
-        where = f'; the traceback is in {log}' if log else ''
-        raise SystemExit(f'error: {message_of(error)}{where} ({TRACEBACK} shows it)') from None
+        log, text = _write_to_log(error), message_of(error)
+        where = f'the traceback is in {log} ({TRACEBACK} shows it)' if log else f'({TRACEBACK} shows it)'
+        # Lists of files, one a line, have nothing behind the last name.
+        between = '\n' if '\n' in text else '; ' if log else ' '
+        raise SystemExit(f'error: {text}{between}{where}') from None
 
 
 def message_of(error: BaseException) -> str:

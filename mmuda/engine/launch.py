@@ -135,8 +135,10 @@ def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
         known, defaults = _keys(node), _defaults(node)
         if part not in known and part not in defaults:
             place = '.'.join(parts[:depth]) or 'the config'
-            close = difflib.get_close_matches(part, {*known, *defaults}, n=3)
-            hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(known) or "no keys"}.'
+            names = dict.fromkeys([*known, *defaults])
+            close = [] if part.isdigit() else difflib.get_close_matches(part, names, n=3)
+            listed = [name for name in names if depth or name in LIVE_KEYS]  # the others are variables of the file
+            hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(listed) or "no keys"}.'
             raise KeyError(
                 f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} To add it on purpose, write '
                 f'+{key}=...'

@@ -13,7 +13,7 @@ from mmuda.checkpoints.reading import read_meta
 from mmuda.files import move_aside
 
 from .run_record import RunRecord
-from .run_settings import changed_settings, changed_since_older, not_allowed, refusal
+from .run_settings import changed_settings, changed_since_older, not_allowed, refusal, unknown_allowance
 
 
 def find_resumable(work_dir: str | Path) -> str | None:
@@ -128,7 +128,11 @@ def check_resumable(checkpoint: Any, filename: str) -> None:
 
 
 def compare_settings(
-    checkpoint: Mapping[str, Any], filename: str, now: Mapping[str, Any], allowed: Collection[str]
+    checkpoint: Mapping[str, Any],
+    filename: str,
+    now: Mapping[str, Any],
+    allowed: Collection[str],
+    all_known: bool = True,
 ) -> list[str]:
     """Compare the settings of a checkpoint with those of the run that is to go on from it; warn of what may differ.
 
@@ -137,16 +141,20 @@ def compare_settings(
         filename: For messages.
         now: The facts of the run, see :func:`training_facts`.
         allowed: Keys that may differ.
+        all_known: Each of them must be a setting.
 
     Returns:
         The settings that differ, and may.
 
     Raises:
-        RuntimeError: If others differ.
+        RuntimeError: If others differ, or a key that may differ is none.
     """
     meta = checkpoint['meta']
     before = meta.get('training', {})
     if 'settings' in before:
+        unknown = unknown_allowance(before, now, list(allowed)) if all_known else None
+        if unknown is not None:
+            raise RuntimeError(unknown)
         changed = changed_settings(before, now)
     else:
         changed = changed_since_older(before, meta.get('seed'), now)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 
-from mmuda.files import remove_drafts, write_json
+from mmuda.files import checksum, remove_drafts, write_json
 from mmuda.owner import holds, only_run
 from mmuda.ranks import from_main
 
@@ -46,6 +46,8 @@ class RunRecord:
         if self.exists:
             try:
                 content = json.loads(self.path.read_text(encoding='utf-8'))
+                if 'checksum' in content and content.pop('checksum') != checksum(content):
+                    raise ValueError('its checksum differs: it is damaged, or was changed by hand')
                 self.run, self.validated = content['run'], content['validated']
                 self.before = content.get('before')
             except (ValueError, KeyError, TypeError) as error:
@@ -92,15 +94,10 @@ class RunRecord:
         self._write()
 
     def _write(self) -> None:
-        write_json(
-            self.path,
-            dict(
-                run=self.run,
-                validated=self.validated,
-                at=time.strftime('%Y-%m-%d %H:%M:%S'),
-                **({} if self.before is None else dict(before=self.before)),
-            ),
-        )
+        content: dict[str, Any] = dict(run=self.run, validated=self.validated, at=time.strftime('%Y-%m-%d %H:%M:%S'))
+        if self.before is not None:
+            content['before'] = self.before
+        write_json(self.path, dict(content, checksum=checksum(content)))
         self.exists = True
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import mmcv
@@ -111,6 +112,31 @@ def changed_since_older(before: Mapping[str, Any], seed: int | None, now: Mappin
 def not_allowed(lines: Sequence[str], allowed: Sequence[str]) -> list[str]:
     """Return the lines of :func:`changed_settings` whose key, or its beginning, is none of those that are allowed."""
     return [line for line in lines if not any(is_below(line, key) for key in allowed)]
+
+
+def unknown_allowance(before: Mapping[str, Any], now: Mapping[str, Any], allowed: Sequence[str]) -> str | None:
+    """Return why a key that may differ makes no sense: neither of two :func:`training_facts` has it; None if all do."""
+    known: set[str] = set()
+    for facts in (before, now):
+        _collect(_by_key(facts), '', known)
+    for key in allowed:
+        if key not in known:
+            close = get_close_matches(key, known, n=2, cutoff=0.6)
+            hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(sorted(_by_key(now)))}'
+            return f'--allow {key}: the training has no such setting; {hint}'
+    return None
+
+
+def _collect(node: Any, place: str, found: set[str]) -> None:
+    """Add the dotted places of all parts of plain values."""
+    if isinstance(node, Mapping):
+        parts = list(node.items())
+    else:
+        parts = list(enumerate(node)) if isinstance(node, (list, tuple)) else []
+    for key, part in parts:
+        where = f'{place}.{key}' if place else str(key)
+        found.add(where)
+        _collect(part, where, found)
 
 
 def changes_schedule(lines: Sequence[str]) -> bool:

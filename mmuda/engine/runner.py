@@ -75,6 +75,9 @@ class AdaptationRunner(Runner):
     - runs of one process, such as stages, share nothing, even if they start in the same second.
     """
 
+    all_allowed = True
+    """Whether each key of ``resume_allow`` must be a setting of this run."""
+
     _run: str | None = None
     _content: dict | None = None
     _started: ClassVar[Counter] = Counter()
@@ -305,7 +308,8 @@ class AdaptationRunner(Runner):
         """
         content = CheckpointLoader.load_checkpoint(filename, map_location)
         check_resumable(content, filename)
-        changed = compare_settings(content, filename, self._facts, self.cfg.get('resume_allow') or ())
+        allowed = self.cfg.get('resume_allow') or ()
+        changed = compare_settings(content, filename, self._facts, allowed, self.all_allowed)
         restore_histories(content, filename)
         if changes_optimizer(changed):
             self.logger.warning('another optimizer than before begins without a state')
@@ -322,6 +326,11 @@ class AdaptationRunner(Runner):
             self.logger.info(schedule.apply(self.iter // getattr(self.optim_wrapper, 'accumulative_counts', 1)))
         if is_training(self):
             self._run = from_main(lambda: adopt_run(self.work_dir, filename, self.iter, content['meta']))
+            if self.iter >= self.max_iters:
+                self.logger.info(
+                    f'the training is complete: {filename} is its iteration {self.iter} of {self.max_iters}. To go on, '
+                    'raise train_cfg.max_iters and the end of param_scheduler, and name both with --allow'
+                )
 
     def _classes(self) -> Sequence[str] | None:
         """Return the class names of the data that the network is trained or tested with; None if nobody says."""

@@ -116,6 +116,13 @@ class DomainIoUMetric(BaseMetric):
             raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
         return list(self.dataset_meta['classes'])
 
+    def score_names(self) -> list[str]:
+        """Return the names of all scores that :meth:`evaluate` gives for the classes of :attr:`dataset_meta`."""
+        measures = dict.fromkeys(measure for metric in self.iou_metrics for measure in MEASURES[metric])
+        names = [measure_name(measure, protocol) for measure in measures for protocol in self.protocols]
+        names += ['aAcc', *(f'{metric[1:]}/{name}' for metric in self.iou_metrics for name in self._classes)]
+        return [f'{self.prefix}/{name}' for name in names] if self.prefix else names
+
     def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:
         """Count the pixels of one batch.
 

@@ -10,7 +10,7 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
-from mmuda.datasets.image_files import MAX_PIXELS, image_size
+from mmuda.datasets.image_files import MAX_PIXELS, header_at, image_size, pixels_of
 from mmuda.engine.launch import mirrored_pipeline
 
 READERS = ('LoadImageFromFile', 'LoadDomainImage')
@@ -98,10 +98,12 @@ class Preparation:
             OSError: If it is damaged or no image.
             ValueError: If it has more than ``max_pixels``.
         """
-        height, width = header_size(path)
-        if self.max_pixels is not None and height * width > self.max_pixels:
+        (height, width), planes = header_size(path), header_planes(path)
+        pixels = pixels_of((width, height), planes)
+        if self.max_pixels is not None and pixels > self.max_pixels:
+            size = f'{width}x{height}x{planes} values, as many as' if planes > 3 else f'{width}x{height} ='
             raise ValueError(
-                f'{path} has {width}x{height} = {height * width:,} pixels, more than max_pixels={self.max_pixels:,}: '
+                f'{path} has {size} {pixels:,} pixels, more than max_pixels={self.max_pixels:,}: '
                 'such a file may take all memory when it is decoded. If it is meant to be so large, allow more '
                 '(max_pixels; --max-megapixels of tools/predict.py)'
             )
@@ -143,6 +145,14 @@ def header_size(path: str) -> tuple[int, int]:
     except (OSError, ValueError, SyntaxError):
         return 0, 0
     return height, width
+
+
+def header_planes(path: str) -> int:
+    """Return how many bands, pages or slices are decoded with an image; 1 if nobody knows."""
+    try:
+        return header_at(path).planes
+    except (OSError, ValueError, SyntaxError):
+        return 1
 
 
 def test_pipeline(cfg: Config) -> list[dict]:

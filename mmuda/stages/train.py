@@ -74,6 +74,7 @@ class TrainStage(Stage):
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner: Any = build_runner(cfg)
         runner.settings = self.settings(ctx)  # with references, whatever the folder of the run is called
+        runner.all_allowed = False  # keys that may differ may be those of another stage
         runner.train()
         if written and runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()

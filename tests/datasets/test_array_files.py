@@ -9,7 +9,7 @@ import pytest
 from layouts import npy, npz
 from mmseg.registry import DATASETS
 
-from mmuda.datasets.array_files import slices_of, split_member
+from mmuda.datasets.array_files import decode_array, slices_of, split_member
 from mmuda.datasets.image_files import file_of, image_size, read_image_bytes
 from mmuda.datasets.transforms import LoadDomainAnnotations, LoadDomainImage
 
@@ -86,3 +86,30 @@ def test_sizes_from_headers(tmp_path):
     (tmp_path / 'a.npy').write_bytes(b'no array')
     with pytest.raises(ValueError, match=r'a\.npy is no array'):
         image_size(str(tmp_path / 'a.npy'))
+
+
+def test_all_that_is_decoded_counts_as_pixels(tmp_path):
+    """A slice is small, but all slices of its volume are unpacked for it; three values are the pixel of a colour."""
+    many = tmp_path / 'many.npy'
+    np.save(many, np.zeros((20, 20, 12), np.uint8))
+    read_image_bytes(str(many), max_pixels=1600)
+    with pytest.raises(ValueError, match='20x20x12 values, as many as 1,600 pixels, more than max_pixels=1,599'):
+        read_image_bytes(str(many), max_pixels=1599)
+    volume = bytearray(nifti(VOLUME))
+    struct.pack_into('<8h', volume, 40, 3, 4000, 4000, 32000, 1, 1, 1, 1)
+    (tmp_path / 'bomb.nii.gz').write_bytes(gzip.compress(volume))
+    with pytest.raises(ValueError, match='4000x4000x32000 values'):
+        read_image_bytes(str(tmp_path / 'bomb.nii.gz/000'))
+
+
+def test_no_more_is_unpacked_than_the_header_says(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'a.npz', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('x.npy', npy(VOLUME[..., 0]) + bytes(10**6))
+    np.testing.assert_array_equal(decode_array((tmp_path / 'a.npz').read_bytes(), 'a.npz'), VOLUME[..., 0])
+    pytest.importorskip('nibabel')
+    packed = gzip.compress(nifti(VOLUME) + bytes(10**6))
+    np.testing.assert_array_equal(decode_array(packed, 'v.nii.gz/002'), VOLUME[..., 2].T)
+    damaged = bytearray(gzip.compress(nifti(VOLUME)))
+    damaged[-8] ^= 1  # of the checksum
+    with pytest.raises(OSError, match=r'v.nii.gz/002|CRC'):
+        decode_array(bytes(damaged), 'v.nii.gz/002')

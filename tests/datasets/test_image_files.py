@@ -3,12 +3,13 @@
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from layouts import H, W, image, write
 from PIL import Image
 
 from mmuda.datasets.image_files import check_pixels, image_size, is_whole_png, read_image_bytes
-from mmuda.datasets.transforms import LoadDomainImage
+from mmuda.datasets.transforms import LoadDomainAnnotations, LoadDomainImage
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp'])
@@ -69,3 +70,25 @@ def test_the_bound_of_pillow_stays_for_others(tmp_path):
     image_size(path)
     with pytest.raises(Image.DecompressionBombError):
         Image.open(path)
+
+
+def test_pages_of_a_tiff_file_count(tmp_path):
+    path = str(tmp_path / 'a.tif')
+    page = Image.new('L', (30, 20))
+    page.save(path, save_all=True, append_images=[page] * 29)
+    with pytest.raises(ValueError, match='a.tif has 30x20x30 values, as many as 6,000 pixels, more than max_pixels=5,'):
+        read_image_bytes(path, max_pixels=5000)
+    read_image_bytes(path, max_pixels=6000)
+    bands = write(tmp_path / 'b.tif', image())
+    read_image_bytes(str(bands), max_pixels=H * W)
+
+
+def test_steps_have_the_bound_for_data_sets_without_one(tmp_path):
+    path = str(write(tmp_path / 'a.png', image()))
+    label = str(write(tmp_path / 'label.png', np.zeros((H, W), np.uint8)))
+    with pytest.raises(ValueError, match='or, of a data set of mmseg, in the step of the pipeline'):
+        LoadDomainImage(max_pixels=100)(dict(img_path=path))
+    with pytest.raises(ValueError, match='label.png has'):
+        LoadDomainAnnotations(table='train_ids', max_pixels=100)(dict(seg_map_path=label))
+    of_data_set = dict(img_path=path, seg_map_path=label, max_pixels=H * W)
+    LoadDomainAnnotations(table='train_ids', max_pixels=100)(LoadDomainImage(max_pixels=100)(of_data_set))

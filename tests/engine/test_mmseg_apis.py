@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 from toolbox import tiny_config
 
@@ -34,3 +35,28 @@ def test_inferencer(trained, tmp_path):
     inferencer = MMSegInferencer(str(tmp_path / 'config.py'), checkpoint, device='cpu')
     found = inferencer(np.zeros((48, 64, 3), np.uint8))
     assert found['predictions'].shape == (48, 64)
+
+
+def test_weights_that_do_not_fit_are_an_error_of_the_inferencer(trained, tmp_path):
+    cfg, checkpoint = trained
+    cfg.dump(tmp_path / 'config.py')
+    content = torch.load(checkpoint, weights_only=True)
+    state = content['state_dict']
+    state['segmentor.decode_head.branch'] = state.pop('segmentor.decode_head.branches.0.weight')
+    torch.save(content, tmp_path / 'bad.pth')
+    with pytest.raises(RuntimeError, match='(?s)does not fit ADVENT.*missing: segmentor.decode_head.branches.0.weight'):
+        MMSegInferencer(str(tmp_path / 'config.py'), str(tmp_path / 'bad.pth'), device='cpu')
+
+
+def test_a_segmentor_does_not_stay_random(tmp_path):
+    """Plain weights for a plain segmentor are left to mmseg, unless not one of them has the name of a weight."""
+    backbone = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4)
+    head = dict(type='FCNHead', in_channels=32, in_index=3, channels=4, num_classes=3)
+    cfg = Config(dict(default_scope='mmseg', model=dict(type='EncoderDecoder', backbone=backbone, decode_head=head)))
+    meta = dict(dataset_meta=dict(classes=['a', 'b', 'c'], palette=[[0, 0, 0]] * 3))
+    torch.save(dict(state_dict={'encoder.stem': torch.ones(2)}, meta=meta), tmp_path / 'other.pth')
+    with pytest.raises(RuntimeError, match='has none of the .* weights of EncoderDecoder.* but encoder.stem'):
+        init_model(cfg.copy(), str(tmp_path / 'other.pth'), device='cpu')
+    torch.save(dict(state_dict={'decode_head.conv_seg.bias': torch.full((3,), 5.0)}, meta=meta), tmp_path / 'part.pth')
+    model = init_model(cfg.copy(), str(tmp_path / 'part.pth'), device='cpu')
+    assert model.decode_head.conv_seg.bias.tolist() == [5, 5, 5]

@@ -107,6 +107,29 @@ MISSPELT = of(
     (f'{SEG}.backbone.type', 'ResNetX'),
     ('custom_hooks', [dict(type='RandomStatHook')], 'RandomStateHook', 'custom_hooks.0.type'),
     ('default_scope', 'mmsegg'),
+    ('default_hooks.checkpoint.published_key', ['meta']),
+    ('default_hooks.checkpoint.compress', True),
+    ('default_hooks.label_free.neighbours', 3),
+    ('log_processor.custom_cfg', [dict(data_src='loss', window_siz=3)], '', 'log_processor.custom_cfg.0.window_siz'),
+    (f'{OPT}.paramwise_cfg.custom_keys.classifier', dict(lr_mult=10.0)),
+    (f'{OPT}.paramwise_cfg.custom_keys.layer9', dict(lr_mult=10.0)),
+    (f'{OPT}.paramwise_cfg.custom_keys.decode_heat', dict(decay_mult=0.0)),
+    (
+        f'{SEG}.backbone.init_cfg',
+        dict(type='Pretrained', checkpoints='x.pth'),
+        '',
+        f'{SEG}.backbone.init_cfg.checkpoints',
+    ),
+    ('visualizer.vis_backends', [dict(type='LocalVisBackends')], '', 'visualizer.vis_backends.0.type'),
+    ('train_cfg.type', 'IterBasedTrainLop'),
+    ('model_wrapper_cfg', dict(type='MMDistributedDataParalel'), '', 'model_wrapper_cfg.type'),
+    ('auto_scale_lr', dict(enabled=True), '', 'auto_scale_lr.enabled'),
+    (
+        f'{SOURCE}.pipeline',
+        [dict(type='RandomApply', transforms=[dict(type='RandomFlip', pro=0.5)])],
+        'prob?',
+        f'{SOURCE}.pipeline.0.transforms.0.pro',
+    ),
 )
 
 SENSELESS = of(
@@ -147,6 +170,8 @@ SENSELESS = of(
     ('model.data_preprocessor.mean', [1.0, 2.0], '', 'model'),
     ('model.data_preprocessor.std', [0.0, 0.0, 0.0]),
     (f'{SOURCE}.data_root', 'nowhere', 'nowhere/images', SOURCE),
+    (f'{TARGET}.ann_file', 'nowhere.txt', 'the list', TARGET),
+    *((f'{SOURCE}.indices', value, 'leaves none', SOURCE) for value in (0, [])),
     (f'{TARGET}.data_root', 'nowhere', 'nowhere/leftImg8bit', TARGET),
     (f'{SOURCE}.metainfo', dict(classes=('a', 'b')), "['a', 'b']", SOURCE),
     (f'{SOURCE}.metainfo', dict(classes=('road', 'car')), '19 classes', f'{TARGET}.metainfo.classes'),
@@ -185,6 +210,43 @@ SENSELESS = of(
     ('load_from', '..'),
     ('load_from', 5),
     ('work_dir', 5),
+    ('default_hooks.checkpoint', 'every 100', '', 'default_hooks.checkpoint'),
+    ('custom_hooks', ['RandomStateHook'], '', 'custom_hooks.0'),
+    (SOURCE, 'data/gta5', '', SOURCE),
+    ('default_hooks.label_free.last', 1, 'at least 2', 'default_hooks.label_free'),
+    ('default_hooks.checkpoint.save_best', 'mIuO', "such as 'mIoU'", 'default_hooks.checkpoint'),
+    *(
+        ('default_hooks.checkpoint.save_best', value)
+        for value in ('label_free/IMM', 'label_free/agreement', 'mIoU16', 'IoU/carr')
+    ),
+    ('val_evaluator.iou_metrics', ['mIuO'], "['mIuO']", 'val_evaluator'),
+    ('val_evaluator.protocols', ['mIoU17'], 'mIoU17', 'val_evaluator'),
+    ('val_evaluator.protocols', dict(mine=['road', 'boat']), 'boat', 'val_evaluator'),
+    (f'{SEG}.decode_head.loss_decode', dict(loss_weight=2.0), 'no type'),
+    (f'{SEG}.decode_head.ignore_index', 'none'),
+    ('model.data_preprocessor.size', (0, 0)),
+    ('model.data_preprocessor.size_divisor', 0),
+    (f'{OPT}.clip_grad', 5),
+    ('env_cfg.mp_cfg.mp_start_method', 'frk'),
+    ('env_cfg.dist_cfg.backend', 'ncll'),
+    ('log_level', 'INFOO'),
+    ('sync_bn', 'torchh'),
+    ('compile', 'always'),
+    ('resume', 'nowhere.pth'),
+    ('runner_type', 'AdaptationRuner'),
+    ('log_processor.by_epoch', -1),
+    ('env_cfg.cudnn_benchmark', 'yes'),
+    ('optim_wrapper.constructor', 5),
+    ('default_hooks.adversary.begin', -1, 'begin', 'default_hooks.adversary'),
+    ('log_processor.custom_cfg', [dict(data_src=5)], '', 'log_processor.custom_cfg.0.data_src'),
+    ('val_dataloader.dataset.seg_map_suffix', 5),
+    ('custom_hooks', [dict(type=5)], '', 'custom_hooks.0.type'),
+    (
+        'log_processor.custom_cfg',
+        [dict(data_src='loss', method_name='median')],
+        '',
+        'log_processor.custom_cfg.0.method_name',
+    ),
 )
 
 STAGED = of(
@@ -257,6 +319,10 @@ LEGAL = of(
     ('model.loss_weights.adv_main', 0.0),
     (f'{OPT}.paramwise_cfg.custom_keys.decode_head.momentum', 0.5),
     *((f'{OPT}.paramwise_cfg.custom_keys.{name}', dict(decay_mult=0.0)) for name in ('absolute_pos_embed', 'layer9')),
+    *(('default_hooks.checkpoint.save_best', name) for name in ('mIoU', 'IoU/car', 'label_free/IM', 'auto', ['aAcc'])),
+    ('env_cfg.dist_cfg.backend', 'cpu:gloo,cuda:nccl'),
+    ('log_processor.custom_cfg', [dict(data_src='time', method_name='max', window_size=10)]),
+    *((f'{OPT}.paramwise_cfg.custom_keys.{name}', dict(lr_mult=2.0)) for name in ('auxiliary_head', 'neck')),
     (f'{OPT}.clip_grad', dict(max_norm=35, norm_type=2)),
     ('val_evaluator', [dict(type='DomainIoUMetric'), dict(type='IoUMetric', prefix='mmseg')]),
     (f'{SEG}.test_cfg', dict(mode='slide', crop_size=(64, 64), stride=(32, 32))),
@@ -264,5 +330,6 @@ LEGAL = of(
     (f'{SEG}.decode_head.dropout_ratio', -1),
     (f'{SOURCE}.pipeline', [dict(type='RandomFlip', prob=[0.3, 0.2], direction=['horizontal', 'vertical'])]),
     ('randomness.seed', None),
+    ('test_evaluator.protocols', dict(mine=['road', 'boat'])),  # a warning: a training needs no test
 )
 """Changes that are no mistakes."""

@@ -5,7 +5,7 @@ from faults.mutations import LEGAL, MISSPELT, SENSELESS, STAGED
 from toolbox import CONFIGS
 
 from mmuda.checks import ConfigError, check_config, require
-from mmuda.engine.launch import load_config
+from mmuda.engine.launch import LIVE_KEYS, load_config
 
 
 def names(mutations) -> dict:
@@ -66,3 +66,41 @@ def test_it_is_legal(mutation, changed):
 
 def test_there_are_as_many_as_somebody_tried():
     assert len(MISSPELT + SENSELESS + STAGED) >= 152
+
+
+def with_strange_keys(node, place: str) -> set[str]:
+    """Add a key that nothing reads to each dict of a part of a config; return the places of all of them."""
+    if isinstance(node, (list, tuple)):
+        parts = [(f'{place}.{number}', part) for number, part in enumerate(node)]
+    elif isinstance(node, dict):
+        parts = [(f'{place}.{key}', part) for key, part in node.items() if key not in ANY_KEY]
+    else:
+        return set()
+    added = {where for name, part in parts for where in with_strange_keys(part, name)}
+    if isinstance(node, dict):
+        node['zqx'] = 1
+        added.add(f'{place}.zqx')
+    return added
+
+
+ANY_KEY = ('metainfo', 'paper', 'label_table', 'class_map')
+"""Dicts whose keys are names of the user."""
+
+CONFIGS_WITH_ALL_PARTS = (
+    *('advent/minicity.py', 'dacs/gta2city.py', 'backbones/gta2city_dacs_swin-t.py', 'source_only/city2acdc.py'),
+    *('../projects/daformer/configs/gta2city.py', '../projects/mic/configs/minicity.py'),
+)
+
+
+@pytest.mark.parametrize('config', CONFIGS_WITH_ALL_PARTS)
+def test_a_key_that_nothing_reads_is_told_in_every_dict(config, minicity, tmp_path, monkeypatch):
+    """All at once, but for dicts of a network that only the network knows: it is not built while there are errors."""
+    monkeypatch.setenv('MINICITY_ROOT', str(minicity))
+    cfg = load_config(CONFIGS / config, work_dir=str(tmp_path / 'work'))
+    added = {place for key in cfg if key in LIVE_KEYS for place in with_strange_keys(cfg[key], key)}
+    told = {finding.key for finding in check_config(cfg) if finding.level == 'error'}
+    alone = sorted(added - told)
+    assert len(added) > 35 and len(alone) < 5 and all(place.startswith('model.') for place in alone)
+    for place in alone if 'minicity' in config else ():
+        cfg = load_config(CONFIGS / config, {f'+{place}': 1}, str(tmp_path / 'work'))
+        assert 'zqx' in ' '.join(str(finding) for finding in check_config(cfg) if finding.level == 'error'), place

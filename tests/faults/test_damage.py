@@ -21,6 +21,7 @@ from mmuda.checkpoints.archives import damage
 from mmuda.engine.hooks import AdaptationCheckpointHook
 from mmuda.engine.inference import load_model
 from mmuda.engine.launch import build_runner
+from mmuda.engine.run_record import RunRecord
 from mmuda.files import write_json
 from mmuda.labeling import Manifest
 from mmuda.stages.ledger import Ledger
@@ -235,6 +236,20 @@ def test_a_ledger_that_was_changed_is_one_clear_error(tmp_path, change, message,
         ValueError, match='ledger.json cannot be read .*' + ('its checksum differs' if kept else message)
     ):
         Ledger(tmp_path)
+
+
+def test_a_record_of_the_run_that_was_changed_is_one_clear_error(tmp_path):
+    """With another identity its checkpoints would be those of an earlier run, and the training would begin again."""
+    record = RunRecord(tmp_path)
+    record.begin()
+    assert RunRecord(tmp_path).run == record.run is not None
+    content = json.loads(record.path.read_text())
+    record.path.write_text(json.dumps({**content, 'run': '0' * 16}))
+    with pytest.raises(ValueError, match='run.json cannot be read .its checksum differs.*delete it'):
+        RunRecord(tmp_path)
+    del content['checksum']  # of an earlier version
+    record.path.write_text(json.dumps(content))
+    assert RunRecord(tmp_path).run == record.run
 
 
 # Disks.

@@ -47,6 +47,21 @@ def test_a_changed_setting_is_refused_and_shown(minicity, cut, key, value, line)
     assert line in told and any(key.startswith(name) for name in allow.split('. ')[0].split())
 
 
+def test_a_key_that_may_differ_is_one(minicity, cut):
+    with pytest.raises(
+        RuntimeError, match='--allow train_cfg.max_itres: .* no such setting; did you mean train_cfg.max'
+    ):
+        resumed(minicity, cut, 'train_cfg.max_itres')
+    assert resumed(minicity, cut, 'optim_wrapper.segmentor.optimizer.lr', 'threads', 'versions.torch').iter == 4
+
+
+def test_a_complete_training_says_so(minicity, tmp_path, capsys):
+    train(tiny_config('source_only', minicity, tmp_path, iters=2))
+    assert 'the training is complete' not in capsys.readouterr().out
+    assert resumed(minicity, tmp_path, iters=2).iter == 2
+    assert 'the training is complete: ' in (told := capsys.readouterr().out) and 'its iteration 2 of 2' in told
+
+
 def test_another_method_threads_and_fewer_images_are_refused(minicity, cut, monkeypatch):
     with pytest.raises(RuntimeError, match='model.type: was "SourceOnly", is "AdaBN"'):
         resumed(minicity, cut, method='adabn')

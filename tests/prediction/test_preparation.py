@@ -61,6 +61,9 @@ def test_damaged_files_are_named(tmp_path):
     (tmp_path / 'whole.png').write_bytes(content)
     with pytest.raises(ValueError, match='whole.png has 56x40 = 2,240 pixels, more than max_pixels=1,000'):
         preparation.read(str(tmp_path / 'whole.png'))
+    np.save(tmp_path / 'many.npy', np.zeros((20, 20, 12), np.uint8))
+    with pytest.raises(ValueError, match='many.npy has 20x20x12 values, as many as 1,600 pixels, more than max_pixels'):
+        preparation.read(str(tmp_path / 'many.npy'))
     assert np.array_equal(Preparation(network_config()).read(str(tmp_path / 'whole.png')), picture())
 
 

@@ -47,4 +47,6 @@ def test_a_test_counts_more_than_a_validation_and_needs_no_data(minicity, tmp_pa
 
 
 def test_a_folder_without_a_run(minicity, tmp_path):
-    assert 'give the work_dir of a run' in run(minicity, TOOLS / 'report.py', tmp_path, fails=True)
+    told = run(minicity, TOOLS / 'report.py', tmp_path, fails=True)
+    assert 'error: no file' in told and 'give the work_dir of a run' in told
+    assert 'Traceback' not in told and '--pictures' not in told

@@ -130,6 +130,13 @@ def read_list(path: str, backend_args: dict | None = None) -> list[str]:
         raise ValueError(f'{path} is no list of files: it is not text in UTF-8 ({error}); {remedy}') from None
 
 
+def leaves(path: str, folders: Iterable[str | None]) -> bool:
+    """Return whether a path leaves all of some folders, by ``..`` or as an absolute one; links may lead anywhere."""
+    path = osp.abspath(path)
+    roots = [osp.abspath(folder) for folder in folders if folder]
+    return bool(roots) and all(osp.commonpath([root, path]) != root for root in roots)
+
+
 def with_slices(names: Iterable[tuple[str, str | None]], folder: str) -> list[tuple[str, str | None]]:
     """Return the names of images and labels with each volume replaced by its slices.
 

@@ -23,6 +23,7 @@ from .folders import (
     LabelNames,
     Suffixes,
     image_names,
+    leaves,
     list_folder,
     read_list,
     stem_of,
@@ -67,6 +68,8 @@ class RawSegDataset(BaseSegDataset):
             checked.
         max_pixels: Images and labels with more pixels, by their headers, are refused before they are decoded. None
             allows any size.
+        outside_root: True lets the names in ``ann_file`` leave ``data_root``, by ``..`` or as absolute paths. A list of
+            somebody else could name any file of this machine.
         data_prefix: Folders of images and labels, relative to ``data_root``.
         img_suffix: End of image names, or several, in any case. None takes all images, see
             :data:`~mmuda.datasets.image_files.IMAGE_SUFFIXES`. Other files are left out, and counted in the log.
@@ -77,7 +80,8 @@ class RawSegDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If a folder or the list in ``ann_file`` does not exist, or there is no
             image.
-        ValueError: If pairs do not match, an image has several labels, or the label table does not fit the classes.
+        ValueError: If pairs do not match, an image has several labels, the label table does not fit the classes, or the
+            list names a file outside of ``data_root``.
     """
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
@@ -96,6 +100,7 @@ class RawSegDataset(BaseSegDataset):
         mismatched: str = 'error',
         same_size: bool = True,
         max_pixels: int | None = MAX_PIXELS,
+        outside_root: bool = False,
         data_prefix: Mapping = dict(img_path='images', seg_map_path='labels'),
         img_suffix: Suffixes = None,
         seg_map_suffix: Suffixes = None,
@@ -125,6 +130,7 @@ class RawSegDataset(BaseSegDataset):
         self.mismatched = mismatched
         self.same_size = same_size
         self.max_pixels = max_pixels
+        self.outside_root = outside_root
         self.left_out: Counter[str] = Counter()
         super().__init__(
             data_prefix={key: path for key, path in data_prefix.items() if path is not None},
@@ -201,6 +207,8 @@ class RawSegDataset(BaseSegDataset):
         """Return the names of images and of their labels, below the two folders."""
         if self.ann_file:
             lines = [line.strip() for line in read_list(self.ann_file, self.backend_args)]
+            for number, line in enumerate(lines, start=1):
+                self.check_listed(line, self._img_dir, number)
             images = image_names([line for line in lines if line], self.img_suffix, self._img_dir, self.backend_args)
         else:
             images = self.list_images()
@@ -210,6 +218,26 @@ class RawSegDataset(BaseSegDataset):
         labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
         return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+
+    def check_listed(self, name: str, folder: str, line: int) -> None:
+        """Check a name in the list of this data set.
+
+        Args:
+            name: As the list has it.
+            folder: Folder that it is relative to.
+            line: Its line, for the message.
+
+        Raises:
+            ValueError: If it leaves the folder of the data, and the config does not allow it; or if it is no name.
+        """
+        where = f'{self.ann_file}, line {line}'
+        if '\0' in name:
+            raise ValueError(f'{where}: {name!r} has a NUL byte, so this is no list of files')
+        if not self.outside_root and leaves(osp.join(folder, name), (self.data_root, folder)):
+            raise ValueError(
+                f'{where}: {name!r} is outside of {osp.abspath(self.data_root or folder)}: set outside_root=True in '
+                'the data set if you trust the list, or correct data_root'
+            )
 
     def list_images(self) -> list[str]:
         """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""

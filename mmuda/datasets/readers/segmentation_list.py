@@ -26,8 +26,6 @@ class SegmentationListDataset(RawSegDataset):
         require_labels: True makes a line without a label an error.
         images_only: A line is the name of an image, blanks and all; there are no labels.
         data_prefix: Folders below ``data_root`` that the names are relative to.
-        outside_root: True lets names leave ``data_root``, by ``..`` or as absolute paths. A list of somebody else could
-            name any file of this machine.
         **kwargs: Of :class:`RawSegDataset`. Without ``label_table``, the files hold train ids, and 255.
 
     Raises:
@@ -45,7 +43,6 @@ class SegmentationListDataset(RawSegDataset):
         require_labels: bool = False,
         images_only: bool = False,
         data_prefix: Mapping = dict(img_path='', seg_map_path=''),
-        outside_root: bool = False,
         **kwargs: Any,
     ) -> None:
         if not ann_file:
@@ -54,7 +51,6 @@ class SegmentationListDataset(RawSegDataset):
             raise ValueError('require_labels=True and use_labels=False contradict each other')
         if require_labels and images_only:
             raise ValueError('require_labels=True and images_only=True contradict each other')
-        self.outside_root = outside_root
         self.use_labels = use_labels
         self.images_only = images_only
         self.require_labels = require_labels
@@ -78,10 +74,10 @@ class SegmentationListDataset(RawSegDataset):
                 continue
             image, label = self._parse(text, number)
             image = _with_slashes(image, self._img_dir)
-            self._check_inside(image, self._img_dir, number)
+            self.check_listed(image, self._img_dir, number)
             if label is not None:
                 label = _with_slashes(label, self.data_prefix.get('seg_map_path', ''))
-                self._check_inside(label, self.data_prefix.get('seg_map_path', ''), number)
+                self.check_listed(label, self.data_prefix.get('seg_map_path', ''), number)
             info = dict(
                 img_path=osp.join(self._img_dir, image),
                 label_map=self.label_map,
@@ -97,18 +93,6 @@ class SegmentationListDataset(RawSegDataset):
         if 0 < labelled < len(data_list):
             print_log(f'{self.ann_file}: {labelled} of {len(data_list)} images have a label', logger='current')
         return data_list
-
-    def _check_inside(self, name: str, folder: str, number: int) -> None:
-        """Refuse a name that leaves the folder of the data; links inside of it may lead anywhere."""
-        if '\0' in name:
-            raise ValueError(f'{self.ann_file}, line {number}: {name!r} has a NUL byte, so this is no list of files')
-        path = osp.abspath(osp.join(folder, name))
-        roots = {osp.abspath(root) for root in (self.data_root, folder) if root}
-        if roots and not self.outside_root and all(osp.commonpath([root, path]) != root for root in roots):
-            raise ValueError(
-                f'{self.ann_file}, line {number}: {name!r} is outside of {osp.abspath(self.data_root or folder)}: set '
-                'outside_root=True in the data set if you trust the list, or correct data_root'
-            )
 
     def _parse(self, text: str, number: int) -> tuple[str, str | None]:
         if self.images_only:

@@ -37,6 +37,7 @@ class LoadDomainImage(LoadImageFromFile):
         value_range: ``(low, high)``: scale these values to 0..255, in float32, and clip the others. ``(0, 65535)`` for
             photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
         nan: Value that stands for NaN, before ``value_range``. None makes NaN an error.
+        max_pixels: Greatest number of pixels, by the header, for data sets that have no ``max_pixels``: those of mmseg.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -54,6 +55,7 @@ class LoadDomainImage(LoadImageFromFile):
         bands: Sequence[int] | None = None,
         value_range: Sequence[float] | None = None,
         nan: float | None = None,
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         super().__init__(
             to_float32=to_float32, color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args
@@ -65,11 +67,12 @@ class LoadDomainImage(LoadImageFromFile):
         self.bands = None if bands is None else tuple(bands)
         self.value_range = None if value_range is None else tuple(value_range)
         self.nan = nan
+        self.max_pixels = max_pixels
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
         path = results['img_path']
-        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', self.max_pixels))
         unchanged = self.bands is not None or self.color_type == 'unchanged'
         image = decode_image(data, path, 'unchanged' if unchanged else self.color_type, self.imdecode_backend, self.nan)
         if self.bands is not None:
@@ -103,6 +106,7 @@ class LoadDomainAnnotations(BaseTransform):
             ``results['label_channel']``.
         required: False passes images without a label on as they are: test pipelines also serve inference.
         backend_args: Of mmengine's file backend.
+        max_pixels: As of :class:`LoadDomainImage`.
 
     Raises:
         FileNotFoundError: If the label file does not exist.
@@ -119,6 +123,7 @@ class LoadDomainAnnotations(BaseTransform):
         channel: int | None = None,
         required: bool = True,
         backend_args: dict | None = None,
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         if unknown is not None and not (0 <= unknown < UNKNOWN or unknown == IGNORE_INDEX):
             raise ValueError(
@@ -129,6 +134,7 @@ class LoadDomainAnnotations(BaseTransform):
         self.channel = channel
         self.required = required
         self.backend_args = backend_args
+        self.max_pixels = max_pixels
 
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``."""
@@ -153,7 +159,7 @@ class LoadDomainAnnotations(BaseTransform):
             )
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
-        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', self.max_pixels))
         ids = decode_label(data, path, channel, table.colours)
         # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
         if (

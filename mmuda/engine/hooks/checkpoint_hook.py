@@ -56,7 +56,14 @@ class AdaptationCheckpointHook(CheckpointHook):
         by_rule = {rule: [name for name, one in RULES.items() if one == rule] for rule in ('greater', 'less')}
         kwargs.setdefault('greater_keys', [*greater, *MORE_GREATER, *by_rule['greater']])
         kwargs.setdefault('less_keys', [*less, *by_rule['less']])
-        super().__init__(interval=interval, by_epoch=False, **kwargs)
+        try:
+            super().__init__(interval=interval, by_epoch=False, **kwargs)
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f'AdaptationCheckpointHook: save_best={kwargs.get("save_best")!r} and rule={kwargs.get("rule")!r}: '
+                "expected a score of the validation, such as 'mIoU' or 'label_free/IM', and for others rule='greater' "
+                f"or 'less' ({error.args[0] if error.args else error})"
+            ) from error
 
     def before_train(self, runner: Runner) -> None:
         """Check the intervals, and remove what the run before had no time to remove."""

@@ -28,8 +28,10 @@ class LossWeightRampHook(Hook):
     """
 
     def __init__(self, name: str, begin: int, end: int, start: float = 0.0, stop: float | None = None) -> None:
-        if end <= begin:
-            raise ValueError(f'LossWeightRampHook: end={end} must be after begin={begin}')
+        if begin < 0 or end <= begin:
+            raise ValueError(
+                f'LossWeightRampHook: begin={begin} must be at least 0, and end={end} must be after begin={begin}'
+            )
         self.name, self.begin, self.end, self.start, self.stop = name, begin, end, start, stop
 
     def before_train(self, runner: Runner) -> None:

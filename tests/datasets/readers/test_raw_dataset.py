@@ -50,6 +50,18 @@ def test_a_data_set_bounds_the_pixels_of_its_images(tmp_path, loader):
         GTA5Dataset(data_root=root, pipeline=steps, max_pixels=many - 1)[0]
 
 
+@pytest.mark.parametrize('line', ['../../outside', '/etc/passwd'])
+def test_a_list_does_not_leave_the_root(tmp_path, line):
+    root = layouts.gta5(tmp_path / 'root')
+    write(tmp_path / 'outside.png', image())
+    (root / 'list.txt').write_text(f'00001\n{line}\n')
+    with pytest.raises(ValueError, match=rf"list.txt, line 2: '{line}' is outside of .*root: set outside_root=True"):
+        GTA5Dataset(data_root=str(root), ann_file='list.txt')
+    (root / 'list.txt').write_text('../../outside\n')
+    unlabelled = dict(data_prefix=dict(img_path='images'), pipeline=LOAD[:1])
+    assert len(GTA5Dataset(data_root=str(root), ann_file='list.txt', outside_root=True, **unlabelled)) == 1
+
+
 def test_list_of_names(tmp_path):
     layouts.gta5(tmp_path)
     (tmp_path / 'two.txt').write_text('00003\n00001\n')

@@ -40,6 +40,8 @@ def test_a_terminal_shows_bars_below_the_log(minicity, tmp_path):
     assert re.search(r'training .*6/6', shown) and 'iterations/s' in shown and re.search(r'validation .*2/2', shown)
     lines = shown.replace('\r\n', '\n').split('\n')
     assert any(re.match(r'.*\r?\d\d/\d\d .*Iter\(train\)', line) for line in lines)
+    first = next(number for number, line in enumerate(lines) if 'Iter(train)' in line)
+    assert first <= 20, 'what comes before the iterations leaves room for them on a screen'
     assert 'System environment' not in shown and 'Config:' not in shown and 'Hooks will be' not in shown
     (log,) = tmp_path.glob('*/*.log')
     assert (
