@@ -12,9 +12,9 @@ import mmcv
 import mmseg
 import numpy as np
 import PIL
-from mmcv.transforms import LoadImageFromFile, Resize
+from mmcv.transforms import LoadImageFromFile, Resize as PlainResize
 from mmengine.dataset import BaseDataset, Compose
-from mmseg.datasets.transforms import LoadAnnotations, ResizeShortestEdge
+from mmseg.datasets.transforms import LoadAnnotations, Resize
 
 from mmuda.progress import progress
 from mmuda.version import __version__
@@ -32,7 +32,7 @@ from .transforms import (
 from .transforms.class_crop import WANTED_CLASS, WANTED_PIXELS
 
 STEPS = (
-    *(LoadImageFromFile, LoadAnnotations, Resize, ResizeShortestEdge),
+    *(LoadImageFromFile, LoadAnnotations, PlainResize, Resize),
     *(LoadDomainImage, LoadDomainAnnotations, LoadPseudoLabel, LoadTrustedPixels, ResizeLongSide, PredictAtLabelSize),
 )
 """Steps, not their subclasses, whose result depends on the files, on what else a sample says and on their settings.
