@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -145,29 +144,28 @@ def parts_of(dataset: Any) -> Iterator[Any]:
         yield dataset
 
 
-def fill(dataset: BaseDataset, name: str, threads: int | None = None) -> None:
+def fill(dataset: BaseDataset, threads: int) -> None:
     """Put all samples of a data set into the cache, with a bar; those that are there are read and checked.
 
     Args:
         dataset: A data set with a :class:`CachedPipeline`.
-        name: Its name, for the bar.
-        threads: How many threads decode; None takes one for each processor.
+        threads: How many threads decode.
 
     Raises:
-        OSError: If there is no room for all samples.
+        OSError: If there is no room for all samples, or the folder cannot be written.
         Exception: Whatever a step raises for a file.
     """
     pipeline, total = dataset.pipeline, len(dataset)
 
     def keep(index: int) -> None:
-        if pipeline.files.problem is None:
-            pipeline.first(dataset.get_data_info(index))
+        pipeline.first(dataset.get_data_info(index))
+        if pipeline.files.problem is not None:
+            raise OSError(pipeline.files.problem)
 
-    pool = ThreadPoolExecutor(threads or os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(threads)
     try:
-        for _ in progress(pool.map(keep, range(total)), total, name):
-            if pipeline.files.problem is not None:
-                raise OSError(pipeline.files.problem)
+        for _ in progress(pool.map(keep, range(total)), total, f'{type(dataset).__name__}, decoding'):
+            pass
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -122,25 +122,28 @@ class SampleFiles:
             worker = get_worker_info()
             # All processes of this run write at a time, and perhaps those of a second one.
             writers = 2 * rank_and_world_size()[1] * (1 if worker is None else worker.num_workers)
-            room = self._room()
+            room = self._room(self.used())
             if room < size * writers:
-                room = self._room(oldest=UNUSED)
+                room = self._room(self.used(keep=UNUSED))
             self._share = room / writers
         if size > self._share:
             return False
         self._share -= size
         return True
 
-    def _room(self, oldest: float = math.inf) -> float:
-        """Return how many bytes may be written; remove files that were not used for more seconds than ``oldest``."""
+    def used(self, keep: float = math.inf) -> int:
+        """Return the bytes of all files; remove those that were not used for more than ``keep`` seconds."""
         used, now = 0, time.time()
-        for entry in os.scandir(self.folder):
+        for entry in os.scandir(self.folder) if self.folder.is_dir() else ():
             with suppress(FileNotFoundError):  # another process removed it
                 status = entry.stat()
-                if now - status.st_mtime > oldest:
+                if now - status.st_mtime > keep:
                     os.unlink(entry)
                 else:
                     used += status.st_size
+        return used
+
+    def _room(self, used: int) -> float:
         return min(self.max_bytes - used, shutil.disk_usage(self.folder).free - LEFT_FREE)
 
     def _stop(self, problem: str) -> None:
