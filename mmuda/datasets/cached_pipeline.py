@@ -45,7 +45,8 @@ OF_THE_DRAW = ('sample_idx', WANTED_CLASS, WANTED_PIXELS)
 FORMAT = 1
 """Another number when the steps of mmuda, or the files, change between two versions."""
 
-_VERSIONS = (FORMAT, __version__, *(package.__version__ for package in (mmcv, mmseg, np, cv2, PIL)))
+VERSIONS = (FORMAT, __version__, *(package.__version__ for package in (mmcv, mmseg, np, cv2, PIL)))
+"""Of all that decodes and resizes."""
 
 
 class CachedPipeline(Compose):
@@ -75,27 +76,25 @@ class CachedPipeline(Compose):
                 'kept: leave cache_bytes out, or, if it depends on the files and its settings alone, write '
                 'deterministic = True into its class'
             )
-        self._first, self._rest = (
-            Compose(part) for part in (self.transforms[: len(told)], self.transforms[len(told) :])
-        )
-        self._settings = [_VERSIONS, told]
+        self.kept, self.rest = (Compose(part) for part in (self.transforms[: len(told)], self.transforms[len(told) :]))
+        self._settings = [VERSIONS, told]
 
     def __call__(self, data: dict) -> dict | None:
         """Return what the steps make of a sample; None if one of them does."""
         found = self.first(data)
-        return None if found is None else self._rest(found)
+        return None if found is None else self.rest(found)
 
     def first(self, data: dict) -> dict | None:
         """Return what the first steps make of a sample, kept or computed."""
         key = self._key(data)
         if key is None:
             log_once('some images are not on a local disk, or their samples hold more than plain values: not cached')
-            return self._first(data)
+            return self.kept(data)
         kept = self.files.read(key)
         if kept is not None:
             return {**data, **kept}
         before = copy.deepcopy(data)
-        found = self._first(data)
+        found = self.kept(data)
         if found is not None and before.keys() <= found.keys():
             self.files.write(key, {name: value for name, value in found.items() if _differs(before, name, value)})
         return found

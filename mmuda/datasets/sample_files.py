@@ -72,9 +72,12 @@ class SampleFiles:
                     if key not in self._compared and zlib.crc32(values[name]) != crc:
                         raise ValueError(f'{name} is damaged')
                 unused = time.time() - os.fstat(file.fileno()).st_mtime
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            log_once(f'{self.folder} cannot be read ({error.strerror}): its images are decoded each time')
+            return None
+        except ValueError as error:
             print_log(f'{path} cannot be used, the image is decoded again: {error}', 'current', logging.WARNING)
             return None
         self._compared.add(key)
