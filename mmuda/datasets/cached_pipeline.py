@@ -90,12 +90,12 @@ class CachedPipeline(Compose):
         if key is None:
             log_once('some images are not on a local disk, or their samples hold more than plain values: not cached')
             return self.kept(data)
-        kept = self.files.read(key)
-        if kept is not None:
-            return {**data, **kept}
+        values = self.files.read(key)
+        if values is not None:
+            return {**data, **values}
         before = copy.deepcopy(data)
         found = self.kept(data)
-        if found is not None and before.keys() <= found.keys():
+        if found is not None and before.keys() <= found.keys() and self._key(before) == key:  # the files still are
             self.files.write(key, {name: value for name, value in found.items() if _differs(before, name, value)})
         return found
 
