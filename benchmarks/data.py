@@ -25,6 +25,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ def write_images(root: Path, count: int, scale: float) -> dict[str, int]:
         folder.mkdir(parents=True)
         for number in range(count):
             random = np.random.default_rng([number, len(side)])
-            coarse = random.integers(0, 256, (size[1] // 24, size[0] // 24, 3), dtype=np.uint8)
+            coarse = random.integers(0, 256, (size[1] // 100 + 1, size[0] // 100 + 1, 3), dtype=np.uint8)
             smooth = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
-            grain = random.normal(0, 2, (*smooth.shape[:2], 3))
+            grain = random.normal(0, 1, (*smooth.shape[:2], 3))
             name = f'{number:05d}.png' if side == 'source' else f'town_{number:06d}_leftImg8bit.png'
             cv2.imwrite(str(folder / name), np.clip(smooth + grain, 0, 255).astype(np.uint8))
             if side == 'source':
@@ -120,11 +121,17 @@ def sides_of(name: str, root: Path) -> dict[str, Callable[[int], Any]]:
     cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/{PIPELINES[name]}.py')
     pairs = cfg.train_dataloader.dataset
     configs = dict(mmseg=as_mmseg(pairs, root), ours=pairs, cached=dict(pairs, cache_bytes=1e12))
-    built = {side: DATASETS.build(config) for side, config in configs.items()}
-    sides = {side: lambda n, one=one: one[(n, n, n)] for side, one in built.items()}
+    sides: dict[str, Callable[[int], Any]] = {}
     if name == 'advent':
-        sides = dict(pil=pil_sides(root, dict(source=cfg.source_size, target=cfg.target_size)), **sides)
+        sides['pil'] = pil_sides(root, dict(source=cfg.source_size, target=cfg.target_size))
+    for side, config in configs.items():
+        sides[side] = partial(read_pair, DATASETS.build(config))
     return sides
+
+
+def read_pair(pairs: Any, number: int) -> dict:
+    """Return a pair; the augmentation is that of the same place in the stream, whichever side reads it."""
+    return pairs[(number, number, number)]
 
 
 def measure(sides: dict[str, Callable[[int], Any]], args: argparse.Namespace) -> dict[str, list[float]]:

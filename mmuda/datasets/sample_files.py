@@ -37,9 +37,10 @@ UNUSED = 7 * DAY
 class SampleFiles:
     """The folder ``samples`` of the cache folder; many processes of many runs may use it at a time.
 
-    A file appears whole. Its checksums are compared when a process reads it for the first time, which takes a millisecond
-    for 1280x720 (the reading itself half of one, from memory); a damaged one counts as missing. When there is no more room, files that were not used for a week are removed; if that does not help, no more
-    are written, which is logged once. So is any error of writing.
+    A file appears whole. Its checksums are compared when a process reads it for the first time, which takes a
+    millisecond for 1280x720 (the reading itself half of one, from memory); a damaged one counts as missing. When there
+    is no more room, files that were not used for a week are removed; if that does not help, no more are written, which
+    is logged once. So is any error of writing.
 
     Args:
         max_bytes: Most bytes of all files in the folder, by whichever run they were written.
