@@ -15,7 +15,6 @@ import uuid
 import zlib
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,8 @@ class SampleFiles:
             return None
         self._compared.add(key)
         if unused > DAY:
-            _touch(path)
+            with suppress(OSError):  # of another user, or on a disk that cannot be written
+                os.utime(path)
         return values
 
     def write(self, key: str, values: dict[str, Any]) -> None:
@@ -171,8 +171,3 @@ def _is_literal(value: Any) -> bool:
         return bool(ast.literal_eval(repr(value)) == value)
     except (SyntaxError, ValueError):
         return False
-
-
-def _touch(path: Path) -> None:
-    with suppress(OSError):  # of another user, or on a disk that cannot be written
-        os.utime(path)
