@@ -5,7 +5,9 @@ import hashlib
 import json
 from typing import Any
 
-INDIFFERENT = {'data_root', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'backend_args'}
+INDIFFERENT = {
+    *('data_root', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'backend_args', 'cache_bytes')
+}
 """Keys at any depth that change where and how fast data is read, and nothing else."""
 
 

@@ -51,6 +51,7 @@ def test_a_step_of_daformer_is_measured():
         ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
         ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
         ('method_step', ['--iters=1', '--rounds=1', '--threads=1', '--size', '64', '96']),
+        ('data', ['--images=2', '--samples=2', '--rounds=1', '--scale=0.2', '--pipelines', 'advent', 'daformer']),
     ],
 )
 def test_the_others_print_their_tables(name, options):

@@ -74,7 +74,7 @@ RULES: dict[str, Rule] = {
     'prob': SHARES,  # mmcv's RandomFlip takes one for each direction
     'dropout_ratio': AT_MOST_1,  # mmseg's heads drop nothing if it is not above 0
     'easy': INSIDE,
-    'lr_decay': POSITIVE,
+    **dict.fromkeys(('lr_decay', 'cache_bytes'), POSITIVE),
     **dict.fromkeys(('weight_decay', 'lr_mult', 'decay_mult', 'snapshot_every', 'eta_min', 'power'), NOT_NEGATIVE),
     'loss_weight': WEIGHT,
     'std': Rule(POSITIVE.holds, 'numbers above 0', each=True),

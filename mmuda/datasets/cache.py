@@ -73,7 +73,12 @@ def write_entry(kind: str, key: str, content: Any) -> None:
 
 def file_stamps(paths: Sequence[str | None]) -> list[list | None]:
     """Return for each file what :func:`mmuda.zip_files.stamp` says; None stays None."""
-    return list(map_in_threads(_stamp, paths))
+    return list(map_in_threads(file_stamp, paths))
+
+
+def file_stamp(path: str | None) -> list | None:
+    """Return what :func:`mmuda.zip_files.stamp` says about the file that an image is in; None for None."""
+    return None if path is None else [absolute(path), *stamp(file_of(path))[1:]]
 
 
 def map_in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
@@ -82,12 +87,6 @@ def map_in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     with ThreadPoolExecutor(THREADS) as pool:
         for results in pool.map(lambda chunk: [work(item) for item in chunk], chunks):
             yield from results
-
-
-def _stamp(path: str | None) -> list | None:
-    if path is None:
-        return None
-    return [absolute(path), *stamp(file_of(path))[1:]]
 
 
 def _path(kind: str, key: str) -> Path:

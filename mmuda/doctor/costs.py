@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -63,6 +64,7 @@ def examine_costs(
         least = f'at least {_duration(3600 * hours)}; not counted: {", ".join(unknown)}'
         section.add('whole run', least if unknown else f'about {_duration(3600 * hours)}')
     section.rows.append(_disk(Path(cfg.work_dir), disk))
+    caches += int(samples_bound(dict(cfg.items())))
     if caches:
         section.add('caches', f'at most {size_of(caches)} in {cache_dir()}')
     section.facts['hours'], section.facts['disk'] = hours, disk
@@ -178,6 +180,13 @@ def label_size(readings: dict[str, Reading]) -> float | None:
     read = [one for one in readings.values() if one.label_pixels]
     pixels = sum(one.label_pixels for one in read)
     return sum(one.label_bytes for one in read) / pixels if pixels else None
+
+
+def samples_bound(node: Any) -> float:
+    """Return the largest ``cache_bytes`` in a part of a config, which bounds all decoded samples; 0 without one."""
+    if isinstance(node, Mapping):
+        return max([node.get('cache_bytes') or 0, *map(samples_bound, node.values())])
+    return max(map(samples_bound, node), default=0) if isinstance(node, (list, tuple)) else 0
 
 
 def cache_size(result: DataSets) -> int:

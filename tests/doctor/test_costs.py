@@ -77,13 +77,14 @@ def test_stages_and_labels(costs):
 
 def test_a_training_that_fails_is_an_error(minicity, tmp_path, monkeypatch):
     cfg = tiny_config('advent', minicity, tmp_path / 'work', **{'model.discriminator.in_channels': 7})
+    cfg.train_dataloader.dataset.cache_bytes = 2**20
     cache = tmp_path / 'cache'
     monkeypatch.setenv(CACHE_DIR_VARIABLE, str(cache))
     section = examine_costs(cfg, {}, caches=2**20)
     assert os.environ[CACHE_DIR_VARIABLE] == str(cache) and not cache.exists(), 'facts about one image are not kept'
     found = {row.item: row for row in section.rows}
     assert found['dry run'].verdict == ERROR and 'channels' in found['dry run'].found
-    assert found['caches'].found.startswith('at most 1.0 MiB')
+    assert found['caches'].found.startswith('at most 2.0 MiB')
     assert 'whole run' not in found and not (tmp_path / 'work').exists()
 
 

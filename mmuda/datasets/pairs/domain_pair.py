@@ -20,6 +20,7 @@ from mmuda.constants import IGNORE_INDEX, TARGET_LABELLED
 from mmuda.settings import shortened
 
 from ..building import build_dataset
+from ..cached_pipeline import keep_samples
 from ..class_lists import differing_classes
 from ..class_presence import class_counts
 from ..label_check import check_classes_shown
@@ -41,9 +42,13 @@ class DomainSides(Dataset):
         seed: Seed of the augmentation; the sampler sets it to its own.
         pseudo_labels: The target data set holds labels that were made for it. Otherwise a label that comes out of its
             pipeline is an error: ground truth of the target must never reach a method.
+        cache_bytes: Keep what the first steps of all pipelines make, decoded and resized images and labels, in the
+            cache folder, up to so many bytes of all that it keeps (``100e9``); see :class:`CachedPipeline`. Pairs stay
+            the same, bit for bit. None keeps nothing.
 
     Raises:
-        ValueError: If the two sides do not have the same classes.
+        ValueError: If the two sides do not have the same classes, or the first step of a pipeline may be a random one,
+            so that nothing can be kept.
         TypeError: If there is no source, and it is needed.
         FileNotFoundError: If a side does not exist or is empty.
         RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
@@ -52,7 +57,12 @@ class DomainSides(Dataset):
     SOURCE_OPTIONAL = False
 
     def __init__(
-        self, source: dict | BaseDataset | None, target: dict | BaseDataset, seed: int = 0, pseudo_labels: bool = False
+        self,
+        source: dict | BaseDataset | None,
+        target: dict | BaseDataset,
+        seed: int = 0,
+        pseudo_labels: bool = False,
+        cache_bytes: float | None = None,
     ) -> None:
         if source is None and not self.SOURCE_OPTIONAL:
             raise TypeError(
@@ -63,6 +73,8 @@ class DomainSides(Dataset):
         self.target: Any = build_dataset(target)
         self.seed, self.pseudo_labels = seed, pseudo_labels
         check_classes(self.sides())
+        if cache_bytes is not None:
+            keep_samples(self, cache_bytes)
 
     def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain; those that there are."""
@@ -178,6 +190,7 @@ class DomainPairDataset(DomainSides):
             third stream, ``'target_labelled'``, of which every item and index has one more. A few images are enough;
             they come again and again, each pass in another order and with another augmentation. They should not be
             those of the validation. Any :class:`BaseAdaptor` learns them as it learns the source.
+        cache_bytes: As in :class:`DomainSides`.
 
     Raises:
         ValueError: If the sides do not have the same classes.
@@ -194,9 +207,10 @@ class DomainPairDataset(DomainSides):
         seed: int = 0,
         pseudo_labels: bool = False,
         target_labelled: dict | BaseDataset | None = None,
+        cache_bytes: float | None = None,
     ) -> None:
         self.target_labelled: Any = None if target_labelled is None else build_dataset(target_labelled)
-        super().__init__(source, target, seed, pseudo_labels)
+        super().__init__(source, target, seed, pseudo_labels, cache_bytes)
 
     def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""

@@ -31,6 +31,7 @@ class DomainUnionDataset(DomainSides):
         target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
         seed: Seed of the augmentation; the sampler sets it to its own.
         pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
+        cache_bytes: As in :class:`DomainSides`.
 
     Raises:
         ValueError: If the two sides do not have the same classes.
@@ -41,9 +42,14 @@ class DomainUnionDataset(DomainSides):
     SOURCE_OPTIONAL = True
 
     def __init__(
-        self, source: dict | BaseDataset | None, target: dict | BaseDataset, seed: int = 0, pseudo_labels: bool = True
+        self,
+        source: dict | BaseDataset | None,
+        target: dict | BaseDataset,
+        seed: int = 0,
+        pseudo_labels: bool = True,
+        cache_bytes: float | None = None,
     ) -> None:
-        super().__init__(source, target, seed, pseudo_labels)
+        super().__init__(source, target, seed, pseudo_labels, cache_bytes)
 
     def __len__(self) -> int:
         return sum(map(len, self.sides().values()))

@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmuda.zip_files import is_local
 
+from ..cached_pipeline import keep_samples
 from ..class_maps import classes_of
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 from ..image_files import MAX_PIXELS, check_pixels, image_size
@@ -75,6 +76,8 @@ class RawSegDataset(BaseSegDataset):
             :data:`~mmuda.datasets.image_files.IMAGE_SUFFIXES`. Other files are left out, and counted in the log.
         seg_map_suffix: End of label names, or several. None takes the label of the same name with any suffix.
         metainfo: As in mmseg. Classes that are not among the 19 are own ones if ``label_table`` is a dict.
+        cache_bytes: Keep decoded and resized samples in the cache folder, as :class:`DomainPairDataset` does for data
+            sets of any kind.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -106,6 +109,7 @@ class RawSegDataset(BaseSegDataset):
         seg_map_suffix: Suffixes = None,
         metainfo: Mapping | None = None,
         reduce_zero_label: bool = False,
+        cache_bytes: float | None = None,
         **kwargs: Any,
     ) -> None:
         if mismatched not in ('error', 'skip'):
@@ -140,6 +144,8 @@ class RawSegDataset(BaseSegDataset):
             reduce_zero_label=reduce_zero_label,
             **kwargs,
         )
+        if cache_bytes is not None:
+            keep_samples(self, cache_bytes)
 
     def _own_classes(self, metainfo: Mapping | None, label_table: Any) -> Sequence[str] | None:
         """Return the classes of metainfo if they are none of this data set, but those of a label table of its own."""

@@ -1,0 +1,53 @@
+"""Decode and resize the images and labels of a training once: python tools/cache.py CONFIG
+
+The config needs train_dataloader.dataset.cache_bytes, the most bytes that the cache may have, or a reader of mmuda with
+that key; here and in the training, --cfg-options +train_dataloader.dataset.cache_bytes=100e9 does as well. Trainings
+then read the samples from the folder samples/ of the cache folder (variable MMUDA_CACHE_DIR). Without this command the
+first pass over the images fills it. Called again, it checks all files and adds those that are missing.
+"""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmuda.datasets.cached_pipeline import CachedPipeline, fill, parts_of
+from mmuda.doctor.rows import size_of
+from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.engine.launch import load_config
+from mmuda.stages import training_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument('--stage', help='of a config with stages: a training (default: the first one)')
+    parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
+    parser.add_argument('--threads', type=int, default=os.cpu_count(), help='that decode (default: %(default)s)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    return add_traceback(parser).parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.work_dir)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    cfg = training_config(cfg, args.stage)
+    loaders = (cfg[name] for name in ('train_dataloader', 'val_dataloader') if cfg.get(name))
+    parts = [part for loader in loaders for part in parts_of(DATASETS.build(loader.dataset))]
+    cached = [part for part in parts if isinstance(getattr(part, 'pipeline', None), CachedPipeline)]
+    if not cached:
+        raise ValueError(
+            f'no data set of {args.config} has cache_bytes: add --cfg-options '
+            '+train_dataloader.dataset.cache_bytes=100e9, here and in the command of the training'
+        )
+    for part in cached:
+        fill(part, args.threads)
+    files = cached[0].pipeline.files
+    print(f'{files.folder}: {size_of(files.used())} of at most {size_of(files.max_bytes)}')
+
+
+if __name__ == '__main__':
+    run_command(main)
