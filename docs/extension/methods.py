@@ -1,0 +1,134 @@
+"""Pages of the methods: the README of each folder, its main configs and its class.
+
+A README is the only place where a method is described. Its links to other READMEs become links to their pages, and its
+links to files become downloads.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmuda.readme import folders_with_results
+
+INTRODUCTION = """\
+# Methods
+
+One page describes one method: the idea, the equations, the results of the paper and ours, the findings, and the options
+of the original code with their names here. The papers' figures are quoted; "not run" means that nobody has trained this
+config here yet. Each page is the README of the method's folder, so the page and the repository never differ.
+
+"""
+GROUPS = (
+    ('Baselines', ('source_only', 'adabn')),
+    ('Adversarial training', ('adaptsegnet', 'advent', 'fada')),
+    ('Pseudo labels in stages', ('cbst', 'intrada', 'sim', 'sdca', 'fda')),
+    ('A teacher and a student', ('dacs', 'daformer', 'hrda', 'mic')),
+    ('Networks and examples', ('backbones', 'example_project')),
+)
+MAIN_CONFIGS = ('minicity.py', 'gta2city.py', 'maxsquare_minicity.py', 'gta2city_dacs_mit-b0.py')
+LINK = re.compile(r'(?<!!)\[(?P<text>[^\]\n]*(?:\n[^\]\n]+)?)\]\((?P<target>[^)\s:]+)\)')
+INDENTED = re.compile(r'(?:(?<=\n\n)|^)(?:    [^\n]*\n)(?:(?:    [^\n]*)?\n)*', re.M)
+
+
+def pages(root: Path) -> dict[str, str]:
+    """Return the pages as text by their names below docs/.
+
+    Args:
+        root: The project.
+    """
+    folders = {folder.name: folder for folder in [*folders_with_results(root), root / 'projects' / 'example_project']}
+    groups = [(title, [name for name in names if name in folders]) for title, names in GROUPS]
+    others = sorted(set(folders) - {name for _, names in groups for name in names})
+    found = {f'methods/{name}.md': _page(root, folder) for name, folder in folders.items()}
+    found['methods/index.md'] = INTRODUCTION + '\n'.join(
+        _toctree(title, names) for title, names in [*groups, ('More', others)] if names
+    )
+    for name, readme in OTHER_READMES.items():
+        found[f'made/{name}.md'] = page_text(root, root / readme, Path('made'))
+    return found
+
+
+OTHER_READMES = {'plugins': 'projects/README.md', 'released': 'tools/model_converters/README.md'}
+"""READMEs that a page of docs/ includes, by the name of the generated file in docs/made/."""
+
+
+def page_text(root: Path, readme: Path, place: Path) -> str:
+    """Return a README for the site: links lead to pages or files, indented commands are code of the shell.
+
+    Args:
+        root: The project.
+        readme: The file.
+        place: Folder of the page below docs/.
+    """
+    text = readme.read_text('utf-8')
+    text = LINK.sub(lambda match: f'[{match["text"]}]({_target(root, readme, match["target"], place)})', text)
+    return INDENTED.sub(_fenced, text)
+
+
+def _page(root: Path, folder: Path) -> str:
+    text = page_text(root, folder / 'README.md', Path('methods'))
+    configs = sorted([*folder.glob('*.py')] if folder.parent.name == 'configs' else folder.glob('configs/*.py'))
+    shown = [path for path in configs if path.name in MAIN_CONFIGS] or configs[:1]
+    parts = [text.rstrip(), '\n## Configs\n']
+    parts += [_config(root, path) for path in shown]
+    rest = [f'`{path.relative_to(root)}`' for path in configs if path not in shown]
+    if rest:
+        parts.append(f'The folder also holds {", ".join(rest)}.\n')
+    parts.append(_code(root, folder, shown[0]))
+    return '\n'.join(parts)
+
+
+def _config(root: Path, path: Path) -> str:
+    name = path.relative_to(root).as_posix()
+    return f'```{{literalinclude}} ../../{name}\n:language: python\n:caption: {name}\n```\n'
+
+
+def _code(root: Path, folder: Path, config: Path) -> str:
+    """Return the section on the class of the method: a link, or its description where the API reference has none."""
+    cfg = Config.fromfile(config, import_custom_modules=False)
+    name = cfg.model.type
+    if folder.parent.name == 'configs':
+        return f'## Code\n\n{{py:class}}`{name}` in the API reference.\n'
+    for path in sorted(folder.glob('*.py')):
+        if re.search(rf'^class {name}\(', path.read_text('utf-8'), re.M):
+            module = '.'.join(path.relative_to(root).with_suffix('').parts)
+            return f'## Code\n\n```{{eval-rst}}\n.. autoclass:: {module}.{name}\n```\n'
+    return ''
+
+
+def _toctree(title: str, names: list[str]) -> str:
+    return f'```{{toctree}}\n:caption: {title}\n:maxdepth: 1\n\n' + '\n'.join(names) + '\n```\n'
+
+
+def _target(root: Path, readme: Path, target: str, place: Path) -> str:
+    """Return the target of a link of a README as the page needs it."""
+    if target.startswith('#'):
+        return target
+    path, mark, anchor = target.partition('#')
+    file = (readme.parent / path).resolve()
+    if file.is_dir():
+        file /= 'README.md'
+    page = page_of(root, file)
+    return os.path.relpath(root / 'docs' / page if page else file, root / 'docs' / place) + mark + anchor
+
+
+def page_of(root: Path, file: Path) -> str | None:
+    """Return the page of the site for a file of the project, None if it has none."""
+    if file.is_relative_to(root / 'docs'):
+        return file.relative_to(root / 'docs').as_posix()
+    name = file.relative_to(root).as_posix()
+    known = {'README.md': 'index.md', 'projects/README.md': 'how_to/plugins.md'}
+    known['tools/model_converters/README.md'] = 'how_to/convert.md'
+    if name in known:
+        return known[name]
+    folder = file.parent
+    if file.name == 'README.md' and folder.parent in (root / 'configs', root / 'projects'):
+        return f'methods/{folder.name}.md'
+    return None
+
+
+def _fenced(match: re.Match[str]) -> str:
+    code = ''.join(line[4:] if line.startswith('    ') else line for line in match[0].rstrip('\n').splitlines(True))
+    return f'```bash\n{code}\n```\n\n'
