@@ -6,11 +6,13 @@ links to files become downloads.
 
 import os
 import re
+import statistics
 from pathlib import Path
 
 from mmengine.config import Config
 
-from mmuda.readme import folders_with_results
+from mmuda.metafile import read_metafile
+from mmuda.readme import folders_with_results, markdown_table
 
 INTRODUCTION = """\
 # Methods
@@ -45,6 +47,7 @@ def pages(root: Path) -> dict[str, str]:
     found['methods/index.md'] = INTRODUCTION + '\n'.join(
         _toctree(title, names) for title, names in [*groups, ('More', others)] if names
     )
+    found['made/minicity_table.md'] = minicity_table(root)
     for name, readme in OTHER_READMES.items():
         found[f'made/{name}.md'] = page_text(root, root / readme, Path('made'))
     return found
@@ -52,6 +55,25 @@ def pages(root: Path) -> dict[str, str]:
 
 OTHER_READMES = {'plugins': 'projects/README.md', 'released': 'tools/model_converters/README.md'}
 """READMEs that a page of docs/ includes, by the name of the generated file in docs/made/."""
+
+
+def minicity_table(root: Path) -> str:
+    """Return the table of our results on MiniCity, of all methods that have been run with several seeds."""
+    rows = [['method', 'mIoU', 'with batch-norm statistics of the target']]
+    for folder in folders_with_results(root):
+        for name, model in read_metafile(folder).items():
+            for result in model.get('Results', []):
+                if (result['Source'], result['Dataset']) != ('ours', 'MiniCity val') or len(result['Seeds']) < 2:
+                    continue
+                title = f'[{name}]({os.path.relpath("methods", "how_to")}/{folder.name}.md)'
+                columns = (result['Metrics'], result.get('Target Statistics', {}))
+                rows.append([title, *(_spread(column.get('mIoU', [])) for column in columns)])
+    return markdown_table(rows) + '\n'
+
+
+def _spread(values: list[float]) -> str:
+    """Return mean and standard deviation (n - 1) over seeds."""
+    return f'{statistics.fmean(values):.1f} \u00b1 {statistics.stdev(values):.1f}' if values else '-'
 
 
 def page_text(root: Path, readme: Path, place: Path) -> str:
