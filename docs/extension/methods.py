@@ -9,8 +9,6 @@ import re
 import statistics
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmuda.metafile import read_metafile
 from mmuda.readme import folders_with_results, markdown_table
 
@@ -30,6 +28,53 @@ GROUPS = (
     ('Networks and examples', ('backbones', 'example_project')),
 )
 MAIN_CONFIGS = ('minicity.py', 'gta2city.py', 'maxsquare_minicity.py', 'gta2city_dacs_mit-b0.py')
+ADAPTORS = 'mmuda.models.adaptors'
+OBJECTS = {
+    'source_only': (f'{ADAPTORS}.SourceOnly',),
+    'adabn': (f'{ADAPTORS}.AdaBN',),
+    'adaptsegnet': (
+        f'{ADAPTORS}.AdaptSegNet',
+        f'{ADAPTORS}.adversarial.DomainAdversary',
+        f'{ADAPTORS}.FeatureAdversary',
+    ),
+    'advent': (f'{ADAPTORS}.ADVENT', f'{ADAPTORS}.MinEnt', f'{ADAPTORS}.adversarial.DomainAdversary'),
+    'cbst': (
+        f'{ADAPTORS}.SelfTraining',
+        'mmuda.labeling.strategies.PortionStrategy',
+        'mmuda.labeling.ClassBalanced',
+        'mmuda.labeling.Global',
+        'mmuda.stages.CBSTRounds',
+    ),
+    'intrada': ('mmuda.stages.RankStage', 'mmuda.labeling.entropy_score', 'mmuda.labeling.rare_factor'),
+    'fada': (f'{ADAPTORS}.FADA',),
+    'sim': (f'{ADAPTORS}.SIM', 'mmuda.labeling.MedianCap'),
+    'sdca': (f'{ADAPTORS}.SDCA', 'mmuda.models.losses.contrastive_bound', 'mmuda.models.memories.ClassStatistics'),
+    'dacs': (f'{ADAPTORS}.DACS', 'mmuda.models.teachers.EMATeacher'),
+    'daformer': ('projects.daformer.daformer.DAFormer', 'projects.daformer.feature_distance.feature_distance'),
+    'hrda': (
+        'projects.hrda.fusion.fuse',
+        'projects.hrda.hrda_encoder_decoder.HRDAEncoderDecoder',
+        'projects.hrda.hrda_head.HRDAHead',
+    ),
+    'mic': (
+        'projects.mic.mic.MaskedConsistency',
+        'projects.mic.mic.MaskedSelfTraining',
+        'projects.mic.masking.Masking',
+    ),
+    'fda': (
+        'projects.fda.fda.FDA',
+        'projects.fda.spectrum.swap_spectrum',
+        'projects.fda.robust_entropy.robust_entropy',
+        'projects.fda.labels.QuantileCap',
+        'projects.fda.rounds.BandRounds',
+    ),
+    'example_project': (
+        'projects.example_project.maxsquare.max_square_loss',
+        'projects.example_project.maxsquare.MaxSquare',
+    ),
+}
+"""Classes and functions whose docstrings give the equations and the options of a method."""
+
 LINK = re.compile(r'(?<!!)\[(?P<text>[^\]\n]*(?:\n[^\]\n]+)?)\]\((?P<target>[^)\s:]+)\)')
 INDENTED = re.compile(r'(?:(?<=\n\n)|^)(?:    [^\n]*\n)(?:(?:    [^\n]*)?\n)*', re.M)
 
@@ -98,7 +143,7 @@ def _page(root: Path, folder: Path) -> str:
     rest = [f'`{path.relative_to(root)}`' for path in configs if path not in shown]
     if rest:
         parts.append(f'The folder also holds {", ".join(rest)}.\n')
-    parts.append(_code(root, folder, shown[0]))
+    parts.append(_code(folder))
     return '\n'.join(parts)
 
 
@@ -107,17 +152,19 @@ def _config(root: Path, path: Path) -> str:
     return f'```{{literalinclude}} ../../{name}\n:language: python\n:caption: {name}\n```\n'
 
 
-def _code(root: Path, folder: Path, config: Path) -> str:
-    """Return the section on the class of the method: a link, or its description where the API reference has none."""
-    cfg = Config.fromfile(config, import_custom_modules=False)
-    name = cfg.model.type
-    if folder.parent.name == 'configs':
-        return f'## Code\n\n{{py:class}}`{name}` in the API reference.\n'
-    for path in sorted(folder.glob('*.py')):
-        if re.search(rf'^class {name}\(', path.read_text('utf-8'), re.M):
-            module = '.'.join(path.relative_to(root).with_suffix('').parts)
-            return f'## Code\n\n```{{eval-rst}}\n.. autoclass:: {module}.{name}\n```\n'
-    return ''
+def _code(folder: Path) -> str:
+    """Return the section with the docstrings of the method: equations, options, errors.
+
+    Classes of the package are described in the API reference as well, so they get no second entry in the index.
+    """
+    parts = []
+    for name in OBJECTS.get(folder.name, ()):
+        directive = 'autoclass' if name.rpartition('.')[2][0].isupper() else 'autofunction'
+        options = '' if name.startswith('projects.') else '   :no-index:\n'
+        options += '   :no-members:\n' if directive == 'autoclass' else ''
+        parts.append(f'.. {directive}:: {name}\n{options}')
+    body = '\n'.join(parts)
+    return f'## Equations and options\n\n```{{eval-rst}}\n{body}```\n' if parts else ''
 
 
 def _toctree(title: str, names: list[str]) -> str:
