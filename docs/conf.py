@@ -35,6 +35,7 @@ autodoc_typehints_format = 'short'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # attributes are a list, not entries that autodoc writes once more
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 

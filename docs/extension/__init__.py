@@ -24,9 +24,15 @@ def write_pages(app: Sphinx) -> None:
             path.write_text(text, 'utf-8')
 
 
+def skip_fields(app: Sphinx, what: str, name: str, member: object, skip: bool, options: Any) -> bool | None:
+    """Leave out the fields of named tuples, which their class describes under "Attributes"."""
+    return True if type(member).__name__ == '_tuplegetter' else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     app.connect('builder-inited', write_pages)
+    app.connect('autodoc-skip-member', skip_fields)
     app.connect('missing-reference', references.resolve)
     mathml.setup(app)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
