@@ -4,6 +4,7 @@ Writes docs/pictures/*.svg. A picture follows the light or dark mode of the read
 Pictures are text files, so a change of a picture can be reviewed line by line.
 """
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -194,7 +195,10 @@ def write_towns(path: Path) -> None:
     import cv2
     import numpy as np
     from mmseg.datasets import CityscapesDataset
+    from PIL import Image
 
+    from mmuda.constants import IGNORE_INDEX
+    from mmuda.datasets.label_tables import get_label_table, lookup_array
     from mmuda.minicity import write_minicity
 
     with tempfile.TemporaryDirectory() as folder:
@@ -205,10 +209,10 @@ def write_towns(path: Path) -> None:
         labels = [root / 'source/labels' / image.name for image in source]
         labels += [Path(str(image).replace('leftImg8bit', 'gtFine', 1)) for image in target]
         labels = [path.with_name(path.name.replace('leftImg8bit', 'gtFine_labelIds')) for path in labels]
-        ids = [cv2.imread(str(label), cv2.IMREAD_UNCHANGED) for label in labels]
-    table = get_label_table('cityscapes')
+        ids = [np.asarray(Image.open(label)) for label in labels]  # indices of palette files
+    train_ids = lookup_array(get_label_table('cityscapes'), IGNORE_INDEX)
     palette = np.array([*CityscapesDataset.METAINFO['palette'], *[(0, 0, 0)] * (256 - 19)], np.uint8)[:, ::-1]
-    rows = [images, [palette[table.lookup(one)] for one in ids]]
+    rows = [images, [palette[train_ids[one]] for one in ids]]
     picture = np.vstack([np.hstack([np.pad(one, ((2, 2), (2, 2), (0, 0))) for one in row]) for row in rows])
     cv2.imwrite(str(path), cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
 
@@ -219,6 +223,7 @@ PICTURES = {'data_flow': data_flow, 'step': step, 'stages': stages, 'floors': fl
 def main() -> None:
     for name, draw in PICTURES.items():
         draw().write(FOLDER / f'{name}.svg')
+    write_towns(FOLDER / 'minicity.png')
 
 
 if __name__ == '__main__':
