@@ -36,7 +36,7 @@ lint: $(STAMP)-check
 
 # Every warning is an error; --keep-going shows all of them. Unchanged pages are not made again.
 docs: $(STAMP)-docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --jobs auto docs docs/_build/html
 
 format: $(STAMP)-check
 	$(BIN)/ruff check --fix $(CODE)

@@ -191,7 +191,7 @@ def floors() -> Picture:
 
 
 def write_towns(path: Path) -> None:
-    """Write images of both towns of MiniCity, each above its label; three times as large as they are."""
+    """Write images of both towns of MiniCity, each above its label; twice as large as they are."""
     import cv2
     import numpy as np
     from mmseg.datasets import CityscapesDataset

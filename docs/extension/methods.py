@@ -76,7 +76,8 @@ OBJECTS = {
 """Classes and functions whose docstrings give the equations and the options of a method."""
 
 LINK = re.compile(r'(?<!!)\[(?P<text>[^\]\n]*(?:\n[^\]\n]+)?)\]\((?P<target>[^)\s:]+)\)')
-INDENTED = re.compile(r'(?:(?<=\n\n)|^)(?:    [^\n]*\n)(?:(?:    [^\n]*)?\n)*', re.M)
+FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
+INDENTED = re.compile(r'(?<=\n\n)(?:    \S[^\n]*\n)(?:(?:    [^\n]*)?\n)*')
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -131,7 +132,9 @@ def page_text(root: Path, readme: Path, place: Path) -> str:
     """
     text = readme.read_text('utf-8')
     text = LINK.sub(lambda match: f'[{match["text"]}]({_target(root, readme, match["target"], place)})', text)
-    return INDENTED.sub(_fenced, text)
+    parts = FENCE.split(text)  # text, code, text, ...
+    parts[::2] = [INDENTED.sub(_fenced, part) for part in parts[::2]]
+    return ''.join(parts)
 
 
 def _page(root: Path, folder: Path) -> str:
