@@ -32,6 +32,8 @@ html_math_renderer = 'mathml'
 
 autodoc_default_options = {'members': True, 'show-inheritance': True, 'member-order': 'bysource'}
 autodoc_typehints_format = 'short'
+autodoc_inherit_docstrings = False  # an override that says nothing new has no entry
+toc_object_entries_show_parents = 'hide'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
