@@ -100,3 +100,12 @@ def test_the_pictures_are_those_of_the_script(name, tmp_path):
     assert (tmp_path / 'made.svg').read_text('utf-8') == (DOCS / f'pictures/{name}.svg').read_text('utf-8'), (
         'run: python docs/pictures.py'
     )
+
+
+def test_words_of_sentences_are_counted():
+    readability = load('readability')
+    text = (
+        '# A title\n\nOne two three. Four `five` six et al. eight!\n\n    code is code\n\n- a point here\n\n| a | b |\n'
+    )
+    assert list(readability.sentences(text)) == [3, 6, 3]
+    assert readability.line('x', ['One two. ' + 'word ' * 26 + '.']).split() == ['x', '2', '14.0', '14', '50.0%']
