@@ -1,4 +1,5 @@
-# make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.   make check: format, lint, types, spelling.
+# make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.   make docs: the site, in docs/_build/html.
+# make check: format, lint, types, spelling and the site.   make lint: the same without the site.
 # Each creates .venv and installs what is needed if that has not happened. PYTHON=python3.12 chooses the interpreter,
 # CONSTRAINTS= installs the newest packages instead of the tested ones.
 PYTHON ?= python3
@@ -8,11 +9,11 @@ BIN := $(VENV)/bin
 # One stamp for each interpreter: another one makes the environment anew.
 VERSION := $(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])")
 STAMP := $(VENV)/.installed-$(VERSION)
-CODE := mmuda configs tools projects tests benchmarks setup.py
+CODE := mmuda configs tools projects tests benchmarks docs setup.py
 PIP := $(BIN)/python -m pip
 CONSTRAIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow check lint docs format clean
 
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py
@@ -25,11 +26,17 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest tests projects -m slow
 
-check: $(STAMP)-check
+check: lint docs
+
+lint: $(STAMP)-check
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/codespell
+
+# Every warning is an error; --keep-going shows all of them. Unchanged pages are not made again.
+docs: $(STAMP)-docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --jobs auto docs docs/_build/html
 
 format: $(STAMP)-check
 	$(BIN)/ruff check --fix $(CODE)
@@ -47,5 +54,9 @@ $(STAMP)-check: $(STAMP) requirements/check.txt
 	$(PIP) install --quiet $(CONSTRAIN) --requirement requirements/check.txt
 	touch $@
 
+$(STAMP)-docs: $(STAMP) requirements/docs.txt
+	$(PIP) install --quiet $(CONSTRAIN) --requirement requirements/docs.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info work_dirs/demo
+	rm -rf $(VENV) build *.egg-info work_dirs/demo docs/_build docs/api docs/made docs/methods

@@ -15,7 +15,7 @@ FLOORS = (
     {'minicity', 'evaluation', 'visualization', 'engine', 'own_data'},
     {'stages'},
     {'checks'},
-    {'conversion', 'comparison', 'deployment', 'doctor', 'prediction'},
+    {'conversion', 'comparison', 'deployment', 'doctor', 'prediction', 'scaffolding'},
 )
 """From the first floor up. The modules beside the folders are the ground floor."""
 

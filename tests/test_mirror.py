@@ -23,6 +23,8 @@ OTHERS = {
     'conversion/test_convert_mit.py': 'conversion of MiT, and of DAFormer, HRDA and MIC',
     'configs/test_efficientnet.py': 'configs/: the network that an option exchanges',
     'datasets/pairs/test_target_only.py': 'pairs without a source, from the data set to the training',
+    'docs/test_generated.py': 'docs/extension/ and docs/pictures.py',
+    'docs/test_pages.py': 'docs/: pages, tutorials and the notebook',
     'engine/test_kill.py': 'kill -9 at random moments of a training',
     'engine/test_mmseg_apis.py': 'ways of mmseg to use a trained network',
     'faults/test_cases.py': 'situations from reports of users',

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -52,6 +53,20 @@ def test_there_is_one_version():
         if re.search(r'^__version__ = ', path.read_text(encoding='utf-8'), re.M)
     ]
     assert found == [ROOT / 'mmuda/version.py'] and mmuda.__version__
+
+
+def test_the_papers_of_the_project_name_the_version():
+    cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text('utf-8'))
+    assert cited['version'] == mmuda.__version__ and cited['license'] == 'Apache-2.0'
+    newest = re.search(r'^## (\S+?),? ', (ROOT / 'CHANGELOG.md').read_text('utf-8'), re.M)
+    assert newest and newest[1] == mmuda.__version__
+
+
+def test_the_image_is_made_from_the_same_requirements():
+    text = (ROOT / 'Dockerfile').read_text('utf-8')
+    named = re.findall(r'requirements/\w+\.txt', text)
+    assert {'requirements/tested.txt', 'requirements/runtime.txt', 'requirements/tests.txt'} <= set(named)
+    assert all((ROOT / name).is_file() for name in named)
 
 
 def test_requirements_admit_the_tested_versions_and_set_no_upper_bound():

@@ -19,7 +19,7 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
         folder: Where the config will be: bases are named from there.
     """
     plan = pair.plan
-    bases = [_base(folder, network.file), f'./{PAIR}', _base(folder, '_base_/schedules/own_data.py')]
+    bases = [base_file(folder, network.file), f'./{PAIR}', base_file(folder, '_base_/schedules/own_data.py')]
     model = {
         **method.model,
         'data_preprocessor': 'dict(size=_base_.crop_size)',
@@ -45,8 +45,13 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
     return '\n'.join(lines) + '\n'
 
 
-def _base(folder: Path, file: str) -> str:
-    """Return the name of a shipped config as a base: relative if both are in one tree, else absolute."""
+def base_file(folder: Path, file: str) -> str:
+    """Return the name of a shipped config as a base: relative if both are in one tree, else absolute.
+
+    Args:
+        folder: Folder of the config that names the base.
+        file: The base, below the folder of the shipped configs.
+    """
     base = configs_folder() / file
     folder = folder.resolve()
     relative = os.path.relpath(base, folder)

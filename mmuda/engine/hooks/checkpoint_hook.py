@@ -16,7 +16,7 @@ from mmuda.ranks import from_main
 from ..run_record import RunRecord
 
 OUTDATED = 'outdated_ckpt_ids'
-"""Entry of the message hub: iterations of checkpoints that are deleted when the one that holds it is complete."""
+"""Name in the message hub of the list of checkpoints to delete once the checkpoint that holds the list is complete."""
 
 RULES = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 """Which values of scores without labels are the better ones."""

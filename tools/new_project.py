@@ -1,0 +1,28 @@
+"""Write a plug-in that trains on MiniCity: python tools/new_project.py my_method
+
+The folder projects/NAME gets a method, a config, a test, a README and a metafile. Replace the loss by your own.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmuda.engine.command_line import add_traceback, run_command
+from mmuda.scaffolding import write_project
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('name', metavar='NAME', help='in lower-case letters, digits and underscores')
+    parser.add_argument(
+        '--root', type=Path, default=Path(), metavar='DIR', help='folder that holds projects/ (default: this one)'
+    )
+    args = add_traceback(parser).parse_args()
+    for path in write_project(args.name, args.root):
+        print(path)
+    project = args.root / 'projects' / args.name
+    print(f'\nNext:\n    python tools/minicity.py\n    python tools/train.py {project}/configs/minicity.py')
+    print(f'    python -m pytest {project}/tests')
+
+
+if __name__ == '__main__':
+    run_command(main)
