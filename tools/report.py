@@ -7,8 +7,6 @@ losses, and what the networks see in images of the target. A folder that holds s
 import argparse
 from pathlib import Path
 
-from mmuda.comparison import write_run_report
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -18,8 +16,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+from mmuda.comparison import write_run_report
+
+
+def main(args: argparse.Namespace) -> None:
     try:
         path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
     except FileNotFoundError as error:
@@ -28,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(ARGS)

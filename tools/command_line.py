@@ -1,4 +1,7 @@
-"""The command line of the tools: arguments that they share, and how a mistake is told."""
+"""The command line of the tools: arguments that they share, and how a mistake is told.
+
+It is read before PyTorch and mmseg are loaded: --help, and a mistake, then take no seconds.
+"""
 
 import argparse
 import logging
@@ -6,11 +9,21 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-
-from mmengine.config import DictAction
-from mmengine.logging import MMLogger
+from typing import Any, TypeVar
 
 TRACEBACK = '--traceback'
+
+Result = TypeVar('Result')
+
+
+class KeyValues(argparse.Action):
+    """mmengine's ``DictAction``, which is loaded where there are such options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
+        """Read KEY=VALUE."""
+        from mmengine.config import DictAction
+
+        DictAction(self.option_strings, self.dest)(parser, *args)
 
 
 def config_parser(description: str | None) -> argparse.ArgumentParser:
@@ -24,7 +37,7 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=KeyValues,
         metavar='KEY=VALUE',
         help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it',
     )
@@ -46,19 +59,20 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def run_command(main: Callable[[], None]) -> None:
-    """Run a tool; an error is told by its message alone, unless the command line has ``--traceback``.
+def run_command(main: Callable[..., Result], *args: Any) -> Result:
+    """Run a tool, or a part of it; an error is told by its message alone, unless the command line has ``--traceback``.
 
     The whole traceback is written to the log file of the run, if there is one by then.
 
     Args:
         main: The tool.
+        *args: Its arguments.
 
     Raises:
         SystemExit: With the message, for any error.
     """
     try:
-        main()
+        return main(*args)
     except Exception as error:
         if TRACEBACK in sys.argv[1:]:
             raise
@@ -77,6 +91,10 @@ def message_of(error: BaseException) -> str:
 
 def _write_to_log(error: BaseException) -> str | None:
     """Append a traceback to the log file of the run; return its name, or None if nothing is logged to a file."""
+    if 'mmengine.logging' not in sys.modules:
+        return None
+    from mmengine.logging import MMLogger
+
     handlers = MMLogger.get_current_instance().handlers
     files = [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
     text = ''.join(traceback.format_exception(error))
