@@ -49,16 +49,17 @@ def class_probabilities(
     """
     if not isinstance(model, BaseAdaptor) and at != 'image':
         raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
-    recorded = kept if isinstance(model, BaseAdaptor) and model.can_record else None
-    missing = [index for index in indices if recorded is None or index not in recorded]
+    adaptor: Any = model
+    recorded = kept if isinstance(model, BaseAdaptor) and adaptor.can_record else None
+    again = set() if recorded is None else {index for index in indices if index in recorded}
+    missing = [index for index in indices if index not in again]
     loader = DataLoader(
         Subset(dataset, missing), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate
     )
     computed = _computed(model, loader, missing, at, flip, recorded)
-    again = set(indices) - set(missing)
     for index in indices:
-        if index in again:
-            yield _mean([model.replayed_probabilities(way, at) for way in recorded[index]])
+        if recorded is not None and index in again:
+            yield _mean([adaptor.replayed_probabilities(way, at) for way in recorded[index]])
         else:
             yield next(computed)
 

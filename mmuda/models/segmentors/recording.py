@@ -32,7 +32,7 @@ class Recording(NamedTuple):
     outputs: list[Tensor]
 
 
-def can_record(segmentor: nn.Module) -> bool:
+def can_record(segmentor: AdaptiveEncoderDecoder) -> bool:
     """Return whether recordings hold all that a segmentor predicts from."""
     return type(segmentor) in RECORDED and has_usual_predict(segmentor.decode_head)
 
