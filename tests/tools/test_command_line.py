@@ -8,6 +8,7 @@ import sys
 import pytest
 from commands import TOOLS
 
+from mmuda.comparison import STATISTICS
 from mmuda.datasets.image_files import MAX_PIXELS
 from mmuda.doctor.examination import SAMPLE
 from mmuda.engine.evaluated_images import SPLITS
@@ -41,6 +42,7 @@ def test_help_loads_nothing():
 @pytest.mark.parametrize(
     ('tool', 'argument', 'choices', 'default'),
     [
+        ('compare', 'batch_norm', STATISTICS, list(STATISTICS)),
         ('demo', 'version', VERSIONS, VERSION),
         ('doctor', 'images', None, SAMPLE),
         ('minicity', 'version', VERSIONS, VERSION),

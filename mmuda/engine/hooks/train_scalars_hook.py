@@ -19,8 +19,6 @@ from ..rescheduling import optim_wrappers
 WITHOUT_LOGGER = 50
 MOST = 1000
 """Iterations after which values are read in any case."""
-
-
 HISTORY = 10_000
 """Values of a scalar that are kept: mmengine keeps a million, and copies all of them to add one in each iteration."""
 
