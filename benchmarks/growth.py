@@ -9,6 +9,7 @@ image` is the slope between the two largest numbers.
 """
 
 import argparse
+import logging
 import multiprocessing
 import os
 import tempfile
@@ -37,6 +38,7 @@ LINKS = 50_000
 """Links to one file; file systems have a bound."""
 
 STEPS = (dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'))
+BALANCED = dict(type='ClassBalancedOrder')
 RARE = dict(type='RareClassOrder', min_pixels=1, min_crop_ratio=0)
 
 
@@ -121,7 +123,7 @@ def rows(folder: Path, images: int) -> dict[str, tuple[Callable, Callable]]:
     def again(_: object) -> None:
         class_counts(build(folder))
 
-    policies = {'class-balanced': dict(type='ClassBalancedOrder'), 'rare-class': RARE}
+    policies = {'class-balanced': BALANCED, 'rare-class': RARE}
     return {
         'labelled data set, first time': (nothing, lambda _: build(folder)),
         'labelled data set, again': (nothing, lambda _: build(folder)),
@@ -131,6 +133,7 @@ def rows(folder: Path, images: int) -> dict[str, tuple[Callable, Callable]]:
         'uniform order, first pair': draw(folder),
         **{f'{name} order, first pair': draw(folder, source_policy=policy) for name, policy in policies.items()},
         'uniform order, after a skip of 10 passes': draw(folder, 10 * images),
+        'class-balanced order, after a skip of a pass': draw(folder, images, source_policy=BALANCED),
         'thresholds of pseudo labels': (nothing, thresholds(images)),
         'validation': (nothing, validation(images)),
     }
@@ -139,6 +142,7 @@ def rows(folder: Path, images: int) -> dict[str, tuple[Callable, Callable]]:
 def measured(name: str, folder: Path, images: int, answer: Connection) -> None:
     """Measure one row in this process."""
     torch.set_num_threads(1)
+    logging.disable()
     init_default_scope('mmseg')
     os.environ[CACHE_DIR_VARIABLE] = str(folder.with_name('cache'))
     prepare, work = rows(folder, images)[name]
