@@ -11,7 +11,8 @@ import statistics
 import tempfile
 import time
 
-from mmuda.engine.command_line import OptionsAction
+from mmengine.config import DictAction
+
 from mmuda.engine.launch import build_runner, load_config
 
 
@@ -19,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--pairs', type=int, default=5)
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 
 

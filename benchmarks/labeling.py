@@ -1,6 +1,7 @@
 """Seconds per image and memory of pseudo labelling, ours against the plain procedure of CBST, paired in one run.
 
     python benchmarks/labeling.py [--images 40] [--rounds 3] [--threads 2]
+    python benchmarks/labeling.py --config configs/source_only/gta2city.py [--images 40] [--size 256 512]
 
 The plain side does what the CBST paper's procedure does, one image after the other, with NumPy: save each map as
 float32 .npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map
@@ -8,6 +9,9 @@ again, divide, take the argmax, write a PNG, delete the map. Ours asks for every
 synthetic, smooth, 19x256x512, and lie on the disk before the clock starts: both sides read them as a network would hand
 them over, ours twice, and that is counted. A network would also run twice for ours: the line below each table row says
 how long that may take before the plain side wins. Each variant runs in a process of its own; the variants take turns.
+
+--config measures both passes with a network, of random weights, on images of that size: twice through the network, and
+once, its outputs kept in between, as the stages do. Labels of both are compared. Seconds are those of the CPU.
 """
 
 import argparse
@@ -18,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -116,6 +122,40 @@ def measure(side: str, policy: str, images: int, threads: int) -> dict:
     return dict(seconds=seconds / images, growth=(peak - base) / 1024)
 
 
+def with_network(config: str, images: int, size: Sequence[int]) -> None:
+    """Print seconds of two passes through a network, and of one whose outputs are kept."""
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    from mmuda.datasets.readers import RawSegDataset
+    from mmuda.engine.kept_values import KeptValues
+    from mmuda.engine.launch import load_config
+    from mmuda.engine.probabilities import class_probabilities
+    from mmuda.labeling import ClassBalanced, label_images
+
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(load_config(config).model).eval()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / 'images').mkdir()
+        for index in range(images):
+            noise = np.random.default_rng(index).integers(0, 256, (*size, 3), dtype=np.uint8)
+            cv2.imwrite(str(folder / 'images' / f'{index}.png'), noise)
+        steps = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
+        data = RawSegDataset(data_root=str(folder), data_prefix=dict(img_path='images'), pipeline=steps)
+        paths, labels = [data.get_data_info(index)['img_path'] for index in range(images)], []
+        for kept in (None, KeptValues(folder)):
+            maps = partial(class_probabilities, model, data, kept=kept)
+            start = time.process_time()
+            out = folder / ('kept' if kept else 'twice')
+            label_images(paths, maps, out, ClassBalanced(PORTION), data.metainfo['classes'])
+            print(f'{out.name:6} {(time.process_time() - start) / images:8.3f} s an image')
+            labels.append([file.read_bytes() for file in sorted((out / 'labels').glob('*.png'))])
+        told = 'the same' if labels[0] == labels[1] else 'NOT the same'
+        print(f'labels are {told}; {kept.size / images / 1e6:.2f} MB an image were kept')
+
+
 def run(side: str, policy: str, images: int, threads: int) -> dict:
     out = subprocess.run(
         [sys.executable, __file__, '--one', side, policy, '--images', str(images), '--threads', str(threads)],
@@ -131,10 +171,16 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=40)
     parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--config', help='whose network to label with')
+    parser.add_argument('--size', nargs=2, type=int, default=[256, 512], metavar=('H', 'W'), help='with --config')
     parser.add_argument('--one', nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         print(json.dumps(measure(*args.one, args.images, args.threads)))
+        return
+    if args.config:
+        torch.set_num_threads(args.threads)
+        with_network(args.config, args.images, args.size)
         return
     print(f'{"":24}{"plain s/image":>15}{"ours s/image":>14}{"faster":>8}{"plain MiB":>11}{"ours MiB":>10}')
     for policy in ('ClassBalanced', 'Global'):

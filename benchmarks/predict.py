@@ -1,12 +1,17 @@
-"""Images per second of tools/predict.py against mmseg's own inferencer, and memory and time for one large image.
+"""Images per second of tools/predict.py and tools/test.py against mmseg's own ways, and of one large image.
 
     python benchmarks/predict.py CONFIG CHECKPOINT [--images 12] [--size 512 1024] [--rounds 3] [--threads 2]
+    python benchmarks/predict.py CONFIG CHECKPOINT --evaluate
     python benchmarks/predict.py CONFIG CHECKPOINT --large 20000 [--window 1024]
 
 Both sides read the same PNG files, run the same network with the same test pipeline and write label maps as PNG files;
 each is a process of its own, and they take turns. Time is that of all images after one to warm up, without starting.
 `plain` is `MMSegInferencer(CONFIG, CHECKPOINT)(file)`, whose labels are saved as it saves them itself, without the
-picture that it would draw beside each. Labels of both are compared.
+picture that it would draw beside each. Labels of both are compared. CPU seconds count the process without its workers,
+MiB are its peak above what it has with the network loaded.
+
+--evaluate tests the network on these images and random labels: `plain` is mmengine's runner with mmseg's data set,
+annotations and IoUMetric. IoUs of both are compared.
 
 --large predicts an uncompressed TIFF of that many pixels a side in windows, and prints the peak of the memory above
 what the process had with the network loaded, and seconds per megapixel.
@@ -35,8 +40,59 @@ def write_images(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
     return names
 
 
-def plain(config: str, checkpoint: str, images: list[str], out: Path) -> float:
-    """Seconds that mmseg's inferencer takes for all images but the first."""
+def write_labels(folder: Path, images: list[str], size: tuple[int, int]) -> None:
+    """Write labels of two classes for images."""
+    folder.mkdir()
+    for number, image in enumerate(images):
+        coarse = np.random.default_rng(number).integers(0, 2, (size[0] // 16, size[1] // 16), dtype=np.uint8)
+        cv2.imwrite(str(folder / Path(image).name), cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_NEAREST))
+
+
+def peak() -> float:
+    """Return the greatest memory of this process since the last call of :func:`start_anew`, in GiB."""
+    status = Path('/proc/self/status').read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if 'VmHWM' in line) / 2**20
+
+
+def start_anew() -> float:
+    """Forget the peak; return the memory of this process, in GiB."""
+    Path('/proc/self/clear_refs').write_text('5')
+    return resident() / 2**30
+
+
+def evaluation(side: str, config: str, checkpoint: str, images: list[str], out: Path) -> dict:
+    """Figures of a test of all images."""
+    from mmengine.runner import Runner
+
+    import mmuda  # noqa: F401
+    from mmuda.checkpoints.reading import read_checkpoint
+    from mmuda.engine.launch import build_runner, load_config
+
+    ours = side == 'ours'
+    classes = read_checkpoint(checkpoint)['meta']['dataset_meta']['classes']
+    cfg = load_config(config, work_dir=str(out))
+    steps = [dict(step) for step in cfg.test_dataloader.dataset.pipeline if 'Annotations' not in step['type']]
+    steps.insert(-1, dict(type='LoadDomainAnnotations' if ours else 'LoadAnnotations'))
+    data = dict(data_root=str(out.parent), data_prefix=dict(img_path='images', seg_map_path='labels'), pipeline=steps)
+    if ours:
+        data.update(type='RawSegDataset', label_classes=classes)
+    else:
+        data.update(type='BaseSegDataset', metainfo=dict(classes=classes), img_suffix='.png', seg_map_suffix='.png')
+    cfg.test_dataloader = dict(num_workers=2, sampler=dict(type='DefaultSampler', shuffle=False), dataset=data)
+    cfg.test_evaluator = dict(type='DomainIoUMetric' if ours else 'IoUMetric')
+    cfg.merge_from_dict(dict(test_cfg=dict(type='TestLoop'), load_from=checkpoint, launcher='none'))
+    runner = build_runner(cfg) if ours else Runner.from_cfg(cfg)
+    runner.test_loop  # noqa: B018 - builds the loader
+    base = start_anew()
+    found = runner.test()
+    memory = peak() - base
+    start, cpu = time.perf_counter(), time.process_time()
+    runner.test()
+    return {**figures(0, start, cpu, len(images)), 'memory': memory, 'score': round(float(found['mIoU']), 2)}
+
+
+def plain(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
+    """Figures of mmseg's inferencer for all images but the first."""
     from mmseg.apis import MMSegInferencer
 
     import mmuda  # noqa: F401
@@ -46,14 +102,20 @@ def plain(config: str, checkpoint: str, images: list[str], out: Path) -> float:
     (out / 'labels').mkdir()
     for place, image in enumerate(images):
         if place == 1:
-            start = time.perf_counter()
+            base, start, cpu = start_anew(), time.perf_counter(), time.process_time()
         label = inferencer(image)['predictions']
         Image.fromarray(label.astype(np.uint8)).save(out / 'labels' / f'{Path(image).stem}.png')
-    return time.perf_counter() - start
+    return figures(base, start, cpu, len(images) - 1)
 
 
-def ours(config: str, checkpoint: str, images: list[str], out: Path) -> float:
-    """Seconds that mmuda takes for them."""
+def figures(base: float, start: float, cpu: float, images: int) -> dict:
+    """Return seconds an image and the peak of memory since then."""
+    seconds = dict(seconds=time.perf_counter() - start, cpu=time.process_time() - cpu)
+    return {**{key: value / images for key, value in seconds.items()}, 'memory': peak() - base}
+
+
+def ours(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
+    """Figures of mmuda for them."""
     import mmuda
     from mmuda.prediction import Outputs, find_images, predict_folder
 
@@ -61,9 +123,9 @@ def ours(config: str, checkpoint: str, images: list[str], out: Path) -> float:
     outputs = Outputs(out, predictor.classes, palette=False)
     entries = find_images([Path(images[0]).parent], out).entries
     predict_folder(predictor, entries[:1], outputs)
-    start = time.perf_counter()
+    base, start, cpu = start_anew(), time.perf_counter(), time.process_time()
     predict_folder(predictor, entries, outputs)
-    return time.perf_counter() - start
+    return figures(base, start, cpu, len(images) - 1)
 
 
 def apart(folders: list[Path]) -> float:
@@ -81,8 +143,9 @@ def measure(args: argparse.Namespace) -> dict:
     folder = Path(args.folder)
     out = Path(tempfile.mkdtemp(dir=folder, prefix=f'{args.one}_'))
     images = sorted(map(str, (folder / 'images').glob('*.png')))
-    seconds = dict(plain=plain, ours=ours)[args.one](args.config, args.checkpoint, images, out)
-    return dict(seconds=seconds / (len(images) - 1), out=str(out))
+    if args.evaluate:
+        return evaluation(args.one, args.config, args.checkpoint, images, out)
+    return dict(dict(plain=plain, ours=ours)[args.one](args.config, args.checkpoint, images, out), out=str(out))
 
 
 def large(args: argparse.Namespace) -> None:
@@ -107,17 +170,16 @@ def large(args: argparse.Namespace) -> None:
         options = dict(window=args.window, batch_size=1, max_pixels=None)
         predictor = mmuda.predict(args.config, args.checkpoint, **options)
         predictor(np.zeros((args.window, args.window, 3), np.uint8))  # what the network itself needs
-        base = resident()
-        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
+        base = start_anew()
         outputs = Outputs(folder / 'out', predictor.classes)
         start = time.perf_counter()
         predict_folder(predictor, find_images([folder / 'large.tif']).entries, outputs)
         seconds = time.perf_counter() - start
         size = (folder / 'out/labels/large.png').stat().st_size
-    peak = next(int(line.split()[1]) for line in Path('/proc/self/status').read_text().splitlines() if 'VmHWM' in line)
+    most = peak()
     print(
         f'{side}x{side}, windows of {args.window}: {seconds:.1f} s, {seconds / side**2 * 1e6:.2f} s a megapixel, peak '
-        f'{peak / 2**20:.2f} GiB, {peak / 2**20 - base / 2**30:.2f} above a process that has predicted one window; the '
+        f'{most:.2f} GiB, {most - base:.2f} above a process that has predicted one window; the '
         f'image has {3 * side**2 / 2**30:.2f} GiB, its logits would have '
         f'{4 * predictor.networks.out_channels * side**2 / 2**30:.2f}, the label map {size / 2**20:.1f} MiB'
     )
@@ -131,6 +193,7 @@ def main() -> None:
     options.add_argument('--size', nargs=2, type=int, default=[512, 1024], metavar=('H', 'W'))
     options.add_argument('--large', type=int, metavar='PIXELS', help='height and width of one large image')
     options.add_argument('--window', type=int, default=1024)
+    options.add_argument('--evaluate', action='store_true', help='measure tools/test.py instead')
     options.add_argument('--folder', help=argparse.SUPPRESS)
     args = options.parse_args()
     if args.large:
@@ -141,14 +204,27 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / 'images').mkdir()
-        write_images(Path(folder) / 'images', args.images, tuple(args.size))
+        images = write_images(Path(folder) / 'images', args.images, tuple(args.size))
         told = [args.config, args.checkpoint, '--folder', folder, '--threads', str(args.threads)]
+        if args.evaluate:
+            write_labels(Path(folder) / 'labels', images, tuple(args.size))
+            told.append('--evaluate')
         found = take_turns(__file__, SIDES, args.rounds, told)
-        share = apart([Path(found[side][0]['out']) for side in SIDES])
+        if args.evaluate:
+            apart_by = 'IoUs are {plain} and {ours}'.format(**{side: runs[0]['score'] for side, runs in found.items()})
+        else:
+            share = apart([Path(found[side][0]['out']) for side in SIDES])
+            apart_by = f'{100 * share:.3f} % of the labels differ'
     for side, runs in found.items():
-        print(f'{side:6} {1 / middle(runs, "seconds"):8.2f} images/s {middle(runs, "seconds"):8.3f} s an image')
-    ratio = ratio_to(found['ours'], found['plain'], 'seconds')
-    print(f'plain / ours: {ratio:.2f} (median of {args.rounds} rounds); {100 * share:.3f} % of the labels differ')
+        seconds, cpu, memory = (middle(runs, key) for key in ('seconds', 'cpu', 'memory'))
+        print(
+            f'{side:6} {1 / seconds:8.2f} images/s {seconds:8.3f} s an image, {cpu:.3f} of the CPU, '
+            f'{1024 * memory:.0f} MiB'
+        )
+    ratios = ', '.join(
+        f'{key} {ratio_to(found["ours"], found["plain"], key):.2f}' for key in ('seconds', 'cpu', 'memory')
+    )
+    print(f'plain / ours: {ratios} (median of {args.rounds} rounds); {apart_by}')
 
 
 if __name__ == '__main__':

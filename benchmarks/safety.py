@@ -20,13 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from mmengine.config import DictAction
 from mmengine.runner import Runner, save_checkpoint
 
 from mmuda.checkpoints import read_checkpoint
 from mmuda.checks import check_config
 from mmuda.datasets.cache import CACHE_DIR_VARIABLE
 from mmuda.engine import AdaptationRunner
-from mmuda.engine.command_line import OptionsAction
 from mmuda.engine.launch import build_runner, load_config
 from mmuda.engine.run_record import own_run
 from mmuda.environ import environment_variable
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--pairs', type=int, default=5)
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 
 

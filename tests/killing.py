@@ -128,7 +128,7 @@ def _run_script(command: list[str], env: dict[str, str], log: str) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(env)
-    sys.path[:0] = env.get('PYTHONPATH', '').split(os.pathsep)
+    sys.path[:0] = [os.path.dirname(command[0]), *env.get('PYTHONPATH', '').split(os.pathsep)]
     sys.argv = command
     runpy.run_path(command[0], run_name='__main__')
 

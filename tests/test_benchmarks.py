@@ -47,6 +47,7 @@ def test_a_step_of_daformer_is_measured():
 @pytest.mark.parametrize(
     'name, options',
     [
+        ('growth', ['--images', '30', '60']),
         ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
         ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
         ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
@@ -59,6 +60,18 @@ def test_the_others_print_their_tables(name, options):
         [sys.executable, FOLDER / f'{name}.py', *options], check=True, capture_output=True, text=True
     ).stdout
     assert len(re.findall(r'\d+\.\d+', out)) >= 5, out
+
+
+@pytest.mark.slow
+def test_labels_are_the_same_whether_outputs_are_kept_or_not():
+    config = CONFIGS / 'source_only/minicity.py'
+    out = subprocess.run(
+        [sys.executable, FOLDER / 'labeling.py', '--config', config, '--images=2', '--size', '48', '64'],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert 'labels are the same' in out, out
 
 
 @pytest.mark.slow
@@ -80,7 +93,9 @@ def test_costs_of_a_config_are_timed(minicity, name, said):
 def test_prediction_is_timed_beside_the_inferencer_of_mmseg(tmp_path):
     from predictions import network_config, save_network
 
-    network_config().dump(tmp_path / 'config.py')
+    cfg = network_config()
+    cfg.visualizer = dict(type='SegLocalVisualizer', vis_backends=[], name='visualizer')  # mmseg's inferencer needs it
+    cfg.dump(tmp_path / 'config.py')
     command = [FOLDER / 'predict.py', tmp_path / 'config.py', save_network(tmp_path / 'net.pth'), '--threads=1']
     out = subprocess.run(
         [sys.executable, *command, '--images=3', '--size', '64', '96', '--rounds=1'],
@@ -89,6 +104,15 @@ def test_prediction_is_timed_beside_the_inferencer_of_mmseg(tmp_path):
         text=True,
     ).stdout
     assert '0.000 % of the labels differ' in out and len(re.findall(r'images/s', out)) == 2, out
+    assert len(re.findall(r'of the CPU, \d+ MiB', out)) == 2, out
+    out = subprocess.run(
+        [sys.executable, *command, '--evaluate', '--images=3', '--size', '64', '96', '--rounds=1'],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    ((plain, ours),) = re.findall(r'IoUs are (\S+) and (\S+)', out)
+    assert plain == ours != 'nan', out
     pytest.importorskip('tifffile')
     out = subprocess.run(
         [sys.executable, *command, '--large=300', '--window=64'], check=True, capture_output=True, text=True

@@ -11,20 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-from torch.utils.data import DataLoader
-
-from mmuda.engine import AdaptationRunner
-from mmuda.engine.command_line import OptionsAction, add_traceback, run_command
-from mmuda.engine.launch import config_name, load_config
-from mmuda.internals import converts_channels
-from mmuda.models import pixel_statistics
-from mmuda.models.adaptors.showing import Showing
-from mmuda.stages import training_config
-from mmuda.visualization import training_pictures, write_gallery
+from command_line import KeyValues, add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,11 +22,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--height', type=int, default=256, help='of each picture (default: 256)')
     parser.add_argument('--stage', help='of a config with stages: a training')
     parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
     args = add_traceback(parser).parse_args()
     if min(args.count, args.height) < 1:
         parser.error('--count and --height must be positive')
     return args
+
+
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+import cv2
+import numpy as np
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch.utils.data import DataLoader
+
+from mmuda.engine import AdaptationRunner
+from mmuda.engine.launch import config_name, load_config
+from mmuda.internals import converts_channels
+from mmuda.models import pixel_statistics
+from mmuda.models.adaptors.showing import Showing
+from mmuda.stages import training_config
+from mmuda.visualization import training_pictures, write_gallery
 
 
 def pairs(loader: DataLoader, preprocessor: Any) -> Iterator[dict[str, np.ndarray]]:
@@ -70,8 +75,7 @@ def with_overlays(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return pictures | overlays
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     folder = args.out or Path(cfg.work_dir) / 'browse'
@@ -88,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -9,15 +9,7 @@ first pass over the images fills it. Called again, it checks all files and adds 
 import argparse
 import os
 
-from mmengine.config import DictAction
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
-
-from mmuda.datasets.cached_pipeline import CachedPipeline, fill, parts_of
-from mmuda.doctor.rows import size_of
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.engine.launch import load_config
-from mmuda.stages import training_config
+from command_line import KeyValues, add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,12 +18,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--stage', help='of a config with stages: a training (default: the first one)')
     parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), help='that decode (default: %(default)s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
     return add_traceback(parser).parse_args()
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmuda.datasets.cached_pipeline import CachedPipeline, fill, parts_of
+from mmuda.doctor.rows import size_of
+from mmuda.engine.launch import load_config
+from mmuda.stages import training_config
+
+
+def main(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     cfg = training_config(cfg, args.stage)
@@ -50,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

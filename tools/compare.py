@@ -12,26 +12,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from mmuda.checks import check_config, require
-from mmuda.comparison import (
-    STATISTICS,
-    Comparison,
-    Results,
-    Run,
-    RunLedger,
-    comparison_text,
-    differences_between,
-    gather,
-    load_methods,
-    plan_runs,
-    record,
-    set_budget,
-    with_precision,
-    write_comparison_report,
-)
-from mmuda.engine.command_line import OptionsAction, add_traceback, run_command
-from mmuda.files import write_atomically, write_json
-from mmuda.owner import only_user
+from command_line import KeyValues, add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,8 +30,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--batch-norm',
         nargs='+',
-        choices=STATISTICS,
-        default=STATISTICS,
+        choices=['stored', 'target'],
+        default=['stored', 'target'],
         help='statistics to test with (default: both)',
     )
     parser.add_argument(
@@ -66,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
     parser.add_argument('--table-only', action='store_true', help='train and test nothing: write what is there')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE', help='for all configs'
+        '--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE', help='for all configs'
     )
     args = add_traceback(parser).parse_args()
     for name in ('seeds', 'batch_norm'):
@@ -79,6 +60,30 @@ def parse_args() -> argparse.Namespace:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
     return args
+
+
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+
+from mmuda.checks import check_config, require
+from mmuda.comparison import (
+    Comparison,
+    Results,
+    Run,
+    RunLedger,
+    comparison_text,
+    differences_between,
+    gather,
+    load_methods,
+    plan_runs,
+    record,
+    set_budget,
+    with_precision,
+    write_comparison_report,
+)
+from mmuda.files import write_atomically, write_json
+from mmuda.owner import only_user
 
 
 def write(results: Results, runs: list[Run], ledger: RunLedger, folder: Path, pictures: int) -> None:
@@ -96,8 +101,7 @@ def exit_on_signal(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, exit_on_signal)
     methods = load_methods(args.configs, args.cfg_options)
     if args.budget is not None:
@@ -131,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -6,26 +6,32 @@ python tools/convert.py advent gta2cityscapes_advent.pth advent.pth
 import argparse
 from pathlib import Path
 
-from mmuda.conversion import ORIGINS, Converted, convert
-from mmuda.engine.command_line import add_traceback, run_command
+from command_line import add_traceback, run_command
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-
-
-def main() -> None:
-    args = parse_args()
-    report(convert(args.origin, args.source, args.output, CONFIGS, args.config, args.trust, args.backbone_only))
+NETWORKS = {
+    'adaptsegnet': 'AdaptSegNet: ResNet-101 (multi- or single-level), trained on Cityscapes (oracle), VGG-16',
+    'advent': 'ADVENT, MinEnt and IntraDA: ResNet-101',
+    'cbst': "CBST's ResNet-38 and its ImageNet weights, .params of MXNet",
+    'sim': 'SIM: ResNet-101',
+    'fada': 'FADA: ResNet-101, VGG-16',
+    'sdca': 'SDCA: ResNet-101, VGG-16',
+    'daformer': 'DAFormer, HRDA and MIC on MiT-B5; the student, as in the papers',
+    'mit': "NVIDIA's MiT-B0 to B5 of SegFormer, for init_cfg",
+    'caffe_resnet101': "ResNet-101 of Caffe, alone or as DeepLab's starting point, for init_cfg",
+    'torchvision_vgg16': "VGG-16 under torchvision's names, the weights of Caffe among them, for init_cfg",
+}
 
 
 def parse_args() -> argparse.Namespace:
-    origins = '\n'.join(f'  {name:18}{origin.networks}' for name, origin in ORIGINS.items())
+    origins = '\n'.join(f'  {name:18}{networks}' for name, networks in NETWORKS.items())
     parser = argparse.ArgumentParser(
         prog='convert.py',
         description=__doc__,
         epilog=f'origins:\n{origins}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('origin', choices=ORIGINS, metavar='origin', help='whose network it is, see below')
+    parser.add_argument('origin', choices=NETWORKS, metavar='origin', help='whose network it is, see below')
     parser.add_argument('source', help='the original file')
     parser.add_argument('output', help='checkpoint to write')
     parser.add_argument('--config', help='config whose network it is (default: chosen by what the file holds)')
@@ -38,6 +44,16 @@ def parse_args() -> argparse.Namespace:
     return add_traceback(parser).parse_args()
 
 
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmuda.conversion import Converted, convert
+
+
+def main(args: argparse.Namespace) -> None:
+    report(convert(args.origin, args.source, args.output, CONFIGS, args.config, args.trust, args.backbone_only))
+
+
 def report(done: Converted) -> None:
     if done.left_out:
         print(f'left out: {", ".join(done.left_out[:10])}{" ..." if len(done.left_out) > 10 else ""}')
@@ -46,4 +62,4 @@ def report(done: Converted) -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -20,19 +20,39 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from command_line import KeyValues
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
+    parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE', help='for all three trainings'
+    )
+    parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 200), metavar=('SOURCE', 'TARGET', 'VAL'))
+    parser.add_argument('--version', type=int, choices=(1, 2), default=2, help='of the looks of MiniCity')
+    parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
 import numpy as np
 from mmseg.datasets import CityscapesDataset
 from mmseg.structures import SegDataSample
 
 from mmuda.checkpoints.latest import latest_checkpoint
-from mmuda.engine.command_line import OptionsAction
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import load_config
-from mmuda.minicity import VERSION, VERSIONS, write_minicity
+from mmuda.minicity import write_minicity
 from mmuda.progress import ProgressDisplay
 from mmuda.visualization import RunSummary, collect_samples, read_scalars, write_report
 
-ROOT = Path(__file__).resolve().parents[1]
 TRAINED = re.compile(r'Iter\(train\)\s*\[\s*(\d+)/\d+\]')
 RUNS = {'source-only': 'source_only', 'AdaBN': 'adabn', 'AdvEnt': 'advent'}
 TARGET_BN = 'target batch-norm'
@@ -167,23 +187,7 @@ def summary(found: dict[str, dict]) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
-    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
-    parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='for all three trainings',
-    )
-    parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 200), metavar=('SOURCE', 'TARGET', 'VAL'))
-    parser.add_argument('--version', type=int, choices=VERSIONS, default=VERSION, help='of the looks of MiniCity')
-    parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
-    args = parser.parse_args()
+def main(args: argparse.Namespace) -> None:
     args.data, args.work_dir = args.data.resolve(), args.work_dir.resolve()  # the tools run in another folder
     try:
         write_minicity(args.data, *args.images, size=tuple(args.size), workers=2, version=args.version)
@@ -204,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(ARGS)

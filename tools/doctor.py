@@ -11,6 +11,8 @@ Exit status: 0 if there is no error; warnings do not count. 1 if there are error
 import argparse
 import os
 
+from command_line import KeyValues, add_traceback, run_command
+
 
 def number_or_all(text: str) -> int | None:
     """Read a number of images, or 'all'."""
@@ -22,18 +24,15 @@ def number_or_all(text: str) -> int | None:
 
 
 def parse_args() -> argparse.Namespace:
-    from mmuda.doctor.examination import SAMPLE
-    from mmuda.engine.command_line import OptionsAction, add_traceback
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', nargs='?', help='without one, only the environment is looked at')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE', help='as of train.py')
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValues, metavar='KEY=VALUE', help='as of tools/train.py')
     parser.add_argument('--work-dir', help='folder of the run; only the free space of its disk is read')
     parser.add_argument('--fast', action='store_true', help='read no images, load no weights, make no dry iteration')
     parser.add_argument(
         '--images',
         type=number_or_all,
-        default=SAMPLE,
+        default=64,
         metavar='N',
         help='images of each data set that are decoded, or all (default: %(default)s)',
     )
@@ -63,8 +62,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        from mmuda.engine.command_line import run_command
-    except ImportError as error:  # a package is missing or too old, which importing mmuda says
-        raise SystemExit(f'error: {error}') from None
     run_command(main)

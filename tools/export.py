@@ -8,33 +8,36 @@ it. Needs: pip install -e ".[deploy]"
 
 import argparse
 
-from mmuda.checkpoints.loading import SEGMENTOR
-from mmuda.deployment import export_onnx, how_to_run
-from mmuda.deployment.onnx_export import LABELS, LOGITS, check_packages
-from mmuda.engine.command_line import config_parser, parse, run_command
-from mmuda.engine.inference import load_model
-from mmuda.engine.launch import load_config
-from mmuda.stages import network_config
+from command_line import config_parser, parse, run_command
 
 
 def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoint')
     parser.add_argument('out', help='file to write')
-    parser.add_argument('--output', choices=[LABELS, LOGITS], default=LABELS, help='default: %(default)s')
+    parser.add_argument('--output', choices=['labels', 'logits'], default='labels', help='default: %(default)s')
     parser.add_argument(
         '--size', nargs=2, type=int, default=[512, 1024], metavar=('H', 'W'), help='of the image it is made with'
     )
     parser.add_argument('--fixed-size', action='store_true', help='take images of this size only, one at a time')
     parser.add_argument(
-        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
     )
     parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
     return parse(parser)
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmuda.deployment import export_onnx, how_to_run
+from mmuda.deployment.onnx_export import check_packages
+from mmuda.engine.inference import load_model
+from mmuda.engine.launch import load_config
+from mmuda.stages import network_config
+
+
+def main(args: argparse.Namespace) -> None:
     check_packages()
     cfg = network_config(load_config(args.config, args.cfg_options), args.stage)
     model = load_model(cfg, args.checkpoint, child=args.of)
@@ -42,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -2,8 +2,7 @@
 
 import argparse
 
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.minicity import VERSION, VERSIONS, write_minicity
+from command_line import add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,17 +21,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--version',
         type=int,
-        default=VERSION,
-        choices=VERSIONS,
+        default=2,
+        choices=(1, 2),
         help='looks of the towns: 1 was the first, a gap of style; 2 is one of classes',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace a MiniCity that is there')
     return add_traceback(parser).parse_args()
 
 
-def main() -> None:
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmuda.minicity import write_minicity
+
+
+def main(args: argparse.Namespace) -> None:
     """Write MiniCity and say where it is."""
-    args = parse_args()
     root = write_minicity(
         args.root,
         args.num_source,
@@ -49,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -9,17 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-import torch
-
-from mmuda.checks import check_config, require
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.engine.launch import config_name, load_config
-from mmuda.own_data.label_values import LABELS
-from mmuda.own_data.method_config import method_config
-from mmuda.own_data.new_pair import Request, new_pair
-from mmuda.own_data.pair_config import pair_files
-from mmuda.own_data.recipes import METHODS, NETWORKS, default_network
-from mmuda.own_data.writing import check_folder, write_files
+from command_line import add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,9 +38,16 @@ def parse_args() -> argparse.Namespace:
         '--val-classes', nargs='+', default=[], metavar='NAME', help='the same for --val, if its ids are others'
     )
     parser.add_argument('--ignore', nargs='+', type=int, default=[], metavar='ID', help='ids that mean no class')
-    parser.add_argument('--method', default='dacs', choices=METHODS, help='default: %(default)s')
     parser.add_argument(
-        '--network', choices=NETWORKS, help='default: efficientnet if its package is installed, else r50'
+        '--method',
+        default='dacs',
+        choices=['source_only', 'adabn', 'minent', 'advent', 'adaptsegnet', 'dacs'],
+        help='default: %(default)s',
+    )
+    parser.add_argument(
+        '--network',
+        choices=['efficientnet', 'r50', 'r101', 'tiny'],
+        help='default: efficientnet if its package is installed, else r50',
     )
     parser.add_argument('--name', default='my_pair', help='of the pair (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
@@ -62,10 +59,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, metavar='N', help='images of each domain in an iteration (default: 2)')
     parser.add_argument('--iterations', type=int, metavar='N', help='length of the training')
     parser.add_argument(
-        '--sample',
-        default=str(LABELS),
-        metavar='N',
-        help='labels that are read of a folder, or all (default: %(default)s)',
+        '--sample', default='500', metavar='N', help='labels that are read of a folder, or all (default: %(default)s)'
     )
     args = add_traceback(parser).parse_args()
     if len(args.labels) > 2:
@@ -83,14 +77,27 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+import torch
+
+from mmuda.checks import check_config, require
+from mmuda.engine.launch import config_name, load_config
+from mmuda.own_data.method_config import method_config
+from mmuda.own_data.new_pair import Request, new_pair
+from mmuda.own_data.pair_config import pair_files
+from mmuda.own_data.recipes import METHODS, NETWORKS, default_network
+from mmuda.own_data.writing import check_folder, write_files
+
+
 def ask(question: str, default: str) -> str:
     """Ask on the terminal."""
     return input(f'{question} [{default}]: ').strip() or default
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Look, ask, write, and say how to go on."""
-    args = parse_args()
     folder = args.out or Path('configs', args.name)
     check_folder(folder)
     wishes = ('source', 'target', 'val', 'labels', 'classes', 'val_classes', 'ignore', 'image_names', 'label_names')
@@ -145,4 +152,4 @@ def commands(config: Path, checkpoint: str, images: str, labelled: bool) -> list
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

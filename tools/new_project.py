@@ -6,17 +6,25 @@ The folder projects/NAME gets a method, a config, a test, a README and a metafil
 import argparse
 from pathlib import Path
 
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.scaffolding import write_project
+from command_line import add_traceback, run_command
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='in lower-case letters, digits and underscores')
     parser.add_argument(
         '--root', type=Path, default=Path(), metavar='DIR', help='folder that holds projects/ (default: this one)'
     )
-    args = add_traceback(parser).parse_args()
+    return add_traceback(parser).parse_args()
+
+
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+from mmuda.scaffolding import write_project
+
+
+def main(args: argparse.Namespace) -> None:
     for path in write_project(args.name, args.root):
         print(path)
     project = args.root / 'projects' / args.name
@@ -25,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

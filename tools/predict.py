@@ -17,17 +17,7 @@ import argparse
 import os
 from pathlib import Path
 
-from mmengine.logging import print_log
-
-from mmuda.checkpoints.loading import SEGMENTOR
-from mmuda.datasets.image_files import MAX_PIXELS
-from mmuda.engine.command_line import config_parser, parse, run_command
-from mmuda.engine.distributed import join_processes
-from mmuda.engine.launch import load_config
-from mmuda.engine.stopping import stoppable
-from mmuda.prediction import FORMATS, Outputs, find_images, get_format, predict, predict_folder, shares_table
-from mmuda.prediction.predictor import WHOLE_UP_TO
-from mmuda.ranks import from_main, is_main_process
+from command_line import config_parser, parse, run_command
 
 MEGAPIXEL = 10**6
 
@@ -40,10 +30,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--overlay', action='store_true', help='write images with the colours of their classes, too')
     parser.add_argument('--confidence', action='store_true', help='write maps of 255 times the confidence, too')
     parser.add_argument('--no-palette', action='store_true', help='grey label maps; the ids are the same')
-    parser.add_argument('--format', choices=FORMATS, help='label maps as this test server takes them')
+    parser.add_argument(
+        '--format',
+        choices=['cityscapes', 'acdc', 'dark_zurich', 'loveda'],
+        help='label maps as this test server takes them',
+    )
     parser.add_argument('--ensemble', nargs='+', default=[], metavar='CHECKPOINT', help='average with these, too')
     parser.add_argument(
-        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
     )
     parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
     parser.add_argument('--tta', action='store_true', help='average with the mirrored image, or as the config says')
@@ -54,14 +48,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--whole-up-to',
         type=float,
-        default=WHOLE_UP_TO / MEGAPIXEL,
+        default=2**22 / MEGAPIXEL,
         metavar='MEGAPIXELS',
         help='larger images that the config does not resize are predicted in windows (default: %(default).1f)',
     )
     parser.add_argument(
         '--max-megapixels',
         type=float,
-        default=MAX_PIXELS / MEGAPIXEL,
+        default=178_956_970 / MEGAPIXEL,
         metavar='MEGAPIXELS',
         help='larger files are refused (default: %(default).0f)',
     )
@@ -71,8 +65,19 @@ def parse_args() -> argparse.Namespace:
     return parse(parser)
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmengine.logging import print_log
+
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import load_config
+from mmuda.engine.stopping import stoppable
+from mmuda.prediction import Outputs, find_images, get_format, predict, predict_folder, shares_table
+from mmuda.ranks import from_main, is_main_process
+
+
+def main(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options, args.out)
     join_processes(args.launcher, cfg.get('env_cfg', {}))
     entries, others = from_main(lambda: find_images(args.inputs, args.out, args.every))
@@ -111,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

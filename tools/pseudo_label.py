@@ -7,14 +7,7 @@ called again with the same arguments it goes on where it was interrupted.
 import argparse
 from pathlib import Path
 
-from mmengine.registry import init_default_scope
-
-from mmuda.checks import check_test, require
-from mmuda.engine.command_line import OptionsAction, config_parser, parse, run_command
-from mmuda.engine.distributed import join_processes
-from mmuda.engine.launch import load_config
-from mmuda.engine.stopping import stoppable
-from mmuda.stages import LabelStage, make_context
+from command_line import KeyValues, config_parser, parse, run_command
 
 NEED_PORTION = ('ClassBalanced', 'Global')
 
@@ -26,7 +19,7 @@ def parse_args() -> argparse.Namespace:
         '--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax'
     )
     parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
-    parser.add_argument('--strategy-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--strategy-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
     parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')
     parser.add_argument('--images', help='text file of image paths to label (default: all target images)')
     parser.add_argument('--prior', help='spatial prior (.mat, .npz, .npy)')
@@ -37,8 +30,19 @@ def parse_args() -> argparse.Namespace:
     return parse(parser)
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmengine.registry import init_default_scope
+
+from mmuda.checks import check_test, require
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import load_config
+from mmuda.engine.stopping import stoppable
+from mmuda.stages import LabelStage, make_context
+
+
+def main(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options, str(Path(args.checkpoint).parent))
     require(cfg, check_test(cfg))
     for option, file in (('--images', args.images), ('--prior', args.prior)):
@@ -68,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

@@ -8,14 +8,7 @@ The config of the training is read from the folder of the checkpoint, where the 
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
-from mmuda.checkpoints import publish
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.engine.launch import load_config
-from mmuda.engine.plain_config import write_plain_config
-from mmuda.stages import network_config
+from command_line import add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,14 +20,25 @@ def parse_args() -> argparse.Namespace:
     return add_traceback(parser).parse_args()
 
 
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmuda.checkpoints import publish
+from mmuda.engine.launch import load_config
+from mmuda.engine.plain_config import write_plain_config
+from mmuda.stages import network_config
+
+
 def config_of(checkpoint: Path, given: str | None) -> Config | None:
     """Return the config of the network in a checkpoint, or None if nobody knows it."""
     found = [given] if given else sorted(map(str, checkpoint.parent.glob('*.py')))
     return network_config(load_config(found[0])) if len(found) == 1 else None
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     weights = publish(args.checkpoint, args.output, safetensors=args.safetensors)
     print(weights)
     if args.safetensors:
@@ -49,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

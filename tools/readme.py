@@ -3,18 +3,26 @@
 import argparse
 from pathlib import Path
 
-from mmuda.engine.command_line import add_traceback, run_command
+from command_line import add_traceback, run_command
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folders', nargs='*', type=Path, help='with README.md and metafile.yml (default: all)')
+    return add_traceback(parser).parse_args()
+
+
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
 from mmuda.readme import folders_with_results, update_readme
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('folders', nargs='*', type=Path, help='with README.md and metafile.yml (default: all)')
-    args = add_traceback(parser).parse_args()
+def main(args: argparse.Namespace) -> None:
     for folder in args.folders or folders_with_results(Path(__file__).resolve().parents[1]):
         if update_readme(folder):
             print(f'{folder}/README.md')
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

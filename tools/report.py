@@ -7,8 +7,7 @@ losses, and what the networks see in images of the target. A folder that holds s
 import argparse
 from pathlib import Path
 
-from mmuda.comparison import write_run_report
-from mmuda.engine.command_line import add_traceback, run_command
+from command_line import add_traceback, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,11 +18,16 @@ def parse_args() -> argparse.Namespace:
     return add_traceback(parser).parse_args()
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+from mmuda.comparison import write_run_report
+
+
+def main(args: argparse.Namespace) -> None:
     path = write_run_report(args.out or args.work_dirs[0] / 'report.html', args.work_dirs, args.pictures)
     print(f'report: {path}')
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

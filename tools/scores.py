@@ -15,18 +15,8 @@ import argparse
 import math
 import tempfile
 
-from terminaltables import AsciiTable
+from command_line import add_traceback, run_command
 
-from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
-from mmuda.engine.command_line import add_traceback, run_command
-from mmuda.engine.launch import build_runner, load_config
-from mmuda.evaluation import Ranking, rank_scores
-from mmuda.files import write_json
-from mmuda.stages import network_config
-from mmuda.visualization import read_scalars, training_folders
-from mmuda.visualization.scalars import Curve
-
-DEFAULT = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 COLUMNS = ('score', 'better', 'checkpoints', 'runs', 'all', 'picked', 'last', 'networks')
 
 
@@ -49,12 +39,27 @@ def parse_args() -> argparse.Namespace:
         '--scores',
         nargs='+',
         type=score_and_rule,
-        default=list(DEFAULT.items()),
         metavar='NAME:RULE',
         help='other logged values and whether greater or less is better, such as loss_ent_main:less',
     )
     parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
     return add_traceback(parser).parse_args()
+
+
+if __name__ == '__main__':
+    ARGS = parse_args()  # before the imports below, so that --help waits for none
+
+from terminaltables import AsciiTable
+
+from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
+from mmuda.engine.launch import build_runner, load_config
+from mmuda.evaluation import Ranking, rank_scores
+from mmuda.files import write_json
+from mmuda.stages import network_config
+from mmuda.visualization import read_scalars, training_folders
+from mmuda.visualization.scalars import Curve
+
+DEFAULT = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
 
 
 def shown(value: float) -> str:
@@ -78,16 +83,16 @@ def validate(config: str, checkpoint: str) -> dict[str, Curve]:
         return {name: ([0], [float(value)]) for name, value in build_runner(cfg).val().items()}
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     if args.config is None:
         runs = {str(folder): read_scalars(folder) for name in args.work_dirs for folder in training_folders(name)}
     else:
         runs = {checkpoint: validate(args.config, checkpoint) for checkpoint in args.work_dirs}
-    rankings = rank_scores(runs, dict(args.scores), args.truth)
+    scores = dict(args.scores or DEFAULT)
+    rankings = rank_scores(runs, scores, args.truth)
     if not rankings:
         raise SystemExit(
-            f'none of the {len(runs)} runs has logged one of {", ".join(name for name, _ in args.scores)} beside '
+            f'none of the {len(runs)} runs has logged one of {", ".join(scores)} beside '
             f'{args.truth}: train with default_hooks.label_free, or name others with --scores'
         )
     print(f'{len(runs)} runs, rank correlations with {args.truth}\n{table(rankings)}')
@@ -97,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

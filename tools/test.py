@@ -17,21 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
-from mmengine.model import BaseTTAModel
-from mmengine.registry import init_default_scope
-from torch import nn
-
-from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
-from mmuda.checkpoints.reading import read_checkpoint
-from mmuda.checks import check_test, require
-from mmuda.engine.command_line import config_parser, parse, run_command
-from mmuda.engine.distributed import join_processes
-from mmuda.engine.evaluated_images import SPLITS, check_labelled, evaluate_on
-from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
-from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
-from mmuda.ranks import unwrap
-from mmuda.stages import network_config, target_images
+from command_line import config_parser, parse, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         '--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)'
     )
     parser.add_argument(
-        '--of', default=SEGMENTOR, metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
     )
     parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
@@ -58,13 +44,32 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--on',
         default='test',
-        choices=SPLITS,
+        choices=['test', 'val', 'source', 'target'],
         help='images of the test (default), of the validation or of the training',
     )
     args = parse(parser)
-    if args.of != SEGMENTOR and args.batch_norm == 'target':
-        parser.error(f'--batch-norm target estimates statistics of the {SEGMENTOR} only: leave out --of {args.of}')
+    if args.of != 'segmentor' and args.batch_norm == 'target':
+        parser.error(f'--batch-norm target estimates statistics of the segmentor only: leave out --of {args.of}')
     return args
+
+
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseTTAModel
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from mmuda.checkpoints.loading import SEGMENTOR, load_weights, network_of
+from mmuda.checkpoints.reading import read_checkpoint
+from mmuda.checks import check_test, require
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.evaluated_images import check_labelled, evaluate_on
+from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
+from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
+from mmuda.ranks import unwrap
+from mmuda.stages import network_config, target_images
 
 
 def networks(model: Any, alone: bool) -> Sequence[nn.Module]:
@@ -106,8 +111,7 @@ def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
         metric[argument] = value
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     first = Path(args.checkpoints[0])
     whole = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
     cfg = network_config(whole, args.stage)
@@ -146,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

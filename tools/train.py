@@ -2,12 +2,7 @@
 
 import argparse
 
-from mmuda.checks import check_config, require
-from mmuda.engine.command_line import config_parser, parse, run_command
-from mmuda.engine.distributed import join_processes
-from mmuda.engine.launch import build_runner, load_config, set_precision
-from mmuda.engine.run_record import own_run
-from mmuda.engine.stopping import stoppable
+from command_line import config_parser, parse, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,8 +43,17 @@ def parse_args() -> argparse.Namespace:
     return parse(parser)
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    ARGS = run_command(parse_args)  # before the imports below, so that --help waits for none
+
+from mmuda.checks import check_config, require
+from mmuda.engine.distributed import join_processes
+from mmuda.engine.launch import build_runner, load_config, set_precision
+from mmuda.engine.run_record import own_run
+from mmuda.engine.stopping import stoppable
+
+
+def main(args: argparse.Namespace) -> None:
     of_stages = {key: value for key, value in dict(only=args.stages, restart_from=args.restart_from).items() if value}
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.launcher = args.launcher
@@ -76,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, ARGS)

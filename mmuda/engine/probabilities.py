@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Subset
 
 from mmuda.models import PROBABILITIES_AT, BaseAdaptor
 
+from .kept_values import KeptValues
+
 AT = tuple(PROBABILITIES_AT)
 
 
@@ -25,6 +27,7 @@ def class_probabilities(
     flip: bool = False,
     batch_size: int = 1,
     num_workers: int = 0,
+    kept: KeptValues | None = None,
 ) -> Iterator[Tensor]:
     """Probabilities (C, H, W), float32, of one image after the other.
 
@@ -38,29 +41,61 @@ def class_probabilities(
             its own, so it is not needed there).
         batch_size: Images that are read together; an adaptor forwards those of one size at once.
         num_workers: Processes that read images.
+        kept: Gets what an adaptor's network puts out for each image, if its segmentor can be recorded. Another call
+            with the same model, data set and ``flip`` then neither reads the image nor runs the network.
 
     Raises:
         ValueError: For another ``at`` than ``'image'`` and a model that only predicts at image size.
     """
-    loader = DataLoader(
-        Subset(dataset, list(indices)), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate
-    )
     if not isinstance(model, BaseAdaptor) and at != 'image':
         raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
+    adaptor: Any = model
+    recorded = kept if isinstance(model, BaseAdaptor) and adaptor.can_record else None
+    again = set() if recorded is None else {index for index in indices if index in recorded}
+    missing = [index for index in indices if index not in again]
+    loader = DataLoader(
+        Subset(dataset, missing), batch_size=batch_size, num_workers=num_workers, collate_fn=pseudo_collate
+    )
+    computed = _computed(model, loader, missing, at, flip, recorded)
+    for index in indices:
+        if recorded is not None and index in again:
+            yield _mean([adaptor.replayed_probabilities(way, at) for way in recorded[index]])
+        else:
+            yield next(computed)
+
+
+def _computed(
+    model: Any, loader: DataLoader, indices: Sequence[int], at: str, flip: bool, recorded: KeptValues | None
+) -> Iterator[Tensor]:
+    places = iter(indices)
     for batch in loader:
-        maps = _predict(model, batch, at)
+        batches = [batch]
         if flip:
-            mirrored = _predict(model, dict(batch, inputs=[image.flip(-1) for image in batch['inputs']]), at)
-            maps = [(straight + other.flip(-1)) / 2 for straight, other in zip(maps, mirrored, strict=True)]
-        yield from maps
+            batches.append(dict(batch, inputs=[image.flip(-1) for image in batch['inputs']]))
+        if recorded is None:
+            yield from map(_mean, zip(*(_predict(model, way, at) for way in batches), strict=True))
+            continue
+        ways = [model.recorded_probabilities(_copy(way), at) for way in batches]
+        for found in zip(*ways, strict=True):
+            recorded[next(places)] = [recording for _, recording in found]
+            yield _mean([prob for prob, _ in found])
+
+
+def _mean(ways: Sequence[Tensor]) -> Tensor:
+    """Return the probabilities of an image, or their mean with those of the mirrored image."""
+    return ways[0] if len(ways) == 1 else (ways[0] + ways[1].flip(-1)) / 2
 
 
 def _predict(model: Any, batch: dict, at: str) -> list[Tensor]:
-    # Preprocessing changes data samples and may be asked twice.
-    batch = dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
+    batch = _copy(batch)
     if isinstance(model, BaseAdaptor):
         return model.probabilities(batch, at=at)
     return [sample.seg_logits.data.float().softmax(dim=0) for sample in model.test_step(batch)]
+
+
+def _copy(batch: dict) -> dict:
+    """Return a batch for the preprocessor, which changes data samples and may be asked twice."""
+    return dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
 
 
 def inference_dataset(cfg: Config, pipeline: Sequence[dict] | None = None) -> dict:

@@ -199,6 +199,7 @@ def _names_digest(dataset: Any) -> str:
     digest = hashlib.sha256()
     for key in ('img_path', 'seg_map_path'):
         paths = [os.path.abspath(info[key]) for info in infos if info.get(key)]
-        root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ''
-        digest.update('\n'.join([key, *(os.path.relpath(path, root) for path in paths)]).encode())
+        root = os.path.commonpath({os.path.dirname(path) for path in paths}) if paths else ''
+        below = len(os.path.join(root, ''))
+        digest.update('\n'.join([key, *(path[below:] for path in paths)]).encode())
     return f'{len(infos)} samples, names {digest.hexdigest()[:16]}'

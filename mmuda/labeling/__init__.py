@@ -1,4 +1,4 @@
-from .confidences import Confidences, ExactConfidences, most_likely
+from .confidences import Confidences, ExactConfidences, argmax_classes, most_likely
 from .histogram import ConfidenceHistogram
 from .labeler import label_images
 from .manifest import Manifest
@@ -22,6 +22,7 @@ __all__ = [
     'Ranking',
     'Strategy',
     'ThresholdStrategy',
+    'argmax_classes',
     'count_classes',
     'entropy_score',
     'estimate_prior',

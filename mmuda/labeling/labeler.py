@@ -46,9 +46,9 @@ def label_images(
     """Write a pseudo label for each image.
 
     A strategy with thresholds needs two passes: statistics of all images, then the labels. Nothing of an image is kept
-    between them, so probabilities are asked for twice and the disk holds only label files. Called again after an
-    interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the first file that is
-    missing; complete files are never touched. Called on several ranks, each does its share.
+    here between them: probabilities are asked for twice, and their giver may keep what it takes to make them again.
+    Called again after an interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the
+    first file that is missing; complete files are never touched. Called on several ranks, each does its share.
 
     Args:
         images: Paths of all images, the same on every rank.

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmuda.constants import LOG_EPSILON
+from mmuda.labeling import argmax_classes
 from mmuda.models.image_sizes import in_equal_sizes
 
 from .preparation import Prepared
@@ -87,7 +88,7 @@ class Networks:
             label = foreground > self.threshold
             return label.byte(), torch.where(label, foreground, 1 - foreground) if confidence else None
         if label is None:
-            label = logits.argmax(dim=0)
+            label = argmax_classes(logits)
         if not confidence:
             return label.byte(), None
         return label.byte(), (logits.amax(dim=0) - logits.logsumexp(dim=0)).exp().clamp_(max=1)

@@ -9,6 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from torch import Tensor
 
 from mmuda.datasets import build_dataset
+from mmuda.engine.kept_values import KeptValues
 from mmuda.engine.probabilities import AT, class_probabilities, inference_dataset
 from mmuda.settings import settings_digest
 
@@ -101,13 +102,24 @@ class InferenceStage(Stage):
         keep = ctx.resolve(self.images)
         return ImageSet(build_dataset(ctx.resolve(self._dataset(ctx))), None if keep is None else Path(keep))
 
-    def probabilities(self, ctx: StageContext, images: ImageSet) -> Callable[..., Iterator[Tensor]]:
-        """Load the network; return a function from places in the list of images to probabilities."""
+    def probabilities(
+        self, ctx: StageContext, images: ImageSet, keep_in: Path | None = None
+    ) -> Callable[..., Iterator[Tensor]]:
+        """Load the network; return a function from places in the list of images to probabilities.
+
+        Args:
+            ctx: Of the run.
+            images: Of this stage.
+            keep_in: Folder for a temporary file of the network's outputs, if the function is called for each image
+                again: see :func:`class_probabilities`.
+        """
         model = ctx.load_network(self.weights, images.classes)
+        kept = None if keep_in is None else KeptValues(keep_in)
 
         def predict(places: Sequence[int], at: str = self.at) -> Iterator[Tensor]:
             indices = [images.indices[place] for place in places]
-            return class_probabilities(model, images.dataset, indices, at, self.flip, self.batch_size, self.num_workers)
+            settings = (at, self.flip, self.batch_size, self.num_workers, kept)
+            return class_probabilities(model, images.dataset, indices, *settings)
 
         return predict
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmuda.engine.probabilities import AT
-from mmuda.labeling import label_images, load_prior, resize_prior
+from mmuda.labeling import ThresholdStrategy, label_images, load_prior, resize_prior
 from mmuda.registry import LABEL_STRATEGIES, STAGES
 
 from .context import StageContext
@@ -66,12 +66,15 @@ class LabelStage(InferenceStage):
         prior = None
         if self.prior is not None:
             prior = resize_prior(load_prior(ctx.resolve(self.prior)), images.size(self.at))
-        probabilities = self.probabilities(ctx, images)
+        strategy = LABEL_STRATEGIES.build(dict(self.strategy))
+        twice = isinstance(strategy, ThresholdStrategy)
+        folder.mkdir(parents=True, exist_ok=True)
+        probabilities = self.probabilities(ctx, images, folder if twice else None)
         manifest = label_images(
             images.paths,
             probabilities,
             folder,
-            LABEL_STRATEGIES.build(dict(self.strategy)),
+            strategy,
             images.classes,
             self.facts(ctx),
             prior=prior,

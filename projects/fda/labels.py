@@ -1,11 +1,13 @@
 """Pseudo labels of FDA: the mean of several networks, and a threshold for each class."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from mmuda.engine.kept_values import KeptValues
 from mmuda.engine.probabilities import class_probabilities
 from mmuda.labeling import MedianCap
 from mmuda.labeling.confidences import Confidences
@@ -78,14 +80,20 @@ class BandLabelStage(LabelStage):
         """Add all networks."""
         return super().inputs(ctx) | set(self.bands)
 
-    def probabilities(self, ctx: StageContext, images: ImageSet) -> Callable[..., Iterator[Tensor]]:
+    def probabilities(
+        self, ctx: StageContext, images: ImageSet, keep_in: Path | None = None
+    ) -> Callable[..., Iterator[Tensor]]:
         """Load the networks; return a function from places in the list of images to mean probabilities."""
         networks = [ctx.load_network(band, images.classes) for band in self.bands]
+        kept = [None if keep_in is None else KeptValues(keep_in) for _ in networks]
 
         def predict(places: Sequence[int], at: str = self.at) -> Iterator[Tensor]:
             indices = [images.indices[place] for place in places]
             settings = (at, self.flip, self.batch_size, self.num_workers)
-            streams = [class_probabilities(network, images.dataset, indices, *settings) for network in networks]
+            streams = [
+                class_probabilities(network, images.dataset, indices, *settings, outputs)
+                for network, outputs in zip(networks, kept, strict=True)
+            ]
             for maps in zip(*streams, strict=True):
                 yield weighted_mean(maps, self.band_weights)
 

@@ -106,7 +106,7 @@ def test_tools_do_not_unpickle_objects(tmp_path, minicity, monkeypatch, tool, ar
     path, marker = trap(tmp_path)
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     monkeypatch.setenv('LOCAL_RANK', '0')  # which the tools set for good
-    monkeypatch.setattr('sys.path', list(sys.path))
+    monkeypatch.setattr('sys.path', [str(CONFIGS.parent / 'tools'), *sys.path])
     places = dict(config=CONFIGS / 'source_only/minicity.py', path=path)
     script = CONFIGS.parent / 'tools' / tool
     monkeypatch.setattr('sys.argv', [str(script), *(argument.format(**places) for argument in arguments)])

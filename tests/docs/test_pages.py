@@ -62,7 +62,7 @@ def test_options_of_tools_exist(page):
             tools = [word for word in words if word.startswith('tools/') and word.endswith('.py')]
             if not tools:
                 continue
-            source = (ROOT / tools[0]).read_text('utf-8') + (ROOT / 'mmuda/engine/command_line.py').read_text('utf-8')
+            source = (ROOT / tools[0]).read_text('utf-8') + (ROOT / 'tools/command_line.py').read_text('utf-8')
             for option in (word for word in words if word.startswith('--')):
                 assert f"'{option}'" in source, f'{page.name}: {tools[0]} has no option {option}'
 

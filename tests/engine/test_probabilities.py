@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from toolbox import tiny_config
 
 from mmuda.datasets import build_dataset
+from mmuda.engine.kept_values import KeptValues
 from mmuda.engine.probabilities import class_probabilities, inference_dataset
 from mmuda.stages.inference import ImageSet
 
@@ -35,6 +36,20 @@ def test_probabilities_come_in_order_and_mirrored(cfg, images):
     inputs = images.dataset[2]['inputs'].flip(-1)
     (mirrored,) = model.probabilities(dict(inputs=[inputs], data_samples=[images.dataset[2]['data_samples']]))
     torch.testing.assert_close(both, (alone + mirrored.flip(-1)) / 2)
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_a_second_pass_reads_no_image_that_was_kept(cfg, images, tmp_path, flip):
+    torch.manual_seed(0)
+    model, kept = MODELS.build(cfg.model).eval(), KeptValues(tmp_path)
+    expected = list(class_probabilities(model, images.dataset, [4, 0, 2], flip=flip))
+    list(class_probabilities(model, images.dataset, [0], flip=flip, kept=kept))
+    found = list(class_probabilities(model, images.dataset, [4, 0, 2], flip=flip, kept=kept))
+    again = list(class_probabilities(model, [None] * 5, [4, 0, 2], flip=flip, kept=kept))
+    for first, second, third in zip(expected, found, again, strict=True):
+        assert torch.equal(first, second) and torch.equal(first, third)
+    (small,) = class_probabilities(model, images.dataset, [0], at='input', flip=flip)
+    assert torch.equal(small, next(class_probabilities(model, [None], [0], at='input', flip=flip, kept=kept)))
 
 
 def test_other_models_are_asked_for_their_logits(cfg, images):

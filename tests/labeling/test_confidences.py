@@ -7,7 +7,7 @@ import pytest
 import torch
 from processes import run_on_processes
 
-from mmuda.labeling import ConfidenceHistogram, ExactConfidences, most_likely
+from mmuda.labeling import ConfidenceHistogram, ExactConfidences, argmax_classes, most_likely
 
 KINDS = (ExactConfidences, ConfidenceHistogram)
 C = 5
@@ -204,3 +204,12 @@ def test_two_processes_see_all_images(tmp_path, kind):
         found = kind(C, 4)
         found.load_state({key: value.numpy() for key, value in state.items()})
         assert_same(found, whole)
+
+
+def test_the_fast_argmax_is_that_of_pytorch():
+    torch.manual_seed(0)
+    scores = torch.randint(0, 3, (C, 37, 41)).float()  # with ties
+    broken = scores.clone()
+    broken[2, 3, 4] = torch.nan
+    for one in (scores, broken, scores.bfloat16(), torch.rand(300, 5, 7), scores[:, :0]):
+        assert torch.equal(argmax_classes(one), one.argmax(dim=0))

@@ -1,5 +1,7 @@
 """Networks without memory."""
 
+import sys
+
 import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
@@ -33,6 +35,24 @@ def test_names_shapes_and_types_are_those_of_the_network():
     assert {key: (value.shape, value.dtype) for key, value in model.state_dict().items()} == {
         key: (value.shape, value.dtype) for key, value in real.items()
     }
+
+
+@MODELS.register_module()
+class Parts(nn.Sequential):
+    """One layer for each way to draw weights."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(2, 3), nn.Embedding(4, 5), nn.Conv2d(1, 2, 3))
+        nn.init.normal_(self[2].weight)
+        with torch.no_grad():
+            self[0].weight.uniform_().normal_()
+
+
+def test_no_values_are_drawn(monkeypatch):
+    """PyTorch would load its compiler to draw values of weights that have no memory."""
+    monkeypatch.setitem(sys.modules, 'torch._dynamo', None)  # to import it fails
+    model = build_without_memory(ConfigDict(type='Parts'))
+    assert devices(model) == {'meta'} and len(model) == 3
 
 
 class Computes(nn.Linear):

@@ -58,6 +58,7 @@ OLD = ('adaptsegnet', 'advent', 'caffe_resnet101', 'cbst', 'fada', 'sdca', 'sim'
 @pytest.mark.parametrize('name', OLD)
 def test_the_old_commands_are_the_same(monkeypatch, capsys, name):
     """tools/model_converters/NAME.py, as scripts of users call it."""
+    monkeypatch.setattr(sys, 'path', list(sys.path))
     monkeypatch.setattr(sys, 'argv', [f'{name}.py', 'nowhere.pth', 'ours.pth'])
     with pytest.raises(SystemExit, match='nowhere.pth is no file: name the one to convert'):
         runpy.run_path(str(TOOLS / f'model_converters/{name}.py'), run_name='__main__')

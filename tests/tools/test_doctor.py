@@ -17,6 +17,7 @@ def doctor(minicity, monkeypatch, capsys):
 
     def doctor(*args, root=minicity):
         monkeypatch.setenv('MINICITY_ROOT', str(root))
+        monkeypatch.syspath_prepend(TOOLS)
         monkeypatch.setattr(sys, 'argv', ['doctor.py', *map(str, args)])
         try:
             runpy.run_path(str(TOOLS / 'doctor.py'), run_name='__main__')

@@ -5,4 +5,5 @@ import sys
 from pathlib import Path
 
 sys.argv.insert(1, 'caffe_resnet101')
-runpy.run_path(str(Path(__file__).resolve().parents[1] / 'convert.py'), run_name='__main__')
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+runpy.run_module('convert', run_name='__main__')

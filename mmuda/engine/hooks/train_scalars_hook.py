@@ -19,6 +19,8 @@ from ..rescheduling import optim_wrappers
 WITHOUT_LOGGER = 50
 MOST = 1000
 """Iterations after which values are read in any case."""
+HISTORY = 10_000
+"""Values of a scalar that are kept: mmengine keeps a million, and copies all of them to add one in each iteration."""
 
 
 @HOOKS.register_module()
@@ -26,7 +28,8 @@ class TrainScalarsHook(RuntimeInfoHook):
     """mmengine's :class:`RuntimeInfoHook` that reads losses once in ``interval`` iterations and not in each.
 
     Reading a scalar waits for the GPU. Here losses are kept on the device; at each interval they are read in one
-    transfer, and their means over it are handed on.
+    transfer, and their means over it are handed on. The message hub keeps the last :data:`HISTORY` values of each
+    scalar of the training, or all of them if the log processor has a longer window.
 
     Args:
         interval: Iterations between two readings; None takes that of the logger, which would otherwise log a mean again
@@ -43,10 +46,14 @@ class TrainScalarsHook(RuntimeInfoHook):
         # Of each iteration since the last reading: its number, names and values (K,) of losses, and images.
         self._kept: list[tuple[int, tuple[str, ...], Tensor, list[str]]] = []
         self._sums: dict[str, tuple[float, int]] = {}
+        self._bounded = False
 
     def before_train(self, runner: Runner) -> None:
-        """Look the interval of the logger up."""
+        """Look the interval of the logger up, and the windows of its means."""
         super().before_train(runner)
+        processor = runner.log_processor
+        windows = [processor.window_size, *(one.get('window_size', 0) for one in processor.custom_cfg)]
+        self._bounded = all(isinstance(window, int) and window <= HISTORY for window in windows)
         if self.wanted is None:
             loggers = (hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook))
             self.interval = next(loggers, WITHOUT_LOGGER)
@@ -74,6 +81,10 @@ class TrainScalarsHook(RuntimeInfoHook):
         sums, self._sums = self._sums, {}
         for name, (total, count) in sums.items():
             runner.message_hub.update_scalar(f'train/{name}', total / count)
+        if self._bounded:
+            for name, history in runner.message_hub.log_scalars.items():
+                if name.startswith('train/'):
+                    history.max_length = min(history.max_length, HISTORY)
 
     def _read(self, runner: Runner) -> None:
         """Read the values that are kept, and add them up."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmuda.ranks import unwrap
 
 from ..image_sizes import in_equal_sizes
-from ..segmentors import PROBABILITIES_AT, AdaptiveEncoderDecoder
+from ..segmentors import PROBABILITIES_AT, AdaptiveEncoderDecoder, Recording, can_record, record, replay
 
 
 class SegmentorModel(BaseModel):
@@ -48,6 +48,26 @@ class SegmentorModel(BaseModel):
     def _probabilities(self, data: dict, at: str) -> list[Tensor]:
         data = self.data_preprocessor(data, training=False)
         return self._bare_segmentor.probabilities(data['inputs'], data['data_samples'], **PROBABILITIES_AT[at])
+
+    @property
+    def can_record(self) -> bool:
+        """Whether :meth:`recorded_probabilities` works."""
+        return can_record(self._bare_segmentor)
+
+    @torch.no_grad()
+    def recorded_probabilities(self, data: dict, at: str = 'image') -> list[tuple[Tensor, Recording]]:
+        """As :meth:`probabilities`, each with a recording, which :meth:`replayed_probabilities` takes."""
+
+        def recorded(part: dict) -> list[tuple[Tensor, Recording]]:
+            part = self.data_preprocessor(part, training=False)
+            return record(self._bare_segmentor, part['inputs'], part['data_samples'], **PROBABILITIES_AT[at])
+
+        return in_equal_sizes(recorded, data)
+
+    @torch.no_grad()
+    def replayed_probabilities(self, recording: Recording, at: str = 'image') -> Tensor:
+        """Return the probabilities (C, H, W) of a recorded image, at the same or another size."""
+        return replay(self._bare_segmentor, recording, **PROBABILITIES_AT[at])
 
     def val_step(self, data: dict) -> list:
         """As in mmengine; images of a batch may differ in size."""

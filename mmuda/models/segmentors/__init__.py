@@ -5,6 +5,7 @@ from .mean_probability_tta import MeanProbabilityTTA
 from .multi_scale_encoder_decoder import MultiScaleEncoderDecoder
 from .pillow_resize import pillow_resize
 from .probability_encoder_decoder import ProbabilityEncoderDecoder
+from .recording import Recording, can_record, record, replay
 from .seg_outputs import SegOutputs
 
 __all__ = [
@@ -15,8 +16,12 @@ __all__ = [
     'MultiScaleEncoderDecoder',
     'PROBABILITIES_AT',
     'ProbabilityEncoderDecoder',
+    'Recording',
     'SegOutputs',
+    'can_record',
     'full_probabilities',
     'network_weights',
     'pillow_resize',
+    'record',
+    'replay',
 ]

@@ -10,6 +10,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmuda.labeling import argmax_classes
+
 
 @MODELS.register_module()
 class LogitEnsemble(BaseModel):
@@ -61,7 +63,7 @@ class LogitEnsemble(BaseModel):
         for sample, sum_of_votes in zip(merged, total, strict=True):
             logits = self.logits(sum_of_votes)
             sample.set_data(
-                dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=logits.argmax(dim=0, keepdim=True)))
+                dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=argmax_classes(logits)[None]))
             )
         return merged
 

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList
 
 from mmuda.constants import LOG_EPSILON
+from mmuda.labeling import argmax_classes
 
 
 @MODELS.register_module()
@@ -30,7 +31,7 @@ class MeanProbabilityTTA(SegTTAModel):
             samples[0].set_data(
                 dict(
                     seg_logits=PixelData(data=torch.log(probs + LOG_EPSILON)),
-                    pred_sem_seg=PixelData(data=probs.argmax(dim=0, keepdim=True)),
+                    pred_sem_seg=PixelData(data=argmax_classes(probs)[None]),
                 )
             )
             merged.append(samples[0])

@@ -11,6 +11,7 @@ from mmseg.utils import SampleList
 from torch import Tensor
 
 from mmuda.constants import LOG_EPSILON
+from mmuda.labeling import argmax_classes
 
 from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_size
 
@@ -46,7 +47,7 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         for sample, probs in zip(data_samples, self.probability_maps(inputs, data_samples, 'image'), strict=True):
-            prediction = probs.argmax(dim=0, keepdim=True)
+            prediction = argmax_classes(probs)[None]
             # In place, because these maps are large. Overshooting filters make some probabilities negative.
             logits = probs.clamp_(min=LOG_EPSILON).log_()
             sample.set_data(dict(seg_logits=PixelData(data=logits), pred_sem_seg=PixelData(data=prediction)))

@@ -272,6 +272,7 @@ test_dataloader = dict(dataset=dict(data_root={str(minicity / 'target')!r}))
 
     def score(*checkpoints: str, weights: tuple = ()) -> float:
         command = [str(config), *(str(tmp_path / name) for name in checkpoints), '--work-dir', str(tmp_path / 'out')]
+        monkeypatch.syspath_prepend(CONFIGS.parents[2] / 'tools')
         monkeypatch.setattr(sys, 'argv', ['test.py', *command, *(('--weights', *weights) if weights else ())])
         runpy.run_path(str(CONFIGS.parents[2] / 'tools/test.py'), run_name='__main__')
         (found,) = (tmp_path / 'out').glob('ensemble.json' if len(checkpoints) > 1 else 'one.json')

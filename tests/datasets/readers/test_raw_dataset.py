@@ -3,6 +3,7 @@
 import pickle
 
 import layouts
+import mmengine.fileio as fileio
 import numpy as np
 import pytest
 from layouts import H, W, ids, image, write
@@ -10,6 +11,7 @@ from PIL import Image
 
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.readers.crosscity import CrossCityDataset
+from mmuda.datasets.readers.folders import list_folder
 from mmuda.datasets.readers.gta5 import GTA5Dataset
 from mmuda.datasets.readers.raw_dataset import RawSegDataset
 from mmuda.datasets.readers.synscapes import SynscapesDataset
@@ -38,6 +40,20 @@ def test_without_labels(tmp_path):
         data_root=str(tmp_path), data_prefix=dict(img_path='images', seg_map_path=None), pipeline=LOAD[:1]
     )
     assert len(dataset) == 3 and 'seg_map_path' not in dataset[0]
+
+
+def test_folders_are_listed_as_mmengine_lists_them(tmp_path):
+    for name in ('b/2.png', 'b/.hidden.png', '.folder/3.PNG', 'a.png', 'notes.txt', 'volume.nii.gz'):
+        (tmp_path / 'real' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'real' / name).touch()
+    root = tmp_path / 'real'
+    (root / 'linked').symlink_to(root / 'b')
+    (root / 'link.png').symlink_to(root / 'a.png')
+    (root / 'broken.png').symlink_to(root / 'gone.png')
+    names, others = list_folder(str(root), None)
+    assert sorted([*names, 'notes.txt']) == sorted(fileio.list_dir_or_file(str(root), list_dir=False, recursive=True))
+    assert len(names) == 6 and names == sorted(names) and dict(others) == {'*.txt': 1}
+    assert list_folder(f'{root}/', '.png')[0] == [name for name in names if name != 'volume.nii.gz']
 
 
 @pytest.mark.parametrize('loader', ['LoadDomainImage', 'LoadImageFromFile'])

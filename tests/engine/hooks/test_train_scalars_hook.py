@@ -11,7 +11,7 @@ from toolbox import tiny_config
 from torch import nn
 from trainings import train
 
-from mmuda.engine.hooks import TrainScalarsHook
+from mmuda.engine.hooks import TrainScalarsHook, train_scalars_hook
 
 
 class Counter(BaseModel):
@@ -25,8 +25,8 @@ class Counter(BaseModel):
         return dict(loss_number=number.sum() + 0 * self.weight.sum())
 
 
-def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, float]:
-    """Train and return the loss in the log by iteration."""
+def trained(folder, interval: int | None, logger: int, iters: int, **processor) -> Runner:
+    """Train and return the runner."""
     numbers = [dict(number=torch.tensor(float(i))) for i in range(iters)]
     runner = Runner(
         Counter(),
@@ -45,11 +45,17 @@ def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, f
             logger=LoggerHook(interval=logger, log_metric_by_epoch=False),
             checkpoint=None,
         ),
-        log_processor=dict(by_epoch=False, window_size=1),
+        log_processor=dict(by_epoch=False, window_size=1, **processor),
         experiment_name=folder.name,
         default_scope='mmengine',
     )
     runner.train()
+    return runner
+
+
+def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, float]:
+    """Train and return the loss in the log by iteration."""
+    trained(folder, interval, logger, iters)
     (file,) = folder.glob('*/vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     return {line['step']: line['loss_number'] for line in lines if 'loss_number' in line}
@@ -62,6 +68,17 @@ def test_the_interval_is_that_of_the_logger(tmp_path):
 @pytest.mark.parametrize('interval, expected', [(2, {4: 2.5, 8: 6.5}), (8, {8: 3.5})])
 def test_an_interval_of_its_own(tmp_path, interval, expected):
     assert logged(tmp_path, interval, logger=4, iters=8) == expected
+
+
+def test_histories_are_bounded_unless_a_window_is_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_scalars_hook, 'HISTORY', 5)
+    for name, windows, kept in (
+        ('short', [], 5),
+        ('long', [dict(data_src='lr', method_name='mean', window_size='global')], 12),
+    ):
+        hub = trained(tmp_path / name, None, logger=2, iters=12, custom_cfg=windows).message_hub
+        assert {len(hub.get_scalar(f'train/{scalar}').data[0]) for scalar in ('time', 'lr')} == {kept}
+        assert len(hub.get_scalar('train/loss_number').data[0]) == min(kept, 6)
 
 
 def test_nan_stops_with_the_name_of_the_loss(minicity, tmp_path):

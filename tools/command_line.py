@@ -1,4 +1,7 @@
-"""The command line of the tools: arguments that they share, and how a mistake is told."""
+"""The command line of the tools: arguments that they share, and how a mistake is told.
+
+It is read before PyTorch and mmseg are loaded: --help, and a mistake, then take no seconds.
+"""
 
 import argparse
 import ast
@@ -7,21 +10,22 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
-
-from mmengine.config import DictAction
-from mmengine.logging import MMLogger
+from typing import Any, TypeVar
 
 TRACEBACK = '--traceback'
 
+Result = TypeVar('Result')
 
-class OptionsAction(DictAction):
-    """mmengine's action for ``KEY=VALUE``, where a value with dicts in it is written as in Python."""
+
+class KeyValues(argparse.Action):
+    """Read ``KEY=VALUE`` as mmengine's ``DictAction`` does, and values with dicts in them as Python does."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
-        """Read the options of one argument; what cannot be read is told as other mistakes of a command line are."""
+        """Read the options of one argument; one that cannot be read is a mistake of the command line."""
+        from mmengine.config import DictAction
+
         given = [values] if isinstance(values, str) else list(values or ())
         plain, dicts = [], {}
         for option in given:
@@ -37,7 +41,7 @@ class OptionsAction(DictAction):
                     )
             else:
                 plain.append(option)
-        super().__call__(parser, namespace, plain, option_string)
+        DictAction(self.option_strings, self.dest)(parser, namespace, plain, option_string)
         setattr(namespace, self.dest, {**getattr(namespace, self.dest), **dicts})
 
 
@@ -52,7 +56,7 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=OptionsAction,
+        action=KeyValues,
         metavar='KEY=VALUE',
         help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it',
     )
@@ -74,19 +78,20 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def run_command(main: Callable[[], None]) -> None:
-    """Run a tool; an error is told by its message alone, unless the command line has ``--traceback``.
+def run_command(main: Callable[..., Result], *args: Any) -> Result:
+    """Run a tool, or a part of it; an error is told by its message alone, unless the command line has ``--traceback``.
 
     The whole traceback is written to the log file of the run, if there is one by then.
 
     Args:
         main: The tool.
+        *args: Its arguments.
 
     Raises:
         SystemExit: With the message, for any error.
     """
     try:
-        main()
+        return main(*args)
     except Exception as error:
         if TRACEBACK in sys.argv[1:]:
             raise
@@ -107,6 +112,10 @@ def message_of(error: BaseException) -> str:
 
 def _write_to_log(error: BaseException) -> str | None:
     """Append a traceback to the log file of the run; return its name, or None if nothing is logged to a file."""
+    if 'mmengine.logging' not in sys.modules:
+        return None
+    from mmengine.logging import MMLogger
+
     handlers = MMLogger.get_current_instance().handlers
     files = [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
     text = ''.join(traceback.format_exception(error))
