@@ -1,7 +1,6 @@
 """A random crop that no class fills and, if the sampler wants a class to be seen, one that shows it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmuda.constants import IGNORE_INDEX
 
+from ..image_windows import Window
 from .checks import check_image, check_label
 from .draws import Draws, NumPyDraws
 
@@ -18,22 +18,6 @@ WANTED_CLASS, WANTED_PIXELS = 'wanted_class', 'wanted_pixels'
 
 CHECKS = 10
 """So many windows are looked at; the one after them is taken as it is."""
-
-
-class Window(NamedTuple):
-    """A part of an image: rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``.
-
-    It may end outside a smaller image, which is then cut at its end.
-    """
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def of(self, array: np.ndarray) -> np.ndarray:
-        """Return the window of an array (H, W) or (H, W, C), a view."""
-        return array[self.top : self.bottom, self.left : self.right]
 
 
 def draw_window(shape: tuple[int, ...], size: tuple[int, int], draws: Draws) -> Window:
