@@ -16,7 +16,7 @@ SUFFIX, ERODED = '.tif', '_noBoundary'
 
 
 class ISPRSTiles(PublishedDataset):
-    """Tiles of the ISPRS 2D Semantic Labeling Contest with six classes, as downloaded or as mmseg's converters cut them.
+    """Tiles of the ISPRS 2D Semantic Labeling Contest, six classes, as downloaded or as mmseg's converters cut them.
 
     As downloaded, tiles are TIFF files of thousands of pixels a side, and labels are colours; they may lie in the
     folders of their archives, or in the archives themselves (``data_root='zip://...'``). ``LoadDomainWindow`` reads

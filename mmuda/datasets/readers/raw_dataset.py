@@ -32,6 +32,10 @@ from .folders import (
 )
 
 
+LONE_LABELS = 'label(s) without an image'
+"""Key of :attr:`RawSegDataset.left_out`."""
+
+
 @DATASETS.register_module()
 class RawSegDataset(BaseSegDataset):
     """mmseg's ``BaseSegDataset`` for label files with the ids they were published with, and for own folders.
@@ -83,6 +87,9 @@ class RawSegDataset(BaseSegDataset):
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
 
     img_suffix: Suffixes
+    parts: Sequence[str] = ()
+    """Folders below those of images and of labels that are read; none for all."""
+
     LAYOUT = 'images, and labels of the same names'
     """Files that are expected below ``data_root``, for messages."""
 
@@ -209,7 +216,13 @@ class RawSegDataset(BaseSegDataset):
             return [(image, None) for image in images]
         labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
-        return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+        names = [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+        if self._local and not self.ann_file:
+            parts = tuple(f'{part}/' for part in self.parts) or ''
+            used = {name for pair in names for name in (pair if same else pair[1:])}
+            lone = [name for name in labels.listed() if name not in used and name.startswith(parts)]
+            self.left_out.update({LONE_LABELS: len(lone)} if lone else {})
+        return names
 
     def list_images(self) -> list[str]:
         """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""
