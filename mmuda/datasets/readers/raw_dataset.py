@@ -31,7 +31,6 @@ from .folders import (
     with_slices,
 )
 
-
 LONE_LABELS = 'label(s) without an image'
 """Key of :attr:`RawSegDataset.left_out`."""
 
