@@ -95,7 +95,7 @@ class Preparation:
             OSError: As :meth:`read`.
         """
         reader = self._load.open(path) if isinstance(self._load, LoadDomainImage) else None
-        return reader and FileSource(self._load, reader, path)
+        return None if reader is None else FileSource(self._load, reader, path)
 
     def read(self, path: str) -> np.ndarray:
         """Return an image (H, W, 3) in BGR order, as the config reads it.

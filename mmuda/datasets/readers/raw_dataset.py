@@ -215,13 +215,13 @@ class RawSegDataset(BaseSegDataset):
             return [(image, None) for image in images]
         labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
-        names = [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+        found = [labels.of(stem_of(image, self.img_suffix), image if same else None) for image in images]
         if self._local and not self.ann_file:
             parts = tuple(f'{part}/' for part in self.parts) or ''
-            used = {name for pair in names for name in (pair if same else pair[1:])}
+            used = {*found, *(images if same else ())}
             lone = [name for name in labels.listed() if name not in used and name.startswith(parts)]
             self.left_out.update({LONE_LABELS: len(lone)} if lone else {})
-        return names
+        return list(zip(images, found, strict=True))
 
     def list_images(self) -> list[str]:
         """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""

@@ -177,16 +177,7 @@ class LoadDomainAnnotations(BaseTransform):
             )
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
-        window = results.get(WINDOW)
-        reader = None if window is None else open_windows(path, self.backend_args, indices=not table.colours)
-        if reader is None:
-            data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
-            ids = decode_label(data, path, channel, table.colours)
-            self._check_size(results, ids.shape, path)
-            ids = ids if window is None else np.ascontiguousarray(window.of(ids))
-        else:
-            self._check_size(results, reader.size, path)
-            ids = stored_label(reader.read(window), path, channel, table.colours)
+        ids = self._read(results, path, channel, table)
         label_map = results.get('label_map')
         if label_map is not None:
             label_map = tuple(sorted(label_map.items()))
@@ -194,6 +185,19 @@ class LoadDomainAnnotations(BaseTransform):
         results['gt_seg_map'] = map_ids(ids, lookup, path, table)
         results.setdefault('seg_fields', []).append('gt_seg_map')
         return results
+
+    def _read(self, results: dict, path: str, channel: int | None, table: LabelTable) -> np.ndarray:
+        """Return the ids or colours in a label file, of the window that was loaded of its image."""
+        window: Window | None = results.get(WINDOW)
+        if window is not None:
+            reader = open_windows(path, self.backend_args, indices=not table.colours)
+            if reader is not None:
+                self._check_size(results, reader.size, path)
+                return stored_label(reader.read(window), path, channel, table.colours)
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
+        ids = decode_label(data, path, channel, table.colours)
+        self._check_size(results, ids.shape, path)
+        return ids if window is None else np.ascontiguousarray(window.of(ids))
 
     @staticmethod
     def _check_size(results: dict, size: tuple[int, ...], path: str) -> None:

@@ -46,13 +46,17 @@ class LoadDomainWindow(LoadDomainImage):
         """Load a window of ``results['img_path']``."""
         path = results['img_path']
         reader = self.open(path)
-        image = self.read(path, results.get('max_pixels', MAX_PIXELS)) if reader is None else None
-        height, width = image.shape[:2] if image is not None else reader.size
-        window = draw_window((height, width), self.size, self.draws)
-        cut = window.of(image) if image is not None else self.read_window(reader, window, path)
-        results['img'] = np.ascontiguousarray(cut)
+        if reader is None:
+            image = self.read(path, results.get('max_pixels', MAX_PIXELS))
+            height, width = image.shape[:2]
+            window = draw_window((height, width), self.size, self.draws)
+            cut = np.ascontiguousarray(window.of(image))
+        else:
+            height, width = reader.size
+            window = draw_window((height, width), self.size, self.draws)
+            cut = self.read_window(reader, window, path)
+        results['img'], results[WINDOW] = cut, window
         results['img_shape'], results['ori_shape'] = cut.shape[:2], (height, width)
-        results[WINDOW] = window
         return results
 
     def __repr__(self) -> str:
