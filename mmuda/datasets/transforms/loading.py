@@ -38,6 +38,7 @@ class LoadDomainImage(LoadImageFromFile):
         value_range: ``(low, high)``: scale these values to 0..255, in float32, and clip the others. ``(0, 65535)`` for
             photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
         nan: Value that stands for NaN, before ``value_range``. None makes NaN an error.
+        to_uint8: Round the values that ``value_range`` gives to bytes, which all transforms take.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -55,6 +56,7 @@ class LoadDomainImage(LoadImageFromFile):
         bands: Sequence[int] | None = None,
         value_range: Sequence[float] | None = None,
         nan: float | None = None,
+        to_uint8: bool = False,
     ) -> None:
         super().__init__(
             to_float32=to_float32, color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args
@@ -65,7 +67,9 @@ class LoadDomainImage(LoadImageFromFile):
             raise ValueError(f'value_range={value_range!r}, expected (low, high), such as (0, 65535)')
         self.bands = None if bands is None else tuple(bands)
         self.value_range = None if value_range is None else tuple(value_range)
-        self.nan = nan
+        self.nan, self.to_uint8 = nan, to_uint8
+        if to_uint8 and (value_range is None or to_float32):
+            raise ValueError('to_uint8=True needs value_range=(low, high), and to_float32=False')
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
@@ -102,6 +106,8 @@ class LoadDomainImage(LoadImageFromFile):
             image = select_bands(image, self.bands, path)
         if self.value_range is not None:
             image = scaled(image, *self.value_range)
+        if self.to_uint8:
+            return np.rint(image).astype(np.uint8)
         return image.astype(np.float32) if self.to_float32 else image
 
 
