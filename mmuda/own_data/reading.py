@@ -1,4 +1,4 @@
-"""How images are read that are not grey values or colours of 8 bits: which bands, and which values are black and white."""
+"""How images that are not 8-bit grey values or colours are read: which bands, and which values are black and white."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
