@@ -190,7 +190,7 @@ def _opened(path: str) -> Any:
 
     try:
         return tifffile.TiffFile(path)
-    except (tifffile.TiffFileError, IndexError) as error:
+    except tifffile.TiffFileError as error:
         raise OSError(f'{path} cannot be read as TIFF ({error}): it is damaged or none') from error
 
 
