@@ -128,6 +128,14 @@ def _test_pipeline(training: Sequence[dict], test: Sequence[dict]) -> list[dict]
 def _counterpart(step: dict, training: Sequence[dict], test: Sequence[dict]) -> dict:
     """Return the step of a training pipeline that does what one of the test does: reads the image, or resizes it."""
     if step['type'].startswith('Load') and step is test[0]:
-        return training[0]
+        return _of_whole_images(training[0])
     same = [[one for one in steps if one['type'] == step['type']] for steps in (training, test)]
     return same[0][0] if step['type'].startswith('Resize') and [len(one) for one in same] == [1, 1] else step
+
+
+def _of_whole_images(step: dict) -> dict:
+    """Return a step that reads an image as one that reads no window of it."""
+    if step['type'] != 'LoadDomainWindow':
+        return step
+    settings = {key: value for key, value in step.items() if key not in ('size', 'draws')}
+    return dict(settings, type='LoadDomainImage')

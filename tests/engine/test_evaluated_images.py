@@ -34,6 +34,17 @@ def test_random_crops_are_left_out():
     assert names(found) == ['LoadDomainImage', 'LoadDomainAnnotations', 'Resize', 'PredictAtLabelSize', 'PackSegInputs']
 
 
+def test_windows_of_training_become_whole_images():
+    cfg = load_config(CONFIGS / 'source_only/potsdam2vaihingen.py')
+    evaluate_on(cfg, 'source')
+    found = cfg.test_dataloader.dataset
+    assert found.type == 'RawPotsdamDataset' and found.bands == 'IRRG'
+    assert (
+        names(found) == ['LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs']
+        and 'size' not in found.pipeline[0]
+    )
+
+
 def test_several_sources_and_the_validation():
     cfg = load_config(CONFIGS / 'advent/gta2city.py')
     source = cfg.train_dataloader.dataset.source
