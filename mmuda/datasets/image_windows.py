@@ -123,7 +123,7 @@ class TiffWindows:
         self._multiplied = self.alpha and header.bits == 8 and tuple(page.extrasamples) == (_UNASSOCIATED,)
         # What tifffile reads when it is asked for.
         self._places, self._lengths, self._tables = page.dataoffsets, page.databytecounts, page.jpegtables
-        self._mapped, self._order = bool(page.is_memmappable), file.byteorder
+        self._mapped, self._order, self._decode = bool(page.is_memmappable), file.byteorder, page.decode
 
     def read(self, window: Window) -> np.ndarray:
         """Return a window (h, w, C); colours with 8 bits are multiplied by alpha, as OpenCV does."""
@@ -173,7 +173,7 @@ class TiffWindows:
     def _copy(self, data: bytes, index: int, window: Window, out: np.ndarray) -> None:
         """Decode a strip or tile and copy its part of a window."""
         try:
-            segment, (plane, _, top, left, _), shape = self._page.decode(data, index, jpegtables=self._tables)
+            segment, (plane, _, top, left, _), shape = self._decode(data, index, jpegtables=self._tables)
         except Exception as error:  # of a codec
             raise OSError(f'{self.path}: strip or tile {index} cannot be decoded: {error}') from error
         block = segment.reshape(shape[1:])[: self.size[0] - top, : self.size[1] - left]

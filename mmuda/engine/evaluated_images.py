@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from .launch import metrics_with
+
 SPLITS = ('test', 'val', 'source', 'target')
 """Images that :func:`evaluate_on` chooses from."""
 
@@ -50,6 +52,8 @@ def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None
         preprocessor = cfg.model.get('data_preprocessor')
         if isinstance(preprocessor, Mapping):
             cfg.model.data_preprocessor = of_domain(preprocessor, split)
+    if split == 'source' and not metrics_with(cfg.test_evaluator, 'iou_metrics'):
+        cfg.test_evaluator = ConfigDict(type='DomainIoUMetric')  # the target had no labels to compare with
     evaluator = cfg.test_evaluator
     for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
         if metric.get('paper') is not None:

@@ -57,6 +57,18 @@ def test_windows_of_arrays(tmp_path, shape):
         assert np.array_equal(load.read_window(reader, window, path), window.of(whole))
 
 
+@pytest.mark.parametrize('compression', ['lzw', 'jpeg'])
+def test_compressions_of_another_package(tmp_path, compression):
+    pytest.importorskip('imagecodecs')
+    path = str(tmp_path / 'x.tif')
+    image = np.repeat(np.arange(H, dtype=np.uint8)[:, None, None], W, 1).repeat(3, 2)
+    tifffile.imwrite(path, image, photometric='rgb', tile=(16, 16), compression=compression)
+    load = LoadDomainImage()
+    whole = load.read(path)
+    for window in WINDOWS:
+        assert np.array_equal(load.read_window(load.open(path), window, path), window.of(whole))
+
+
 def test_only_the_tiles_of_a_window_are_decoded(tmp_path):
     path = tmp_path / 'x.tif'
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
