@@ -10,6 +10,7 @@ from mmuda.datasets.colours import colour_of
 from mmuda.datasets.image_files import read_image_bytes
 from mmuda.datasets.label_files import decode_label
 from mmuda.progress import progress
+from mmuda.settings import shortened
 
 from .survey import evenly
 
@@ -21,6 +22,8 @@ MOST = 256
 
 _SHOW_PROGRESS_FROM = 200
 _FIRST = 16
+_FREQUENT = 1000
+"""A mixture of colours has less than such a part of all pixels."""
 
 Value = int | tuple[int, int, int]
 """An id, or a colour (red, green, blue)."""
@@ -35,6 +38,7 @@ class LabelValues:
         read: Number of labels that were decoded.
         pixels: By value.
         files: Labels that show the value, by value.
+        first: The first label that shows it, by value.
         channel: Number of the one channel, in RGB order, that holds ids, of files with several; None if there is one
             channel, all are equal, or values are colours.
         unreadable: Labels that cannot be decoded, with the reason.
@@ -44,6 +48,7 @@ class LabelValues:
     read: int
     pixels: Counter = field(default_factory=Counter)
     files: Counter = field(default_factory=Counter)
+    first: dict[Value, str] = field(default_factory=dict)
     channel: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -58,6 +63,20 @@ class LabelValues:
     def are_colours(self) -> bool:
         """Whether values are colours."""
         return any(isinstance(value, tuple) for value in self.pixels)
+
+    @property
+    def mixtures(self) -> str:
+        """A remark about colours that are mixed where regions touch; empty if most colours are frequent."""
+        total = self.pixels.total()
+        rare = [value for value, count in self.pixels.items() if count < total / _FREQUENT]
+        if not self.are_colours or 2 * len(rare) <= len(self.pixels):
+            return ''
+        share = 100 * sum(self.pixels[value] for value in rare) / total
+        return (
+            f'{len(rare)} of {len(self.pixels)} colours have less than a thousandth of the pixels each, {share:.2f} % '
+            f'together, and first appear in {", ".join(shortened(sorted({self.first[value] for value in rare}), 3))}: '
+            'if these are mixtures at the edges of regions, write such labels without smoothing, or take them away'
+        )
 
     @property
     def is_mask(self) -> bool:
@@ -99,6 +118,7 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
         values = list(map(colour_of, codes)) if colours else codes
         found.pixels.update(dict(zip(values, counts, strict=True)))
         found.files.update(values)
+        found.first.update({value: path for value in values if value not in found.first})
         if len(found.pixels) > MOST:
             raise ValueError(_too_many(found, path))
     if not found.pixels:
@@ -149,7 +169,7 @@ def _count(pixels: np.ndarray) -> tuple[list[int], list[int]]:
 def _too_many(found: LabelValues, path: str) -> str:
     seen = len(found.files)
     if found.are_colours:
-        rare = sum(count < found.pixels.total() / 1000 for count in found.pixels.values())
+        rare = sum(count < found.pixels.total() / _FREQUENT for count in found.pixels.values())
         return (
             f'{path}: labels have more than {MOST} colours ({seen} up to here, {rare} of which have less than a '
             'thousandth of the pixels): colours were mixed where regions touch, by scaling or by JPEG, or these are '

@@ -86,6 +86,8 @@ def proposals(values: LabelValues) -> list[str]:
             told.append('these may be train ids of Cityscapes: --classes train_ids')
         elif len(plain) > 8 and 18 < max(plain) <= 33:
             told.append('these may be label ids of Cityscapes or GTA5: --classes cityscapes')
+    elif values.mixtures:
+        told.append(values.mixtures)
     return told
 
 
