@@ -22,8 +22,8 @@ MOST = 256
 
 _SHOW_PROGRESS_FROM = 200
 _FIRST = 16
-_FREQUENT = 1000
-"""A mixture of colours has less than such a part of all pixels."""
+_RARER, _NEAR, _COMPARED = 10, 2, 32
+"""A mixture is that much rarer than both colours, that near to the line between them, and compared with so many."""
 
 Value = int | tuple[int, int, int]
 """An id, or a colour (red, green, blue)."""
@@ -66,16 +66,16 @@ class LabelValues:
 
     @property
     def mixtures(self) -> str:
-        """A remark about colours that are mixed where regions touch; empty if most colours are frequent."""
-        total = self.pixels.total()
-        rare = [value for value, count in self.pixels.items() if count < total / _FREQUENT]
-        if not self.are_colours or 2 * len(rare) <= len(self.pixels):
+        """A remark about colours that are mixed where regions touch; empty if most colours are none."""
+        values = [value for value in self.values if isinstance(value, tuple)]
+        mixed = [value for value in values if _is_mixture(value, self.pixels)]
+        if 2 * len(mixed) <= len(values):
             return ''
-        share = 100 * sum(self.pixels[value] for value in rare) / total
+        share = 100 * sum(self.pixels[value] for value in mixed) / self.pixels.total()
         return (
-            f'{len(rare)} of {len(self.pixels)} colours have less than a thousandth of the pixels each, {share:.2f} % '
-            f'together, and first appear in {", ".join(shortened(sorted({self.first[value] for value in rare}), 3))}: '
-            'if these are mixtures at the edges of regions, write such labels without smoothing, or take them away'
+            f'{len(mixed)} of {len(values)} colours, with {share:.2f} % of the pixels, lie between two others and first '
+            f'appear in {", ".join(shortened(sorted({self.first[value] for value in mixed}), 3))}: if they are mixtures '
+            'at the edges of regions, write such labels without smoothing, or take them away'
         )
 
     @property
@@ -128,6 +128,20 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
     return found
 
 
+def _is_mixture(colour: tuple[int, int, int], pixels: Counter) -> bool:
+    """Return whether a colour lies between two that are much more frequent."""
+    frequent = [value for value, count in pixels.most_common(_COMPARED) if count >= _RARER * pixels[colour]]
+    if len(frequent) < 2:
+        return False
+    known = np.array(frequent, np.float64)
+    ways = known[None] - known[:, None]  # (from, to, channels)
+    lengths = (ways**2).sum(axis=2)
+    start = np.array(colour) - known[:, None]
+    part = (start * ways).sum(axis=2) / np.maximum(lengths, 1)
+    apart = np.sqrt(((start - part[..., None] * ways) ** 2).sum(axis=2))
+    return bool(((lengths > 0) & (part > 0) & (part < 1) & (apart <= _NEAR)).any())
+
+
 def _kind_of(paths: Sequence[str]) -> tuple[int | None, bool]:
     """Return the channel that holds the ids of files with several, or None, and whether the files hold colours."""
     several = grey = False
@@ -169,7 +183,7 @@ def _count(pixels: np.ndarray) -> tuple[list[int], list[int]]:
 def _too_many(found: LabelValues, path: str) -> str:
     seen = len(found.files)
     if found.are_colours:
-        rare = sum(count < found.pixels.total() / _FREQUENT for count in found.pixels.values())
+        rare = sum(count < found.pixels.total() / 1000 for count in found.pixels.values())
         return (
             f'{path}: labels have more than {MOST} colours ({seen} up to here, {rare} of which have less than a '
             'thousandth of the pixels): colours were mixed where regions touch, by scaling or by JPEG, or these are '

@@ -103,9 +103,7 @@ def test_mixtures_of_colours_are_told_with_their_files(tmp_path):
     smooth = save(tmp_path, cv2.GaussianBlur(colours, (3, 3), 0), 3)
     found = count_values([*clean, smooth])
     assert found.are_colours and len(found.values) > 4
-    assert found.mixtures.startswith(
-        f'{len(found.values) - 2} of {len(found.values)} colours have less than a thousandth'
-    )
+    assert found.mixtures.startswith(f'{len(found.values) - 2} of {len(found.values)} colours, with')
     assert f'first appear in {smooth}: ' in found.mixtures and clean[0] not in found.mixtures
     with pytest.raises(ValueError, match='without a class.*\n.*mixtures at the edges'):
         name_classes([Entry('road', colour=(128, 64, 128)), Entry('ground', colour=(0, 0, 0))], found, ())
