@@ -72,10 +72,11 @@ class LabelValues:
         if 2 * len(mixed) <= len(values):
             return ''
         share = 100 * sum(self.pixels[value] for value in mixed) / self.pixels.total()
+        files = ', '.join(shortened(sorted({self.first[value] for value in mixed}), 3))
         return (
-            f'{len(mixed)} of {len(values)} colours, with {share:.2f} % of the pixels, lie between two others and first '
-            f'appear in {", ".join(shortened(sorted({self.first[value] for value in mixed}), 3))}: if they are mixtures '
-            'at the edges of regions, write such labels without smoothing, or take them away'
+            f'{len(mixed)} of {len(values)} colours, with {share:.2f} % of the pixels, lie between two others and '
+            f'first appear in {files}: if they are mixtures at the edges of regions, write such labels without '
+            'smoothing, or take them away'
         )
 
     @property
