@@ -75,7 +75,7 @@ def open_windows(path: str, backend_args: dict | None = None, indices: bool = Fa
     if not path.lower().endswith(TIFF_SUFFIXES) or find_spec('tifffile') is None:
         return None
     header = _header(path)
-    if header.orientation != 1 or header.pages or header.bits < 8:
+    if header is None or header.orientation != 1 or header.pages or header.bits < 8:
         return None
     with _opened(path) as file:
         return TiffWindows(path, file, header) if _is_known(file.pages[0], header, indices) else None
@@ -199,9 +199,13 @@ def _separate(page: Any) -> bool:
     return page.planarconfig == 2 and page.samplesperpixel > 1
 
 
-def _header(path: str) -> tiff.TiffHeader:
+def _header(path: str) -> tiff.TiffHeader | None:
+    """Return the header of a TIFF file; None of a file that is of another format, whatever its name says."""
     try:
         with open(path, 'rb') as file:
+            if file.read(4) not in tiff.SIGNATURES:
+                return None
+            file.seek(0)
             return tiff.read_header(file)
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist: check data_root and data_prefix of the data set') from None

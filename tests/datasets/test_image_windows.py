@@ -100,8 +100,9 @@ def test_others_are_read_as_a_whole(tmp_path):
     tifffile.imwrite(tmp_path / 'pages.tif', np.zeros((2, 16, 16), np.uint8), photometric='minisblack')
     palette = np.zeros((3, 256), np.uint16)
     tifffile.imwrite(tmp_path / 'palette.tif', values, photometric='palette', colormap=palette)
-    names = ('bits.tif', 'turned.tif', 'pages.tif', 'palette.tif', 'x.png')
-    assert [open_windows(str(tmp_path / name)) for name in names] == [None] * 5
+    (tmp_path / 'no.tif').write_bytes(b'another format')
+    names = ('bits.tif', 'turned.tif', 'pages.tif', 'palette.tif', 'no.tif', 'x.png')
+    assert [open_windows(str(tmp_path / name)) for name in names] == [None] * 6
     assert open_windows(str(tmp_path / 'palette.tif'), indices=True) is not None
     assert open_windows(f'zip://{tmp_path}/palette.tif', indices=True) is None
     assert LoadDomainImage(color_type='grayscale').open(str(tmp_path / 'palette.tif')) is None
@@ -113,7 +114,7 @@ def test_damaged_files(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(OSError, match='x.tif is truncated'):
         open_windows(str(path)).read(Window(0, 64, 0, 64))
-    (tmp_path / 'y.tif').write_bytes(b'nothing')
+    (tmp_path / 'y.tif').write_bytes(b'II*\0nothing at all')
     with pytest.raises(OSError, match='y.tif cannot be read as TIFF'):
         open_windows(str(tmp_path / 'y.tif'))
     (tmp_path / 'z.npy').write_bytes(b'nothing')
