@@ -79,7 +79,9 @@ def test_costs_of_a_config_are_timed(minicity, name, said):
 def test_prediction_is_timed_beside_the_inferencer_of_mmseg(tmp_path):
     from predictions import network_config, save_network
 
-    network_config().dump(tmp_path / 'config.py')
+    cfg = network_config()
+    cfg.visualizer = dict(type='SegLocalVisualizer', name='visualizer')  # the inferencer of mmseg needs one
+    cfg.dump(tmp_path / 'config.py')
     command = [FOLDER / 'predict.py', tmp_path / 'config.py', save_network(tmp_path / 'net.pth'), '--threads=1']
     out = subprocess.run(
         [sys.executable, *command, '--images=3', '--size', '64', '96', '--rounds=1'],

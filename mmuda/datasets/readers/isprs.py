@@ -103,8 +103,8 @@ class RawPotsdamDataset(ISPRSTiles):
 
     As downloaded: ``top_potsdam_2_10_RGB.tif`` of ``2_Ortho_RGB.zip``, or another of the three sets of images, and
     ``top_potsdam_2_10_label_noBoundary.tif`` of ``5_Labels_all_noBoundary.zip``. Vaihingen's images have near infrared,
-    red and green, so pairs with it need ``IRRG``, or ``RGBIR`` and ``bands=(3, 0, 1)`` of the loader. Converted files do
-    not tell which images they were made of.
+    red and green, so pairs with it need ``IRRG``, or ``RGBIR`` and ``bands=(3, 0, 1)`` of the loader. Converted files
+    do not tell which images they were made of.
 
     Args:
         bands: ``'RGB'``, ``'IRRG'`` (``3_Ortho_IRRG.zip``) or ``'RGBIR'`` (``4_Ortho_RGBIR.zip``), as downloaded.
