@@ -45,7 +45,7 @@ class Reading:
 def find_reading(paths: Sequence[str], images: Survey) -> Reading:
     """Look at some images, unless all are common ones.
 
-    The first three bands of more than three are taken. Values of other types than bytes become bytes: from 0 up to the
+    The first three bands of more than three are taken, the first of two. Values of other types than bytes become bytes: from 0 up to the
     greatest value of the next common number of bits, or from the least to the greatest value if some are negative.
 
     Args:
@@ -55,8 +55,10 @@ def find_reading(paths: Sequence[str], images: Survey) -> Reading:
     if all(mode in PLAIN for _, mode in images.formats):
         return Reading()
     load = LoadDomainImage(color_type='unchanged', nan=0.0)
-    looks = [_look(load, path) for path in evenly(paths, IMAGES)]
-    bands = COLOURS if any(look.shape[2] not in (1, 3) for look in looks) else None
+    unreadable = set(images.unreadable)
+    looks = [_look(load, path) for path in evenly([path for path in paths if path not in unreadable], IMAGES)]
+    counts = {look.shape[2] for look in looks}
+    bands = None if counts <= {1, 3} else COLOURS if min(counts) >= len(COLOURS) else (0, 0, 0)
     if all(look.dtype == np.uint8 for look in looks):
         return Reading(bands)
     seen = [look[..., : len(COLOURS)] for look in looks]

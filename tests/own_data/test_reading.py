@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmuda.datasets.transforms import LoadDomainImage
 from mmuda.own_data.reading import Reading, find_reading
 from mmuda.own_data.survey import survey
 
@@ -37,6 +38,9 @@ def test_negative_values_and_many_bands(tmp_path):
     image[1, 1, 0], image[1, 2, 1], image[1, 3, 4] = -3.5, 80.2, 9000
     assert found(tmp_path, image) == Reading((0, 1, 2), (-4.0, 81.0))
     assert found(tmp_path, np.zeros((9, 9, 5), np.uint8)) == Reading((0, 1, 2))
+    assert found(tmp_path, np.zeros((9, 9, 2), np.uint8)) == Reading((0, 0, 0))
+    two = LoadDomainImage(bands=(0, 0, 0)).read(str(tmp_path / '0.npy'))
+    assert two.shape == (9, 9, 3)
 
 
 def test_common_images_are_read_as_they_are(tmp_path):
