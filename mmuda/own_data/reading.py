@@ -45,8 +45,9 @@ class Reading:
 def find_reading(paths: Sequence[str], images: Survey) -> Reading:
     """Look at some images, unless all are common ones.
 
-    The first three bands of more than three are taken, the first of two. Values of other types than bytes become bytes: from 0 up to the
-    greatest value of the next common number of bits, or from the least to the greatest value if some are negative.
+    The first three bands of more than three are taken, the first of two. Values of other types than bytes become bytes:
+    from 0 up to the greatest value of the next common number of bits, or from the least to the greatest value if some
+    are negative. Damaged images are passed over.
 
     Args:
         paths: Absolute names.
@@ -55,8 +56,9 @@ def find_reading(paths: Sequence[str], images: Survey) -> Reading:
     if all(mode in PLAIN for _, mode in images.formats):
         return Reading()
     load = LoadDomainImage(color_type='unchanged', nan=0.0)
-    unreadable = set(images.unreadable)
-    looks = [_look(load, path) for path in evenly([path for path in paths if path not in unreadable], IMAGES)]
+    looks = [look for look in (_look(load, path) for path in evenly(paths, IMAGES)) if look is not None]
+    if not looks:
+        return Reading()
     counts = {look.shape[2] for look in looks}
     bands = None if counts <= {1, 3} else COLOURS if min(counts) >= len(COLOURS) else (0, 0, 0)
     if all(look.dtype == np.uint8 for look in looks):
@@ -68,8 +70,15 @@ def find_reading(paths: Sequence[str], images: Survey) -> Reading:
     return Reading(bands, (0, next(bound for bound in _BOUNDS if high <= bound)))
 
 
-def _look(load: LoadDomainImage, path: str) -> np.ndarray:
-    """Return the middle of an image (h, w, C), or all of it."""
+def _look(load: LoadDomainImage, path: str) -> np.ndarray | None:
+    """Return the middle of an image (h, w, C), or all of it; None if it is damaged."""
+    try:
+        return _middle(load, path)
+    except OSError:
+        return None
+
+
+def _middle(load: LoadDomainImage, path: str) -> np.ndarray:
     reader = load.open(path)
     if reader is None:
         return load.read(path)

@@ -47,4 +47,5 @@ def test_common_images_are_read_as_they_are(tmp_path):
     reading = found(tmp_path, np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.uint8), suffix='.png')
     assert reading == Reading() and reading.options == ''
     deep = found(tmp_path, np.full((4, 5), 900, np.uint16), suffix='.png')
+    assert find_reading([str(tmp_path / 'none.npy')], survey([str(tmp_path / '0.png')])) == Reading()
     assert deep.options == ', value_range=(0, 1023), to_uint8=True'
