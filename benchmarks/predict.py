@@ -13,21 +13,28 @@ MiB are its peak above what it has with the network loaded.
 --evaluate tests the network on these images and random labels: `plain` is mmengine's runner with mmseg's data set,
 annotations and IoUMetric. IoUs of both are compared.
 
---large predicts an uncompressed TIFF of that many pixels a side in windows, and prints the peak of the memory above
-what the process had with the network loaded, and seconds per megapixel.
+--large runs tools/predict.py on a TIFF of that many pixels a side, in compressed tiles, and on one of the size of a
+window, and prints the peak memory of both, and seconds per megapixel.
 """
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from pairing import SIDES, middle, parser, ratio_to, resident, take_turns
+from pairing import SIDES, middle, parser, ratio_to, take_turns
 from PIL import Image
+
+TOOL = Path(__file__).parents[1] / 'tools/predict.py'
+TILE = 512
 
 
 def write_images(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
@@ -148,40 +155,44 @@ def measure(args: argparse.Namespace) -> dict:
     return dict(dict(plain=plain, ours=ours)[args.one](args.config, args.checkpoint, images, out), out=str(out))
 
 
+def tiles_of_noise(side: int) -> Iterator[np.ndarray]:
+    """Yield the tiles of a large square image of smooth noise."""
+    rng = np.random.default_rng(0)
+    for _ in range((-(-side // TILE)) ** 2):
+        coarse = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        yield cv2.resize(coarse, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
+
+
+def command(args: argparse.Namespace, image: Path, out: Path) -> tuple[float, float, float]:
+    """Run tools/predict.py on an image; return its seconds, those of processors, and its peak memory in GiB."""
+    options = [f'--window={args.window}', '--max-megapixels=1e6', '--num-workers=0']
+    words = [sys.executable, TOOL, args.config, args.checkpoint, image, '--out', out, *options]
+    start = time.perf_counter()
+    process = subprocess.Popen(words, env=dict(os.environ, OMP_NUM_THREADS=str(args.threads)))
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit('tools/predict.py failed')
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
+
+
 def large(args: argparse.Namespace) -> None:
-    """Predict one large image and print memory and time."""
+    """Predict one large image, and one of the size of a window, and print memory and time."""
     import tifffile
 
-    import mmuda
-    from mmuda.prediction import Outputs, find_images, predict_folder
-
-    torch.set_num_threads(args.threads)
     side = args.large
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        image = tifffile.memmap(folder / 'large.tif', shape=(side, side, 3), dtype=np.uint8, photometric='rgb')
-        rng = np.random.default_rng(0)
-        for top in range(0, side, 1000):
-            rows = min(1000, side - top)
-            coarse = rng.integers(0, 256, (rows // 50 + 1, side // 50 + 1, 3), dtype=np.uint8)
-            image[top : top + rows] = cv2.resize(coarse, (side, rows), interpolation=cv2.INTER_LINEAR)
-        image.flush()
-        del image
-        options = dict(window=args.window, batch_size=1, max_pixels=None)
-        predictor = mmuda.predict(args.config, args.checkpoint, **options)
-        predictor(np.zeros((args.window, args.window, 3), np.uint8))  # what the network itself needs
-        base = start_anew()
-        outputs = Outputs(folder / 'out', predictor.classes)
-        start = time.perf_counter()
-        predict_folder(predictor, find_images([folder / 'large.tif']).entries, outputs)
-        seconds = time.perf_counter() - start
-        size = (folder / 'out/labels/large.png').stat().st_size
-    most = peak()
+        layout = dict(dtype=np.uint8, photometric='rgb', tile=(TILE, TILE), compression='zlib')
+        for name, length in (('small', args.window), ('large', side)):
+            tifffile.imwrite(folder / f'{name}.tif', tiles_of_noise(length), shape=(length, length, 3), **layout)
+        alone, _, base = command(args, folder / 'small.tif', folder / 'out_small')
+        seconds, computing, peak = command(args, folder / 'large.tif', folder / 'out')
+        sizes = [path.stat().st_size / 2**20 for path in (folder / 'large.tif', folder / 'out/labels/large.png')]
     print(
-        f'{side}x{side}, windows of {args.window}: {seconds:.1f} s, {seconds / side**2 * 1e6:.2f} s a megapixel, peak '
-        f'{most:.2f} GiB, {most - base:.2f} above a process that has predicted one window; the '
-        f'image has {3 * side**2 / 2**30:.2f} GiB, its logits would have '
-        f'{4 * predictor.networks.out_channels * side**2 / 2**30:.2f}, the label map {size / 2**20:.1f} MiB'
+        f'{side}x{side}, windows of {args.window}: {seconds:.0f} s ({computing:.0f} of processors), '
+        f'{(seconds - alone) / (side**2 - args.window**2) * 1e6:.2f} s a megapixel after the start of {alone:.0f} s; '
+        f'peak {peak:.2f} GiB, {peak - base:.2f} more than for one window. The image has {3 * side**2 / 2**30:.2f} '
+        f'GiB ({sizes[0]:.0f} MiB as a file), its label map {sizes[1]:.0f} MiB as a file'
     )
 
 

@@ -106,7 +106,11 @@ def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
         return
     metrics = metrics_with(cfg.test_evaluator, argument)
     if not metrics:
-        raise ValueError(f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has none")
+        raise ValueError(
+            f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has none. Images "
+            'without labels are segmented by tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR; --on source tests on '
+            'the labelled images of the training'
+        )
     for metric in metrics:
         metric[argument] = value
 

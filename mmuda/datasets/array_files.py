@@ -138,6 +138,21 @@ def decode_array(data: bytes, path: str) -> np.ndarray:
         raise OSError(f'{path} cannot be decoded ({error}): it is damaged; copy or download it again') from error
 
 
+def load_mapped(path: str) -> np.ndarray:
+    """Return the image in a ``.npy`` file on a local disk as a memory map, (H, W) or (H, W, C).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it is damaged.
+        ValueError: If it has another shape.
+    """
+    try:
+        values = np.load(path, mmap_mode='r', allow_pickle=False)
+    except (EOFError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return _channels_last(values, path)
+
+
 def _array_name(archive: zipfile.ZipFile, member: str | None, path: str) -> str:
     names = [name.removesuffix('.npy') for name in archive.namelist() if name.endswith('.npy')]
     if member is None and len(names) == 1:
@@ -157,7 +172,11 @@ def _load(file: Any, path: str) -> np.ndarray:
         file.read(1)
         return values
     except ValueError as error:
-        raise OSError(f'{path} cannot be decoded ({error}): it is damaged, or no array of numbers') from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str, error: Exception) -> OSError:
+    return OSError(f'{path} cannot be decoded ({error}): it is damaged, or no array of numbers')
 
 
 def _npy_shape(file: Any, path: str) -> tuple[int, ...]:

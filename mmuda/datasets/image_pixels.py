@@ -38,16 +38,39 @@ def decode_image(
     """
     if is_array_file(path):
         return _as_asked(_in_bgr(decode_array(data, path)), path, color_type, nan)
+    reason: Exception | None = None
     try:
         values = _wide(data, path, color_type)
         image = _mmcv(data, path, color_type, backend) if values is None else values
     except (cv2.error, OSError, SyntaxError, ValueError) as error:
-        raise unreadable(path, str(error)) from error
+        image, reason = None, error
     if image is None:
-        raise unreadable(path, f'the {backend} decoder gave up')
+        values = image = _by_tifffile(data, path, color_type)
+    if image is None:
+        raise unreadable(path, str(reason or f'the {backend} decoder gave up')) from reason
     if values is not None:
         return _as_asked(image, path, color_type, nan)
     return image[..., None] if color_type == 'unchanged' and image.ndim == 2 else image
+
+
+def stored_image(
+    values: np.ndarray, path: str, color_type: str = 'color', alpha: bool = False, nan: float | None = None
+) -> np.ndarray:
+    """Return an image as :func:`decode_image` does, or a window of it, of the values in its file.
+
+    Args:
+        values: (H, W, C), as they are stored.
+        path: Name of the file, for messages.
+        color_type: ``'color'`` or ``'unchanged'``.
+        alpha: Whether the last of four channels is alpha, which is left out for ``'color'``.
+        nan: Value that stands for NaN.
+
+    Raises:
+        ValueError: As :func:`decode_image`.
+    """
+    if alpha and color_type != 'unchanged':
+        values = values[..., :3]
+    return _as_asked(_in_bgr(values), path, color_type, nan)
 
 
 def picture_of(data: bytes, path: str) -> np.ndarray:
@@ -116,6 +139,15 @@ def _wide(data: bytes, path: str, color_type: str) -> np.ndarray | None:
     if color_type != 'unchanged' and image.ndim == 3:
         image = image[..., :3]  # the fourth is alpha
     return _turned(image, data, path, color_type)
+
+
+def _by_tifffile(data: bytes, path: str, color_type: str) -> np.ndarray | None:
+    """Return the pixels of a TIFF file that OpenCV gives up on although it is sound; None of any other file."""
+    values = tiff.decode_common(data, path)
+    if values is None:
+        return None
+    image = _in_bgr(values)
+    return image[..., :3] if color_type != 'unchanged' and image.shape[2] == 4 else image
 
 
 def _mmcv(data: bytes, path: str, color_type: str, backend: str) -> np.ndarray | None:

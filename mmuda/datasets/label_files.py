@@ -44,9 +44,22 @@ def decode_label(data: bytes, path: str, channel: int | None = None, colours: bo
     header = None if data[:4] in tiff.SIGNATURES else header_of(data, path)  # decoders turn TIFF files themselves
     if header is not None and header.orientation > 1:
         ids = turned(ids, header.orientation)
-    if colours:
-        return _colours(ids, bgr, path)
-    return _ids(_one_channel(ids, bgr, path, channel), path)
+    return _meant(ids, bgr, path, channel, colours)
+
+
+def stored_label(values: np.ndarray, path: str, channel: int | None = None, colours: bool = False) -> np.ndarray:
+    """Return a label as :func:`decode_label` does, or a window of it, of the values in its file.
+
+    Args:
+        values: (H, W, C), as they are stored.
+        path: As for :func:`decode_label`.
+        channel: The same.
+        colours: The same.
+
+    Raises:
+        ValueError: As :func:`decode_label`.
+    """
+    return _meant(values, False, path, channel, colours)
 
 
 def map_ids(ids: np.ndarray, lookup: np.ndarray, path: str, table: LabelTable) -> np.ndarray:
@@ -70,6 +83,12 @@ def map_ids(ids: np.ndarray, lookup: np.ndarray, path: str, table: LabelTable) -
         told = _unknown_colours if table.colours else _unknown_ids
         raise ValueError(told(ids, unknown, path, table))
     return trains
+
+
+def _meant(values: np.ndarray, bgr: bool, path: str, channel: int | None, colours: bool) -> np.ndarray:
+    if colours:
+        return _colours(values, bgr, path)
+    return _ids(_one_channel(values, bgr, path, channel), path)
 
 
 def _decode_file(data: bytes, path: str, colours: bool) -> tuple[np.ndarray, bool]:
@@ -99,9 +118,12 @@ def _decode(data: bytes, path: str, colours: bool) -> tuple[np.ndarray, bool]:
             if image.mode in ('1', 'P'):
                 return np.asarray(image), False
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is not None:
+        return decoded, True
+    decoded = tiff.decode_common(data, path)
     if decoded is None:
         raise ValueError('the decoder gave up')
-    return decoded, True
+    return decoded, False
 
 
 def _by_pillow(data: bytes) -> np.ndarray:

@@ -10,6 +10,7 @@ SIGNATURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 PALETTE, RGB, YCBCR = 3, 2, 6
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _BANDS, _FORMAT, _KIND = 256, 257, 258, 262, 274, 277, 339, 254
+_PLANES = 284
 _PARTS = ((273, 279), (324, 325))  # places and lengths of strips, of tiles
 _PLACES = frozenset(tag for pair in _PARTS for tag in pair)
 _SIZES = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
@@ -29,6 +30,7 @@ class TiffHeader(NamedTuple):
         kind: Of the values: 1 unsigned, 2 signed, 3 float.
         orientation: As in EXIF, 1 to 8.
         pages: Images of full size after it.
+        separate: Whether the bands are stored one after the other.
     """
 
     width: int
@@ -39,13 +41,14 @@ class TiffHeader(NamedTuple):
     kind: int
     orientation: int
     pages: int
+    separate: bool
 
     @property
     def common(self) -> bool:
-        """Whether OpenCV reads it as it is: grey or colour, with 8 or 16 bits, or float; one image."""
+        """Whether OpenCV reads it as it is: grey or colour, with 8 or 16 bits, or float; one image, bands together."""
         bands = self.bands == 1 if self.photometric in (0, 1) else self.bands in (3, 4)
         values = (self.kind == 1 and self.bits in (8, 16)) or (self.kind == 3 and self.bits == 32)
-        return bands and values and self.photometric in (0, 1, RGB, YCBCR) and not self.pages
+        return bands and values and self.photometric in (0, 1, RGB, YCBCR) and not (self.pages or self.separate)
 
     def __str__(self) -> str:
         """Return its kind for messages: ``4 bands of uint16``."""
@@ -95,6 +98,7 @@ def _read(file: BinaryIO) -> TiffHeader:
         tags.get(_FORMAT, 1),
         tags.get(_ORIENTATION, 1),
         pages,
+        tags.get(_BANDS, 1) > 1 and tags.get(_PLANES, 1) == 2,
     )
 
 
@@ -175,3 +179,18 @@ def decode(data: bytes, path: str) -> np.ndarray:
     values = values.transpose(order)
     values = values.reshape(*values.shape[:2], -1) if values.ndim > 2 else values
     return values
+
+
+def decode_common(data: bytes, path: str) -> np.ndarray | None:
+    """Return the pixels of a file that OpenCV should read but does not: it gives up on some sound files with tiles.
+
+    Returns:
+        As :func:`decode`; None if the file is of another kind, turned or damaged, or if tifffile is not installed.
+    """
+    if data[:4] not in SIGNATURES:
+        return None
+    try:
+        header = read_header(io.BytesIO(data))
+        return decode(data, path) if header.common and header.orientation == 1 else None
+    except Exception:  # of a codec
+        return None

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from .launch import metrics_with
+
 SPLITS = ('test', 'val', 'source', 'target')
 """Images that :func:`evaluate_on` chooses from."""
 
@@ -50,6 +52,8 @@ def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None
         preprocessor = cfg.model.get('data_preprocessor')
         if isinstance(preprocessor, Mapping):
             cfg.model.data_preprocessor = of_domain(preprocessor, split)
+    if split == 'source' and not metrics_with(cfg.test_evaluator, 'iou_metrics'):
+        cfg.test_evaluator = ConfigDict(type='DomainIoUMetric')  # the target had no labels to compare with
     evaluator = cfg.test_evaluator
     for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
         if metric.get('paper') is not None:
@@ -128,6 +132,14 @@ def _test_pipeline(training: Sequence[dict], test: Sequence[dict]) -> list[dict]
 def _counterpart(step: dict, training: Sequence[dict], test: Sequence[dict]) -> dict:
     """Return the step of a training pipeline that does what one of the test does: reads the image, or resizes it."""
     if step['type'].startswith('Load') and step is test[0]:
-        return training[0]
+        return _of_whole_images(training[0])
     same = [[one for one in steps if one['type'] == step['type']] for steps in (training, test)]
     return same[0][0] if step['type'].startswith('Resize') and [len(one) for one in same] == [1, 1] else step
+
+
+def _of_whole_images(step: dict) -> dict:
+    """Return a step that reads an image as one that reads no window of it."""
+    if step['type'] != 'LoadDomainWindow':
+        return step
+    settings = {key: value for key, value in step.items() if key not in ('size', 'draws')}
+    return dict(settings, type='LoadDomainImage')

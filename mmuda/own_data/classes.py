@@ -204,7 +204,7 @@ def _without_class(lost: Sequence[Value], values: LabelValues) -> str:
     if values.are_colours:
         return (
             f'labels have {len(lost)} colours without a class: {told}. Name them in the file of --classes, as '
-            '"NAME RED GREEN BLUE"; the name "ignore" stands for no class'
+            '"NAME RED GREEN BLUE"; the name "ignore" stands for no class' + _remark(values)
         )
     return (
         f'labels have {len(lost)} ids without a class: {told}. Name them, or, if they mean no class, add '
@@ -218,5 +218,9 @@ def _without_colours(values: LabelValues) -> str:
     lines = '\n'.join('  NAME {} {} {}'.format(*value) for value in values.values if isinstance(value, tuple))
     return (
         f'labels hold {len(values.pixels)} colours, so --classes needs a file with a line "NAME RED GREEN BLUE" for '
-        f'each; the name "ignore" stands for no class:\n{lines}'
+        f'each; the name "ignore" stands for no class:\n{lines}' + _remark(values)
     )
+
+
+def _remark(values: LabelValues) -> str:
+    return f'\n{values.mixtures}' if values.mixtures else ''

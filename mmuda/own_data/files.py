@@ -17,6 +17,10 @@ LeftOut = dict[str, list[str]]
 """Names of files by the reason why they are not used."""
 
 
+ARCHIVES = frozenset({'.zip', '.tar', '.gz', '.tgz', '.7z', '.rar'})
+"""Ends of the names of files that folders are packed into."""
+
+
 @dataclass
 class Files:
     """Images below a folder.
@@ -50,7 +54,9 @@ def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
     if not root.exists():
         raise FileNotFoundError(f'{root} does not exist: give a folder of images')
     if not root.is_dir():
-        raise NotADirectoryError(f'{root} is a file: give the folder that it is in')
+        packed = root.suffix.lower() in ARCHIVES
+        remedy = 'unpack it, and give its folder' if packed else 'give the folder that it is in'
+        raise NotADirectoryError(f'{root} is {"an archive" if packed else "a file"}: {remedy}')
     found = Files(root)
     for path in _files(root, None if without is None else os.path.realpath(without)):
         name = path.relative_to(root).as_posix()

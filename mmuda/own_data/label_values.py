@@ -10,6 +10,7 @@ from mmuda.datasets.colours import colour_of
 from mmuda.datasets.image_files import read_image_bytes
 from mmuda.datasets.label_files import decode_label
 from mmuda.progress import progress
+from mmuda.settings import shortened
 
 from .survey import evenly
 
@@ -21,6 +22,8 @@ MOST = 256
 
 _SHOW_PROGRESS_FROM = 200
 _FIRST = 16
+_RARER, _NEAR, _COMPARED = 10, 2, 32
+"""A mixture is that much rarer than both colours, that near to the line between them, and compared with so many."""
 
 Value = int | tuple[int, int, int]
 """An id, or a colour (red, green, blue)."""
@@ -35,6 +38,7 @@ class LabelValues:
         read: Number of labels that were decoded.
         pixels: By value.
         files: Labels that show the value, by value.
+        first: The first label that shows it, by value.
         channel: Number of the one channel, in RGB order, that holds ids, of files with several; None if there is one
             channel, all are equal, or values are colours.
         unreadable: Labels that cannot be decoded, with the reason.
@@ -44,6 +48,7 @@ class LabelValues:
     read: int
     pixels: Counter = field(default_factory=Counter)
     files: Counter = field(default_factory=Counter)
+    first: dict[Value, str] = field(default_factory=dict)
     channel: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -58,6 +63,21 @@ class LabelValues:
     def are_colours(self) -> bool:
         """Whether values are colours."""
         return any(isinstance(value, tuple) for value in self.pixels)
+
+    @property
+    def mixtures(self) -> str:
+        """A remark about colours that are mixed where regions touch; empty if most colours are none."""
+        values = [value for value in self.values if isinstance(value, tuple)]
+        mixed = [value for value in values if _is_mixture(value, self.pixels)]
+        if 2 * len(mixed) <= len(values):
+            return ''
+        share = 100 * sum(self.pixels[value] for value in mixed) / self.pixels.total()
+        files = ', '.join(shortened(sorted({self.first[value] for value in mixed}), 3))
+        return (
+            f'{len(mixed)} of {len(values)} colours, with {share:.2f} % of the pixels, lie between two others and '
+            f'first appear in {files}: if they are mixtures at the edges of regions, write such labels without '
+            'smoothing, or take them away'
+        )
 
     @property
     def is_mask(self) -> bool:
@@ -99,6 +119,7 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
         values = list(map(colour_of, codes)) if colours else codes
         found.pixels.update(dict(zip(values, counts, strict=True)))
         found.files.update(values)
+        found.first.update({value: path for value in values if value not in found.first})
         if len(found.pixels) > MOST:
             raise ValueError(_too_many(found, path))
     if not found.pixels:
@@ -106,6 +127,20 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
         raise OSError(f'none of the {len(chosen)} labels can be read; {path}: {reason}')
     found.channel = channel
     return found
+
+
+def _is_mixture(colour: tuple[int, int, int], pixels: Counter) -> bool:
+    """Return whether a colour lies between two that are much more frequent."""
+    frequent = [value for value, count in pixels.most_common(_COMPARED) if count >= _RARER * pixels[colour]]
+    if len(frequent) < 2:
+        return False
+    known = np.array(frequent, np.float64)
+    ways = known[None] - known[:, None]  # (from, to, channels)
+    lengths = (ways**2).sum(axis=2)
+    start = np.array(colour) - known[:, None]
+    part = (start * ways).sum(axis=2) / np.maximum(lengths, 1)
+    apart = np.sqrt(((start - part[..., None] * ways) ** 2).sum(axis=2))
+    return bool(((lengths > 0) & (part > 0) & (part < 1) & (apart <= _NEAR)).any())
 
 
 def _kind_of(paths: Sequence[str]) -> tuple[int | None, bool]:

@@ -8,10 +8,12 @@ from mmuda.constants import IGNORE_INDEX
 
 from .class_files import Entry, find_class_file, is_table, read_class_file, read_classes
 from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
+from .files import ARCHIVES
 from .label_values import LABELS, LabelValues, count_values
 from .pair import Domain, Pair
 from .pairing import Pairing, folder_of_labels, pair_folder
 from .plan import make_plan
+from .reading import Reading, find_reading
 from .screen import about_images, about_values, hints, proposals
 from .survey import Survey, survey
 
@@ -85,9 +87,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
     _leave_out(target, source.pairing, '--source')
     if val is not None:
         _leave_out(target, val, '--val')
-    target_survey = survey(target.images)
-    for line in (about_images('target', target, target_survey), *hints(target_survey)):
-        tell(line)
+    target_look = _told('target', target, tell)
+    target_survey = target_look.images
     seen = None if val is None else _told('val', val, tell)
     source_values = _values(source, request)
     entries, classes = _classes(request, source, source_values, tell, ask)
@@ -108,8 +109,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
     )
     return Pair(
         request.name,
-        Domain('source', source.pairing, source_values.channel),
-        Domain('target', target),
+        Domain('source', source.pairing, source_values.channel, reading=source.reading),
+        Domain('target', target, reading=target_look.reading),
         watched,
         classes,
         plan,
@@ -123,6 +124,7 @@ class _Look:
     pairing: Pairing
     images: Survey
     labels: Survey | None
+    reading: Reading
 
 
 def _pair(request: Request, folder: str, labels: str | None) -> Pairing:
@@ -135,9 +137,10 @@ def _pair(request: Request, folder: str, labels: str | None) -> Pairing:
 def _told(name: str, pairing: Pairing, tell: Tell) -> _Look:
     images = survey(pairing.images)
     labels = survey(pairing.labels) if pairing.labels else None
-    for line in (about_images(name, pairing, images, labels), *hints(images)):
+    reading = find_reading(pairing.images, images)
+    for line in (about_images(name, pairing, images, labels), *hints(images, reading)):
         tell(line)
-    return _Look(pairing, images, labels)
+    return _Look(pairing, images, labels, reading)
 
 
 def _leave_out(target: Pairing, others: Pairing, option: str) -> None:
@@ -218,7 +221,7 @@ def _val_domain(
     """Return the images to validate with; their labels must have the classes of the source."""
     if look.labels is None:
         tell('val     has no labels: validations tell scores without labels')
-        return Domain('val', look.pairing)
+        return Domain('val', look.pairing, reading=look.reading)
     values = _values(look, request)
     if request.val_classes:
         others = _read(request.val_classes, values, tell, classes.names)
@@ -227,7 +230,7 @@ def _val_domain(
         tell(about_values(values, own))
         places = {place: classes.names.index(name) for place, name in enumerate(own.names)}
         table = {value: places.get(train, IGNORE_INDEX) for value, train in own.table.items()}
-        return Domain('val', look.pairing, values.channel, None if table == classes.table else table)
+        return Domain('val', look.pairing, values.channel, None if table == classes.table else table, look.reading)
     files = [find_class_file([one.pairing.root]) for one in (source, look)]
     if files[0] is not None and files[1] is not None and files[0] != files[1]:
         require_equal(entries, read_class_file(files[1]), f'val ({files[1]})', one_table=True)
@@ -235,7 +238,7 @@ def _val_domain(
     if lost or values.are_colours != classes.are_colours:
         raise ValueError(_other_values(values, classes, lost))
     tell(about_values(values, classes))
-    return Domain('val', look.pairing, values.channel)
+    return Domain('val', look.pairing, values.channel, reading=look.reading)
 
 
 def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:
@@ -250,6 +253,10 @@ def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:
 
 def _no_labels(pairing: Pairing) -> str:
     image = pairing.pairs[0][0] if pairing.pairs else '?'
+    others = [name for names in pairing.left_out.values() for name in names]
+    packed = next((name for name in others if Path(name).suffix.lower() in ARCHIVES), None)
+    if packed is not None:
+        return f'no image below {pairing.root} has a label: if the labels are in {packed}, unpack it'
     return (
         f'no image below {pairing.root} has a label. An image is {image}; a label has the same name, but for its '
         'suffix and words such as "label" or "mask", in the same tree or in that of --labels DIR; --label-names '

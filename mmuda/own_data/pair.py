@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .classes import Classes
 from .pairing import Pairing
 from .plan import Plan
+from .reading import Reading
 
 
 @dataclass
@@ -16,12 +17,14 @@ class Domain:
         pairing: Its images.
         channel: Channel of label files that holds the ids; None if there is one channel.
         table: Meaning of its label values, if it is another than that of the source.
+        reading: How its images are read.
     """
 
     name: str
     pairing: Pairing
     channel: int | None = None
     table: dict | None = None
+    reading: Reading = Reading()
 
 
 @dataclass

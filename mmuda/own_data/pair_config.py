@@ -87,17 +87,23 @@ def _pipelines(pair: Pair) -> str:
     ]
     if plan.source_length or plan.target_length:
         lines.append(f'resize = {_RESIZE}')
-    crop, load, pack = (
-        "dict(type='RandomClassCrop', size=crop_size)",
-        "dict(type='LoadDomainImage')",
-        "dict(type='PackSegInputs')",
-    )
+    crop, pack = "dict(type='RandomClassCrop', size=crop_size)", "dict(type='PackSegInputs')"
+    read = [f"dict(type='LoadDomainImage'{domain.reading.options})" for domain in (pair.source, pair.target)]
+    watched = pair.watched.reading.options
+    tested = "dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for"
     flip = "dict(type='RandomFlip', prob=0.5)"
     steps = {
-        'source': [load, labelled, _resize(plan.source_length), crop.replace(')', ', cat_max_ratio=0.75)'), flip, pack],
-        'target': [load, _resize(plan.target_length), crop, flip, pack],
+        'source': [
+            read[0],
+            labelled,
+            _resize(plan.source_length),
+            crop.replace(')', ', cat_max_ratio=0.75)'),
+            flip,
+            pack,
+        ],
+        'target': [read[1], _resize(plan.target_length), crop, flip, pack],
         'test': [
-            "dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for",
+            f"dict(type='LoadDomainImage'{watched})" if watched else tested,
             _resize(plan.target_length),
             "dict(type='LoadDomainAnnotations', required=False)",
             pack,

@@ -7,6 +7,7 @@ from .classes import Classes
 from .files import NO_IMAGE, LeftOut, suffixes_of
 from .label_values import LabelValues
 from .pairing import Pairing
+from .reading import PLAIN, Reading
 from .survey import Survey
 
 _MARGIN = ' ' * 8
@@ -85,6 +86,8 @@ def proposals(values: LabelValues) -> list[str]:
             told.append('these may be train ids of Cityscapes: --classes train_ids')
         elif len(plain) > 8 and 18 < max(plain) <= 33:
             told.append('these may be label ids of Cityscapes or GTA5: --classes cityscapes')
+    elif values.mixtures:
+        told.append(values.mixtures)
     return told
 
 
@@ -121,13 +124,10 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def hints(images: Survey) -> list[str]:
+def hints(images: Survey, reading: Reading) -> list[str]:
     """Return hints about images whose pixels are not 8-bit grey values or colours."""
-    deep = Counter({kind: count for kind, count in images.formats.items() if kind[1] not in _PLAIN})
-    return [
-        f'{count:,} images are {kind[0]} {kind[1]}: tools/browse.py shows what a network sees of them'
-        for kind, count in deep.items()
-    ]
-
-
-_PLAIN = {'RGB', 'RGBA', 'L', 'P', 'LA', '1', 'CMYK', 'YCbCr'}
+    deep = Counter({kind: count for kind, count in images.formats.items() if kind[1] not in PLAIN})
+    told = [f'{count:,} images are {kind[0]} {kind[1]}' for kind, count in deep.items()]
+    if told and reading.options:
+        told[-1] += f", read with dict(type='LoadDomainImage'{reading.options}): change that in pair.py"
+    return [f'{line}; tools/browse.py shows what a network sees of them' for line in told]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mmuda.datasets import tiff
 from mmuda.datasets.cache import map_in_threads
 from mmuda.datasets.image_files import image_size, open_image
 
@@ -92,4 +93,13 @@ def _header(path: str) -> tuple[tuple[int, int], str, str] | None:
         with open(path, 'rb') as file, open_image(file) as image:
             return size, image.format or '?', image.mode
     except (OSError, SyntaxError, ValueError):
-        return size, Path(path).suffix.lower(), 'which Pillow does not read'
+        return size, *_kind(path)
+
+
+def _kind(path: str) -> tuple[str, str]:
+    """Return format and mode of an image that Pillow does not read."""
+    with open(path, 'rb') as file:
+        try:
+            return 'TIFF', f'of {tiff.read_header(file)}'
+        except ValueError:
+            return Path(path).suffix.lower(), 'which Pillow does not read'

@@ -23,7 +23,7 @@ from mmuda.stages import network_config
 from .classes import Classes, classes_of
 from .networks import Networks, Scores, to_arrays
 from .preparation import Preparation, Prepared
-from .sources import ArraySource, open_tiff
+from .sources import ArraySource
 from .windows import Band, RowSource, sweep
 
 WHOLE_UP_TO = 2**22
@@ -143,7 +143,7 @@ class Predictor:
 
     def open(self, path: str) -> np.ndarray | RowSource:
         """Return an image: as an array, or, if it is predicted in windows and can be, to be read by rows."""
-        source = open_tiff(path) if self.preparation.reads_plainly else None
+        source = self.preparation.open(path)
         if source is not None and self.in_windows(source.size):
             return source
         return self.preparation.read(path)

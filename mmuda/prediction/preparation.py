@@ -11,13 +11,13 @@ from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
 from mmuda.datasets.image_files import MAX_PIXELS, header_at, image_size, pixels_of
+from mmuda.datasets.transforms import LoadDomainImage
 from mmuda.engine.launch import mirrored_pipeline
+
+from .sources import FileSource
 
 READERS = ('LoadImageFromFile', 'LoadDomainImage')
 """Steps that read a file alike; the second one names the file in its errors."""
-
-PLAIN_ARGUMENTS = frozenset({'type', 'to_float32', 'color_type', 'imdecode_backend', 'backend_args'})
-"""Arguments of reading with which an image has its own three channels."""
 
 
 @dataclass
@@ -50,7 +50,6 @@ class Preparation:
 
     Attributes:
         resizes: Whether the pipeline gives images a size of its own.
-        reads_plainly: Whether it reads the three channels of an image as they are.
         settings: What decides how an image is prepared, as plain values.
 
     Raises:
@@ -79,7 +78,6 @@ class Preparation:
         if _name(load) == READERS[0]:
             load = dict(load, type=READERS[1])
         self.resizes = any(map(_has_own_size, steps))
-        self.reads_plainly = set(load) <= PLAIN_ARGUMENTS and load.get('color_type', 'color') == 'color'
         self.max_pixels = max_pixels
         resize = [] if window_scale == 1 else [dict(type='Resize', scale_factor=window_scale)]
         self.settings = dict(load=load, steps=steps, window_scale=window_scale)
@@ -89,6 +87,15 @@ class Preparation:
         )
         self._steps = _compose(steps)
         self._window_steps = _compose([*resize, *_less(steps, _has_own_size)])
+
+    def open(self, path: str) -> FileSource | None:
+        """Return an image that is read a few rows at a time; None if its file has to be read as a whole.
+
+        Raises:
+            OSError: As :meth:`read`.
+        """
+        reader = self._load.open(path) if isinstance(self._load, LoadDomainImage) else None
+        return None if reader is None else FileSource(self._load, reader, path)
 
     def read(self, path: str) -> np.ndarray:
         """Return an image (H, W, 3) in BGR order, as the config reads it.

@@ -113,6 +113,15 @@ def test_cmyk(tmp_path):
     assert np.abs(load(tmp_path / 'a.jpg', data).astype(int) - pixels[..., ::-1]).mean() < 3
 
 
+def test_scaled_values_become_bytes_if_wanted(tmp_path):
+    data = encoded(GREY16, '.tif')
+    scaled = load(tmp_path / 'a.tif', data, value_range=(0, 2000))
+    as_bytes = load(tmp_path / 'a.tif', data, value_range=(0, 2000), to_uint8=True)
+    assert as_bytes.dtype == np.uint8 and np.array_equal(as_bytes, np.rint(scaled))
+    with pytest.raises(ValueError, match='to_uint8=True needs value_range'):
+        LoadDomainImage(to_uint8=True)
+
+
 @pytest.mark.parametrize('options', [dict(bands=()), dict(bands=(-1,)), dict(value_range=(5, 5))])
 def test_wrong_arguments(options):
     with pytest.raises(ValueError, match='expected'):

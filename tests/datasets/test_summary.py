@@ -2,6 +2,7 @@
 
 import layouts
 import numpy as np
+import pytest
 from layouts import image, write
 from mmseg.registry import DATASETS
 
@@ -32,6 +33,19 @@ def test_source_and_target(tmp_path):
     (tmp_path / 'own' / 'list.txt').write_text('0.jpg label.png\n1.jpg\n')
     part = SegmentationListDataset(ann_file='list.txt', data_root=str(tmp_path / 'own'), check_sizes=False)
     assert summary(part).endswith(': 2 images, 1 labelled')
+
+
+@pytest.mark.parametrize('suffix', ['.png', None])
+def test_labels_without_an_image_are_told(tmp_path, suffix):
+    folders(tmp_path, 'images/a/1.png', 'labels/a/1.png', 'labels/a/2.png', 'labels/b/3.png')
+    settings = dict(type='RawSegDataset', data_root=str(tmp_path), label_table='train_ids', seg_map_suffix=suffix)
+    found = DATASETS.build(dict(settings, pipeline=[]))
+    assert summary(found).endswith('/images: 1 image, all labelled; left out: 2 label(s) without an image')
+    write(tmp_path / 'images/a/1_mask.png', np.zeros((4, 6), np.uint8))
+    write(tmp_path / 'images/a/2_mask.png', np.zeros((4, 6), np.uint8))
+    same = dict(img_path='images', seg_map_path='images')
+    beside = dict(settings, data_prefix=same, img_suffix='1.png', seg_map_suffix='1_mask.png', pipeline=[])
+    assert summary(DATASETS.build(beside)).endswith('/images: 1 image, all labelled; left out: 2 *.png')
 
 
 def test_lists_leave_nothing_out(tmp_path):

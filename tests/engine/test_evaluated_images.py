@@ -34,6 +34,26 @@ def test_random_crops_are_left_out():
     assert names(found) == ['LoadDomainImage', 'LoadDomainAnnotations', 'Resize', 'PredictAtLabelSize', 'PackSegInputs']
 
 
+def test_the_source_has_labels_even_if_the_test_has_none():
+    cfg = load_config(CONFIGS / 'advent/gta2city.py')
+    cfg.test_evaluator = dict(type='LabelFreeMetric')
+    evaluate_on(cfg, 'target')
+    assert cfg.test_evaluator == dict(type='LabelFreeMetric')
+    evaluate_on(cfg, 'source')
+    assert cfg.test_evaluator == dict(type='DomainIoUMetric')
+
+
+def test_windows_of_training_become_whole_images():
+    cfg = load_config(CONFIGS / 'source_only/potsdam2vaihingen.py')
+    evaluate_on(cfg, 'source')
+    found = cfg.test_dataloader.dataset
+    assert found.type == 'RawPotsdamDataset' and found.bands == 'IRRG'
+    assert (
+        names(found) == ['LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs']
+        and 'size' not in found.pipeline[0]
+    )
+
+
 def test_several_sources_and_the_validation():
     cfg = load_config(CONFIGS / 'advent/gta2city.py')
     source = cfg.train_dataloader.dataset.source

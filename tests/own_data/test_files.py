@@ -70,5 +70,8 @@ def test_what_is_no_folder_is_an_error(tmp_path):
     write(tmp_path, 'a.png')
     with pytest.raises(FileNotFoundError, match='nothing does not exist'):
         find_files(tmp_path / 'nothing')
-    with pytest.raises(NotADirectoryError, match='is a file'):
+    with pytest.raises(NotADirectoryError, match='a.png is a file: give the folder'):
         find_files(tmp_path / 'a.png')
+    (tmp_path / 'labels.zip').touch()
+    with pytest.raises(NotADirectoryError, match='labels.zip is an archive: unpack it'):
+        find_files(tmp_path / 'labels.zip')

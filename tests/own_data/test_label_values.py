@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmuda.own_data.class_files import Entry
+from mmuda.own_data.classes import name_classes
 from mmuda.own_data.label_values import count_values
 
 IDS = np.array([[0, 0, 7], [7, 7, 255]], np.uint8)
@@ -91,3 +93,17 @@ def test_labels_that_cannot_be_read_are_named(tmp_path):
     assert list(found.unreadable) == [str(tmp_path / 'bad.png')] and found.values == [0, 7, 255]
     with pytest.raises(OSError, match='none of the 1 labels can be read; .*bad.png'):
         count_values([str(tmp_path / 'bad.png')])
+
+
+def test_mixtures_of_colours_are_told_with_their_files(tmp_path):
+    colours = np.zeros((200, 200, 3), np.uint8)
+    colours[50:120, 60:140] = (128, 64, 128)
+    clean = [save(tmp_path, colours, number) for number in range(3)]
+    assert count_values(clean).mixtures == ''
+    smooth = save(tmp_path, cv2.GaussianBlur(colours, (3, 3), 0), 3)
+    found = count_values([*clean, smooth])
+    assert found.are_colours and len(found.values) > 4
+    assert found.mixtures.startswith(f'{len(found.values) - 2} of {len(found.values)} colours, with')
+    assert f'first appear in {smooth}: ' in found.mixtures and clean[0] not in found.mixtures
+    with pytest.raises(ValueError, match='without a class.*\n.*mixtures at the edges'):
+        name_classes([Entry('road', colour=(128, 64, 128)), Entry('ground', colour=(0, 0, 0))], found, ())

@@ -67,6 +67,9 @@ def test_a_source_without_labels_is_an_error(tmp_path):
         screen(request(root, source=root / 'photographs'))
     pair, _ = screen(request(root, source=root / 'renders' / 'rgb'))
     assert pair.source.pairing.root == root / 'renders'
+    (root / 'photographs' / 'labels.zip').touch()
+    with pytest.raises(ValueError, match='if the labels are in labels.zip, unpack it'):
+        screen(request(root, source=root / 'photographs'))
 
 
 def test_values_of_source_and_validation_are_compared(tmp_path):

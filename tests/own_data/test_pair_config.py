@@ -1,7 +1,9 @@
 """Configs of own data, as mmuda reads them."""
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from own_folders import render, scene, write, write_folders
 
 from mmuda.checks import check_config
@@ -44,6 +46,26 @@ def test_paths_and_names_of_any_kind_reach_the_data_sets(tmp_path):
     val = build_dataset(dict(cfg.val_dataloader.dataset))
     np.testing.assert_array_equal(val[0]['data_samples'].gt_sem_seg.data[0].numpy(), scene(101))
     assert cfg.val_evaluator.type == 'DomainIoUMetric'
+
+
+def test_images_of_many_bands_are_trained_on_and_tested(tmp_path):
+    tifffile = pytest.importorskip('tifffile')
+    data = write_folders(tmp_path)
+    for folder in ('renders/rgb', 'photographs'):
+        for path in sorted((data / folder).rglob('*.*')):
+            colours = cv2.imread(str(path))[..., ::-1].astype(np.uint16) * 16
+            values = np.concatenate([colours, colours[..., :2]], axis=2)
+            tifffile.imwrite(path.with_suffix('.tif'), values, photometric='minisblack', planarconfig='contig')
+            path.unlink()
+    write_pair(tmp_path / 'out', data, val=False)
+    cfg = load_config(tmp_path / 'out' / 'dacs.py')
+    assert check_config(cfg) == []
+    wanted = dict(type='LoadDomainImage', bands=(0, 1, 2), value_range=(0, 4095), to_uint8=True)
+    sides = cfg.train_dataloader.dataset
+    assert [side.pipeline[0] for side in (sides.source, sides.target, cfg.val_dataloader.dataset)] == [wanted] * 3
+    sample = build_dataset(dict(cfg.val_dataloader.dataset))[0]
+    assert sample['inputs'].dtype == torch.uint8 and sample['inputs'].shape[0] == 3
+    assert build_dataset(dict(sides))[0, 0, 0]['source']['inputs'].shape[1:] == tuple(cfg.crop_size)
 
 
 @pytest.mark.parametrize('method', METHODS)

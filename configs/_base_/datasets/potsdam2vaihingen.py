@@ -1,16 +1,20 @@
-# ISPRS Potsdam (labelled, 5 cm) to Vaihingen (unlabelled, 9 cm): tiles of 512x512 as mmseg's converters cut them,
-# mirrored both ways. Convert Potsdam's 3_Ortho_IRRG.zip, since Vaihingen has near infrared, red and green. All six
-# classes are trained; mIoU5 is the mean without clutter.
+# ISPRS Potsdam (labelled, 5 cm) to Vaihingen (unlabelled, 9 cm), as downloaded: random windows of 512x512, mirrored
+# both ways; networks test whole tiles by sliding windows. The tiles of mmseg's converters are read as well. Potsdam's
+# images are those of 3_Ortho_IRRG.zip, since Vaihingen has near infrared, red and green. Pixels in other colours
+# than those of the six classes are ignored, as by the converters. All six classes are trained; mIoU5 is the mean
+# without clutter.
 import os
 
 potsdam_root = os.environ.get('POTSDAM_ROOT', 'data/potsdam')
 vaihingen_root = os.environ.get('VAIHINGEN_ROOT', 'data/vaihingen')
 flip = dict(type='RandomFlip', prob=[0.25, 0.25], direction=['horizontal', 'vertical'])
-source_pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), flip, dict(type='PackSegInputs')]
-target_pipeline = [dict(type='LoadDomainImage'), flip, dict(type='PackSegInputs')]
+window = dict(type='LoadDomainWindow', size=(512, 512))
+labels = dict(type='LoadDomainAnnotations', unknown=255)
+source_pipeline = [window, labels, flip, dict(type='PackSegInputs')]
+target_pipeline = [window, flip, dict(type='PackSegInputs')]
 test_pipeline = [
     dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
-    dict(type='LoadDomainAnnotations', required=False),
+    dict(type='LoadDomainAnnotations', unknown=255, required=False),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
@@ -21,7 +25,7 @@ train_dataloader = dict(
     sampler=dict(type='DomainPairSampler'),
     dataset=dict(
         type='DomainPairDataset',
-        source=dict(type='RawPotsdamDataset', data_root=potsdam_root, pipeline=source_pipeline),
+        source=dict(type='RawPotsdamDataset', data_root=potsdam_root, bands='IRRG', pipeline=source_pipeline),
         target=dict(type='RawVaihingenDataset', data_root=vaihingen_root, use_labels=False, pipeline=target_pipeline),
     ),
 )

@@ -93,12 +93,16 @@ class LabelNames:
     """
 
     def __init__(self, suffixes: Suffixes, folder: str, backend_args: dict | None = None) -> None:
-        self.suffixes, self.folder = suffixes, folder
+        self.suffixes, self.folder, self.backend_args = suffixes, folder, backend_args
         self._names: dict[str, list[str]] = {}
         if not isinstance(suffixes, str):
-            for name in list_folder(folder, suffixes, backend_args)[0]:
-                if suffix_of(name, _NO_LABELS) is None:
-                    self._names.setdefault(stem_of(name, suffixes), []).append(name)
+            for name in self.listed():
+                self._names.setdefault(stem_of(name, suffixes), []).append(name)
+
+    def listed(self) -> list[str]:
+        """Return the names of all labels in the folder."""
+        names = list_folder(self.folder, self.suffixes, self.backend_args)[0]
+        return [name for name in names if suffix_of(name, _NO_LABELS) is None]
 
     def of(self, stem: str, image: str | None = None) -> str:
         """Return the name of the label.

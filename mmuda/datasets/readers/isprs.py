@@ -1,48 +1,174 @@
 """ISPRS Potsdam and Vaihingen."""
 
+import os.path as osp
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
+from mmuda.settings import shortened
+
 from ..published_tables import OWN_CLASSES
-from .published import PublishedDataset
+from .published import PublishedDataset, one_of
+
+SUFFIX, ERODED = '.tif', '_noBoundary'
 
 
 class ISPRSTiles(PublishedDataset):
-    """Tiles of 512x512 pixels as mmseg's converters cut and name them, with six classes.
+    """Tiles of the ISPRS 2D Semantic Labeling Contest, six classes, as downloaded or as mmseg's converters cut them.
 
-    ``img_dir/train/NAME.png`` and ``ann_dir/train/NAME.png``; in the labels 0 is the border of the objects or the frame
-    of the tile, which is ignored.
+    As downloaded, tiles are TIFF files of thousands of pixels a side, and labels are colours; they may lie in the
+    folders of their archives, or in the archives themselves (``data_root='zip://...'``). ``LoadDomainWindow`` reads
+    windows of them. What mmseg's converters write, if there is a folder ``img_dir`` below ``data_root``, are
+    ``img_dir/train/NAME.png`` and ``ann_dir/train/NAME.png`` of 512x512 pixels, with 0 for ignored pixels.
 
     Args:
-        split: ``'train'`` or ``'val'``.
+        split: ``'train'`` or ``'val'``, the tiles that the contest published for training and those it tested with.
+        eroded: Of the labels as downloaded take those without the borders of objects (``*_noBoundary.tif``, where
+            borders are black and ignored), as mmseg's converters do.
+        data_prefix: As in :class:`PublishedDataset`, for converted tiles.
         **kwargs: Of :class:`PublishedDataset`.
+
+    Raises:
+        FileNotFoundError: If an image of the split is missing, or all labels.
     """
 
     METAINFO = OWN_CLASSES['isprs']
-    LAYOUT = "img_dir/train/NAME.png and ann_dir/train/NAME.png, which mmseg's tools/dataset_converters write"
     FOLDERS = dict(train=('img_dir/train', 'ann_dir/train'), val=('img_dir/val', 'ann_dir/val'))
     TABLE = 'isprs'
+    COLOUR_TABLE = 'potsdam_palette'
+
+    TILES: ClassVar[Mapping[str, Sequence[str]]]
+    """Names of the tiles, by split."""
+
+    def __init__(
+        self,
+        split: str = 'train',
+        eroded: bool = True,
+        use_labels: bool = True,
+        data_prefix: Mapping | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.eroded = eroded
+        folder = osp.join(kwargs.get('data_root') or '', 'img_dir')
+        self.converted = data_prefix is not None or fileio.isdir(folder, kwargs.get('backend_args'))
+        if not self.converted:
+            data_prefix = dict(img_path='', seg_map_path='' if use_labels else None)
+            own = dict(label_table=self.COLOUR_TABLE, img_suffix=SUFFIX, seg_map_suffix=SUFFIX)
+            kwargs = {**own, **kwargs}
+        super().__init__(split=split, use_labels=use_labels, data_prefix=data_prefix, **kwargs)
+
+    def image_name(self, tile: str) -> str:
+        """Return how the path of an image ends."""
+        raise NotImplementedError
+
+    def label_name(self, tile: str) -> str:
+        """Return how the path of a label ends."""
+        raise NotImplementedError
+
+    def _names(self) -> list[tuple[str, str | None]]:
+        if self.converted:
+            return super()._names()
+        listed = fileio.list_dir_or_file(
+            self._img_dir, list_dir=False, suffix=SUFFIX, recursive=True, backend_args=self.backend_args
+        )
+        files, tiles = sorted(listed), self.TILES[self.split]
+        images = [_found(files, self.image_name(tile)) for tile in tiles]
+        missing = [self.image_name(tile) for tile, image in zip(tiles, images, strict=True) if image is None]
+        if missing:
+            told = ', '.join(map(str, shortened(missing, 3)))
+            raise FileNotFoundError(
+                f'{self._name}: {len(missing)} of {len(tiles)} images are missing below {self._img_dir}: {told}. '
+                f'{self._expected}'
+            )
+        rest = [name for name in files if name not in images]
+        wanted = [self.label_name(tile) for tile in tiles]
+        labels: list[str | None] = [None] * len(tiles)
+        if 'seg_map_path' in self.data_prefix:
+            labels = [_found(rest, name) or name for name in wanted]
+            if not set(labels) & set(rest):
+                other = (
+                    'complete labels are read with eroded=False' if self.eroded else 'eroded=True reads *_noBoundary'
+                )
+                raise FileNotFoundError(
+                    f'{self._name}: no label such as {wanted[0]} is below {self._img_dir}; {other}. {self._expected}'
+                )
+        return [(image, label) for image, label in zip(images, labels, strict=True) if image is not None]
 
 
 @DATASETS.register_module()
 class RawPotsdamDataset(ISPRSTiles):
-    """Potsdam of the ISPRS 2D Semantic Labeling Contest (5 cm), from the tiles of mmseg's converter.
+    """Potsdam (38 tiles of 6000x6000 pixels, 5 cm), as downloaded or from mmseg's converter.
 
-    Convert ``3_Ortho_IRRG.zip`` for pairs with Vaihingen, whose images have near infrared, red and green; the usual
-    ``2_Ortho_RGB.zip`` has red, green and blue. The files do not tell which of them it was.
+    As downloaded: ``top_potsdam_2_10_RGB.tif`` of ``2_Ortho_RGB.zip``, or another of the three sets of images, and
+    ``top_potsdam_2_10_label_noBoundary.tif`` of ``5_Labels_all_noBoundary.zip``. Vaihingen's images have near infrared,
+    red and green, so pairs with it need ``IRRG``, or ``RGBIR`` and ``bands=(3, 0, 1)`` of the loader. Converted files
+    do not tell which images they were made of.
 
     Args:
-        split: ``'train'`` or ``'val'``.
-        **kwargs: Of :class:`PublishedDataset`.
+        bands: ``'RGB'``, ``'IRRG'`` (``3_Ortho_IRRG.zip``) or ``'RGBIR'`` (``4_Ortho_RGBIR.zip``), as downloaded.
+        **kwargs: Of :class:`ISPRSTiles`.
     """
+
+    LAYOUT = (
+        'top_potsdam_2_10_RGB.tif, ... (IRRG, RGBIR) and top_potsdam_2_10_label_noBoundary.tif, ... as downloaded, in '
+        "any folder; or img_dir/train/NAME.png and ann_dir/train/NAME.png of mmseg's tools/dataset_converters"
+    )
+    TILES = dict(
+        train=(
+            *('2_10', '2_11', '2_12', '3_10', '3_11', '3_12', '4_10', '4_11', '4_12', '5_10', '5_11', '5_12'),
+            *('6_7', '6_8', '6_9', '6_10', '6_11', '6_12', '7_7', '7_8', '7_9', '7_10', '7_11', '7_12'),
+        ),
+        val=(
+            *('2_13', '2_14', '3_13', '3_14', '4_13', '4_14', '4_15'),
+            *('5_13', '5_14', '5_15', '6_13', '6_14', '6_15', '7_13'),
+        ),
+    )
+
+    def __init__(self, bands: str = 'RGB', **kwargs: Any) -> None:
+        self.bands = one_of('bands', bands, ('RGB', 'IRRG', 'RGBIR'), type(self).__name__)
+        super().__init__(**kwargs)
+
+    def image_name(self, tile: str) -> str:
+        """Return how the path of an image ends."""
+        return f'top_potsdam_{tile}_{self.bands}{SUFFIX}'
+
+    def label_name(self, tile: str) -> str:
+        """Return how the path of a label ends."""
+        return f'top_potsdam_{tile}_label{ERODED if self.eroded else ""}{SUFFIX}'
 
 
 @DATASETS.register_module()
 class RawVaihingenDataset(ISPRSTiles):
-    """Vaihingen of the ISPRS 2D Semantic Labeling Contest (9 cm), from the tiles of mmseg's converter.
+    """Vaihingen (33 tiles of about 2000x2500 pixels, 9 cm), as downloaded or from mmseg's converter.
 
-    The bands are near infrared, red and green, in the places of red, green and blue: vegetation looks red.
+    As downloaded: ``top/top_mosaic_09cm_area1.tif`` of ``ISPRS_semantic_labeling_Vaihingen.zip`` and
+    ``top_mosaic_09cm_area1_noBoundary.tif`` of ``..._ground_truth_eroded_COMPLETE.zip``. The bands are near infrared,
+    red and green, in the places of red, green and blue: vegetation looks red.
 
     Args:
-        split: ``'train'`` or ``'val'``.
-        **kwargs: Of :class:`PublishedDataset`.
+        **kwargs: Of :class:`ISPRSTiles`.
     """
+
+    LAYOUT = (
+        'top/top_mosaic_09cm_area1.tif, ... and top_mosaic_09cm_area1_noBoundary.tif, ... as downloaded, labels in any '
+        "folder; or img_dir/train/NAME.png and ann_dir/train/NAME.png of mmseg's tools/dataset_converters"
+    )
+    TILES = dict(
+        train=tuple(f'area{number}' for number in (1, 3, 5, 7, 11, 13, 15, 17, 21, 23, 26, 28, 30, 32, 34, 37)),
+        val=tuple(f'area{number}' for number in (2, 4, 6, 8, 10, 12, 14, 16, 20, 22, 24, 27, 29, 31, 33, 35, 38)),
+    )
+
+    def image_name(self, tile: str) -> str:
+        """Return how the path of an image ends: complete labels have the same names, in another folder."""
+        return f'top/top_mosaic_09cm_{tile}{SUFFIX}'
+
+    def label_name(self, tile: str) -> str:
+        """Return how the path of a label ends."""
+        return f'top_mosaic_09cm_{tile}{ERODED if self.eroded else ""}{SUFFIX}'
+
+
+def _found(files: Sequence[str], name: str) -> str | None:
+    """Return the first of some paths that ends with a name; None if there is none."""
+    return next((file for file in files if f'/{file}'.endswith(f'/{name}')), None)

@@ -33,6 +33,9 @@ from .folders import (
     with_slices,
 )
 
+LONE_LABELS = 'label(s) without an image'
+"""Key of :attr:`RawSegDataset.left_out`."""
+
 
 @DATASETS.register_module()
 class RawSegDataset(BaseSegDataset):
@@ -90,6 +93,9 @@ class RawSegDataset(BaseSegDataset):
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
 
     img_suffix: Suffixes
+    parts: Sequence[str] = ()
+    """Folders below those of images and of labels that are read; none for all."""
+
     LAYOUT = 'images, and labels of the same names'
     """Files that are expected below ``data_root``, for messages."""
 
@@ -223,7 +229,13 @@ class RawSegDataset(BaseSegDataset):
             return [(image, None) for image in images]
         labels = LabelNames(self.seg_map_suffix, folder, self.backend_args)
         same = osp.abspath(folder) == osp.abspath(self._img_dir)
-        return [(image, labels.of(stem_of(image, self.img_suffix), image if same else None)) for image in images]
+        found = [labels.of(stem_of(image, self.img_suffix), image if same else None) for image in images]
+        if self._local and not self.ann_file:
+            parts = tuple(f'{part}/' for part in self.parts) or ''
+            used = {*found, *(images if same else ())}
+            lone = [name for name in labels.listed() if name not in used and name.startswith(parts)]
+            self.left_out.update({LONE_LABELS: len(lone)} if lone else {})
+        return list(zip(images, found, strict=True))
 
     def check_listed(self, name: str, folder: str, line: int) -> None:
         """Check a name in the list of this data set.

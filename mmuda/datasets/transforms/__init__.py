@@ -7,11 +7,13 @@ from .predict_size import PredictAtLabelSize
 from .pseudo_label import LoadPseudoLabel
 from .scale_crop import PadCrop, RandomScale, plan_scale, plan_window
 from .trusted_pixels import LoadTrustedPixels, PackDomainInputs
+from .window import LoadDomainWindow
 
 __all__ = [
     'ColorJitter',
     'LoadDomainAnnotations',
     'LoadDomainImage',
+    'LoadDomainWindow',
     'LoadPseudoLabel',
     'LoadTrustedPixels',
     'PackDomainInputs',

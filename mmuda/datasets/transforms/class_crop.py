@@ -1,7 +1,6 @@
 """A random crop that no class fills and, if the sampler wants a class to be seen, one that shows it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,7 +9,8 @@ from mmseg.registry import TRANSFORMS
 
 from mmuda.constants import IGNORE_INDEX
 
-from .checks import check_image, check_label
+from ..image_windows import Window
+from .checks import check_label
 from .draws import Draws, NumPyDraws
 
 WANTED_CLASS, WANTED_PIXELS = 'wanted_class', 'wanted_pixels'
@@ -18,22 +18,6 @@ WANTED_CLASS, WANTED_PIXELS = 'wanted_class', 'wanted_pixels'
 
 CHECKS = 10
 """So many windows are looked at; the one after them is taken as it is."""
-
-
-class Window(NamedTuple):
-    """A part of an image: rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``.
-
-    It may end outside a smaller image, which is then cut at its end.
-    """
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def of(self, array: np.ndarray) -> np.ndarray:
-        """Return the window of an array (H, W) or (H, W, C), a view."""
-        return array[self.top : self.bottom, self.left : self.right]
 
 
 def draw_window(shape: tuple[int, ...], size: tuple[int, int], draws: Draws) -> Window:
@@ -85,7 +69,7 @@ class RandomClassCrop(BaseTransform):
     class to be seen (:class:`RareClassOrder` of DAFormer), that is repeated up to ten times until the window has enough
     pixels of it. The last window of each series is taken as it is.
 
-    Needs ``img`` (H, W, 3) uint8, and, for either rule, ``gt_seg_map`` (H, W) uint8 of the same size. Changes ``img``,
+    Needs ``img`` (H, W, C), and, for either rule, ``gt_seg_map`` (H, W) uint8 of the same size. Changes ``img``,
     the labels in ``seg_fields`` and ``img_shape`` (h, w). An image that is smaller than the window is not padded.
 
     Args:
@@ -96,7 +80,7 @@ class RandomClassCrop(BaseTransform):
     Raises:
         ValueError: If a setting is out of range. When an image comes: if it has no label although one is needed, or one
             of another size.
-        TypeError: When an image comes, if it or a label is not uint8.
+        TypeError: When an image comes, if a label is not uint8.
     """
 
     seeks_wanted_class = True
@@ -111,7 +95,6 @@ class RandomClassCrop(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Cut ``results['img']`` and the labels."""
-        check_image(results, self)
         for key in results.get('seg_fields', []):
             check_label(results, self, key)
         window = self._find(results)

@@ -9,8 +9,9 @@ from mmseg.registry import TRANSFORMS
 from mmuda.constants import IGNORE_INDEX
 
 from ..image_files import MAX_PIXELS, read_image_bytes
-from ..image_pixels import decode_image, scaled, select_bands
-from ..label_files import decode_label, map_ids
+from ..image_pixels import decode_image, scaled, select_bands, stored_image
+from ..image_windows import WINDOW, Window, WindowReader, open_windows
+from ..label_files import decode_label, map_ids, stored_label
 from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array
 
 
@@ -38,6 +39,7 @@ class LoadDomainImage(LoadImageFromFile):
             photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
         nan: Value that stands for NaN, before ``value_range``. None makes NaN an error.
         max_pixels: Greatest number of pixels, by the header, for data sets that have no ``max_pixels``: those of mmseg.
+        to_uint8: Round the values that ``value_range`` gives to bytes, which all transforms take.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -56,6 +58,7 @@ class LoadDomainImage(LoadImageFromFile):
         value_range: Sequence[float] | None = None,
         nan: float | None = None,
         max_pixels: int | None = MAX_PIXELS,
+        to_uint8: bool = False,
     ) -> None:
         super().__init__(
             to_float32=to_float32, color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args
@@ -66,22 +69,49 @@ class LoadDomainImage(LoadImageFromFile):
             raise ValueError(f'value_range={value_range!r}, expected (low, high), such as (0, 65535)')
         self.bands = None if bands is None else tuple(bands)
         self.value_range = None if value_range is None else tuple(value_range)
-        self.nan = nan
+        self.nan, self.to_uint8 = nan, to_uint8
         self.max_pixels = max_pixels
+        if to_uint8 and (value_range is None or to_float32):
+            raise ValueError('to_uint8=True needs value_range=(low, high), and to_float32=False')
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']``."""
-        path = results['img_path']
-        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', self.max_pixels))
-        unchanged = self.bands is not None or self.color_type == 'unchanged'
-        image = decode_image(data, path, 'unchanged' if unchanged else self.color_type, self.imdecode_backend, self.nan)
+        image = results['img'] = self.read(results['img_path'], results.get('max_pixels', self.max_pixels))
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+    def read(self, path: str, max_pixels: int | None = MAX_PIXELS) -> np.ndarray:
+        """Return the image in a file."""
+        data = read_image_bytes(path, self.backend_args, max_pixels)
+        return self._finished(decode_image(data, path, self._decoded_as, self.imdecode_backend, self.nan), path)
+
+    def open(self, path: str) -> WindowReader | None:
+        """Return what reads windows of a file for :meth:`read_window`; None for one that is read as a whole."""
+        plain = self.imdecode_backend == 'cv2' and not self.color_type.startswith('grayscale')
+        return open_windows(path, self.backend_args) if plain else None
+
+    def read_window(self, reader: WindowReader, window: Window, path: str) -> np.ndarray:
+        """Return a window of the image that :meth:`read` returns.
+
+        Args:
+            reader: From :meth:`open`.
+            window: Which part.
+            path: The file.
+        """
+        return self._finished(stored_image(reader.read(window), path, self._decoded_as, reader.alpha, self.nan), path)
+
+    @property
+    def _decoded_as(self) -> str:
+        return self.color_type if self.bands is None else 'unchanged'
+
+    def _finished(self, image: np.ndarray, path: str) -> np.ndarray:
         if self.bands is not None:
             image = select_bands(image, self.bands, path)
         if self.value_range is not None:
             image = scaled(image, *self.value_range)
-        results['img'] = image.astype(np.float32) if self.to_float32 else image
-        results['img_shape'] = results['ori_shape'] = image.shape[:2]
-        return results
+        if self.to_uint8:
+            return np.rint(image).astype(np.uint8)
+        return image.astype(np.float32) if self.to_float32 else image
 
 
 @TRANSFORMS.register_module()
@@ -159,21 +189,7 @@ class LoadDomainAnnotations(BaseTransform):
             )
         table = get_label_table(table)
         channel = results.get('label_channel') if self.channel is None else self.channel
-        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', self.max_pixels))
-        ids = decode_label(data, path, channel, table.colours)
-        # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
-        if (
-            results.get('same_size', True)
-            and results.get('img') is not None
-            and tuple(results['ori_shape'][:2]) != ids.shape
-        ):
-            height, width = results['ori_shape'][:2]
-            raise ValueError(
-                'image and label differ in size (width x height): '
-                f'{results.get("img_path")} is {width}x{height}, '
-                f'{path} is {ids.shape[1]}x{ids.shape[0]}; repair the pair, or leave such pairs '
-                "out with mismatched='skip' in the data set"
-            )
+        ids = self._read(results, path, channel, table)
         label_map = results.get('label_map')
         if label_map is not None:
             label_map = tuple(sorted(label_map.items()))
@@ -181,6 +197,35 @@ class LoadDomainAnnotations(BaseTransform):
         results['gt_seg_map'] = map_ids(ids, lookup, path, table)
         results.setdefault('seg_fields', []).append('gt_seg_map')
         return results
+
+    def _read(self, results: dict, path: str, channel: int | None, table: LabelTable) -> np.ndarray:
+        """Return the ids or colours in a label file, of the window that was loaded of its image."""
+        window: Window | None = results.get(WINDOW)
+        if window is not None:
+            reader = open_windows(path, self.backend_args, indices=not table.colours)
+            if reader is not None:
+                self._check_size(results, reader.size, path)
+                return stored_label(reader.read(window), path, channel, table.colours)
+        data = read_image_bytes(path, self.backend_args, results.get('max_pixels', self.max_pixels))
+        ids = decode_label(data, path, channel, table.colours)
+        self._check_size(results, ids.shape, path)
+        return ids if window is None else np.ascontiguousarray(window.of(ids))
+
+    @staticmethod
+    def _check_size(results: dict, size: tuple[int, ...], path: str) -> None:
+        """Compare the size (H, W) of a label file with that of its image."""
+        # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
+        if results.get('img') is None or tuple(results['ori_shape'][:2]) == size:
+            return
+        if not results.get('same_size', True) and WINDOW not in results:
+            return
+        height, width = results['ori_shape'][:2]
+        raise ValueError(
+            'image and label differ in size (width x height): '
+            f'{results.get("img_path")} is {width}x{height}, '
+            f'{path} is {size[1]}x{size[0]}; repair the pair, or leave such pairs '
+            "out with mismatched='skip' in the data set"
+        )
 
     def __repr__(self) -> str:
         table = self.table.name if self.table else None

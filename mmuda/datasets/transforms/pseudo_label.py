@@ -7,6 +7,7 @@ from mmseg.registry import TRANSFORMS
 from mmuda.constants import IGNORE_INDEX
 
 from ..image_files import MAX_PIXELS, read_image_bytes
+from ..image_windows import WINDOW
 from ..label_files import decode_label
 from ..label_tables import ranges
 from .pillow_resize import pillow_resize
@@ -80,7 +81,8 @@ class LoadPseudoLabel(BaseTransform):
         image = results.get('img')
         if not self.resize:
             sizes = {tuple(results['ori_shape'][:2])} if 'ori_shape' in results else set()
-            sizes |= {image.shape[:2]} if image is not None else set()
+            window = results.get(WINDOW)
+            sizes |= {image.shape[:2]} if image is not None and window is None else set()
             if sizes - {label.shape}:
                 told = ' and '.join(f'{width}x{height}' for height, width in sorted(sizes))
                 raise ValueError(
@@ -88,7 +90,7 @@ class LoadPseudoLabel(BaseTransform):
                     f'{results.get("img_path")} is {told}: put LoadPseudoLabel before what resizes the image; if the '
                     'label was made at another size, put it after and say resize=True'
                 )
-            return label
+            return label if window is None else np.ascontiguousarray(window.of(label))
         if image is None:
             raise ValueError(f'{path}: with resize=True, LoadPseudoLabel comes after the image is loaded and resized')
         if results.get('flip'):

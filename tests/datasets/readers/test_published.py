@@ -1,5 +1,7 @@
 """Data sets with known splits, read from small copies of their layouts (see layouts.py)."""
 
+import shutil
+
 import layouts
 import numpy as np
 import pytest
@@ -134,11 +136,75 @@ def test_idd_lite_is_not_read_as_idd(tmp_path):
     assert len(classes) == get_label_table('idd_lite').num_classes == 7
 
 
+COLOURS = ((0, 0, 0), (255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
+"""Of ISPRS: borders, which are ignored, and the six classes."""
+
+
+def isprs_download(root, images, labels, tiles):
+    """Write tiles as they are downloaded; return the train ids of their labels."""
+    expected = {}
+    for number, tile in enumerate(tiles):
+        raw = layouts.ids(range(7), number)
+        layouts.write(root / images.format(tile), layouts.image(number))
+        layouts.write(root / labels.format(tile), np.array(COLOURS)[raw])
+        expected[tile] = np.where(raw == 0, 255, raw - 1)
+    return expected
+
+
+POTSDAM = dict(type='RawPotsdamDataset', split='val', bands='IRRG', pipeline=LOAD)
+VAIHINGEN = dict(type='RawVaihingenDataset', split='val', pipeline=LOAD)
+POTSDAM_IMAGES, VAIHINGEN_IMAGES = '3_Ortho_IRRG/top_potsdam_{}_IRRG.tif', 'top/top_mosaic_09cm_{}.tif'
+
+
+@pytest.mark.parametrize(
+    'settings, images, labels',
+    [
+        (POTSDAM, POTSDAM_IMAGES, '5_Labels_all_noBoundary/top_potsdam_{}_label_noBoundary.tif'),
+        (dict(POTSDAM, eroded=False), POTSDAM_IMAGES, 'top_potsdam_{}_label.tif'),
+        (VAIHINGEN, VAIHINGEN_IMAGES, 'top_mosaic_09cm_{}_noBoundary.tif'),
+        (dict(VAIHINGEN, eroded=False), f'images/{VAIHINGEN_IMAGES}', 'gts_for_participants/top_mosaic_09cm_{}.tif'),
+    ],
+)
+@pytest.mark.parametrize('zipped', [False, True])
+def test_isprs_as_downloaded(tmp_path, settings, images, labels, zipped):
+    tiles = DATASETS.get(settings['type']).TILES
+    assert not set(tiles['train']) & set(tiles['val'])
+    root = tmp_path / 'data'
+    expected = isprs_download(root, images, labels, [tiles['train'][0], *tiles['val']])
+    if zipped:
+        shutil.make_archive(str(tmp_path / 'zips/all'), 'zip', root)
+    place = f'zip://{tmp_path}/zips' if zipped else str(root)
+    dataset = DATASETS.build(dict(settings, data_root=place))
+    assert len(dataset) == len(tiles['val'])
+    for index in (0, len(dataset) - 1):
+        sample = dataset[index]
+        assert sample['img_path'] == f'{place}/{images.format(tiles["val"][index])}'
+        np.testing.assert_array_equal(sample['gt_seg_map'], expected[tiles['val'][index]])
+    np.testing.assert_array_equal(dataset[0]['img'][..., ::-1], layouts.image(1))
+    target = DATASETS.build(dict(settings, data_root=place, use_labels=False, pipeline=LOAD[:1]))
+    assert len(target) == len(dataset) and 'seg_map_path' not in target.get_data_info(0)
+
+
+def test_what_isprs_downloads_lack(tmp_path):
+    with pytest.raises(FileNotFoundError, match='does not exist.*as downloaded, in any folder; or img_dir/train'):
+        DATASETS.build(dict(POTSDAM, data_root=str(tmp_path / 'nothing')))
+    tiles = DATASETS.get('RawPotsdamDataset').TILES['val']
+    isprs_download(tmp_path, POTSDAM_IMAGES, '5_Labels_all/top_potsdam_{}_label.tif', tiles)
+    with pytest.raises(FileNotFoundError, match='no label such as .*_noBoundary.tif is below .*eroded=False'):
+        DATASETS.build(dict(POTSDAM, data_root=str(tmp_path)))
+    with pytest.raises(FileNotFoundError, match='14 of 14 images are missing below .*: top_potsdam_2_13_RGB.tif, '):
+        DATASETS.build(dict(POTSDAM, data_root=str(tmp_path), bands='RGB'))
+    (tmp_path / f'5_Labels_all/top_potsdam_{tiles[0]}_label.tif').unlink()
+    with pytest.raises(ValueError, match='1 of 14 image-label pairs cannot be used .*file missing: 1'):
+        DATASETS.build(dict(POTSDAM, data_root=str(tmp_path), eroded=False))
+
+
 @pytest.mark.parametrize(
     'settings, told',
     [
         (dict(type='RawLoveDADataset', area='rural'), "area='rural', expected one of 'Rural', 'Urban'"),
         (dict(type='RawVaihingenDataset', split='test'), "RawVaihingenDataset: split='test', expected one of 'train'"),
+        (dict(type='RawPotsdamDataset', bands='GRB'), "bands='GRB', expected one of 'RGB', 'IRRG', 'RGBIR'"),
         (dict(type='MapillaryVistasDataset', version='v1'), "version='v1', expected one of 'v1.2', 'v2.0'"),
     ],
 )

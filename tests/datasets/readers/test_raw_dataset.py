@@ -145,7 +145,8 @@ def test_own_classes_in_folders_of_any_suffix(tmp_path, caplog):
     same = RawSegDataset(data_root=str(tmp_path), metainfo=dict(classes=OWN), label_table={0: 0, 1: 1, 2: 2, 255: 255})
     assert same.metainfo['classes'] == OWN and same.label_map is None
     some = RawSegDataset(data_root=str(tmp_path), label_classes=OWN, img_suffix=('.jpg', '.png'))
-    assert len(some) == 2 and some.left_out == {'*.jpeg': 1, '*.Tif': 1, '*.txt': 1}
+    assert len(some) == 2
+    assert some.left_out == {'*.jpeg': 1, '*.Tif': 1, '*.txt': 1, 'label(s) without an image': 2}
     with pytest.raises(ValueError, match=r"classes \['crack'\], which are not among .*label_classes"):
         RawSegDataset(data_root=str(tmp_path), metainfo=dict(classes=('road', 'crack')))
 
