@@ -55,6 +55,12 @@ OVERRIDDEN: tuple[Overridden, ...] = (
     ),
     Overridden(PolyParamScheduler, '_get_value', ('self',), 'WarmupPolyLR computes the value from the step alone'),
     Overridden(
+        Runner,
+        '_maybe_compile',
+        ('self', 'target'),
+        'AdaptationRunner compiles the networks of an adaptor; mmengine would compile its training step',
+    ),
+    Overridden(
         BaseModule, '_dump_init_info', ('self',), 'BaseAdaptor does not log one line for each of its parameters'
     ),
 )
