@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +105,7 @@ def check_no_sync(ctx: Context) -> dict:
             for _ in range(2):
                 step(copied(data))
             if ctx.device == 'cuda':
-                waited[f'{name} {variant}'] = sorted(waits_on_gpu(lambda: step(copied(data)), KNOWN))
+                waited[f'{name} {variant}'] = sorted(waits_on_gpu(step, copied(data), KNOWN))
             else:
                 ready = model.data_preprocessor(copied(data), training=True)
                 tensors = [*model.parameters(), *model.buffers(), *(side['inputs'] for side in ready.values())]
@@ -117,7 +118,7 @@ def check_no_sync(ctx: Context) -> dict:
     return dict(steps=len(waited), known=KNOWN)
 
 
-def waits_on_gpu(step: Callable[[], Any], known: dict[str, str]) -> set[str]:
+def waits_on_gpu(step: Callable[[dict], Any], data: dict, known: dict[str, str]) -> set[str]:
     """Run a step in which every wait for the GPU is an error, except in known functions; return the error."""
     from mmuda.models.adaptors import sim
 
@@ -125,12 +126,10 @@ def waits_on_gpu(step: Callable[[], Any], known: dict[str, str]) -> set[str]:
     with mock.patch.multiple(sim, **{name: may_wait(function) for name, function in allowed.items()}):
         torch.cuda.set_sync_debug_mode('error')
         try:
-            step()
+            step(data)
         except RuntimeError as error:
             if 'synchroniz' not in str(error):
                 raise
-            import traceback
-
             ours = [frame for frame in traceback.extract_tb(error.__traceback__) if '/mmuda/' in frame.filename]
             return {f'{ours[-1].filename}:{ours[-1].lineno} {ours[-1].line}' if ours else str(error)}
         finally:
@@ -158,7 +157,7 @@ def check_golden(ctx: Context) -> dict:
     done = subprocess.run(
         [sys.executable, '-m', 'pytest', 'tests/parity', '-q', '-p', 'on_device', '-k', selected, '--tb=short'],
         cwd=ROOT,
-        env=environment(MMUDA_GOLDEN_DEVICE=ctx.device, MMUDA_GOLDEN_SLACK=str(slack)),
+        env=environment(GOLDEN_DEVICE=ctx.device, GOLDEN_SLACK=str(slack)),
         capture_output=True,
         text=True,
         timeout=ctx.seconds_left(),

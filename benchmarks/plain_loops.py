@@ -1,8 +1,8 @@
 """Training iterations of papers with nothing but PyTorch, beside which ours are measured.
 
-Each loop follows its paper and released code as they stand: one optimizer for each network, upsampled maps kept from the
-segmentation loss for the discriminator, regions and classes in Python loops, a teacher that is averaged parameter by
-parameter. Networks are those of an adaptor that is built for it, so both sides compute the same.
+Each loop follows its paper and released code as they stand: upsampled maps that are kept from the segmentation loss for
+the discriminator, regions and classes in Python loops, a teacher that is averaged parameter by parameter. Networks are
+those of an adaptor, whose own code does not run, so both sides compute the same.
 """
 
 import copy

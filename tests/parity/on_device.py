@@ -1,8 +1,8 @@
 """A pytest plugin that runs the training steps of the golden checks on a device: ``-p on_device``.
 
-The tests themselves stay as they are. Each step moves the model, the state of its optimizers and the batch to the device
-of ``MMUDA_GOLDEN_DEVICE``, and the model back. Tolerances for a CPU are multiplied by ``MMUDA_GOLDEN_SLACK``: a GPU adds
-in another order.
+The tests stay as they are. Each step moves the model, the state of its optimizers and the batch to the device that the
+variable ``GOLDEN_DEVICE`` names, and the model back. The tolerances, which are those of a CPU, are multiplied by
+``GOLDEN_SLACK``: a GPU adds in another order.
 """
 
 import os
@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from mmuda.models.adaptors import BaseAdaptor
 
-DEVICE = os.environ.get('MMUDA_GOLDEN_DEVICE', 'cpu')
-SLACK = float(os.environ.get('MMUDA_GOLDEN_SLACK', '1'))
+DEVICE = os.environ.get('GOLDEN_DEVICE', 'cpu')
+SLACK = float(os.environ.get('GOLDEN_SLACK', '1'))
 TOLERANCES = ('LOSS', 'WEIGHT', 'GRADIENT', 'CLOSE', 'TOLERANCE')
 """Names of the tolerances in the modules of the checks."""
 
