@@ -91,7 +91,8 @@ class Uploads(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, options = getattr(func, '__name__', ''), kwargs or {}
-        if name in MAKING and (options.get('device') is not None or name == 'new_tensor'):
+        # Optimizers name the CPU in a string: their counters are on the host.
+        if name in MAKING and (isinstance(options.get('device'), torch.device) or name == 'new_tensor'):
             self.mode.note(name)
         if name in ('__getitem__', '__setitem__') and self.mode.has([args[0]]) and _has_list(args[1]):
             self.mode.note(f'{name} of a list')
