@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModule
+from mmengine.model import BaseDataPreprocessor, BaseModule
 from mmengine.optim import OptimWrapper, PolyParamScheduler
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -276,6 +276,12 @@ LONG_RECORDS = (
 
 
 # mmengine and mmseg: preprocessors.
+
+
+def copy_without_waiting(preprocessor: BaseDataPreprocessor) -> None:
+    """Let ``cast_data`` of a preprocessor copy to the GPU while the host goes on: mmseg's has no argument for it."""
+    preprocessor._non_blocking = True
+
 
 
 def converts_channels(preprocessor: Any) -> bool | None:
