@@ -112,6 +112,7 @@ def build(name: str, variant: str, pair: str, device: str) -> tuple[Callable[[di
     assert side in ('plain', 'mmuda') and set(options) <= set(OPTIONS), f'there is no variant {variant}'
     precision = next((one for one in options if one.endswith('16')), None)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = 'tf32' in options
+    torch.backends.cudnn.benchmark = True
     cfg = training_of(name, pair)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).to(device).train()

@@ -171,10 +171,7 @@ def never_waiting(path: Path) -> Iterator[None]:
         steps[id(self)] = steps.get(id(self), 0) + 1
         known = KNOWN if steps[id(self)] > 1 else KNOWN | KNOWN_ONCE
         dtype = optim_wrapper.dtype if steps[id(self)] % 2 else torch.bfloat16
-        with (
-            mock.patch.object(optim_wrapper, 'dtype', dtype),
-            reads_of([*self.parameters(), *self.buffers()]) as found,
-        ):
+        with mock.patch.object(optim_wrapper, 'dtype', dtype), reads_of([*self.parameters(), *self.buffers()]) as found:
             result = original(self, data, optim_wrapper)
         waits = sorted({place for function, place in found if function not in known})
         assert not waits, f'{type(self).__name__} would wait for a GPU: {waits}'
