@@ -479,9 +479,8 @@ def main() -> int:
         run_part(name, args, results)
     print(table(results.content['steps']))
     status = {entry['status'] for entry in results.content['parts'].values()}
-    print(
-        f'{", ".join(f"{key}: {value}" for key, value in results.content["machine"].items())}; all figures are in {path}'
-    )
+    facts = ', '.join(f'{key}: {value}' for key, value in results.content['machine'].items())
+    print(f'{facts}; all figures are in {path}')
     return 1 if FAILED in status else 2 if LEFT_OUT in status else 0
 
 

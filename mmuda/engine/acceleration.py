@@ -36,7 +36,7 @@ def set_memory_format(model: nn.Module, memory_format: str | None) -> None:
         return
     if memory_format not in MEMORY_FORMATS:
         raise ValueError(f'memory_format={memory_format!r}, expected None or one of {list(MEMORY_FORMATS)}')
-    model.to(memory_format=MEMORY_FORMATS[memory_format])
+    model.to(memory_format=MEMORY_FORMATS[memory_format])  # type: ignore[call-overload]  # as its documentation has it
 
 
 def compile_options(option: Any) -> dict[str, Any] | None:
