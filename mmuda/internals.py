@@ -283,7 +283,6 @@ def copy_without_waiting(preprocessor: BaseDataPreprocessor) -> None:
     preprocessor._non_blocking = True
 
 
-
 def converts_channels(preprocessor: Any) -> bool | None:
     """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
     return getattr(preprocessor, 'reverses_channels', getattr(preprocessor, '_channel_conversion', None))

@@ -78,7 +78,8 @@ def compile_networks(adaptor: nn.Module, options: Mapping[str, Any]) -> None:
     """Compile each network of an adaptor in place, inside its wrapper for distributed training.
 
     What stands between the networks (losses, mixing, memories) is not compiled: it reads lists of samples. Names in the
-    state dict stay as they are.
+    state dict stay as they are. A head that ran but is in no loss of an iteration gets gradients of zero instead of
+    none, so momentum and weight decay act on it.
 
     Args:
         adaptor: The model, bare or wrapped.

@@ -1,6 +1,7 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,11 +60,11 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
                 what the heads of :func:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
                 head, because DDP would wait for gradients of heads that took part but do not matter for the loss.
         """
-        outputs = self._compiled or type(self).outputs
+        outputs = self.outputs if self._compiled is None else partial(self._compiled, self)
         if mode == 'supervised':
-            return outputs(self, inputs, supervised=True)
+            return outputs(inputs, supervised=True)
         if mode in ('outputs', 'features'):
-            return outputs(self, inputs, logits=mode == 'outputs')
+            return outputs(inputs, logits=mode == 'outputs')
         return super().forward(inputs, data_samples, mode)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
