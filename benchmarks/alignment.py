@@ -61,8 +61,8 @@ def classifier(channels: int) -> nn.Module:
 class Plain:
     """Region by region."""
 
-    def __init__(self, channels: int) -> None:
-        self.head = classifier(channels)
+    def __init__(self, channels: int, head: nn.Module | None = None) -> None:
+        self.head = classifier(channels) if head is None else head
         generator = torch.Generator().manual_seed(9)
         self.stuff = torch.rand(len(STUFF), PROTOTYPES, channels, generator=generator)
         self.things = torch.rand(len(THINGS), PROTOTYPES * KEPT, channels, generator=generator)
@@ -79,33 +79,37 @@ class Plain:
         return (features[0] * mask).sum(dim=(1, 2)) / mask.sum().clamp(min=1)
 
     def says(self, vector: Tensor) -> int:
+        maps = [None] * self.head.in_index + [vector[None, :, None, None]]
+        training = self.head.training
         with torch.no_grad():
-            return int(self.head((vector[None, :, None, None],))[0, :, 0, 0].argmax())
+            found = int(self.head.eval()(maps)[0, :, 0, 0].argmax())
+        self.head.train(training)
+        return found
 
     def remember(self, features: Tensor, classes: Tensor) -> None:
         with torch.no_grad():
             for memory, ids in ((self.stuff, STUFF), (self.things, THINGS)):
                 for row, c in enumerate(ids):
-                    whole = classes[0].numpy() == c
+                    whole = classes[0].cpu().numpy() == c
                     for mask in (
                         [whole] if ids is STUFF and whole.any() else self.components(whole) if ids is THINGS else []
                     ):
-                        vector = self.mean(features, torch.from_numpy(mask).float())
+                        vector = self.mean(features, torch.from_numpy(mask).float().to(features.device))
                         if self.says(vector) == c:
                             memory[row, self.places[c] % memory.shape[1]] = vector
                             self.places[c] += 1
 
     def losses(self, features: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        stuff, ins = features.new_zeros(()), features.new_zeros(())
+        stuff = ins = features.sum() * 0
         for row, c in enumerate(STUFF):
             mask = classes[0] == c
             vector = self.mean(features, mask.float())
             if mask.any() and self.says(vector) == c:
                 stuff = stuff + (self.stuff[row] - vector).abs().mean(dim=1).min()
         for row, c in enumerate(THINGS):
-            masks = self.components(classes[0].numpy() == c)
+            masks = self.components(classes[0].cpu().numpy() == c)
             for mask in masks:
-                vector = self.mean(features, torch.from_numpy(mask).float())
+                vector = self.mean(features, torch.from_numpy(mask).float().to(features.device))
                 ins = ins + (self.things[row] - vector).abs().mean(dim=1).min() / len(masks)
         return stuff, ins
 

@@ -33,10 +33,10 @@ def make_side(seed: int, channels: int, height: int, width: int) -> tuple[Tensor
 class Plain:
     """The formulas as they stand."""
 
-    def __init__(self, channels: int) -> None:
-        self.mean = torch.zeros(CLASSES, channels)
-        self.variance = torch.zeros(CLASSES, channels)
-        self.count = torch.zeros(CLASSES)
+    def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:
+        self.mean = torch.zeros(CLASSES, channels, device=device)
+        self.variance = torch.zeros(CLASSES, channels, device=device)
+        self.count = torch.zeros(CLASSES, device=device)
 
     @staticmethod
     def rows(maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from pairing import SIDES, middle, parser, ratio_to, take_turns
+from pairing import SIDES, middle, parser, ratio_to, resident, take_turns
 from PIL import Image
 
 TOOL = Path(__file__).parents[1] / 'tools/predict.py'

@@ -11,7 +11,6 @@ the norms of their last weights are compared. Each variant runs in a process of 
 GPU, ours makes one more step in which every wait for the device is an error.
 """
 
-import copy
 import json
 import resource
 import statistics
@@ -19,11 +18,11 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from pairing import compare, parser, resident
+from plain_loops import DACS
 from torch import Tensor, nn
 
-CLASSES, MEAN, DECAY, THRESHOLD = 19, (104.00698793, 116.66876762, 122.67891434), 0.99, 0.968
+CLASSES, MEAN = 19, (104.00698793, 116.66876762, 122.67891434)
 OFTEN = dict(jitter_probability=1.0, blur_probability=1.0)
 SGD = dict(lr=2.5e-4, momentum=0.9, weight_decay=5e-4)
 
@@ -56,14 +55,14 @@ def batch(size: tuple[int, int], step: int, device: str) -> dict:
 
     generator = torch.Generator().manual_seed(step)
 
-    def side(labelled: bool) -> dict:
+    def side() -> dict:
         images = [torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8) for _ in range(2)]
         samples = [SegDataSample() for _ in images]
-        for sample in samples if labelled else ():
+        for sample in samples:
             sample.gt_sem_seg = PixelData(data=torch.randint(0, CLASSES, (1, *size), generator=generator).to(device))
         return dict(inputs=[image.to(device) for image in images], data_samples=samples)
 
-    return dict(source=side(True), target=side(False))
+    return dict(source=side(), target=side())
 
 
 class Stopwatch:
@@ -94,105 +93,13 @@ class Plain:
     """The algorithm as it stands in the paper and in the released code."""
 
     def __init__(self, model: nn.Module, watch: Stopwatch) -> None:
-        from mmuda.models.teachers import RandomStream, StrongAugmentation
-
-        self.student = model.segmentor
-        self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        del model.teacher
-        self.optimizer = torch.optim.SGD([p for p in self.student.parameters() if p.requires_grad], **SGD)
-        self.stream, self.augmentation = RandomStream('mix', seed=0), StrongAugmentation(**OFTEN)
-        self.iteration, self.mean = 0, torch.tensor(MEAN).view(3, 1, 1).to(next(self.student.parameters()).device)
-        self.mix, self.update = watch.timed('mix', self.mix), watch.timed('update', self.update)
+        self.preprocess, self.loop = model.data_preprocessor, DACS(model)
+        self.student, self.teacher = model.segmentor, self.loop.teacher.segmentor
+        self.loop.mix, self.loop.update = watch.timed('mix', self.loop.mix), watch.timed('update', self.loop.update)
 
     def step(self, data: dict) -> list[Tensor]:
-        self.optimizer.zero_grad()
-        x_s, x_t = (torch.stack(data[domain]['inputs']).float() - self.mean for domain in ('source', 'target'))
-        y_s = torch.cat([sample.gt_sem_seg.data for sample in data['source']['data_samples']])
-        source = F.cross_entropy(self.logits(self.student, x_s), y_s, ignore_index=255)
-        with torch.no_grad():
-            confidence, y_t = self.logits(self.teacher, x_t).softmax(dim=1).max(dim=1)
-            weight = torch.full(y_t.shape, (confidence >= THRESHOLD).float().mean().item(), device=y_t.device)
-            x_m, y_m, w_m = self.mix(x_s, y_s, x_t, y_t, weight)
-        losses = F.cross_entropy(self.logits(self.student, x_m), y_m, ignore_index=255, reduction='none')
-        mixed = (losses * w_m).mean()
-        (source + mixed).backward()
-        self.optimizer.step()
-        self.update()
-        return [source.detach(), mixed.detach()]
-
-    @staticmethod
-    def logits(network: nn.Module, images: Tensor) -> Tensor:
-        logits = network(images, mode='outputs').logits['main']
-        return F.interpolate(logits, size=images.shape[-2:], mode='bilinear', align_corners=True)
-
-    @torch.no_grad()
-    def update(self) -> None:
-        decay = min(1 - 1 / (self.iteration + 1), DECAY)
-        for ours, theirs in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            ours.copy_(decay * ours + (1 - decay) * theirs)
-        self.iteration += 1
-
-    def mix(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-        from mmuda.models.teachers import draw_class_keys
-
-        generator = self.stream.advance()
-        keys = draw_class_keys(generator, len(y_s)).to(y_s.device)
-        draws = self.augmentation.draw(generator, len(y_s))
-        images, labels, weights = [], [], []
-        for n in range(len(y_s)):
-            classes = y_s[n].unique()
-            chosen = classes[keys[n, classes].argsort()][: (len(classes) + 1) // 2]
-            mask = (y_s[n] == chosen[:, None, None]).sum(dim=0)
-            image = mask * x_s[n] + (1 - mask) * x_t[n]
-            image = 255 * self.jitter((image + self.mean) / 255, n, draws.jitter) - self.mean
-            images.append(self.blur(image, draws.sigma[n].item()))
-            labels.append(mask * y_s[n] + (1 - mask) * y_t[n])
-            weights.append(mask * 1.0 + (1 - mask) * weight[n])
-        return torch.stack(images), torch.stack(labels), torch.stack(weights)
-
-    @classmethod
-    def jitter(cls, image: Tensor, n: int, factors) -> Tensor:
-        brightness, contrast, saturation, turn = (
-            values[n].item() for values in (factors.brightness, factors.contrast, factors.saturation, factors.hue)
-        )
-        operations = (
-            lambda x: (x + brightness - 1).clamp(0, 1),
-            lambda x: (x * contrast).clamp(0, 1),
-            lambda x: cls.through_hsv(x, lambda h, s, v: (h, (s * saturation).clamp(0, 1), v)),
-            lambda x: cls.through_hsv(x, lambda h, s, v: ((h + turn) % 1, s, v)),
-        )
-        for operation in factors.order[n].tolist():
-            image = operations[operation](image)
-        return image
-
-    @staticmethod
-    def through_hsv(image: Tensor, change: Callable) -> Tensor:
-        value, first = image.max(dim=0)
-        spread = value - image.min(dim=0).values
-        safe = torch.where(spread == 0, torch.ones_like(spread), spread)
-        red, green, blue = image
-        hue = torch.stack([(green - blue) / safe, (blue - red) / safe + 2, (red - green) / safe + 4])
-        hue = (hue.gather(0, first[None])[0] / 6) % 1
-        hue, saturation, value = change(hue, spread / (value + 1e-6), value)
-        sextant = (6 * hue).floor()
-        rest = 6 * hue - sextant
-        p, q, t = value * (1 - saturation), value * (1 - rest * saturation), value * (1 - (1 - rest) * saturation)
-        triples = [(value, t, p), (q, value, p), (p, value, t), (p, q, value), (t, p, value), (value, p, q)]
-        choices = torch.stack([torch.stack(channel) for channel in zip(*triples, strict=True)])  # (3, 6, H, W)
-        return choices.gather(1, (sextant.long() % 6).expand(3, 1, *value.shape))[:, 0]
-
-    @staticmethod
-    def blur(image: Tensor, sigma: float) -> Tensor:
-        from mmuda.models.teachers.gaussian_blur import kernel_size
-
-        for axis in (-1, -2):
-            radius = kernel_size(image.shape[axis]) // 2
-            weights = torch.arange(-radius, radius + 1, device=image.device)
-            weights = (-(weights**2) / (2 * sigma**2)).exp()
-            kernel = (weights / weights.sum()).view((1, 1, 1, -1) if axis == -1 else (1, 1, -1, 1))
-            padding = (radius, radius, 0, 0) if axis == -1 else (0, 0, radius, radius)
-            image = F.conv2d(F.pad(image[:, None], padding, mode='reflect'), kernel)[:, 0]
-        return image
+        losses = self.loop.step(self.preprocess(data, training=True))
+        return [losses['loss_seg_main'], losses['loss_mix_main']]
 
 
 class Ours:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModule
+from mmengine.model import BaseDataPreprocessor, BaseModule
 from mmengine.optim import OptimWrapper, PolyParamScheduler
 from mmengine.runner import BaseLoop, Runner, checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -54,6 +54,12 @@ OVERRIDDEN: tuple[Overridden, ...] = (
         OptimWrapper, '_clip_grad', ('self',), 'ModuleOptimWrapper leaves the norm of the gradients on the device'
     ),
     Overridden(PolyParamScheduler, '_get_value', ('self',), 'WarmupPolyLR computes the value from the step alone'),
+    Overridden(
+        Runner,
+        '_maybe_compile',
+        ('self', 'target'),
+        'AdaptationRunner compiles the networks of an adaptor; mmengine would compile its training step',
+    ),
     Overridden(
         BaseModule, '_dump_init_info', ('self',), 'BaseAdaptor does not log one line for each of its parameters'
     ),
@@ -270,6 +276,11 @@ LONG_RECORDS = (
 
 
 # mmengine and mmseg: preprocessors.
+
+
+def copy_without_waiting(preprocessor: BaseDataPreprocessor) -> None:
+    """Let ``cast_data`` of a preprocessor copy to the GPU while the host goes on: mmseg's has no argument for it."""
+    preprocessor._non_blocking = True
 
 
 def converts_channels(preprocessor: Any) -> bool | None:

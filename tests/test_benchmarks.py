@@ -1,5 +1,6 @@
 """The benchmarks run, and their two sides compute the same; nothing here is timed."""
 
+import json
 import os
 import re
 import subprocess
@@ -33,14 +34,39 @@ def test_both_sides_compute_the_same(name, options):
 
 
 @pytest.mark.slow
-def test_a_step_of_daformer_is_measured():
-    options = ['--device=cpu', '--variant=b0', '--size=64', '--iters=1', '--warm-up=0', '--precision=bfloat16']
+@pytest.mark.parametrize('method', ['advent', 'cbst', 'sim', 'sdca', 'fada', 'dacs', 'daformer'])
+def test_a_plain_loop_computes_what_ours_computes(method):
+    options = ['--pair=minicity', '--divide=8', '--iters=1', '--rounds=1', '--threads=1']
     out = subprocess.run(
-        [sys.executable, FOLDER / 'gpu_step.py', *options], check=True, capture_output=True, text=True
+        [sys.executable, FOLDER / 'plain_step.py', method, *options, '--variants', 'plain', 'mmuda'],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
-    assert re.search(r'MiT-B0, 64x64, batch 2 \+ 2, bfloat16', out), out
-    seconds, running, memory = map(float, re.search(r'step: (\S+) .* waits: (\S+)\nmemory: (\d+) MiB', out).groups())
-    assert min(seconds, running, memory) > 0 and 'nan' not in out and 'loss_distance' in out
+    (row,) = [line.split() for line in out.splitlines() if line.startswith('mmuda ')]
+    assert float(row[1]) > 0 and float(row[-1]) < 1e-4, out
+
+
+@pytest.mark.slow
+def test_the_checks_of_a_gpu_run_on_a_cpu(tmp_path):
+    path = tmp_path / 'found.json'
+    command = [sys.executable, FOLDER / 'gpu_check.py', '--device=cpu', '--toy', '--minutes=30', f'--out={path}']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(path.read_text())
+    assert {entry['status'] for entry in found['parts'].values()} == {'passed'} and len(found['parts']) == 13
+    assert {'plain', 'mmuda', 'mmuda+bfloat16+compile'} <= {one['variant'] for one in found['steps']}
+    assert all(one['seconds'] > 0 for one in found['steps']) and 'mmuda+bfloat16+compile' in done.stdout
+
+
+@pytest.mark.slow
+def test_checks_that_there_is_no_time_for_are_told(tmp_path):
+    """Without time every part is left out; the file says so."""
+    path = tmp_path / 'found.json'
+    command = [sys.executable, FOLDER / 'gpu_check.py', '--device=cpu', '--toy', '--minutes=0', f'--out={path}']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert {entry['status'] for entry in json.loads(path.read_text())['parts'].values()} == {'left out'}
 
 
 @pytest.mark.slow
@@ -49,7 +75,6 @@ def test_a_step_of_daformer_is_measured():
     [
         ('growth', ['--images', '30', '60']),
         ('labeling', ['--images=2', '--rounds=1', '--threads=1']),
-        ('advent_step', ['--iters=1', '--rounds=1', '--threads=1', '--variants', 'plain', 'mmuda']),
         ('rare_class', ['--images=12', '--samples=2', '--rounds=1']),
         ('method_step', ['--iters=1', '--rounds=1', '--threads=1', '--size', '64', '96']),
         ('data', ['--images=2', '--samples=2', '--rounds=1', '--scale=0.2', '--pipelines', 'advent', 'daformer']),

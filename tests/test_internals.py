@@ -754,6 +754,19 @@ def test_is_timeout(tmp_path):
     assert not internals.is_timeout(RuntimeError('CUDA out of memory'))
 
 
+def test_copy_without_waiting():
+    from mmengine.model import BaseDataPreprocessor
+
+    class Asked(torch.Tensor):
+        def to(self, *args, **kwargs):
+            return kwargs
+
+    preprocessor = BaseDataPreprocessor()
+    assert preprocessor.cast_data(Asked()) == dict(non_blocking=False)
+    internals.copy_without_waiting(preprocessor)
+    assert preprocessor.cast_data(Asked()) == dict(non_blocking=True)
+
+
 def test_converts_channels():
     from mmengine.model import BaseDataPreprocessor
     from mmseg.models.data_preprocessor import SegDataPreProcessor

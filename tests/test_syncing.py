@@ -2,7 +2,10 @@
 
 import pytest
 import torch
-from syncing import reads_of
+from methods import METHODS
+from mmengine.config import Config
+from shipped import LOADED, PROJECTS
+from syncing import is_followed, reads_of
 
 VALUES = torch.tensor([3.0, 1.0, 2.0])
 
@@ -24,6 +27,11 @@ VALUES = torch.tensor([3.0, 1.0, 2.0])
         lambda x: x.tolist(),
         lambda x: range(int(x[1])),
         lambda x: x.index_put((x > 1,), torch.zeros(2)),
+        lambda x: x[[0, 2]],
+        lambda x: x + torch.ones(3).to(x.device),
+        lambda x: x + torch.tensor([1.0, 2.0, 3.0], device=x.device),
+        lambda x: x + x.new_tensor([1.0, 2.0, 3.0]),
+        lambda x: (torch.ones(3).to(x.device, non_blocking=True) + 1).sum().item(),
     ],
 )
 def test_a_read_is_found(wait):
@@ -43,6 +51,9 @@ def test_a_read_is_found(wait):
         lambda x: x.repeat_interleave(torch.ones(3, dtype=torch.long), output_size=3),
         lambda x: x.index_put((x > 1,), torch.zeros(())),
         lambda x: x.masked_fill(x > 1, 0).argmax(),
+        lambda x: x.to(x.device) + torch.ones(3).to(x.device, non_blocking=True),
+        lambda x: x.to(torch.float64).to(torch.zeros(1)),
+        lambda x: x[1:, None] + torch.zeros(3, device=x.device).sum(),
     ],
 )
 def test_work_on_the_device_and_on_the_host_is_none(compute):
@@ -58,3 +69,10 @@ def test_gradients_are_followed():
         assert not found
         weight.grad.norm().item()
     assert [function for function, _ in found] == ['']
+
+
+def test_steps_of_every_method_are_followed():
+    configs = LOADED | {path: Config.fromfile(path) for path in PROJECTS if is_followed(path)}
+    texts = [str(cfg.to_dict()) for path, cfg in configs.items() if is_followed(path)]
+    followed = {name for name in METHODS if any(f"'type': '{name}" in text for text in texts)}
+    assert followed == set(METHODS)

@@ -40,6 +40,16 @@ def parse_args() -> argparse.Namespace:
         choices=['float16', 'bfloat16'],
         help='mixed precision (float16 needs a GPU)',
     )
+    parser.add_argument(
+        '--channels-last',
+        action='store_true',
+        help="store weights and activations channels-last (memory_format='channels_last' of the config)",
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the networks with torch.compile (compile=True of the config, or a dict of its arguments)',
+    )
     return parse(parser)
 
 
@@ -61,6 +71,10 @@ def main(args: argparse.Namespace) -> None:
         cfg.resume = args.resume
     if args.amp:
         set_precision(cfg, args.amp)
+    if args.channels_last:
+        cfg.memory_format = 'channels_last'
+    if args.compile:
+        cfg.compile = cfg.get('compile') or True
     staged = cfg.get('runner_type') == 'StagedRunner'
     if of_stages and not staged:
         raise SystemExit(f'{args.config} has no stages: --stages and --restart-from do not apply')

@@ -40,7 +40,7 @@ def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = Fals
         raise ModuleNotFoundError('.safetensors are written by a package of that name: pip install safetensors')
     content = read_checkpoint(checkpoint)
     weights = {
-        key[len(PREFIX) :]: value
+        key[len(PREFIX) :]: value.contiguous()  # the file is the same after a training of another memory format
         for key, value in plain_state(content, str(checkpoint)).items()
         if key.startswith(PREFIX)
     }
@@ -59,7 +59,6 @@ def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = Fals
         from safetensors.torch import save
 
         facts = {key: json.dumps(value) for key, value in json_only(meta).items()}
-        weights = {key: value.contiguous() for key, value in weights.items()}
         write_atomically(final.with_suffix('.safetensors'), save(weights, metadata=facts))
     return final
 

@@ -13,6 +13,7 @@ from mmseg.registry import METRICS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
+from mmuda.engine.acceleration import MEMORY_FORMATS, compile_options
 from mmuda.engine.optim import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 from mmuda.engine.target_batch_norm import sample_of
 
@@ -85,6 +86,13 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
             f'there is no runner {short(cfg["runner_type"])}',
             remedy=nearest(str(cfg['runner_type']), RUNNERS.module_dict),
         )
+    try:
+        compile_options(cfg.get('compile'))
+    except ValueError:
+        yield Finding('compile', f'is {short(cfg["compile"])}', 'True, False, or a dict of arguments of torch.compile')
+    if cfg.get('memory_format') not in (None, *MEMORY_FORMATS):
+        expected = f'None or one of {", ".join(map(repr, MEMORY_FORMATS))}'
+        yield Finding('memory_format', f'is {short(cfg["memory_format"])}', expected)
     for key, kinds, expected in (
         ('work_dir', str, 'a folder'),
         ('load_from', (str, type(None)), 'a checkpoint file, or None'),

@@ -32,6 +32,7 @@ LIVE_KEYS = {
     'model_wrapper_cfg',
     'sync_bn',
     'compile',
+    'memory_format',
     'activation_checkpointing',
     'efficient_conv_bn_eval',
     'stages',

@@ -44,6 +44,7 @@ from mmuda.ranks import from_main, unwrap
 from mmuda.settings import is_below
 from mmuda.version import __version__
 
+from .acceleration import compile_networks, compile_options, set_memory_format
 from .distributed import join_processes, told_when_silent
 from .hooks.stop_hook import StopHook
 from .rescheduling import ConfiguredSchedule
@@ -120,7 +121,11 @@ class AdaptationRunner(Runner):
         return super().build_visualizer(visualizer)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper."""
+        """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper.
+
+        The weights take the ``memory_format`` of the config before: a wrapper keeps gradients in the order of weights.
+        """
+        set_memory_format(model, self.cfg.get('memory_format'))
         if self.distributed and get_device() == 'cpu' and self.cfg.get('sync_bn') is not None:
             self.logger.warning('sync_bn needs GPUs: on CPUs each process normalises with its own images')
             self.cfg.pop('sync_bn')
@@ -200,6 +205,16 @@ class AdaptationRunner(Runner):
         if check is not None:
             check(built.dataloader.dataset)
         return built
+
+    def _maybe_compile(self, target: str) -> None:
+        """Compile the networks of an adaptor one by one; mmengine compiles the training step of other models."""
+        if not hasattr(unwrap(self.model), 'adapt'):
+            super()._maybe_compile(target)
+            return
+        options = compile_options(self.cfg.get('compile'))
+        if options is not None:
+            compile_networks(self.model, options)
+            self.logger.info('networks are compiled: the first iterations take minutes')
 
     def _take_over_seed(self, resume: bool | str) -> None:
         """Let a resumed run without a seed have the one that was drawn for the run before."""

@@ -10,6 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmuda.constants import TARGET_LABELLED
+from mmuda.internals import copy_without_waiting
 
 DOMAINS = ('source', 'target')
 STATISTICS = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
@@ -61,6 +62,7 @@ class DomainPairPreprocessor(SegDataPreProcessor):
     ) -> None:
         # mmengine takes one or three channels, and the same statistics for all images.
         super().__init__(size_divisor=None if kwargs.get('size') is not None else size_divisor, **kwargs)
+        copy_without_waiting(self)
         both = dict(mean=mean, std=std, bgr_to_rgb=bgr_to_rgb, rgb_to_bgr=rgb_to_bgr)
         self._reversed: dict[str, bool] = {}
         self._reverses = self._register('', both)

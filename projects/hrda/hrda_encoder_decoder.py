@@ -105,6 +105,10 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
             return self.sliding_outputs(inputs)
         return super().forward(inputs, data_samples, mode)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the backbone, whose images always have the same two sizes; each pass has another crop."""
+        self.backbone.compile(*args, **kwargs)
+
     def outputs(self, inputs: Tensor, logits: bool = True) -> SegOutputs:
         """Return features of the context and the logits of every level, without upsampling.
 

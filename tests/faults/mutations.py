@@ -206,6 +206,8 @@ SENSELESS = of(
     ('param_scheduler', [dict(type='PolyLR', power=0.9, by_epoch=False)], '', 'param_scheduler.0.end'),
     *(('randomness.seed', value) for value in ('abc', -1, 1.5)),
     *(('target_statistics', value) for value in (48, dict(sample=1), dict(images=3))),
+    *(('compile', value) for value in ('inductor', dict(mod='max-autotune'))),
+    ('memory_format', 'nhwc'),
     ('env_cfg.dist_cfg.timeout', -5),
     ('load_from', '..'),
     ('load_from', 5),

@@ -6,7 +6,7 @@ from commands import TOOLS, run
 from toolbox import CONFIGS, tiny_options
 
 
-def test_train_with_amp_and_publish(minicity, tmp_path):
+def test_train_with_amp_channels_last_and_publish(minicity, tmp_path):
     run(
         minicity,
         TOOLS / 'train.py',
@@ -15,6 +15,7 @@ def test_train_with_amp_and_publish(minicity, tmp_path):
         tmp_path,
         '--amp',
         'bfloat16',
+        '--channels-last',
         '--cfg-options',
         *(f'{key}={value}' for key, value in tiny_options('source_only', iters=2).items()),
     )

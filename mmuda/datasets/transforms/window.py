@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
-from ..image_files import MAX_PIXELS
 from ..image_windows import WINDOW
 from .class_crop import draw_window
 from .draws import Draws, NumPyDraws
@@ -47,7 +46,7 @@ class LoadDomainWindow(LoadDomainImage):
         path = results['img_path']
         reader = self.open(path)
         if reader is None:
-            image = self.read(path, results.get('max_pixels', MAX_PIXELS))
+            image = self.read(path, results.get('max_pixels', self.max_pixels))
             height, width = image.shape[:2]
             window = draw_window((height, width), self.size, self.draws)
             cut = np.ascontiguousarray(window.of(image))

@@ -71,8 +71,8 @@ def _jaccard_slopes(is_class: Tensor, counted: torch.dtype) -> Tensor:
         is_class: (C, P) bool, in the order of the errors.
         counted: Floating type of the counts.
     """
-    is_class = is_class.to(counted)
-    hits = is_class.cumsum(dim=1)
+    # Integers: a GPU sums floating-point numbers in no fixed order, which PyTorch refuses in deterministic mode.
+    hits = is_class.cumsum(dim=1, dtype=torch.int32).to(counted)
     total = hits[:, -1:]
     ranks = torch.arange(1, is_class.shape[1] + 1, device=is_class.device, dtype=counted)
     jaccard = 1 - (total - hits) / (total + ranks - hits).clamp_(min=1)

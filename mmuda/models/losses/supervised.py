@@ -1,5 +1,8 @@
 """Cross-entropy with ignored pixels."""
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -25,7 +28,7 @@ def cross_entropy(
         weight: Class weights (C,) of a weighted mean; None weighs all classes alike.
     """
     labels = labels.masked_fill(labels < 0, ignore_index)
-    total = F.cross_entropy(logits.float(), labels, weight=weight, ignore_index=ignore_index, reduction='sum')
+    total = _cross_entropy(logits, labels, weight=weight, ignore_index=ignore_index, reduction='sum')
     valid = labels != ignore_index
     # Division by zero is avoided on the device, without a sync.
     if weight is None:
@@ -60,8 +63,22 @@ def pixel_cross_entropy(
     if weight is None and mean_over == 'labelled':
         return cross_entropy(logits, labels, ignore_index)
     labels = labels.masked_fill(labels < 0, ignore_index)
-    losses = F.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction='none')
+    losses = _cross_entropy(logits, labels, ignore_index=ignore_index, reduction='none')
     total = (losses if weight is None else losses * weight).sum()
     if mean_over == 'all':
         return total / labels.numel()
     return total / (labels != ignore_index).sum().clamp(min=1)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+    """Return PyTorch's cross-entropy in float32, a scalar or a map (N, H, W)."""
+    logits = logits.float()
+    if not has_no_deterministic_kernel(logits):
+        return F.cross_entropy(logits, labels, **options)
+    losses = F.cross_entropy(logits.movedim(1, -1).flatten(0, -2), labels.flatten(), **options)
+    return losses.view_as(labels) if losses.dim() else losses
+
+
+def has_no_deterministic_kernel(logits: Tensor) -> bool:
+    """Return whether PyTorch would refuse the cross-entropy of a map; that of a list of pixels is deterministic."""
+    return logits.is_cuda and torch.are_deterministic_algorithms_enabled()

@@ -1,5 +1,7 @@
 """mmseg's EncoderDecoder that also hands out features and every head's logits."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,6 +42,8 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
     method: see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
     """
 
+    _compiled: Callable[..., SegOutputs] | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for level, head in self.heads().items():
@@ -58,11 +62,21 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
                 what the heads of :func:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
                 head, because DDP would wait for gradients of heads that took part but do not matter for the loss.
         """
+        outputs = self.outputs if self._compiled is None else partial(self._compiled, self)
         if mode == 'supervised':
-            return self.outputs(inputs, supervised=True)
+            return outputs(inputs, supervised=True)
         if mode in ('outputs', 'features'):
-            return self.outputs(inputs, logits=mode == 'outputs')
+            return outputs(inputs, logits=mode == 'outputs')
         return super().forward(inputs, data_samples, mode)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the modes that adaptors train with; arguments are those of :func:`torch.compile`.
+
+        Names in the state dict stay as they are. So do mmseg's modes: images of a test may all differ in size, and each
+        new size would be compiled.
+        """
+        # The function of the class: a copy of this network would go on with the weights of a bound method.
+        self._compiled = torch.compile(type(self).outputs, *args, **kwargs)
 
     def outputs(self, inputs: Tensor, logits: bool = True, supervised: bool = False) -> SegOutputs:
         """Return features and the logits of every head, without upsampling.
