@@ -4,6 +4,7 @@ It is read before PyTorch and mmseg are loaded: --help, and a mistake, then take
 """
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -71,6 +72,7 @@ def run_command(main: Callable[..., Result], *args: Any) -> Result:
     Raises:
         SystemExit: With the message, for any error.
     """
+    gc.freeze()  # mmengine collects garbage for each data set, and would look through all that is loaded each time
     try:
         return main(*args)
     except Exception as error:
