@@ -1,5 +1,6 @@
 """Fixtures of the package's tests."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -8,3 +9,5 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners, trained  # noqa: E402
 
 __all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners', 'trained']
+
+gc.freeze()  # mmengine collects garbage for each data set, which takes 0.2 s if it looks through all packages

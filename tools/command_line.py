@@ -5,6 +5,7 @@ It is read before PyTorch and mmseg are loaded: --help, and a mistake, then take
 
 import argparse
 import ast
+import gc
 import logging
 import os
 import sys
@@ -90,6 +91,7 @@ def run_command(main: Callable[..., Result], *args: Any) -> Result:
     Raises:
         SystemExit: With the message, for any error.
     """
+    gc.freeze()  # mmengine collects garbage for each data set, and would look through all that is loaded each time
     try:
         return main(*args)
     except Exception as error:
