@@ -7,10 +7,17 @@ import re
 import shlex
 from pathlib import Path
 
+import cv2
 import pytest
+import torch
 from commands import TOOLS
 from preloaded import run_script, start
 from toolbox import tiny_options
+
+from mmuda.datasets.classes import CITYSCAPES_CLASSES
+from mmuda.engine.launch import build_runner, load_config
+from mmuda.labeling import Argmax, label_images
+from mmuda.registry import LABEL_STRATEGIES
 
 ROOT = TOOLS.parent
 DOCS = ROOT / 'docs'
@@ -177,6 +184,28 @@ def test_the_tutorial_of_a_checkpoint_names_what_the_tools_take():
     assert (ROOT / f'tools/model_converters/{origin}.py').is_file()
     assert f'| `{source}` | `{origin}` |' in (ROOT / 'tools/model_converters/README.md').read_text('utf-8')
     assert all(output in command for command in words[1:])
+
+
+def test_the_config_of_the_page_on_pseudo_labels_trains(tmp_path, minicity, monkeypatch):
+    monkeypatch.setenv('MINICITY_ROOT', str(minicity))
+    images = sorted((minicity / 'target/leftImg8bit/train').rglob('*.png'))
+    sizes = [cv2.imread(str(image)).shape[:2] for image in images]
+
+    def network(places):
+        return (torch.rand(19, *sizes[place], generator=torch.Generator().manual_seed(place)) for place in places)
+
+    label_images([str(image) for image in images], network, tmp_path / 'labels', Argmax(), CITYSCAPES_CLASSES)
+    python = re.findall(r'^```python\n(.*?)^```$', (DOCS / 'how_to/pseudo_labels.md').read_text('utf-8'), re.M | re.S)
+    text = f"_base_ = '{ROOT}/configs/source_only/minicity.py'\n" + python[0]
+    (tmp_path / 'config.py').write_text(text.replace("labels='labels'", f"labels='{tmp_path}/labels'"))
+    cfg = load_config(tmp_path / 'config.py', tiny_options('source_only', iters=1), str(tmp_path / 'work'))
+    runner = build_runner(cfg)
+    runner.train()
+    assert 'train/target_loss' in runner.message_hub.log_scalars
+    names: dict = {}
+    exec(compile(python[1], 'pseudo_labels.md', 'exec'), names)
+    assert names['Above'](0.6).label(torch.tensor([0.7, 0.5, 0.3, 0.5]).view(2, 1, 2)).tolist() == [[0, 255]]
+    LABEL_STRATEGIES.module_dict.pop('Above')
 
 
 # The notebook.
