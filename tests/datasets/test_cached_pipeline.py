@@ -117,7 +117,14 @@ def test_pairs_are_the_same_bit_for_bit(tmp_path, cache_dir, read):
 CONFIGS_OF_PAIRS = sorted({*(CONFIGS / '_base_/datasets').glob('*.py')} - {CONFIGS / '_base_/datasets/dark_zurich.py'})
 
 
-KEPT = ('LoadDomainImage', 'LoadDomainAnnotations', 'LoadPseudoLabel', 'LoadTrustedPixels', 'LoadImageFromFile', 'Resize')
+KEPT = (
+    'LoadDomainImage',
+    'LoadDomainAnnotations',
+    'LoadPseudoLabel',
+    'LoadTrustedPixels',
+    'LoadImageFromFile',
+    'Resize',
+)
 
 
 @pytest.mark.parametrize('path', CONFIGS_OF_PAIRS, ids=[path.stem for path in CONFIGS_OF_PAIRS])
