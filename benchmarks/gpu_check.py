@@ -53,7 +53,7 @@ PASSED, FAILED, LEFT_OUT = 'passed', 'failed', 'left out'
 
 
 class Results:
-    """What is known so far, in a JSON file that is complete at any time.
+    """The results so far, in a JSON file that is complete at any time.
 
     Attributes:
         content: ``machine``; ``parts`` by name: status, seconds and facts or the reason; ``steps``: a list of figures.
@@ -70,7 +70,7 @@ class Results:
 
 
 class Context:
-    """What a part needs to know.
+    """Device, size and time of a part.
 
     Attributes:
         device: ``'cuda'`` or ``'cpu'``.
@@ -314,7 +314,7 @@ PARTS: dict[str, Callable[[Context], dict]] = dict(
 )
 
 
-# What parts share.
+# Shared by the parts.
 
 
 def copied(data: dict) -> dict:

@@ -38,7 +38,7 @@ METHODS: dict[str, tuple[Path, int]] = {
 
 
 class Training(NamedTuple):
-    """What a step needs."""
+    """The parts of a training step: adaptor, optimizers, batch."""
 
     model: BaseAdaptor
     wrappers: AdaptorOptimWrapperDict

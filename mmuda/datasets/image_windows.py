@@ -1,4 +1,4 @@
-"""Windows of image files: of TIFF files and arrays on a local disk, only the part that is asked for is read."""
+"""Windows of image files: only the wanted part of a TIFF file or an array on a local disk is read."""
 
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
@@ -121,7 +121,7 @@ class TiffWindows:
         self.alpha = header.common and header.bands == 4
         page = self._page = file.pages[0]
         self._multiplied = self.alpha and header.bits == 8 and tuple(page.extrasamples) == (_UNASSOCIATED,)
-        # What tifffile reads when it is asked for.
+        # tifffile reads this when it is used for the first time.
         self._places, self._lengths, self._tables = page.dataoffsets, page.databytecounts, page.jpegtables
         self._mapped, self._order, self._decode = bool(page.is_memmappable), file.byteorder, page.decode
 

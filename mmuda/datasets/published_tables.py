@@ -81,20 +81,7 @@ _IDD_LEVEL3: Mapping[int, str] = {
 ground is terrain (with rails), animals are persons, pole groups are poles, other background is sky. Trains are joined
 with caravans and trailers, so they are ignored."""
 
-_SYNTHIA_SEQS: Mapping[int, str] = {
-    1: 'sky',
-    2: 'building',
-    3: 'road',
-    4: 'sidewalk',
-    5: 'fence',
-    6: 'vegetation',
-    7: 'pole',
-    8: 'car',
-    9: 'traffic sign',
-    10: 'person',
-    11: 'bicycle',
-    15: 'traffic light',
-}
+_SYNTHIA_SEQS: Mapping[int, str] = {raw: name for raw, name in _SYNTHIA.items() if raw <= 15 and raw != 12}
 """The video sequences: 12 is lane marking there, which is ignored, and motorcycle in RAND-CITYSCAPES."""
 
 _MAPILLARY: Mapping[str, str] = {

@@ -82,7 +82,7 @@ def _read(path: Path) -> ConfigFile:
     text = path.read_text(encoding='utf-8')
     found = ConfigFile(path)
     found.used |= set(re.findall(r'\{\{\s*_base_\.(\w+)', text))
-    # What mmengine fills in, so that the rest can be parsed.
+    # mmengine fills these in; a number stands for them here, so that the rest can be parsed.
     try:
         tree = ast.parse(re.sub(r'\{\{[^{}]*\}\}', '0', text))
     except SyntaxError as error:

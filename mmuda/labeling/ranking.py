@@ -43,7 +43,7 @@ def entropy_score(prob: Tensor) -> Tensor:
 
 
 def rare_factor(labels: Tensor, rare_classes: Sequence[int]) -> float:
-    """What IntraDA's normalisation multiplies a score by, (K - r) / K + 0.5: images with rare classes become easier.
+    """Return the factor of IntraDA's normalisation, (K - r) / K + 0.5: images with rare classes become easier.
 
     Args:
         labels: (H, W) uint8 train ids, most likely class of each pixel.

@@ -70,7 +70,7 @@ def _checked(prob: Tensor, thresholds: Tensor | None) -> Tensor:
 
 
 class PortionStrategy(ThresholdStrategy):
-    r"""What both policies of CBST have in common (Zou et al., ECCV 2018, as the authors' code).
+    r"""Base of both policies of CBST (Zou et al., ECCV 2018, as the authors' code).
 
     With thresholds :math:`t_c = \exp(-k_c)` and :math:`R_c = p_c / t_c` in float32, a pixel has the label
     :math:`\arg\max_c R_c` (the lowest of equal ones) if :math:`\max_c R_c \ge 1`. A threshold of 0, that is none,

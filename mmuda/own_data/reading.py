@@ -25,7 +25,7 @@ PLAIN = frozenset({'RGB', 'RGBA', 'L', 'P', 'LA', '1', 'CMYK', 'YCbCr'})
 
 @dataclass(frozen=True)
 class Reading:
-    """What ``LoadDomainImage`` is told; nothing for common images.
+    """Options of ``LoadDomainImage``; none for common images.
 
     Attributes:
         bands: As there.

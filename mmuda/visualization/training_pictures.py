@@ -1,4 +1,4 @@
-"""What an adaptor shows of an iteration, as pictures."""
+"""Pictures of an iteration: the maps that an adaptor shows."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -76,7 +76,7 @@ def pairs(root: Path, **kwargs) -> DomainPairDataset:
 
 
 def load(dataset: DomainPairDataset, workers: int) -> list[tuple]:
-    """What 12 pairs are: side, image, label, trusted pixels, meta information."""
+    """Return the content of 12 pairs: side, image, label, trusted pixels, meta information."""
     policy = dict(type='RareClassOrder', min_pixels=2)
     sampler = DomainPairSampler(dataset, seed=3, source_policy=policy)
     loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
