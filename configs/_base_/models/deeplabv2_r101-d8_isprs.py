@@ -5,5 +5,5 @@ model = dict(
         auxiliary_head=dict(num_classes=6),
         decode_head=dict(num_classes=6),
         test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(384, 384)),
-    ),
+    )
 )
