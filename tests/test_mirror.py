@@ -70,6 +70,7 @@ TESTED_BY = {
     'conversion/originals.py': 'conversion/test_convert.py',
     'datasets/class_maps.py': 'datasets/readers/test_raw_dataset.py',
     'datasets/readers/folders.py': 'datasets/readers/test_raw_dataset.py',
+    'datasets/readers/checked_dataset.py': 'datasets/readers/test_file_check.py',
     'datasets/colours.py': 'datasets/test_label_files.py',
     'datasets/tiff.py': 'datasets/test_image_pixels.py',
     'datasets/cache.py': 'datasets/readers/test_file_check.py',

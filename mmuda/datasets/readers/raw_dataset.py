@@ -1,30 +1,23 @@
 """Data sets that are read as they were published, and anybody's own folders."""
 
-import logging
 import os.path as osp
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmengine.fileio as fileio
 from mmengine.logging import print_log
-from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
-
-from mmuda.zip_files import is_local
 
 from ..cached_pipeline import keep_samples
 from ..class_maps import classes_of
 from ..classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
-from ..image_files import MAX_PIXELS, check_pixels, image_size
+from ..image_files import MAX_PIXELS
 from ..label_tables import LabelTable, get_label_table, identity_table, shifted_table
-from ..transforms.loading import LoadDomainImage
-from .file_check import DIFFERENT, find_problems, told_problems
+from .checked_dataset import CheckedSegDataset
 from .folders import (
     LabelNames,
     Suffixes,
     image_names,
-    leaves,
     list_folder,
     read_list,
     stem_of,
@@ -38,7 +31,7 @@ LONE_LABELS = 'label(s) without an image'
 
 
 @DATASETS.register_module()
-class RawSegDataset(BaseSegDataset):
+class RawSegDataset(CheckedSegDataset):
     """mmseg's ``BaseSegDataset`` for label files with the ids they were published with, and for own folders.
 
     Images lie below ``data_prefix['img_path']``, labels under the same names, apart from the
@@ -95,9 +88,6 @@ class RawSegDataset(BaseSegDataset):
     img_suffix: Suffixes
     parts: Sequence[str] = ()
     """Folders below those of images and of labels that are read; none for all."""
-
-    LAYOUT = 'images, and labels of the same names'
-    """Files that are expected below ``data_root``, for messages."""
 
     def __init__(
         self,
@@ -237,69 +227,11 @@ class RawSegDataset(BaseSegDataset):
             self.left_out.update({LONE_LABELS: len(lone)} if lone else {})
         return list(zip(images, found, strict=True))
 
-    def check_listed(self, name: str, folder: str, line: int) -> None:
-        """Check a name in the list of this data set.
-
-        Args:
-            name: As the list has it.
-            folder: Folder that it is relative to.
-            line: Its line, for the message.
-
-        Raises:
-            ValueError: If it leaves the folder of the data, and the config does not allow it; or if it is no name.
-        """
-        where = f'{self.ann_file}, line {line}'
-        if '\0' in name:
-            raise ValueError(f'{where}: {name!r} has a NUL byte, so this is no list of files')
-        if not self.outside_root and leaves(osp.join(folder, name), (self.data_root, folder)):
-            raise ValueError(
-                f'{where}: {name!r} is outside of {osp.abspath(self.data_root or folder)}: set outside_root=True in '
-                'the data set if you trust the list, or correct data_root'
-            )
-
     def list_images(self) -> list[str]:
         """Return the sorted names of the images below their folder, and count the other files in ``left_out``."""
         images, others = list_folder(self._img_dir, self.img_suffix, self.backend_args)
         self.left_out.update(others)
         return images
-
-    def filter_data(self) -> list[dict]:
-        """Check the pairs, and leave out those that do not match if ``mismatched='skip'``."""
-        data_list = super().filter_data()
-        if not self.check_sizes:
-            return data_list
-        if not self._local:
-            print_log(
-                f'{self._name}: the files are not on a local disk, so the sizes of images '
-                'and labels are compared when each pair is loaded',
-                logger='current',
-            )
-            return data_list
-        pairs = [(info['img_path'], info.get('seg_map_path')) for info in data_list]
-        if not self.ann_file:
-            # Without labels there is nothing to compare, and what a folder lists is there.
-            pairs = pairs if any(label for _, label in pairs) else []
-        problems = {
-            index: problem
-            for index, problem in find_problems(pairs, self._name, self.oriented).items()
-            if self.same_size or problem.kind != DIFFERENT
-        }
-        if not problems:
-            return data_list
-        kept = [info for index, info in enumerate(data_list) if index not in problems]
-        report = told_problems(list(problems.values()), len(pairs), self._name)
-        if not kept:
-            hint = ''
-            if any(problem.kind == DIFFERENT for problem in problems.values()):
-                hint = ', or set same_size=False if the pipeline resizes both to one size'
-            raise ValueError(f'{report}\nNo pair is left: check data_root and data_prefix{hint}.')
-        if self.mismatched == 'error':
-            raise ValueError(
-                f"{report}\nRepair the files, or train without these pairs: mismatched='skip' in the data set."
-            )
-        print_log(f'skipped pairs of {report}', logger='current', level=logging.WARNING)
-        self.left_out.update(Counter(problem.kind for problem in problems.values()))
-        return kept
 
     def get_data_info(self, idx: int) -> dict:
         """One sample, with what its label ids mean."""
@@ -311,73 +243,6 @@ class RawSegDataset(BaseSegDataset):
             info['same_size'] = self.same_size
         return info
 
-    def prepare_data(self, idx: int) -> Any:
-        """One sample through the pipeline.
-
-        Raises:
-            ValueError: If the image has too many pixels; or if files may differ in size and the pipeline did not make
-                them equal.
-        """
-        if self._local and self.max_pixels is not None and not self._bounded:
-            self._check_pixels(self.get_data_info(idx)['img_path'])
-        sample = super().prepare_data(idx)
-        if not self.same_size and isinstance(sample, dict) and 'gt_sem_seg' in sample.get('data_samples', ()):
-            image, label = (
-                tuple(part.shape[-2:]) for part in (sample['inputs'], sample['data_samples'].gt_sem_seg.data)
-            )
-            if image != label:
-                raise ValueError(
-                    f'{self.get_data_info(idx)["img_path"]} leaves the pipeline with {image} (H, W), its label with '
-                    f'{label}: with same_size=False the pipeline needs a Resize with keep_ratio=False'
-                )
-        return sample
-
-    @property
-    def oriented(self) -> bool:
-        """Whether the pipeline turns images by their EXIF orientation."""
-        return not any(
-            str(getattr(step, 'color_type', '')).endswith('ignore_orientation') for step in self.pipeline.transforms[:1]
-        )
-
-    @property
-    def _bounded(self) -> bool:
-        """Whether the first step of the pipeline looks at ``max_pixels``; mmcv's loaders have no bound."""
-        steps = self.pipeline.transforms
-        return bool(steps) and isinstance(steps[0], LoadDomainImage)
-
-    def _check_pixels(self, path: str) -> None:
-        try:
-            size = image_size(path)
-        except (OSError, SyntaxError, ValueError):
-            return  # missing, or a format of a loader of its own, which says what is wrong
-        check_pixels(path, size, self.max_pixels)
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
-
-    @property
-    def _img_dir(self) -> str:
-        return self.data_prefix.get('img_path', '')
-
-    @property
-    def _local(self) -> bool:
-        """Whether headers can be looked at before the training: on a local disk, or in a zip archive there."""
-        return is_local(self._img_dir, self.backend_args)
-
-    @property
-    def _expected(self) -> str:
-        if not self.data_root:
-            return (
-                f'Expected in the folders that data_prefix of this data set names: {self.LAYOUT}. '
-                'Point data_prefix to your copy'
-            )
-        root = self.data_root
-        return (
-            f'Expected below data_root={root!r}: {self.LAYOUT}. Point data_root of this data '
-            f'set to your copy, or link it: ln -s /path/to/your/copy {root}'
-        )
-
     def _check_table(self) -> None:
         num_classes = len(self.label_map or self.metainfo['classes'])
         if self.label_table.num_classes > num_classes:
@@ -385,28 +250,4 @@ class RawSegDataset(BaseSegDataset):
                 f'{self._name}: label table {self.label_table.name!r} gives train ids up to '
                 f'{self.label_table.num_classes - 1}, but there are {num_classes} classes: map the '
                 'others to 255'
-            )
-
-    def check_folders(self) -> None:
-        """Check that the list, or the folders of images and labels, exist.
-
-        Raises:
-            FileNotFoundError: If one does not.
-        """
-        if self.ann_file and not fileio.exists(self.ann_file, self.backend_args):
-            raise FileNotFoundError(
-                f'{self._name}: the list {self.ann_file} does not exist. Give ann_file as an '
-                f'absolute path or relative to data_root={self.data_root!r}'
-            )
-        if self.ann_file:
-            return
-        for key, meaning in (('img_path', 'images'), ('seg_map_path', 'labels')):
-            folder = self.data_prefix.get(key)
-            if folder is None or fileio.isdir(folder, self.backend_args):
-                continue
-            hint = ''
-            if key == 'seg_map_path':
-                hint = ' (to read images only, set data_prefix without seg_map_path)'
-            raise FileNotFoundError(
-                f'{self._name}: the folder of {meaning}, {folder}, does not exist{hint}. {self._expected}'
             )

@@ -13,7 +13,7 @@ from layouts import H, W, ids, image, write
 from PIL import Image
 
 import mmuda.datasets.readers.file_check as pair_check
-import mmuda.datasets.readers.raw_dataset as raw_dataset
+import mmuda.datasets.readers.checked_dataset as checked_dataset
 from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.datasets.readers.file_check import find_problems
 from mmuda.datasets.readers.gta5 import GTA5Dataset
@@ -50,7 +50,7 @@ def test_one_error_lists_them_all(broken):
 def test_skip_says_how_many(broken, monkeypatch):
     told = []
     monkeypatch.setattr(
-        raw_dataset, 'print_log', lambda text, logger=None, level=logging.INFO: told.append((level, text))
+        checked_dataset, 'print_log', lambda text, logger=None, level=logging.INFO: told.append((level, text))
     )
     dataset = GTA5Dataset(data_root=str(broken), mismatched='skip')
     names = [dataset.get_data_info(n)['img_path'][-9:-4] for n in range(len(dataset))]
