@@ -12,8 +12,8 @@ import pytest
 from layouts import H, W, ids, image, write
 from PIL import Image
 
-import mmuda.datasets.readers.file_check as pair_check
 import mmuda.datasets.readers.checked_dataset as checked_dataset
+import mmuda.datasets.readers.file_check as pair_check
 from mmuda.datasets.label_tables import get_label_table, lookup_array
 from mmuda.datasets.readers.file_check import find_problems
 from mmuda.datasets.readers.gta5 import GTA5Dataset
