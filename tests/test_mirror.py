@@ -57,6 +57,7 @@ TESTED_BY = {
     'checks/schedule.py': 'faults/test_config_fuzz.py',
     'checks/scores.py': 'faults/test_config_fuzz.py',
     'checks/sections.py': 'faults/test_config_fuzz.py',
+    'checks/source.py': 'checks/test_signatures.py',
     'checks/stages.py': 'faults/test_config_fuzz.py',
     'checks/training.py': 'faults/test_config_fuzz.py',
     'checks/values.py': 'faults/test_config_fuzz.py',
