@@ -182,15 +182,12 @@ class DomainPairDataset(DomainSides):
     The sides are independent streams; the length is that of the longer of source and target, never the product.
 
     Args:
-        source: As in :class:`DomainSides`.
-        target: As in :class:`DomainSides`.
-        seed: As in :class:`DomainSides`.
-        pseudo_labels: As in :class:`DomainSides`.
+        *args: Of :class:`DomainSides`.
         target_labelled: Data set (or its config) of target images with ground truth, for semi-supervised adaptation: a
             third stream, ``'target_labelled'``, of which every item and index has one more. A few images are enough;
             they come again and again, each pass in another order and with another augmentation. They should not be
             those of the validation. Any :class:`BaseAdaptor` learns them as it learns the source.
-        cache_bytes: As in :class:`DomainSides`.
+        **kwargs: Of :class:`DomainSides`.
 
     Raises:
         ValueError: If the sides do not have the same classes.
@@ -200,17 +197,9 @@ class DomainPairDataset(DomainSides):
             image has none.
     """
 
-    def __init__(
-        self,
-        source: dict | BaseDataset | None,
-        target: dict | BaseDataset,
-        seed: int = 0,
-        pseudo_labels: bool = False,
-        target_labelled: dict | BaseDataset | None = None,
-        cache_bytes: float | None = None,
-    ) -> None:
+    def __init__(self, *args: Any, target_labelled: dict | BaseDataset | None = None, **kwargs: Any) -> None:
         self.target_labelled: Any = None if target_labelled is None else build_dataset(target_labelled)
-        super().__init__(source, target, seed, pseudo_labels, cache_bytes)
+        super().__init__(*args, **kwargs)
 
     def sides(self) -> dict[str, BaseDataset]:
         """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""

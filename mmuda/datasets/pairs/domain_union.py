@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, pseudo_collate
@@ -29,9 +30,8 @@ class DomainUnionDataset(DomainSides):
     Args:
         source: As in :class:`DomainSides`; None to train with the target alone.
         target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
-        seed: Seed of the augmentation; the sampler sets it to its own.
         pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
-        cache_bytes: As in :class:`DomainSides`.
+        **kwargs: Of :class:`DomainSides`.
 
     Raises:
         ValueError: If the two sides do not have the same classes.
@@ -42,14 +42,9 @@ class DomainUnionDataset(DomainSides):
     SOURCE_OPTIONAL = True
 
     def __init__(
-        self,
-        source: dict | BaseDataset | None,
-        target: dict | BaseDataset,
-        seed: int = 0,
-        pseudo_labels: bool = True,
-        cache_bytes: float | None = None,
+        self, source: dict | BaseDataset | None, target: dict | BaseDataset, pseudo_labels: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(source, target, seed, pseudo_labels, cache_bytes)
+        super().__init__(source, target, pseudo_labels=pseudo_labels, **kwargs)
 
     def __len__(self) -> int:
         return sum(map(len, self.sides().values()))
