@@ -1,16 +1,22 @@
-"""Draw the pictures of the site: python docs/pictures.py
+"""Draw the pictures of the site.
 
-Writes docs/pictures/*.svg. A picture follows the light or dark mode of the reader: its style sheet has both.
-Pictures are text files, so a change of a picture can be reviewed line by line.
+    python docs/pictures.py                          # docs/pictures/*.svg and minicity.png
+    python docs/pictures.py --demo work_dirs/demo    # demo.png as well, from the networks of `make demo`
+
+A drawing follows the light or dark mode of the reader: its style sheet has both. Drawings are text files, so a change
+can be reviewed line by line.
 """
 
+import argparse
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent / 'pictures'
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LINE = 18
 STYLE = """
   text { font: 13.5px system-ui, sans-serif; fill: #1f2933; }
@@ -194,7 +200,6 @@ def write_towns(path: Path) -> None:
     """Write images of both towns of MiniCity, each above its label; twice as large as they are."""
     import cv2
     import numpy as np
-    from mmseg.datasets import CityscapesDataset
     from PIL import Image
 
     from mmuda.constants import IGNORE_INDEX
@@ -211,19 +216,71 @@ def write_towns(path: Path) -> None:
         labels = [path.with_name(path.name.replace('leftImg8bit', 'gtFine_labelIds')) for path in labels]
         ids = [np.asarray(Image.open(label)) for label in labels]  # indices of palette files
     train_ids = lookup_array(get_label_table('cityscapes'), IGNORE_INDEX)
-    palette = np.array([*CityscapesDataset.METAINFO['palette'], *[(0, 0, 0)] * (256 - 19)], np.uint8)[:, ::-1]
-    rows = [images, [palette[train_ids[one]] for one in ids]]
+    rows = [images, [coloured(train_ids[one]) for one in ids]]
     picture = np.vstack([np.hstack([np.pad(one, ((2, 2), (2, 2), (0, 0))) for one in row]) for row in rows])
     cv2.imwrite(str(path), cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+
+
+def write_demo(path: Path, runs: Path, count: int = 3) -> None:
+    """Write target images with their labels and the predictions of two networks of the demo.
+
+    Args:
+        path: The picture.
+        runs: Work dir of the demo.
+        count: Images, evenly spaced in the validation split.
+    """
+    import cv2
+    import numpy as np
+    from mmengine.registry import init_default_scope
+    from PIL import Image, ImageDraw, ImageFont
+
+    import mmuda
+    from mmuda.checkpoints.latest import latest_checkpoint
+    from mmuda.datasets.building import build_dataset
+    from mmuda.engine.launch import load_config
+
+    config = CONFIGS / 'advent/minicity.py'
+    init_default_scope('mmseg')
+    dataset = build_dataset(load_config(config).val_dataloader.dataset)
+    shown = [dataset[place] for place in range(0, len(dataset), len(dataset) // count)][:count]
+    samples = [sample['data_samples'] for sample in shown]
+    columns = {
+        'target image': [cv2.imread(sample.img_path) for sample in samples],
+        'ground truth': [coloured(sample.gt_sem_seg.data[0].numpy()) for sample in samples],
+    }
+    for title, folder in {'source-only': 'source_only', 'AdvEnt': 'advent'}.items():
+        segment = mmuda.predict(CONFIGS / folder / 'minicity.py', latest_checkpoint(runs / folder))
+        columns[title] = [coloured(np.asarray(segment(sample.img_path).label)) for sample in samples]
+    bands = [np.vstack([np.pad(one, ((2, 2), (2, 2), (0, 0))) for one in column]) for column in columns.values()]
+    picture = cv2.resize(np.hstack(bands), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    head = Image.new('RGB', (picture.shape[1], 28), 'white')
+    for number, title in enumerate(columns):
+        middle = (number + 0.5) * picture.shape[1] / len(columns)
+        ImageDraw.Draw(head).text((middle, 14), title, 'black', ImageFont.load_default(18), anchor='mm')
+    cv2.imwrite(str(path), np.vstack([np.asarray(head)[..., ::-1], picture]))
+
+
+def coloured(labels: Any) -> Any:
+    """Return train ids (H, W) of Cityscapes in their colours, (H, W, 3) uint8 in BGR; ignored pixels are black."""
+    import numpy as np
+    from mmseg.datasets import CityscapesDataset
+
+    palette = np.array([*CityscapesDataset.METAINFO['palette'], *[(0, 0, 0)] * (256 - 19)], np.uint8)[:, ::-1]
+    return palette[labels]
 
 
 PICTURES = {'data_flow': data_flow, 'step': step, 'stages': stages, 'floors': floors}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--demo', type=Path, metavar='DIR', help='work dir of the demo')
+    demo = parser.parse_args().demo
     for name, draw in PICTURES.items():
         draw().write(FOLDER / f'{name}.svg')
     write_towns(FOLDER / 'minicity.png')
+    if demo is not None:
+        write_demo(FOLDER / 'demo.png', demo)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
-"""Tables of results in READMEs, made from the metafile beside them."""
+"""Tables of results in READMEs, made from metafiles."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,11 @@ BEGIN = '<!-- Made from metafile.yml by tools/readme.py: change it there. -->'
 END = '<!-- End of what is made from metafile.yml. -->'
 HEADER = ('config', 'protocol', 'paper', 'ours', 'ours, statistics of the target')
 NONE = '-'
+PAIRS = {'minicity': 'MiniCity', 'carla2camvid': 'CARLA to CamVid'}
+"""Pairs of the table that compares methods: beginning of the name of a config, title of the column."""
+BASELINES = ('source_only', 'adabn')
+YEARS = ('adaptsegnet', 'cbst', 'advent', 'intrada', 'sim', 'fada', 'fda', 'dacs', 'sdca', 'daformer', 'hrda', 'mic')
+"""Methods in the order in which they were published."""
 
 
 def results_table(models: Sequence[dict[str, Any]]) -> str:
@@ -35,12 +40,67 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join([lines[0], '|' + '---|' * len(rows[0]), *lines[1:]])
 
 
-def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:
-    """Return a README with the table of results between its marks made anew.
+def comparison_table(root: str | Path) -> str:
+    """Return the table of our results of all methods on MiniCity and CARLA to CamVid, in Markdown.
+
+    Baselines come first, then methods in the order of their years, and the oracle, which is trained on the labels of
+    the target, last. Other variants of a method are left to its own README.
+
+    Args:
+        root: The project.
+    """
+    lines = {folder.name: read_metafile(folder) for folder in folders_with_results(root)}
+    rows = [
+        [_collection(models), *_compared(models, f'{name}/{{}}')]
+        for name, models in sorted(lines.items(), key=lambda item: _place(item[0]))
+        if any(f'{name}/{pair}' in models for pair in PAIRS)
+    ]
+    header = ['']
+    for title in PAIRS.values():
+        header += [title, f'{title}, statistics of the target']
+    oracle = _compared(lines.get('source_only', {}), 'source_only/{}_oracle')
+    return markdown_table([header, *rows, ['oracle (trained on the labels of the target)', *oracle]])
+
+
+def _place(name: str) -> tuple[int, str]:
+    order = (*BASELINES, *YEARS)
+    return order.index(name) if name in order else len(order), name
+
+
+def _collection(models: Mapping[str, dict[str, Any]]) -> str:
+    return next(iter(models.values()))['In Collection']
+
+
+def _compared(models: Mapping[str, dict[str, Any]], name: str) -> list[str]:
+    """Return two cells for each pair: with the statistics of the checkpoint, and with those of the target.
+
+    Args:
+        models: Models of a metafile.
+        name: Name of a model, with ``{}`` for the pair.
+    """
+    cells = []
+    for pair in PAIRS:
+        results = models.get(name.format(pair), {}).get('Results', [])
+        ours = next((result for result in results if result['Source'] == 'ours'), None)
+        cells.append('not run' if ours is None else _mean(ours['Metrics']['mIoU']))
+        target = None if ours is None else ours.get('Target Statistics')
+        cells.append(NONE if target is None else _mean(target['mIoU']))
+    return cells
+
+
+def _mean(values: Sequence[float]) -> str:
+    """Return mean and standard deviation (n - 1) of three seeds or more; of fewer, the values."""
+    if len(values) < 3:
+        return f'{", ".join(f"{value:.1f}" for value in values)} ({len(values)} seed{"s" * (len(values) > 1)})'
+    return f'{statistics.fmean(values):.1f} \u00b1 {statistics.stdev(values):.1f}'
+
+
+def with_table(text: str, table: str, where: str = 'README.md') -> str:
+    """Return a README with another table between its marks.
 
     Args:
         text: The README.
-        models: Models of the metafile.
+        table: The table, in Markdown.
         where: Name of the file, for messages.
 
     Raises:
@@ -50,21 +110,41 @@ def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'READ
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f'{where} has no place for the results: put the lines {BEGIN!r} and {END!r} there')
-    return f'{before}{BEGIN}\n\n{results_table(models)}\n\n{END}{after}'
+    return f'{before}{BEGIN}\n\n{table}\n\n{END}{after}'
+
+
+def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:
+    """Return a README with the table of the results of some models between its marks.
+
+    Args:
+        text: The README.
+        models: Models of the metafile.
+        where: Name of the file, for messages.
+
+    Raises:
+        ValueError: If the marks are missing.
+    """
+    return with_table(text, results_table(models), where)
 
 
 def update_readme(folder: str | Path) -> bool:
-    """Make the table of results in the README of a folder anew; return whether it changed.
+    """Make the table in the README of a folder again; return whether it changed.
 
     Args:
-        folder: Folder of README.md and metafile.yml.
+        folder: Folder of README.md and metafile.yml: the table of the results of its configs. Or the project, whose
+            README has the table that compares methods.
 
     Raises:
         ValueError: If the README has no marks.
     """
-    path = Path(folder) / 'README.md'
+    folder = Path(folder)
+    path = folder / 'README.md'
+    if (folder / NAME).is_file():
+        table = results_table(list(read_metafile(folder).values()))
+    else:
+        table = comparison_table(folder)
     text = path.read_text(encoding='utf-8')
-    new = with_results(text, list(read_metafile(folder).values()), str(path))
+    new = with_table(text, table, str(path))
     if new != text:
         write_atomically(path, new.encode())
     return new != text

@@ -1,7 +1,6 @@
 """Metafiles are the one source of figures: configs show them, READMEs quote them, the main table repeats them."""
 
 import re
-import statistics
 from pathlib import Path
 
 import pytest
@@ -140,49 +139,3 @@ def test_the_main_table_quotes_the_metafiles(row):
         assert 'see there' in row[2]
         text = (folder / 'README.md').read_text(encoding='utf-8')
         assert all(figure in text for figure in re.findall(r'[0-9]+(?:\.[0-9]+)?', row[2]))
-
-
-MINICITY_ROWS = {
-    'source-only': 'source_only/minicity',
-    'AdaBN': 'adabn/minicity',
-    'AdvEnt': 'advent/minicity',
-    'AdaptSegNet': 'adaptsegnet/minicity',
-    'IntraDA (two trainings)': 'intrada/minicity',
-    'CBST (two trainings)': 'cbst/minicity',
-    'SIM (two trainings)': 'sim/minicity',
-    'FADA (three trainings)': 'fada/minicity',
-    'SDCA (three trainings)': 'sdca/minicity',
-    'DACS': 'dacs/minicity',
-    'DAFormer': 'daformer/minicity',
-    'MIC': 'mic/minicity',
-    'oracle (trained on the labels of the target)': 'source_only/minicity_oracle',
-}
-
-
-def minicity_cell(title: str, ours: dict) -> str:
-    """Return the cell of a result below a title: a seed, one with statistics of the target, or the mean of three."""
-    metrics = ours['Metrics']
-    if title.endswith('with statistics of the target'):
-        if 'Target Statistics' not in ours:  # batch-norm that the method freezes
-            return '-'
-        metrics = ours['Target Statistics']
-    if title.startswith('mean'):
-        figures = metrics['mIoU']
-        return f'{statistics.fmean(figures):.1f} ± {statistics.stdev(figures):.1f}' if len(figures) == 3 else ''
-    seed = int(re.match(r'seed ([0-9]+)', title)[1])
-    found = dict(zip(ours['Seeds'], metrics['mIoU'], strict=True))
-    return f'{found[seed]:.1f}' if seed in found else 'not run'
-
-
-def test_the_table_of_minicity_is_that_of_the_metafiles():
-    header = next(line for line in README.splitlines() if line.startswith('| | seed 0 |'))
-    titles = [title.strip() for title in header.strip('|').split('|')]
-    rows = table(README, header)
-    assert [row[0] for row in rows] == list(MINICITY_ROWS)
-    plugins = CONFIGS.parent / 'projects'
-    for row in rows:
-        name = MINICITY_ROWS[row[0]]
-        folder = name.split('/')[0]
-        parent = plugins if (plugins / folder).is_dir() else CONFIGS
-        (ours,) = results(read_metafile(parent / folder)[name], 'ours')
-        assert row[1:] == [minicity_cell(title, ours) for title in titles[1:]], name

@@ -6,7 +6,16 @@ import pytest
 from toolbox import CONFIGS
 
 from mmuda.metafile import record_results, write_metafile
-from mmuda.readme import BEGIN, END, folders_with_results, results_table, update_readme, with_results
+from mmuda.readme import (
+    BEGIN,
+    END,
+    comparison_table,
+    folders_with_results,
+    results_table,
+    update_readme,
+    with_results,
+    with_table,
+)
 
 FOLDERS = folders_with_results(CONFIGS.parent)
 
@@ -87,3 +96,40 @@ def test_a_data_set_must_have_a_name(tmp_path):
         record_results(tmp_path / 'a.py', [dict(Seeds=[0], Metrics=dict(mIoU=[1.0]))])
     record_results(tmp_path / 'a.py', [dict(Dataset='A val', Seeds=[0], Metrics=dict(mIoU=[1.0]))])
     assert 'Dataset: A val' in (tmp_path / 'metafile.yml').read_text()
+
+
+def test_the_main_readme_compares_the_methods_as_the_metafiles_do():
+    text = (CONFIGS.parent / 'README.md').read_text('utf-8')
+    assert with_table(text, comparison_table(CONFIGS.parent)) == text, 'run: python tools/readme.py'
+
+
+def ours(**results):
+    """Return a model's results on MiniCity."""
+    return dict(Source='ours', Dataset='MiniCity val', **results)
+
+
+def test_the_comparison_puts_baselines_first_and_the_oracle_last(tmp_path):
+    three, one = ours(Seeds=[0, 1, 2], Metrics=dict(mIoU=[1.0, 2.0, 3.0])), ours(Seeds=[0], Metrics=dict(mIoU=[5.0]))
+    models = {
+        'configs/mine': [{'Name': 'mine/minicity', 'In Collection': 'Mine', 'Results': [one]}],
+        'configs/other': [{'Name': 'other/gta2city', 'In Collection': 'Other'}],
+        'projects/dacs': [{'Name': 'dacs/carla2camvid', 'In Collection': 'DACS'}],
+        'configs/source_only': [
+            {'Name': 'source_only/minicity', 'In Collection': 'source-only', 'Results': [three]},
+            {
+                'Name': 'source_only/minicity_oracle',
+                'In Collection': 'source-only',
+                'Results': [{**three, 'Target Statistics': dict(mIoU=[4.0, 4.0, 4.0])}],
+            },
+        ],
+    }
+    for folder, listed in models.items():
+        (tmp_path / folder).mkdir(parents=True)
+        write_metafile(tmp_path / folder, dict(Models=listed))
+    lines = [line.strip('| ').split(' | ') for line in comparison_table(tmp_path).splitlines()[2:]]
+    assert lines == [
+        ['source-only', '2.0 \u00b1 1.0', '-', 'not run', '-'],
+        ['DACS', 'not run', '-', 'not run', '-'],
+        ['Mine', '5.0 (1 seed)', '-', 'not run', '-'],
+        ['oracle (trained on the labels of the target)', '2.0 \u00b1 1.0', '4.0 \u00b1 0.0', 'not run', '-'],
+    ]

@@ -1,4 +1,4 @@
-"""Make the tables of results in READMEs anew from their metafiles: python tools/readme.py [FOLDER ...]"""
+"""Make the tables of results in READMEs again, from metafiles: python tools/readme.py [FOLDER ...]"""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,9 @@ from command_line import add_traceback, run_command
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('folders', nargs='*', type=Path, help='with README.md and metafile.yml (default: all)')
+    parser.add_argument(
+        'folders', nargs='*', type=Path, help='with README.md and metafile.yml (default: all, and the project)'
+    )
     return add_traceback(parser).parse_args()
 
 
@@ -19,7 +21,8 @@ from mmuda.readme import folders_with_results, update_readme
 
 
 def main(args: argparse.Namespace) -> None:
-    for folder in args.folders or folders_with_results(Path(__file__).resolve().parents[1]):
+    root = Path(__file__).resolve().parents[1]
+    for folder in args.folders or [root, *folders_with_results(root)]:
         if update_readme(folder):
             print(f'{folder}/README.md')
 
