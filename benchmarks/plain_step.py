@@ -127,6 +127,7 @@ def build(name: str, variant: str, pair: str, device: str) -> tuple[Callable[[di
     optimizers = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
     if optimizers['segmentor'].optimizer.type == 'LegacySGD':  # that of the plain loop steps once, not three times
         optimizers['segmentor'].pop('repeats', None)
+        optimizers['segmentor'].optimizer.pop('version', None)
         optimizers['segmentor'].optimizer.type = 'SGD'
     wrappers = PerModuleOptimWrapperConstructor(dict(optimizers, precision=precision))(model)
     return lambda data: model.train_step(data, wrappers), model
