@@ -52,7 +52,7 @@ def comparison_table(root: str | Path) -> str:
     lines = {folder.name: read_metafile(folder) for folder in folders_with_results(root)}
     rows = [
         [_collection(models), *_compared(models, f'{name}/{{}}')]
-        for name, models in sorted(lines.items(), key=lambda item: _place(item[0]))
+        for name, models in lines.items()
         if any(f'{name}/{pair}' in models for pair in PAIRS)
     ]
     header = ['']
@@ -151,12 +151,13 @@ def update_readme(folder: str | Path) -> bool:
 
 
 def folders_with_results(root: str | Path) -> list[Path]:
-    """Return the folders below a project that have a metafile.
+    """Return the folders below a project that have a metafile: baselines, methods by their years, others.
 
     Args:
         root: The project.
     """
-    return sorted(path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
+    found = (path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
+    return sorted(found, key=lambda folder: _place(folder.name))
 
 
 def _rows(model: dict[str, Any]) -> list[list[str]]:

@@ -33,9 +33,17 @@ def pages(root: Path) -> dict[str, str]:
             name = '.'.join(package.parent.relative_to(root).parts)
             files = [path for path in sorted(package.parent.glob('*.py')) if path != package]
             found[f'api/{name}.rst'] = _page(name, [package, *files])
-    entries = '\n'.join(f'   {Path(name).stem if name.count(".") == 1 else name[4:-4]}' for name in found)
-    found['api/index.rst'] = f'{_heading(TITLE, "=")}\n{INTRODUCTION}\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n'
+    names = [name.removeprefix('api/').removesuffix('.rst') for name in found]
+    tree = '.. toctree::\n   :hidden:\n\n' + '\n'.join(f'   {name}' for name in names)
+    listed = '\n'.join(f':doc:`{name}`\n   {_summary(root, name)}' for name in names)
+    found['api/index.rst'] = f'{_heading(TITLE, "=")}\n{INTRODUCTION}\n{listed}\n\n{tree}\n'
     return found
+
+
+def _summary(root: Path, package: str) -> str:
+    """Return the first sentence of the docstring of a package."""
+    text = ast.get_docstring(ast.parse((root / package.replace('.', '/') / '__init__.py').read_text('utf-8'))) or ''
+    return ' '.join(text.split('\n\n')[0].split())
 
 
 def _page(package: str, files: list[Path]) -> str:

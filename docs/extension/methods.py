@@ -119,7 +119,8 @@ def minicity_table(root: Path) -> str:
 
 def _spread(values: list[float]) -> str:
     """Return mean and standard deviation (n - 1) over seeds."""
-    return f'{statistics.fmean(values):.1f} \u00b1 {statistics.stdev(values):.1f}' if values else '-'
+    # Spaces that do not break: narrow windows keep a figure in one line.
+    return f'{statistics.fmean(values):.1f}\u00a0\u00b1\u00a0{statistics.stdev(values):.1f}' if values else '-'
 
 
 def page_text(root: Path, readme: Path, place: Path) -> str:
