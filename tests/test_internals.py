@@ -150,7 +150,7 @@ def own_classes() -> list[type]:
 
 
 def test_no_other_module_uses_private_names_of_other_objects():
-    """A module uses ``x._name``, ``from a import _name`` or ``getattr(x, '_name')`` only if it defines the name itself."""
+    """Modules use ``x._name``, ``from a import _name`` and ``getattr(x, '_name')`` only for names of their own."""
     found = []
     for path, tree in sources().items():
         if path == ROOT / 'internals.py':
