@@ -1,4 +1,4 @@
-"""Networks of a config."""
+"""Examination of the networks of a config."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def rows(cfg, fast=False) -> dict:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class SloppyConstructor:
-    """Forgets the discriminator, and has the head of the segmentor twice."""
+    """Omit the discriminator, and list the head of the segmentor twice."""
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         pass
