@@ -1,4 +1,4 @@
-"""A folder belongs to one run at a time, however runs end."""
+"""A folder is used by one run at a time, however runs end."""
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ with only_run(sys.argv[1], 'training'):
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds the folder ``held``."""
+    """Start another process that holds the folder ``held``."""
     folder = tmp_path / 'held'
     command = [sys.executable, '-c', HOLD, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -62,7 +62,7 @@ def test_a_killed_run_gives_its_folder_back(tmp_path, holder):
     holder.kill()
     holder.wait()
     assert free(tmp_path / 'held')
-    assert not (tmp_path / 'held' / LOCK).exists(), 'nothing is left'
+    assert not (tmp_path / 'held' / LOCK).exists(), 'no lock file must be left'
 
 
 def test_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
@@ -80,7 +80,7 @@ def test_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
         assert not free(tmp_path)
         process.kill()
         process.wait()
-        os.kill(worker, 0)  # it is alive
+        os.kill(worker, 0)  # the worker is still alive
         assert free(tmp_path)
     finally:
         process.kill()
@@ -159,10 +159,10 @@ def test_the_touches_of_another_machine_are_seen_without_its_lock(tmp_path, monk
     finally:
         process.kill()
         process.wait()
-    assert (tmp_path / LOCK).exists() and free(tmp_path), 'a machine that has gone touches nothing'
+    assert (tmp_path / LOCK).exists() and free(tmp_path), 'the lock of a stopped machine must expire'
 
 
-# Processes whose launcher is gone.
+# Processes whose launcher has ended.
 
 ORPHAN = """
 import os, sys, time
@@ -179,7 +179,7 @@ def launcher(queue) -> None:
     time.sleep(300)
 
 
-@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='looks processes up in /proc')
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='needs /proc')
 def test_a_process_ends_with_its_launcher():
     context = multiprocessing.get_context('spawn')
     queue = context.Queue()
@@ -190,7 +190,7 @@ def test_a_process_ends_with_its_launcher():
     process.join()
     start = time.monotonic()
     while _runs(child):
-        assert time.monotonic() - start < 60, 'it is an orphan'
+        assert time.monotonic() - start < 60, 'the process must end with its launcher'
         time.sleep(0.05)
 
 
@@ -201,7 +201,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-# A process that does not answer.
+# A process that does not respond.
 
 
 def silent(rank: int) -> str:
