@@ -12,7 +12,7 @@ from mmuda.engine.launch import build_runner
 
 
 class Interrupt(Hook):
-    """Stop training after an iteration without any cleaning up, like a power cut."""
+    """A hook that stops training after an iteration without any cleaning up, like a power cut."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -23,7 +23,7 @@ class Interrupt(Hook):
 
 
 class Dropout(Hook):
-    """Draw from every random generator in each iteration, as dropout or mixing in a model would."""
+    """A hook that draws from every random generator in each iteration, as dropout or mixing in a model would."""
 
     def before_train_iter(self, runner, *args, **kwargs) -> None:
         noise = torch.rand(()).item() + np.random.rand() + random.random()
