@@ -1,4 +1,4 @@
-"""Run the scripts of tools/ as a user runs them."""
+"""The scripts of tools/, run as a user runs them."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Kill real commands with SIGKILL at a chosen moment."""
+"""SIGKILL for real commands at a chosen moment."""
 
 import contextlib
 import multiprocessing

@@ -13,7 +13,7 @@ PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 
 
 class Page(HTMLParser):
-    """Tags, text, links, pictures and table rows of a page. It checks that the tags match."""
+    """The tags, text, links, pictures and table rows of a page. Parsing checks that the tags match."""
 
     VOID = {'meta', 'img'}
 

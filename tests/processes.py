@@ -1,4 +1,4 @@
-"""Run a function of a test file on several processes that form a gloo group."""
+"""Functions of test files, run on several processes that form a gloo group."""
 
 import importlib.util
 import inspect

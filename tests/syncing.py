@@ -1,4 +1,4 @@
-"""Find operations that would make the host wait for a GPU, on a machine without a GPU."""
+"""A search for operations that would make the host wait for a GPU, on a machine without a GPU."""
 
 import traceback
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ KNOWN_ONCE = {'read': 'the counter of a teacher is read from its checkpoint, bef
 
 
 class OnDevice(TorchDispatchMode):
-    """Track the tensors that would be on a GPU, and collect the places where the host reads one of them.
+    """The tensors that would be on a GPU, and the places where the host reads one of them.
 
     These are the parameters, the buffers, the batch and everything computed from them. Random numbers drawn on the host
     and counters of optimizers would not be on the GPU.
@@ -79,9 +79,9 @@ class OnDevice(TorchDispatchMode):
 
 
 class Uploads(TorchFunctionMode):
-    """Record where the host copies numbers to the device and waits for it. Operators on a CPU do not show this.
+    """A record of places where the host copies numbers to the device and waits. Operators on a CPU do not show them.
 
-    These places are lists that become tensors on the device, lists as indices, and host tensors copied by ``to``
+    They are lists that become tensors on the device, lists as indices, and host tensors copied by ``to``
     without ``non_blocking``. The result of ``to`` counts as being on the device.
     """
 

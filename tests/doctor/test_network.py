@@ -21,7 +21,7 @@ def rows(cfg, fast=False) -> dict:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class SloppyConstructor:
-    """Omit the discriminator, and list the head of the segmentor twice."""
+    """A constructor that omits the discriminator and lists the head of the segmentor twice."""
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         pass

@@ -14,7 +14,7 @@ from mmuda.evaluation import LabelFreeHook
 
 
 class Metrics(Hook):
-    """Record the results of all validations."""
+    """A hook that records the results of all validations."""
 
     priority = 'VERY_LOW'
 

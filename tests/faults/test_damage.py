@@ -103,7 +103,7 @@ def test_old_formats_have_no_checksums(tmp_path):
 
 
 class Ruin(Hook):
-    """Set a weight to NaN after an iteration whose loss was still finite."""
+    """A hook that sets a weight to NaN after an iteration whose loss was still finite."""
 
     def __init__(self, iteration: int) -> None:
         self.iteration = iteration
@@ -114,7 +114,7 @@ class Ruin(Hook):
 
 
 class Save(Hook):
-    """Save a checkpoint after an iteration."""
+    """A hook that saves a checkpoint after an iteration."""
 
     def __init__(self, iteration: int) -> None:
         self.iteration = iteration

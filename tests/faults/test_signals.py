@@ -30,7 +30,7 @@ def sigint_is_heard():
 
 
 class Signal(Hook):
-    """Send a signal to this process in the middle of an iteration or of a validation."""
+    """A hook that sends a signal to this process in the middle of an iteration or of a validation."""
 
     def __init__(self, number: int, iteration: int, validation: bool = False) -> None:
         self.number, self.iteration, self.validation = number, iteration, validation

@@ -17,7 +17,7 @@ PLAIN = AugmentationDraws(None, None)
 
 
 class Recorded(DACS):
-    """DACS that records the intermediate results of an iteration and does not augment colours."""
+    """A DACS that records the intermediate results of an iteration and does not augment colours."""
 
     def label_target(self, target):
         self.weights = {name: value.clone() for name, value in self.teacher.segmentor.named_parameters()}
@@ -286,7 +286,7 @@ def test_labels_must_have_the_size_of_their_images():
 
 
 class Given(DACS):
-    """DACS with given random numbers for each image, and equal weights of all pseudo labels."""
+    """A DACS with given random numbers for each image, and equal weights of all pseudo labels."""
 
     first = 0
 

@@ -132,7 +132,7 @@ def test_autocast(length):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Record the largest number of bytes of any result."""
+    """The largest number of bytes of any result."""
 
     def __init__(self) -> None:
         super().__init__()
