@@ -28,7 +28,7 @@ for _ in range(12000):  # two minutes
         break
     time.sleep(0.01)
 else:
-    sys.exit('nobody has interrupted this')
+    sys.exit('the test did not interrupt this script')
 logs = folder / '1' / 'vis_data'
 logs.mkdir(parents=True, exist_ok=True)
 (logs / 'scalars.json').write_text(json.dumps(dict(step=6, loss=1.0, memory=321)) + '\\n{"step": 7, "lo')

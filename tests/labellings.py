@@ -35,7 +35,7 @@ def label(folder: Path, strategy=None, network=None, images=IMAGES, classes=CLAS
 
 
 def change_manifest(folder: Path, *without: str, **changes) -> dict:
-    """Rewrite the manifest of a folder with changed and without removed keys."""
+    """Rewrite the manifest of a folder with some keys changed and those in `without` removed."""
     content = {**json.loads((folder / 'manifest.json').read_text()), **changes}
     content.pop('checksum', None)
     content = {key: value for key, value in content.items() if key not in without}

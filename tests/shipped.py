@@ -27,7 +27,7 @@ AREAS = ('Rural', 'Urban')
 def computes(path: Path) -> str:
     """Return a text of everything that a config computes, without the figures of its paper.
 
-    All cities and areas have the same name in it, so that configs of several cities count as one.
+    All cities and areas have the same name in it, so that configs with different places have the same text.
     """
     text = str({key: value for key, value in LOADED[path].items() if key != 'test_evaluator'})
     for name in (*CITIES, *AREAS):

@@ -81,8 +81,8 @@ class OnDevice(TorchDispatchMode):
 class Uploads(TorchFunctionMode):
     """A record of places where the host copies numbers to the device and waits. Operators on a CPU do not show them.
 
-    They are lists that become tensors on the device, lists as indices, and host tensors copied by ``to``
-    without ``non_blocking``. The result of ``to`` counts as being on the device.
+    They are lists that become tensors on the device, lists as indices, and host tensors copied by ``to`` without
+    ``non_blocking``. The result of ``to`` counts as being on the device.
     """
 
     def __init__(self, mode: OnDevice) -> None:
@@ -160,8 +160,8 @@ def is_followed(path: Path) -> bool:
 def never_waiting(path: Path) -> Iterator[None]:
     """Fail in the block at every training step of a config that would make the host wait for a GPU.
 
-    Functions in `KNOWN` may wait. A step includes the copies of the batch, forward, backward and the optimizers. Every
-    second step runs in bfloat16.
+    Functions in `KNOWN` are exceptions. A step includes the copies of the batch, forward, backward and the optimizers.
+    Every second step runs in bfloat16.
     """
     if not is_followed(path):
         yield

@@ -61,7 +61,7 @@ def test_the_checks_of_a_gpu_run_on_a_cpu(tmp_path):
 
 @pytest.mark.slow
 def test_checks_that_there_is_no_time_for_are_told(tmp_path):
-    """Without time, every check is skipped, and the result file records this."""
+    """Without time, every check is left out, and the result file records this."""
     path = tmp_path / 'found.json'
     command = [sys.executable, FOLDER / 'gpu_check.py', '--device=cpu', '--toy', '--minutes=0', f'--out={path}']
     done = subprocess.run(command, capture_output=True, text=True)

@@ -217,7 +217,7 @@ def test_every_fact_has_its_test():
 def test_runner_arguments():
     parameters = set(inspect.signature(Runner.__init__).parameters) - {'self'}
     assert parameters == internals.RUNNER_ARGUMENTS, (
-        'add what is new to RUNNER_ARGUMENTS: a stage of a StagedRunner drops top-level keys that are not listed there'
+        'add new arguments to RUNNER_ARGUMENTS: a stage of a StagedRunner drops top-level keys that it does not list'
     )
 
 
@@ -341,7 +341,7 @@ def test_count_iteration():
         should.append((one.should_sync(), one.should_update()))
         internals.count_iteration(one)
     assert [sync for sync, _ in should] == [False, True, False, True]
-    assert [update for _, update in should] == [True, False, True, False], 'it depends on the counted iterations'
+    assert [update for _, update in should] == [True, False, True, False], 'it must depend on the counted iterations'
     assert one.should_update()
 
 
@@ -465,7 +465,7 @@ def test_resuming_goes_through_load_checkpoint(tmp_path):
     assert len(loaded) == 1 and runner.iter == 1
 
 
-# Documented properties of configs, models and metrics of mmengine that could get lost.
+# Properties of configs, models and metrics of mmengine: documented, but easily lost in an update.
 
 
 def test_a_config_has_the_methods_of_a_dict():

@@ -69,7 +69,7 @@ def test_readmes_quote_the_metafile(folder):
             for result in results(model, source):
                 assert quoted is not None, f'{name} has figures in its metafile, but no row in its README'
                 values = [f'{value:.1f}' for metric in result['Metrics'].values() for value in as_list(metric)]
-                assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: in the README, {quoted}'
+                assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: other figures in {quoted}'
                 compared += 1
     assert compared or folder.name in ('adabn', 'backbones')
 

@@ -15,7 +15,7 @@ def test_latest_is_what_was_written_last(tmp_path):
     for name in ('iter_9.pth', 'iter_10.pth', 'iter_11.pth.part', 'iter_x.pth', 'other_99.pth'):
         (tmp_path / name).touch()
     assert latest_checkpoint(tmp_path).endswith('iter_10.pth'), (
-        'the highest number counts where there is no file last_checkpoint'
+        'without the file last_checkpoint, the highest number must count'
     )
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_9.pth')
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'iter_9.pth')

@@ -274,11 +274,11 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
     child = int(holder.stdout.readline())
     wanted = f'{tmp_path} belongs to another comparison, process {holder.pid} on .*: wait until it and the processes'
     with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
-        raise AssertionError('it was free')
+        raise AssertionError('the folder must be in use')
     holder.kill()
     holder.wait()
     with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
-        raise AssertionError('its child still writes')
+        raise AssertionError('a child that still runs must hold the folder')
     os.kill(child, signal.SIGKILL)
 
     def free() -> bool:

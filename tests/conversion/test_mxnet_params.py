@@ -224,7 +224,7 @@ def test_thousands_of_arrays_of_some_size(tmp_path):
 
 @pytest.mark.parametrize('letter, read', [('a', True), ('\u00e9', True), ('\U0001d49c', False)])
 def test_names_take_no_more_memory_than_allowed(tmp_path, letter, read):
-    """Names stay within the memory limit, though Python stores each letter in 4 bytes if one is rare."""
+    """Names stay within the memory limit, even if a rare letter makes Python use 4 bytes for each letter."""
     names = [letter.encode() + f'{index:01000}'.encode() for index in range(4000)]
     path = tmp_path / 'names.params'
     path.write_bytes(file_of([v2((0, 3))] * 4000, names))

@@ -36,7 +36,7 @@ def test_later_rounds_are_like_the_first(minicity, tmp_path):
     tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
     first, second = tried['rounds/0/train'], tried['rounds/1/train']
     assert second.like == 'rounds/0/train' and second.measured == first.measured and not first.like
-    # Four epochs in batches of 2, with all 7 source images and the 5 labelled target images.
+    # Four epochs in batches of 2, with all 7 source images and the 5 target images with pseudo labels.
     assert first.config.train_cfg.max_iters == 4 * ((7 + 5) // 2)
 
 

@@ -104,7 +104,7 @@ def test_stages_with_the_same_network_are_one(minicity, monkeypatch):
 
 def test_nothing_is_downloaded(monkeypatch):
     def refuse(*args, **kwargs):
-        raise AssertionError('downloads')
+        raise AssertionError('nothing must be downloaded')
 
     monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
     monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)

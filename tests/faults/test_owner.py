@@ -95,7 +95,7 @@ def test_a_process_may_hold_a_folder_again(tmp_path):
             pass
         assert holds(tmp_path)
         with pytest.raises(RuntimeError, match='belongs to another'), only_user(tmp_path, 'training'):
-            raise AssertionError('it was free')
+            raise AssertionError('the folder must be in use')
     assert not holds(tmp_path) and list(tmp_path.iterdir()) == []
 
 
@@ -137,7 +137,7 @@ def test_a_file_system_without_locks_goes_by_the_holder(tmp_path, holder, monkey
 
     monkeypatch.setattr(fcntl, 'flock', no_locks)
     with pytest.raises(RuntimeError, match=f'process {holder.pid}'), only_run(tmp_path / 'held', 'training'):
-        raise AssertionError('its holder runs on this machine')
+        raise AssertionError('a running process of this machine must hold the folder')
     with only_run(tmp_path / 'other', 'training'):
         pass
 
@@ -155,7 +155,7 @@ def test_the_touches_of_another_machine_are_seen_without_its_lock(tmp_path, monk
     try:
         assert process.stdout.readline() == 'held\n'
         with pytest.raises(RuntimeError, match=f'process {process.pid} on elsewhere'), only_run(tmp_path, 'training'):
-            raise AssertionError('its lock is not seen here')
+            raise AssertionError('the heartbeat of the other machine must hold the folder')
     finally:
         process.kill()
         process.wait()

@@ -78,7 +78,7 @@ def test_beyond_the_range():
 
 
 def images(kind: str, seed: int, one_pixel: bool = False):
-    """Yield three images; the classes have very different sizes, and the last one is empty."""
+    """Yield three images; the classes have very different sizes, and the last class is empty."""
     rng = np.random.default_rng([seed, *map(ord, kind)])
     for _ in range(3):
         size = (1, C - 1) if one_pixel else tuple(rng.integers(20, 60, 2))

@@ -12,7 +12,7 @@ from mmuda.engine.launch import load_config
 
 
 def rates(base: list[float], iters: np.ndarray, cfg: dict) -> list[list[float]]:
-    """Return the learning rates of one group for each base value, at the iterations 0 to the last stored one."""
+    """Return the learning rates of one group for each base value, at these iterations."""
     weights = [torch.nn.Parameter(torch.zeros(())) for _ in base]
     optimizer = torch.optim.SGD([dict(params=[w], lr=lr) for w, lr in zip(weights, base, strict=True)], lr=1.0)
     scheduler = PARAM_SCHEDULERS.build(dict(cfg, optimizer=optimizer))

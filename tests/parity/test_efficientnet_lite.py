@@ -58,7 +58,7 @@ def test_activations(path):
 @pytest.mark.parametrize('path', golden_files('efficientnet_lite', ''))
 @pytest.mark.parametrize('output_stride', [8, 16])
 def test_dilated_stages_compute_the_same_at_more_places(path, output_stride):
-    """A dilated stage has the stored values at every second place, the second one since all sizes are even."""
+    """The dilated network has the stored values at every step-th place, from `step - 1`, since all sizes are even."""
     data = load(path)
     net, _ = network(data)
     dilated = EfficientNetLite(

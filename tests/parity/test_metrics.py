@@ -86,7 +86,7 @@ class StoredLogits(BaseModel):
         self.logits, self.size = torch.from_numpy(logits), size
 
     def forward(self, *args, **kwargs):
-        raise AssertionError('only tested')
+        raise AssertionError('only test_step must be called')
 
     def test_step(self, data):
         for sample in data['data_samples']:

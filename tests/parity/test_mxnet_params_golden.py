@@ -38,7 +38,7 @@ def test_named(path):
     order = data['order_dtypes_file' if 'dtypes' in path.stem else 'order'].tolist()
     check(found, expected(order))
     assert list(found) == order or 'mxnet' in path.stem, (
-        'the order must be kept, except in files of MXNet, which has none'
+        'the order must be kept, except in files that MXNet has written'
     )
 
 

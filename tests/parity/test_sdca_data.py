@@ -45,7 +45,7 @@ class Fixed:
 
     def integer(self, low: int, high: int) -> int:
         number = self.numbers.pop(0)
-        assert low <= number < high, 'the original has another range here'
+        assert low <= number < high, 'the number must be in the range of the draw'
         return int(number)
 
     def fraction(self, high: float) -> float:

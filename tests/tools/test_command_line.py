@@ -21,7 +21,7 @@ from tools.command_line import KeyValues, message_of, run_command
 
 HELP = """
 import runpy, sys
-sys.modules.update(dict.fromkeys(['torch', 'numpy', 'mmengine', 'mmuda']))  # an import of one of them fails
+sys.modules.update(dict.fromkeys(['torch', 'numpy', 'mmengine', 'mmuda']))  # makes an import of one of them fail
 for tool in sys.argv[1:]:
     sys.argv = [tool, '--help']
     try:

@@ -77,7 +77,7 @@ def test_translated_images_may_have_another_size(translated):
     assert len(dataset) == 2
     sample, label = dataset[0], np.asarray(Image.open(translated / 'labels/00001.png'))
     assert sample['inputs'].shape[1:] == sample['data_samples'].gt_sem_seg.shape == (H, W)
-    # Expected: one resize from the file to the final size. A resize to the size of the image before would sample twice.
+    # The label must be resized once, from the file to the final size. Two steps would sample it twice.
     nearest = cv2.resize(label, (W, H), interpolation=cv2.INTER_NEAREST)
     train_ids = lookup_array(get_label_table('gta5'), unknown=255)[nearest]
     np.testing.assert_array_equal(sample['data_samples'].gt_sem_seg.data[0].numpy(), train_ids)
@@ -160,7 +160,7 @@ def test_damaged_cache_is_not_trusted(tmp_path, cache_dir, monkeypatch, text):
 
 
 def test_unreadable_is_not_kept(broken, cache_dir):
-    """Unreadable files are not cached, since a network disk may return the same file next time."""
+    """Unreadable files are not cached, since a network disk can return the same file next time."""
     GTA5Dataset(data_root=str(broken), mismatched='skip')
     assert list(cache_dir.rglob('*.json')) == []
 

@@ -89,7 +89,7 @@ def test_the_focal_loss_needs_a_gpu():
 
 
 def test_ignored_images_add_nothing():
-    """Images without labels do not change the loss; negative labels are ignored."""
+    """Negative labels are ignored like 255."""
     adaptor = tiny_adaptor('SourceOnly', segmentor=network(loss_decode=BALANCED)).eval()
     data = prepared(adaptor, batch())['source']
     found = [adaptor.supervised_losses(adaptor.segment(data), data)['loss_seg_main']]

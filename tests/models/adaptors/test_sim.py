@@ -1,4 +1,4 @@
-"""SIM: gradients of its losses, its saved state, its errors (stored values are in tests/parity)."""
+"""SIM: gradients of its losses, its saved state, its errors. tests/parity compares stored values."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: sizes, dilation, trained parameters, initialisation (stored activations are in tests/parity)."""
+"""EfficientNet-Lite: sizes, dilation, trained parameters, initialisation. tests/parity compares stored activations."""
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def test_sizes_are_rounded_up(output_stride, size):
 @pytest.mark.parametrize('output_stride', [8, 16])
 @pytest.mark.parametrize('size', [(128, 64), (97, 65)])
 def test_dilation_computes_the_same_at_more_places(output_stride, size):
-    """A dilated network has the values of the plain one at every second place, the second of an even size."""
+    """The dilated network has the values of the plain one at every step-th place, from `step - 1` for even sizes."""
     plain, dilated = randomised().eval(), EfficientNetLite(output_stride=output_stride).eval()
     dilated.load_state_dict(plain.state_dict())
     x = torch.rand(2, 3, *size)

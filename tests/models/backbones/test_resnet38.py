@@ -1,4 +1,4 @@
-"""ResNet-38: sizes, trained parameters, recomputed activations (stored values are in tests/parity)."""
+"""ResNet-38: sizes, trained parameters, recomputed activations. tests/parity compares stored values."""
 
 import pytest
 import torch
