@@ -160,10 +160,10 @@ MINICITY_ROWS = {
 
 
 def minicity_cell(title: str, ours: dict) -> str:
-    """Return the cell for a column title: a seed, a seed with target statistics, or the mean of three seeds."""
+    """Return the cell of a result below a title: a seed, one with statistics of the target, or the mean of three."""
     metrics = ours['Metrics']
     if title.endswith('with statistics of the target'):
-        if 'Target Statistics' not in ours:  # the method freezes batch-norm
+        if 'Target Statistics' not in ours:  # batch-norm that the method freezes
             return '-'
         metrics = ours['Target Statistics']
     if title.startswith('mean'):
