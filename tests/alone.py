@@ -1,4 +1,4 @@
-"""A process with mmseg that cannot import mmuda. This module imports nothing of mmuda, nor of the other tests."""
+"""Prediction in a process that has mmseg but cannot import mmuda. It imports neither mmuda nor the other tests."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The commands of tools/, run as users run them."""
+"""The scripts of tools/, run as a user runs them."""
 
 import os
 import tempfile
@@ -11,14 +11,14 @@ TOOLS = CONFIGS.parent / 'tools'
 
 
 def run(minicity: Path, *script, fails: bool = False) -> str:
-    """Run a Python script with arguments; return what it prints."""
+    """Run a Python script with arguments and return its output."""
     code, printed = run_tool(*script, env={'MINICITY_ROOT': str(minicity)})
     assert (code != 0) == fails, printed[-5000:]
     return printed
 
 
 def run_tool(*script, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run a Python script with arguments and more variables of the environment; return exit status and output."""
+    """Run a Python script with arguments and additional environment variables; return its exit status and output."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, 'log.txt')
         command = [str(part) for part in script]
@@ -28,5 +28,5 @@ def run_tool(*script, env: dict[str, str] | None = None) -> tuple[int, str]:
 
 
 def options(method: str) -> list:
-    """The arguments that make `configs/<method>/minicity.py` tiny."""
+    """Return the arguments that make `configs/<method>/minicity.py` tiny."""
     return ['--cfg-options', *(f'{key}={value}' for key, value in tiny_options(method).items())]

@@ -1,4 +1,4 @@
-"""Small comparisons whose trainings and tests cost nothing: the scripts write files and compute no gradient."""
+"""Small comparisons without computation: the fake training and test scripts only write files."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ for _ in range(12000):  # two minutes
         break
     time.sleep(0.01)
 else:
-    sys.exit('nobody has interrupted this')
+    sys.exit('the test did not interrupt this script')
 logs = folder / '1' / 'vis_data'
 logs.mkdir(parents=True, exist_ok=True)
 (logs / 'scalars.json').write_text(json.dumps(dict(step=6, loss=1.0, memory=321)) + '\\n{"step": 7, "lo')
@@ -59,7 +59,7 @@ name = args.checkpoint.stem + ('_target_bn' if args.batch_norm == 'target' else 
 
 
 def fake_tools(folder: Path) -> Path:
-    """Write a folder of scripts with the arguments and the files of the real ones."""
+    """Write scripts that take the arguments and write the files of tools/train.py and tools/test.py."""
     folder.mkdir()
     (folder / 'train.py').write_text(TRAIN)
     (folder / 'test.py').write_text(TEST)
@@ -67,7 +67,7 @@ def fake_tools(folder: Path) -> Path:
 
 
 def tiny_methods(minicity: Path, folder: Path, *names: str, **options) -> list[Method]:
-    """Methods of the tiny MiniCity by the folders of their configs."""
+    """Return methods on the tiny MiniCity, given the names of their config folders."""
     return [
         Method(f'{name}/minicity', Path(f'configs/{name}/minicity.py'), tiny_config(name, minicity, folder, **options))
         for name in names
@@ -75,12 +75,12 @@ def tiny_methods(minicity: Path, folder: Path, *names: str, **options) -> list[M
 
 
 def tiny_runs(minicity: Path, folder: Path, *names: str, seeds=(0, 1)) -> list[Run]:
-    """All runs of some methods."""
+    """Return all runs of some methods."""
     return plan_runs(tiny_methods(minicity, folder, *names), seeds, folder)
 
 
 def calls_of(run: Run) -> list[str]:
-    """Scripts that were run for a run, in order: 'train', and the statistics of each test."""
+    """Return the calls of the scripts for a run: 'train' for a training, the value of `--batch-norm` for a test."""
     path = run.folder / 'calls.txt'
     return path.read_text().split() if path.is_file() else []
 

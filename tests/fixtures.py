@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: tests of the package and of the plug-ins take them from here."""
+"""Fixtures of the whole suite. The tests of the package and of the plug-ins import them from here."""
 
 import functools
 import gc
@@ -14,23 +14,23 @@ from yapf.yapflib import yapf_api
 
 @pytest.fixture(autouse=True, scope='session')
 def cache_dir(tmp_path_factory) -> None:
-    """Nothing that a test caches ends up in the home of the user."""
+    """Redirect the caches of all tests to a temporary folder, away from the home folder of the user."""
     os.environ['MMUDA_CACHE_DIR'] = str(tmp_path_factory.mktemp('cache'))
 
 
 @pytest.fixture(autouse=True)
 def default_scope() -> Iterator[None]:
-    """Registries look in mmseg's scope, whatever runners of other tests have left behind."""
+    """Make registries search the scope of mmseg, independent of the runners of earlier tests."""
     with DefaultScope.overwrite_default_scope('mmseg'):
         yield
 
 
 @pytest.fixture(autouse=True, scope='session')
 def quick_runners() -> None:
-    """Save most of the time of a tiny run, which formats its config up to eight times and collects garbage.
+    """Save most of the time of a tiny run: format each config once, and skip old objects in garbage collection.
 
-    mmengine formats with yapf whenever the text of a config is asked for. The result is the same, but each text is
-    formatted once.
+    mmengine formats the text of a config with yapf each time it is read, up to eight times in a run. The cached text is
+    the same.
     """
     original = yapf_api.FormatCode
     formatted = functools.lru_cache(maxsize=64)(lambda text, options: original(text, **dict(options)))
@@ -40,14 +40,14 @@ def quick_runners() -> None:
 
     yapf_api.FormatCode = format_once
     gc.collect()
-    gc.freeze()  # what is imported by now is not looked at again
+    gc.freeze()  # garbage collection skips everything imported so far
     yield
     gc.unfreeze()
     yapf_api.FormatCode = original
 
 
 class _Style(dict):
-    """A dict of options that can be a part of a key."""
+    """A hashable dict of options, used as a part of a cache key."""
 
     def __hash__(self) -> int:
         return hash(tuple(sorted(self.items())))
@@ -55,13 +55,13 @@ class _Style(dict):
 
 @pytest.fixture
 def batch() -> dict:
-    """A collated batch of domain pairs."""
+    """Return a collated batch of domain pairs."""
     return pair_batch()
 
 
 @pytest.fixture(scope='session')
 def minicity(tmp_path_factory) -> Path:
-    """A MiniCity of a few small images."""
+    """Return the folder of a MiniCity with a few small images."""
     from mmuda.minicity import write_minicity
 
     return Path(
@@ -73,7 +73,7 @@ def minicity(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def data_roots(minicity) -> dict:
-    """Where the data sets that configs name are, by environment variable."""
+    """Return the folders of all data sets that configs use, by environment variable."""
     from shipped import make_roots
 
     return make_roots(minicity)
@@ -81,7 +81,7 @@ def data_roots(minicity) -> dict:
 
 @pytest.fixture(scope='session')
 def trained(minicity, tmp_path_factory) -> dict:
-    """Checkpoints of a tiny AdvEnt, a tiny AdaBN and a tiny DACS."""
+    """Return checkpoints of a tiny AdvEnt, a tiny AdaBN and a tiny DACS."""
     from mmuda.checkpoints.latest import latest_checkpoint
     from mmuda.engine.launch import build_runner
 

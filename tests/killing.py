@@ -1,4 +1,4 @@
-"""kill -9 of real commands at a chosen moment."""
+"""SIGKILL for real commands at a chosen moment."""
 
 import contextlib
 import multiprocessing
@@ -15,11 +15,15 @@ from pathlib import Path
 from yapf.yapflib import yapf_api
 
 PATIENCE = 600
-"""Seconds; what is waited for takes a few on a quiet machine."""
+"""Time limit in seconds. The awaited events take a few seconds on an idle machine."""
 
 
 def kill_when(command: Sequence[str], env: dict[str, str], reached: Callable[[], bool], log: Path) -> None:
-    """Start a command and kill it and all below it as soon as something is reached."""
+    """Start a command, and kill it with all its descendants as soon as `reached()` is true.
+
+    Raises:
+        AssertionError: If the command ends or `PATIENCE` seconds pass before.
+    """
     with open(log, 'wb') as file:
         running = subprocess.Popen(command, env=env, stdout=file, stderr=file)
         start = time.monotonic()
@@ -34,7 +38,7 @@ def kill_when(command: Sequence[str], env: dict[str, str], reached: Callable[[],
 
 
 def _kill_tree(running: subprocess.Popen) -> None:
-    """torchrun gives its workers sessions of their own, so they are looked for."""
+    """Kill a process and its descendants. A process group is not enough: torchrun starts workers in other sessions."""
     if running.poll() is None:
         for one in _with_descendants(running.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -45,7 +49,7 @@ def _kill_tree(running: subprocess.Popen) -> None:
 def _with_descendants(pid: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for stat in Path('/proc').glob('[0-9]*/stat'):
-        with contextlib.suppress(OSError):  # it ended meanwhile
+        with contextlib.suppress(OSError):  # the process has ended meanwhile
             fields = stat.read_text().rsplit(')', 1)[1].split()
             children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
     found = [pid]
@@ -55,15 +59,16 @@ def _with_descendants(pid: int) -> list[int]:
 
 
 class ForkedCommand:
-    """A Python script on some processes that share a gloo group, as ``torchrun`` starts it.
+    """A Python script on one or more processes, which form a gloo group as with ``torchrun``.
 
-    Processes are forked from one that has imported mmuda, which takes most of the time of a tiny training.
+    The processes are forked from a server that has imported mmuda already. The import takes most of the time of a tiny
+    training.
 
     Args:
         command: The script and its arguments.
-        env: Environment variables to add; ``OMP_NUM_THREADS`` belongs into the environment of the tests.
-        log: File for what the processes print.
-        count: Number of processes; one has no group.
+        env: Environment variables to add. ``OMP_NUM_THREADS`` must be set in the environment of the tests instead.
+        log: File for the output of all processes.
+        count: Number of processes. A single process has no group.
     """
 
     def __init__(self, command: Sequence[str], env: dict[str, str], log: Path, count: int = 1) -> None:
@@ -86,7 +91,7 @@ class ForkedCommand:
         """Wait for the end of all processes.
 
         Raises:
-            AssertionError: If one fails, or they do not end.
+            AssertionError: If a process fails, or if `PATIENCE` seconds pass before its end.
         """
         for process in self.processes:
             process.join(PATIENCE)
@@ -95,10 +100,10 @@ class ForkedCommand:
         assert codes == [0] * len(codes), f'exit status {codes}:\n{self.told()}'
 
     def kill_when(self, reached: Callable[[], bool]) -> None:
-        """Kill all processes as soon as something is reached.
+        """Kill all processes as soon as `reached()` is true.
 
         Raises:
-            AssertionError: If one ends before.
+            AssertionError: If a process ends or `PATIENCE` seconds pass before.
         """
         start = time.monotonic()
         while not reached():
@@ -122,7 +127,7 @@ class ForkedCommand:
 
 
 def _run_script(command: list[str], env: dict[str, str], log: str) -> None:
-    # mmengine formats its config eight times, which takes most of the rest of the time.
+    # mmengine formats its config up to eight times, which takes most of the remaining time.
     yapf_api.FormatCode = lambda text, **_: (text, False)
     with open(log, 'ab') as file:
         os.dup2(file.fileno(), 1)

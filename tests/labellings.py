@@ -1,4 +1,4 @@
-"""Labellings of a few images by a network that is made up."""
+"""Pseudo labels of a few images from an artificial network."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def prob(place: int, size=SIZE) -> torch.Tensor:
 
 
 class Network:
-    """Counts what it is asked for."""
+    """A function of image indices that yields probabilities and records the requested indices in `asked`."""
 
     def __init__(self, **changes) -> None:
         self.asked, self.changes = [], changes
@@ -35,7 +35,7 @@ def label(folder: Path, strategy=None, network=None, images=IMAGES, classes=CLAS
 
 
 def change_manifest(folder: Path, *without: str, **changes) -> dict:
-    """Rewrite the manifest of a folder."""
+    """Rewrite the manifest of a folder with some keys changed and those in `without` removed."""
     content = {**json.loads((folder / 'manifest.json').read_text()), **changes}
     content.pop('checksum', None)
     content = {key: value for key, value in content.items() if key not in without}

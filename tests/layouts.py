@@ -1,8 +1,7 @@
 """Small files in the layouts and encodings of the public data sets.
 
-They are made by us to the published descriptions (palette PNG for GTA5, 16-bit three-channel PNG
-with the id in red for SYNTHIA, 8-bit ids for the others); no true GTA5, SYNTHIA, Synscapes or
-Cross-City file was at hand.
+They follow the published descriptions: palette PNG for GTA5, 16-bit three-channel PNG with the id in the red channel
+for SYNTHIA, 8-bit ids for the others. They were not compared with real files of GTA5, SYNTHIA, Synscapes or Cross-City.
 """
 
 import io
@@ -24,12 +23,12 @@ H, W = 12, 20
 
 
 def image(seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
-    """Random RGB image."""
+    """Return a random RGB image (H, W, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def ids(known, seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
-    """Random ids, with each of the known ones at least once."""
+    """Return random ids (H, W) with each of the known ids at least once."""
     known = np.array(list(known))
     drawn = np.random.default_rng(seed).choice(known, (height, width))
     drawn.flat[: len(known)] = known
@@ -37,42 +36,42 @@ def ids(known, seed: int = 0, height: int = H, width: int = W) -> np.ndarray:
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
-    """An image file by Pillow."""
+    """Return the bytes of an image file written by Pillow."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def encoded(values: np.ndarray, suffix: str) -> bytes:
-    """An image file by OpenCV."""
+    """Return the bytes of an image file written by OpenCV."""
     done, data = cv2.imencode(suffix, values)
     assert done
     return data.tobytes()
 
 
 def npz(**arrays) -> bytes:
-    """A file of arrays."""
+    """Return the bytes of a .npz file."""
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
 
 
 def npy(values: np.ndarray) -> bytes:
-    """A file of an array."""
+    """Return the bytes of a .npy file."""
     file = io.BytesIO()
     np.save(file, values)
     return file.getvalue()
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:
-    """RGB or grey 8-bit file, by suffix."""
+    """Write an RGB or grey 8-bit image file; the suffix determines the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels.astype(np.uint8)).save(path)
     return path
 
 
 def write_palette(path: Path, indices: np.ndarray) -> Path:
-    """Palette PNG whose colours have nothing to do with the indices."""
+    """Write a palette PNG whose colours are unrelated to the indices."""
     path.parent.mkdir(parents=True, exist_ok=True)
     coded = Image.frombytes('P', indices.shape[::-1], indices.astype(np.uint8).tobytes())
     coded.putpalette([(7 * i) % 256 for i in range(768)])
@@ -81,7 +80,7 @@ def write_palette(path: Path, indices: np.ndarray) -> Path:
 
 
 def write_synthia(path: Path, classes: np.ndarray) -> Path:
-    """16-bit PNG: red holds the class, green and blue something else."""
+    """Write a 16-bit PNG with the class in the red channel and another number in green and blue."""
     path.parent.mkdir(parents=True, exist_ok=True)
     red_last = np.full((*classes.shape, 3), 777, np.uint16)
     red_last[..., 2] = classes
@@ -90,7 +89,7 @@ def write_synthia(path: Path, classes: np.ndarray) -> Path:
 
 
 def gta5(root: Path, count: int = 3) -> Path:
-    """`images/00001.png` and `labels/00001.png`."""
+    """Write `images/00001.png` and `labels/00001.png`."""
     for n in range(1, count + 1):
         write(root / 'images' / f'{n:05d}.png', image(n))
         write_palette(root / 'labels' / f'{n:05d}.png', ids(range(35), n))
@@ -98,7 +97,7 @@ def gta5(root: Path, count: int = 3) -> Path:
 
 
 def synthia(root: Path, count: int = 2) -> Path:
-    """`RGB/0000000.png` and `GT/LABELS/0000000.png`."""
+    """Write `RGB/0000000.png` and `GT/LABELS/0000000.png`."""
     for n in range(count):
         write(root / 'RGB' / f'{n:07d}.png', image(n))
         write_synthia(root / 'GT' / 'LABELS' / f'{n:07d}.png', ids(range(23), n))
@@ -106,7 +105,7 @@ def synthia(root: Path, count: int = 2) -> Path:
 
 
 def synscapes(root: Path, count: int = 2) -> Path:
-    """`img/rgb/1.png` and `img/class/1.png`."""
+    """Write `img/rgb/1.png` and `img/class/1.png`."""
     for n in range(1, count + 1):
         write(root / 'img' / 'rgb' / f'{n}.png', image(n))
         write(root / 'img' / 'class' / f'{n}.png', ids(range(34), n))
@@ -114,7 +113,7 @@ def synscapes(root: Path, count: int = 2) -> Path:
 
 
 def cityscapes(root: Path, split: str = 'val', count: int = 2) -> Path:
-    """`leftImg8bit/val/CITY/*_leftImg8bit.png` and `gtFine/val/CITY/*_gtFine_labelIds.png`."""
+    """Write `leftImg8bit/val/CITY/*_leftImg8bit.png` and `gtFine/val/CITY/*_gtFine_labelIds.png`."""
     for n in range(count):
         stem = f'{split}/frankfurt/frankfurt_{n:06d}_000294'
         write(root / 'leftImg8bit' / f'{stem}_leftImg8bit.png', image(n))
@@ -123,7 +122,7 @@ def cityscapes(root: Path, split: str = 'val', count: int = 2) -> Path:
 
 
 def crosscity(root: Path, city: str = 'Rome', suffix: str = '.png', count: int = 2) -> Path:
-    """`CITY/Images/Train`, `CITY/Images/Test` and `CITY/Labels/Test/NAME_eval.png`."""
+    """Write `CITY/Images/Train`, `CITY/Images/Test` and `CITY/Labels/Test/NAME_eval.png`."""
     for n in range(count):
         write(root / city / 'Images' / 'Train' / f'pano_{n:05d}{suffix}', image(n))
         write(root / city / 'Images' / 'Test' / f'pano_{n + 50:05d}{suffix}', image(n + 50))
@@ -132,14 +131,17 @@ def crosscity(root: Path, city: str = 'Rome', suffix: str = '.png', count: int =
 
 
 def pseudo_label(seed: int = 0, num_classes: int = 16, size=(H, W)) -> np.ndarray:
-    """Random train ids, of which a few are ignored."""
+    """Return random train ids, a few of them ignored (255)."""
     drawn = np.random.default_rng(seed).integers(0, num_classes, size, dtype=np.uint8)
     drawn[:2, :3] = 255
     return drawn
 
 
 def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=None) -> Path:
-    """A real labelling of a few images: image n has the label `pseudo_label(n)`, with a class for ignored pixels."""
+    """Label a few images with `label_images` and return the folder of the labels.
+
+    The most likely classes of image n are those of `pseudo_label(n)`. Ignored pixels get a class, too.
+    """
     images = [str(write(root / 'images' / f'{n}.png', image(n))) for n in range(count)]
     maps = [torch.from_numpy(pseudo_label(n, len(classes)) % len(classes)).long() for n in range(count)]
 
@@ -152,7 +154,7 @@ def labelling(root: Path, count: int = 3, classes=SYNTHIA16, strategy=None) -> P
 
 
 def train_ids(raw: np.ndarray, table: str, classes=None) -> np.ndarray:
-    """Raw ids by a label table, for a subset of the classes if they are given."""
+    """Map raw ids by a label table, optionally for a subset of the classes."""
     label_map = classes and tuple(sorted(RawSegDataset.get_label_map(classes).items()))
     return lookup_array(get_label_table(table), label_map=label_map)[raw]
 
@@ -161,13 +163,13 @@ def check_reading(dataset: dict, root: Path, image: str, label: str, raw: np.nda
     """Compare the second sample of a data set with its files.
 
     Args:
-        dataset: Its config, without pipeline and classes.
-        root: Where it is.
-        image: Path of the second image below the root.
-        label: Path of its label.
-        raw: The ids in the label.
-        table: The label table that it should be read with.
-        classes: A subset of the classes; by default all.
+        dataset: Config of the data set, without pipeline and classes.
+        root: Folder of the data set.
+        image: Path of the second image, relative to the folder.
+        label: Path of its label, relative to the folder.
+        raw: The ids in the label file.
+        table: Name of the label table to apply.
+        classes: A subset of the classes; None for all.
     """
     pipeline = [dict(type=name) for name in ('LoadDomainImage', 'LoadDomainAnnotations', 'PackSegInputs')]
     built = DATASETS.build(dict(dataset, pipeline=pipeline, metainfo=classes and dict(classes=classes)))
@@ -183,7 +185,7 @@ def check_reading(dataset: dict, root: Path, image: str, label: str, raw: np.nda
 
 
 def acdc(root: Path, condition: str, split: str, count: int = 2) -> Path:
-    """`rgb_anon/fog/train/SEQUENCE/*_rgb_anon.png`, `gt/fog/train/...` and a reference of each image."""
+    """Write `rgb_anon/fog/train/SEQUENCE/*_rgb_anon.png`, `gt/fog/train/...` and a reference of each image."""
     for n in range(count):
         name = f'GOPR0351/GOPR0351_frame_{n:06d}'
         write(root / 'rgb_anon' / condition / split / f'{name}_rgb_anon.png', image(n))
@@ -196,10 +198,10 @@ def pairs(images: str, labels: str, known, palette: bool = False) -> Callable[[P
     """Return a function that writes two images and labels below a folder.
 
     Args:
-        images: Name of an image, with `{n}` for its number.
-        labels: Name of its label.
-        known: Ids that labels have.
-        palette: Write palette files.
+        images: Path of an image, with `{n}` for its number.
+        labels: Path of its label.
+        known: The ids in the labels.
+        palette: Write labels as palette files.
     """
 
     def write_all(root: Path) -> None:
@@ -225,7 +227,7 @@ PUBLISHED = {
     'loveda': pairs('Val/Urban/images_png/{n}.png', 'Val/Urban/masks_png/{n}.png', (*range(8), 9)),
     'potsdam': pairs('img_dir/val/2_10_{n}.png', 'ann_dir/val/2_10_{n}.png', range(7)),
     'vaihingen': pairs('img_dir/val/area1_{n}.png', 'ann_dir/val/area1_{n}.png', range(7)),
-    # The index of a palette is the train id.
+    # The palette index is the train id.
     'bdd100k': pairs('images/10k/val/{n}.jpg', 'labels/sem_seg/masks/val/{n}.png', _TRAIN_IDS, palette=True),
     'dark_zurich': pairs(
         'rgb_anon/val/night/a/{n}_rgb_anon.png', 'gt/val/night/a/{n}_gt_labelTrainIds.png', _TRAIN_IDS
@@ -237,4 +239,4 @@ PUBLISHED = {
     ),
 }
 PUBLISHED['raw_dark_zurich'] = PUBLISHED['dark_zurich']
-"""Functions that write a small copy of a data set, by its name."""
+"""Functions that write a small copy of a data set, by the name of the data set."""

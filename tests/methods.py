@@ -1,4 +1,4 @@
-"""One training of every registered method, at reduced size, on random images."""
+"""One training of every registered method at reduced size on random images."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ METHODS: dict[str, tuple[Path, int]] = {
     'MICMinEnt': (PROJECTS / 'mic/configs/gta2city_minent.py', 0),
     'MICAdaptSegNet': (PROJECTS / 'mic/configs/gta2city_adaptsegnet.py', 0),
 }
-"""By the type of the adaptor: a config and which of its trainings; HRDA is a network of another method."""
+"""A config and the index of one of its trainings, by the type of the adaptor. HRDA is a network of another method."""
 
 
 class Training(NamedTuple):
@@ -52,7 +52,7 @@ def training_config(name: str, work_dir: Path, roots: dict) -> Config:
 
 
 def training_of(cfg: Config, memory_format: torch.memory_format = torch.contiguous_format) -> Training:
-    """Build the model of a training with fixed weights, its optimizers and a batch of labelled images."""
+    """Build the model of a training with fixed weights, its optimizers, and a batch with labels in both domains."""
     torch.manual_seed(0)
     model = MODELS.build(cfg.model.copy()).train().to(memory_format=memory_format)
     options = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}

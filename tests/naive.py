@@ -9,7 +9,7 @@ def softmax(logits: np.ndarray, axis: int) -> np.ndarray:
 
 
 def neighbourhood_density(prob: np.ndarray, temperature: float) -> float:
-    """Saito et al., ICCV 2021, eqs. 1-3, pair by pair, of probabilities (n, C)."""
+    """Return the neighbourhood density of probabilities (n, C) (Saito et al., ICCV 2021, eqs. 1-3), pair by pair."""
     features = [row / np.sqrt((row**2).sum()) for row in prob]
     total = 0.0
     for i, own in enumerate(features):

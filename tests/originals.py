@@ -1,4 +1,4 @@
-"""Files as the original implementations write them."""
+"""Checkpoints in the formats of the original implementations."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from mmuda.engine.launch import load_config
 
 
 def original(config: Path, **model) -> dict:
-    """The state dict that ADVENT's code would write of the network of a config."""
+    """Return a state dict with the keys of ADVENT's code for the network of a config."""
     init_default_scope('mmseg')
     cfg = load_config(config).model.segmentor
     cfg.update(model)
@@ -26,7 +26,7 @@ def original(config: Path, **model) -> dict:
 
 
 def original_mit(state: dict) -> dict:
-    """The weights of a MiT (by mmseg's names) by the names of NVIDIA's code."""
+    """Rename the weights of a MiT from mmseg's names to the names of NVIDIA's code."""
     found = {}
     for key, value in state.items():
         match = re.fullmatch(r'layers\.([0-3])\.([0-2])\.(.+)', key)
@@ -55,7 +55,10 @@ def original_mit(state: dict) -> dict:
 
 
 def original_daformer(segmentor: torch.nn.Module) -> dict:
-    """The file that the code of DAFormer, HRDA or MIC would write; teacher and ImageNet copy have other weights."""
+    """Return a checkpoint in the format of the code of DAFormer, HRDA and MIC.
+
+    The weights of the teacher are zero and those of the ImageNet copy are one, so that they differ from the student.
+    """
     state = {key: value for key, value in segmentor.state_dict().items() if not key.endswith('iterations.value')}
     backbone = {key.removeprefix('backbone.'): value for key, value in state.items() if key.startswith('backbone.')}
     student = {f'backbone.{key}': value for key, value in original_mit(backbone).items()}

@@ -1,4 +1,4 @@
-"""Folders as users have them: labelled renders and photographs of three classes."""
+"""Folders with data of a user: labelled renders and photographs of three classes."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 COLOURS = np.array([(90, 90, 90), (30, 160, 40), (200, 40, 30)], np.uint8)
-"""Of ground, tree and house in renders."""
+"""RGB colours of ground, tree and house in renders."""
 
 
 def scene(number: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -20,24 +20,24 @@ def scene(number: int, height: int = 48, width: int = 64) -> np.ndarray:
 
 
 def render(label: np.ndarray, number: int = 0) -> np.ndarray:
-    """Return the image (H, W, 3), BGR, of a label map; number 0 has no noise."""
+    """Return the image (H, W, 3), BGR, of a label map, with noise unless the number is 0."""
     noise = np.random.default_rng(number).integers(-20, 20, (*label.shape, 3)) if number else 0
     return np.clip(COLOURS[label][..., ::-1].astype(int) + noise, 0, 255).astype(np.uint8)
 
 
 def write(path: Path, array: np.ndarray) -> None:
-    """Write an image, and its folder."""
+    """Write an image and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), array)
 
 
 def write_folders(root: Path, values: tuple[int, ...] = (0, 1, 2), count: int = 3) -> Path:
-    """Write renders with labels, photographs, and labelled photographs to validate with.
+    """Write renders with labels, photographs, and labelled photographs for validation.
 
     Args:
-        root: Gets ``renders/{rgb,labels}/town/``, ``photographs/`` and ``checked/{images,masks}/``.
-        values: Ids of the three classes in label files; 255 stands in a corner if there are four.
-        count: Images of each.
+        root: Receives ``renders/{rgb,labels}/town/``, ``photographs/`` and ``checked/{images,masks}/``.
+        values: Ids of the three classes in label files. A fourth value is written into a corner of the render labels.
+        count: Number of images in each folder.
     """
     ids = np.array([*values, 255][:4], np.uint8)
     for number in range(1, count + 1):

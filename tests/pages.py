@@ -1,4 +1,4 @@
-"""Reading the HTML of a report, and small records to make reports of."""
+"""A parser for the HTML of a report, and small records for reports."""
 
 import base64
 from html.parser import HTMLParser
@@ -13,7 +13,7 @@ PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 
 
 class Page(HTMLParser):
-    """Tags, text, links, pictures and rows of cells of a page; complains about tags that do not match."""
+    """The tags, text, links, pictures and table rows of a page. Parsing checks that the tags match."""
 
     VOID = {'meta', 'img'}
 
@@ -52,18 +52,18 @@ class Page(HTMLParser):
             self.rows[-1][-1][0] += data
 
     def row(self, name: str, nth: int = 0) -> tuple[list[str], list[int]]:
-        """Text of the cells of the nth row with this heading, and the places of those that are marked."""
+        """Return the texts of the cells of the nth row with this heading, and the indices of the best cells."""
         cells = [row for row in self.rows if row and row[0][0] == name][nth]
         return [text for text, _ in cells], [place for place, (_, kinds) in enumerate(cells) if 'best' in kinds]
 
     def picture(self, words: str) -> np.ndarray:
-        """The RGB pixels of the picture with this description."""
+        """Return the RGB pixels (H, W, 3) of the picture with this description."""
         (image,) = [image for image in self.images if image['alt'] == words]
         return decode(image)
 
 
 def decode(image: dict[str, str]) -> np.ndarray:
-    """The RGB pixels of an `img` element."""
+    """Return the RGB pixels (H, W, 3) of an `img` element."""
     data = base64.b64decode(image['src'].removeprefix('data:image/png;base64,'), validate=True)
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 

@@ -25,7 +25,7 @@ def save_network(path: Path, seed: int = 0) -> Path:
 
 
 def network_config(**pipeline) -> Config:
-    """Return the config of the network; `resize` is a step of its test pipeline."""
+    """Return the config of the network. `resize` is an optional step of its test pipeline."""
     steps = [dict(type='LoadImageFromFile'), *([pipeline['resize']] if 'resize' in pipeline else [])]
     steps += [dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
     model = dict(
@@ -44,7 +44,7 @@ def network_config(**pipeline) -> Config:
 
 
 def picture(seed: int = 0, size=(40, 56)) -> np.ndarray:
-    """Return an image (H, W, 3) uint8 with structure of some pixels."""
+    """Return an image (H, W, 3) uint8 with structures of a few pixels."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (size[0] // 5 + 1, size[1] // 5 + 1, 3), dtype=np.uint8)
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)

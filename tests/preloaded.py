@@ -1,8 +1,4 @@
-"""Start processes that have loaded PyTorch and mmseg already: they begin in half a second instead of six.
-
-A server loads the packages below mmuda once and forks itself for each process, which imports mmuda itself. Tests of
-signals, of kills and of what a fresh interpreter does start real commands.
-"""
+"""Processes that start with PyTorch and mmseg already loaded, in half a second instead of six."""
 
 import atexit
 import multiprocessing
@@ -20,16 +16,16 @@ _context.set_forkserver_preload(['mmseg.apis', 'mmseg.datasets', 'mmseg.models']
 
 
 def start(function: Callable[..., Any], *args: Any, log: Path, env: Mapping[str, str] | None = None) -> BaseProcess:
-    """Start a process that calls a function of an importable module; its output goes to a file.
+    """Start a process that calls a function of an importable module and writes its output to a file.
 
     Args:
-        function: At the top level of a module in ``sys.path``.
-        *args: Anything that is pickled.
+        function: A function at the top level of a module in ``sys.path``.
+        *args: Arguments that can be pickled.
         log: File for standard output and error.
-        env: Its environment; that of this process by default. One thread unless it says otherwise.
+        env: Environment of the process; by default that of this one. ``OMP_NUM_THREADS`` is 1 unless it is set there.
     """
     before = os.environ.get('OMP_NUM_THREADS')
-    os.environ['OMP_NUM_THREADS'] = '1'  # read when the server loads PyTorch, and a process with threads cannot fork
+    os.environ['OMP_NUM_THREADS'] = '1'  # the server reads it when it loads PyTorch; a process with threads cannot fork
     try:
         process = _context.Process(
             target=_call, args=(function, args, log, {'OMP_NUM_THREADS': '1', **(os.environ if env is None else env)})
@@ -44,7 +40,7 @@ def start(function: Callable[..., Any], *args: Any, log: Path, env: Mapping[str,
 
 
 def run_script(command: Sequence[str], cwd: str) -> None:
-    """Run a Python file as the interpreter would, with arguments, in a working directory."""
+    """Run a Python file with arguments in a working directory, as the interpreter would."""
     os.chdir(cwd)
     sys.argv = list(command)
     outside = [path for path in sys.path if path and not Path(path).resolve().is_relative_to(TESTS)]
@@ -62,4 +58,4 @@ def _call(function: Callable[..., Any], args: tuple, log: Path, env: Mapping[str
     try:
         function(*args)
     finally:
-        atexit._run_exitfuncs()  # a process of multiprocessing leaves without
+        atexit._run_exitfuncs()  # a process of multiprocessing does not run exit functions

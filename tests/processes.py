@@ -1,4 +1,4 @@
-"""Run a function of a test file on several processes that share a gloo group."""
+"""Functions of test files, run on several processes that form a gloo group."""
 
 import importlib.util
 import inspect
@@ -15,20 +15,20 @@ import torch.distributed as dist
 from preloaded import start
 
 PATIENCE = 300
-"""Seconds after which processes that wait for each other are stopped."""
+"""Time limit in seconds for processes that may wait for each other."""
 
 
 def run_on_processes(function: Callable[..., Any], folder: Path, *args: Any, count: int = 2) -> list[Any]:
     """Call ``function(rank, *args)`` on every process of a gloo group and return the results by rank.
 
     Args:
-        function: At the top level of a test file, which every process loads by its path.
-        folder: An empty folder for the group's store, arguments, results and logs.
-        *args: Anything that ``torch.save`` takes.
+        function: A function at the top level of a test file. Every process loads this file by its path.
+        folder: An empty folder for the store of the group, arguments, results and logs.
+        *args: Arguments that ``torch.save`` can write.
         count: Number of processes.
 
     Raises:
-        AssertionError: If a process fails or they do not end, with the end of their logs.
+        AssertionError: If a process fails or `PATIENCE` seconds pass. The message holds the end of each log.
     """
     folder = Path(folder) / function.__name__
     folder.mkdir()
@@ -51,7 +51,7 @@ def run_on_processes(function: Callable[..., Any], folder: Path, *args: Any, cou
 
 
 def _wait(running: list[BaseProcess]) -> list[int | None]:
-    """Wait until all processes end, one fails, or patience ends; return their exit statuses, None if running."""
+    """Wait until all processes end, one fails or `PATIENCE` seconds pass; return exit statuses, None if running."""
     began = time.monotonic()
     while True:
         codes = [process.exitcode for process in running]
@@ -70,4 +70,4 @@ def _main(source: str, name: str, folder: str, rank: int, count: int) -> None:
     spec.loader.exec_module(module)
     result = getattr(module, name)(rank, *torch.load(f'{folder}/args.pth', weights_only=False))
     torch.save(result, f'{folder}/result{rank}.pth')
-    dist.barrier()  # none leaves while another may still listen to it
+    dist.barrier()  # no process leaves while another may still receive from it

@@ -1,4 +1,4 @@
-"""The shipped configs, and how they are made small."""
+"""The shipped configs, and reduction of configs to a size that tests can run."""
 
 import os
 import shutil
@@ -19,13 +19,16 @@ SHIPPED = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != 
 NAMES = [f'{path.parent.name}/{path.stem}' for path in SHIPPED]
 LOADED = {path: Config.fromfile(path) for path in SHIPPED}
 PROJECTS = sorted((CONFIGS.parent / 'projects').glob('*/configs/*.py'))
-"""The configs of plug-ins."""
+"""Configs of the plug-ins."""
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
 AREAS = ('Rural', 'Urban')
 
 
 def computes(path: Path) -> str:
-    """Return the text of all that a config computes: no figures of a paper, one name for all cities and areas."""
+    """Return a text of everything that a config computes, without the figures of its paper.
+
+    All cities and areas have the same name in it, so that configs with different places have the same text.
+    """
     text = str({key: value for key, value in LOADED[path].items() if key != 'test_evaluator'})
     for name in (*CITIES, *AREAS):
         text = text.replace(f"'{name}'", "'PLACE'")
@@ -39,12 +42,12 @@ SINGLE = [path for path in DIFFERENT if path not in STAGED + BACKBONES]
 
 
 def ids(paths) -> dict:
-    """Arguments of `parametrize` for some of them."""
+    """Return the arguments of `parametrize` for some configs."""
     return dict(argnames='path', argvalues=paths, ids=[f'{path.parent.name}/{path.stem}' for path in paths])
 
 
 def trainings(cfg: Config) -> list:
-    """The config of every training of a config: one, or one for each training stage."""
+    """Return the configs of all trainings of a config: the config itself, or one for each training stage."""
     if cfg.runner_type != 'StagedRunner':
         return [cfg]
     stages = build_stages(cfg)
@@ -71,7 +74,7 @@ MARKS = dict(
 
 
 def rearrange(minicity: Path) -> None:
-    """MiniCity's files in the layouts of other data sets."""
+    """Copy the files of MiniCity into the layouts of other data sets."""
 
     def copy(file: Path, to: Path) -> None:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def rearrange(minicity: Path) -> None:
     target, cityscapes = minicity / 'target', minicity / 'cityscapes'
     train = sorted((target / 'leftImg8bit/train').rglob('*.png'))
     labels = sorted((target / 'gtFine/val').rglob('*_labelIds.png'))
-    for image, label in zip(train, labels, strict=True):  # other images' labels: nothing here asks what is learnt
+    for image, label in zip(train, labels, strict=True):  # labels of other images: accuracy does not matter here
         name = image.name.replace('leftImg8bit', 'gtFine_labelIds')
         copy(label, target / 'gtFine/train' / image.parent.name / name)
     shutil.copytree(target, cityscapes)
@@ -121,13 +124,13 @@ PLACES = {
     **{f'{city}/img_dir/{split}/{{n}}.png': 7 for city in ('potsdam', 'vaihingen') for split in ('train', 'val')},
     'urbansyn/rgb/rgb_{n}.png': 20,
 }
-"""Images of data sets whose labels stand beside them under a similar name, and how many ids these have."""
+"""Image paths of data sets whose label paths follow by `LABEL_NAMES`, with the number of ids in the labels."""
 
 LABEL_NAMES = {'/images_png/': '/masks_png/', '/img_dir/': '/ann_dir/', '/rgb/rgb_': '/ss/ss_'}
 
 
 def write_pair(image: Path, known: int, rng: np.random.Generator) -> None:
-    """Write a random image, and its label at the place that the name of the image tells."""
+    """Write a random image, and a random label at the path that `LABEL_NAMES` derives from the path of the image."""
     label = str(image)
     for part, other in LABEL_NAMES.items():
         label = label.replace(part, other)
@@ -140,7 +143,10 @@ def write_pair(image: Path, known: int, rng: np.random.Generator) -> None:
 
 
 def make_roots(minicity: Path) -> dict:
-    """All data sets that configs name: MiniCity, its files in other layouts, and tiny SYNTHIA and list folders."""
+    """Write all data sets that configs use, and return their folders by environment variable.
+
+    They are MiniCity, its files in other layouts, tiny random ones such as SYNTHIA, and folders with lists of files.
+    """
     rearrange(minicity)
     rng = np.random.default_rng(0)
     synthia, camvid = minicity / 'synthia', minicity / 'camvid'
@@ -150,7 +156,7 @@ def make_roots(minicity: Path) -> dict:
     for i in range(3):
         image = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
         cv2.imwrite(str(synthia / f'RGB/{i:07d}.png'), image)
-        label = np.zeros((48, 64, 3), np.uint16)  # OpenCV's order: the class id is in the last channel
+        label = np.zeros((48, 64, 3), np.uint16)  # in OpenCV's order of channels, the class id is in the last one
         label[:, :, 2] = rng.integers(0, 23, (48, 64))
         cv2.imwrite(str(synthia / f'GT/LABELS/{i:07d}.png'), label)
         cv2.imwrite(str(camvid / f'images/{i}.jpg'), image)
@@ -165,7 +171,7 @@ def make_roots(minicity: Path) -> dict:
 
 
 MIT_CHANNELS = {64: 4, 128: 8, 320: 20, 512: 32}
-"""Channels of a stage of MiT, and of the small one."""
+"""Channels of the reduced MiT by those of the original, for each stage of the network."""
 
 
 def small_daformer_head(node) -> dict:
@@ -174,13 +180,13 @@ def small_daformer_head(node) -> dict:
 
 
 def small_fcn_input(node) -> int:
-    """Return the channels of the small network that a head of FCN reads: the decode head of STDC has the index 3."""
+    """Return the input channels of a reduced FCN head. The decode head of STDC (index 3) reads fused features."""
     fused = 8 if node.get('in_index') == 3 else 32
     return {2048: 32, 1024: 16, 384: 32, 320: 32, 256: fused, 128: 8}.get(node.get('in_channels'), 32)
 
 
 def small_hrda(node) -> dict:
-    """Details of half the sides of the crop, which is 32x48 or the whole image."""
+    """Return reduced settings of HRDA: detail crops have half the size of the crop (32x48) or of the image."""
     found = dict(detail_size=(16, 24) if node.detail_size[0] == node.detail_size[1] else (24, 32))
     if node.get('test_cfg', {}).get('mode') == 'slide':
         found['test_cfg'] = dict(mode='slide', crop_size=(32, 48), stride=(16, 24))
@@ -211,9 +217,9 @@ SMALLER = {
     'FCNVGG16': dict(base_channels=2, fc_channels=8, init_cfg=None),
     'FCN8sHead': dict(in_channels=[8, 16, 8]),
     'DeepLabVGG16': dict(base_channels=2, init_cfg=None),
-    # The only map, of stage 4 or VGG-16, has index 0.
+    # The head of a backbone with one feature map (stage 4, or VGG-16) has index 0.
     'DeepLabV2Head': lambda node: dict(in_channels={0: 32, 2: 16, 3: 32}[node.in_index]),
-    # Some discriminators judge features.
+    # Some discriminators read features instead of predictions.
     'FCDiscriminatorHead': lambda node: dict(
         base_channels=2, in_channels={1024: 16, 2048: 32}.get(node.in_channels, node.in_channels)
     ),
@@ -238,7 +244,7 @@ SMALLER = {
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),
     'TrainStage': lambda node: short_training(node),
     'PriorStage': dict(size=(24, 32), kernel=5),
-    # All rounds, of two networks each: labels are still made from the mean of several.
+    # Keep all rounds, each with two networks, so that labels are made from the mean of several networks.
     'BandRounds': lambda node: dict(
         betas=node.betas[:2], label={**node.label, 'band_weights': node.label.band_weights and [0.5, 0.5]}
     ),
@@ -246,11 +252,11 @@ SMALLER = {
         num_rounds=1, epochs_per_round=1, source_portion={**node.source_portion, 'init': 0.5, 'max': 0.6}
     ),
 }
-"""What makes a part of a config small, by its type."""
+"""Options that reduce a part of a config, by its type; a function computes them from the part."""
 
 
 def short_training(stage) -> dict:
-    """A training stage of two iterations, if it sets its length."""
+    """Shorten a training stage to two iterations if it sets its own length."""
     overrides = stage.get('overrides', {})
     if 'train_cfg' in overrides:
         overrides.train_cfg.update(max_iters=2, val_interval=2)
@@ -258,7 +264,7 @@ def short_training(stage) -> dict:
 
 
 def shrink(node, size=(64, 48)) -> None:
-    """Make a config tiny in place: width, depth, images, workers; what it computes stays the same.
+    """Reduce a config in place: width, depth, image size, workers. It computes the same on fewer numbers.
 
     Args:
         node: The config, or a part of it.
@@ -285,9 +291,9 @@ def reduced(path: Path, work_dir: Path, roots: dict) -> Config:
         for variable in roots:
             del os.environ[variable]
     if cfg.model.type == 'FeatureAdversary':
-        shrink(cfg._cfg_dict, size=(256, 256))  # features are an eighth of it, and halved five times
+        shrink(cfg._cfg_dict, size=(256, 256))  # the features are an eighth, halved five times
     else:
         shrink(cfg._cfg_dict)
     cfg.train_cfg.update(max_iters=2, val_interval=2)
-    # The text of a config is written with each run; to format it takes as long as the run.
+    # Each run writes the text of its config. To format this text takes as long as the run.
     return Config(cfg.to_dict(), filename=cfg.filename, format_python_code=False)

@@ -1,4 +1,4 @@
-"""Find what would make the host wait for a GPU, on a machine that has none."""
+"""A search for operations that would make the host wait for a GPU, on a machine without a GPU."""
 
 import traceback
 from collections.abc import Iterator
@@ -22,25 +22,25 @@ WAITING = {
     *('_local_scalar_dense', 'item', 'is_nonzero', 'equal', 'nonzero', 'argwhere', 'masked_select', 'bincount'),
     *('unique_dim', '_unique', '_unique2', 'unique_consecutive', 'repeat_interleave', 'histc'),
 }
-"""Operators whose result is a Python number, or has a size that depends on values: CUDA copies that to the host."""
+"""Operators whose result is a Python number, or has a size that depends on values. CUDA copies these to the host."""
 READING = ('cpu', 'numpy', 'tolist', '__array__')
-"""Methods that copy to the host without such an operator."""
+"""Methods of tensors that copy values to the host without such an operator."""
 MAKING = ('tensor', 'as_tensor', 'new_tensor')
-"""Functions that copy numbers of Python to a device, and wait for all that it has to do before."""
+"""Functions that copy Python numbers to a device. The copy waits for all earlier work of the device."""
 KNOWN = {'find_regions': 'SIM: connected components are found on the host, by SciPy, from the classes of a small map'}
-"""Functions that must wait in every iteration, and why."""
+"""Functions that have to wait in every iteration, with the reason."""
 KNOWN_ONCE = {'read': 'the counter of a teacher is read from its checkpoint, before the first iteration'}
-"""Functions that wait in the first iteration alone."""
+"""Functions that wait in the first iteration only, with the reason."""
 
 
 class OnDevice(TorchDispatchMode):
-    """Follow the tensors that would be on a GPU, and collect the places where the host reads one of them.
+    """The tensors that would be on a GPU, and the places where the host reads one of them.
 
-    Everything that is computed from parameters, buffers or a batch would be there. Draws of generators on the host, and
-    counters of optimizers, would not.
+    These are the parameters, the buffers, the batch and everything computed from them. Random numbers drawn on the host
+    and counters of optimizers would not be on the GPU.
 
     Attributes:
-        found: Names of the innermost function of mmuda, and ``'file.py:line function: operator'``.
+        found: Two texts for each read: the innermost function of mmuda, and ``'file.py:line function: operator'``.
     """
 
     def __init__(self, tensors: list[Tensor]) -> None:
@@ -50,11 +50,11 @@ class OnDevice(TorchDispatchMode):
         self.put(tensors)
 
     def put(self, tensors: list[Tensor]) -> None:
-        """Note that tensors would be on the device."""
+        """Mark tensors as being on the device."""
         self._storages.update(StorageWeakRef(one.untyped_storage()) for one in tensors)
 
     def has(self, tensors: list[Tensor]) -> bool:
-        """Return whether one of them would be on the device."""
+        """Return whether one of the tensors would be on the device."""
         return any(StorageWeakRef(one.untyped_storage()) in self._storages for one in tensors)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -62,14 +62,14 @@ class OnDevice(TorchDispatchMode):
         if self.has(_tensors((args, kwargs))):
             self.put(_tensors(result))
             name = func.overloadpacket.__name__
-            # With a given size of its result, this one does not count on the host.
+            # With `output_size`, `repeat_interleave` does not count on the host.
             sized = name == 'repeat_interleave' and (kwargs or {}).get('output_size') is not None
             if name in WAITING and not sized or name.startswith('index') and _counts_a_mask(*args[1:3]):
                 self.note(name)
         return result
 
     def note(self, name: str) -> None:
-        """Remember where an operator was called."""
+        """Record the place where an operator was called."""
         for frame in reversed(traceback.extract_stack()):
             if any(Path(frame.filename).is_relative_to(folder) for folder in PACKAGES):
                 place = f'{Path(frame.filename).name}:{frame.lineno} {frame.name}: {name}'
@@ -79,10 +79,10 @@ class OnDevice(TorchDispatchMode):
 
 
 class Uploads(TorchFunctionMode):
-    """Note where the host copies numbers to the device and waits for it, which no operator on a CPU shows.
+    """A record of places where the host copies numbers to the device and waits. Operators on a CPU do not show them.
 
-    These are lists that become tensors there, lists as indices, and host tensors that ``to`` copies without
-    ``non_blocking``. What the last one copies is on the device from there on.
+    They are lists that become tensors on the device, lists as indices, and host tensors copied by ``to`` without
+    ``non_blocking``. The result of ``to`` counts as being on the device.
     """
 
     def __init__(self, mode: OnDevice) -> None:
@@ -91,7 +91,7 @@ class Uploads(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, options = getattr(func, '__name__', ''), kwargs or {}
-        # Optimizers name the CPU in a string: their counters are on the host.
+        # Optimizers give the device CPU as a string; their counters are on the host.
         if name in MAKING and (isinstance(options.get('device'), torch.device) or name == 'new_tensor'):
             self.mode.note(name)
         if name in ('__getitem__', '__setitem__') and self.mode.has([args[0]]) and _has_list(args[1]):
@@ -113,7 +113,7 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _counts_a_mask(indices: Any, value: Any = None) -> bool:
-    """Return whether an index is a mask, whose pixels CUDA counts; it fills with a single value without counting."""
+    """Return whether an index is a mask whose pixels CUDA counts. To fill a mask with a single value needs no count."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return False
     return any(one.dtype in (torch.bool, torch.uint8) for one in _tensors(indices))
@@ -121,7 +121,7 @@ def _counts_a_mask(indices: Any, value: Any = None) -> bool:
 
 @contextmanager
 def reads_of(tensors: list[Tensor]) -> Iterator[list[tuple[str, str]]]:
-    """Collect the places in the block where the host reads values of tensors, or of what is computed from them."""
+    """Collect the places in the block where the host reads values of the tensors, or of results computed from them."""
     mode = OnDevice(tensors)
 
     def noted(name: str) -> mock._patch:
@@ -146,21 +146,22 @@ def reads_of(tensors: list[Tensor]) -> Iterator[list[tuple[str, str]]]:
 
 
 FOLLOWED = ('minicity', 'carla2camvid', 'maxsquare_minicity')
-"""Beginnings of names of configs whose steps are followed: most methods have one of each, and to follow costs time."""
+"""Name prefixes of the configs whose steps are tracked. Most methods have one; tracking all configs would take long."""
 ONLY = ('gta2city_feature', 'gta2city_dacs', 'gta2city_minent', 'gta2city_adaptsegnet')
-"""Names of further ones, of methods that have none of those."""
+"""Names of further tracked configs, of methods without a config of these prefixes."""
 
 
 def is_followed(path: Path) -> bool:
-    """Return whether the steps of a config are followed."""
+    """Return whether the steps of a config are tracked."""
     return path.stem.startswith(FOLLOWED) or path.stem in ONLY
 
 
 @contextmanager
 def never_waiting(path: Path) -> Iterator[None]:
-    """Let every training step of a config in the block fail where it would wait for a GPU, but for what is known.
+    """Fail in the block at every training step of a config that would make the host wait for a GPU.
 
-    A step is all of it: copies of the batch, forward, backward and optimizers. Every second one runs in bfloat16.
+    Functions in `KNOWN` are exceptions. A step includes the copies of the batch, forward, backward and the optimizers.
+    Every second step runs in bfloat16.
     """
     if not is_followed(path):
         yield

@@ -1,4 +1,4 @@
-"""The benchmarks run, and their two sides compute the same; nothing here is timed."""
+"""The benchmarks run, and their two variants compute the same. Nothing is timed here."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_the_checks_of_a_gpu_run_on_a_cpu(tmp_path):
 
 @pytest.mark.slow
 def test_checks_that_there_is_no_time_for_are_told(tmp_path):
-    """Without time every part is left out; the file says so."""
+    """Without time, every check is left out, and the result file records this."""
     path = tmp_path / 'found.json'
     command = [sys.executable, FOLDER / 'gpu_check.py', '--device=cpu', '--toy', '--minutes=0', f'--out={path}']
     done = subprocess.run(command, capture_output=True, text=True)

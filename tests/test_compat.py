@@ -1,4 +1,4 @@
-"""Versions of other packages: too old is an error, newer than tested is one warning."""
+"""Checks of the versions of other packages: an old one is an error, one newer than the tested ones a single warning."""
 
 import subprocess
 import sys

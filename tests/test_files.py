@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; nothing of an earlier run is lost."""
+"""Files are written completely or not at all, and files of earlier runs are kept."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Rooms import from floors below their own, so that each can be read without those above."""
+"""Packages of mmuda import from lower floors only, so that each can be read without the higher ones."""
 
 import ast
 import importlib.util
@@ -17,14 +17,14 @@ FLOORS = (
     {'checks'},
     {'conversion', 'comparison', 'deployment', 'doctor', 'prediction', 'scaffolding'},
 )
-"""From the first floor up. The modules beside the folders are the ground floor."""
+"""The packages ("rooms") of each floor, from the first one up. Modules directly in mmuda/ are the ground floor."""
 
 LEVELS = {room: level for level, rooms in enumerate(FLOORS, start=1) for room in rooms}
 OUTSIDE = {'configs', 'tools', 'tests', 'projects', 'benchmarks'}
 
 
 def imported(source: str, package: str) -> Iterator[str]:
-    """Return the full names of everything that a module imports, wherever in it."""
+    """Yield the full names of everything that a module imports, at its top level or inside of functions."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -34,18 +34,18 @@ def imported(source: str, package: str) -> Iterator[str]:
 
 
 def wrong_imports(path: Path, source: str) -> list[str]:
-    """Return what a file below mmuda/ must not import.
+    """Return the imports of a file below mmuda/ that the floors forbid.
 
     Args:
-        path: Relative to the project.
-        source: Its text.
+        path: Path relative to the project.
+        source: Text of the file.
     """
     own = path.parts[1] if len(path.parts) > 2 else None
     highest = LEVELS[own] - 1 if own else 0
     wrong = []
     for name in imported(source, '.'.join(path.parent.parts)):
         top, *below = name.split('.')
-        if top in OUTSIDE or name == 'mmuda':  # mmuda itself imports all rooms
+        if top in OUTSIDE or name == 'mmuda':  # the package mmuda itself imports all rooms
             wrong.append(name)
         elif top == 'mmuda' and below[0] != own and LEVELS.get(below[0], 0) > highest:
             wrong.append(name)
@@ -68,10 +68,10 @@ def test_imports_go_down():
 
 
 def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
-    """Return the modules that each module imports, for type hints too.
+    """Return the modules that each module imports, including imports for type hints.
 
     Args:
-        sources: Texts by full name; a package has the text of its ``__init__``, and its name ends with a dot.
+        sources: Texts by full name. A package has the text of its ``__init__``, and its name ends with a dot.
     """
     known = {name.rstrip('.') for name in sources}
     graph: dict[str, set[str]] = {}

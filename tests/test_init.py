@@ -1,4 +1,4 @@
-"""Importing mmuda registers everything and says nothing."""
+"""Importing mmuda registers everything and prints nothing."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""What mmuda leans on in other packages: one test for each fact of mmuda/internals.py, named after it.
+"""Facts about other packages that mmuda relies on: one test for each fact in mmuda/internals.py, named after it.
 
-A test that fails after an update says what changed there.
+A test that fails after an update shows which fact has changed.
 """
 
 import ast
@@ -41,11 +41,11 @@ DOCUMENTED = {'_exit'}
 """Public names that look private: :func:`os._exit`."""
 
 NAMED_TUPLE = {'_asdict', '_fields', '_make', '_replace'}
-"""Public names of every NamedTuple, which begin with an underscore so that they cannot hide one of its fields."""
+"""Public names of every NamedTuple. They begin with an underscore so that they cannot collide with a field."""
 
 
 class Doubler(BaseModel):
-    """One weight, learnt by plain mmengine."""
+    """A model with one weight, trained by plain mmengine."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ NAMES = itertools.count()
 
 
 def plain_runner(work_dir: Path, iters: int = 4, hooks: tuple = (), **kwargs) -> Runner:
-    """mmengine's own runner; nothing of mmuda is in it."""
+    """Return a runner of plain mmengine, without any part of mmuda."""
     checkpoint = dict(type='CheckpointHook', interval=1, by_epoch=False, max_keep_ckpts=2)
     return Runner(
         Doubler(),
@@ -80,12 +80,12 @@ def plain_runner(work_dir: Path, iters: int = 4, hooks: tuple = (), **kwargs) ->
         custom_hooks=list(hooks),
         log_level='ERROR',
         default_scope='mmseg',
-        experiment_name=f'run{next(NAMES)}',  # runs of one name and one second share what they log
+        experiment_name=f'run{next(NAMES)}',  # runs with the same name and start second would share their logs
         **kwargs,
     )
 
 
-# Nothing else of other packages is used.
+# No other private names of other packages are used.
 
 
 def is_private(name: str) -> bool:
@@ -104,7 +104,7 @@ def is_self(node: ast.AST) -> bool:
 
 
 def defined_in(tree: ast.Module) -> set[str]:
-    """Private names that a module gives to something of its own."""
+    """Return the private names that a module itself defines."""
     names = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
@@ -117,7 +117,7 @@ def defined_in(tree: ast.Module) -> set[str]:
 
 
 def foreign_names(cls: type) -> set[str]:
-    """Private names that the bases of a class from other packages define or set."""
+    """Return the private names that base classes from other packages define or set."""
     found: set[str] = set()
     for base in cls.__mro__:
         if base.__module__.split('.')[0] in ('mmuda', 'builtins', 'abc', 'typing'):
@@ -150,7 +150,7 @@ def own_classes() -> list[type]:
 
 
 def test_no_other_module_uses_private_names_of_other_objects():
-    """``x._name``, ``from a import _name`` and ``getattr(x, '_name')``, unless the module itself defines the name."""
+    """Modules use ``x._name``, ``from a import _name`` and ``getattr(x, '_name')`` only for names of their own."""
     found = []
     for path, tree in sources().items():
         if path == ROOT / 'internals.py':
@@ -172,7 +172,7 @@ def test_no_other_module_uses_private_names_of_other_objects():
 
 
 def test_no_class_uses_private_names_of_its_bases():
-    """``self._name`` of a base class from another package; what is overridden is listed."""
+    """Classes use ``self._name`` of a base class from another package only if the name is listed as overridden."""
     classes = own_classes()
     assert len(classes) > 100
     overridden = {(fact.owner, fact.name) for fact in internals.OVERRIDDEN}
@@ -187,15 +187,15 @@ def test_no_class_uses_private_names_of_its_bases():
             if not facts:
                 found.append(f'{cls.__module__}.{cls.__name__}.{name}')
     assert not found
-    assert used == overridden, 'nothing is listed that is not overridden'
+    assert used == overridden, 'the list must hold exactly the names that classes override'
 
 
 @pytest.mark.parametrize('fact', internals.OVERRIDDEN, ids=lambda fact: f'{fact.owner.__name__}.{fact.name}')
 def test_overridden(fact):
-    assert fact.name in vars(fact.owner), 'the class itself defines it'
+    assert fact.name in vars(fact.owner), 'the listed class itself must define the name'
     assert tuple(inspect.signature(vars(fact.owner)[fact.name]).parameters) == fact.parameters
     callers = inspect.getsource(inspect.getmodule(fact.owner))
-    assert f'self.{fact.name}(' in callers, 'it is still called'
+    assert f'self.{fact.name}(' in callers, 'its module must still call it'
 
 
 def test_every_fact_has_its_test():
@@ -217,7 +217,7 @@ def test_every_fact_has_its_test():
 def test_runner_arguments():
     parameters = set(inspect.signature(Runner.__init__).parameters) - {'self'}
     assert parameters == internals.RUNNER_ARGUMENTS, (
-        'add what is new to RUNNER_ARGUMENTS: a stage of a StagedRunner drops top-level keys that are not listed there'
+        'add new arguments to RUNNER_ARGUMENTS: a stage of a StagedRunner drops top-level keys that it does not list'
     )
 
 
@@ -243,7 +243,7 @@ def test_has_loaded(tmp_path):
 def test_mark_loaded(tmp_path):
     runner = plain_runner(tmp_path, load_from=str(tmp_path / 'nowhere.pth'))
     internals.mark_loaded(runner)
-    runner.load_or_resume()  # or it would look for the file
+    runner.load_or_resume()  # otherwise it would look for the file
     assert internals.has_loaded(runner)
 
 
@@ -269,7 +269,7 @@ def test_is_training(tmp_path):
     runner.__class__ = Look
     assert not internals.is_training(runner)
     runner.train()
-    assert seen == [True], 'train() builds the loop before it loads weights'
+    assert seen == [True], 'train() must build the loop before it loads weights'
     assert isinstance(runner.train_loop, BaseLoop)
 
 
@@ -296,7 +296,7 @@ def test_kept_checkpoints(tmp_path):
 
 
 def test_default_rule_keys(tmp_path):
-    """Each name of a score is in one of the lists, and ``save_best`` keeps the greatest or the least accordingly."""
+    """Each metric name is in one of the two lists, and ``save_best`` keeps the greatest or least value accordingly."""
     greater, less = internals.default_rule_keys()
     for names, rule in ((greater, 'greater'), (less, 'less')):
         for name in names:
@@ -305,7 +305,7 @@ def test_default_rule_keys(tmp_path):
 
 
 def test_hooks_add_to_the_content_before_it_is_written(tmp_path):
-    """``AdaptationRunner.call_hook`` makes a checkpoint plain after the last hook has seen it."""
+    """Hooks change a checkpoint within ``Runner.call_hook``: ``AdaptationRunner.call_hook`` relies on this order."""
 
     class Add(Hook):
         def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -341,7 +341,7 @@ def test_count_iteration():
         should.append((one.should_sync(), one.should_update()))
         internals.count_iteration(one)
     assert [sync for sync, _ in should] == [False, True, False, True]
-    assert [update for _, update in should] == [True, False, True, False], 'of the iterations that were counted'
+    assert [update for _, update in should] == [True, False, True, False], 'it must depend on the counted iterations'
     assert one.should_update()
 
 
@@ -353,7 +353,7 @@ def test_accumulative_counts():
 
 
 def test_records_init():
-    """While ``init_weights`` runs there are notes, before and after it there are none."""
+    """mmengine records initialisations while ``init_weights`` runs, and neither before nor after it."""
 
     class Layer(BaseModule):
         def init_weights(self) -> None:
@@ -378,7 +378,7 @@ def test_history_state():
     log, count, max_length = internals.history_state(buffer)
     assert log.tolist() == [1.5, 2.5, 3.5] and count.tolist() == [2, 2, 2] and max_length == 3
     pickled = buffer.__dict__
-    assert set(pickled) == set(internals.HISTORY_STATE), 'the attributes that a pickled history holds'
+    assert set(pickled) == set(internals.HISTORY_STATE), 'HISTORY_STATE must name the attributes of a pickled history'
     for name, value in zip(internals.HISTORY_STATE, (log, count, max_length), strict=True):
         np.testing.assert_array_equal(pickled[name], value)
 
@@ -391,7 +391,7 @@ def test_make_history():
 
 
 def test_the_message_hub_takes_log_histories_only():
-    """``restore_histories`` builds them for this."""
+    """The message hub ignores log scalars that are no HistoryBuffer: ``restore_histories`` must build them."""
     hub = MessageHub.get_instance('test_internals')
     hub.load_state_dict(
         dict(
@@ -418,7 +418,7 @@ def test_checkpoint_loaders():
 
 @pytest.mark.parametrize('name', internals.FINAL_LOADERS)
 def test_final_loaders(name, monkeypatch, tmp_path):
-    """mmengine's loaders of other prefixes call these functions, as globals of their module."""
+    """The loaders of mmengine for other prefixes look these functions up as globals of their module."""
     calls = []
     monkeypatch.setattr(mmengine_checkpoint, name, lambda *args, **kwargs: calls.append(args[0]) or {})
     torch.save({}, tmp_path / 'a.pth')
@@ -432,7 +432,7 @@ def test_final_loaders(name, monkeypatch, tmp_path):
     elif name == '_safe_torch_load':
         original('open-mmlab://file')
         assert calls == [models['file']]
-    else:  # whoever imports it from there
+    else:  # for callers that import it from there
         assert callable(getattr(mmengine_checkpoint, name))
         assert mmengine_checkpoint.load_from_local('a.pth') == {} and calls == ['a.pth']
 
@@ -449,7 +449,7 @@ def test_replace_final_loaders():
 
 
 def test_resuming_goes_through_load_checkpoint(tmp_path):
-    """``AdaptationRunner.load_checkpoint`` checks and completes what ``Runner.resume`` then uses."""
+    """``Runner.resume`` uses the checkpoint returned by ``load_checkpoint``, which ``AdaptationRunner`` completes."""
     plain_runner(tmp_path, iters=2).train()
     loaded = []
 
@@ -465,7 +465,7 @@ def test_resuming_goes_through_load_checkpoint(tmp_path):
     assert len(loaded) == 1 and runner.iter == 1
 
 
-# mmengine's configs, models and metrics: documented, but easily lost.
+# Properties of configs, models and metrics of mmengine: documented, but easily lost in an update.
 
 
 def test_a_config_has_the_methods_of_a_dict():
@@ -490,7 +490,7 @@ def test_a_metric_keeps_the_meta_information_behind_a_property():
 
 
 def test_long_records(minicity, tmp_path):
-    """A training in a fresh process (some are logged once) has all of them, so the texts are those of today."""
+    """The log of a training holds all listed records. It runs in a fresh process, since some are logged only once."""
     few = ['train_cfg.max_iters=4', 'train_cfg.val_interval=2', *options('source_only')[1:3]]
     command = [TOOLS / 'train.py', CONFIGS / 'source_only/minicity.py', '--work-dir', tmp_path, '--cfg-options']
     run(minicity, *command, *few, 'model.segmentor.decode_head.in_channels=32', 'train_dataloader.batch_size=2')
@@ -552,7 +552,7 @@ def test_batchnorm():
 
 @pytest.fixture
 def group(tmp_path):
-    """A process group of one."""
+    """Create a process group with one process."""
     dist.init_process_group('gloo', init_method=f'file://{tmp_path}/group', rank=0, world_size=1)
     yield
     dist.destroy_process_group()
@@ -573,7 +573,7 @@ def test_syncs_gradients(group):
 
 
 def test_set_gradient_sync(group):
-    """As ``no_sync()``: the pass is not prepared for gradients, and weights without any are no error."""
+    """The switch acts like ``no_sync()``: while it is off, a backward pass does not average gradients."""
     model = DistributedDataParallel(nn.Linear(1, 1))
     reduced = []
     model.register_comm_hook(None, lambda state, bucket: reduced.append(1) or done(bucket))
@@ -599,7 +599,7 @@ def test_version_of():
     weight.grad.sum()
     assert internals.version_of(weight.grad) == before
     (weight * 2).sum().backward()
-    assert internals.version_of(weight.grad) > before, 'gradients are added in place'
+    assert internals.version_of(weight.grad) > before, 'gradients must be added in place'
 
 
 @pytest.mark.parametrize('alpha', [1.0, -0.5])
@@ -666,14 +666,14 @@ def test_force_weights_only(tmp_path, monkeypatch):
 
 
 class Stood:
-    """Stands for a class of another name."""
+    """A class that takes the name of another one."""
 
 
 def test_safe_name(tmp_path):
-    """The reader of weights finds what is allowed by module and qualified name, so stand-ins take names of others."""
+    """`torch.load` finds allowed classes by module and qualified name, so another class can replace one of them."""
     torch.save(dict(a=nn.ReLU), tmp_path / 'a.pth')
     Stood.__module__, Stood.__qualname__ = nn.ReLU.__module__, nn.ReLU.__qualname__
-    Stood.__name__ = nn.ReLU.__name__  # PyTorch 2.6 finds it by this one
+    Stood.__name__ = nn.ReLU.__name__  # PyTorch 2.6 finds it by this name
     assert internals.safe_name(Stood) == internals.safe_name(nn.ReLU) == 'torch.nn.modules.activation.ReLU'
     assert internals.safe_name((Stood, 'some.where')) == 'some.where'
     with torch.serialization.safe_globals([Stood]):
@@ -702,7 +702,7 @@ def test_names_weights_only(tmp_path):
     import io
     import tarfile
 
-    with tarfile.open(tmp_path / 'old.pth', 'w', format=tarfile.PAX_FORMAT) as archive:  # PyTorch 0.1
+    with tarfile.open(tmp_path / 'old.pth', 'w', format=tarfile.PAX_FORMAT) as archive:  # the format of PyTorch 0.1
         for name in ('sys_info', 'pickle', 'storages', 'tensors'):
             archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     assert internals.names_weights_only(error_of(tmp_path / 'old.pth'))
@@ -711,11 +711,11 @@ def test_names_weights_only(tmp_path):
 
 
 def test_replace_state_dict_loader(monkeypatch, tmp_path):
-    """Whatever way a checkpoint takes in mmengine, ``load_state_dict`` is looked up when it is used."""
+    """All loading functions of mmengine look ``load_state_dict`` up when they call it."""
     seen = []
     monkeypatch.setattr(
         mmengine_checkpoint, 'load_state_dict', mmengine_checkpoint.load_state_dict
-    )  # put back afterwards
+    )  # so that monkeypatch restores it
     internals.replace_state_dict_loader(lambda module, state, strict, logger: seen.append(sorted(state)))
     torch.save(dict(state_dict=dict(weight=torch.ones(1))), tmp_path / 'a.pth')
     mmengine_checkpoint.load_checkpoint(nn.Linear(1, 1), str(tmp_path / 'a.pth'))

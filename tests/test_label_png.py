@@ -1,4 +1,4 @@
-"""Label maps are read back as they were written."""
+"""Label maps are read back exactly as they were written."""
 
 import io
 
@@ -31,7 +31,7 @@ def test_a_palette_colours_the_classes():
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 5), (64, 33)])
 def test_a_palette_of_few_classes_keeps_ignored_pixels(size):
-    """With 16 colours or fewer, a PNG could keep four bits of 255."""
+    """Ignored pixels keep the value 255 even with a palette of 16 colours or fewer, which PNG could store in 4 bits."""
     label = np.random.default_rng(0).choice(np.array([0, 1, 2, 255], np.uint8), size)
     data = label_png(label, PALETTE)
     np.testing.assert_array_equal(decode_label(data, 'a.png'), label)

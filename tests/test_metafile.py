@@ -1,4 +1,4 @@
-"""Metafiles are the one source of figures: configs show them, READMEs quote them, the main table repeats them."""
+"""Metafiles are the only source of figures: configs show them, READMEs and the main table quote them."""
 
 import re
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_a_config_shows_the_figures_of_its_metafile(path):
 
 @pytest.mark.parametrize('folder', FOLDERS, ids=IDS)
 def test_means_are_those_of_the_classes(folder):
-    """As printed, but for one that does not match in the paper itself."""
+    """The mean of the printed class IoUs is the printed mIoU. One config is left out: its paper deviates itself."""
     for name, model in read_metafile(folder).items():
         for paper in results(model, 'paper'):
             figures = paper.get('Per Class')
@@ -49,7 +49,7 @@ def test_means_are_those_of_the_classes(folder):
 
 
 def table(text: str, header: str) -> list[list[str]]:
-    """The cells of the table of a README whose header begins so."""
+    """Return the cells of the first table in a README whose header begins with this text."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(header))
     end = next((i for i in range(start, len(lines)) if not lines[i].startswith('|')), len(lines))
@@ -66,9 +66,9 @@ def test_readmes_quote_the_metafile(folder):
         quoted = next((row for title, row in rows.items() if title == model.get('Row')), row)
         for source, cell in (('paper', 2), ('ours', 3)):
             for result in results(model, source):
-                assert quoted is not None, f'{name} has figures, but no row in its README'
+                assert quoted is not None, f'{name} has figures in its metafile, but no row in its README'
                 values = [f'{value:.1f}' for metric in result['Metrics'].values() for value in as_list(metric)]
-                assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: {quoted}'
+                assert re.findall(NUMBER, quoted[cell])[: len(values)] == values, f'{name}: other figures in {quoted}'
                 compared += 1
     assert compared or folder.name in ('adabn', 'backbones')
 
@@ -87,7 +87,7 @@ def test_a_missing_metafile_or_entry_is_no_figure(tmp_path):
         '  - {Source: paper, Name: P, Metrics: {mIoU: 1.5}, Per Class: [1.0, 2.0]}\n'
         '- Name: y\n'
     )
-    assert paper_of(config) is None, 'the folder is another project'
+    assert paper_of(config) is None, 'the metafile belongs to another project'
     project = tmp_path / 'x'
     project.mkdir()
     for name in ('configs', 'metafile.yml'):
@@ -124,7 +124,7 @@ def test_the_main_table_has_every_method():
 
 @pytest.mark.parametrize('row', METHODS, ids=lambda row: folder_of(row).name)
 def test_the_main_table_quotes_the_metafiles(row):
-    """The figure of gta2city first, then others of the same folder."""
+    """The main table quotes figures of the metafile of each method, and that of gta2city if there is one."""
     folder, quoted = folder_of(row), [float(figure) for figure in re.findall(FIGURE, row[2])]
     published = {
         name: paper['Metrics'].get('mIoU')
@@ -135,7 +135,7 @@ def test_the_main_table_quotes_the_metafiles(row):
         assert quoted and set(quoted) <= set(published.values())
         main = published.get(f'{folder.name}/gta2city')
         assert main is None or main in quoted
-    else:  # not a figure of one paper: the README of the folder says of which
+    else:  # the row refers to figures of several papers, which the README of the folder explains
         assert 'see there' in row[2]
         text = (folder / 'README.md').read_text(encoding='utf-8')
         assert all(figure in text for figure in re.findall(r'[0-9]+(?:\.[0-9]+)?', row[2]))

@@ -1,4 +1,4 @@
-"""Tests stand where the code stands, so that each can be found from the other."""
+"""The folders of tests/ mirror those of mmuda/, so that the tests of a module are easy to find."""
 
 import ast
 from pathlib import Path
@@ -9,40 +9,40 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 
 BY_FAMILY = 'parity'
-"""The folder of the numbers of the originals, which are stored by family of methods."""
+"""Folder with comparisons to the original implementations, one family of methods a file."""
 
 OTHERS = {
-    'checkpoints/test_hostile_checkpoints.py': 'files that were made to do harm, through every way to load one',
-    'checks/test_mmseg_configs.py': 'checks of configs that mmseg ships',
+    'checkpoints/test_hostile_checkpoints.py': 'malicious files in every function that loads a checkpoint',
+    'checks/test_mmseg_configs.py': 'checks of the configs shipped with mmseg',
     'configs/test_backbones.py': 'configs/backbones/: one network of each family of mmseg',
     'configs/test_config_runs.py': 'configs/: each one trains',
-    'configs/test_config_stages.py': 'configs/: those of several stages',
+    'configs/test_config_stages.py': 'configs/: configs with several stages',
     'configs/test_configs.py': 'configs/: each one builds',
-    'configs/test_projects.py': 'projects/: each config builds and trains, and what a plug-in brings along',
+    'configs/test_projects.py': 'projects/: each config builds and trains; contents of a plug-in',
     'configs/test_projects_distributed.py': 'projects/: mixed precision, gathered gradients and two processes',
     'conversion/test_convert_mit.py': 'conversion of MiT, and of DAFormer, HRDA and MIC',
     'configs/test_efficientnet.py': 'configs/: the network that an option exchanges',
-    'datasets/pairs/test_target_only.py': 'pairs without a source, from the data set to the training',
+    'datasets/pairs/test_target_only.py': 'training on target images alone',
     'docs/test_generated.py': 'docs/extension/ and docs/pictures.py',
     'docs/test_pages.py': 'docs/: pages, tutorials and the notebook',
     'engine/test_kill.py': 'kill -9 at random moments of a training',
-    'engine/test_mmseg_apis.py': 'ways of mmseg to use a trained network',
+    'engine/test_mmseg_apis.py': 'use of a trained network through the APIs of mmseg',
     'faults/test_cases.py': 'situations from reports of users',
-    'faults/test_config_fuzz.py': 'mistakes in configs, of which none is silent',
+    'faults/test_config_fuzz.py': 'random mistakes in configs, each of which must be reported',
     'faults/test_damage.py': 'damaged files, ruined weights, full disks',
-    'faults/test_owner.py': 'two runs in one folder, orphans, processes that do not answer',
-    'faults/test_resume_settings.py': 'resuming with other settings, and which checkpoint is resumed',
-    'faults/test_signals.py': 'runs that are asked to stop',
+    'faults/test_owner.py': 'two runs in one folder, orphaned and unresponsive processes',
+    'faults/test_resume_settings.py': 'resuming with other settings; choice of the checkpoint',
+    'faults/test_signals.py': 'stop signals',
     'models/adaptors/test_labelled_target.py': 'target images with ground truth, in every method',
-    'stages/test_kill.py': 'kill -9 in any kind of stage',
+    'stages/test_kill.py': 'kill -9 in every kind of stage',
     'test_benchmarks.py': 'benchmarks/',
-    'test_floors.py': 'which room imports which',
+    'test_floors.py': 'imports between the packages of mmuda',
     'test_mirror.py': 'this file',
-    'test_packaging.py': 'pyproject.toml and what an installation brings along',
+    'test_packaging.py': 'pyproject.toml and the contents of an installation',
     'tools/test_shell_scripts.py': 'tools/*.sh',
-    'test_syncing.py': 'tests/syncing.py, which finds what waits for a GPU',
+    'test_syncing.py': 'tests/syncing.py, which finds operations that wait for a GPU',
 }
-"""Tests of more than one module, or of none, and what they are about."""
+"""Test files about several modules, or about none, with their subject."""
 
 TESTED_BY = {
     'checkpoints/archives.py': 'faults/test_damage.py',
@@ -139,13 +139,13 @@ TESTED_BY = {
     'stages/train.py': 'stages/test_runner.py',
     'zip_tree.py': 'test_zip_files.py',
 }
-"""Modules without a test file of their name, each with a test file that runs it."""
+"""Modules without a test file of their name, with the test file that covers them."""
 
 FILES = sorted(path.relative_to(TESTS).as_posix() for path in TESTS.rglob('test_*.py'))
 
 
 def modules_of(file: str) -> list[Path]:
-    """Return the places where the module that a test file is about may be."""
+    """Return the possible paths of the module that a test file covers."""
     folder, name = Path(file).parent, Path(file).stem.removeprefix('test_')
     package = ROOT / 'mmuda' / folder
     places = [package / f'{name}.py', package / name / '__init__.py']
@@ -160,8 +160,8 @@ def modules_of(file: str) -> list[Path]:
 def test_a_test_file_has_the_name_of_a_module(file):
     found = [path for path in modules_of(file) if path.is_file()]
     assert bool(found) != (file in OTHERS), (
-        f'tests/{file} is about none of {[str(path.relative_to(ROOT)) for path in modules_of(file)]}: '
-        'move it to the place of its module, or say in OTHERS of this file what else it is about'
+        f'tests/{file} must mirror one of {[str(path.relative_to(ROOT)) for path in modules_of(file)]}, '
+        'or be listed with its subject in OTHERS of tests/test_mirror.py, but not both'
     )
 
 
@@ -171,13 +171,13 @@ def test_nothing_else_is_listed():
 
 
 def defines(path: Path) -> bool:
-    """Tell whether a module holds more than names and imports."""
+    """Return whether a module defines functions or classes."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return any(isinstance(node, kinds) for node in ast.parse(path.read_text(encoding='utf-8')).body)
 
 
 def files_of(module: str) -> list[str]:
-    """Return the names that a test file of a module may have."""
+    """Return the possible names of the test file of a module."""
     folder, name = Path(module).parent, Path(module).stem
     if name == '__init__':
         return [(folder / 'test_init.py').as_posix(), (folder.parent / f'test_{folder.name}.py').as_posix()]
@@ -193,8 +193,8 @@ MODULES = [
 def test_a_module_has_a_test_file(module):
     found = [file for file in files_of(module) if file in FILES]
     assert bool(found) != (module in TESTED_BY), (
-        f'mmuda/{module} has no test file {files_of(module)}: write one, or say in TESTED_BY of this file which other '
-        'runs it; a module with one is not listed there'
+        f'mmuda/{module} must have one of the test files {files_of(module)}, '
+        'or be listed in TESTED_BY of tests/test_mirror.py with the test file that covers it, but not both'
     )
     assert found or TESTED_BY[module] in FILES, f'there is no tests/{TESTED_BY[module]}'
 

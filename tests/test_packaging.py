@@ -1,4 +1,4 @@
-"""What an installation brings along."""
+"""Contents of an installation."""
 
 import ast
 import re

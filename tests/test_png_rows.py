@@ -1,4 +1,4 @@
-"""PNG files that are written row by row."""
+"""Writing PNG files row by row."""
 
 import io
 

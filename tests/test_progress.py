@@ -1,4 +1,4 @@
-"""A bar on a terminal, lines in a log, nothing on other processes."""
+"""Progress is a bar on a terminal and lines in a log; other processes than the main one print nothing."""
 
 import io
 

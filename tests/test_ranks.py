@@ -25,12 +25,12 @@ def test_wrappers_are_taken_off_and_nothing_else():
     assert unwrap(bare) is bare
     assert unwrap(DataParallel(DataParallel(bare))) is bare
     holder = nn.Module()
-    holder.module = bare  # a model that holds another one, such as test-time augmentation
+    holder.module = bare  # a model that holds another model, such as test-time augmentation
     assert unwrap(holder) is holder
 
 
 def decide(rank: int) -> tuple:
-    """What one of several processes decides, does and is told."""
+    """Return a decision of the main process, the share of the work, and the error after a decision that failed."""
     try:
         from_main(lambda: {}['gone'])
     except Exception as error:

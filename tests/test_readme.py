@@ -1,4 +1,4 @@
-"""The tables of results in READMEs are those of the metafiles beside them."""
+"""The result tables in READMEs agree with the metafiles beside them."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The filter that fits two sizes."""
+"""Choice of the resampling filter for an input and an output size."""
 
 import pytest
 

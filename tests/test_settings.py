@@ -1,4 +1,4 @@
-"""Settings are compared whatever the machine."""
+"""Comparable settings do not depend on the machine."""
 
 from mmuda.settings import comparable, differences, settings_digest
 

@@ -1,4 +1,4 @@
-"""Reads of a GPU by the host are found without a GPU."""
+"""The helper `syncing` finds reads of a GPU by the host on a machine without a GPU."""
 
 import pytest
 import torch

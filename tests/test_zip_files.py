@@ -1,4 +1,4 @@
-"""Files in zip archives are read as those on a disk, by data sets, worker processes and mmengine's file functions."""
+"""Data sets, worker processes and mmengine's file functions read files in zip archives like files on a disk."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def pack(archive: Path, root: Path, files: list[Path], method: int = zipfile.ZIP
 
 @pytest.fixture
 def gta5(tmp_path) -> tuple[Path, Path]:
-    """Twelve pairs on the disk, and the same in two archives of images and two of labels, as GTA5 has ten of each."""
+    """Write twelve pairs to the disk and to archives: two with images and two with labels (GTA5 has ten of each)."""
     root, archives = layouts.gta5(tmp_path / 'unpacked', 12), tmp_path / 'archives'
     archives.mkdir()
     for kind, method in (('images', zipfile.ZIP_STORED), ('labels', zipfile.ZIP_DEFLATED)):
@@ -57,7 +57,7 @@ def same(first: list[tuple], second: list[tuple]) -> bool:
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_archives_are_read_as_what_was_packed(gta5, workers):
-    """Also by forked workers that share the open archives with a process that has read from them."""
+    """Data sets read the same from archives as from the disk, also in forked workers that inherit open archives."""
     root, archives = gta5
     packed, unpacked = build(f'zip://{archives}'), build(str(root))
     packed[11]
@@ -127,7 +127,7 @@ def test_mmengines_functions(gta5, monkeypatch):
 
 
 def test_a_jpeg_whose_header_comes_late(tmp_path):
-    """The size stands behind whatever else is in the header, here 150 kB of a colour profile."""
+    """The size of a JPEG is found behind long headers, here a colour profile of 150 kB."""
     image = Image.fromarray(layouts.image(0))
     image.save(tmp_path / 'a.jpg', icc_profile=random.Random(0).randbytes(150_000))
     pack(tmp_path / 'a.zip', tmp_path, [tmp_path / 'a.jpg'])
@@ -141,7 +141,7 @@ def test_a_jpeg_whose_header_comes_late(tmp_path):
 
 
 def change(archive: Path, old: bytes, new: bytes) -> None:
-    """Replace bytes of a file, the first place alone."""
+    """Replace the first occurrence of bytes in a file."""
     content = archive.read_bytes()
     assert old in content and len(old) == len(new)
     archive.write_bytes(content.replace(old, new, 1))
@@ -165,7 +165,7 @@ def test_damage_is_an_error_that_names_archive_and_file(tmp_path):
 
 
 def test_a_file_that_unpacks_to_more_than_it_says(tmp_path):
-    """No more memory is taken than the central directory says, nor more than the greatest size."""
+    """No more memory is used than the central directory declares, and never more than the maximum size."""
     with zipfile.ZipFile(tmp_path / 'a.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('a.bin', b'\0' * 1_000_003)
     size = (1_000_003).to_bytes(4, 'little')

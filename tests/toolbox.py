@@ -1,4 +1,4 @@
-"""Small real models, data sets, batches and configs that many tests share."""
+"""Small real models, data sets, batches and configs, shared by many tests."""
 
 import copy
 import os
@@ -21,7 +21,7 @@ NUM_CLASSES = 4
 
 
 def tiny_segmentor(two_levels: bool = True, num_classes: int = NUM_CLASSES, **head) -> ConfigDict:
-    """Config of a ResNet-18 of width 4 with one or two DeepLabV2 heads, output stride 8."""
+    """Return the config of a ResNet-18 of width 4 with one or two DeepLabV2 heads and output stride 8."""
     head = dict(type='DeepLabV2Head', num_classes=num_classes, dilations=(1, 2), **head)
     return ConfigDict(
         type='AdaptiveEncoderDecoder',
@@ -40,7 +40,7 @@ def tiny_segmentor(two_levels: bool = True, num_classes: int = NUM_CLASSES, **he
 
 
 def tiny_adaptor(type: str = 'ADVENT', two_levels: bool = True, **kwargs):
-    """A small adaptor; adversarial ones get their discriminators."""
+    """Build a small adaptor; adversarial ones get their discriminators."""
     cfg = dict(type=type, segmentor=tiny_segmentor(two_levels), data_preprocessor=dict(type='DomainPairPreprocessor'))
     if type in ('ADVENT', 'AdaptSegNet'):
         critic = dict(type='FCDiscriminatorHead', in_channels=NUM_CLASSES, base_channels=2)
@@ -51,7 +51,7 @@ def tiny_adaptor(type: str = 'ADVENT', two_levels: bool = True, **kwargs):
 
 
 def side(seed: int, labelled: bool, size=(40, 56), batch_size: int = 2) -> dict:
-    """One domain of a collated batch."""
+    """Return one domain of a collated batch."""
     rng = np.random.default_rng(seed)
     samples = []
     for _ in range(batch_size):
@@ -66,7 +66,7 @@ def side(seed: int, labelled: bool, size=(40, 56), batch_size: int = 2) -> dict:
 
 
 def labelled_side(seed: int, batch_size: int, ignored: float = 0.3, label_size=(40, 56), size=(40, 56)) -> dict:
-    """One labelled domain of a batch, in which a share of the pixels is ignored; labels may have another size."""
+    """Return one labelled domain of a batch with a share of ignored pixels. Labels can have a size of their own."""
     made = side(seed, False, size=size, batch_size=batch_size)
     generator = torch.Generator().manual_seed(seed)
     for sample in made['data_samples']:
@@ -77,30 +77,30 @@ def labelled_side(seed: int, batch_size: int, ignored: float = 0.3, label_size=(
 
 
 def pair_batch(seed: int = 0, **kwargs) -> dict:
-    """A collated batch of domain pairs; the two domains differ in size."""
+    """Return a collated batch of domain pairs. The images of the two domains differ in size."""
     return dict(source=side(seed, True, **kwargs), target=side(seed + 1000, False, **{**kwargs, 'size': (48, 40)}))
 
 
 def optim_cfg(adaptor, lr: float = 0.01, **kwargs) -> dict:
-    """An `optim_wrapper` config (without constructor) with one SGD for each trainable child."""
+    """Return an `optim_wrapper` config (without constructor) with one SGD for each trainable child of the adaptor."""
     children = [name for name, child in adaptor.named_children() if any(p.requires_grad for p in child.parameters())]
     return dict(**{name: dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9)) for name in children}, **kwargs)
 
 
 def wrappers_of(adaptor, **kwargs):
-    """The optimizers of an adaptor, one SGD for each trainable child; arguments as those of `optim_cfg`."""
+    """Build the optimizers of an adaptor, one SGD for each trainable child. The options are those of `optim_cfg`."""
     from mmuda.engine import PerModuleOptimWrapperConstructor
 
     return PerModuleOptimWrapperConstructor(optim_cfg(adaptor, **kwargs))(adaptor)
 
 
 def prepared(adaptor, batch: dict) -> dict:
-    """A copy of a batch as the preprocessor of an adaptor makes it for training."""
+    """Return a copy of a batch after the training preprocessing of the adaptor."""
     return adaptor.data_preprocessor(copy.deepcopy(batch), training=True)
 
 
 def plain_batch(*sizes, original=None, **meta) -> dict:
-    """A collated test batch of images of some sizes; by default, that is also the size of their files."""
+    """Return a collated test batch of images of these sizes. `original` sets another size for the image files."""
     torch.manual_seed(1)
     return dict(
         inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes],
@@ -112,14 +112,14 @@ def plain_batch(*sizes, original=None, **meta) -> dict:
 
 @MODELS.register_module()
 class FussyHead(FCNHead):
-    """A head that predicts in its own way."""
+    """A head with its own `predict`."""
 
     def predict(self, inputs, batch_img_metas, test_cfg):
         return 3 * super().predict(inputs, batch_img_metas, test_cfg)
 
 
 def two_stage_head(**kwargs) -> ConfigDict:
-    """Config of a decode head that reads two feature maps."""
+    """Return the config of a decode head that reads two feature maps."""
     return ConfigDict(
         type='FCNHead',
         in_index=(2, 3),
@@ -133,7 +133,7 @@ def two_stage_head(**kwargs) -> ConfigDict:
 
 
 def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
-    """`configs/<method>/minicity.py` at toy size: width 4, batch 2, a few iterations on the tiny MiniCity."""
+    """Return `configs/<method>/minicity.py` at toy size: width 4, batch 2, a few iterations on the tiny MiniCity."""
     from mmuda.engine.launch import load_config
 
     os.environ['MINICITY_ROOT'] = str(minicity)
@@ -145,7 +145,7 @@ def tiny_config(method: str, minicity: Path, work_dir: Path, **options):
 
 
 def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **options) -> dict:
-    """What makes `configs/<method>/minicity.py` tiny, as `--cfg-options`."""
+    """Return the options (as for `--cfg-options`) that make `configs/<method>/minicity.py` tiny."""
     found = {
         'model.segmentor.backbone.base_channels': 4,
         'model.segmentor.backbone.stem_channels': 4,
@@ -163,7 +163,7 @@ def tiny_options(method: str, iters: int = 6, save: int = 2, val: int = 100, **o
 
 
 class Numbers(BaseDataset):
-    """Its pipeline draws from all three generators."""
+    """A data set whose pipeline draws from the three random generators: random, NumPy and PyTorch."""
 
     METAINFO = dict(classes=('a', 'b'))
 
@@ -181,6 +181,6 @@ class Numbers(BaseDataset):
 
 
 def take(sampler, count: int) -> list:
-    """The first samples of an endless sampler."""
+    """Return the first samples of an endless sampler."""
     stream = iter(sampler)
     return [next(stream) for _ in range(count)]

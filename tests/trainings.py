@@ -1,4 +1,4 @@
-"""Tiny trainings that are interrupted, resumed and compared."""
+"""Tiny trainings for tests that interrupt, resume and compare them."""
 
 import random
 
@@ -12,7 +12,7 @@ from mmuda.engine.launch import build_runner
 
 
 class Interrupt(Hook):
-    """Stops training after an iteration, like a power cut (nothing is cleaned up)."""
+    """A hook that stops training after an iteration without any cleaning up, like a power cut."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -23,7 +23,7 @@ class Interrupt(Hook):
 
 
 class Dropout(Hook):
-    """Draws from every generator in each iteration, as dropout or mixing in a model would."""
+    """A hook that draws from every random generator in each iteration, as dropout or mixing in a model would."""
 
     def before_train_iter(self, runner, *args, **kwargs) -> None:
         noise = torch.rand(()).item() + np.random.rand() + random.random()
@@ -32,7 +32,7 @@ class Dropout(Hook):
 
 
 def train(cfg, *hooks: Hook):
-    """Train with more hooks; return the runner."""
+    """Run a training with additional hooks and return its runner."""
     runner = build_runner(cfg)
     for hook in hooks:
         runner.register_hook(hook)
@@ -41,12 +41,12 @@ def train(cfg, *hooks: Hook):
 
 
 def final_weights(work_dir) -> dict:
-    """The weights of the last checkpoint of a run."""
+    """Return the weights of the last checkpoint of a run."""
     return read_checkpoint(latest_checkpoint(work_dir))['state_dict']
 
 
 def assert_same(first: dict, second: dict) -> None:
-    """Compare two state dicts bit by bit."""
+    """Check that two state dicts are equal bit by bit."""
     assert first and first.keys() == second.keys()
     different = [key for key in first if not torch.equal(first[key], second[key])]
     assert not different

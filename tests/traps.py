@@ -6,7 +6,7 @@ import torch
 
 
 class Trap:
-    """Unpickling it writes a file."""
+    """An object that writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -16,10 +16,10 @@ class Trap:
 
 
 def trap(folder: Path) -> tuple[Path, Path]:
-    """Write a checkpoint that holds a trap.
+    """Write a checkpoint that contains a trap.
 
     Returns:
-        The checkpoint, and the file that appears if it is unpickled.
+        The checkpoint, and the file that appears if the trap is unpickled.
     """
     marker = folder / 'marker'
     torch.save(dict(state_dict={}, meta=dict(trap=Trap(marker))), folder / 'trap.pth')

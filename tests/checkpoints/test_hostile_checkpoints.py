@@ -1,4 +1,4 @@
-"""Files that were made to do harm, and files that were damaged: each ends in one error and does nothing else."""
+"""Malicious and damaged checkpoints: each raises one error and has no other effect."""
 
 import struct
 import zipfile
@@ -46,7 +46,7 @@ NESTED = b'(K\x03' + text('<') + dtype('O8') + b'K\x01\x85\x86NNJ\xff\xff\xff\xf
 )
 @pytest.mark.parametrize('through', ['read_checkpoint', 'mmengine'])
 def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
-    """NumPy's own types make objects out of the numbers they are given: one such file ends the process, or worse."""
+    """Arrays in a checkpoint cannot make NumPy build objects from raw numbers, which could crash the process."""
     torch.save(dict(a=torch.rand(1)), tmp_path / 'plain.pth')
     with zipfile.ZipFile(tmp_path / 'plain.pth') as plain, zipfile.ZipFile(tmp_path / 'forged.pth', 'w') as forged:
         for name in plain.namelist():
@@ -55,7 +55,7 @@ def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
         with pytest.raises(RuntimeError, match='forged.pth (is not a plain checkpoint|cannot be read)'):
             read_checkpoint(tmp_path / 'forged.pth')
     else:
-        # Of mmengine's loaders, those that read from a stream end in this one.
+        # mmengine's loaders that read from a stream call this one at the end
         load = getattr(mmengine_checkpoint, FINAL_LOADERS[-1])
         with open(tmp_path / 'forged.pth', 'rb') as file:
             with pytest.raises(RuntimeError, match='the checkpoint (is not a plain checkpoint|cannot be read)'):
@@ -64,13 +64,13 @@ def test_arrays_in_files_cannot_forge_objects(tmp_path, payload, through):
 
 @pytest.mark.parametrize('shadowed', [None, 'pop', 'get'])
 def test_resuming_does_not_execute_text(tmp_path, minicity, shadowed):
-    """mmengine executes ``meta.config`` of a checkpoint as a Python config when it resumes."""
+    """Resuming does not execute ``meta.config`` of a checkpoint, which mmengine would run as a Python config."""
     cfg = tiny_config('source_only', minicity, tmp_path / 'work')
     build_runner(cfg).train()
     path, marker = latest_checkpoint(tmp_path / 'work'), tmp_path / 'marker'
     content = read_checkpoint(path)
     content['meta'] = OrderedDict(content['meta'], config=f'open({str(marker)!r}, "w")')
-    if shadowed:  # the reader of weights gives an OrderedDict whatever attributes the file says
+    if shadowed:  # `weights_only` reading accepts an OrderedDict with any attributes
         setattr(content['meta'], shadowed, np.array([1.0]))
     torch.save(content, path)
     cfg.resume, cfg.resume_allow = path, ['train_cfg.max_iters']

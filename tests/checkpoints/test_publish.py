@@ -1,4 +1,4 @@
-"""Published segmentors have mmseg's keys and no training state."""
+"""Published segmentors have the weight names of mmseg and no state of the training."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Checkpoint files are read without running what is in them, and damage is named."""
+"""Reading a checkpoint runs no code from the file, and damage is reported."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""mmengine's loaders read safely, from wherever it can read."""
+"""Safe reading in all loaders of mmengine, whatever the prefix of the path."""
 
 import os
 import runpy
@@ -36,7 +36,7 @@ def test_init_cfg_does_not_unpickle_objects_either(tmp_path, kind):
     [('open-mmlab://', 'get_external_models', ''), ('mmcls://', 'get_mmcls_models', 'file://')],
 )
 def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, scheme, listing, prefix):
-    """Those of mmengine reach loaders that would fall back to full unpickling."""
+    """mmengine's other prefixes use loaders that fall back to full unpickling; none of them unpickles objects here."""
     path, marker = trap(tmp_path)
     torch.save({'backbone.a': torch.ones(1)}, tmp_path / 'plain.pth')
     urls = dict(trap=f'{prefix}{path}', plain=f'{prefix}{tmp_path}/plain.pth')
@@ -50,7 +50,7 @@ def test_other_schemes_do_not_unpickle_objects_either(tmp_path, monkeypatch, sch
 
 @pytest.fixture
 def restored_loaders():
-    """mmengine's table of loaders is as before after the test."""
+    """Restore mmengine's table of loaders after the test."""
     before = checkpoint_loaders()
     yield
     CheckpointLoader._schemes = before
@@ -61,7 +61,7 @@ def test_a_loader_that_is_registered_later_is_covered_by_another_call(tmp_path, 
 
     @CheckpointLoader.register_scheme(prefixes='shelf://')
     def load_from_shelf(filename, map_location=None):
-        """A plug-in's loader, which unpickles whatever it finds."""
+        """Unpickle any object, as the loader of a plug-in might."""
         return torch.load(tmp_path / filename[len('shelf://') :], map_location, weights_only=False)
 
     install_safe_loading()
@@ -105,7 +105,7 @@ def test_importing_mmuda_installs_it_and_mmengine_alone_would_unpickle(tmp_path)
 def test_tools_do_not_unpickle_objects(tmp_path, minicity, monkeypatch, tool, arguments):
     path, marker = trap(tmp_path)
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
-    monkeypatch.setenv('LOCAL_RANK', '0')  # which the tools set for good
+    monkeypatch.setenv('LOCAL_RANK', '0')  # the tools set it permanently
     monkeypatch.setattr('sys.path', [str(CONFIGS.parent / 'tools'), *sys.path])
     places = dict(config=CONFIGS / 'source_only/minicity.py', path=path)
     script = CONFIGS.parent / 'tools' / tool

@@ -1,4 +1,4 @@
-"""NumPy arrays and log histories in the files of mmengine are read through stand-ins."""
+"""Stand-ins replace NumPy arrays and log histories while files of mmengine are read."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +51,7 @@ def test_getattr_in_a_file_reaches_log_buffers_only(tmp_path):
 
 
 def test_what_others_allow_is_not_lost(tmp_path):
-    """Somebody's real ``np.ndarray`` must not stand for ours while a file is read, and is back afterwards."""
+    """Reading a file restores the classes that others have allowed, even one with the name of a stand-in."""
     torch.save(dict(a=np.arange(3.0)), tmp_path / 'a.pth')
     with torch.serialization.safe_globals([np.ndarray, (os.getcwd, 'somewhere.getcwd')]):
         before = set(torch.serialization.get_safe_globals())
@@ -69,7 +69,7 @@ def test_many_threads_read_at_once(tmp_path):
 
 
 def test_what_is_one_thing_stays_one_thing(tmp_path):
-    """And a file of a kilobyte does not take for ever."""
+    """Objects that a file stores once are restored once, and nested references do not multiply the reading time."""
     deep = shared = [np.dtype('f4')]
     for _ in range(60):
         deep = [deep, deep]

@@ -1,4 +1,4 @@
-"""Facts that the names of weights do not tell travel with checkpoints, and are compared."""
+"""Checkpoints carry facts that the names of weights do not show, and loading compares these facts."""
 
 import pytest
 import torch

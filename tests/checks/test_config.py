@@ -1,4 +1,4 @@
-"""Shipped configs and those of plug-ins have no mistake."""
+"""The shipped configs and those of plug-ins have no findings."""
 
 import pytest
 from shipped import DIFFERENT, PROJECTS, ids, reduced

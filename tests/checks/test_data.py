@@ -1,4 +1,4 @@
-"""Outputs of heads and classes of data sets."""
+"""The outputs of heads agree with the classes of data sets."""
 
 import pytest
 from mmengine.config import Config

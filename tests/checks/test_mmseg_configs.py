@@ -1,4 +1,4 @@
-"""Configs that mmseg ships have no mistake: one of each family."""
+"""Configs shipped with mmseg, one of each family, have no errors."""
 
 import os
 from pathlib import Path
@@ -20,10 +20,10 @@ NEEDS = {
     'dsdl': 'dsdl',
     'vpd': 'albumentations',
 }
-"""Packages without which a family cannot be trained."""
+"""Packages that the training of a family needs."""
 
 QUICK = ('cgnet', 'dpt', 'fastscnn', 'knet', 'mae', 'mobilenet_v3', 'segformer', 'segmenter', 'segnext', 'stdc', 'unet')
-"""Families that stand for the others where time is short: every kind of backbone, head, loss and schedule."""
+"""Families that are always tested; the others are slow. They cover every kind of backbone, head, loss and schedule."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Keys that components read, from signatures and sources."""
+"""Keys that components read, from their signatures and source code."""
 
 import pytest
 

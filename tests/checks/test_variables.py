@@ -1,4 +1,4 @@
-"""Variables of config files and keys that nothing reads."""
+"""Unused variables and keys in config files."""
 
 import pytest
 from mmengine.config import Config
@@ -11,7 +11,7 @@ from mmuda.checks.variables import check_top_level
     [
         ('', "root = 'x'\nwork_dir = root\n", []),
         ('', "root = 'x'\n", ['root']),
-        ("root = 'x'\n", '', []),  # for other configs
+        ("root = 'x'\n", '', []),  # another config may use a variable of a base
         ("root = 'x'\n", 'work_dir = _base_.root\n', []),
         ("root = 'x'\n", 'work_dir = {{_base_.root}}\n', []),
         ('custom_hook = []\n', '', ['custom_hook']),

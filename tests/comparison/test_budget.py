@@ -1,4 +1,4 @@
-"""Methods of another length."""
+"""Methods with another number of training iterations."""
 
 import pytest
 from toolbox import CONFIGS
@@ -13,13 +13,15 @@ def loaded(name: str):
 
 def test_a_schedule_is_scaled_with_its_training():
     whole = loaded('advent/gta2city')
-    assert whole.trainings and whole.without_target_statistics == '', 'known before the change'
+    assert whole.trainings and whole.without_target_statistics == '', 'computed before the budget changes'
     method = set_budget(whole, 1200)
     cfg = method.cfg
-    assert whole.iterations() == 120000 and whole.cfg.param_scheduler[0].end == 250001, 'it works on a copy'
+    assert whole.iterations() == 120000 and whole.cfg.param_scheduler[0].end == 250001, (
+        'the method itself must not change'
+    )
     assert method.trainings == [cfg] and method.name == whole.name
     assert cfg.train_cfg.max_iters == 1200 and method.iterations() == 1200
-    assert cfg.param_scheduler[0].end == 2501, '250001 of 120000 iterations'
+    assert cfg.param_scheduler[0].end == 2501, 'scaled like 250001 in 120000 iterations'
     assert cfg.train_cfg.val_interval <= 1200 and cfg.default_hooks.checkpoint.interval <= 1200
 
 
@@ -30,7 +32,9 @@ def test_stages_share_a_budget(name):
     scaled = set_budget(method, sum(before) // 10)
     after = [training.train_cfg.max_iters for training in scaled.trainings]
     assert after == [length / 10 for length in before] and len(after) > 1
-    assert [training.train_cfg.max_iters for training in method.trainings] == before, 'it works on a copy'
+    assert [training.train_cfg.max_iters for training in method.trainings] == before, (
+        'the method itself must not change'
+    )
     for training in scaled.trainings:
         for scheduler in training.param_scheduler:
             assert scheduler.get('end', 0) <= 2 * training.train_cfg.max_iters
@@ -41,7 +45,7 @@ def test_a_warm_up_is_scaled_with_its_schedule():
     before = method.cfg.param_scheduler[0]
     assert (before.type, before.warmup, before.end) == ('WarmupPolyLR', 1500, 40001)
     after = set_budget(method, 1000).cfg.param_scheduler[0]
-    assert after.warmup == 38 and after.end == 1001, 'it reaches its rate'
+    assert after.warmup == 38 and after.end == 1001, 'the warm-up must still reach the learning rate'
 
 
 def test_a_length_in_epochs_is_refused():

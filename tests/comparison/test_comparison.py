@@ -1,4 +1,4 @@
-"""Runs that are trained and tested by real processes of scripts that cost nothing."""
+"""Comparisons whose trainings and tests are real processes with fake scripts."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def test_every_run_is_trained_and_tested_once(minicity, tmp_path, tools, jobs):
         assert entry['seconds'] > 0 and entry['memory']['gpu'] == 321 and entry['memory']['process'] > 5
         assert run.config.is_file() and f'seed={run.seed}' in run.config.read_text()
     _, again = compared(runs, work, tools, jobs=jobs)
-    assert all(calls_of(run) == ['train', 'stored', 'target'] for run in runs), 'all was done before'
+    assert all(calls_of(run) == ['train', 'stored', 'target'] for run in runs), 'finished runs must not start again'
     assert len(again) == len(runs) and all('done before' in line for line in again)
     results = gather(runs, RunLedger(work), ('stored', 'target'))
     assert results.best_baseline.name == 'adabn/minicity, target statistics'
@@ -93,7 +93,7 @@ def test_another_test_is_done_again(minicity, tmp_path, tools):
     (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
     run.method.cfg.test_evaluator.iou_metrics = ['mIoU', 'mDice']
     compared([run], work, tools)
-    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
+    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'only the tests must run again'
 
 
 def test_images_of_another_root_are_tested_again(minicity, tmp_path, tools):
@@ -102,12 +102,12 @@ def test_images_of_another_root_are_tested_again(minicity, tmp_path, tools):
     (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
     run.method.cfg.test_dataloader.dataset.data_root = '/other/city'
     compared([run], work, tools)
-    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'trained once'
-    assert '/other/city' in run.config.read_text(), 'the test reads the config of now'
+    assert calls_of(run) == ['train', 'stored', 'target', 'stored', 'target'], 'only the tests must run again'
+    assert '/other/city' in run.config.read_text(), 'the test must read the changed config'
 
 
 def test_tests_of_another_training_do_not_count(minicity, tmp_path, tools):
-    """Checkpoints were deleted, settings changed: nothing that is known of the training before is true of the new."""
+    """A training with changed settings starts with an empty entry: costs and tests of the earlier one do not count."""
     work = tmp_path / 'work'
     compared(tiny_runs(minicity, work, 'adabn', seeds=[0]), work, tools)
     (run,) = tiny_runs(minicity, work, 'adabn', seeds=[0])
@@ -190,9 +190,9 @@ def waits(reached) -> None:
 
 @contextmanager
 def interrupted_when(reached: Callable[[], bool]) -> Iterator[None]:
-    """Send SIGINT to this process as soon as something is reached, unless the block has ended before.
+    """Send SIGINT to this process as soon as `reached()` is true, unless the block has ended before.
 
-    It is sent also if `reached` fails. The script that is held ends on its own, so the block always ends.
+    SIGINT is also sent if `reached` raises. The waiting script ends on its own, so the block always ends.
     """
     ended = threading.Event()
 
@@ -204,7 +204,7 @@ def interrupted_when(reached: Callable[[], bool]) -> Iterator[None]:
             if not ended.is_set():
                 os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell lets what it runs in the background ignore SIGINT.
+    # A shell makes its background processes ignore SIGINT.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         thread = threading.Thread(target=interrupt)
@@ -219,7 +219,7 @@ def interrupted_when(reached: Callable[[], bool]) -> Iterator[None]:
 
 
 def test_stopped_in_the_middle_it_goes_on(minicity, tmp_path, tools):
-    """As by Ctrl-C: the process that trains is ended, nothing else starts, and the run continues the next time."""
+    """Ctrl-C ends the training process and starts nothing else; the next call continues the run."""
     work = tmp_path / 'work'
     runs = tiny_runs(minicity, work, 'source_only', 'adabn', seeds=[0])
     compared(runs[:1], work, tools)
@@ -245,7 +245,7 @@ def test_costs_of_a_killed_attempt_count(minicity, tmp_path):
     run.folder.mkdir(parents=True)
     (run.folder / 'train.log').write_text('iteration 1')
     os.utime(run.folder / 'train.log', (ledger.entry(run)['began'] + 50,) * 2)
-    ledger = RunLedger(tmp_path)  # as after a kill
+    ledger = RunLedger(tmp_path)  # a new ledger, as after a kill
     ledger.begin(run, 'later')
     ledger.add_costs(run, 7.0, dict(process=10.0))
     assert ledger.entry(run)['seconds'] == pytest.approx(57.0, abs=1e-3) and ledger.entry(run)['commit'] == 'abc'
@@ -274,11 +274,11 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
     child = int(holder.stdout.readline())
     wanted = f'{tmp_path} belongs to another comparison, process {holder.pid} on .*: wait until it and the processes'
     with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
-        raise AssertionError('it was free')
+        raise AssertionError('the folder must be in use')
     holder.kill()
     holder.wait()
     with pytest.raises(RuntimeError, match=wanted), only_user(tmp_path, 'comparison'):
-        raise AssertionError('its child still writes')
+        raise AssertionError('a child that still runs must hold the folder')
     os.kill(child, signal.SIGKILL)
 
     def free() -> bool:
@@ -292,7 +292,7 @@ def test_a_folder_belongs_to_one_comparison_and_what_it_started(tmp_path):
 
 
 def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path, monkeypatch):
-    """A misspelt key of a file without bases is an error, and a variable that was used up looks like one."""
+    """The written config of a run has no unused variables, which the checks would report as misspelt keys."""
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     methods = load_methods([CONFIGS / f'{name}/minicity.py' for name in ('sdca', 'dacs')], {})
     for run in plan_runs(methods, [3], tmp_path):
@@ -300,4 +300,4 @@ def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path
         run.write_config()
         cfg = load_config(run.config)
         assert check_config(cfg) == [] and 'source_pipeline' not in cfg
-        assert run.method.cfg.source_pipeline, 'the config has it'
+        assert run.method.cfg.source_pipeline, 'the original config must have this variable'

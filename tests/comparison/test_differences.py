@@ -1,4 +1,4 @@
-"""Warnings about methods that are not compared on equal terms."""
+"""Warnings about methods that are compared on unequal terms."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Configs as the methods of a comparison."""
+"""Methods of a comparison, made from configs."""
 
 import pytest
 from toolbox import CONFIGS
@@ -15,7 +15,7 @@ def test_facts_of_shipped_configs():
     assert [method.staged for method in methods] == [False, False, False, True, True]
     length = methods[0].cfg.train_cfg.max_iters
     assert [method.iterations() for method in methods] == [length, length, length, 2 * length, None], (
-        'rounds are as long as their data'
+        'the length of rounds depends on the data'
     )
     assert methods[2].without_target_statistics == ''
 

@@ -1,4 +1,4 @@
-"""Means, deviations and worth; tables, report and metafiles made from them."""
+"""Means, standard deviations and gains over baselines; tables, report and metafiles with them."""
 
 import json
 
@@ -18,7 +18,7 @@ SCORES = {
 
 @pytest.fixture
 def tested(minicity, tmp_path):
-    """Runs whose results are written, in a ledger that knows them."""
+    """Return runs with written results and their ledger."""
     runs = tiny_runs(minicity, tmp_path, *SCORES)
     ledger = RunLedger(tmp_path)
     for run in runs:
@@ -41,12 +41,14 @@ def test_worth_is_a_difference_seed_by_seed(tested):
     found = results_of(tested).as_dict()
     assert found['measure'] == 'mIoU' and found['num_images'] == 5 and found['notes'] == []
     assert found['source_only'] == 'source_only/minicity'
-    assert found['best_baseline'] == 'source_only/minicity, target statistics', 'mean 31.5, AdaBN has 29 and 30'
+    assert found['best_baseline'] == 'source_only/minicity, target statistics', (
+        'its mean is 31.5, those of AdaBN are 29 and 30'
+    )
     readings = {(one['method'], one['statistics']): one for one in found['readings']}
     advent = readings['advent/minicity', 'target']
     assert advent['metrics']['mIoU'] == dict(mean=35.5, deviation=pytest.approx(8**0.5), values=[33.5, 37.5])
-    assert advent['over_source_only'] == dict(mean=14.0, deviation=pytest.approx(2**0.5)), '13 and 15'
-    assert advent['over_best_baseline'] == dict(mean=4.0, deviation=pytest.approx(2**0.5)), '3 and 5'
+    assert advent['over_source_only'] == dict(mean=14.0, deviation=pytest.approx(2**0.5)), 'mean of 13 and 15'
+    assert advent['over_best_baseline'] == dict(mean=4.0, deviation=pytest.approx(2**0.5)), 'mean of 3 and 5'
     assert advent['per_class']['road'] == dict(mean=35.0, deviation=pytest.approx(8**0.5))
     assert advent['per_class']['car'] == dict(mean=None, deviation=None)
     assert advent['seconds'] == [50.0, 60.0] and advent['iterations'] == [6, 6] and advent['commits'] == ['abc123'] * 2
@@ -76,7 +78,9 @@ def test_tables_for_terminals_and_in_markdown(tested):
     assert row in markdown
     assert '| road | 21.0 | 31.0 | 28.5 | 29.5 | 33.5 | 35.0 |' in markdown and '| car | - | - |' in markdown
     assert 'The best baseline is source_only/minicity, target statistics;' in text and 'Note: they differ' in text
-    assert len({len(line) for line in text.splitlines() if line.startswith(('|', '+'))}) == 2, 'two tables'
+    assert len({len(line) for line in text.splitlines() if line.startswith(('|', '+'))}) == 2, (
+        'two tables, so two widths of lines'
+    )
 
 
 def test_the_protocol_that_configs_name_is_the_measure(tested):
@@ -122,9 +126,9 @@ def test_trainings_from_other_folders_get_a_note(tested):
         f'the trainings read {place} from different folders, which may hold different data: '
         f'{here} ({", ".join(names)}); /elsewhere ({runs[2].name})'
     )
-    assert gather(runs[:2], ledger, ('stored',)).notes == [], 'the other is not compared'
+    assert gather(runs[:2], ledger, ('stored',)).notes == [], 'no note if the run with another folder is left out'
     del ledger.entries[runs[2].name]['roots']
-    assert results_of(tested).notes == [], 'an entry of an earlier version does not say'
+    assert results_of(tested).notes == [], 'entries of earlier versions have no folders'
 
 
 def test_an_ensemble_that_is_not_tested_gets_a_note(tested):
@@ -137,7 +141,7 @@ def test_an_ensemble_that_is_not_tested_gets_a_note(tested):
 
 def test_a_report_shows_the_worth(tested, tmp_path):
     runs, ledger = tested
-    for run in runs:  # a report names classes by the data set
+    for run in runs:  # the report uses the class names of the data set
         path = run.result_file('stored')
         content = json.loads(path.read_text())
         content['per_class']['IoU'] = dict(road=50.0, sky=60.0, car=None)
@@ -177,7 +181,7 @@ def test_results_go_into_metafiles_and_readmes(tested, tmp_path):
     readme = (folders[2] / 'README.md').read_text()
     assert row in readme.splitlines() and readme.endswith(f'{END}\nrest\n')
     record(results_of(tested))
-    assert (folders[2] / 'metafile.yml').read_text() == content, 'in the place of the earlier ones'
+    assert (folders[2] / 'metafile.yml').read_text() == content, 'new results must replace the earlier ones'
 
 
 def test_recorded_numbers_round_as_the_results_do(tested, tmp_path):
@@ -189,7 +193,7 @@ def test_recorded_numbers_round_as_the_results_do(tested, tmp_path):
     (run.method.path.parent / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=models)))
     readme = run.method.path.parent / 'README.md'
     readme.write_text(f'{BEGIN}\n{END}\n')
-    write_result(run, 'stored', 18.7534)  # mIoU 19.2534
+    write_result(run, 'stored', 18.7534)  # so mIoU is 19.2534
     results = gather([run], ledger, ('stored',))
     record(results, 'MiniCity val')
     assert '| 19.3 (seed 0) |' in readme.read_text() and '| 19.3 |' in comparison_text(results, markdown=True)

@@ -1,4 +1,4 @@
-"""Data roots in configs, and notes about runs whose roots differ."""
+"""Folders of data sets in configs, and notes about runs that read different folders."""
 
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""configs/backbones: one network of each family of mmseg trains, tests, and resumes exactly."""
+"""Configs in configs/backbones: a network of each family of mmseg trains, tests and resumes exactly."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from mmuda.engine.launch import build_runner
 
 
 def part_names(names: Iterable[str]) -> set[str]:
-    """The parts of a backbone and of heads that have these parameters."""
+    """Return the parts of backbone and heads that contain these parameters."""
     return {'.'.join(name.split('.')[:2]) for name in names}
 
 

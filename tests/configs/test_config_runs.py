@@ -1,4 +1,4 @@
-"""Every shipped config of one training trains, validates, saves and tests at reduced size, on files in its layout."""
+"""Every shipped config with one training trains, validates, saves and tests, at reduced size on files in its layout."""
 
 import pytest
 import torch

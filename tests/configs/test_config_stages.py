@@ -1,4 +1,4 @@
-"""Every shipped config of several stages runs them all at reduced size, on real files in its data's layout."""
+"""Every shipped config with several stages runs them all, at reduced size on files in the layout of its data."""
 
 import pytest
 from shipped import STAGED, ids, reduced

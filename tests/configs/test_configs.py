@@ -1,4 +1,4 @@
-"""Every shipped config builds, and keeps the target's labels away from training."""
+"""Every shipped config builds, and its training does not read labels of the target."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ def test_every_folder_holds_configs():
 
 
 def test_roots_are_read_and_not_pasted():
-    """mmengine's ``{{$NAME:default}}`` puts the value of a variable into the source code of the config."""
+    """Configs do not use mmengine's ``{{$NAME:default}}``, which pastes the value of a variable into Python code."""
     files = [path for folder in (CONFIGS, CONFIGS.parent / 'projects') for path in folder.rglob('*.py')]
     assert len(files) > len(SHIPPED)
     assert [path for path in files if '{{$' in path.read_text(encoding='utf-8')] == []
@@ -42,7 +42,7 @@ def test_every_adaptor_is_trained_by_a_config():
 
 @pytest.fixture(scope='module')
 def built() -> set:
-    """Networks with their optimizers that were built at full size by the tests of this file."""
+    """Return the networks and optimizers (as text) that tests of this file have built at full size."""
     return set()
 
 
@@ -50,12 +50,13 @@ def built() -> set:
 def test_it_builds_at_full_size(path, built):
     init_default_scope('mmseg')
     for cfg in trainings(load_config(path)):
-        if cfg.param_scheduler and 'end' in cfg.param_scheduler[0]:  # without one it ends with a round of self-training
+        # Without an `end`, a schedule ends with a round of self-training.
+        if cfg.param_scheduler and 'end' in cfg.param_scheduler[0]:
             assert cfg.param_scheduler[0].end > cfg.train_cfg.max_iters, (
-                'the learning rate may not reach zero before the end'
+                'the learning rate must not reach zero before the last iteration'
             )
         key = str(cfg.model) + str(cfg.optim_wrapper)
-        if key not in built:  # rounds, and configs of one network, differ in other things
+        if key not in built:  # rounds, and configs with the same network, differ in other settings
             check_network(cfg)
             built.add(key)
 
@@ -76,7 +77,7 @@ def check_network(cfg: Config) -> None:
 
 @pytest.mark.parametrize('path', SHIPPED, ids=NAMES)
 def test_the_target_is_trained_without_labels(path, data_roots):
-    """No step of the target pipeline loads annotations, and nothing that comes out holds any."""
+    """No step of the target pipeline loads annotations, and target samples hold no labels."""
     from mmuda.datasets import DomainPairDataset
 
     cfg = reduced(path, Path('unused'), data_roots)
@@ -84,7 +85,7 @@ def test_the_target_is_trained_without_labels(path, data_roots):
     for training in trainings(cfg):
         side = training.train_dataloader.dataset.target
         labelled = any('Annotations' in step['type'] for step in side.pipeline)
-        assert not labelled, 'pseudo labels have a loader of their own'
+        assert not labelled, 'pseudo labels must be loaded by their own transform'
     target = cfg.train_dataloader.dataset.target
     assert not any('Annotations' in step['type'] for step in target.pipeline)
     pairs = DomainPairDataset(cfg.train_dataloader.dataset.source, target)
@@ -99,7 +100,7 @@ def test_a_city_is_adapted_to_and_tested_on_itself(city, data_roots):
     loaders = (cfg.train_dataloader.dataset.target, cfg.val_dataloader.dataset, cfg.test_dataloader.dataset)
     assert [(side.city, side.split) for side in loaders] == [(city, 'train'), (city, 'test'), (city, 'test')]
     assert cfg.val_evaluator.protocols == cfg.test_evaluator.protocols == ('mIoU13',)
-    assert (cfg.test_evaluator.paper is not None) == (city == 'Rio'), 'only one figure is known'
+    assert (cfg.test_evaluator.paper is not None) == (city == 'Rio'), 'only Rio has a published figure'
 
 
 @pytest.mark.parametrize('relative', [True, False])
@@ -125,7 +126,7 @@ def test_translated_images_are_paired_with_the_original_labels(relative, data_ro
 
 
 def test_archives_are_read_as_downloaded(data_roots, tmp_path):
-    """A root that begins with zip:// is all that a config needs."""
+    """Data sets are read from the downloaded archives if their root begins with zip://, without other changes."""
     from mmuda.datasets import DomainPairDataset
 
     roots = {}

@@ -1,4 +1,4 @@
-"""The base configs of EfficientNet-Lite with every method, and their controls."""
+"""The base configs of EfficientNet-Lite with every method, and configs that serve as their control."""
 
 import re
 import warnings
@@ -68,9 +68,9 @@ def test_a_base_config_trains_with_every_method(config, method):
     assert all(value.isfinite().all() for log in logs for value in log.values())
     after = weights_of(model.segmentor.backbone)
     kept = {key for key, value in after.items() if torch.equal(value, before[key])}
-    # Scale and shift before a norm have hardly a gradient.
+    # The scale and shift of this batch-norm get hardly any gradient, since another normalisation follows.
     assert not {key for key in kept if not re.search(r'project.bn.(weight|bias)', key)}, (
-        'all weights and statistics move'
+        'all other weights and statistics must change'
     )
     with torch.no_grad():
         (sample, _) = model.eval().test_step(pair_batch(**SIZE)['source'])
@@ -79,7 +79,7 @@ def test_a_base_config_trains_with_every_method(config, method):
 
 @pytest.mark.parametrize('config', [SEGFORMER, JPU])
 def test_adabn_of_the_control_is_source_only(config):
-    """Bit by bit with frozen statistics; with moving ones the target changes them, and nothing else."""
+    """AdaBN equals source-only bit by bit with frozen statistics. Otherwise only the statistics differ."""
     for name, differs in ((f'{config}_frozen', False), (config, True)):
         found = []
         for method in ('SourceOnly', 'AdaBN'):
@@ -92,7 +92,7 @@ def test_adabn_of_the_control_is_source_only(config):
 
 
 def test_a_mean_feature_is_classified_as_its_pixels():
-    """The head is pointwise: a map that is constant gets at each pixel the class that its one vector gets."""
+    """A vector gets the class that a constant map of this vector gets at each pixel, since the head is pointwise."""
     model = adaptor(JPU, 'SIM')
     assert model.feature_channels == 256
     vectors = torch.rand(1, 5, 256)

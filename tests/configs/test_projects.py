@@ -1,4 +1,4 @@
-"""Every config of a plug-in builds at full size, trains and tests at reduced size, and is in the plug-in's metafile."""
+"""Every config of a plug-in builds at full size, trains and tests at reduced size, and is listed in the metafile."""
 
 import json
 import os
@@ -53,7 +53,9 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
     cfg = reduced(path, tmp_path, data_roots)
     for training in trainings(cfg):
         target = training.train_dataloader.dataset.target
-        assert not any('Annotations' in step['type'] for step in target.pipeline), 'the target has no labels'
+        assert not any('Annotations' in step['type'] for step in target.pipeline), (
+            'the target pipeline must not load labels'
+        )
     runner = build_runner(cfg)
     with never_waiting(path):
         runner.train()
@@ -71,12 +73,12 @@ def test_it_trains_and_tests_at_reduced_size(path, tmp_path, data_roots):
 
 @pytest.mark.parametrize('project', ['daformer', 'hrda', 'mic'])
 def test_a_resumed_training_is_the_same(project, tmp_path, data_roots):
-    """Weights, teacher, and the random numbers of mixing, detail crops and masks."""
+    """A resumed training equals an uninterrupted one, also in its teacher, mixing, detail crops and masks."""
     (path,) = (path for path in PROJECTS if path.parts[-3:] == (project, 'configs', 'minicity.py'))
 
     def run(folder: str, iters: int, resume: bool = False) -> dict:
         cfg = reduced(path, tmp_path / folder, data_roots)
-        cfg.model.threshold = 0.0  # pseudo labels count from the beginning
+        cfg.model.threshold = 0.0  # so that pseudo labels count from the first iteration
         cfg.train_cfg.update(max_iters=iters, val_interval=10)
         cfg.default_hooks.checkpoint.interval = 1
         cfg.resume = resume
@@ -109,9 +111,9 @@ def test_its_metafile_lists_its_configs_and_its_readme_quotes_it(folder):
         quoted = [float(figure) for figure in re.findall(r'[0-9]+\.[0-9]+', row)]
         for result in model.get('Results', ()):
             for value in result['Metrics'].values():
-                # Those of several seeds are shown with one digit.
+                # READMEs show the figures of several seeds with one decimal.
                 figures = [float(f'{one:.1f}') for one in value] if isinstance(value, list) else [value]
-                assert set(figures) <= set(quoted), f'{name}: {row}'
+                assert set(figures) <= set(quoted), f'{name}: figures are missing in the row {row}'
         paper = next((r for r in model.get('Results', ()) if r['Source'] == 'paper'), None)
         classes = (paper or {}).get('Per Class')
         if classes is not None:
@@ -125,7 +127,7 @@ import json, os, sys
 from mmuda.engine.launch import load_config
 for place, config in json.loads(sys.argv[1]):
     sys.stdout.flush()
-    child = os.fork()  # each finds the package anew, and none imports PyTorch again
+    child = os.fork()  # each child searches for the package again, but does not import PyTorch again
     if not child:
         os.chdir(place)
         cfg = load_config(config)
@@ -143,7 +145,7 @@ def test_a_config_finds_its_package_from_any_working_directory(tmp_path):
 
 
 def test_an_installed_config_finds_its_installed_package(tmp_path):
-    """As in a wheel: the package and mmuda/.mim, and no checkout."""
+    """A config in an installed wheel finds its package in mmuda/.mim, without a checkout of the repository."""
     subprocess.run(
         [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(tmp_path / 'site')],
         cwd=CONFIGS.parent,
@@ -157,11 +159,11 @@ def test_an_installed_config_finds_its_installed_package(tmp_path):
 
 
 def found_packages(places: list[tuple], path: Path) -> list[str]:
-    """What configs name in working directories, and where its package is.
+    """Return the model type of each config with the file of its package.
 
     Args:
-        places: Working directory and config.
-        path: Where mmuda is imported from.
+        places: A working directory and a config each.
+        path: Folder from which mmuda is imported.
     """
     done = subprocess.run(
         [sys.executable, '-c', LOAD, json.dumps(places, default=str)],

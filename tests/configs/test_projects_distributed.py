@@ -22,7 +22,7 @@ WITH_A_TEACHER = ('DAFormer', 'HRDA', 'MIC')
 
 
 def two_resolutions() -> dict:
-    """Config of a small network of HRDA."""
+    """Return the config of a small HRDA network."""
     segmentor = tiny_segmentor(two_levels=False, align_corners=False)
     head = segmentor.pop('decode_head')
     return dict(
@@ -55,8 +55,8 @@ def weights_of(network: torch.nn.Module) -> dict:
 
 
 def four_iterations(rank: int, method: str) -> dict:
-    """Two steps of two iterations each in bfloat16; the student before each iteration, and what is left at the end."""
-    torch.manual_seed(0)  # of the runner: all processes have it
+    """Run two optimizer steps of two iterations each in bfloat16; return the students and the end state."""
+    torch.manual_seed(0)  # all processes have the seed of the runner
     adaptor: BaseAdaptor = tiny_adaptor(**options_of(method)).train()
     cfg = optim_cfg(adaptor, lr=0.1, precision='bfloat16', accumulative_counts=2)
     model = AdaptorDistributedDataParallel(adaptor)
@@ -64,7 +64,7 @@ def four_iterations(rank: int, method: str) -> dict:
     students, logs = [], []
     for step in range(4):
         students.append(weights_of(adaptor.segmentor.module))
-        seed = 10 * step  # both processes have the same images: they differ in what they draw
+        seed = 10 * step  # both processes get the same images and differ only in their random numbers
         batch = dict(source=side(seed, True, size=SIZE), target=side(seed + 1, False, size=SIZE))
         logs.append({name: value.float() for name, value in model.train_step(batch, wrappers).items()})
     teacher = getattr(adaptor, 'teacher', None)
@@ -86,16 +86,19 @@ def test_two_processes_gather_gradients_in_mixed_precision(method, tmp_path: Pat
     first, second = run_on_processes(four_iterations, tmp_path, method)
     students = first['students']
     assert all(equal(ours, theirs) for ours, theirs in zip(students, second['students'], strict=True))
-    assert equal(students[0], students[1]) and equal(students[2], students[3]), 'two iterations are one step'
+    assert equal(students[0], students[1]) and equal(students[2], students[3]), (
+        'weights must change in every second iteration only'
+    )
     assert not equal(students[1], students[2]) and not equal(students[3], students[4])
     assert {value.dtype for value in students[-1].values()} == {torch.float32}
     assert all(value.isfinite().all() for logs in (*first['logs'], *second['logs']) for value in logs.values())
     if method not in WITH_A_TEACHER:
         return
     assert first['updates'] == second['updates'] == 2 and equal(first['teacher'], second['teacher'])
-    for name, value in first['teacher'].items():  # as it was before the second step: the mean of the students so far
+    # The teacher of the second step is the mean of the students before the two steps.
+    for name, value in first['teacher'].items():
         torch.testing.assert_close(value, (students[0][name] + students[2][name]) / 2, msg=name)
     drawn = [logs['loss_mix_main'] for logs in first['logs']], [logs['loss_mix_main'] for logs in second['logs']]
-    assert not torch.equal(*map(torch.stack, drawn)), 'each process mixes in its own way'
+    assert not torch.equal(*map(torch.stack, drawn)), 'each process must draw its own mixing masks'
     assert first['logs'][0]['loss_seg_main'] > 0 and ('loss_masked_main' in first['logs'][0]) == (method == 'MIC')
     assert not [key for key in first['keys'] if '.module.' in key]

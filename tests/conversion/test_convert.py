@@ -1,4 +1,4 @@
-"""Converters: what they refuse, what they say, and that the result tests and trains."""
+"""Converters: errors, reports, and tests and trainings with the converted checkpoints."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mmuda.models import DeepLabVGG16
 
 @pytest.fixture
 def config(tmp_path) -> Path:
-    """ADVENT's network at toy width."""
+    """Write a config of ADVENT's network at toy width."""
     path = tmp_path / 'tiny.py'
     path.write_text(f"""
 _base_ = {str(CONFIGS / 'advent/gta2city.py')!r}
@@ -42,9 +42,9 @@ def test_values_and_meta(tmp_path, config):
     weights = content['state_dict']
     assert torch.equal(weights['decode_head.branches.2.weight'], state['layer6.conv2d_list.2.weight'])
     assert torch.equal(weights['backbone.layer3.1.conv2.weight'], state['layer3.1.conv2.weight'])
-    assert weights['backbone.bn1.num_batches_tracked'] == 0, 'old files do not count'
+    assert weights['backbone.bn1.num_batches_tracked'] == 0, 'a missing counter must become 0'
     meta = content['meta']
-    assert 'config' not in meta, 'mmengine would execute it'
+    assert 'config' not in meta, 'mmengine would execute meta.config when it resumes'
     assert meta['fits'].endswith('/tiny.py')
     assert meta['origin'] == 'advent' and meta['method'] == 'ADVENT or IntraDA' and meta['source'] == 'original.pth'
     assert meta['classes'] == ['road', 'car', 'sky'] and meta['palette'][0] == [128, 64, 128]
@@ -130,7 +130,7 @@ def test_objects_are_only_unpickled_on_request(tmp_path, config):
     ],
 )
 def test_weights_that_are_none_are_refused(tmp_path, config, key, value, message):
-    """One flipped bit turns the type of an array into another of the same size."""
+    """Arrays with the wrong type or size are refused; one flipped bit can change the type of an array."""
     with pytest.raises(RuntimeError, match=f'(?s){message}'):
         run('advent', tmp_path, {**original(config), key: value}, config)
     assert not (tmp_path / 'out').exists()
@@ -245,14 +245,14 @@ def test_a_starting_point_starts_a_network(tmp_path, config):
 
 def test_the_backbone_alone(tmp_path, config):
     state = original(config)
-    state['layer6.conv2d_list.0.weight'] = torch.rand(50, 64, 3, 3)  # of other classes
+    state['layer6.conv2d_list.0.weight'] = torch.rand(50, 64, 3, 3)  # with another number of classes
     done = run('advent', tmp_path, state, config, backbone_only=True)
     assert all(key.startswith('backbone.') for key in read_checkpoint(done.path)['state_dict'])
     assert done.backbone_only and 'summed_branches' not in done.meta
 
 
 def vgg_of_torchvision() -> dict:
-    """torchvision's names of a VGG-16 of width 2."""
+    """Return the weights of a VGG-16 of width 2 with the names of torchvision."""
     ours = DeepLabVGG16(base_channels=2).state_dict()
     state = {}
     for key in ours:
@@ -277,4 +277,4 @@ model = dict(segmentor=dict(backbone=dict(base_channels=2, init_cfg=None), decod
         net.init_weights()
         assert torch.equal(net.features[27].weight, state['features.28.weight'])
         assert torch.equal(net.features[21].weight, state['features.21.weight'])
-        assert torch.equal(net.features[29].weight, fresh), 'fc6 is drawn at random'
+        assert torch.equal(net.features[29].weight, fresh), 'fc6 must keep its random weights'

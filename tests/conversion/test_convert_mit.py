@@ -1,4 +1,4 @@
-"""MiT as NVIDIA released it, and networks of DAFormer, HRDA and MIC."""
+"""Conversion of the MiT weights of NVIDIA, and of networks of DAFormer, HRDA and MIC."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_variants_are_told_apart(variant):
         state = {f'backbone.{key}': value for key, value in MiT(variant).state_dict().items()}
     assert describe(state) == f'mit-{variant}'
     del state['backbone.layers.2.1.0.norm1.weight']
-    assert describe(state) == 'mit', 'no size that was released'
+    assert describe(state) == 'mit', 'no released size has these layers'
 
 
 def test_weights_of_imagenet_become_a_starting_point(tmp_path):
@@ -40,7 +40,7 @@ def test_weights_of_imagenet_become_a_starting_point(tmp_path):
 
 
 def small(tmp_path, project: str, head: str):
-    """The config of a project with a small MiT."""
+    """Write the config of a project with a small MiT."""
     config = tmp_path / f'{project}.py'
     config.write_text(f"""
 _base_ = {str(PROJECTS / project / 'configs/gta2city.py')!r}

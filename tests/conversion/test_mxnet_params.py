@@ -1,4 +1,4 @@
-"""The reader of `.params` files on files built by hand, on hostile ones and on mutated ones."""
+"""The reader of `.params` files, with files written by hand, malicious ones and mutated ones."""
 
 import os
 import struct
@@ -46,7 +46,7 @@ def read(tmp_path, content: bytes) -> dict:
 
 
 def peak_of_reading(path: Path) -> tuple:
-    """What came of it, and the largest amount of memory that was held at once."""
+    """Return the arrays or the error of reading a file, and the peak of the allocated memory in bytes."""
     tracemalloc.start()
     try:
         found = read_params(path)
@@ -141,7 +141,7 @@ def test_csr_with_indices_that_do_not_fit(tmp_path, changed):
 
 
 def test_row_sparse_with_every_row(tmp_path):
-    """Its dense form is most of the file, and still fits."""
+    """A row-sparse array with every row is read; its dense form takes most of the file size and is still allowed."""
     values, rows = np.arange(80, dtype='<f4').reshape(10, 8), np.arange(10, dtype='<i8')
     head = struct.pack('<Ii', 0xF993FAC9, 1) + shape_record(10, 8) + shape_record(10, 8) + struct.pack('<iii', 1, 0, 0)
     record = head + struct.pack('<i', 6) + shape_record(10) + values.tobytes() + rows.tobytes()
@@ -224,7 +224,7 @@ def test_thousands_of_arrays_of_some_size(tmp_path):
 
 @pytest.mark.parametrize('letter, read', [('a', True), ('\u00e9', True), ('\U0001d49c', False)])
 def test_names_take_no_more_memory_than_allowed(tmp_path, letter, read):
-    """One rare letter makes Python use four bytes for each letter of a name."""
+    """Names stay within the memory limit, even if a rare letter makes Python use 4 bytes for each letter."""
     names = [letter.encode() + f'{index:01000}'.encode() for index in range(4000)]
     path = tmp_path / 'names.params'
     path.write_bytes(file_of([v2((0, 3))] * 4000, names))
@@ -263,7 +263,7 @@ def test_a_large_sparse_array_is_placed_piece_by_piece(tmp_path):
 
 @st.composite
 def mutated(draw) -> bytes:
-    """A real file with some bytes flipped, replaced, inserted or left out, or with a piece of another."""
+    """Draw a real file with some bytes flipped, overwritten, inserted or deleted, or with a piece of another file."""
     content = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(content) - 1)))
@@ -287,7 +287,7 @@ def mutated(draw) -> bytes:
     return bytes(content)
 
 
-CALM = dict(deadline=None, database=None, suppress_health_check=list(HealthCheck))  # however slow the machine is
+CALM = dict(deadline=None, database=None, suppress_health_check=list(HealthCheck))  # no deadline, for slow machines
 
 
 def survives(path: Path, content: bytes) -> None:

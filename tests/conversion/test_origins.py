@@ -1,4 +1,4 @@
-"""What is known of each code base."""
+"""Facts about the original code bases."""
 
 import pytest
 import torch

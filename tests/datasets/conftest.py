@@ -1,4 +1,4 @@
-"""Fixtures of all tests of data sets."""
+"""Fixtures of the tests of data sets."""
 
 import pytest
 from mmengine.registry import DefaultScope
@@ -6,7 +6,7 @@ from mmengine.registry import DefaultScope
 
 @pytest.fixture(autouse=True)
 def cache_dir(tmp_path_factory, monkeypatch):
-    """Nothing is kept in the cache folder of the user."""
+    """Redirect the cache to an empty folder for each test."""
     folder = tmp_path_factory.mktemp('cache')
     monkeypatch.setenv('MMUDA_CACHE_DIR', str(folder))
     return folder
@@ -14,6 +14,6 @@ def cache_dir(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def mmseg_scope():
-    """Pipelines are built as under `default_scope = 'mmseg'` in a config."""
+    """Build pipelines with `default_scope = 'mmseg'`, as in a config."""
     with DefaultScope.overwrite_default_scope('mmseg'):
         yield

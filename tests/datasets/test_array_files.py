@@ -1,4 +1,4 @@
-"""Images in files of arrays: sizes from headers, slices of volumes."""
+"""Images in array files: sizes from headers, slices of volumes."""
 
 import gzip
 import struct
@@ -17,7 +17,7 @@ VOLUME = np.random.default_rng(0).integers(0, 3, (7, 5, 4), dtype=np.uint8)
 
 
 def nifti(volume: np.ndarray, slope: float = float('nan')) -> bytes:
-    """A NIfTI-1 file of bytes. Many have NaN for slope and intercept, as written here."""
+    """Return a NIfTI-1 file with values of one byte. By default, slope and intercept are NaN, as in many real files."""
     header = bytearray(352)
     struct.pack_into('<i', header, 0, 348)
     struct.pack_into('<8h', header, 40, volume.ndim, *volume.shape, *[1] * (7 - volume.ndim))
@@ -89,7 +89,7 @@ def test_sizes_from_headers(tmp_path):
 
 
 def test_all_that_is_decoded_counts_as_pixels(tmp_path):
-    """A slice is small, but all slices of its volume are unpacked for it; three values are the pixel of a colour."""
+    """The pixel limit counts the whole volume of a slice, since all of it is unpacked; a colour pixel has 3 values."""
     many = tmp_path / 'many.npy'
     np.save(many, np.zeros((20, 20, 12), np.uint8))
     read_image_bytes(str(many), max_pixels=1600)
@@ -110,6 +110,6 @@ def test_no_more_is_unpacked_than_the_header_says(tmp_path):
     packed = gzip.compress(nifti(VOLUME) + bytes(10**6))
     np.testing.assert_array_equal(decode_array(packed, 'v.nii.gz/002'), VOLUME[..., 2].T)
     damaged = bytearray(gzip.compress(nifti(VOLUME)))
-    damaged[-8] ^= 1  # of the checksum
+    damaged[-8] ^= 1  # a byte of the checksum
     with pytest.raises(OSError, match=r'v.nii.gz/002|CRC'):
         decode_array(bytes(damaged), 'v.nii.gz/002')

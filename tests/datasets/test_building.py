@@ -1,4 +1,4 @@
-"""A data set without images is one clear error."""
+"""A data set without images raises one clear error."""
 
 import pytest
 from toolbox import Numbers

@@ -1,4 +1,4 @@
-"""Pipelines that keep the result of their first steps: samples stay the same, and files that change are read again."""
+"""Pipelines that cache the results of their first steps return the same samples and read changed files again."""
 
 import os
 import zipfile
@@ -42,7 +42,7 @@ PACK = dict(type='PackDomainInputs')
 
 @pytest.fixture
 def read(monkeypatch) -> list[str]:
-    """Names of the files that our loaders read in this process."""
+    """Record the names of the files that our loaders read in this process."""
     names: list[str] = []
     original = loading.read_image_bytes
     monkeypatch.setattr(
@@ -52,7 +52,7 @@ def read(monkeypatch) -> list[str]:
 
 
 def pairs(root: Path, **kwargs) -> DomainPairDataset:
-    """Two concatenated sources, one of mmseg's own readers as target, random augmentation on both sides."""
+    """Return pairs of two concatenated sources and a target read by mmseg, with random augmentation in both domains."""
     if not (root / 'images').exists():
         layouts.gta5(root, 4)
         for number in range(3):
@@ -76,7 +76,7 @@ def pairs(root: Path, **kwargs) -> DomainPairDataset:
 
 
 def load(dataset: DomainPairDataset, workers: int) -> list[tuple]:
-    """Return the content of 12 pairs: side, image, label, trusted pixels, meta information."""
+    """Return the content of 12 pairs as tuples: domain, image, label or trusted pixels, meta information."""
     policy = dict(type='RareClassOrder', min_pixels=2)
     sampler = DomainPairSampler(dataset, seed=3, source_policy=policy)
     loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
@@ -104,13 +104,13 @@ def same(found: list[tuple], wanted: list[tuple]) -> bool:
 def test_pairs_are_the_same_bit_for_bit(tmp_path, cache_dir, read):
     plain = load(pairs(tmp_path), 0)
     assert same(plain, plain) and not same(plain[:12], plain[12:])
-    assert not (cache_dir / 'samples').exists(), 'without the key nothing is kept'
+    assert not (cache_dir / 'samples').exists(), 'without cache_bytes, nothing must be cached'
     cached = pairs(tmp_path, cache_bytes=1e9)
-    assert same(load(cached, 2), plain), 'while two workers fill the cache'
-    assert len(list((cache_dir / 'samples').iterdir())) == 4 + 3, 'both sources have the same samples'
+    assert same(load(cached, 2), plain), 'samples must be the same while two workers fill the cache'
+    assert len(list((cache_dir / 'samples').iterdir())) == 4 + 3, 'the two equal sources must share their samples'
     read.clear()
     assert same(load(cached, 0), plain) and same(load(pairs(tmp_path, cache_bytes=1e9), 0), plain)
-    assert read == [], 'nothing is decoded'
+    assert read == [], 'no file must be decoded again'
     assert same(load(cached, 2), plain)
 
 
@@ -162,7 +162,7 @@ def test_a_reader_alone_and_what_leaves_its_pipeline(tmp_path, read):
 
 @pytest.mark.parametrize('folder', ['images', 'labels'])
 def test_a_file_that_changes_is_read_again(tmp_path, read, folder):
-    """As pseudo labels of the next round."""
+    """A changed file is read again, for example a pseudo label of the next round."""
     layouts.gta5(tmp_path, 2)
     before = [gta5(tmp_path)[n] for n in range(2)]
     path = tmp_path / folder / '00001.png'
@@ -174,7 +174,7 @@ def test_a_file_that_changes_is_read_again(tmp_path, read, folder):
     name = dict(images='img', labels='gt_seg_map')[folder]
     np.testing.assert_array_equal(after[0][name], before[0][name][::-1])
     np.testing.assert_array_equal(after[1][name], before[1][name])
-    assert read == ['00001.png'] * 2, 'image and label of the one that changed'
+    assert read == ['00001.png'] * 2, 'only the changed image and its label must be read'
 
 
 @pytest.mark.parametrize('change', ['scale', 'interpolation', 'table', 'classes', 'version', 'path'])
@@ -204,7 +204,7 @@ def test_what_a_sample_depends_on(tmp_path, read, monkeypatch, change):
 
 
 def test_files_of_every_kind(tmp_path, read):
-    """In archives, with 16 bits, turned by EXIF, many bands, arrays in a file of several."""
+    """Caching works for archives, 16-bit images, EXIF orientation, many bands, and files with several arrays."""
     folder, random = tmp_path / 'images', np.random.default_rng(0)
     folder.mkdir()
     exif = Image.Exif()
@@ -228,7 +228,7 @@ def test_files_of_every_kind(tmp_path, read):
         cached = DATASETS.build(dict(lists, cache_bytes=1e9))
         for n in range(6):
             np.testing.assert_array_equal(cached[n]['img'], plain[n]['img'], strict=True)
-    assert len(read) == 6 * 3, 'of the second data set none is decoded'
+    assert len(read) == 6 * 3, 'the second data set must not decode any file'
 
 
 def test_samples_that_are_no_local_files_pass(cache_dir):
@@ -239,7 +239,7 @@ def test_samples_that_are_no_local_files_pass(cache_dir):
 
 
 class Times(BaseTransform):
-    """A step of a plug-in."""
+    """A deterministic step of a plug-in."""
 
     deterministic = True
 
@@ -252,7 +252,7 @@ class Times(BaseTransform):
 
 
 class Noisy(Times):
-    """A promise of the base class is none of this one."""
+    """A subclass that does not declare itself deterministic. The declaration of its base class does not count."""
 
 
 def test_steps_of_plug_ins(tmp_path):

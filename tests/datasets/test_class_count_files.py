@@ -1,4 +1,4 @@
-"""Class statistics that the converters of other code bases wrote."""
+"""Class counts in the file formats of other code bases."""
 
 import json
 
@@ -20,7 +20,7 @@ def source(tmp_path) -> GTA5Dataset:
 
 
 def forms(counts: np.ndarray, names: list[str]) -> dict:
-    """The three files with the same table."""
+    """Return the contents of the three files for the same table, by file name."""
     rows = [{str(c): int(row[c]) for c in np.flatnonzero(row)} for row in counts]
     classes = sorted({label for row in rows for label in row}, key=int)
     return {
@@ -62,7 +62,7 @@ def test_classes_that_are_one_class_here_are_added_up(source, tmp_path):
 
 
 def test_classes_of_a_subset(tmp_path):
-    """Files count the 19 classes of Cityscapes; a data set may have 16 of them."""
+    """Counts of the 19 Cityscapes classes are read for a data set with 16 of them."""
     root = layouts.synthia(tmp_path / 'synthia')
     whole = SYNTHIADataset(data_root=str(root), pipeline=LOAD)
     some = SYNTHIADataset(data_root=str(root), pipeline=LOAD, metainfo=dict(classes=SYNTHIA16))

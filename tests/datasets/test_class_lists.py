@@ -1,4 +1,4 @@
-"""Class lists that must agree."""
+"""Checks that class lists agree."""
 
 from mmuda.datasets.class_lists import differing_classes
 

@@ -1,4 +1,4 @@
-"""Counting the classes of all labels: what is counted, and when it is done again."""
+"""Counting of the classes in all labels, and the cache of the counts."""
 
 import json
 import os
@@ -20,7 +20,7 @@ LOAD = [dict(type='LoadDomainAnnotations')]
 
 
 def expected(dataset) -> np.ndarray:
-    """Pixel by pixel, through the whole pipeline."""
+    """Return the class counts of all images, computed from the labels that the whole pipeline returns."""
     num_classes = len(dataset.metainfo['classes'])
     labels = [dataset[i]['gt_seg_map'] for i in range(len(dataset))]
     return np.array([[(label == c).sum() for c in range(num_classes)] for label in labels])
@@ -31,7 +31,7 @@ def gta(root, **kwargs) -> GTA5Dataset:
 
 
 def raw(root, labels, table=None, **kwargs) -> RawSegDataset:
-    """8-bit labels as they are given."""
+    """Write 8-bit labels with these ids and return their data set."""
     for n, ids in enumerate(labels):
         layouts.write(root / 'images' / f'{n}.png', layouts.image(n, *ids.shape))
         layouts.write(root / 'labels' / f'{n}.png', ids)
@@ -40,7 +40,7 @@ def raw(root, labels, table=None, **kwargs) -> RawSegDataset:
 
 @pytest.fixture
 def reads(monkeypatch) -> list:
-    """Paths of the label files that are read."""
+    """Record the paths of the label files that are read."""
     found, transform = [], LoadDomainAnnotations.transform
 
     def noted(self, results):
@@ -80,7 +80,9 @@ def test_labels_that_mmseg_loads(tmp_path, cache_dir):
     dataset = BaseSegDataset(**settings)
     for again in (dataset, dataset, BaseSegDataset(**settings)):
         assert classes_present(again).tolist() == [[True, True, False], [True, False, True]]
-    assert len(list(cache_dir.glob('class_counts/*'))) == 1, 'what the step stores in itself makes no difference'
+    assert len(list(cache_dir.glob('class_counts/*'))) == 1, (
+        'state that the step stores in itself must not change the key'
+    )
 
 
 def test_presence_needs_so_many_pixels(tmp_path):
@@ -96,8 +98,8 @@ def test_the_answer_is_kept(tmp_path, cache_dir, reads):
     first = class_counts(gta(root))
     assert len(reads) == 3
     np.testing.assert_array_equal(class_counts(gta(root)), first)
-    assert len(reads) == 3, 'found again'
-    assert [path.suffix for path in cache_dir.glob('class_counts/*')] == ['.json'], 'nothing is left beside it'
+    assert len(reads) == 3, 'the counts must come from the cache'
+    assert [path.suffix for path in cache_dir.glob('class_counts/*')] == ['.json'], 'no temporary file must be left'
 
 
 @pytest.mark.parametrize('change', ['content', 'time', 'name', 'more', 'classes', 'table', 'unknown', 'selection'])
@@ -171,7 +173,7 @@ def test_a_damaged_or_foreign_file_is_not_trusted(tmp_path, cache_dir, reads, sp
     reads.clear()
     np.testing.assert_array_equal(class_counts(gta(root)), first)
     assert len(reads) == 2
-    assert path.read_text() == good, 'and is replaced'
+    assert path.read_text() == good, 'the damaged file must be replaced'
 
 
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch, capsys):
@@ -224,13 +226,13 @@ def test_a_label_that_cannot_be_read_is_named(tmp_path, cache_dir):
     (root / 'labels' / '00002.png').write_bytes(b'\x89PNG\r\n\x1a\n damaged')
     with pytest.raises(OSError, match='00002.png'):
         class_counts(dataset)
-    assert not list(cache_dir.glob('class_counts/*')), 'no answer, nothing kept'
+    assert not list(cache_dir.glob('class_counts/*')), 'after an error, nothing must be cached'
     layouts.write_palette(root / 'labels' / '00002.png', layouts.ids(range(35), 2))
     np.testing.assert_array_equal(class_counts(dataset), expected(dataset))
 
 
 def test_the_palette_is_not_looked_up(tmp_path):
-    """The colours of a palette file would give other ids."""
+    """Palette files are counted by their indices, not by their colours, which would give other ids."""
     root = layouts.gta5(tmp_path, 1)
     with Image.open(root / 'labels' / '00001.png') as image:
         assert image.mode == 'P'
@@ -239,7 +241,7 @@ def test_the_palette_is_not_looked_up(tmp_path):
 
 
 def count_good_and_bad(rank: int, good: str, bad: str) -> tuple:
-    """Counts of a data set, and the error of another, on one of several processes."""
+    """Return the counts of one data set and the error of another one, on one of several processes."""
     init_default_scope('mmseg')
     counts = class_counts(gta(good))
     try:
@@ -255,7 +257,9 @@ def test_two_processes_get_one_answer(tmp_path):
     (first, told), (second, told_to_the_other) = run_on_processes(count_good_and_bad, tmp_path, str(good), str(bad))
     assert first == second == expected(gta(good)).tolist()
     assert '00001.png' in told
-    assert told_to_the_other.startswith('RuntimeError the main process failed: OSError'), 'no process waits for ever'
+    assert told_to_the_other.startswith('RuntimeError the main process failed: OSError'), (
+        'the other process must get an error instead of waiting'
+    )
 
 
 def test_pseudo_labels_of_another_size_are_counted_as_they_are(tmp_path):
@@ -271,4 +275,4 @@ def test_pseudo_labels_of_another_size_are_counted_as_they_are(tmp_path):
 
     dataset = Labelled(pipeline=[dict(type='LoadPseudoLabel', resize=True)])
     assert class_counts(dataset).tolist() == [[18, 6]]
-    assert dataset.pipeline.transforms[0].resize, 'the step of the data set stays as it is'
+    assert dataset.pipeline.transforms[0].resize, 'the step of the data set must not change'

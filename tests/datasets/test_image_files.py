@@ -1,4 +1,4 @@
-"""Sizes of image files, from their headers."""
+"""Sizes of images from the headers of their files."""
 
 import struct
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_size_is_that_of_the_turned_image(tmp_path, orientation):
 
 
 def bomb(path: Path, mode: str, side: int) -> str:
-    """Write a small image file whose header says that it is a square of some side."""
+    """Write a small image file whose header claims a square image of a given size."""
     Image.new(mode, (W, H)).save(path)
     data = bytearray(path.read_bytes())
     if path.suffix == '.png':
@@ -56,7 +56,7 @@ def bomb(path: Path, mode: str, side: int) -> str:
 @pytest.mark.parametrize('name,mode', [('a.png', 'RGB'), ('a.png', 'P'), ('a.bmp', 'RGB'), ('a.jpg', 'RGB')])
 def test_too_many_pixels_are_refused_by_the_header(tmp_path, name, mode):
     path = bomb(tmp_path / name, mode, 30000)
-    assert image_size(path) == (30000, 30000), 'beyond the bound of Pillow'
+    assert image_size(path) == (30000, 30000), 'sizes beyond the limit of Pillow must be read'
     with pytest.raises(ValueError, match=rf'{name} has 30000x30000 = 900,000,000 pixels.*set max_pixels'):
         read_image_bytes(path)
     small = bomb(tmp_path / name, mode, 5000)

@@ -1,4 +1,4 @@
-"""Pixels of images of every format."""
+"""Pixels of images in every format."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ def load(path, data: bytes, **options) -> np.ndarray:
 
 
 def multiband(values: np.ndarray) -> bytes:
-    """The smallest TIFF with n bands of 16 bits that are neither grey nor colour: what GDAL writes."""
+    """Return a minimal TIFF with many bands of 16 bits, neither grey nor colour, as GDAL writes them."""
     height, width, bands = values.shape
     raw = values.astype('<u2').tobytes()
     end = 8 + len(raw)
@@ -47,7 +47,7 @@ def test_values_of_16_bits_stay(tmp_path, suffix):
     assert grey.dtype == np.float32
     np.testing.assert_array_equal(grey, np.dstack([GREY16] * 3))
     colour = load(tmp_path / f'b{suffix}', encoded(BANDS[..., :3], suffix))
-    np.testing.assert_array_equal(colour, BANDS[..., :3])  # both in OpenCV's order
+    np.testing.assert_array_equal(colour, BANDS[..., :3])  # both arrays have the channel order of OpenCV
     scaled = load(tmp_path / f'a{suffix}', encoded(GREY16, suffix), value_range=(0, 2000))
     np.testing.assert_allclose(scaled[..., 0], np.minimum(GREY16, 2000) / 2000 * 255, rtol=1e-5)
 

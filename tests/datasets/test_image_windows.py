@@ -1,4 +1,4 @@
-"""Windows of image files are those of the whole image."""
+"""Windows of image files equal the same part of the whole image."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_windows_of_tiff_files(tmp_path, kind, dtype):
         for window in WINDOWS:
             part = load.read_window(reader, window, path)
             assert part.dtype == whole.dtype and np.array_equal(part, window.of(whole))
-    if kind != 'alpha' and 3 not in shape:  # OpenCV multiplies colours of 8 bits by alpha
+    if kind != 'alpha' and 3 not in shape:  # OpenCV multiplies 8-bit colours by alpha
         stored = values if kind != 'five planes' else np.moveaxis(values, 0, -1)
         assert np.array_equal(reader.read(WINDOWS[0]), stored.reshape(H, W, -1))
 

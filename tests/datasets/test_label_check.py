@@ -1,4 +1,4 @@
-"""The start of a training warns of classes that no label shows."""
+"""A training warns at its start of classes that occur in no label."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_a_class_that_is_never_shown_is_told(tmp_path, monkeypatch):
     assert not told
     check_classes_shown(masks(tmp_path / 'b', (0, 2, 255), label_classes=('a', 'b', 'c')), 'validation')
     assert told.pop().startswith('validation: no label of RawSegDataset shows b: do')
-    check_classes_shown(masks(tmp_path / 'c', (0,)), 'source')  # no 255 there
+    check_classes_shown(masks(tmp_path / 'c', (0,)), 'source')  # no ignored pixels (255) in these labels
     assert 'shows crack' in told.pop()
 
 

@@ -1,4 +1,4 @@
-"""Ids and colours in label files, by format. The files are look-alikes of those of public data sets."""
+"""Ids and colours in label files, for each format. The files imitate those of public data sets."""
 
 import struct
 import zlib
@@ -33,7 +33,7 @@ ONE_CHANNEL = {
     'wide.tif': saved(Image.fromarray(RAW.astype(np.int32)), 'TIFF'),
     'equal.png': encoded(np.dstack([RAW] * 3), '.png'),
     'a.npy': npy(RAW.astype(np.int64)),
-    'slice.npz': npz(x=np.dstack([RAW] * 3).astype(np.float32)),  # as SIFA's
+    'slice.npz': npz(x=np.dstack([RAW] * 3).astype(np.float32)),  # as in the data of SIFA
     'two.npz/y': npz(x=RAW * 0, y=RAW),
 }
 
@@ -55,7 +55,7 @@ def test_one_bit(name):
 
 @pytest.mark.parametrize('bits', [2, 4])
 def test_grey_png_of_few_bits(bits):
-    """Decoders scale them up to 255; they are written here, because Pillow does not."""
+    """Grey PNGs of 2 and 4 bits are read unscaled, though decoders scale to 255. Pillow cannot write such files."""
     values = RAW[:, :8] % 2**bits
     packed = np.zeros((values.shape[0], bits), np.uint8)
     for place in range(8):
@@ -118,7 +118,7 @@ def test_colours():
     np.testing.assert_array_equal(coloured(np.dstack([RGB, RAW * 20])), expected)
     np.testing.assert_array_equal(coloured(table='cityscapes_palette'), np.array([0, 13, 11, 10])[RAW % 4])
     table = get_label_table(COLOURS)
-    quantized = Image.fromarray(RGB).quantize(4)  # a palette file is read by its colours
+    quantized = Image.fromarray(RGB).quantize(4)  # a palette file is read by its colours here
     data = saved(quantized, 'PNG')
     read = map_ids(decode_label(data, 'a.png', colours=True), lookup_array(table), 'a.png', table)
     np.testing.assert_array_equal(read, expected)

@@ -1,4 +1,4 @@
-"""Label tables against the lists that the papers' code uses."""
+"""Label tables compared to the lists in the code of the papers."""
 
 import pickle
 
@@ -18,7 +18,7 @@ from mmuda.datasets.label_tables import (
 )
 from mmuda.datasets.readers.raw_dataset import RawSegDataset
 
-# As AdaptSegNet and ADVENT list them, for Cityscapes and GTA5.
+# The lists of AdaptSegNet and ADVENT for Cityscapes and GTA5.
 CITYSCAPES = {
     7: 0,
     8: 1,
@@ -42,7 +42,7 @@ CITYSCAPES = {
 }
 
 
-# As DADA and BDL list them, for 19 and for 16 classes.
+# The lists of DADA and BDL for 19 and for 16 classes.
 SYNTHIA_19 = {
     3: 0,
     4: 1,
@@ -86,7 +86,7 @@ SYNTHIA_16 = {
 }
 
 
-# As SDCA lists it, for Cityscapes as the target of SYNTHIA.
+# The list of SDCA for Cityscapes as the target of SYNTHIA.
 CITYSCAPES_16 = {raw: n for n, raw in enumerate((7, 8, 11, 12, 13, 17, 19, 20, 21, 23, 24, 25, 26, 28, 32, 33))}
 
 

@@ -1,4 +1,4 @@
-"""Images that two data sets have in common."""
+"""Images that occur in two data sets."""
 
 import layouts
 from mmengine.dataset import ConcatDataset

@@ -1,4 +1,4 @@
-"""Files of decoded samples: read back unchanged, bounded, damaged, on disks that cannot be written."""
+"""Files of decoded samples: exact values, limited size, damaged files, read-only disks."""
 
 import errno
 import os
@@ -54,9 +54,9 @@ def test_values_come_back_as_they_are(cache_dir, told):
     files.write(KEY, sample())
     for reader in (files, SampleFiles(1e9), pickle.loads(pickle.dumps(files))):
         check(reader.read(KEY), sample())
-        reader.read(KEY)['img'][:] = 0  # of the reader alone
+        reader.read(KEY)['img'][:] = 0  # must change only the array of this reader
         check(reader.read(KEY), sample())
-    assert [path.name for path in cache_dir.rglob('*') if path.is_file()] == [KEY], 'no draft is left'
+    assert [path.name for path in cache_dir.rglob('*') if path.is_file()] == [KEY], 'no temporary file must be left'
     assert files.used() == (cache_dir / 'samples' / KEY).stat().st_size and told == []
 
 
@@ -105,7 +105,7 @@ def test_files_that_nobody_used_make_room(cache_dir, told):
     files, folder = SampleFiles(20e3), cache_dir / 'samples'
     for number in range(3):
         files.write(f'{number:032x}', sample(number))
-    (folder / '.0.tmp').write_bytes(bytes(10000))  # of a process that was killed
+    (folder / '.0.tmp').write_bytes(bytes(10000))  # left by a killed process
     for path in folder.iterdir():
         os.utime(path, (time.time() - 8 * 24 * 3600,) * 2)
     check(SampleFiles(1e9).read(f'{1:032x}'), sample(1))

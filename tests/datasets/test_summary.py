@@ -1,4 +1,4 @@
-"""The line about each data set at the start of a run."""
+"""The summary line of each data set at the start of a run."""
 
 import layouts
 import numpy as np

@@ -1,4 +1,4 @@
-"""Borders that a data set does not trust, and their way through a pipeline."""
+"""Borders without trusted pixels, through all steps of a pipeline."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def loaded(height: int = 1024, width: int = 2048) -> dict:
 
 
 def sides(trusted: np.ndarray) -> tuple:
-    """Numbers of rows and columns that are not trusted: top, bottom, left, right."""
+    """Return the numbers of untrusted rows and columns at the top, bottom, left and right."""
     rows, columns = (np.flatnonzero(trusted.any(axis=axis)) for axis in (1, 0))
     assert trusted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
     height, width = trusted.shape

@@ -1,4 +1,4 @@
-"""Networks as ONNX files."""
+"""Export of networks to ONNX files."""
 
 import json
 import sys
@@ -78,7 +78,7 @@ def test_a_missing_package_is_one_command(model, monkeypatch, tmp_path):
 
 
 def test_a_file_that_computes_something_else_is_not_kept(model, monkeypatch, tmp_path):
-    """The runtime is at fault here: exporting again would take as long as all other tests."""
+    """A file with other outputs than PyTorch is deleted. A fake runtime simulates this, to avoid a second export."""
     module = sys.modules['mmuda.deployment.onnx_export']
 
     class Session:

@@ -1,4 +1,4 @@
-"""The parts of the site that are made from the package, the configs and the READMEs; Sphinx is not needed for them."""
+"""Pages of the site that are generated from the package, the configs and the READMEs. The tests do not need Sphinx."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,7 @@ DOCS = ROOT / 'docs'
 
 
 def load(name: str) -> ModuleType:
-    """Import a module of docs/, which is no package of an installation."""
+    """Import a module of docs/, which is not an installed package."""
     spec = importlib.util.spec_from_file_location(f'docs_{name.replace("/", "_")}', DOCS / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -48,7 +48,7 @@ def test_links_of_readmes_lead_to_pages_or_files(methods):
                 count += 1
                 target = (DOCS / name).parent.joinpath(path).resolve()
                 page = target.relative_to(DOCS).as_posix() if target.is_relative_to(DOCS) else None
-                assert target.is_file() or page in pages, f'{name}: {match["target"]}'
+                assert target.is_file() or page in pages, f'{name}: no file or page for the link {match["target"]}'
     assert count > 60
     assert '](../methods/daformer.md)' in pages['made/plugins.md']
     assert '](source_only.md#minicity)' in pages['methods/advent.md']

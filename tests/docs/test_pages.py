@@ -1,4 +1,4 @@
-"""The pages of docs/: commands, files and options exist, and the tutorials lead to the results that they promise."""
+"""The pages of docs/: commands, files and options exist, and the tutorials give the promised results."""
 
 import ast
 import json
@@ -38,12 +38,12 @@ MADE_UP = ('NAME', 'ORIGIN', 'SOURCE2TARGET', 'CONFIG')
 
 
 def blocks(page: Path) -> list[tuple[str | None, str]]:
-    """Return the blocks of shell commands, and of files with their caption, in order."""
+    """Return the blocks of shell commands and of files with their captions, in the order of the page."""
     return [(found['caption'], found['body']) for found in FENCE.finditer(page.read_text('utf-8'))]
 
 
 def commands(text: str) -> list[list[str]]:
-    """Return the words of each command of a block."""
+    """Return the words of each command in a block."""
     lines = text.replace('\\\n', ' ').splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -59,7 +59,7 @@ def test_files_that_a_page_names_exist(page):
         and not name.startswith(GENERATED)
         and not any(sign in name for sign in MADE_UP)
     }
-    assert not missing, f'{page.name} names {sorted(missing)}'
+    assert not missing, f'{page.name} names missing files: {sorted(missing)}'
 
 
 @pytest.mark.parametrize('page', PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
@@ -95,7 +95,7 @@ def test_no_page_begins_a_sentence_as_the_style_forbids():
 
 
 class Workplace:
-    """A folder in which the commands of a page run as in a checkout, at a small size."""
+    """A folder in which the commands of a page run at a small size, as if it were a checkout."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -105,7 +105,7 @@ class Workplace:
         (folder / 'pytest.ini').write_text('[pytest]\n')
 
     def run(self, words: list[str]) -> str:
-        """Run a command of a page with the options that make it small; return its output."""
+        """Run a command of a page with additional options that make it small; return its output."""
         assert words[0] == 'python', words
         script, *arguments = words[1:]
         if script == '-m':
@@ -126,7 +126,7 @@ class Workplace:
 
 
 def small(tool: str, arguments: list[str]) -> list[str]:
-    """Return the options that make a command of a tutorial quick."""
+    """Return additional options that make a command of a tutorial fast."""
     if tool == 'minicity':
         return ['--num-source', '4', '--num-target', '4', '--num-val', '2', '--size', '64', '48']
     if tool in ('train', 'test', 'doctor', 'browse', 'compare', 'predict') and '--cfg-options' not in arguments:
@@ -152,7 +152,7 @@ def test_the_first_tutorial_leads_to_two_networks_and_their_predictions(tmp_path
     assert (tmp_path / 'work_dirs/source_only/minicity/test/iter_4_target_bn.json').is_file()
     assert 'adaptsegnet' in (tmp_path / 'work_dirs/report.html').read_text('utf-8')
     kinds = sorted(path.suffix for path in (tmp_path / 'predictions').glob('*/*/*'))
-    assert kinds == ['.jpg', '.jpg', '.png', '.png']  # overlays and label maps of two images
+    assert kinds == ['.jpg', '.jpg', '.png', '.png']  # an overlay and a label map for each of two images
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ def test_the_tutorial_of_an_own_method_leads_to_a_tested_teacher(tmp_path):
                 printed.append((words, place.run(words)))
         elif caption.endswith('.py'):
             (tmp_path / caption).write_text(text.lstrip('\n'))
-        else:  # a test in place of the first one of the file
+        else:  # a test that replaces the first one of the file
             file = tmp_path / caption.partition(',')[0]
             first, second = file.read_text().split('def test_')[1:3]
             file.write_text(file.read_text().replace(f'def test_{first}', text.lstrip('\n') + '\n\n'))
@@ -256,5 +256,5 @@ def test_the_notebook_runs_from_the_installation_to_pictures(tmp_path):
 
 
 def test_own_data_is_one_of_the_tutorials():
-    # tests/tools/test_new_pair.py walks that page.
+    # tests/tools/test_new_pair.py follows that page.
     assert '../own_data' in (DOCS / 'tutorials/index.md').read_text('utf-8').splitlines()

@@ -1,4 +1,4 @@
-"""The cost of a run, from its dry one."""
+"""The estimated cost of a run, from dry runs."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ MEASURED = Measured(2.0, 1.0, 0.5, 3 * 2**30, RESIDENT, 2**20, 2)
 
 @pytest.fixture
 def costs(minicity, tmp_path, monkeypatch):
-    """Return the costs of a tiny config whose dry runs have given figures."""
+    """Return a function that estimates the costs of a tiny config from given results of dry runs."""
 
     def costs(tried, method='advent', label_bytes=None, pixels=0, **options):
         cfg = tiny_config(method, minicity, tmp_path / 'work', iters=1000, val=500, save=500, **options)
@@ -81,7 +81,9 @@ def test_a_training_that_fails_is_an_error(minicity, tmp_path, monkeypatch):
     cache = tmp_path / 'cache'
     monkeypatch.setenv(CACHE_DIR_VARIABLE, str(cache))
     section = examine_costs(cfg, {}, caches=2**20)
-    assert os.environ[CACHE_DIR_VARIABLE] == str(cache) and not cache.exists(), 'facts about one image are not kept'
+    assert os.environ[CACHE_DIR_VARIABLE] == str(cache) and not cache.exists(), (
+        'the dry run must not write to the cache of the user'
+    )
     found = {row.item: row for row in section.rows}
     assert found['dry run'].verdict == ERROR and 'channels' in found['dry run'].found
     assert found['caches'].found.startswith('at most 2.0 MiB')

@@ -1,4 +1,4 @@
-"""Data sets of a config."""
+"""Examination of the data sets of a config."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ TRAIN = 'train_dataloader.dataset'
 
 @pytest.fixture
 def root(minicity, tmp_path, monkeypatch):
-    """A copy of the tiny MiniCity that may be damaged."""
+    """Return a copy of the tiny MiniCity that a test can damage."""
     monkeypatch.setenv('MINICITY_ROOT', str(tmp_path / 'data'))
     return shutil.copytree(minicity, tmp_path / 'data')
 
@@ -163,7 +163,7 @@ def test_pairs_that_are_left_out_are_not_decoded(root):
     )
     assert found['train.source: pairs'].verdict == WARNING and '2 of 7' in found['train.source: pairs'].found
     assert found['train.source: files'].found == 'all 5 decoded'
-    cfg.train_dataloader.dataset.source['indices'] = [0, -1]  # of those that are left
+    cfg.train_dataloader.dataset.source['indices'] = [0, -1]  # indices into the remaining images
     assert len(kept_images(cfg.train_dataloader.dataset.source)) == 2
     assert examine_datasets(cfg, None).lengths[f'{TRAIN}.source'] == 2
     for path in (source / 'labels').iterdir():
@@ -174,7 +174,7 @@ def test_pairs_that_are_left_out_are_not_decoded(root):
 
 @DATASETS.register_module()
 class ArrayDataset(BaseDataset):
-    """Images that are in no files."""
+    """A data set whose images are not in files."""
 
     METAINFO = dict(classes=('road', 'car'))
 

@@ -1,4 +1,4 @@
-"""The stages of a paper, each with a few images."""
+"""Dry runs of the stages of a method, each with a few images."""
 
 import pytest
 from toolbox import tiny_config
@@ -11,7 +11,7 @@ from mmuda.stages import Stage
 
 @STAGES.register_module()
 class LongStage(Stage):
-    """A stage without images."""
+    """A stage without images, which a dry run must not execute."""
 
     def settings(self, ctx):
         return {}
@@ -36,7 +36,7 @@ def test_later_rounds_are_like_the_first(minicity, tmp_path):
     tried = {one.name: one for one in try_stages(cfg, tmp_path / 'dry')}
     first, second = tried['rounds/0/train'], tried['rounds/1/train']
     assert second.like == 'rounds/0/train' and second.measured == first.measured and not first.like
-    # All source images and labels for all 5 target images, in batches of 2, four times.
+    # Four epochs in batches of 2, with all 7 source images and the 5 target images with pseudo labels.
     assert first.config.train_cfg.max_iters == 4 * ((7 + 5) // 2)
 
 
@@ -57,7 +57,7 @@ def test_a_stage_that_was_not_tried_says_why(minicity, tmp_path, broken):
 
 @STAGES.register_module()
 class FailingStage(Stage):
-    """A stage that needs the first one and raises an error."""
+    """A stage that needs the results of the first one and raises an error."""
 
     def __init__(self, name, error, weights, dataset):
         super().__init__(name)
@@ -88,7 +88,7 @@ def test_errors_of_later_stages(minicity, tmp_path):
 
 @STAGES.register_module()
 class SlowStart(Stage):
-    """A stage that takes ten seconds to begin, and two for each image."""
+    """A stage with a simulated time of ten seconds for its start and two seconds for each image."""
 
     clock = 0.0
 

@@ -1,4 +1,4 @@
-"""The machine and its packages."""
+"""Examination of the machine and its packages."""
 
 import importlib.metadata
 import importlib.util

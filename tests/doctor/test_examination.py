@@ -1,4 +1,4 @@
-"""All sections of the report, in order."""
+"""The whole report, with all sections in order."""
 
 import pytest
 from toolbox import CONFIGS, tiny_options
@@ -106,7 +106,8 @@ def test_other_roots_are_told_by_the_fast_look_too(examine, tmp_path):
 
 
 def test_what_the_section_of_the_data_does_not_tell_is_told(examine, monkeypatch, tmp_path):
-    monkeypatch.setattr('mmuda.doctor.datasets.build_unchecked', lambda node: [1, 2])  # it sees no folder
+    # The section of the data then finds no error.
+    monkeypatch.setattr('mmuda.doctor.datasets.build_unchecked', lambda node: [1, 2])
     examination, sections = examine(root=tmp_path / 'nothing', fast=True)
     assert examination.count(ERROR) >= 1 and items(sections['data'])['train_dataloader.dataset.source'].verdict == ERROR
 

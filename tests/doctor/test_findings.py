@@ -1,4 +1,4 @@
-"""All mistakes of a config in one go."""
+"""All findings of a config in one call."""
 
 import pytest
 from toolbox import CONFIGS
@@ -40,7 +40,7 @@ def test_a_mistake_does_not_hide_those_behind_it(load):
     }
     assert cfg.pretty_text == text
     assert 'no_such_key' not in readable and 'val_intervall' not in readable.train_cfg
-    assert readable.model.discriminator.in_channels == 7, 'it can be built, so it stays to be looked at'
+    assert readable.model.discriminator.in_channels == 7, 'the network can still be built and examined'
 
 
 def test_a_config_without_mistakes_stays_as_it_is(load):

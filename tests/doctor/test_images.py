@@ -1,4 +1,4 @@
-"""Images and labels of a data set, decoded."""
+"""Examination of decoded images and labels of a data set."""
 
 import shutil
 

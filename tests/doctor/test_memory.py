@@ -1,4 +1,4 @@
-"""The peak of memory of a piece of work."""
+"""The peak of the memory of a block of code."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_what_was_freed_again_counts():
             del_me = torch.zeros(SIZE, dtype=torch.uint8, device='cuda')
         else:
             del_me = np.ones(SIZE, np.uint8)
-            del_me += 1  # takes longer than the time between two looks
+            del_me += 1  # takes longer than the interval between two measurements
         del del_me
     assert peak.size > SIZE / 2
     assert peak.kind == (CUDA if torch.cuda.is_available() else RESIDENT)

@@ -1,4 +1,4 @@
-"""Networks of a config."""
+"""Examination of the networks of a config."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def rows(cfg, fast=False) -> dict:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class SloppyConstructor:
-    """Forgets the discriminator, and has the head of the segmentor twice."""
+    """A constructor that omits the discriminator and lists the head of the segmentor twice."""
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         pass
@@ -104,7 +104,7 @@ def test_stages_with_the_same_network_are_one(minicity, monkeypatch):
 
 def test_nothing_is_downloaded(monkeypatch):
     def refuse(*args, **kwargs):
-        raise AssertionError('downloads')
+        raise AssertionError('nothing must be downloaded')
 
     monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
     monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)

@@ -1,4 +1,4 @@
-"""The plan of a training in numbers."""
+"""The numbers of iterations, validations and checkpoints of a training."""
 
 from itertools import product
 
@@ -37,7 +37,7 @@ def rows(cfg) -> dict:
         ({'train_cfg.max_iters': 10, 'train_cfg.val_interval': 3, '+train_cfg.val_begin': 11}, Plan(10, 0, 200, 1)),
         (
             {'train_cfg.max_iters': 10, 'train_cfg.val_interval': 4, '+train_cfg.dynamic_intervals': [(7, 2), (9, 1)]},
-            Plan(10, 5, 200, 1),  # after 4, 6, 8, 9 and 10
+            Plan(10, 5, 200, 1),  # after iterations 4, 6, 8, 9 and 10
         ),
         ({'train_cfg.max_iters': 1e3}, Plan(1000, 4, 200, 3)),
         ({'default_hooks.checkpoint.save_best': 'mIoU'}, Plan(1000, 4, 200, 4)),

@@ -1,4 +1,4 @@
-"""Memory format and compilation change how fast networks are computed, and nothing else."""
+"""Memory format and compilation change only the speed of networks."""
 
 import copy
 
@@ -17,11 +17,11 @@ from mmuda.engine.launch import build_runner
 from mmuda.models import BaseAdaptor
 
 EAGER = dict(backend='eager')
-"""Traces networks as any compiler would, and writes no kernels, which takes long."""
+"""Options of a compiler that traces networks as usual but does not generate kernels, which would take long."""
 
 
 def is_channels_last(weight: torch.Tensor) -> bool:
-    """Return whether a weight (O, I, h, w) that is the same in both formats in no axis is stored channels-last."""
+    """Return whether a weight (O, I, h, w) is stored channels-last, if its shape distinguishes the two formats."""
     return weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
 
 
@@ -88,7 +88,7 @@ def test_students_critics_and_teachers_are_compiled():
 
 
 def eager_step(rank: int, option: dict | None) -> dict:
-    """Weights and losses of a process after a step of a network that may be compiled."""
+    """Return the weights and losses of a process after one step, with a compiled network if options are given."""
     adaptor = tiny_adaptor('ADVENT', segmentor=tiny_segmentor())
     model = AdaptorDistributedDataParallel(adaptor)
     wrappers = PerModuleOptimWrapperConstructor(optim_cfg(adaptor))(model)
@@ -105,12 +105,12 @@ def test_two_processes_compute_the_same_compiled(tmp_path):
     plain = run_on_processes(eager_step, tmp_path / 'plain', None)
     compiled = run_on_processes(eager_step, tmp_path / 'compiled', EAGER)
     for expected, found in zip(plain, compiled, strict=True):
-        assert list(expected['weights']) == list(found['weights']), 'no key knows of compilation'
+        assert list(expected['weights']) == list(found['weights']), 'compilation must not change the names of weights'
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def accelerated(minicity, work_dir, iters: int = 2, resume: bool = False, allow=(), **keys) -> BaseAdaptor:
-    """Train with top-level keys of the config; return the model."""
+    """Train a tiny DACS with top-level keys of its config; return the model."""
     cfg = tiny_config('dacs', minicity, work_dir, iters=iters, save=1)
     cfg.update(resume=resume, resume_allow=list(allow), **keys)
     runner = build_runner(cfg)
@@ -138,14 +138,14 @@ def test_published_files_do_not_depend_on_the_memory_format(minicity, tmp_path):
 
 
 def trained_file(minicity, work_dir, **keys):
-    """Return the checkpoint of one iteration."""
+    """Train one iteration; return the checkpoint."""
     accelerated(minicity, work_dir, 1, **keys)
     return work_dir / 'iter_1.pth'
 
 
 @pytest.mark.slow
 def test_a_compiled_training_is_resumed_exactly_and_read_without_compilation(minicity, tmp_path):
-    """With kernels of inductor: the student, the teacher, validation and files."""
+    """Kernels of inductor: a resumed training is exact, and its checkpoint has plain names and close values."""
     whole = accelerated(minicity, tmp_path / 'whole', 3, compile=True).state_dict()
     assert not any('_orig_mod' in key for key in whole)
     accelerated(minicity, tmp_path / 'cut', 2, compile=True)

@@ -9,7 +9,7 @@ from mmuda.engine.batch_norm_order import NothingToEstimateError, estimated_laye
 
 
 class Branches(BaseModel):
-    """Two branches of different length, their sum, and a layer that no prediction goes through."""
+    """A network with two branches of different length, their sum, and a layer without influence on the prediction."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def test_layers_that_training_leaves_alone_are_constants():
     model.short.train = lambda mode=True: model.short
     model.short.training = False
     assert set(estimated_layers(model)) == {'after', 'unused', 'long.0', 'long.3'}
-    assert model.training and model.after.training, 'looking changes nothing'
+    assert model.training and model.after.training, 'the call must not change the mode of the network'
 
 
 def test_a_network_without_batch_norm_is_one_clear_error():

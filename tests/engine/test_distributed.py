@@ -1,4 +1,4 @@
-"""Two gloo processes: the gradients, the files and the scores of one."""
+"""Two gloo processes give the same gradients, files and scores as one process."""
 
 import copy
 import json
@@ -20,11 +20,11 @@ TOOLS = CONFIGS.parent / 'tools'
 
 
 def two_steps(rank: int, kind: str, cfg: dict) -> dict:
-    """The weights of a process after two steps with its half of a batch."""
-    adaptor = tiny_adaptor(kind).eval()  # batch-norm of its own in each process would make gradients differ
+    """Return the weights of a process after two steps on its half of a batch."""
+    adaptor = tiny_adaptor(kind).eval()  # in train mode, each process would use the statistics of its half
     if rank:
         for parameter in adaptor.parameters():
-            parameter.data.zero_()  # the wrapper must bring the weights of rank 0
+            parameter.data.zero_()  # the wrapper must copy the weights of rank 0
     model = AdaptorDistributedDataParallel(adaptor)
     wrappers = PerModuleOptimWrapperConstructor(cfg)(model)
     batch = pair_batch(batch_size=2)
@@ -45,7 +45,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path, kind, gathered):
     for _ in range(2):
         adaptor.train_step(copy.deepcopy(pair_batch(batch_size=2)), wrappers)
     whole = adaptor.state_dict()
-    assert first.keys() == second.keys() == whole.keys(), 'no key knows of a wrapper'
+    assert first.keys() == second.keys() == whole.keys(), 'wrappers must not change the names of weights'
     for name, value in whole.items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(
@@ -79,7 +79,7 @@ def test_train_with_two_processes_and_test_with_one_or_two(minicity, tmp_path):
         found[processes] = json.loads((work_dir / 'iter_4.json').read_text())
     assert found[1] == found[2]
     assert found[1]['num_images'] == 5
-    # The last validation during training saw the same network as the test of its checkpoint.
+    # The last validation of the training and the test of its checkpoint use the same network.
     told = float(re.findall(r'Iter\(val\).*?mIoU: ([0-9.]+)', log)[-1])
     assert told == pytest.approx(found[1]['metrics']['mIoU'], abs=0.01)
 

@@ -1,4 +1,4 @@
-"""Tests on other images than those of the test."""
+"""Tests on other images than those of test_dataloader."""
 
 import pytest
 from mmcv.transforms import Compose
@@ -86,7 +86,7 @@ def test_splits_that_are_not_there_are_told():
 
 
 class Images:
-    """A data set of one image."""
+    """A data set with one image."""
 
     def __init__(self, label: str | None) -> None:
         self.label = label

@@ -1,4 +1,4 @@
-"""Values that a second pass finds again."""
+"""Values stored in a first pass for a second one."""
 
 import shutil
 from collections import namedtuple

@@ -1,4 +1,4 @@
-"""kill -9 of teacher-student trainings at random moments, resumed: the same bits, on one process and on two."""
+"""Teacher-student trainings killed at random moments and resumed end with the same bits, on one and two processes."""
 
 import random
 import time
@@ -13,7 +13,7 @@ from trainings import assert_same, final_weights
 ROOT = CONFIGS.parent
 BASES = {'DACS': ROOT / 'configs/dacs/minicity.py', 'DAFormer+MIC': ROOT / 'projects/mic/configs/minicity.py'}
 MORE = {'DACS': {}, 'DAFormer+MIC': {'train_dataloader.sampler.source_policy.min_pixels': 0}}
-"""Options for images that are so small."""
+"""Additional options for images of this small size."""
 ITERATIONS, KILLS = 30, 10
 
 MARK = """
@@ -24,7 +24,7 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class Mark(Hook):
-    '''Says which iteration begins.'''
+    '''Record the number of each iteration at its start.'''
     def before_train_iter(self, runner, *args, **kwargs):
         Path(os.environ['MARK']).write_text(str(runner.iter))
 """
@@ -37,7 +37,7 @@ model = dict(threshold=0.0)  # pseudo labels count from the beginning
 """
 
 
-@pytest.mark.slow  # twelve starts of a training each; a resume inside one process is in the suite
+@pytest.mark.slow  # it starts twelve trainings; faster tests resume inside one process
 @pytest.mark.parametrize('processes', [1, 2])
 @pytest.mark.parametrize('method', BASES)
 def test_killed_at_random_moments_and_resumed(method, processes, minicity, tmp_path, monkeypatch):
@@ -58,9 +58,11 @@ def test_killed_at_random_moments_and_resumed(method, processes, minicity, tmp_p
     moments = random.Random(f'{method} {processes}')
     for number, iteration in enumerate(sorted(moments.sample(range(ITERATIONS - 5), KILLS))):
         mark.unlink(missing_ok=True)
-        delay = moments.uniform(0, 0.1)  # seconds: inside an iteration, or a checkpoint that is being written
+        delay = moments.uniform(0, 0.1)  # in seconds, to hit the middle of an iteration or the writing of a checkpoint
         start('cut', *['--resume'] * bool(number)).kill_when(moment(mark, iteration, delay))
-        assert not (tmp_path / f'cut/iter_{ITERATIONS}.pth').exists(), f'it ended before the kill in {iteration}'
+        assert not (tmp_path / f'cut/iter_{ITERATIONS}.pth').exists(), (
+            f'the training ended before the kill in iteration {iteration}'
+        )
     start('cut', '--resume').finish()
 
     whole, cut = final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut')
@@ -69,7 +71,7 @@ def test_killed_at_random_moments_and_resumed(method, processes, minicity, tmp_p
 
 
 def moment(mark: Path, iteration: int, delay: float) -> Callable[[], bool]:
-    """Return a function that turns true some seconds after an iteration began."""
+    """Return a function that becomes true some seconds after an iteration has started."""
     begun: list[float] = []
 
     def reached() -> bool:

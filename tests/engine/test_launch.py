@@ -1,4 +1,4 @@
-"""Configs from the command line."""
+"""Configs and options from the command line."""
 
 import pytest
 from toolbox import CONFIGS
@@ -26,7 +26,7 @@ def test_parameters_that_a_config_leaves_at_their_defaults_exist():
     options = {
         'model.gan': 'least_squares',
         'model.loss_weights.seg_main': 0.5,
-        'train_dataloader.dataset.source.mismatched': 'skip',  # of the base class of GTA5Dataset
+        'train_dataloader.dataset.source.mismatched': 'skip',  # an argument of the base class of GTA5Dataset
         'model.segmentor.backbone.init_cfg.checkpoint': 'x.pth',
     }
     cfg = load_config(MINICITY, options)

@@ -1,4 +1,4 @@
-"""Lines of the log that fit a screen."""
+"""Lines of the log that fit the width of a screen."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""mmseg's own ways to use a trained network."""
+"""Use of a trained network through the APIs of mmseg."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_weights_that_do_not_fit_are_an_error_of_the_inferencer(trained, tmp_pat
 
 
 def test_a_segmentor_does_not_stay_random(tmp_path):
-    """Plain weights for a plain segmentor are left to mmseg, unless not one of them has the name of a weight."""
+    """Weights of a plain segmentor load as in mmseg, but a file without any of its weights is an error."""
     backbone = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4)
     head = dict(type='FCNHead', in_channels=32, in_index=3, channels=4, num_classes=3)
     cfg = Config(dict(default_scope='mmseg', model=dict(type='EncoderDecoder', backbone=backbone, decode_head=head)))

@@ -1,4 +1,4 @@
-"""Published networks run in plain mmseg: in a process that cannot import mmuda, with the same outputs."""
+"""Published networks give the same outputs in plain mmseg, in a process that cannot import mmuda."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from mmuda.engine.plain_config import write_plain_config
 
 
 def published(cfg: Config, folder) -> tuple[list, torch.Tensor, np.ndarray]:
-    """Publish a network of a config; return its files, its logits of an image, and the image."""
+    """Publish the network of a config; return its files, its logits (C, H, W) for an image, and the image."""
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
     meta = dict(dataset_meta=dict(classes=['x'] * model.num_classes, palette=[[0, 0, 0]] * model.num_classes))
@@ -31,7 +31,7 @@ def published(cfg: Config, folder) -> tuple[list, torch.Tensor, np.ndarray]:
 @pytest.mark.parametrize('decode_head', [None, 'FCNHead'])
 def test_the_same_outputs_without_mmuda(tmp_path, decode_head):
     cfg = load_config(CONFIGS / 'advent/minicity.py', tiny_options('advent'), str(tmp_path))
-    if decode_head is not None:  # nothing but mmseg's own parts
+    if decode_head is not None:  # a network of mmseg's own parts
         head = dict(type='FCNHead', in_channels=32, in_index=3, channels=4, num_classes=19)
         cfg.model.segmentor.decode_head = head
         cfg.model.segmentor.backbone = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4)
@@ -49,7 +49,7 @@ def test_the_same_outputs_without_mmuda(tmp_path, decode_head):
 
 
 def test_names_of_both_kinds_are_mapped_by_mmseg(tmp_path):
-    """An adaptor's checkpoint in a plain segmentor, and a plain one in an adaptor."""
+    """A plain segmentor loads the checkpoint of an adaptor, and an adaptor loads plain weights."""
     from mmseg.apis import init_model
 
     cfg = load_config(CONFIGS / 'advent/minicity.py', tiny_options('advent'), str(tmp_path))
@@ -58,7 +58,7 @@ def test_names_of_both_kinds_are_mapped_by_mmseg(tmp_path):
     state = torch.load(tmp_path / 'iter_2.pth', weights_only=True)['state_dict']
     before = dict(MODELS.module_dict)
     model = init_model(plain, str(tmp_path / 'iter_2.pth'), device='cpu')
-    assert MODELS.module_dict == before, 'what mmuda builds afterwards is its own'
+    assert MODELS.module_dict == before, 'the plain config must not change the registry'
     assert all(torch.equal(value, state[f'segmentor.{key}']) for key, value in model.state_dict().items())
     adaptor = init_model(cfg.copy(), str(files[0]), device='cpu')
     found = {key: value for key, value in adaptor.state_dict().items() if key.startswith('segmentor.')}

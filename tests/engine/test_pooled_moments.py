@@ -1,4 +1,4 @@
-"""Moments of more values than memory holds: exact, in any order, on any number of processes."""
+"""Moments of more values than fit into memory: exact, in any order, on any number of processes."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from mmuda.engine.pooled_moments import PooledMoments
 
 
 def pieces() -> list[torch.Tensor]:
-    """Values whose mean is large beside their deviation, in pieces of different sizes."""
+    """Return values whose mean is large compared to their deviation, in pieces of different sizes."""
     generator = torch.Generator().manual_seed(0)
     sizes = [(2, 3, 5, 4), (1, 3, 7, 7), (4, 3, 2, 9), (3, 3, 11, 1)]
     return [

@@ -1,4 +1,4 @@
-"""Class probabilities of images, one after the other."""
+"""Class probabilities of images, one image after the other."""
 
 import pytest
 import torch

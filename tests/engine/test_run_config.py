@@ -1,4 +1,4 @@
-"""The text of a run's config is formatted once."""
+"""The text of the config of a run is formatted only once."""
 
 import pytest
 from mmengine.config import Config
@@ -12,7 +12,7 @@ from mmuda.engine.run_config import RunConfig
 
 @pytest.fixture
 def formatted(monkeypatch):
-    """Return the texts that were formatted so far."""
+    """Record the texts that are formatted."""
     texts, original = [], yapf_api.FormatCode
     monkeypatch.setattr(yapf_api, 'FormatCode', lambda text, **how: texts.append(text) or original(text, **how))
     return texts
@@ -29,7 +29,7 @@ def test_a_training_formats_its_config_once(minicity, tmp_path, formatted):
 def test_a_change_is_seen(formatted):
     cfg = RunConfig.of(Config(dict(a=1, b=dict(c=[1, 2], d='x'))))
     assert cfg.pretty_text == cfg.pretty_text == Config(cfg.to_dict()).pretty_text
-    assert len(formatted) == 2, 'one by each of both classes'
+    assert len(formatted) == 2, 'each of the two classes must format the text once'
     cfg.b.c.append(3)
     assert '3' in cfg.pretty_text and RunConfig.of(cfg) is cfg
     assert cfg.copy().pretty_text == cfg.pretty_text and len(formatted) == 3

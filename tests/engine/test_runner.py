@@ -1,4 +1,4 @@
-"""Training with the runner: exact resume, checkpoints, validation that leaves no trace."""
+"""Training with the runner: exact resume, checkpoints, and validation without side effects."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ TOOLS = CONFIGS.parent / 'tools'
     ],
 )
 def test_killed_and_resumed(minicity, tmp_path, method, processes, workers):
-    """kill -9 of a real command, on one process and on two."""
+    """A real command on one or two processes, killed with SIGKILL and resumed, ends with the same weights."""
     options = tiny_options(method, iters=12, save=2, **{'train_dataloader.num_workers': workers})
 
     def command(work_dir: Path, *more: str) -> list:
@@ -52,7 +52,9 @@ def test_killed_and_resumed(minicity, tmp_path, method, processes, workers):
     subprocess.run(command(tmp_path / 'whole'), env=env, check=True, capture_output=True)
 
     kill_when(command(tmp_path / 'cut'), env, lambda: latest_checkpoint(tmp_path / 'cut') is not None, tmp_path / 'log')
-    assert read_checkpoint(latest_checkpoint(tmp_path / 'cut'))['meta']['iter'] < 12, 'nothing was left to resume'
+    assert read_checkpoint(latest_checkpoint(tmp_path / 'cut'))['meta']['iter'] < 12, (
+        'the training ended before the kill'
+    )
     subprocess.run(command(tmp_path / 'cut', '--resume'), env=env, check=True, capture_output=True)
     assert_same(final_weights(tmp_path / 'whole'), final_weights(tmp_path / 'cut'))
 
@@ -70,7 +72,7 @@ def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp
     train(tiny_config('source_only', minicity, tmp_path, iters=4))
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config('source_only', minicity, tmp_path, iters=4), Interrupt(1))
-    assert latest_checkpoint(tmp_path) is None, 'nothing of the new run is there to resume'
+    assert latest_checkpoint(tmp_path) is None, 'the old checkpoints must be moved away'
     (aside,) = tmp_path.glob('before_*')
     assert sorted(path.name for path in aside.iterdir()) == ['iter_2.pth', 'iter_4.pth', 'last_checkpoint']
     train(tiny_config('source_only', minicity, tmp_path, iters=2))
@@ -78,13 +80,13 @@ def test_a_new_run_in_an_old_folder_sets_the_old_checkpoints_aside(minicity, tmp
 
 
 def test_runs_that_start_in_the_same_second_share_nothing(minicity, tmp_path, monkeypatch):
-    # a run is known by its time: mmengine would hand the third the list of checkpoints of the first, to delete from
+    # mmengine names runs by their start second: otherwise, the third would delete checkpoints listed by the first
     monkeypatch.setattr(time, 'strftime', lambda form, *_: form.replace('%Y%m%d_%H%M%S', '20260101_000000'))
     for iters in (4, 2, 2):
         train(tiny_config('source_only', minicity, tmp_path, iters=iters))
         assert latest_checkpoint(tmp_path).endswith(f'iter_{iters}.pth')
     assert len(list(tmp_path.glob('before_*/last_checkpoint'))) == 2
-    assert len(list(tmp_path.glob('*/*.log'))) == 3, 'each has its own log'
+    assert len(list(tmp_path.glob('*/*.log'))) == 3, 'each run must have its own log'
     assert len(list(tmp_path.glob('*/vis_data/scalars.json'))) == 3
 
 

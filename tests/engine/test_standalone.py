@@ -1,4 +1,4 @@
-"""Components of mmuda as a module of their own."""
+"""Extraction of components of mmuda into a module without imports of mmuda."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Batch-norm statistics of target images: exact, the same after a kill and on any number of processes."""
+"""Batch-norm statistics of target images: exact, and equal after a kill and on any number of processes."""
 
 import copy
 import shutil
@@ -25,7 +25,7 @@ from mmuda.files import file_digest
 
 @pytest.fixture(scope='module')
 def trained(minicity, tmp_path_factory) -> tuple:
-    """A tiny source-only training, its config and its checkpoint."""
+    """Return the config and the checkpoint of a tiny source-only training."""
     folder = tmp_path_factory.mktemp('trained')
     cfg = tiny_config('source_only', minicity, folder, iters=2)
     build_runner(cfg).train()
@@ -37,7 +37,7 @@ def statistics(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def by_definition(model: nn.Module, dataset) -> dict[str, torch.Tensor]:
-    """Layer by layer in the order of the network: all inputs at once, their mean and variance in two passes."""
+    """Compute the statistics layer by layer in the order of the network, from all inputs at once and in two passes."""
     order = []
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)}
     hooks = [layer.register_forward_hook(lambda *_, name=name: order.append(name)) for name, layer in layers.items()]
@@ -69,10 +69,10 @@ def test_statistics_are_those_of_all_pixels(trained, tmp_path, batch_size):
     facts = estimate_batch_norm(model, dataset, tmp_path / 'state', batch_size)
     found = statistics(model)
     assert facts['images'] == 5 and 2 * facts['layers'] == len(found) and facts['passes'] <= facts['layers']
-    assert (facts['passes'] == 1) == (batch_size == 5), 'all images in one batch need one pass'
+    assert (facts['passes'] == 1) == (batch_size == 5), 'a single pass must suffice for all images in one batch'
     assert not (tmp_path / 'state').exists() and not model.training
     for key, value in wanted.items():
-        assert not torch.equal(value, before[key]), f'{key} was not that of the target'
+        assert not torch.equal(value, before[key]), f'{key} must differ from its value before'
         torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6, msg=key)
 
 
@@ -102,7 +102,7 @@ def test_a_checkpoint_is_written_once(trained, tmp_path):
     assert set(after) == {'meta', 'state_dict'} and 'training' not in after['meta'] and after['meta'][FACT] == facts
     written = output.stat().st_mtime_ns
     assert write_target_batch_norm(cfg, images, checkpoint, output) == facts
-    assert output.stat().st_mtime_ns == written, 'it was there'
+    assert output.stat().st_mtime_ns == written, 'the existing file must not be written again'
     state = {key: value + 1 if 'conv1' in key else value for key, value in before['state_dict'].items()}
     write_checkpoint(tmp_path / 'other.pth', dict(state_dict=state))
     assert write_target_batch_norm(cfg, images, tmp_path / 'other.pth', output)['weights'] != facts['weights']
@@ -119,11 +119,11 @@ def test_images_of_another_root_are_other_images(trained, tmp_path):
     assert moved['config'] != facts['config'] and output.stat().st_mtime_ns != written
     written = output.stat().st_mtime_ns
     assert write_target_batch_norm(cfg, copy, checkpoint, output) == moved
-    assert output.stat().st_mtime_ns == written, 'it was there'
+    assert output.stat().st_mtime_ns == written, 'the existing file must not be written again'
 
 
 def test_windows_need_a_pass_for_each_layer_even_in_one_batch(trained, tmp_path):
-    """Each layer is called for each window, so no call sees all pixels."""
+    """With windows, each layer needs its own pass even with one batch, since no call of a layer gets all pixels."""
     cfg, checkpoint = trained
     cfg = copy.deepcopy(cfg)
     dataset = build_dataset(inference_dataset(cfg))
@@ -150,9 +150,11 @@ def test_a_sample_stands_for_all_images(trained, tmp_path):
     found = read_checkpoint(output)['state_dict']
     for key, value in wanted.items():
         torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6, msg=key)
-    assert write_target_batch_norm(cfg, images, checkpoint, output)['images'] == 5, 'other statistics, so made anew'
+    assert write_target_batch_norm(cfg, images, checkpoint, output)['images'] == 5, (
+        'statistics of other images must be computed again'
+    )
     more = write_target_batch_norm(cfg, images, checkpoint, output, sample=9)
-    assert (more['images'], more['passes']) == (5, 1), 'all there are'
+    assert (more['images'], more['passes']) == (5, 1), 'a larger sample must use all images'
 
 
 @pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3), 48])
@@ -163,7 +165,7 @@ def test_a_sample_is_a_number_of_images(given):
 
 
 class Stop(Exception):
-    """Stands for a kill."""
+    """An exception that simulates a kill."""
 
 
 def test_an_interrupted_estimation_ends_with_the_same_bytes(trained, tmp_path, monkeypatch):
@@ -190,7 +192,7 @@ def test_an_interrupted_estimation_ends_with_the_same_bytes(trained, tmp_path, m
             kills += 1
             assert len(seen) > before
     assert kills > facts['passes'] // 3
-    assert len(seen) <= 1 + 5 * facts['passes'] + 2 * kills, 'only the batch that was interrupted is read again'
+    assert len(seen) <= 1 + 5 * facts['passes'] + 2 * kills, 'only interrupted batches must be read again'
     assert file_digest(cut) == file_digest(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['cut.pth', 'whole.pth']
 
@@ -202,7 +204,7 @@ def estimate(rank: int, minicity: str, checkpoint: str, output: str) -> dict:
 
 @pytest.mark.parametrize('count', [2, 4])
 def test_processes_share_the_images(trained, minicity, tmp_path, count):
-    """Two processes with two batches and one; four, of which one has nothing to do."""
+    """Two processes get two batches and one; with four processes, one has no batch."""
     cfg, checkpoint = trained
     facts = write_target_batch_norm(cfg, inference_dataset(cfg), checkpoint, tmp_path / 'one.pth', batch_size=2)
     found = run_on_processes(

@@ -1,4 +1,4 @@
-"""What the terminal shows of a log."""
+"""The part of the log that the terminal shows."""
 
 import io
 import logging

@@ -24,7 +24,7 @@ SMALL = ('road', 'car', 'sky')
 
 
 def sample(prediction, label, name='a.png', dtype=torch.int64):
-    """One data sample of (H, W) arrays."""
+    """Return one data sample from arrays (H, W)."""
     found = SegDataSample(metainfo=dict(img_path=name))
     found.pred_sem_seg = PixelData(data=torch.as_tensor(np.asarray(prediction)).to(dtype)[None])
     found.gt_sem_seg = PixelData(data=torch.as_tensor(np.asarray(label)).to(dtype)[None])
@@ -38,7 +38,7 @@ def metric(classes=SMALL, **options) -> DomainIoUMetric:
 
 
 def random_samples(number, num_classes, seed=0, size=(20, 30), label_classes=None):
-    """Predictions that are right for about two pixels in three; a strip is ignored."""
+    """Return samples with about two correct pixels of three and an ignored strip."""
     rng = np.random.default_rng(seed)
     found = []
     for index in range(number):
@@ -63,7 +63,7 @@ def test_labels_without_a_class_are_told(caplog):
 
 
 def test_by_hand():
-    # road: 3 of 4 right, car: 1 of 2 right, and one car pixel is a road; sky is never there.
+    # Road: 3 of 4 pixels are correct. Car: 1 of 2 is correct, and one road pixel is predicted as car. Sky never occurs.
     scores = scores_of(
         [sample([[0, 0, 0, 1], [1, 0, 0, 0]], [[0, 0, 0, 0], [1, 1, 255, 255]])],
         iou_metrics=('mIoU', 'mDice', 'mFscore'),
@@ -292,7 +292,7 @@ def test_state_does_not_grow():
 
 
 def evaluate_share(rank: int, folder: str) -> tuple:
-    """Scores of five images, and how many of them this process saw, as mmengine's DefaultSampler deals them."""
+    """Return scores of five images in the shares of mmengine's DefaultSampler, and the size of the own share."""
     samples = random_samples(5, 3)
     made = metric(json_file=f'{folder}/two.json', protocols=('mIoU', dict(two=['car', 'road'])))
     mine = [samples[index] for index in DefaultSampler(samples, shuffle=False)]
@@ -302,7 +302,7 @@ def evaluate_share(rank: int, folder: str) -> tuple:
 
 
 def test_two_processes_give_equal_results(tmp_path):
-    """Five images: the second rank repeats the first one, which must not count twice."""
+    """Of five images, the second process repeats the first one, which must not count twice."""
     alone = metric(json_file=str(tmp_path / 'one.json'), protocols=('mIoU', dict(two=['car', 'road'])))
     alone.process(None, random_samples(5, 3))
     wanted = alone.evaluate(5)

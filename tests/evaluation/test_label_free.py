@@ -1,4 +1,4 @@
-"""LabelFreeMetric: golden formulas, no labels, one and two processes."""
+"""LabelFreeMetric: stored values of formulas, data without labels, one and two processes."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def metric(**options) -> LabelFreeMetric:
 
 
 def all_logits(found: list[SegDataSample]) -> np.ndarray:
-    """(N, C, H, W)"""
+    """Return all logits as one tensor (N, C, H, W)."""
     return np.stack([sample.seg_logits.data.numpy().astype(float) for sample in found])
 
 
@@ -116,7 +116,7 @@ def agreeing(batch, outputs):
 
 
 def evaluate_share(rank: int) -> tuple:
-    """Scores of five images as mmengine's DefaultSampler deals them, and how many this process saw."""
+    """Return scores of five images in the shares of mmengine's DefaultSampler, and the size of the own share."""
     given = samples(5)
     made = metric()
     made.teacher = agreeing
@@ -127,8 +127,8 @@ def evaluate_share(rank: int) -> tuple:
 
 
 def test_two_processes_give_equal_results(tmp_path):
-    """Five images: the second rank repeats the first one, which must not count twice. Equal to the last bit."""
-    torch.set_num_threads(1)  # as in the processes: softmax rounds differently with more
+    """Results are equal to the last bit. Of five images, the second process repeats one, which must not count twice."""
+    torch.set_num_threads(1)  # as in the processes: with more threads, softmax rounds differently
     alone = metric()
     alone.teacher = agreeing
     alone.process(None, samples(5))

@@ -14,7 +14,7 @@ from mmuda.evaluation import LabelFreeHook
 
 
 class Metrics(Hook):
-    """Keeps the results of all validations."""
+    """A hook that records the results of all validations."""
 
     priority = 'VERY_LOW'
 
@@ -26,7 +26,7 @@ class Metrics(Hook):
 
 
 def run(method: str, minicity, work_dir, *hooks, **options) -> list[dict]:
-    """Train and return the results of the validations."""
+    """Train and return the results of all validations."""
     kept = Metrics()
     train(tiny_config(method, minicity, work_dir, iters=6, val=2, **options), kept, *hooks)
     return kept.found
@@ -65,7 +65,7 @@ def test_a_teacher_is_compared(minicity, tmp_path):
         tmp_path,
         **{'model.teacher.decay': 0.0, 'model.teacher.batch_norm': 'running', 'model.teacher.buffers': 'copied'},
     )
-    # A teacher without memory is the segmentor.
+    # With a decay of 0, the teacher equals the segmentor.
     assert [one['label_free/agreement'] for one in found] == [100, 100, 100]
     off = run('dacs', minicity, tmp_path / 'off', **{'default_hooks.label_free.teacher': False})
     assert not any('label_free/agreement' in one for one in off)
@@ -81,7 +81,7 @@ def test_save_best_knows_the_better_values(minicity, tmp_path, score, pick):
 
 
 def test_a_resumed_run_goes_on(minicity, tmp_path):
-    """Scores, shares of the source among them, are those of a run that was never interrupted."""
+    """Scores and class counts of a resumed run equal those of an uninterrupted one."""
     whole = run('advent', minicity, tmp_path / 'whole')
     with pytest.raises(KeyboardInterrupt):
         run('advent', minicity, tmp_path / 'parts', Interrupt(after=5))
@@ -92,7 +92,7 @@ def test_a_resumed_run_goes_on(minicity, tmp_path):
 
 
 class Hub:
-    """Scalars of a message hub."""
+    """A fake message hub with given scalars."""
 
     def __init__(self, histories: dict) -> None:
         self.histories = histories
@@ -119,7 +119,7 @@ class Logger:
 
 
 def warnings_of(**shares: list[float]) -> list[str]:
-    """Warnings after a validation with the history of shares, in percent, and no source."""
+    """Return the warnings after a validation with these histories of class shares in percent, without source shares."""
     histories = {f'label_free/share/{name}': values for name, values in shares.items()}
     histories['label_free/entropy'] = [0.5] * len(shares['road'])
 

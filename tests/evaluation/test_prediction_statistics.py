@@ -1,4 +1,4 @@
-"""Sums and densities against the formulas, written out in NumPy."""
+"""Sums and densities of predictions, compared with the formulas written in NumPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How well scores choose."""
+"""How well scores without labels predict the ranking by mIoU."""
 
 import math
 
@@ -22,7 +22,7 @@ def test_a_perfect_and_a_reversed_score():
 
 
 def test_spearman_by_hand():
-    """rho = 1 - 6 sum d^2 / (n (n^2 - 1)); the ranks 1 2 3 4 and 2 1 3 4 differ by d^2 = 2."""
+    """rho = 1 - 6 sum d^2 / (n (n^2 - 1)); for the ranks 1 2 3 4 and 2 1 3 4, sum d^2 = 2."""
     (found,) = rank_scores(dict(a=run([1, 2, 3, 4], score=[2, 1, 3, 4])), dict(score='greater'))
     assert found.checkpoints == pytest.approx(1 - 6 * 2 / (4 * 15))
 

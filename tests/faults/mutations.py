@@ -1,4 +1,4 @@
-"""Mistakes in configs: a dotted key of a shipped config, the value it gets, and whether that is legal."""
+"""Changes to shipped configs, each with a dotted key and its new value: mistakes, and legal changes."""
 
 from typing import Any, NamedTuple
 
@@ -12,11 +12,11 @@ class Mutation(NamedTuple):
     """One change to a config.
 
     Attributes:
-        base: Folder of the config, whose ``minicity.py`` is changed.
-        key: Dotted key that is set.
+        base: Folder of the config ``minicity.py`` to change.
+        key: Dotted key to set.
         value: Its value.
-        says: A part of the message; by default the last part of the key.
-        at: Key that the finding names; by default the one that is set.
+        says: Text that the message must contain; by default the last part of the key.
+        at: Key that the finding must name; by default the changed one.
     """
 
     base: str
@@ -301,7 +301,7 @@ STAGED = of(
 
 LEGAL = of(
     'advent',
-    ('train_dataloader.batch_size', 1000),  # slow, but the images of both domains repeat
+    ('train_dataloader.batch_size', 1000),  # slow but legal: the images of both domains repeat within a batch
     ('train_cfg.max_iters', 1e3),
     ('train_cfg.dynamic_intervals', [(5, 2), (8, 1)]),
     ('param_scheduler', []),
@@ -332,6 +332,6 @@ LEGAL = of(
     (f'{SEG}.decode_head.dropout_ratio', -1),
     (f'{SOURCE}.pipeline', [dict(type='RandomFlip', prob=[0.3, 0.2], direction=['horizontal', 'vertical'])]),
     ('randomness.seed', None),
-    ('test_evaluator.protocols', dict(mine=['road', 'boat'])),  # a warning: a training needs no test
+    ('test_evaluator.protocols', dict(mine=['road', 'boat'])),  # only a warning, since the training does not use it
 )
 """Changes that are no mistakes."""

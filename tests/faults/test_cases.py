@@ -1,4 +1,4 @@
-"""Situations from reports of users, each with its right end."""
+"""Problems that users have reported, each with the behaviour expected now."""
 
 import json
 
@@ -12,13 +12,13 @@ from mmuda.engine.launch import load_config
 
 
 def errors(path, options=None) -> str:
-    """Return the errors of a config, one line each."""
+    """Return the errors of a config, one on each line."""
     return '\n'.join(str(finding) for finding in check_config(load_config(path, options)) if finding.level == 'error')
 
 
 @pytest.fixture
 def config(minicity, tmp_path, monkeypatch):
-    """A function that writes a config with a base."""
+    """Return a function that writes a config with a base."""
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
 
     def write(text: str, base: str = 'advent'):
@@ -30,12 +30,12 @@ def config(minicity, tmp_path, monkeypatch):
 
 
 def test_a_longer_training_needs_a_longer_schedule(config):
-    """The learning rate was zero for the second half."""
+    """A schedule that ends before the training is an error. The learning rate was zero for the rest of the training."""
     told = errors(config(''), {'train_cfg.max_iters': 2000})
     assert 'param_scheduler.0.end: is 1001, but the training has 2000 optimizer steps' in told
     assert 'at least 2001' in told
     assert errors(config(''), {'train_cfg.max_iters': 2000, 'param_scheduler.0.end': 2001}) == ''
-    # The schedule counts steps of the optimizers.
+    # The schedule counts optimizer steps.
     assert errors(config(''), {'train_cfg.max_iters': 2000, 'optim_wrapper.accumulative_counts': 2}) == ''
 
 
@@ -108,7 +108,7 @@ NAMES = ["it's here", 'a "quoted" one', 'back\\slash', 'blanks and {braces}', "x
 
 @pytest.mark.parametrize('name', NAMES)
 def test_a_data_root_is_never_code(name, tmp_path, monkeypatch):
-    """With mmengine's reader, and so with its and mmseg's tools, and with ours."""
+    """A data root is never executed as code, neither by our reader of configs nor by that of mmengine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('MINICITY_ROOT', f'{tmp_path}/{name}')
     for cfg in (Config.fromfile(CONFIGS / 'advent/minicity.py'), load_config(CONFIGS / 'advent/minicity.py')):

@@ -1,4 +1,4 @@
-"""No mistake in a config is silent: each ends in one message that names it, before anything is trained."""
+"""Each mistake in a config gives a message that names it before the training starts."""
 
 import pytest
 from faults.mutations import LEGAL, MISSPELT, SENSELESS, STAGED
@@ -28,7 +28,7 @@ def text_of(key: str, value) -> str:
 
 @pytest.fixture
 def changed(minicity, tmp_path, monkeypatch):
-    """A function that writes a config with one key changed, and reads it."""
+    """Return a function that writes a config with one changed key and reads it."""
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
 
     def write(mutation):
@@ -69,7 +69,7 @@ def test_there_are_as_many_as_somebody_tried():
 
 
 def with_strange_keys(node, place: str) -> set[str]:
-    """Add a key that nothing reads to each dict of a part of a config; return the places of all of them."""
+    """Add an unknown key to each dict of a part of a config; return the dotted keys of all of them."""
     if isinstance(node, (list, tuple)):
         parts = [(f'{place}.{number}', part) for number, part in enumerate(node)]
     elif isinstance(node, dict):
@@ -84,7 +84,7 @@ def with_strange_keys(node, place: str) -> set[str]:
 
 
 ANY_KEY = ('metainfo', 'paper', 'label_table', 'class_map')
-"""Dicts whose keys are names of the user."""
+"""Dicts with keys that users choose."""
 
 CONFIGS_WITH_ALL_PARTS = (
     *('advent/minicity.py', 'dacs/gta2city.py', 'backbones/gta2city_dacs_swin-t.py', 'source_only/city2acdc.py'),
@@ -94,7 +94,7 @@ CONFIGS_WITH_ALL_PARTS = (
 
 @pytest.mark.parametrize('config', CONFIGS_WITH_ALL_PARTS)
 def test_a_key_that_nothing_reads_is_told_in_every_dict(config, minicity, tmp_path, monkeypatch):
-    """All at once, but for dicts of a network that only the network knows: it is not built while there are errors."""
+    """An unknown key is reported in every dict; those inside networks only after all other errors are corrected."""
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     cfg = load_config(CONFIGS / config, work_dir=str(tmp_path / 'work'))
     added = {place for key in cfg if key in LIVE_KEYS for place in with_strange_keys(cfg[key], key)}

@@ -1,4 +1,4 @@
-"""Files that are damaged, weights that are ruined, disks that are full: one clear error, and nothing is lost."""
+"""Damaged files, weights with NaN and full disks give one clear error, and no data is lost."""
 
 import errno
 import json
@@ -103,7 +103,7 @@ def test_old_formats_have_no_checksums(tmp_path):
 
 
 class Ruin(Hook):
-    """Makes a weight NaN after the step of an iteration: its loss was still finite."""
+    """A hook that sets a weight to NaN after an iteration whose loss was still finite."""
 
     def __init__(self, iteration: int) -> None:
         self.iteration = iteration
@@ -114,7 +114,7 @@ class Ruin(Hook):
 
 
 class Save(Hook):
-    """Saves after an iteration."""
+    """A hook that saves a checkpoint after an iteration."""
 
     def __init__(self, iteration: int) -> None:
         self.iteration = iteration
@@ -140,7 +140,7 @@ def test_a_loss_that_is_not_finite_names_iteration_images_and_checkpoint(minicit
     told = str(error.value)
     assert 'loss_seg_main became NaN or infinite in iteration 4' in told
     assert f'The last good checkpoint is {tmp_path}/iter_2.pth' in told
-    assert told.count('/source/images/') == 2, 'the images of a batch of two'
+    assert told.count('/source/images/') == 2, 'it must name both images of the batch'
 
 
 def test_ruined_weights_are_neither_loaded_nor_published(tmp_path):
@@ -158,7 +158,7 @@ def _publishing(folder):
     return lambda: publish(folder / 'bad.pth', folder / 'published.pth')
 
 
-# What a network computes is not in the shapes of its weights.
+# Settings of a network that the shapes of its weights do not show.
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_class_names_are_compared(minicity, tmp_path):
         load_model(cfg, path, read_checkpoint(latest_checkpoint(tmp_path))['meta']['dataset_meta']['classes'])
 
 
-# Labels, ledgers.
+# Pseudo labels and ledgers.
 
 
 def test_labels_that_were_changed_are_noticed(tmp_path):
@@ -239,7 +239,7 @@ def test_a_ledger_that_was_changed_is_one_clear_error(tmp_path, change, message,
 
 
 def test_a_record_of_the_run_that_was_changed_is_one_clear_error(tmp_path):
-    """With another identity its checkpoints would be those of an earlier run, and the training would begin again."""
+    """A changed record of a run is an error. Otherwise, a new run id would hide its checkpoints from a resume."""
     record = RunRecord(tmp_path)
     record.begin()
     assert RunRecord(tmp_path).run == record.run is not None
@@ -247,7 +247,7 @@ def test_a_record_of_the_run_that_was_changed_is_one_clear_error(tmp_path):
     record.path.write_text(json.dumps({**content, 'run': '0' * 16}))
     with pytest.raises(ValueError, match='run.json cannot be read .its checksum differs.*delete it'):
         RunRecord(tmp_path)
-    del content['checksum']  # of an earlier version
+    del content['checksum']  # earlier versions wrote no checksum
     record.path.write_text(json.dumps(content))
     assert RunRecord(tmp_path).run == record.run
 

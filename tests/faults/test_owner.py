@@ -1,4 +1,4 @@
-"""A folder belongs to one run at a time, however runs end."""
+"""A folder is used by one run at a time, however runs end."""
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ with only_run(sys.argv[1], 'training'):
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds the folder ``held``."""
+    """Start another process that holds the folder ``held``."""
     folder = tmp_path / 'held'
     command = [sys.executable, '-c', HOLD, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -62,7 +62,7 @@ def test_a_killed_run_gives_its_folder_back(tmp_path, holder):
     holder.kill()
     holder.wait()
     assert free(tmp_path / 'held')
-    assert not (tmp_path / 'held' / LOCK).exists(), 'nothing is left'
+    assert not (tmp_path / 'held' / LOCK).exists(), 'no lock file must be left'
 
 
 def test_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
@@ -80,7 +80,7 @@ def test_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
         assert not free(tmp_path)
         process.kill()
         process.wait()
-        os.kill(worker, 0)  # it is alive
+        os.kill(worker, 0)  # the worker is still alive
         assert free(tmp_path)
     finally:
         process.kill()
@@ -95,7 +95,7 @@ def test_a_process_may_hold_a_folder_again(tmp_path):
             pass
         assert holds(tmp_path)
         with pytest.raises(RuntimeError, match='belongs to another'), only_user(tmp_path, 'training'):
-            raise AssertionError('it was free')
+            raise AssertionError('the folder must be in use')
     assert not holds(tmp_path) and list(tmp_path.iterdir()) == []
 
 
@@ -137,7 +137,7 @@ def test_a_file_system_without_locks_goes_by_the_holder(tmp_path, holder, monkey
 
     monkeypatch.setattr(fcntl, 'flock', no_locks)
     with pytest.raises(RuntimeError, match=f'process {holder.pid}'), only_run(tmp_path / 'held', 'training'):
-        raise AssertionError('its holder runs on this machine')
+        raise AssertionError('a running process of this machine must hold the folder')
     with only_run(tmp_path / 'other', 'training'):
         pass
 
@@ -155,14 +155,14 @@ def test_the_touches_of_another_machine_are_seen_without_its_lock(tmp_path, monk
     try:
         assert process.stdout.readline() == 'held\n'
         with pytest.raises(RuntimeError, match=f'process {process.pid} on elsewhere'), only_run(tmp_path, 'training'):
-            raise AssertionError('its lock is not seen here')
+            raise AssertionError('the heartbeat of the other machine must hold the folder')
     finally:
         process.kill()
         process.wait()
-    assert (tmp_path / LOCK).exists() and free(tmp_path), 'a machine that has gone touches nothing'
+    assert (tmp_path / LOCK).exists() and free(tmp_path), 'the lock of a stopped machine must expire'
 
 
-# Processes whose launcher is gone.
+# Processes whose launcher has ended.
 
 ORPHAN = """
 import os, sys, time
@@ -179,7 +179,7 @@ def launcher(queue) -> None:
     time.sleep(300)
 
 
-@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='looks processes up in /proc')
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='needs /proc')
 def test_a_process_ends_with_its_launcher():
     context = multiprocessing.get_context('spawn')
     queue = context.Queue()
@@ -190,7 +190,7 @@ def test_a_process_ends_with_its_launcher():
     process.join()
     start = time.monotonic()
     while _runs(child):
-        assert time.monotonic() - start < 60, 'it is an orphan'
+        assert time.monotonic() - start < 60, 'the process must end with its launcher'
         time.sleep(0.05)
 
 
@@ -201,7 +201,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-# A process that does not answer.
+# A process that does not respond.
 
 
 def silent(rank: int) -> str:

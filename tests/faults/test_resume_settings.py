@@ -1,4 +1,4 @@
-"""A training goes on with the settings that it was begun with, or says what differs."""
+"""A resumed training has its original settings, or an error names the differences."""
 
 import json
 
@@ -19,7 +19,7 @@ def resumed(minicity, work_dir, *allowed: str, iters: int = 4, resume=True, meth
 
 @pytest.fixture
 def cut(minicity, tmp_path):
-    """A run of four iterations, interrupted after the third: its checkpoint is that of iteration 2."""
+    """Interrupt a run of four iterations in the third; its last checkpoint is that of iteration 2."""
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config('source_only', minicity, tmp_path / 'cut', iters=4), Interrupt(3))
     return tmp_path / 'cut'
@@ -84,7 +84,7 @@ def test_workers_moved_data_and_evaluation_may_change(minicity, cut, tmp_path):
 
 
 def test_a_longer_schedule_goes_on_as_if_it_had_always_been_so(minicity, tmp_path):
-    """With a rate of zero the weights stay: only the rates of both runs are compared."""
+    """Learning rates after a longer schedule was allowed are those of a run with this schedule from its start."""
     options = {'param_scheduler.0.end': 5, 'optim_wrapper.segmentor.optimizer.lr': 0.02}
     train(tiny_config('source_only', minicity, tmp_path, iters=4, **options))
     longer = {**options, 'param_scheduler.0.end': 9}
@@ -111,7 +111,9 @@ def test_an_allowed_rate_is_used_and_the_rest_stays(minicity, cut):
     group = runner.optim_wrapper['segmentor'].param_groups[0]
     assert group['initial_lr'] in (0.5, 5.0) and group['lr'] > 0.4
     settings = read_checkpoint(latest_checkpoint(cut))['meta']['training']['settings']
-    assert settings['optim_wrapper']['segmentor']['optimizer']['lr'] == 0.5, 'the next resume compares with this one'
+    assert settings['optim_wrapper']['segmentor']['optimizer']['lr'] == 0.5, (
+        'the new value must be stored for the next resume'
+    )
 
 
 def test_another_optimizer_begins_without_a_state(minicity, cut):
@@ -140,22 +142,23 @@ def test_a_drawn_seed_is_taken_over(minicity, tmp_path):
 def test_a_new_run_that_was_killed_early_does_not_end_as_the_old_one(minicity, tmp_path, monkeypatch):
     train(tiny_config('source_only', minicity, tmp_path, iters=4))
     old = final_weights(tmp_path)
-    with monkeypatch.context() as patched:  # killed while it is built
+    with monkeypatch.context() as patched:  # killed while the runner is built
         patched.setattr('mmuda.engine.runner.AdaptationRunner.build_train_loop', _killed)
         with pytest.raises(KeyboardInterrupt):
             train(tiny_config('source_only', minicity, tmp_path, iters=4))
-    assert latest_checkpoint(tmp_path) is not None, 'that of the old run'
+    assert latest_checkpoint(tmp_path) is not None, 'the checkpoint of the old run must remain'
     assert resumed(minicity, tmp_path).iter == 4
     (aside,) = tmp_path.glob('before_*')
     assert (aside / 'iter_4.pth').is_file()
-    assert_same(old, final_weights(tmp_path))  # the same settings: it was trained, not taken over
+    # Equal weights by a new training with the same settings; the record shows the new run.
+    assert_same(old, final_weights(tmp_path))
     run = json.loads((tmp_path / 'run.json').read_text())['run']
     assert read_checkpoint(latest_checkpoint(tmp_path))['meta']['run'] == run
     assert read_checkpoint(aside / 'iter_4.pth')['meta']['run'] != run
 
 
 def test_a_start_that_fails_leaves_the_earlier_run_to_be_resumed(minicity, tmp_path, monkeypatch):
-    """An error, such as an optimizer that does not exist, is mended and tried again: the old run still stands."""
+    """After an error at the start of a new run, such as an unknown optimizer, the old run can still be resumed."""
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config('source_only', minicity, tmp_path, iters=4), Interrupt(3))
     with monkeypatch.context() as patched:
@@ -164,7 +167,7 @@ def test_a_start_that_fails_leaves_the_earlier_run_to_be_resumed(minicity, tmp_p
             train(tiny_config('source_only', minicity, tmp_path, iters=4))
     assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
     assert resumed(minicity, tmp_path).iter == 4
-    assert not list(tmp_path.glob('before_*')), 'it went on, and did not begin again'
+    assert not list(tmp_path.glob('before_*')), 'it must resume the old run instead of starting a new one'
 
 
 def test_a_failed_start_in_an_empty_folder_leaves_no_record(minicity, tmp_path, monkeypatch):
@@ -213,7 +216,9 @@ def test_a_run_goes_back_to_an_earlier_checkpoint(minicity, tmp_path):
     cfg.resume = str(tmp_path / 'iter_2.pth')
     with pytest.raises(KeyboardInterrupt):
         train(cfg, Interrupt(3))
-    assert latest_checkpoint(tmp_path).endswith('iter_2.pth'), 'later ones would be resumed by mistake'
+    assert latest_checkpoint(tmp_path).endswith('iter_2.pth'), (
+        'later checkpoints must be moved away, or a resume would use them'
+    )
     assert resumed(minicity, tmp_path, iters=6, **keep).iter == 6
     assert_same(whole, final_weights(tmp_path))
 
@@ -248,7 +253,7 @@ def _best(checkpoint):
 
 
 def test_checkpoints_that_a_kill_left_behind_are_removed(minicity, tmp_path, monkeypatch):
-    """Killed when the new checkpoint was there, and the oldest not yet removed."""
+    """A resumed run removes old checkpoints that a kill has left after the new one was written."""
     from mmuda.engine.hooks import AdaptationCheckpointHook
 
     whole = AdaptationCheckpointHook._remove

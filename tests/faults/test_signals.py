@@ -1,4 +1,4 @@
-"""A training that is asked to stop saves first, and goes on exactly."""
+"""A training saves a checkpoint on a stop signal and resumes exactly."""
 
 import json
 import multiprocessing
@@ -23,14 +23,14 @@ TOOLS = CONFIGS.parent / 'tools'
 
 @pytest.fixture(autouse=True)
 def sigint_is_heard():
-    """Let these processes hear SIGINT, which shells let ignore what they run in the background."""
+    """Enable SIGINT in this process; shells make background processes ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 class Signal(Hook):
-    """Sends a signal to this process in the middle of an iteration, or of a validation."""
+    """A hook that sends a signal to this process in the middle of an iteration or of a validation."""
 
     def __init__(self, number: int, iteration: int, validation: bool = False) -> None:
         self.number, self.iteration, self.validation = number, iteration, validation
@@ -91,7 +91,7 @@ def test_other_work_ends_at_once():
     with stoppable(), pytest.raises(Stopped):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
-        pytest.fail('the signal was not heard')
+        pytest.fail('the signal had no effect')
 
 
 def test_signals_are_as_before_afterwards():
@@ -106,7 +106,7 @@ def worker() -> None:
     time.sleep(60)
 
 
-@pytest.mark.skipif(not hasattr(signal, 'sigwaitinfo'), reason='nobody knows who sent a signal')
+@pytest.mark.skipif(not hasattr(signal, 'sigwaitinfo'), reason='needs sigwaitinfo to know the sender of a signal')
 def test_workers_end_with_their_process_and_not_with_a_signal_to_all():
     process = multiprocessing.get_context('fork').Process(target=worker, daemon=True)
     process.start()
@@ -114,7 +114,7 @@ def test_workers_end_with_their_process_and_not_with_a_signal_to_all():
     for number in ('INT', 'USR1', 'TERM'):
         subprocess.run(['kill', f'-{number}', str(process.pid)], check=True)
     process.join(1)
-    assert process.is_alive(), 'a launcher has sent it'
+    assert process.is_alive(), 'a signal from another process than its parent must not end it'
     process.terminate()
     process.join(10)
     assert process.exitcode == 0
@@ -146,7 +146,7 @@ def test_a_command_stops_quietly_and_goes_on(minicity, tmp_path, processes, numb
             assert running.poll() is None and time.monotonic() - start < 300, text[-3000:]
             time.sleep(0.1)
         if number == signal.SIGINT:
-            os.killpg(running.pid, number)  # as a terminal does
+            os.killpg(running.pid, number)  # as Ctrl-C in a terminal does
         else:
             running.send_signal(number)
         code = running.wait(timeout=120)

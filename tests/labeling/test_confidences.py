@@ -1,4 +1,4 @@
-"""Statistics of confidences: what is kept, ranks, merging, snapshots and processes, of both kinds."""
+"""Statistics of confidences, exact and as histograms: contents, ranks, merging, snapshots and several processes."""
 
 import io
 
@@ -14,7 +14,7 @@ C = 5
 
 
 def image(seed: int, size=(23, 31), classes=C, bits: int = 12):
-    """Confidences of so few bits that a histogram finds them exactly, and labels; class 1 is rare, class 3 absent."""
+    """Return confidences that a histogram stores exactly, and labels; class 1 is rare and class 3 absent."""
     rng = np.random.default_rng(seed)
     confidence = rng.integers(1, 2**bits + 1, size).astype(np.float32) / 2**bits
     labels = rng.choice([c for c in range(classes) if c != 3], size).astype(np.uint8)
@@ -23,7 +23,7 @@ def image(seed: int, size=(23, 31), classes=C, bits: int = 12):
 
 
 def kept(images, label: int, rate: int) -> np.ndarray:
-    """What the authors' code keeps of one class, in descending order."""
+    """Return the confidences that the authors' code keeps of one class, in descending order."""
     return np.sort(np.concatenate([q.numpy()[labels.numpy() == label][::rate] for q, labels in images]))[::-1]
 
 
@@ -132,7 +132,7 @@ def test_merge_and_state(kind):
     file.seek(0)
     with np.load(file, allow_pickle=False) as archive:
         resumed = kind(C, 4)
-        resumed.add(*images[5])  # forgotten
+        resumed.add(*images[5])  # load_state must discard this
         resumed.load_state(dict(archive))
     for confidence, labels in images[2:]:
         resumed.add(confidence, labels)

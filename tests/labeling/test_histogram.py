@@ -1,4 +1,4 @@
-"""The error bounds that the docstring of ConfidenceHistogram gives, and what they cost."""
+"""Error bounds and memory of ConfidenceHistogram, as its docstring states them."""
 
 import pickle
 import warnings
@@ -14,12 +14,12 @@ C = 6
 
 
 def around(*values) -> np.ndarray:
-    """Each value, and the 3000 float32 next to it on both sides (but none below 0)."""
+    """Return each value with its 3000 neighbours in float32 on both sides, without negative numbers."""
     bits = np.array(values, np.float32).view(np.int32)[:, None] + np.arange(-3000, 3001, dtype=np.int32)
     return np.maximum(bits, 0).astype(np.int32).view(np.float32).ravel()
 
 
-# Inputs meant to be hard; each has (number of pixels,) confidences.
+# Difficult inputs; each function returns confidences (number of pixels,).
 INPUTS = {
     'uniform': lambda rng, n: rng.random(n),
     'saturated': lambda rng, n: 1 - rng.random(n) * 1e-3,
@@ -36,7 +36,7 @@ INPUTS = {
 
 
 def within_bounds(exact: np.ndarray, found: np.ndarray) -> None:
-    """What the docstring promises, for values up to 2."""
+    """Check the error bounds of the docstring, for values up to 2."""
     error = exact - found
     assert (error >= 0).all() and (error <= 2.0**-14).all()
     assert (error <= 2.0**-12 * exact)[exact >= 2.0**-40].all()
@@ -78,7 +78,7 @@ def test_beyond_the_range():
 
 
 def images(kind: str, seed: int, one_pixel: bool = False):
-    """Three images; the classes differ much in size, and the last one is empty."""
+    """Yield three images; the classes have very different sizes, and the last class is empty."""
     rng = np.random.default_rng([seed, *map(ord, kind)])
     for _ in range(3):
         size = (1, C - 1) if one_pixel else tuple(rng.integers(20, 60, 2))
@@ -117,7 +117,7 @@ def test_what_exact_thresholds_select_is_selected(kind, strategy, arguments):
         for each in statistics:
             each.add(*maps)
     for confidence, labels in images(kind, seed=7):
-        # Only the class of the label has a chance, so that reweighting does not change it.
+        # Only the class of the label has a probability above 0, so that reweighting does not change the label.
         prob = torch.zeros(C, *labels.shape).scatter_(0, labels[None], confidence[None])
         thresholds = exact.thresholds(statistics[0]), streamed.thresholds(statistics[1])
         one, two = (
@@ -125,7 +125,7 @@ def test_what_exact_thresholds_select_is_selected(kind, strategy, arguments):
         )
         assert torch.equal(two[one != 255], one[one != 255])
         extra = (one == 255) & (two != 255)
-        # More are only those in the bin of the threshold. (A threshold of 0 becomes 1: not the case for any input.)
+        # Additional pixels are in the bin of the threshold. (A threshold of 0 would become 1, but no input has one.)
         assert (
             bin_of(confidence[extra]).numpy()
             == bin_of(torch.from_numpy(thresholds[0]).float()[two[extra].long()]).numpy()
@@ -146,14 +146,14 @@ def test_memory_does_not_depend_on_images():
     for confidence, labels in maps:
         once.add(confidence, labels)
     assert statistics.total == 10 * once.total
-    for key, value in once.state().items():  # only what is not 0
+    for key, value in once.state().items():  # the state holds only values that are not 0
         assert statistics.state()[key].shape == value.shape and len(value) <= once.total + 2
 
 
 @pytest.mark.parametrize('rate', [1, 4])
 def test_add_needs_no_value_on_the_host(rate):
     statistics = ConfidenceHistogram(C, rate)
-    # A meta tensor has no values: whatever waits for one, or has a size that depends on one, raises.
+    # A meta tensor has no values: it raises if an operator reads one or has a result whose size depends on one.
     statistics.add(torch.rand(30, 40, device='meta'), torch.zeros(30, 40, dtype=torch.uint8, device='meta'))
     with pytest.raises((RuntimeError, NotImplementedError)):
-        assert statistics.total is None, 'unreachable: total looks at values'
+        assert statistics.total is None, 'unreachable: total reads values'

@@ -1,4 +1,4 @@
-"""A folder belongs to one job, which goes on where it was interrupted."""
+"""A folder is used by one job, which continues after an interruption."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ def test_nothing_is_made_twice(tmp_path):
     times = {path: os.stat(path).st_mtime_ns for path in first.label_paths}
     network = Network()
     assert label(tmp_path, network=network) == first and network.asked == []
-    # Files that were lost are made again, whether the labelling was complete or not.
+    # Lost files are written again, whether the labelling was complete or not.
     for status in ('running', 'done'):
         change_manifest(tmp_path, status=status)
         for path in first.label_paths[2:4]:

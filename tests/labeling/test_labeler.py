@@ -1,4 +1,4 @@
-"""Label files: what is in them, that they are made once, and what is said when something is wrong."""
+"""Label files: their content, that each is written only once, and errors."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def read(path: str) -> np.ndarray:
 
 
 def test_thresholds_may_come_from_other_maps(tmp_path):
-    """SDCA takes them at the size of the input and labels at that of the image."""
+    """Thresholds can come from other maps than labels: in SDCA, from maps at the size of the input."""
 
     def coarse(places):
         for place in places:

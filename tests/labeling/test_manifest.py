@@ -1,4 +1,4 @@
-"""What a labelling says of itself, in every version of the format."""
+"""The manifest of a labelling, in every version of the format."""
 
 import json
 import os

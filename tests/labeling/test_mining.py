@@ -1,4 +1,4 @@
-"""Small classes; the numbers of the authors are in tests/parity/test_cbst_labels.py."""
+"""Choice of small classes. Numbers of the authors' code are in tests/parity/test_cbst_labels.py."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from mmuda.labeling import mining_classes
     [
         ([200, 20, 3, 0, 99999], [1, 2, 3], [3, 2, 1]),
         ([5, 5, 5, 5, 5], [], [0, 1, 2]),
-        ([0, 900, 0, 99, 1], [0, 2], [0, 2, 4]),  # exactly the threshold has no priority
+        ([0, 900, 0, 99, 1], [0, 2], [0, 2, 4]),  # a share equal to the threshold gives no priority
         ([7, 3], [], [1, 0]),
     ],
 )

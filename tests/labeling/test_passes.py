@@ -1,4 +1,4 @@
-"""A pass over images goes on from its last snapshot."""
+"""A pass over images continues from its last snapshot."""
 
 import pytest
 from labellings import IMAGES, Network, files, label
@@ -24,5 +24,5 @@ def test_interrupted_anywhere_it_ends_alike(tmp_path, after):
     rest = Network()
     label(tmp_path / 'cut', network=rest, snapshot_every=0)
     assert files(tmp_path / 'whole') == files(tmp_path / 'cut')
-    assert len(rest.asked) <= 2 * len(IMAGES) - after + 4, 'statistics went on from the snapshot'
+    assert len(rest.asked) <= 2 * len(IMAGES) - after + 4, 'statistics must continue from the snapshot'
     assert whole == label(tmp_path / 'whole')

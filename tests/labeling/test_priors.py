@@ -126,7 +126,7 @@ def test_smoothing_keeps_the_place_and_spreads_it(kernel):
     np.testing.assert_allclose(prior[0], prior[0][::-1, ::-1], rtol=1e-5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (kernel / 6)) ** 2)
     np.testing.assert_allclose(prior[0, 20, 30 - reach : 31 + reach] / prior[0, 20, 30], weights, rtol=1e-4)
-    # What is along the border is as likely in the corners as elsewhere.
+    # The prior of a class along the border does not decrease towards the corners.
     np.testing.assert_allclose(prior[1, :, 0], prior[1, 0, 0], rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Easy and hard lists of images."""
+"""Ranking of images into an easy and a hard list."""
 
 import json
 import math
@@ -16,7 +16,7 @@ IMAGES = [f'/data/{i}.png' for i in range(7)]
 
 
 def prob(place: int) -> torch.Tensor:
-    """The surer, the greater the place; images 2 and 5 are equal."""
+    """Return probabilities (5, 8, 9) that are more confident for a greater index; images 2 and 5 are equal."""
     generator = torch.Generator().manual_seed(0)
     return (torch.randn(5, 8, 9, generator=generator) * (1 + (2 if place == 5 else place))).softmax(dim=0)
 
@@ -72,7 +72,7 @@ def test_interrupted_it_goes_on(tmp_path):
     assert rank(tmp_path / 'cut', network).scores == rank(tmp_path / 'whole').scores
     assert asked == [4, 5, 6]
     rank(tmp_path / 'cut', network)
-    assert asked == [4, 5, 6], 'it was complete'
+    assert asked == [4, 5, 6], 'a complete ranking must not read images again'
     assert not list((tmp_path / 'cut').glob('snapshot*'))
 
 

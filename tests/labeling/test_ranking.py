@@ -1,4 +1,4 @@
-"""Scores and splits; the numbers of the authors are in tests/parity/test_intrada_ranking.py."""
+"""Scores and splits. Numbers of the authors' code are in tests/parity/test_intrada_ranking.py."""
 
 import math
 

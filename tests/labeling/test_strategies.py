@@ -1,4 +1,4 @@
-"""Threshold rules and labels against the formulas of the papers, written out per class and pixel."""
+"""Threshold rules and labels, compared with the formulas of the papers for each class and pixel."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ C = 4
 
 
 def statistics_of(*values_by_class, rate: int = 1) -> ExactConfidences:
-    """Exact statistics of one image that has these confidences in each class."""
+    """Return exact statistics of one image with these confidences in each class."""
     statistics = ExactConfidences(len(values_by_class), rate)
     labels = np.repeat(np.arange(len(values_by_class)), [len(values) for values in values_by_class])
     values = np.concatenate([np.asarray(values, np.float32) for values in values_by_class])
@@ -20,7 +20,7 @@ def statistics_of(*values_by_class, rate: int = 1) -> ExactConfidences:
 
 
 def random_maps(seed: int, number: int = 3, quantised: bool = False, scale: float = 1):
-    """Probabilities (C, H, W) in which the last class never wins."""
+    """Yield probabilities (C, H, W) in which the last class is never the most likely one."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(number):
         logits = torch.randn(C, 17, 23, generator=generator) * 2
@@ -30,7 +30,7 @@ def random_maps(seed: int, number: int = 3, quantised: bool = False, scale: floa
 
 
 def portion_thresholds(maps, portion: float, rate: int, balanced: bool) -> np.ndarray:
-    """CBST section 'threshold selection', with the lists of the original."""
+    """Return the thresholds of CBST (section on threshold selection), computed from lists as in the original."""
     lists = [[0.0] for _ in range(C)]
     for prob in maps:
         prob = prob.numpy()
@@ -77,19 +77,19 @@ def test_portions(policy, rate, portion, kind, scale):
 
 @pytest.mark.parametrize('policy', [ClassBalanced, Global])
 def test_the_whole_portion_selects_nothing(policy):
-    # The rank of 1.0 is that of the extra zero, and a threshold of zero becomes one.
+    # The portion 1.0 ends at the additional zero, and a threshold of zero becomes one.
     strategy = policy(1.0, rate=1, exact=True)
     assert strategy.thresholds(statistics_of([0.6, 0.7], [0.8], [])).tolist() == [1, 1, 1]
 
 
 def test_extra_zero_moves_the_rank():
-    # Two confidences and the zero: floor(3 * 0.34) = 1, but floor(2 * 0.34) = 0; one and the zero: floor(2 * 0.34) = 0.
+    # Class 0, two confidences and the zero: floor(3 * 0.34) = 1. Class 1, one and the zero: floor(2 * 0.34) = 0.
     statistics = statistics_of([0.5, 0.75], [0.625], [])
     strategy = ClassBalanced(0.34, rate=1, exact=True)
     assert strategy.raw_thresholds(statistics).tolist() == [0.75, 0, 0]
     assert strategy.thresholds(statistics).tolist() == [0.75, 1, 1]
     assert strategy.sizes(statistics).tolist() == [3, 2, 0]
-    # Three confidences and four zeros: floor(7 * 0.43) = 3.
+    # Global: three confidences and four zeros: floor(7 * 0.43) = 3.
     assert Global(0.43, rate=1, exact=True).thresholds(statistics).tolist() == [0.5] * 3
     assert Global(0.1, rate=1, exact=True).raw_thresholds(statistics).tolist() == [0] * 3
     assert Global(0.43, rate=1).sizes(statistics).tolist() == [3, 2, 0]
@@ -99,7 +99,7 @@ def test_ties_and_overshoot():
     strategy = ClassBalanced(0.2)
     prob = torch.tensor([[0.5, 0.25, 0.5, 0.4], [0.25, 0.25, 0.25, 1.125], [-0.1, 0.5, 0.25, -0.5]])[:, None]
     thresholds = torch.tensor([0.5, 1.0, 0.5], dtype=torch.float64)
-    # Equal to its threshold; equal ratios below 1 and at 1: the lowest class; more than an unset threshold.
+    # Pixels: equal to the threshold; equal ratios below 1; equal ratios of 1: the lowest class; above a threshold of 1.
     assert strategy.label(prob, thresholds).tolist() == [[0, 2, 0, 1]]
     assert strategy.label(prob * 0.5, thresholds).tolist() == [[255, 255, 255, 255]]
     ratio, labels = strategy.reweighted(prob * 0.5, thresholds)
@@ -107,7 +107,7 @@ def test_ties_and_overshoot():
 
 
 def test_division_is_that_of_float32():
-    # In float64 the second ratio is greater; in float32 both are one number and the lower class wins.
+    # In float64, the second ratio is greater. In float32, both are equal and the lower class wins.
     rng = np.random.default_rng(0)
     while True:
         t, u = rng.random(2)
@@ -138,13 +138,13 @@ def test_median_rounds_half_to_even(n, exact):
 
 def test_cap_is_compared_as_float64():
     strategy = MedianCap()
-    near = np.float32(0.9)  # below 0.9
+    near = np.float32(0.9)  # slightly below 0.9
     above = np.nextafter(near, np.float32(1))
     assert float(near) < 0.9 < float(above)
     prob = torch.tensor([[near, above, 0.3, 1.0], [0.1, 0.1, 0.5, 0.0]])[:, None]
     thresholds = torch.tensor([0.9, 0.5], dtype=torch.float64)
     assert strategy.label(prob, thresholds).tolist() == [[255, 0, 1, 0]]
-    # The same for any cap: keeping a pixel is `q >= cap` of doubles.
+    # For any cap, a pixel is kept if `q >= cap` in float64.
     for seed in range(200):
         cap = np.random.default_rng(seed).uniform(0.5, 1)
         values = np.float32(cap) + np.arange(-2, 3, dtype=np.float32) * np.spacing(np.float32(cap))

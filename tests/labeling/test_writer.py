@@ -1,4 +1,4 @@
-"""Label files, written by threads."""
+"""Label files written by threads."""
 
 import numpy as np
 import pytest

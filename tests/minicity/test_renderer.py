@@ -1,4 +1,4 @@
-"""MiniCity in memory: a pure function of its arguments, with a gap between the two towns."""
+"""MiniCity in memory: images depend only on the arguments, and the two towns have a domain gap."""
 
 import hashlib
 from dataclasses import replace
@@ -15,7 +15,7 @@ from mmuda.minicity.towns import TRADES, VERSIONS, get_town
 
 @pytest.fixture(scope='module')
 def frequencies():
-    """Share of pixels and share of images by class, of 60 images per domain."""
+    """Return the shares of pixels and of images with each class, for 60 images of each domain."""
     result = {}
     for domain, split in (('source', 'train'), ('target', 'val')):
         counts = np.stack(
@@ -90,7 +90,7 @@ def test_versions_have_the_same_streets():
     ],
 )
 def test_version_1_is_what_it_always_was(arguments, image, ids):
-    """SHA-256 of images and labels that were rendered when there was one version only."""
+    """Images and labels of version 1 have the SHA-256 from the time when it was the only version."""
     rendered = render(*arguments, version=1)
     assert [hashlib.sha256(part.tobytes()).hexdigest() for part in rendered] == [image, ids]
 
@@ -131,23 +131,23 @@ LARGE = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky', 'car')
 
 
 def pixels(domain, version, count=30):
-    """Images (N, H, W, 3) float32 and their raw ids (N, H, W)."""
+    """Return images (N, H, W, 3) float32 and their raw ids (N, H, W)."""
     rendered = [render(domain, 0, 'train', index, version=version) for index in range(count)]
     return np.stack([image for image, _ in rendered]).astype(np.float32), np.stack([ids for _, ids in rendered])
 
 
 def class_means(images, ids):
-    """Mean colour (classes, 3) of large classes."""
+    """Return the mean colours (classes, 3) of the large classes."""
     return np.stack([images[ids == RAW_IDS[name]].mean(0) for name in LARGE])
 
 
 def steps(images):
-    """Difference of grey between horizontal neighbours."""
+    """Return the absolute differences of grey values between horizontal neighbours."""
     return np.abs(np.diff(images.mean(-1), axis=2))
 
 
 def left_over(source, target):
-    """RMS distance that the best affine change of each colour channel leaves."""
+    """Return the RMS distance that remains after the best affine map of each colour channel."""
     squares = [np.polyfit(source[:, channel], target[:, channel], 1, full=True)[1] for channel in range(3)]
     return float(np.sqrt(np.sum(squares) / source.size))
 
@@ -169,7 +169,7 @@ def test_gap_of_version_1_is_one_of_style_and_one_of_classes(monkeypatch):
 
 
 def test_towns_of_version_2_agree_in_the_statistics_of_all_pixels():
-    """Mean and spread of colours, and contrast of neighbours."""
+    """The two towns of version 2 agree in mean and deviation of colours and in the contrast of neighbours."""
     (source, _), (target, _) = (pixels(domain, 2, 60) for domain in ('source', 'target'))
     axes = (0, 1, 2)
     assert np.abs(source.mean(axes) - target.mean(axes)).max() < 4
@@ -178,7 +178,7 @@ def test_towns_of_version_2_agree_in_the_statistics_of_all_pixels():
 
 
 def test_classes_of_version_2_trade_looks():
-    """By its colour, a road of the target is a house of the source, a house or a sidewalk is a road."""
+    """Classes exchange colours: a target road looks like a source building, a target building like a source road."""
     source, target = (dict(zip(LARGE, class_means(*pixels(domain, 2)), strict=True)) for domain in ('source', 'target'))
 
     def nearest(name):
@@ -187,4 +187,4 @@ def test_classes_of_version_2_trade_looks():
     assert nearest('road') == 'building' and nearest('building') == nearest('sidewalk') == 'road'
     for name in TRADES:
         assert np.linalg.norm(target[name] - source[name]) > 30, name
-    assert nearest('sky') == 'sky', 'not everything changes'
+    assert nearest('sky') == 'sky', 'the sky must keep its colour'

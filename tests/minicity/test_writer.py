@@ -1,4 +1,4 @@
-"""MiniCity on disk: the same bytes every time, in the right layout, continued where it was killed."""
+"""MiniCity on disk: the same bytes each time, in the right layout, continued after a kill."""
 
 import json
 import os
@@ -107,10 +107,10 @@ def test_oracle_labels_may_come_later_and_stay(tmp_path):
     expected = contents(tmp_path / 'at_once')
     town = write_minicity(tmp_path / 'later', **SMALL)
     before = {path: path.stat().st_mtime_ns for path in town.rglob('*.png')}
-    for oracle_labels in (True, False):  # of the oracle, and of the demo after it
+    for oracle_labels in (True, False):  # first for the oracle, then for the demo
         write_minicity(town, **SMALL, oracle_labels=oracle_labels)
         assert contents(town) == expected
-    assert {path: path.stat().st_mtime_ns for path in before} == before, 'nothing else is written again'
+    assert {path: path.stat().st_mtime_ns for path in before} == before, 'existing images must not be written again'
     with pytest.raises(FileExistsError, match='another MiniCity .seed: found 0, wanted 1.'):
         write_minicity(town, **{**SMALL, 'seed': 1, 'oracle_labels': True})
 
@@ -141,7 +141,7 @@ def test_goes_on_where_it_was_killed(town, tmp_path, monkeypatch):
         patch.setattr(os, 'replace', killed)
         with pytest.raises(KeyboardInterrupt):
             write_minicity(tmp_path, **SMALL)
-    assert not list(tmp_path.rglob('.*.tmp')), 'a draft is deleted when its writer is interrupted'
+    assert not list(tmp_path.rglob('.*.tmp')), 'an interrupted writer must delete its temporary file'
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / 'source/images').glob('0000[12].png')}
     assert len(kept) == 2
     write_minicity(tmp_path, **SMALL)
@@ -166,7 +166,7 @@ write_minicity(sys.argv[1], num_source=3, num_target=4, num_val=2, size=(64, 32)
 
 
 def test_goes_on_after_kill_9(town, tmp_path):
-    """All that the killed process leaves is a draft, which is no image of the data set."""
+    """Writing continues after SIGKILL, which leaves only a temporary file that is no image of the data set."""
     killed = subprocess.run([sys.executable, '-c', WRITE, str(tmp_path)], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     (draft,) = tmp_path.rglob('.*.tmp')

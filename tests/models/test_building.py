@@ -1,4 +1,4 @@
-"""Networks without memory."""
+"""Networks without memory, on the meta device."""
 
 import sys
 
@@ -39,7 +39,7 @@ def test_names_shapes_and_types_are_those_of_the_network():
 
 @MODELS.register_module()
 class Parts(nn.Sequential):
-    """One layer for each way to draw weights."""
+    """A network with one layer for each way to initialise weights."""
 
     def __init__(self) -> None:
         super().__init__(nn.Linear(2, 3), nn.Embedding(4, 5), nn.Conv2d(1, 2, 3))
@@ -49,14 +49,14 @@ class Parts(nn.Sequential):
 
 
 def test_no_values_are_drawn(monkeypatch):
-    """PyTorch would load its compiler to draw values of weights that have no memory."""
-    monkeypatch.setitem(sys.modules, 'torch._dynamo', None)  # to import it fails
+    """No random values are drawn. PyTorch would import its compiler to draw values of weights without memory."""
+    monkeypatch.setitem(sys.modules, 'torch._dynamo', None)  # makes this import fail
     model = build_without_memory(ConfigDict(type='Parts'))
     assert devices(model) == {'meta'} and len(model) == 3
 
 
 class Computes(nn.Linear):
-    """Reads a weight while it is built."""
+    """A layer that reads a weight while it is built."""
 
     def __init__(self, cfg: dict) -> None:
         super().__init__(2, 2)

@@ -44,7 +44,7 @@ def test_labels_at_the_stride_of_the_network_are_not_padded(domain):
     assert set(out) == {domain} and out[domain]['inputs'].shape == (2, 3, 64, 64)
     for sample, before, label in zip(out[domain]['data_samples'], data[domain]['data_samples'], given, strict=True):
         assert torch.equal(sample.gt_sem_seg.data, label)
-        assert torch.equal(before.gt_sem_seg.data, label), 'the batch that was given is not changed'
+        assert torch.equal(before.gt_sem_seg.data, label), 'the given batch must not change'
         assert sample.img_shape == SIZE
 
 
@@ -74,8 +74,12 @@ def test_each_domain_has_its_own_statistics():
         assert torch.equal(out[domain]['inputs'][0], (image - torch.tensor(mean).view(3, 1, 1)) / std)
     plain = dict(inputs=data['target']['inputs'], data_samples=data['target']['data_samples'])
     labelled = preprocessor(dict(data, target_labelled=plain), training=True)['target_labelled']
-    assert torch.equal(labelled['inputs'], out['target']['inputs']), 'labelled target images are of the target'
-    assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), 'test images are of the target'
+    assert torch.equal(labelled['inputs'], out['target']['inputs']), (
+        'labelled target images must use the target statistics'
+    )
+    assert torch.equal(preprocessor(plain)['inputs'], out['target']['inputs']), (
+        'test images must use the target statistics'
+    )
     assert preprocessor.reverses_channels and preprocessor.differs_by_domain
     assert pixel_statistics(preprocessor, 'source')[0].flatten().tolist() == [1, 2, 3]
     raw = DomainPairPreprocessor(mean=[1, 2, 3], std=[1, 1, 1], target=dict(mean=None, std=None))

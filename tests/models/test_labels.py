@@ -20,7 +20,9 @@ def test_confident_labels():
     logits = probs.clamp(min=1e-9).log().T[None, :, None]
     exact = logits.softmax(dim=1).max(dim=1).values[0, 0]
     threshold = exact[[0, 1, 3]].min().item()
-    assert confident_labels(logits, threshold).tolist() == [[[0, 1, 255, 2]]], 'a pixel on the threshold counts'
+    assert confident_labels(logits, threshold).tolist() == [[[0, 1, 255, 2]]], (
+        'a confidence equal to the threshold must count'
+    )
     assert confident_labels(logits, 0.8).tolist() == [[[255] * 4]]
     assert confident_labels(logits.requires_grad_(), 0.5 - 1e-6, ignore_index=-1).tolist() == [[[0, 1, 0, 2]]]
     assert confident_labels(logits, 0.7, ignore_index=-1).tolist() == [[[0, 1, -1, 2]]]

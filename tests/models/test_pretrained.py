@@ -1,4 +1,4 @@
-"""Backbones start from the files of the papers."""
+"""Backbones are initialised from the files of the papers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Names of classes as users have them."""
+"""Class names in the files of users."""
 
 import json
 

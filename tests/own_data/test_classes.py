@@ -1,4 +1,4 @@
-"""Classes of the values in label files."""
+"""Classes for the values in label files."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Values as Python text."""
+"""Values written as Python text."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""Words in names of files."""
+"""Words in file names."""
 
 import pytest
 

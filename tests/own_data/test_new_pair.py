@@ -1,4 +1,4 @@
-"""From folders to a pair."""
+"""A pair of data sets, made from folders."""
 
 import re
 
@@ -112,7 +112,7 @@ def test_without_labels_nothing_stands_in_for_the_target(tmp_path):
     pair, shown = screen(request(root, val=None))
     assert not pair.validates and pair.watched is pair.target and 'scores without labels; a part of the source' in shown
     pair, shown = screen(request(root, val=root / 'checked' / 'images', source=root / 'renders'))
-    assert pair.validates  # masks/ is beside images/
+    assert pair.validates  # masks/ is found beside images/
     for path in (root / 'checked' / 'masks').iterdir():
         path.unlink()
     pair, shown = screen(request(root))

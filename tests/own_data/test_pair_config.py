@@ -28,7 +28,7 @@ def write_pair(folder, data, method='dacs', network='tiny', val=True, **wishes):
 
 
 def odd(tmp_path):
-    """Return a folder whose name would be code if it were pasted."""
+    """Write folders below a name with quotes and braces, which would be code if it were pasted into a config."""
     folder = tmp_path / """a 'b' "c" {{ fileDirname }}"""
     folder.mkdir()
     return write_folders(folder)

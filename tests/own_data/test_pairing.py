@@ -1,4 +1,4 @@
-"""Images of a folder and their labels."""
+"""Pairing of the images of a folder with their labels."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Sizes and lengths of a first training."""
+"""Sizes and lengths for a first training."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How images of other kinds than 8-bit colours are read."""
+"""Reading of images that are not 8-bit colours."""
 
 import cv2
 import numpy as np

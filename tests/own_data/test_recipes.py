@@ -1,4 +1,4 @@
-"""Methods and networks of a first config."""
+"""Methods and networks for a first config."""
 
 from mmuda.checkpoints.packages import EXTRA
 from mmuda.own_data.recipes import METHODS, NETWORKS, configs_folder, default_network

@@ -1,4 +1,4 @@
-"""One screen about a data set."""
+"""The summary of a data set on one screen."""
 
 from collections import Counter
 from pathlib import Path

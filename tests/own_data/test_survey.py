@@ -1,4 +1,4 @@
-"""Sizes and formats of images."""
+"""Sizes and formats of the images of a data set."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""The config of a converted network, whatever its number of classes."""
+"""Configs of converted networks with any number of classes."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from mmuda.datasets import CITYSCAPES_CLASSES
 
 
 def config_for(origin: str, trunk: str, num_classes: int, two_levels: bool, folder: Path) -> Path | None:
-    """Return None if the converter knows one, else write what a user would: the same network with other classes."""
+    """Write a config of a converted network with another number of classes; None if the converter has one for it."""
     names = [f'{trunk} {number}{" aux" if two_levels else ""}' for number in (num_classes, 19)]
     if names[0] in ORIGINS[origin].configs:
         return None

@@ -1,7 +1,7 @@
-"""How the golden checks find the stored numbers of the original implementations.
+"""Access to the golden files, which hold values of the original implementations.
 
-The folder is `MMUDA_GOLDEN_DIR` (default: `tests/data/golden`), one sub-folder per method family. Files are found
-by prefix, so another set of cases in the same format runs without a change here.
+The files are in `MMUDA_GOLDEN_DIR` (default: `tests/data/golden`), in one subfolder for each family of methods. They
+are found by prefix, so that other cases in the same format need no change here.
 """
 
 import os
@@ -15,10 +15,10 @@ GOLDEN_DIR = Path(os.environ.get('MMUDA_GOLDEN_DIR') or SHIPPED_DIR)
 
 
 def golden_files(family: str, prefix: str, folder: Path = GOLDEN_DIR) -> list:
-    """One pytest parameter for each `<family>/<prefix>*.npz`, its id being `family/stem`.
+    """Return a pytest parameter for each `<family>/<prefix>*.npz`, with the id `family/stem`.
 
-    A family without a file gives one parameter that makes :func:`load` fail: nothing is skipped in silence. Checks of
-    how much the files cover, which another set of cases need not pass, give `folder=SHIPPED_DIR`.
+    Without such a file, the only parameter makes :func:`load` fail, so that no check is skipped silently. Checks of the
+    contents of the shipped files use `folder=SHIPPED_DIR`, since other files need not have the same contents.
     """
     found = sorted((folder / family).glob(f'{prefix}*.npz'))
     if not found:
@@ -27,19 +27,19 @@ def golden_files(family: str, prefix: str, folder: Path = GOLDEN_DIR) -> list:
 
 
 def golden_cases(files: list, suffix: str) -> list:
-    """One parameter (path, case) for each key `<case>/<suffix>` of each file."""
+    """Return a pytest parameter (path, case) for each key `<case>/<suffix>` of each file."""
     cases = []
     for file in files:
         (path,) = file.values
         keys = load(path) if path.is_file() else ()
-        # A file without a case, or that is not there, fails as the case that it does not have.
+        # A missing file, or a file without cases, gets a case that fails.
         names = sorted(key[: -len(suffix) - 1] for key in keys if key.endswith(f'/{suffix}')) or ['missing']
         cases += [pytest.param(path, name, id=f'{file.id}-{name}') for name in names]
     return cases
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a golden file, by key."""
+    """Return all arrays of a golden file by their keys."""
     if not path.is_file():
         pytest.fail(f'no golden file matches {path}: copy the family there or set MMUDA_GOLDEN_DIR')
     with np.load(path, allow_pickle=False) as archive:
@@ -47,7 +47,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
 
 
 def section(data: dict[str, np.ndarray], prefix: str, optional: bool = False) -> dict[str, np.ndarray]:
-    """The arrays below `prefix/`, without the prefix; there are some, unless the section is optional."""
+    """Return the arrays below `prefix/`, without the prefix. An empty section fails unless it is optional."""
     start = prefix.rstrip('/') + '/'
     found = {key[len(start) :]: value for key, value in data.items() if key.startswith(start)}
     if not found and not optional:
@@ -56,17 +56,17 @@ def section(data: dict[str, np.ndarray], prefix: str, optional: bool = False) ->
 
 
 def steps(data: dict[str, np.ndarray], count: str = 'num_steps') -> range:
-    """The numbers of what a file holds so many times as `count` says; there is at least one."""
+    """Return the range of the number stored under `count`, which must not be zero."""
     if not scalar(data, count):
         pytest.fail(f'nothing to compare: {count} of the golden file is {scalar(data, count)}')
     return range(scalar(data, count))
 
 
 def cases(data: dict[str, np.ndarray]) -> list[tuple[int, dict[str, np.ndarray]]]:
-    """The sections `case0`, `case1`, ... with their numbers; there is at least one."""
+    """Return the numbers and sections of `case0`, `case1`, ... There is at least one."""
     return [(i, section(data, f'case{i}')) for i in steps(data, 'num_cases')]
 
 
 def scalar(data: dict[str, np.ndarray], key: str, default: object | None = None):
-    """A 0-d entry as a Python value."""
+    """Return a 0-d entry as a Python value."""
     return data[key].item() if key in data else default

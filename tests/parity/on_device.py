@@ -1,8 +1,8 @@
-"""A pytest plugin that runs the training steps of the golden checks on a device: ``-p on_device``.
+"""A pytest plugin that runs the training steps of the golden tests on another device: ``-p on_device``.
 
-The tests stay as they are. Each step moves the model, the state of its optimizers and the batch to the device that the
-variable ``GOLDEN_DEVICE`` names, and the model back. The tolerances, which are those of a CPU, are multiplied by
-``GOLDEN_SLACK``: a GPU adds in another order.
+The tests do not change. Each step moves the model, the optimizer states and the batch to the device given by the
+variable ``GOLDEN_DEVICE``, and moves the model back. The tolerances are those for a CPU, multiplied by
+``GOLDEN_SLACK``, since a GPU adds in another order.
 """
 
 import os
@@ -19,10 +19,10 @@ from mmuda.models.adaptors import BaseAdaptor
 DEVICE = os.environ.get('GOLDEN_DEVICE', 'cpu')
 SLACK = float(os.environ.get('GOLDEN_SLACK', '1'))
 TOLERANCES = ('LOSS', 'WEIGHT', 'GRADIENT', 'CLOSE', 'TOLERANCE')
-"""Names of the tolerances in the modules of the checks."""
+"""Names of the tolerances in the test modules."""
 
 STEPS: list[str] = []
-"""The devices of the steps that were made."""
+"""The device of each training step."""
 
 train_step, to_numpy, to_array, allclose = (
     BaseAdaptor.train_step,
@@ -38,14 +38,14 @@ def moved(tree: Any, device: str) -> Any:
 
 
 def move_optimizers(wrappers: Any, device: str) -> None:
-    """Move the state of optimizers; counters of steps stay on the CPU, as PyTorch keeps them."""
+    """Move the states of optimizers. Step counters stay on the CPU, where PyTorch keeps them."""
     for wrapper in wrappers.values():
         for state in wrapper.optimizer.state.values():
             state.update({key: moved(value, device) for key, value in state.items() if key != 'step'})
 
 
 def on_device(self: BaseAdaptor, data: dict, wrappers: Any) -> dict:
-    """Train a step on the device; all that a test looks at afterwards is on the CPU."""
+    """Run a training step on the device, and move all results back to the CPU."""
     self.to(DEVICE)
     move_optimizers(wrappers, DEVICE)
     logs = train_step(self, moved(data, DEVICE), wrappers)
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def loosen(module: ModuleType) -> None:
-    """Multiply the tolerances of a module, and those that are defaults of its functions."""
+    """Multiply the tolerances of a module, including those that are defaults of its functions."""
     found = {name: vars(module)[name] for name in TOLERANCES if isinstance(vars(module).get(name), float)}
     for name, value in found.items():
         setattr(module, name, value * SLACK)

@@ -1,4 +1,4 @@
-"""Stored random numbers in place of those that a method on mixed images draws; and the batches of stored iterations."""
+"""DACS with stored random numbers, and batches of stored iterations."""
 
 from collections import OrderedDict
 
@@ -15,11 +15,11 @@ from mmuda.models import DACS
 from mmuda.models.teachers import AugmentationDraws
 
 CLOSE, LOSS = 2e-5, 1e-5
-"""Largest deviations that the README of DAFormer's files allows, of the largest value and of a loss."""
+"""Tolerances of arrays, relative to the largest value, and of losses, from the README of DAFormer's golden files."""
 
 
 def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
-    """Compare an array as the README of the files says."""
+    """Compare an array as the README of the golden files defines."""
     ours, stored = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours), np.asarray(stored)
     assert ours.shape == stored.shape, message
     apart = np.abs(ours - stored).max() / max(np.abs(stored).max(), 1e-3)
@@ -27,7 +27,7 @@ def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
 
 
 class Replayed(DACS):
-    """Mixes with stored classes and draws, and keeps what an iteration made."""
+    """A DACS that uses stored classes and random numbers, and records the results of an iteration."""
 
     def replay(self, chosen: list[np.ndarray], draws: AugmentationDraws) -> None:
         self.chosen, self.draws = chosen, draws
@@ -51,7 +51,7 @@ class Replayed(DACS):
 
 
 def without_rows(images: np.ndarray, top: int, bottom: int) -> np.ndarray | None:
-    """Maps (N, 1, H, W) of the pixels between rows that are not trusted; None if there are none."""
+    """Return maps (N, 1, H, W) that are 0 in untrusted rows at the top and bottom; None without such rows."""
     if not top and not bottom:
         return None
     maps = np.ones((len(images), 1, *images.shape[-2:]), np.uint8)
@@ -61,7 +61,7 @@ def without_rows(images: np.ndarray, top: int, bottom: int) -> np.ndarray | None
 
 
 def domain(images: np.ndarray, labels: np.ndarray | None = None, trusted: np.ndarray | None = None) -> dict:
-    """One side of a collated batch from uint8 images (N, 3, H, W), labels (N, H, W) and maps (N, 1, H, W)."""
+    """Return one domain of a collated batch from uint8 images (N, 3, H, W), labels (N, H, W) and maps (N, 1, H, W)."""
     samples = [SegDataSample() for _ in images]
     for i, sample in enumerate(samples):
         if labels is not None:
@@ -72,7 +72,7 @@ def domain(images: np.ndarray, labels: np.ndarray | None = None, trusted: np.nda
 
 
 class Gradients:
-    """Keeps the gradients with which an optimizer steps, by the names of the weights."""
+    """The gradients of the last step of an optimizer, by the names of the weights."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, network: nn.Module) -> None:
         self.network, self.seen = network, {}
@@ -88,7 +88,7 @@ def flat(network: nn.Module, names: np.ndarray) -> np.ndarray:
 
 
 def adamw(hyper: dict) -> dict:
-    """Our schedule's optimizer with other numbers."""
+    """Return the optimizer config of our schedule with other numbers."""
     cfg = load_config(CONFIGS / '_base_/schedules/adamw_40k.py').optim_wrapper
     cfg.pop('constructor')
     cfg.segmentor.optimizer.update(
@@ -99,7 +99,7 @@ def adamw(hyper: dict) -> dict:
 
 
 def check_groups(optimizer, network, data: dict) -> None:
-    """Each weight has the learning rate and the decay of the original."""
+    """Check that each weight has the learning rate and the weight decay of the original."""
     found = {id(p): (group['lr'], group['weight_decay']) for group in optimizer.param_groups for p in group['params']}
     names = data['parameter_names'].tolist()
     assert set(names) == {name for name, _ in network.named_parameters()}

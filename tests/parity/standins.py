@@ -1,7 +1,7 @@
-"""The stand-in networks of the stored trajectories, as segmentors that our adaptors can train.
+"""Stand-in networks of the stored trajectories, as segmentors that our adaptors can train.
 
-Built from the tables in the README of the golden files: network T (plain convolutions) and network M (a bottleneck
-ResNet at toy width). Parameter names are those of the files, and so are all numbers of channels.
+They follow the tables in the README of the golden files: network T has plain convolutions, network M is a bottleneck
+ResNet of toy width. The names of parameters and all numbers of channels come from the files.
 """
 
 import re
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mmuda.models.segmentors import SegOutputs
 
 Shapes = dict[str, tuple[int, ...]]
-"""The shape of each parameter by the name that it has in the files."""
+"""Shapes of parameters by their names in the files."""
 
 
 def _conv(shape: tuple[int, ...], stride: int = 1, padding: int = 0, dilation: int = 1) -> nn.Conv2d:
@@ -48,7 +48,7 @@ class Bottleneck(nn.Module):
 
 
 class NetworkT(nn.Sequential):
-    """The trunk of T; returns the features of `layer3` and `layer4`."""
+    """The backbone of T; returns the features of `layer3` and `layer4`."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class NetworkT(nn.Sequential):
 
 
 class NetworkM(nn.Sequential):
-    """The trunk of M; returns the features of `layer3` and `layer4`."""
+    """The backbone of M; returns the features of `layer3` and `layer4`."""
 
     def __init__(self, shapes: Shapes) -> None:
         def layer(name: str, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -101,7 +101,7 @@ class NetworkM(nn.Sequential):
 
 @MODELS.register_module()
 class StandIn(BaseModule):
-    """A segmentor over `NetworkT` or `NetworkM` with our DeepLabV2 heads."""
+    """A segmentor with `NetworkT` or `NetworkM` and our DeepLabV2 heads."""
 
     def __init__(
         self, trunk: str, shapes: Shapes, num_classes: int, two_levels: bool, summed: Sequence[int] | None = None
@@ -121,7 +121,7 @@ class StandIn(BaseModule):
         logits['main'] = self.decode_head(features)
         return SegOutputs(logits, features, tuple(inputs.shape[-2:]), align_corners=True)
 
-    # The original's names of our parameters, both ways.
+    # Conversion between our parameter names and those of the original.
 
     def to_original(self) -> dict[str, Tensor]:
         state = {}
@@ -142,7 +142,7 @@ class StandIn(BaseModule):
 
 
 def discriminator_names(keys) -> dict[str, str]:
-    """Original parameter name of a discriminator -> name in our FCDiscriminatorHead."""
+    """Return the names in our FCDiscriminatorHead by the original parameter names of a discriminator."""
     layers = sorted({key.rsplit('.', 1)[0] for key in keys}, key=lambda name: (name == 'classifier', len(name), name))
     return {key: f'convs.{layers.index(key.rsplit(".", 1)[0])}.{key.rsplit(".", 1)[1]}' for key in keys}
 

@@ -1,4 +1,4 @@
-"""The stand-in networks of FADA's and SDCA's stored runs, as segmentors that our adaptors can train."""
+"""Stand-in networks of the stored runs of FADA and SDCA, as segmentors that our adaptors can train."""
 
 from collections import OrderedDict
 
@@ -15,7 +15,7 @@ from mmuda.models.segmentors import AdaptiveEncoderDecoder
 
 @MODELS.register_module()
 class Strided(BaseModule):
-    """Network S1 (two convolutions) or S2 (with batch-norm and a dilated third), output stride 4."""
+    """The backbone S1 (two convolutions) or S2 (with batch-norm and a dilated third convolution), output stride 4."""
 
     def __init__(self, kind: str, inputs: int, width: int, channels: int) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Strided(BaseModule):
 
 
 def our_name(key: str) -> str:
-    """Our name in a segmentor of a key of the files (`fea.`, `cls.`)."""
+    """Return the name in our segmentor for a key of the files (`fea.`, `cls.`)."""
     return key.replace('fea.', 'backbone.', 1).replace('cls.conv2d_list.', 'decode_head.branches.', 1)
 
 
 def segmentor(arrays: dict[str, np.ndarray]) -> dict:
-    """Config of the network whose weights are there."""
+    """Return the config of the network with the shapes of these weights."""
     num_classes, channels = arrays['cls.conv2d_list.0.weight'].shape[:2]
     width, inputs = arrays['fea.conv1.weight'].shape[:2]
     kind = 'S2' if 'fea.bn1.weight' in arrays else 'S1'
@@ -72,7 +72,7 @@ def load_original(model: AdaptiveEncoderDecoder, arrays: dict[str, np.ndarray]) 
 
 
 def side(images: np.ndarray, labels: np.ndarray = None) -> dict:
-    """One domain of a batch that is preprocessed already."""
+    """Return one domain of a preprocessed batch."""
     samples = []
     for i in range(len(images)):
         sample = SegDataSample()
@@ -94,19 +94,19 @@ class AsItIs(nn.Module):
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """All learning rates times a factor of what they began with."""
+    """Multiply the initial learning rates of all groups by a factor."""
     for group in optimizer.param_groups:
         group.setdefault('first_lr', group['lr'])
         group['lr'] = group['first_lr'] * factor
 
 
 def deviation(ours: Tensor, stored: np.ndarray) -> float:
-    """Largest difference, relative to 1 + |value|."""
+    """Return the largest difference, relative to 1 + |value|."""
     return float((np.abs(ours.detach().double().numpy() - stored) / (1 + np.abs(stored))).max())
 
 
 def length_of_weights(module: nn.Module) -> float:
-    """L2 norm of everything in the state that is not a counter."""
+    """Return the L2 norm of the state of a module, without counters."""
     return (
         sum(value.double().square().sum().item() for value in module.state_dict().values() if value.is_floating_point())
         ** 0.5

@@ -1,7 +1,7 @@
-"""The stand-in networks of DACS' stored trajectories, as a segmentor that our adaptor can train.
+"""Stand-in networks of the stored trajectories of DACS, as a segmentor that our adaptor can train.
 
-Built from the tables in the README of the golden files: D1 (plain convolutions) and D2 (residual blocks). Widths are
-those of the stored weights.
+They follow the tables in the README of the golden files: D1 has plain convolutions, D2 has residual blocks. The widths
+are those of the stored weights.
 """
 
 from collections import OrderedDict
@@ -25,7 +25,7 @@ def _norm(shape) -> nn.BatchNorm2d:
 
 
 class PlainTrunk(nn.Module):
-    """The trunk of D1."""
+    """The backbone of D1."""
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class PlainTrunk(nn.Module):
 
 
 class Block(nn.Module):
-    """One convolution and a shortcut, a convolution or the identity."""
+    """A convolution with a shortcut, which is another convolution or the identity."""
 
     def __init__(self, shapes: dict, prefix: str, stride: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class ResidualTrunk(nn.Module):
-    """The trunk of D2."""
+    """The backbone of D2."""
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ResidualTrunk(nn.Module):
 
 @MODELS.register_module()
 class DACSStandIn(BaseModule):
-    """D1 or D2, whichever has weights of these names and shapes."""
+    """The network D1 or D2, as the names of the stored weights determine."""
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class DACSStandIn(BaseModule):
         return SegOutputs(dict(main=self.decode_head(features)), (features,), tuple(inputs.shape[-2:]), True)
 
     def to_original(self) -> dict[str, Tensor]:
-        """Our tensors by their names in the files."""
+        """Return our tensors by their names in the files."""
         names = self.state_dict(keep_vars=True)
         return OrderedDict(
             (name.replace('backbone.', '', 1).replace('decode_head.', 'layer5.', 1), value)

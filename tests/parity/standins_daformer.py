@@ -1,4 +1,4 @@
-"""The stand-in backbone of DAFormer's stored values."""
+"""The stand-in backbone of the stored values of DAFormer."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class TinyS(BaseModule):
-    """Four 3x3 convolutions of stride 2 with bias and ReLU; all four outputs are features.
+    """A backbone of four 3x3 convolutions of stride 2 with bias and ReLU, which returns all four outputs.
 
     Args:
-        channels: Of the images and of each output.
+        channels: Channels of the images and of each output.
     """
 
     def __init__(self, channels: Sequence[int], init_cfg: dict | None = None) -> None:
@@ -31,6 +31,6 @@ class TinyS(BaseModule):
 
 
 def tiny_s_channels(state: dict) -> list[int]:
-    """Channels of the images and of each output of the backbone of a stored segmentor."""
+    """Return the channels of the images and of each output of the backbone of a stored segmentor."""
     weights = [state[f'backbone.conv{i}.weight'] for i in range(1, 5)]
     return [weights[0].shape[1], *map(len, weights)]

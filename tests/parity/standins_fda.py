@@ -1,4 +1,4 @@
-"""The stand-in network of FDA's stored trainings, as a segmentor that our adaptor can train."""
+"""The stand-in network of the stored trainings of FDA, as a segmentor that our adaptor can train."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ STRIDES, DILATIONS = (1, 2, 1, 1), (1, 1, 2, 4)
 
 
 class Trunk(nn.Module):
-    """A bottleneck ResNet of the widths and depths of stored weights."""
+    """A bottleneck ResNet with the widths and depths of stored weights."""
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Trunk(nn.Module):
 
 @MODELS.register_module()
 class FDAStandIn(BaseModule):
-    """The trunk under our DeepLabV2 head."""
+    """The backbone with our DeepLabV2 head."""
 
     def __init__(self, shapes: dict) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class FDAStandIn(BaseModule):
         return outputs
 
     def to_original(self) -> dict[str, Tensor]:
-        """Our tensors by their names in the files."""
+        """Return our tensors by their names in the files."""
         renamed = {
             name.replace('backbone.', '', 1).replace('decode_head.branches', 'layer5.conv2d_list'): value
             for name, value in self.state_dict(keep_vars=True).items()

@@ -1,4 +1,4 @@
-"""The stand-in networks of HRDA's and MIC's stored values."""
+"""Stand-in networks of the stored values of HRDA and MIC."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from mmuda.internals import head_inputs
 
 
 class Convolutions(BaseModule):
-    """Base of backbones of 3x3 convolutions of stride 2, whose widths are those of stored weights."""
+    """The base of backbones with 3x3 convolutions of stride 2 and the widths of stored weights."""
 
     def __init__(self, shapes: dict, normed: Sequence[int] = ()) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Convolutions(BaseModule):
 
 @MODELS.register_module()
 class AllButFirst(Convolutions):
-    """T2, and the backbone of N1: the outputs of all convolutions but the first one."""
+    """The network T2 and the backbone of N1: the outputs of all convolutions except the first one."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.maps(x)[1:])
@@ -45,7 +45,7 @@ class AllButFirst(Convolutions):
 
 @MODELS.register_module()
 class OnlyLast(Convolutions):
-    """T1: the output of the last convolution."""
+    """The network T1: the output of the last convolution."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.maps(x)[-1:])
@@ -53,7 +53,7 @@ class OnlyLast(Convolutions):
 
 @MODELS.register_module()
 class MMSegDeepLabV2(BaseDecodeHead):
-    """mmseg's dilated convolutions, that of dilation 1 being 1x1, with their outputs added."""
+    """The dilated convolutions of mmseg (1x1 for dilation 1) with the sum of their outputs."""
 
     def __init__(self, dilations: Sequence[int], **kwargs) -> None:
         super().__init__(channels=kwargs['num_classes'], out_channels=kwargs['num_classes'], **kwargs)
@@ -81,7 +81,7 @@ PLAIN_LOSS = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 
 
 def hrda_head(shapes: dict, dilations: Sequence[int], stride: int, prefix: str = '') -> dict:
-    """The config of a head with these weights."""
+    """Return the config of a head with the shapes of these weights."""
 
     def of(part: str) -> dict:
         own = {
@@ -116,7 +116,7 @@ def hrda_head(shapes: dict, dilations: Sequence[int], stride: int, prefix: str =
 
 
 def hrda_segmentor(shapes: dict, dilations: Sequence[int], stride: int, detail_size: Sequence[int], **kwargs) -> dict:
-    """The config of the whole network with these weights."""
+    """Return the config of the whole network with the shapes of these weights."""
     backbone = {name.removeprefix('backbone.'): shape for name, shape in shapes.items() if name.startswith('backbone.')}
     return dict(
         type='HRDAEncoderDecoder',
@@ -134,7 +134,7 @@ def shapes_of(arrays: dict[str, np.ndarray]) -> dict[str, tuple]:
 def load_state(
     network: nn.Module, arrays: dict[str, np.ndarray], others: Sequence[str] = ('num_batches_tracked',)
 ) -> None:
-    """Load the stored weights, which must be all but counters."""
+    """Load the stored weights, which must be complete except for counters."""
     missing, unexpected = network.load_state_dict(
         {name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}, strict=False
     )

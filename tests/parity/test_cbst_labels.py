@@ -7,20 +7,20 @@ from golden import golden_files, load
 
 from mmuda.labeling import ClassBalanced, Global, mining_classes, most_likely
 
-# Label ids of the train ids; the 16 classes of SYNTHIA lack three of them, toy files have the first few.
+# Label ids of the train ids. SYNTHIA's 16 classes lack three of them; toy files use the first few.
 CITYSCAPES = np.array([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33])
 LABEL_IDS = {16: np.setdiff1d(CITYSCAPES, [22, 27, 31])}
 
 
 def label_ids(labels, num_classes: int) -> np.ndarray:
-    """Train ids as the label ids of the authors' files, where 0 is ignored."""
+    """Map train ids to the label ids of the authors' files, where 0 is ignored."""
     table = np.zeros(256, np.uint8)
     table[:num_classes] = LABEL_IDS.get(num_classes, CITYSCAPES)[:num_classes]
     return table[np.asarray(labels)]
 
 
 def check_policy(data: dict, maps: torch.Tensor, key, policy: type) -> None:
-    """All portions of one policy; `key` gives the name that an array has in the file."""
+    """Compare all portions of one policy; `key` maps the name of an array to its name in the file."""
     num_classes = maps.shape[1]
     for number, portion in enumerate(data[key('ports') if key('ports') in data else 'ports']):
         strategy = policy(float(portion), exact=True)
@@ -33,7 +33,7 @@ def check_policy(data: dict, maps: torch.Tensor, key, policy: type) -> None:
         sizes = data[key('cls_size')][number]
         if policy is ClassBalanced:
             np.testing.assert_array_equal(strategy.sizes(statistics), sizes)
-        else:  # the authors give each class the size of all
+        else:  # the authors give each class the total size
             np.testing.assert_array_equal(sizes, statistics.total + num_classes + 1)
         check_mining(sizes, data, key, number)
 
@@ -69,7 +69,7 @@ def test_labels(path):
             for image, expected in enumerate(data[f'{name}_labelIds']):
                 np.testing.assert_array_equal(label_ids(most_likely(scores[image])[1], prob.shape[1]), expected)
 
-    # Only the class-balanced policy changes the most likely class, so that only it stores what came of it.
+    # The global policy keeps the most likely class, so that only the class-balanced one stores reweighted labels.
     check_policy(data, maps, str, ClassBalanced if 'reweighted_labelIds' in data else Global)
     if 'global_cls_thresh' in data:
         check_policy(data, maps, 'global_{}'.format, Global)

@@ -1,4 +1,4 @@
-"""CBST's test images and predictions: what goes into the network, and what is made of its output."""
+"""Test images and predictions of CBST: the input of the network, and the processing of its output."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from torch import nn
 from mmuda.models.segmentors import full_probabilities
 
 NORMALISED = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
-# Pillow and our resizing agree to a rounding of float32, Lanczos included.
+# Pillow and our resizing agree up to float32 rounding, including Lanczos.
 PROBABILITY = 1e-6
 
 
@@ -36,7 +36,7 @@ def test_probabilities_of_a_network_output(path):
 
 
 class StoredOutput(nn.Module):
-    """A backbone whose output is known."""
+    """A backbone with a stored output."""
 
     def __init__(self, probs: np.ndarray):
         super().__init__()
@@ -65,7 +65,7 @@ def test_from_the_image_to_its_probabilities(path):
                 type='SelfTraining',
                 segmentor=dict(
                     type='BicubicEncoderDecoder',
-                    flip=False,  # the stored output has no mirrored counterpart
+                    flip=False,  # the stored output has no counterpart for a mirrored image
                     backbone=dict(type='DeepLabVGG16'),
                     decode_head=dict(type='DeepLabV2Head', in_channels=1024, num_classes=num_classes),
                     test_cfg=dict(mode='whole'),
@@ -82,5 +82,5 @@ def test_from_the_image_to_its_probabilities(path):
         inputs = network.inputs[0].permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(inputs.shape[:2], case['net_input_hw'], err_msg=name)
         np.testing.assert_allclose(inputs[:height, :width], case['normalized_hwc'], rtol=0, atol=1e-6, err_msg=name)
-        assert not inputs[height:].any() and not inputs[:, width:].any(), 'padded with zeros'
+        assert not inputs[height:].any() and not inputs[:, width:].any(), 'padding must be zero'
         np.testing.assert_allclose(full.numpy(), case['full_probs'], rtol=0, atol=PROBABILITY, err_msg=name)

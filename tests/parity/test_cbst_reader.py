@@ -1,4 +1,4 @@
-"""What CBST's networks are fed: tables, source subsets, test images, and training crops with small classes."""
+"""Data of CBST: label tables, source subsets, test images, and training crops with small classes."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def build(*steps: dict) -> Compose:
 
 
 def groups(data: dict, first: str) -> list:
-    """The sections `<first><digits>__*` of a file."""
+    """Return the sections `<first><digits>__*` of a file."""
     names = {key.split('__')[0] for key in data if '__' in key}
     return sorted(name for name in names if name.startswith(first) and name[len(first) :].isdigit())
 
@@ -33,13 +33,13 @@ def of(data: dict, name: str) -> dict:
     return section({key.replace('__', '/', 1): value for key, value in data.items()}, name)
 
 
-# Label tables
+# Label tables.
 
 TABLES = {'gta': ('gta5', CITYSCAPES_CLASSES), 'synthia': ('synthia', SYNTHIA16)}
 
 
 def label_map(classes) -> tuple:
-    """mmseg's map from the 19 to the chosen classes, as the data sets of mmuda get it."""
+    """Return mmseg's map from the 19 to the chosen classes, as data sets of mmuda get it."""
     return tuple((GTA5Dataset.get_label_map(classes) or {}).items()) or None
 
 
@@ -59,7 +59,7 @@ def test_label_tables(path, source):
     np.testing.assert_array_equal(inverse[data['trainIds_in']], data['labelIds_out'])
 
 
-# Source subsets
+# Source subsets.
 
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'schedule'))
@@ -72,7 +72,7 @@ def test_source_subsets(path):
         np.testing.assert_array_equal(source_subset(seed, n, m), of(data, name)['idx'])
 
 
-# Test images
+# Test images.
 
 
 @pytest.mark.parametrize('preprocessor', [SegDataPreProcessor, DomainPairPreprocessor])
@@ -96,14 +96,16 @@ def test_test_images(path, preprocessor):
         np.testing.assert_allclose(
             batch[0, :, :height, :width].permute(1, 2, 0).numpy(), case['normalized_hwc'], rtol=0, atol=1e-6
         )
-        assert not batch[..., height:, :].any() and not batch[..., width:].any(), 'the border is zero after normalising'
+        assert not batch[..., height:, :].any() and not batch[..., width:].any(), (
+            'padding must be zero after normalisation'
+        )
 
 
-# Training crops
+# Training crops.
 
 
 class Replay:
-    """The recorded draws, in the order in which they must be asked for."""
+    """The recorded random numbers, which must be drawn in the recorded order."""
 
     def __init__(self, case: dict) -> None:
         self.left = [('integer', scalar(case, 'target_size')), ('fraction', scalar(case, 'mine_draw'))]
@@ -135,7 +137,7 @@ def crop_cases() -> list:
 
 
 def prepared(path, name: str) -> tuple:
-    """A case, what the transform is configured with, and its input."""
+    """Return a case, its transform, and the input."""
     data = load(path)
     case = of(data, name)
     table = lookup_array(get_label_table('cityscapes' if case['is_target'] else 'gta5'), unknown=255)
@@ -202,7 +204,7 @@ def test_crop(path, name):
 
 @pytest.mark.parametrize('path', golden_files('cbst', 'mining_crop', SHIPPED_DIR))
 def test_the_crops_can_tell(path):
-    """The comparisons above cover both branches, both domains and the border."""
+    """The file has cases for both branches, both domains and the border, so that the tests above compare them all."""
     data = load(path)
     cases = [of(data, name) for name in groups(data, 'c')]
     assert {bool(case['mined']) for case in cases} == {bool(case['is_target']) for case in cases} == {True, False}

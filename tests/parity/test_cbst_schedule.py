@@ -1,4 +1,4 @@
-"""Portions, learning rates, epochs and seeds of CBST's rounds, as its driver computed them."""
+"""Portions, learning rates, epochs and seeds of CBST's rounds, as computed by the driver of the original."""
 
 import numpy as np
 import pytest
@@ -41,9 +41,9 @@ def test_schedule(path):
 
 
 def options(portions: np.ndarray, maximum: float) -> dict:
-    """Start and step of recorded portions; the maximum is the driver's default unless they stop elsewhere."""
+    """Return init and step of recorded portions; the maximum is the default unless they end elsewhere."""
     steps = np.diff(portions).round(10)
-    if len(steps) and steps[-1] == 0:  # it lies less than a step below the plateau
+    if len(steps) and steps[-1] == 0:  # the maximum is less than a step below the plateau
         reached = portions[-1] - (steps[0] / 2)
         maximum = maximum if reached - steps[0] / 2 < maximum <= portions[-1] else reached
     elif portions[-1] >= maximum:

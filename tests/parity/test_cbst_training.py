@@ -1,4 +1,4 @@
-"""CBST's training steps: loss, frozen statistics, and two kinds of weights for the optimizer."""
+"""Training steps of CBST: loss, frozen statistics, and two kinds of weights in the optimizer."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from mmuda.models.segmentors import SegOutputs
 
 TOLERANCE = dict(rtol=0, atol=1e-6)
 
-# MXNet's name -> ours.
+# Our names by those of MXNet.
 NAMES = dict(
     c1_weight='c1.weight',
     b1_gamma='b1.weight',
@@ -29,7 +29,7 @@ NAMES = dict(
 
 @MODELS.register_module()
 class TwoConvolutions(BaseModule):
-    """conv3x3, batch-norm, ReLU, conv3x3 with dilation 2: the network of the stored steps."""
+    """The network of the stored steps: conv3x3, batch-norm, ReLU, conv3x3 with dilation 2."""
 
     with_auxiliary_head, align_corners = False, False
 
@@ -73,7 +73,7 @@ def build(data: dict):
                     momentum=scalar(data, 'momentum'),
                     weight_decay=scalar(data, 'wd'),
                 ),
-                # Biases of convolutions and shifts of batch-norm have one name in PyTorch.
+                # PyTorch uses the name `bias` for biases of convolutions and shifts of batch-norm.
                 paramwise_cfg=dict(custom_keys={'bias': dict(lr_mult=2.0, decay_mult=0.0)}),
             )
         )
@@ -82,7 +82,7 @@ def build(data: dict):
 
 
 def batch(step: dict, split: int) -> dict:
-    """The images of a step, the first `split` of them as source."""
+    """Return the images of a step, the first `split` of them as source."""
 
     def side(images, labels):
         samples = [

@@ -1,4 +1,4 @@
-"""FADA's and SDCA's losses, statistics, classifiers, discriminator and learning rates, forward and backward."""
+"""Losses, statistics, classifiers, discriminator and learning rates of FADA and SDCA, forward and backward."""
 
 from types import SimpleNamespace
 
@@ -37,7 +37,7 @@ def leaf(array: np.ndarray) -> Tensor:
 
 
 def check_gradient(ours: Tensor, stored: np.ndarray, name: str = '', axis=None, rounding=0.0) -> None:
-    """Compare with the largest value of the whole, or of an axis (a small one: with what is usual there)."""
+    """Compare relative to the largest value of the array or of each slice, or to 1 % of their median if larger."""
     scale = np.abs(stored).max(axis=axis, keepdims=True)
     scale = np.maximum(scale, 1e-2 * np.median(scale))
     assert scale.max() > 0, f'{name}: the stored gradient is zero'
@@ -48,11 +48,11 @@ def upsampled(logits: Tensor, size) -> Tensor:
     return SegOutputs(dict(main=logits), (), tuple(int(n) for n in size), align_corners=True).upsample('main')
 
 
-# SDCA
+# SDCA.
 
 
 def as_maps(rows: Tensor) -> Tensor:
-    """Vectors (P, D) as a map (1, D, 1, P)."""
+    """Return vectors (P, D) as a map (1, D, 1, P)."""
     return rows.T[None, :, None]
 
 
@@ -69,8 +69,8 @@ def test_contrastive_bound(path):
         loss = contrastive_bound(as_maps(feat), labels[None, None], mean, variance, tau)
         loss.backward()
         np.testing.assert_allclose(loss.item(), case['loss'], **LOSS)
-        # Row by row: that of a vector of length zero is 1e10 times larger than the others. Where the parts of a row
-        # cancel, what is left of them is their rounding.
+        # Compare row by row: the gradient of a vector of length zero is 1e10 times larger than others. Where the
+        # summands of a row cancel, the remainder is rounding error.
         length = np.linalg.norm(data['feat'], axis=1, keepdims=True)[valid.numpy()]
         summands = (1 / tau + 1 / tau**2) / (np.maximum(length, SMALLEST) * valid.sum().item())
         check_gradient(
@@ -85,7 +85,7 @@ def test_contrastive_bound(path):
         assert deviation(z, case['logits']) < TOLERANCE
         ce = F.cross_entropy(z, labels[valid])
         np.testing.assert_allclose(ce, case['ce'], **LOSS)
-        # The second mean of the bound, which our loss never makes: it cancels against a part of the positive logit.
+        # The second mean of the bound. Our loss omits it, since it cancels against a part of the positive logit.
         own = parts.quadratic[0].T[valid].gather(1, labels[valid][:, None])
         np.testing.assert_allclose(own.mean(), case['quad'], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(ce + own.mean(), loss.item(), **LOSS)
@@ -155,7 +155,7 @@ def test_nearest_labels(path):
         np.testing.assert_array_equal(ours, mask, err_msg=case)
 
 
-# FADA
+# FADA.
 
 
 @pytest.mark.parametrize('path', golden_files('fada', 'soft_label_losses'))
@@ -180,7 +180,7 @@ def test_soft_cross_entropy(path, case, domain):
 
 @pytest.mark.parametrize('path', golden_files('fada', 'soft_label_losses'))
 def test_weights_of_pixels_are_factors_of_the_soft_labels(path):
-    """Our loss takes no weights, which FADA never uses; it is linear in the labels."""
+    """Pixel weights, which FADA never uses, are factors of the soft labels, since the loss is linear in the labels."""
     arrays, soft = section(load(path), 'weighted'), torch.from_numpy(load(path)['soft'])
     pred = leaf(arrays['pred'])
     loss = soft_cross_entropy(pred, soft * torch.from_numpy(arrays['pixel_weights'])[:, None], SOURCE)
@@ -189,11 +189,11 @@ def test_weights_of_pixels_are_factors_of_the_soft_labels(path):
     check_gradient(pred.grad, arrays['grad_pred'])
 
 
-# Networks
+# Networks.
 
 
 def check_network(module: torch.nn.Module, forward, data: dict, up_size, their_name) -> None:
-    """Output at both sizes and, where they are stored, the gradients of a weighted sum of the larger one."""
+    """Compare the output at both sizes and, if they are stored, the gradients of a weighted sum of the larger one."""
     x = leaf(data['input'])
     out = forward(x)
     up = upsampled(out, up_size)
@@ -252,10 +252,10 @@ def test_discriminator(path):
     check_network(critic, critic, data, data['up_size'], their_name)
 
 
-# Learning rates
+# Learning rates.
 
 HORIZONS = dict(seg_adv=62500, disc_adv=62500, src_and_distill=31250)
-"""What the files of FADA do not say about themselves."""
+"""Numbers of iterations that the files of FADA do not contain."""
 
 
 @pytest.mark.parametrize('path, tag', golden_cases([*golden_files('sdca', 'lr'), *golden_files('fada', 'lr')], 'iters'))
@@ -264,7 +264,7 @@ def test_learning_rates(path, tag):
     if 'base_max_f64' in arrays:
         base, horizon = arrays['base_max_f64'].tolist()
     else:
-        # lr^(1/0.9) is a line, which two points tell and the others test.
+        # lr^(1/0.9) is linear in the iteration. Two points determine the line, the others check it.
         (first, last), (above, below) = (value[[0, -1]] for value in (arrays['iters'], arrays['lr_f64'] ** (1 / 0.9)))
         horizon = round((above * last - below * first) / (above - below))
         base = (above * horizon / (horizon - first)) ** 0.9
@@ -272,9 +272,9 @@ def test_learning_rates(path, tag):
     horizon = int(horizon)
     groups = [dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=base * factor) for factor in (1, 10)]
     optimizer = torch.optim.SGD(groups[: 1 + ('lr_classifier_f64' in arrays)], lr=base)
-    # mmengine's `end` is the first step behind the schedule: one more than the papers' number of iterations.
+    # The `end` of mmengine is the first step after the schedule: one more than the number of iterations in the papers.
     scheduler = PolyLR(optimizer, power=0.9, begin=0, end=horizon + 1, by_epoch=False)
-    optimizer.step()  # mmengine warns about schedulers that step first
+    optimizer.step()  # mmengine warns if a scheduler steps before the optimizer
     runner = SimpleNamespace(param_schedulers=[scheduler], optim_wrapper=SimpleNamespace(stepped=lambda: True))
     hook, wanted = (
         StepSchedulerHook(),

@@ -1,4 +1,4 @@
-"""The parts of DACS and of its descendants, on the inputs and with the random numbers of the originals."""
+"""The parts of DACS and of methods based on it, with the inputs and random numbers of the originals."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ from mmuda.models.teachers import (
 from mmuda.models.teachers.gaussian_blur import kernel_size
 
 CLOSE = 2e-5
-"""Largest deviation that the files' README allows, of the largest value."""
+"""Tolerance of the README of the golden files, relative to the largest value."""
 
 LOSS = 1e-5
 
@@ -47,7 +47,7 @@ def labels(array: np.ndarray) -> Tensor:
 
 
 def keys_for(chosen: list[np.ndarray]) -> Tensor:
-    """Keys with which certain label values are chosen in each image."""
+    """Return keys with which `class_mask` chooses certain label values in each image."""
     keys = torch.ones(len(chosen), 256)
     for key, values in zip(keys, chosen, strict=True):
         key[torch.from_numpy(values.astype(np.int64))] = 0
@@ -55,14 +55,14 @@ def keys_for(chosen: list[np.ndarray]) -> Tensor:
 
 
 def with_map(trusted: np.ndarray) -> SegDataSample:
-    """A sample with a map (1, H, W) of trusted pixels."""
+    """Return a sample with a map (1, H, W) of trusted pixels."""
     sample = SegDataSample()
     sample.trusted = PixelData(data=torch.from_numpy(np.ascontiguousarray(trusted)))
     return sample
 
 
 def with_border(images: Tensor, top: int, bottom: int) -> list[SegDataSample]:
-    """A sample for each image whose rows at the top and at the bottom are not trusted."""
+    """Return a sample for each image with untrusted rows at the top and bottom."""
     step = LoadTrustedPixels(border=dict(top=top, bottom=bottom))
     trusted = step(dict(img_shape=tuple(images.shape[-2:])))['trusted_map']
     return [with_map(trusted[None]) for _ in images]
@@ -78,7 +78,7 @@ def test_class_mix(path):
             np.testing.assert_array_equal(present, case.get('classes_present_batch', image.get('classes_present')))
             assert tuple(image['n_and_k']) == (len(present), (len(present) + 1) // 2)
             np.testing.assert_array_equal(present[image['choice_index']], image['chosen_classes'])
-        # As many are chosen as the original draws, whatever the keys: others come after these.
+        # The number of chosen classes follows from the classes that are present; these keys put the stored ones first.
         keys = keys_for([image['chosen_classes'] for image in images])
         paste = class_mask(label, keys, classes_of, ignored_is_class=True)
         np.testing.assert_array_equal(paste, np.stack([image['mask'] for image in images]), err_msg=str(i))
@@ -153,7 +153,7 @@ def test_trusted_pixels(path):
 
 
 class NetworkN(nn.Module):
-    """The network of the files: convolution, batch-norm, ReLU, 1x1 convolution, and perhaps a factor."""
+    """The network of the files: convolution, batch-norm, ReLU, 1x1 convolution, and optionally a factor."""
 
     def __init__(self, arrays: dict) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ def test_ema(path):
 
 
 def normalised(image: np.ndarray, data: dict) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (N, 3, H, W), mean and standard deviation."""
+    """Return normalised images (N, 3, H, W), mean and standard deviation."""
     mean = torch.from_numpy(data['mean'] if 'mean' in data else data['img_mean_bgr'])[:, None, None]
     std = torch.from_numpy(data['std'])[:, None, None] if 'std' in data else torch.ones_like(mean)
     return (torch.from_numpy(image).float() - mean) / std, mean, std
@@ -238,7 +238,7 @@ def test_strong_augmentation(path):
     for i in steps(data, 'num_drawn'):
         case = section(data, f'drawn{i}')
         check(f'drawn{i}', case, True, True)
-        # kornia's numbers, drawn from the same seed.
+        # The numbers of kornia, drawn from the same seed.
         generator = torch.Generator().manual_seed(scalar(case, 'torch_and_numpy_seed'))
         drawn = draw_jitter(generator, scalar(data, 'strength'), count=1)
         close(torch.cat(drawn[:4]), case['factors_bcht'], f'drawn{i}', 1e-6)
@@ -282,7 +282,7 @@ def test_block_mask(path):
 
 @pytest.mark.parametrize('path', both('loss_reduction'))
 def test_loss_reduction(path):
-    # The loss on the source of DACS is a mean over labelled pixels, that of DAFormer over all.
+    # The source loss of DACS is a mean over labelled pixels, that of DAFormer a mean over all pixels.
     names = dict(
         dacs=dict(source=(False, 'labelled'), mixed=(True, 'all')),
         daformer=dict(plain=(False, 'all'), weighted=(True, 'all')),
@@ -294,7 +294,7 @@ def test_loss_reduction(path):
             weight = torch.from_numpy(case['weight']) if weighted else None
             loss = pixel_cross_entropy(logits, labels(case['label']), weight, mean_over)
             loss.backward()
-            if np.isnan(case[f'{kind}_loss']):  # no labelled pixel: nothing to learn
+            if np.isnan(case[f'{kind}_loss']):  # no labelled pixel: the loss is zero
                 assert loss.item() == 0 and not logits.grad.any()
                 continue
             close(loss.item(), case[f'{kind}_loss'], f'{i} {kind}', LOSS)
@@ -314,7 +314,7 @@ def test_learning_rate(path):
         weights = [torch.nn.Parameter(torch.zeros(())) for _ in range(2)]
         optimizer = torch.optim.SGD([dict(params=[weights[0]]), dict(params=[weights[1]], lr=10 * base)], lr=base)
         schedule = PolyLR(optimizer, power=power, begin=0, end=int(total) + 1, by_epoch=False)
-        optimizer.step()  # mmengine warns about schedulers that step first
+        optimizer.step()  # mmengine warns if a scheduler steps before the optimizer
         wanted = dict(zip(part['iters'].tolist(), zip(part['lr_f64'], part['lr_head_f64'], strict=True), strict=True))
         for i in range(max(wanted) + 1):
             if i in wanted:

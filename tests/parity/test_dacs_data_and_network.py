@@ -1,4 +1,4 @@
-"""The data and the network of DACS, through the pipelines and configs that we ship."""
+"""The data and the network of DACS, through the shipped pipelines and configs."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from mmuda.engine import PerModuleOptimWrapperConstructor
 from mmuda.engine.launch import load_config
 
 CLOSE = 1e-4
-"""Largest deviation of the network that the README of the files allows, of the largest value."""
+"""Tolerance of the network from the README of the golden files, relative to the largest value."""
 
 
 @pytest.fixture
@@ -30,18 +30,18 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def sized(pipeline: list, size_wh) -> list:
-    """A shipped pipeline for the small images of the files: without the crop, whose corner is given."""
+    """Return a shipped pipeline for the small images of the files, without the crop, whose corner is stored."""
     steps = [dict(step) for step in pipeline if step['type'] != 'RandomCrop']
     for step in steps:
         if step['type'] == 'Resize':
             step['scale'] = tuple(int(side) for side in size_wh)
         if step['type'] == 'LoadDomainAnnotations':
-            step['unknown'] = 255  # the files hold any byte
+            step['unknown'] = 255  # the files contain any byte
     return steps
 
 
 def packed(pipeline: list, image: Path, label: Path, table: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Image (3, H, W) and label (H, W) that leave a pipeline."""
+    """Return the image (3, H, W) and the label (H, W) after a pipeline."""
     sample = dict(
         img_path=str(image),
         seg_map_path=str(label),
@@ -61,7 +61,7 @@ def write(folder: Path, image: np.ndarray, label: np.ndarray) -> tuple[Path, Pat
 
 
 def close_image(ours: np.ndarray, stored: np.ndarray, message: str) -> None:
-    """Other versions of Pillow may round to the next grey level."""
+    """Compare images up to one grey level, since versions of Pillow round differently."""
     assert ours.shape == stored.shape and np.abs(ours.astype(int) - stored).max() <= 1, message
 
 
@@ -98,7 +98,7 @@ def test_target(path, tmp_path):
     height, width = data['image_u8_rgb'].shape[:2]
     files = write(tmp_path, data['image_u8_rgb'], data['cityscapes/label_ids'])
     image, label = packed(sized(pipeline, (width // 2, height // 2)), *files, 'cityscapes')
-    assert label is None, 'labels of the target are not read'
+    assert label is None, 'labels of the target must not be read'
     compare_crops(data, 'cityscapes', image, label)
 
 
@@ -111,19 +111,20 @@ def test_evaluation(path, tmp_path):
     image, label = packed(sized(pipeline, data['eval_hw'][::-1]), *files, 'cityscapes')
     close_image(image, data['cityscapes/eval/image_u8_bgr'], 'image')
     stored = data['cityscapes/eval/label']
-    np.testing.assert_array_equal(label, np.where(stored == 250, 255, stored))  # that loader's own ignored label
+    # The ignored label of the original loader.
+    np.testing.assert_array_equal(label, np.where(stored == 250, 255, stored))
 
 
 @pytest.fixture(scope='module')
 def shipped():
-    """Config and network of configs/dacs/gta2city.py at full size."""
+    """Return the config of configs/dacs/gta2city.py and its network at full size."""
     cfg = load_config(CONFIGS / 'dacs/gta2city.py')
     with DefaultScope.overwrite_default_scope('mmseg'):
         return cfg, MODELS.build(cfg.model)
 
 
 def original_weights(data: dict) -> dict[str, torch.Tensor]:
-    """The weights that the README of the file prescribes."""
+    """Return the weights that the README of the file prescribes."""
     with torch.device('meta'):
         shapes = {key: tuple(value.shape) for key, value in Names('resnet101_bn').state_dict().items()}
     shapes = {key.removeprefix('backbone.'): shape for key, shape in shapes.items()}
@@ -140,7 +141,7 @@ def original_weights(data: dict) -> dict[str, torch.Tensor]:
 
 def head_rule(key: str, shape: tuple) -> torch.Tensor:
     value = rule(key, shape)
-    if key.startswith('layer5') and len(shape) == 4:  # that of the other file knows the head by another name
+    if key.startswith('layer5') and len(shape) == 4:  # the other golden file has another name for the head
         value = value * np.sqrt(0.02 / 2)
     return value
 
@@ -183,7 +184,7 @@ def test_weights_are_listed_as_often_as_in_the_original(path, shipped):
     rest = [group for group in groups if group['lr'] == pytest.approx(10 * lowest)]
     assert sum(group['repeats'] * len(group['params']) for group in backbone) == listed
     assert sum(len(group['params']) for group in backbone) == distinct
-    # The branches that are not summed get no gradient: the original lists them, we freeze them.
+    # Branches that are not summed get no gradient. The original lists them in the optimizer; ours are frozen.
     branches = model.segmentor.decode_head
     assert len(list(branches.parameters())) == head
     trained = [parameter for parameter in branches.parameters() if parameter.requires_grad]

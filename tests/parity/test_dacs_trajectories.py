@@ -1,4 +1,4 @@
-"""Iterations of the released DACS, reproduced by our adaptor, optimizer and schedule with the stored random numbers."""
+"""Iterations of the released DACS, reproduced by our adaptor, optimizer and schedule with stored random numbers."""
 
 from collections import OrderedDict
 
@@ -21,12 +21,12 @@ HYPER = (
     'jitter_gate', 'blur_gate',
 )  # fmt: skip
 CLOSE, LOSS = 2e-5, 1e-5
-"""Largest deviations that the files' README allows, of the largest value and of a loss."""
+"""Tolerances of arrays, relative to the largest value, and of losses, from the README of the golden files."""
 
 
 @MODELS.register_module()
 class StoredDACS(DACS):
-    """DACS with stored random numbers; keeps what an iteration made."""
+    """A DACS that uses stored random numbers and records the results of an iteration."""
 
     def replay(self, step: dict, present: list) -> None:
         self.step, self.present = step, present
@@ -56,14 +56,14 @@ class StoredDACS(DACS):
 
 
 def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
-    """Compare an array as the README of the files says."""
+    """Compare an array as the README of the golden files defines."""
     ours = np.asarray(ours)
     assert ours.shape == stored.shape, message
     assert np.abs(ours - stored).max() <= tolerance * max(np.abs(stored).max(), 1e-3), message
 
 
 def build(data: dict) -> tuple:
-    """The adaptor of a file at its start, its optimizers and schedules."""
+    """Build the adaptor of a file in its initial state, its optimizers and schedules."""
     hyper = dict(zip(HYPER, data['hyper_f64'].tolist(), strict=True))
     init = section(data, 'init')
     model = MODELS.build(
@@ -123,7 +123,7 @@ def flat(network, names) -> np.ndarray:
 
 
 class Gradients:
-    """Keeps the gradients with which the optimizer steps."""
+    """The gradients of the last step of the optimizer."""
 
     def __init__(self, wrapper, network) -> None:
         self.network, self.seen = network, {}

@@ -1,4 +1,4 @@
-"""DAFormer's crop, rare class sampling and resize against stored values of the original."""
+"""Crop, rare class sampling and resize of DAFormer, compared with stored values of the original."""
 
 import numpy as np
 import pytest
@@ -15,11 +15,11 @@ from mmuda.datasets.transforms.draws import NumPyDraws
 from mmuda.models import DomainPairPreprocessor
 
 FLOAT = 2e-5
-"""Of the largest value of an array, as the files suggest."""
+"""Tolerance that the files suggest, relative to the largest value of an array."""
 
 
 def pattern(height: int, width: int) -> np.ndarray:
-    """The image of the crop cases."""
+    """Return the image of the crop cases."""
     y, x, c = np.ogrid[:height, :width, :3]
     return ((7 * y + 3 * x + 11 * c) % 256).astype(np.uint8)
 
@@ -60,7 +60,7 @@ def test_class_probabilities(path):
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'rcs'))
 def test_rare_class_draws(path):
-    """Class, then image; the generator is then where the original draws its target."""
+    """The class and the image are those of the original, which then draws its target from the same generator."""
     data = load(path)
     draws = draws_of(data, scalar(data, 'temperature_f64'))
     eligible = {int(key[len('class') :]): images for key, images in section(data, 'eligible').items()}
@@ -74,7 +74,7 @@ def test_rare_class_draws(path):
 
 
 class Counting(NumPyDraws):
-    """The k-th window has its corner in row k."""
+    """Draws that place the k-th window at row k."""
 
     def __init__(self) -> None:
         self.drawn = 0
@@ -86,10 +86,10 @@ class Counting(NumPyDraws):
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'rcs'))
 def test_crop_retries(path):
-    """Row k of an image has the pixels of run k, and windows are one row high."""
+    """The original's retries: row k of the label has the class pixels of its run k, and windows are one row high."""
     data = load(path)
     limit = scalar(data, 'min_pixels') * scalar(data, 'min_crop_ratio_f64')
-    assert (data['crop_class_pixels'] == limit).any(), 'the limit itself occurs'
+    assert (data['crop_class_pixels'] == limit).any(), 'a run must have exactly the limit of pixels'
     for label, file, runs, kept in zip(
         *(data[f'draw/{name}'] for name in ('class', 'file', 'pipeline_runs', 'kept_run_index')), strict=True
     ):
@@ -111,7 +111,7 @@ def test_resize(path):
         sample = dict(img=case['image_u8_bgr'], gt_seg_map=case['label'], seg_fields=['gt_seg_map'])
         found = resize(case['img_scale_wh'], sample)
         apart = np.abs(found['img'].astype(int) - case['resized_u8_bgr'])
-        assert apart.max() <= 1, (i, 'OpenCV may round one grey level differently')
+        assert apart.max() <= 1, (i, 'OpenCV can differ by one grey level')
         assert np.array_equal(found['gt_seg_map'], case['label_resized']), i
         assert np.allclose(normalized(data, case), case['normalized_rgb_hwc_rows8'], rtol=0, atol=1e-5), i
     for old, scale, new in zip(data['size/old_wh'], data['size/scale_wh'], data['size/new_wh'], strict=True):
@@ -120,7 +120,7 @@ def test_resize(path):
 
 
 def normalized(data: dict, case: dict) -> np.ndarray:
-    """Eight rows (8, W, 3) of a resized image as the network gets them."""
+    """Return eight rows (8, W, 3) of a resized image after the preprocessor."""
     preprocessor = DomainPairPreprocessor(mean=data['mean'].tolist(), std=data['std'].tolist(), bgr_to_rgb=True)
     image = torch.from_numpy(case['resized_u8_bgr']).permute(2, 0, 1)
     batch = preprocessor(dict(source=dict(inputs=[image], data_samples=[SegDataSample()])), training=True)

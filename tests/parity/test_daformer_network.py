@@ -1,4 +1,4 @@
-"""DAFormer's networks against stored values of the original: MiT, the head, inference, and their optimizer."""
+"""Networks of DAFormer, compared with stored values of the original: MiT, the head, inference, and their optimizer."""
 
 import ast
 import zlib
@@ -26,7 +26,7 @@ from mmuda.engine.launch import load_config
 from mmuda.models import DAFormerHead, MiT
 
 TOLERANCE = 2e-5
-"""Of the largest value of an array, as the files suggest."""
+"""Tolerance that the files suggest, relative to the largest value of an array."""
 
 
 def close(found: Tensor | np.ndarray, stored: np.ndarray, name: str, tolerance: float = TOLERANCE) -> None:
@@ -37,7 +37,7 @@ def close(found: Tensor | np.ndarray, stored: np.ndarray, name: str, tolerance: 
 
 
 def ramp_sum(x: Tensor) -> Tensor:
-    """The scalar whose gradients are stored."""
+    """Return the scalar whose gradients are stored."""
     return (x * torch.linspace(-1, 1, x.numel()).view_as(x)).sum()
 
 
@@ -46,7 +46,7 @@ def tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def mit_from_file(state: dict[str, Tensor], folder: Path, **kwargs) -> MiT:
-    """A network that starts from a file in the layout of NVIDIA, with the classifier that such a file has."""
+    """Return a MiT initialised from a file in the layout of NVIDIA, including the classifier that such files have."""
     torch.save(dict(state_dict=dict(state, **{'head.weight': torch.zeros(1000, 4)})), folder / 'mit.pth')
     net = MiT(init_cfg=dict(type='StrictPretrained', checkpoint=str(folder / 'mit.pth')), **kwargs)
     net.init_weights()
@@ -54,7 +54,7 @@ def mit_from_file(state: dict[str, Tensor], folder: Path, **kwargs) -> MiT:
 
 
 def drop_rates(net: MiT) -> list[float]:
-    """Of the blocks, in order; both branches of a block have the same."""
+    """Return the drop rates of the blocks in order, which are equal in both branches of a block."""
     rates = [module.drop_prob for module in net.modules() if isinstance(module, DropPath)]
     assert rates[::2] == rates[1::2]
     return rates[::2]
@@ -91,13 +91,13 @@ def test_mit(path, tmp_path):
         ((ours, wanted),) = rename({key: torch.from_numpy(gradient)}, MIT).weights.items()
         name, _, part = ours.removeprefix('backbone.').partition('#')
         found = net.get_parameter(name).grad
-        if part:  # of queries, or of keys and values
+        if part:  # part 0 is that of queries, part 1 that of keys and values
             found = found[: found.shape[0] // 3] if part == '0' else found[found.shape[0] // 3 :]
         close(found, wanted.numpy(), key)
 
 
 def by_rule(key: str, shape: tuple) -> Tensor:
-    """The weight that the files' README prescribes for a key of MiT."""
+    """Return the weight that the README of the golden files prescribes for a key of MiT."""
     r = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
     if key.endswith('bias'):
         r = 0.05 * r
@@ -211,7 +211,7 @@ def test_inference(path):
 
 
 class Segmentor(nn.Module):
-    """The parts of a segmentor, by their names."""
+    """A segmentor with the names of its parts."""
 
     def __init__(self, backbone: nn.Module, decode_head: nn.Module) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class Segmentor(nn.Module):
 
 
 class Adaptor(nn.Module):
-    """One trainable child."""
+    """An adaptor with one trainable child."""
 
     def __init__(self, segmentor: nn.Module) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ class Adaptor(nn.Module):
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'paramwise'))
 def test_optimizer_groups(path):
-    """Our schedule gives each weight the learning rate and the decay that it has in the original."""
+    """Each weight has the learning rate and the weight decay of the original in our schedule."""
     data = load(path)
     shapes = {
         n: ast.literal_eval(shape) for n, shape in zip(data['names'].tolist(), data['shapes'].tolist(), strict=True)
@@ -256,7 +256,7 @@ MIT_AND_HEAD = [rule for rule in MIT if 'decode_head' not in rule[0]]
 
 
 def mit_like(shapes: dict[str, tuple]) -> MiT:
-    """A MiT with these weights; all heads have the width of the first one."""
+    """Return a MiT with the shapes of these weights, in which all heads have the width of the first stage."""
     stages = range(1, 5)
     widths = [shapes[f'backbone.patch_embed{s}.proj.weight'][0] for s in stages]
     depths = [sum(f'backbone.block{s}.{b}.norm1.weight' in shapes for b in range(99)) for s in stages]

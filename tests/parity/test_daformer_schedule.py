@@ -1,4 +1,4 @@
-"""DAFormer's learning rates against stored values of the original."""
+"""Learning rates of DAFormer, compared with stored values of the original."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,11 @@ from mmuda.engine.launch import load_config
 
 
 def rates(base: list[float], iters: np.ndarray, cfg: dict) -> list[list[float]]:
-    """Learning rates of one group for each base value, at some iterations."""
+    """Return the learning rates of one group for each base value, at these iterations."""
     weights = [torch.nn.Parameter(torch.zeros(())) for _ in base]
     optimizer = torch.optim.SGD([dict(params=[w], lr=lr) for w, lr in zip(weights, base, strict=True)], lr=1.0)
     scheduler = PARAM_SCHEDULERS.build(dict(cfg, optimizer=optimizer))
-    optimizer.step()  # mmengine warns about schedulers that step first
+    optimizer.step()  # mmengine warns if a scheduler steps before the optimizer
     found = {}
     for i in range(int(iters.max()) + 1):
         found[i] = [group['lr'] for group in optimizer.param_groups]

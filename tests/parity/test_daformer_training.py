@@ -1,4 +1,4 @@
-"""DAFormer's feature distance and whole iterations against stored values of the original."""
+"""The feature distance and whole iterations of DAFormer, compared with stored values of the original."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def segmentor(state: dict, dilations: list[int], dropout: float) -> dict:
 
 
 def build(data: dict) -> tuple:
-    """The adaptor of a file at its start, its optimizers and its schedule."""
+    """Build the adaptor of a file in its initial state, its optimizers and its schedule."""
     hyper = dict(zip(HYPER, data['hyper_f64'].tolist(), strict=True))
     init = section(data, 'init')
     init_default_scope('mmseg')
@@ -132,7 +132,7 @@ def draws(step: dict, model: DAFormer) -> AugmentationDraws:
 
 
 def rates(wrappers, network) -> list[float]:
-    """Learning rates of all weights of the backbone and of all those of the head."""
+    """Return the learning rates of the backbone and of the head, which are equal within each of them."""
     found = {id(p): group['lr'] for group in wrappers['segmentor'].optimizer.param_groups for p in group['params']}
     parts = [{found[id(p)] for p in part.parameters()} for part in (network.backbone, network.decode_head)]
     assert all(len(part) == 1 for part in parts), parts
@@ -178,7 +178,7 @@ def test_trajectory(path):
             close(teacher.state_dict()[name], value, f'{i} {name}')
         if hyper['dropout']:
             compared.add('teacher')
-            continue  # losses of the student are random
+            continue  # dropout makes losses of the student random
         close(logs['loss_seg_main'], data['loss_source'][i], f'{i} source', LOSS)
         close(logs['loss_mix_main'], data['loss_mixed'][i], f'{i} mixed', LOSS)
         if hyper['distance']:

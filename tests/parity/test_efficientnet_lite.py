@@ -1,4 +1,4 @@
-"""EfficientNet-Lite with its released weights against stored activations, stage by stage and up to the classes."""
+"""EfficientNet-Lite with its released weights, compared with stored activations of each stage and the classifier."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ from mmuda.models.backbones.efficientnet_lite import RELEASED
 from mmuda.models.backbones.efficientnet_lite_blocks import NORM
 
 TOLERANCE = 1e-5
-"""Of the largest value."""
+"""Tolerance relative to the largest value."""
 
 
 def network(data: dict) -> tuple[EfficientNetLite, dict]:
-    """The variant whose stages end where the file says, and all of its released weights."""
+    """Return the variant with the stages of the file, and all of its released weights."""
     stages = data['block_index'].tolist()
     channels = [data[f'block{i}'].shape[1] for i in stages]
     for variant, location in RELEASED.items():
@@ -29,7 +29,7 @@ def network(data: dict) -> tuple[EfficientNetLite, dict]:
 
 
 def classify(x: torch.Tensor, weights: dict) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the backbone leaves out: features (N, 1280, H, W) of the last convolution, and logits (N, 1000)."""
+    """Return the features (N, 1280, H, W) of the last convolution and the logits (N, 1000) of the classifier."""
     x = F.conv2d(x, weights['_conv_head.weight'])
     moments = weights['_bn1.running_mean'], weights['_bn1.running_var']
     x = F.batch_norm(x, *moments, weights['_bn1.weight'], weights['_bn1.bias'], eps=NORM['eps']).clamp(0, 6)
@@ -58,7 +58,7 @@ def test_activations(path):
 @pytest.mark.parametrize('path', golden_files('efficientnet_lite', ''))
 @pytest.mark.parametrize('output_stride', [8, 16])
 def test_dilated_stages_compute_the_same_at_more_places(path, output_stride):
-    """With every side even, a stride of 2 keeps the second of two places."""
+    """The dilated network has the stored values at every step-th place, from `step - 1`, since all sizes are even."""
     data = load(path)
     net, _ = network(data)
     dilated = EfficientNetLite(

@@ -1,4 +1,4 @@
-"""FADA's and SDCA's test programs: single-scale, mirrored and multi-scale probabilities, predictions and scores."""
+"""Test programs of FADA and SDCA: single-scale, mirrored and multi-scale probabilities, predictions and scores."""
 
 import json
 
@@ -15,18 +15,18 @@ from mmuda.evaluation import DomainIoUMetric
 
 THREE = (0.7, 1.0, 1.3)
 TIES = 3
-"""Pixels that may turn out differently, because two classes are as likely."""
+"""Number of pixels that can differ because two classes are equally likely."""
 
 
 def network(data: dict, **options):
-    """The stand-in with the stored weights, predicting as asked for."""
+    """Return the stand-in network with stored weights and with these options of its prediction."""
     model = MODELS.build({**segmentor(data), 'type': 'MultiScaleEncoderDecoder', **options}).eval()
     load_original(model, data)
     return model
 
 
 def samples_of(data: dict) -> list:
-    """(image (1, 3, H, W), data sample with the label), one by one."""
+    """Return pairs of an image (1, 3, H, W) and a data sample with its label."""
     found = []
     for number in range(sum(key.startswith('image') for key in data)):
         label = torch.from_numpy(data[f'label{number}'])
@@ -50,7 +50,7 @@ def check_probabilities(data: dict, stored: np.ndarray, **options):
 
 
 def check_scores(data: dict, samples: list, json_file, ties: int):
-    """The metric's counts and scores; `ties` pixels may be counted for another class."""
+    """Compare counts and scores of the metric, of which `ties` pixels can be counted for another class."""
     metric = DomainIoUMetric(absent='zero', json_file=str(json_file))
     metric.dataset_meta = dict(classes=[f'class {index}' for index in range(len(data['iou']))])
     for sample in samples:
@@ -104,6 +104,6 @@ def test_sdca_probabilities(path, case, options):
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'pseudo_label'))
 def test_sdca_scores(path, tmp_path):
-    data = load(path)  # scored before unsure pixels are ignored: only the network can tell these predictions
+    data = load(path)  # the file has scores before pixels are ignored, so that predictions come from the network
     predicted = predict(data)
     check_scores(data, predicted, tmp_path / 'scores.json', ties=TIES * len(predicted))

@@ -1,4 +1,4 @@
-"""What FADA's data sets make of the ids in label files, through our readers."""
+"""The mapping of label ids in FADA's data sets, compared with our readers."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def label_of(dataset) -> np.ndarray:
 
 
 def pipeline(**kwargs) -> list:
-    # Ids that a data set never has are in the stored images too.
+    # The stored images also contain ids that no data set has.
     return [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations', unknown=255, **kwargs)]
 
 
@@ -87,7 +87,7 @@ def test_synthia(path, tmp_path):
 @pytest.mark.parametrize('number', CLASSES)
 @pytest.mark.parametrize('path', FILES)
 def test_self_distillation(path, number, tmp_path):
-    """The original ignores what is no class. Our labels never hold such ids: a file that does is refused."""
+    """Ids of no class are ignored, as in the original. A file with such ids, which ours never have, is refused."""
     data = load(path)
     ids, file = data['ids'], tmp_path / 'a.png'
     read = Compose([TRANSFORMS.build(dict(type='LoadPseudoLabel', num_classes=number))])
@@ -105,7 +105,7 @@ def test_self_distillation(path, number, tmp_path):
 
 @pytest.mark.parametrize('path', golden_files('fada', 'labels', SHIPPED_DIR))
 def test_the_ids_can_tell(path):
-    """The comparisons above cover instances of SYNTHIA beyond one byte and ids that a pseudo label may not hold."""
+    """The stored ids include instances of SYNTHIA beyond one byte, and ids that a pseudo label must not have."""
     data = load(path)
     assert (data['synthia_label_image_rgb16'] > 255).any()
     assert all(((data['ids'] >= number) & (data['ids'] != 255)).any() for number in CLASSES)

@@ -1,4 +1,4 @@
-"""FADA's adversarial stage: a stored run of the original, step by step."""
+"""The adversarial stage of FADA: a stored run of the original, step by step."""
 
 import copy
 
@@ -27,7 +27,7 @@ NAMES = {'D.0': 'convs.0', 'D.2': 'convs.1', 'cls1': 'source_head', 'cls2': 'tar
 
 
 def of_discriminator(key: str) -> str:
-    """Our name of a key of the files."""
+    """Return our name for a key of the files."""
     layer, kind = key.rsplit('.', 1)
     return f'{NAMES[layer]}.{kind}'
 
@@ -69,7 +69,7 @@ def test_fada(path):
         )
     )(model.train())
 
-    check_soft_labels(copy.deepcopy(model), data)  # which may have batch statistics
+    check_soft_labels(copy.deepcopy(model), data)  # a copy, since the pass changes the statistics of batch-norm
     for i, stored in enumerate(data['loss_seg']):
         for wrapper in wrappers.values():
             set_rates(wrapper.optimizer, (1 - i / horizon) ** power)
@@ -97,7 +97,7 @@ def test_fada(path):
 
 
 def check_soft_labels(model, data: dict) -> None:
-    """Those of the first step, where the files have them."""
+    """Compare the soft labels of the first step, if the file has them."""
     with torch.no_grad():
         for name, image in (('D_src', 'src_image0'), ('D_tgt', 'tgt_image0'), ('adv_tgt', 'tgt_image0')):
             stored = data.get(f'step0/soft_target_{name}_every4')

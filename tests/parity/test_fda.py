@@ -1,4 +1,4 @@
-"""FDA against stored values of the original: spectra, entropy, data, labels, the mean of networks, and trainings."""
+"""FDA, compared with stored values of the original: spectra, entropy, data, labels, mean of networks, trainings."""
 
 import json
 
@@ -37,7 +37,7 @@ from projects.fda import (
 from projects.fda.mean import weighted_mean
 
 GREY, LOSS, WEIGHT = 1e-3, 1e-5, 1e-5
-"""Largest deviations that the files' README suggests: of grey values, and of losses and weights relative to 1 + v."""
+"""Tolerances that the README of the files suggests: of grey values, and of losses and weights relative to 1 + v."""
 TIES = 5
 
 
@@ -67,7 +67,7 @@ def test_spectrum(path):
 
 
 def exchanged(size: list[int], beta: float, window: str = 'released') -> np.ndarray:
-    """The frequencies that are exchanged as a mask of the half spectrum."""
+    """Return the exchanged frequencies as a mask of the half spectrum."""
     first, last, columns = window_bounds(size, beta, window)
     chosen = np.zeros((size[0], size[1] // 2 + 1), bool)
     chosen[:first, :columns] = True
@@ -81,7 +81,7 @@ def test_windows(path):
         height, width = size = case['hw'].tolist()
         beta = scalar(case, 'beta_f64')
         half = exchanged(size, beta)
-        # What the released code writes into the right half has no effect: the left half says it all.
+        # Values that the released code writes into the right half have no effect. The left half determines the image.
         whole = np.zeros(size, bool)
         whole[:, : half.shape[1]] = half
         b = window_size(size, beta)
@@ -91,7 +91,7 @@ def test_windows(path):
         rows, columns = -np.arange(height) % height, -np.arange(width) % width
         whole = np.zeros(size, bool)
         whole[:, : half.shape[1]] = half
-        whole |= whole[rows][:, columns]  # a real image
+        whole |= whole[rows][:, columns]  # symmetric, as the spectrum of a real image
         np.testing.assert_array_equal(whole, case['np_window'], err_msg=str(i))
 
 
@@ -181,7 +181,7 @@ def test_data(path, tmp_path):
         if 'offset_xy' in case:
             np.random.seed(scalar(data, 'numpy_seed'))
             drawn = [np.random.randint(max(1, whole - part)) for whole, part in zip(scale, window, strict=True)]
-            assert drawn == case['offset_xy'].tolist(), 'the file draws as we do'
+            assert drawn == case['offset_xy'].tolist(), 'the file must have the random numbers of our generator'
         assert np.abs(sample['img'].transpose(2, 0, 1) - case['image_bgr']).max() <= 1, name
         np.testing.assert_array_equal(sample['gt_seg_map'], case['label'], err_msg=name)
 
@@ -190,7 +190,7 @@ def test_data(path, tmp_path):
 
 
 def mean_probabilities(logits: np.ndarray, size, weights: list[float]) -> Tensor:
-    """Of one image, from logits (networks, C, h, w) that are enlarged before the softmax: (C, H, W)."""
+    """Return probabilities (C, H, W) of one image from logits (networks, C, h, w), upsampled before the softmax."""
     return weighted_mean([up(torch.from_numpy(one)[None], size).softmax(dim=1)[0] for one in logits], weights)
 
 
@@ -221,7 +221,7 @@ def test_pseudo_labels(path, exact):
 
 @MODELS.register_module()
 class StoredSoft(SoftEncoderDecoder):
-    """Predicts from stored logits (images, C, h, w) in place of a network."""
+    """A segmentor that returns stored logits (images, C, h, w)."""
 
     def __init__(self, logits: np.ndarray) -> None:
         torch.nn.Module.__init__(self)
@@ -270,7 +270,7 @@ HYPER = ('beta', 'entropy', 'eta', 'switch', 'horizon', 'lr', 'momentum', 'weigh
 
 
 class StoredImages(BaseDataset):
-    """Stored images, one by one, with or without labels."""
+    """A data set of stored images, with or without labels."""
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES)
 
@@ -289,7 +289,7 @@ class StoredImages(BaseDataset):
 
 
 def every(data: dict, name: str) -> np.ndarray:
-    """The images or labels of all iterations, one after the other."""
+    """Return the images or labels of all iterations in one array."""
     return np.concatenate([data[name.format(i)] for i in range(scalar(data, 'num_steps_run'))])
 
 
@@ -300,7 +300,7 @@ def pairs(data: dict, beta: float) -> StyledPairDataset:
         return StyledPairDataset(source, styles, beta=beta)
     labelled = StoredImages(every(data, 'psu_image{}'), every(data, 'psu_label{}'))
     found = StyledPairDataset(source, labelled, beta=beta, style=styles, pseudo_labels=True)
-    found.read_style = lambda n: styles[n]['inputs']  # the file does not draw
+    found.read_style = lambda n: styles[n]['inputs']  # in the file, the n-th image has the n-th style
     return found
 
 
@@ -342,11 +342,11 @@ VARIANTS = {
     'legacy/': (dict(type='LegacySGD', version='0.4'), 'backbone'),
     'modern/': (dict(type='LegacySGD', version='1.9'), 'backbone'),
 }
-"""Optimizers by the beginning of the keys of their results."""
+"""Optimizers by the prefix of the keys of their results."""
 
 
 def trainings() -> list:
-    """Every file with every optimizer that it has results of."""
+    """Return a pytest parameter for each file and each optimizer with results in it."""
     found = []
     for file in golden_files('fda', 'trajectory'):
         (path,) = file.values
@@ -395,7 +395,7 @@ def test_trajectory(path, variant):
         state = network.to_original()
         l2 = np.sqrt(sum(value.detach().double().square().sum().item() for value in state.values()))
         assert l2 == pytest.approx(stored[f'{variant}weights_l2_after_step_f64'][i], rel=WEIGHT)
-    stored_final = variant != 'modern/'  # of which no final weights are stored
+    stored_final = variant != 'modern/'  # the file has no final weights of this variant
     final = section(stored, f'final_{variant.strip("/")}' if variant else 'final', optional=not stored_final)
     assert set(final) == (set(state) if stored_final else set())
     for name, value in final.items():

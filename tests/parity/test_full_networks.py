@@ -1,4 +1,4 @@
-"""The full networks of the papers: files as the originals write them, rebuilt from the recipe, converted, compared."""
+"""The full networks of the papers: original files, rebuilt from a recipe for their weights, converted and compared."""
 
 import ast
 import zlib
@@ -20,7 +20,7 @@ from mmuda.stages import network_config
 
 
 def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
-    """The weight that the files' README prescribes for a key."""
+    """Return the weight that the README of the files prescribes for a key."""
     x = np.random.RandomState(seed).standard_normal(shape)
     if key.endswith('running_var'):
         x = 1 + 0.1 * np.abs(x)
@@ -34,7 +34,7 @@ def recipe(key: str, shape: tuple, seed: int) -> torch.Tensor:
 
 
 def original_weights(data: dict) -> dict:
-    """The state dict of the original network of a file."""
+    """Return the state dict of the original network of a file."""
     state = OrderedDict()
     for index, (key, shape) in enumerate(zip(data['keys'].tolist(), data['shapes'].tolist(), strict=True)):
         shape = (
@@ -53,7 +53,7 @@ def trunk_of(weights: dict) -> str:
 def converted(
     origin: str, content: dict, folder, trunk: str, num_classes: int, two_levels: bool = False, stage: str = None
 ) -> tuple:
-    """The segmentor (of a stage of the config) that an original file becomes, and what the converter says of it."""
+    """Convert an original file; return the segmentor (of a stage of the config) and the report of the converter."""
     torch.save(content, folder / 'original.pth')
     del content
     config = config_for(origin, trunk, num_classes, two_levels, folder)
@@ -92,7 +92,7 @@ def test_deeplab(path, tmp_path):
             assert deviation(outputs.logits[level], data[f'{mode}_out{number}']) < 1e-4, (mode, level)
     after = model.state_dict()
     changed = section(data, 'after_train', optional=True)
-    # VGG-16 has no statistics that training changes.
+    # VGG-16 has no running statistics.
     assert bool(changed) == any('running_' in key for key in after)
     for key, stored in changed.items():
         np.testing.assert_allclose(
@@ -102,7 +102,7 @@ def test_deeplab(path, tmp_path):
 
 @pytest.mark.parametrize('path', golden_files('adaptsegnet', 'r101_multi'))
 def test_the_same_file_is_another_network_for_another_origin(path, tmp_path):
-    """AdaptSegNet's, ADVENT's and SIM's files have the same keys; who trained them decides what is summed."""
+    """Files of AdaptSegNet, ADVENT and SIM have the same keys, but the origin determines which branches are summed."""
     data = load(path)
     model, done = converted('sim', original_weights(data), tmp_path, 'resnet', data['eval_out2'].shape[1])
     assert done.meta['summed_branches'] == {'decode_head': [0, 1]} and len(done.left_out) == 8
@@ -112,7 +112,7 @@ def test_the_same_file_is_another_network_for_another_origin(path, tmp_path):
 
 
 def rule(key: str, shape: tuple) -> torch.Tensor:
-    """The weight that the README of SDCA's networks prescribes for a key."""
+    """Return the weight that the README of SDCA's networks prescribes for a key."""
     r = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
     if key.endswith('running_var'):
         value = np.exp(0.1 * r)
@@ -126,7 +126,7 @@ def rule(key: str, shape: tuple) -> torch.Tensor:
 
 
 class Names(nn.Module):
-    """Keys and shapes of the originals, written down from their description: nothing here is ever run."""
+    """A module with the keys and shapes of the originals, written from their description. It is never run."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ def test_fada_and_sdca(path, kind, tmp_path):
     data = section(load(path), kind)
     with torch.device('meta'):
         shapes = {key: tuple(value.shape) for key, value in Names(kind).state_dict().items()}
-    if kind == 'resnet101':  # its frozen batch-norm does not count
+    if kind == 'resnet101':  # its frozen batch-norm has no counter
         shapes = {key: shape for key, shape in shapes.items() if not key.endswith('num_batches_tracked')}
     assert len(shapes) == scalar(data, 'num_keys')
     channels, num_classes = int(data['feat_shape'][1]), data['logits'].shape[1]
@@ -186,7 +186,7 @@ def test_fada_and_sdca(path, kind, tmp_path):
         classifier={f'module.{key}': value for key, value in classifier.items()},
         optimizer_fea=dict(state={}, param_groups=[dict(lr=1e-4, params=[0])]),
     )
-    # Batch-norm of the last stage has an epsilon, that of the stages before has none.
+    # Batch-norm of the last stage sets an epsilon, that of earlier stages does not.
     model, done = converted(
         'sdca',
         content,

@@ -1,4 +1,4 @@
-"""HRDA against stored values of the original: crops, fusion, losses, sliding, whole networks and their training."""
+"""HRDA, compared with stored values of the original: crops, fusion, losses, sliding windows, networks, training."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from mmuda.models.adaptors import WeightedImages
 from projects.hrda import Box, HRDAOutputs, cut_windows, draw_box, fuse, join_windows, sliding_windows
 
 CLOSE, FINAL = 1e-5, 2e-5
-"""Largest deviations that the files' README suggests, relative to 1 + the largest value."""
+"""Tolerances that the README of the files suggests, relative to 1 + the largest value."""
 
 
 def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
@@ -31,7 +31,7 @@ def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
 
 
 def close_gradient(ours: Tensor | None, stored: np.ndarray, message: str) -> None:
-    """Gradients are compared relative to their size."""
+    """Compare gradients relative to their largest value."""
     ours = np.zeros_like(stored) if ours is None else ours.numpy()
     assert np.abs(ours - stored).max() <= 1e-4 * np.abs(stored).max() + 1e-12, message
 
@@ -91,7 +91,7 @@ def test_fusion(path):
 
 
 def weights_of(detail: float, context: float) -> dict:
-    """The weights of the levels in an adaptor, as those of the original."""
+    """Return the weights of the levels for an adaptor from those of the original."""
     levels = dict(main=1 - detail - context, detail=detail, context=context)
     return {f'{term}_{level}': weight for term in ('seg', 'mix') for level, weight in levels.items()}
 
@@ -129,7 +129,7 @@ def test_losses(path):
 
 
 class Losses(DACS):
-    """The losses of DACS on given outputs; its network is never run."""
+    """The losses of DACS on given outputs, without a forward pass."""
 
     def __init__(self, loss_weights: dict, outputs: HRDAOutputs) -> None:
         super().__init__(tiny_segmentor(two_levels=False))
@@ -175,12 +175,12 @@ def build_head(state: dict, data: dict):
 
 
 def statistics_in(network: torch.nn.Module) -> set[str]:
-    """Names of the running statistics of a network."""
+    """Return the names of the running statistics of a network."""
     return {name for name in network.state_dict() if name.endswith(('running_mean', 'running_var'))}
 
 
 def full_size(data: dict) -> tuple[int, int]:
-    """(H, W) of the images whose context features are stored; the context has half their size."""
+    """Return the size (H, W) of the images whose context features are stored. The context has half their size."""
     return tuple(length * 2 * scalar(data, 'os') for length in data['lr_feat0'].shape[-2:])
 
 
@@ -250,7 +250,7 @@ HYPER = ('lr', 'beta1', 'beta2', 'weight_decay', 'head_factor', 'detail')
 
 @MODELS.register_module()
 class OnlyWeighted(DACS):
-    """Trains with the weighted losses of labelled images, as the stored trainings do."""
+    """A method that trains with the weighted losses of labelled images, as in the stored trainings."""
 
     def adapt(self, source: dict, target: dict):
         images = WeightedImages(

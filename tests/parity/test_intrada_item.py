@@ -1,4 +1,4 @@
-"""An item of IntraDA's easy split: the same numbers as the original."""
+"""An item of IntraDA's easy split has the values of the original."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from PIL import Image
 import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.classes import CITYSCAPES_CLASSES
 
-# The mean of the networks that IntraDA starts from, in BGR.
+# The mean that IntraDA's networks use, in BGR.
 MEAN = (104.00698793, 116.66876762, 122.67891434)
 
 

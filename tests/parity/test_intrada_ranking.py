@@ -22,7 +22,7 @@ def test_ranking(path):
     rare = [CITYSCAPES_CLASSES.index(name) for name in RARE_CLASSES]
     if 'rare_class_ids' in data:
         np.testing.assert_array_equal(rare, data['rare_class_ids'])
-    masks = data.get('masks', ())  # those at the full size are large: a file may have a few of them or none
+    masks = data.get('masks', ())  # masks at full size are large, so that a file has few of them or none
 
     scores = []
     for image, logits in enumerate(torch.from_numpy(data['logits'])):
@@ -42,7 +42,7 @@ def test_ranking(path):
     np.testing.assert_allclose(scores, data['score'], rtol=1e-6, atol=0)
 
     easy, hard = split_by_score(data['names'].tolist(), scores, scalar(data, 'lambda1'))
-    # Equal scores have no order of their own.
+    # The order of equal scores is undefined.
     assert sorted(easy) == sorted(data['easy'].tolist()) and sorted(hard) == sorted(data['hard'].tolist())
     if len(np.unique(data['score'])) == len(scores):
         assert easy + hard == data['names'][data['rank_order']].tolist()

@@ -1,4 +1,4 @@
-"""The learning rates that our schedule gives every optimizer."""
+"""Learning rates of our schedule for every optimizer."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ def test_poly_lr(path):
         torch.optim.SGD([weight()], lr=base),
         torch.optim.Adam([weight()], lr=base_d),
     ]
-    if data['lr'].shape[1] == 3:  # ADVENT stores no optimizer with a single group at the base rate
+    if data['lr'].shape[1] == 3:  # ADVENT's files have no optimizer with a single group at the base rate
         del optimizers[1]
-    # mmengine's `end` is the first step behind the schedule: one more than the papers' number of iterations.
+    # The `end` of mmengine is the first step after the schedule: one more than the number of iterations in the papers.
     schedulers = [PolyLR(optimizer, power=power, begin=0, end=total + 1, by_epoch=False) for optimizer in optimizers]
     wanted = {int(i): row for i, row in zip(data['iters'], data['lr'], strict=True)}
     for optimizer in optimizers:
-        optimizer.step()  # mmengine warns about schedulers that step first
+        optimizer.step()  # mmengine warns if a scheduler steps before the optimizer
     seen = 0
     for i in range(total + 1):
         if i in wanted:

@@ -31,7 +31,7 @@ def test_cross_entropy(path):
         loss = cross_entropy(logits, torch.from_numpy(arrays['label']), weight=weight)
         loss.backward()
         if not np.isfinite(arrays['loss']):
-            # No labelled pixel: NaN in the original, nothing to learn in ours.
+            # Without labelled pixels, the original gives NaN and our loss is zero.
             assert loss.item() == 0 and logits.grad.abs().max() == 0
             continue
         np.testing.assert_allclose(loss.item(), arrays['loss'], **CLOSE, err_msg=case)
@@ -60,7 +60,7 @@ def test_entropy(path):
     for case in cases:
         arrays = section(data, case)
         if 'prob' in arrays:
-            # Log-probabilities are logits of the same probabilities; -200 underflows to the zero that is meant.
+            # Log-probabilities are logits of the same probabilities; -200 underflows to the probability zero.
             probs = torch.from_numpy(arrays['prob'])
             logits = probs.log().clamp(min=-200.0).requires_grad_()
         else:
@@ -127,7 +127,7 @@ def test_discriminator(path):
                 loss.backward()
                 name = f'{gan}_label{domain}'
                 np.testing.assert_allclose(loss.item(), data[f'{name}_loss{case}'], **CLOSE)
-                # A file may lack a gradient, but not all of them.
+                # A file need not have every gradient, but must have some.
                 if f'{name}_grad_in{case}' in data:
                     np.testing.assert_allclose(x.grad.numpy(), data[f'{name}_grad_in{case}'], rtol=1e-4, atol=1e-8)
                     gradients += 1
@@ -140,7 +140,7 @@ def test_discriminator(path):
 
 @pytest.mark.parametrize('path', golden_files('adaptsegnet', 'discriminator', SHIPPED_DIR))
 def test_the_file_has_every_gradient(path):
-    """So that the check above, which passes over a gradient that a file lacks, passes over none."""
+    """The shipped file has every gradient, so that the test above skips none."""
     data = load(path)
     cases = [key[len('out') :] for key in data if key.startswith('out')]
     wanted = {f'{gan}_label{domain}_grad_in{case}' for gan in ('bce', 'mse') for domain in (0, 1) for case in cases}

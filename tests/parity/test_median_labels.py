@@ -1,4 +1,4 @@
-"""Pseudo labels by the capped median of each class: those that the programs of SIM and SDCA wrote."""
+"""Pseudo labels by the capped median of each class, written by the programs of SIM and SDCA."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from mmuda.labeling import Confidences, MedianCap, most_likely
 
 
 def upsample(maps: Tensor, size) -> Tensor:
-    """(N, C, h, w) to (N, C, H, W)."""
+    """Upsample maps (N, C, h, w) to (N, C, H, W)."""
     return F.interpolate(maps, tuple(size), mode='bilinear', align_corners=True)
 
 
@@ -42,11 +42,11 @@ def test_sim(path):
     np.testing.assert_array_equal(thresholds.astype(np.float32), data['thres'])
 
     for (confidence, labels), expected in zip(stored, data['pseudo'], strict=True):
-        # A map that has the stored confidence and class, and is less sure of all others.
+        # A map with the stored confidence at the stored class and zero elsewhere.
         prob = torch.zeros(num_classes, *labels.shape).scatter_(0, labels.long()[None], confidence[None])
         np.testing.assert_array_equal(strategy.label(prob, torch.from_numpy(thresholds)), expected)
 
-    # From the logits on, the last bits of the up-sampling depend on the version of PyTorch.
+    # The last bits of the upsampling of logits depend on the version of PyTorch.
     for prob, (confidence, labels) in zip(
         upsample(logits.softmax(dim=1), data['pseudo'].shape[1:]), stored, strict=True
     ):
@@ -56,7 +56,7 @@ def test_sim(path):
 
 
 def low_logits(data: dict, images: list[Tensor]) -> list[Tensor]:
-    """Logits (1, C, h, w) of the stored network, whichever stand-in it is, for images (1, 3, H, W)."""
+    """Return the logits (1, C, h, w) of the stored stand-in network for images (1, 3, H, W)."""
     model = MODELS.build(segmentor(data)).eval()
     load_original(model, data)
     with torch.no_grad():
@@ -86,4 +86,4 @@ def test_sdca(path):
     for i, maps in zip(numbers, logits, strict=True):
         expected = data[f'pseudo{i}']
         labels = strategy.label(upsample(maps, expected.shape).softmax(dim=1)[0], torch.from_numpy(thresholds))
-        assert np.sum(labels.numpy() != expected) <= 3, 'a handful of pixels may tie with a threshold'
+        assert np.sum(labels.numpy() != expected) <= 3, 'only few pixels can tie with a threshold'

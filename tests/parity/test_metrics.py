@@ -19,7 +19,7 @@ EXACT = dict(rtol=1e-12, atol=0, equal_nan=True)
 
 
 def evaluate(samples, num_classes, json_file, **options):
-    """Scores, confusion matrix and IoU (fractions) of data samples that come one by one."""
+    """Return scores, confusion matrix and IoU (fractions) of data samples, processed one by one."""
     metric = DomainIoUMetric(json_file=str(json_file), **options)
     metric.dataset_meta = dict(classes=[f'class {index}' for index in range(num_classes)])
     for sample in samples:
@@ -30,7 +30,7 @@ def evaluate(samples, num_classes, json_file, **options):
 
 
 def stored_sample(arrays):
-    """A data sample of the arrays `pred` and `gt`."""
+    """Return a data sample with the arrays `pred` and `gt`."""
     return {f'{theirs}_sem_seg': dict(data=torch.from_numpy(arrays[theirs])[None]) for theirs in ('pred', 'gt')}
 
 
@@ -79,14 +79,14 @@ def test_miou_with_absent_classes_as_zero(path, tmp_path):
 
 
 class StoredLogits(BaseModel):
-    """A network whose answer for image `number` is known: low-resolution logits (N, C, h, w)."""
+    """A network that returns stored low-resolution logits (N, C, h, w) for image `number`."""
 
     def __init__(self, logits, size):
         super().__init__()
         self.logits, self.size = torch.from_numpy(logits), size
 
     def forward(self, *args, **kwargs):
-        raise AssertionError('only tested')
+        raise AssertionError('only test_step must be called')
 
     def test_step(self, data):
         for sample in data['data_samples']:

@@ -1,4 +1,4 @@
-"""MIC against stored values of the original: the masked loss, and whole iterations on DAFormer and HRDA."""
+"""MIC, compared with stored values of the original: the masked loss, and whole iterations with DAFormer and HRDA."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ from projects.mic import Masking, MICDAFormer
 from projects.mic.masking import MaskDraws
 
 CLOSE, FINAL = 1e-5, 2e-5
-"""Largest deviations of images, losses and states, relative to 1 + the largest value."""
+"""Tolerances of images, losses and states, relative to 1 + the largest value."""
 TIES = 2
-"""Pixels of a label map that may differ."""
+"""Number of pixels of a label map that can differ."""
 MODES = dict(target='trg', source='src', both='')
-"""Our names of the images that are masked, and theirs after ``separate``."""
+"""The original's names (after ``separate``) of the masked images, by our names."""
 
 
 def close(ours, stored, message: str, tolerance: float = CLOSE) -> None:
@@ -37,7 +37,7 @@ def same_labels(ours: Tensor, stored: np.ndarray, message: str) -> None:
 
 
 def masking_of(mode: str) -> dict:
-    """Our settings for a mode of the original."""
+    """Return our settings for a mode of the original."""
     assert mode.startswith('separate')
     augment = mode.endswith('aug')
     whose = mode.removeprefix('separate').removesuffix('aug')
@@ -45,7 +45,7 @@ def masking_of(mode: str) -> dict:
 
 
 def n1(shapes: dict) -> dict:
-    """The config of N1."""
+    """Return the config of N1."""
     classes, channels = shapes['decode_head.conv_seg.weight'][:2]
     backbone = {name.removeprefix('backbone.'): shape for name, shape in shapes.items() if name.startswith('backbone.')}
     return dict(
@@ -67,7 +67,7 @@ def preprocessor(data: dict) -> dict:
 
 
 def factors(case: dict, count: int) -> JitterFactors:
-    """The factors of a batch with one order."""
+    """Return the factors of a batch, in which all images have the same order of operations."""
     values = [torch.from_numpy(case[f'{key}_factor']) for key in ('brightness', 'contrast', 'hue', 'saturation')]
     return JitterFactors(*values, torch.from_numpy(case['order']).expand(count, 4))
 
@@ -121,7 +121,7 @@ def test_masked_loss(path):
 
 
 def check_gates(masking: Masking, case: dict) -> None:
-    """The two numbers of the original open our gates as its own."""
+    """Check that the stored random numbers select the augmentations of the original."""
     drawn = scalar(case, 'u_jitter_f64'), scalar(case, 'u_blur_f64')
     assert (masking.augmentation is None) == np.isnan(drawn[0])
     if masking.augmentation is not None:
@@ -251,7 +251,7 @@ def test_trajectory(path):
         compared = 0
         for name, key in losses.items():
             if f'loss_{name}' in data:
-                stored = np.nan_to_num(data[f'loss_{name}'][i])  # of an empty mask
+                stored = np.nan_to_num(data[f'loss_{name}'][i])  # NaN is the original's mean over an empty mask
                 close(logs[f'loss_{key}'] * model.loss_weights[key], stored, f'{i} {name}')
                 compared += 1
         assert compared >= 4

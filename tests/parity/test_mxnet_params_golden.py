@@ -1,4 +1,4 @@
-"""Our reader of `.params` files against files that MXNet wrote or reads."""
+"""Our reader of `.params` files, with files that MXNet has written or can read."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ FOLDER = GOLDEN_DIR / 'cbst'
 
 
 def files(*kinds: str) -> list:
-    """The files `toy_*.params` of some kinds; without an argument those of all other kinds, whose arrays have names."""
+    """Return parameters for the files `toy_*.params` of these kinds; by default, for all other files."""
     found = [
         path
         for path in sorted(FOLDER.glob('toy_*.params'))
@@ -37,7 +37,9 @@ def test_named(path):
     data = load(FOLDER / 'toy_params_expected.npz')
     order = data['order_dtypes_file' if 'dtypes' in path.stem else 'order'].tolist()
     check(found, expected(order))
-    assert list(found) == order or 'mxnet' in path.stem, 'MXNet itself writes in any order'
+    assert list(found) == order or 'mxnet' in path.stem, (
+        'the order must be kept, except in files that MXNet has written'
+    )
 
 
 @pytest.mark.parametrize('path', files('nameless'))

@@ -1,5 +1,4 @@
-"""From files on disk to network input: the same numbers as the original code, through our readers
-and PIL resizing."""
+"""From files on disk to the input of the network: the values of the original code, by our readers and Pillow."""
 
 import functools
 from pathlib import Path
@@ -17,8 +16,7 @@ import mmuda.datasets.transforms  # noqa: F401
 from mmuda.datasets.readers.gta5 import GTA5Dataset
 
 FILES = [*golden_files('adaptsegnet', 'preprocess'), *golden_files('advent', 'preprocess')]
-"""Files of the two families have different names for the same things; both readers are held to
-every file."""
+"""Golden files of two families, which use different names. Both readers must reproduce all of them."""
 
 shipped = functools.partial(golden_files, folder=SHIPPED_DIR)
 
@@ -40,7 +38,7 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5Dataset:
-    """A data set with one pair in GTA5's layout and encoding."""
+    """Return a data set with one pair in the layout and encoding of GTA5."""
     (root / 'images').mkdir(parents=True)
     (root / 'labels').mkdir()
     Image.fromarray(image).save(root / 'images' / '00001.png')
@@ -51,7 +49,7 @@ def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5
 
 
 def cityscapes(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> CityscapesDataset:
-    """A data set with one pair in the layout of Cityscapes."""
+    """Return a data set with one pair in the layout of Cityscapes."""
     for folder, name, pixels in (
         ('leftImg8bit', 'a_000000_000000_leftImg8bit.png', image),
         ('gtFine', 'a_000000_000000_gtFine_labelIds.png', ids),
@@ -70,7 +68,7 @@ DATASETS = {'gta5': gta5, 'cityscapes': cityscapes}
 
 
 def network_input(data: dict, packed: dict) -> np.ndarray:
-    """What the papers' networks see: BGR, minus the mean, not scaled."""
+    """Return the input of the papers' networks: BGR, minus the mean, not scaled."""
     preprocessor = SegDataPreProcessor(mean=data['mean_bgr'].tolist(), std=(1, 1, 1), bgr_to_rgb=False)
     batch = preprocessor(dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]))
     return batch['inputs'][0].numpy()
@@ -97,7 +95,7 @@ def test_preprocess(path, layout, tmp_path):
 
 @pytest.mark.parametrize('path', golden_files('advent', 'preprocess'))
 def test_target_label_at_its_own_size(path, tmp_path):
-    """ADVENT resizes target labels to another size than the image."""
+    """Target labels can be resized to another size than the image, as in ADVENT."""
     data = load(path)
     dataset = cityscapes(tmp_path, data['raw_image_rgb'], data['raw_label_ids'], [])
     info = dataset.get_data_info(0)
@@ -116,7 +114,7 @@ def map_grid(ids: np.ndarray, layout: str, root: Path) -> np.ndarray:
 def test_ids_of_adaptsegnet(path, tmp_path):
     data = load(path)
     np.testing.assert_array_equal(map_grid(data['id_grid'], 'gta5', tmp_path), data['gta5_train_ids'])
-    # Its evaluation leaves ids beyond its table as they are and then skips everything from 19 on.
+    # The original's evaluation keeps ids that are not in its table, and then skips all from 19 on.
     evaluated = data['cityscapes_eval_train_ids']
     evaluated = np.where((evaluated >= 0) & (evaluated < 19), evaluated, 255)
     np.testing.assert_array_equal(map_grid(data['id_grid'], 'cityscapes', tmp_path), evaluated)
@@ -129,14 +127,14 @@ def test_ids_of_advent(path, tmp_path):
     data = load(path)
     np.testing.assert_array_equal(map_grid(data['ids'], 'cityscapes', tmp_path)[0], data['ids_mapped'])
     np.testing.assert_array_equal(map_grid(data['ids'], 'gta5', tmp_path)[0], data['ids_mapped'])
-    # The last slot of the vector is that of id -1, which files hold as 255.
+    # The last entry of the vector is that of id -1, which files store as 255.
     slots = np.r_[np.arange(len(data['cityscapes_map_vector']) - 1), 255]
     np.testing.assert_array_equal(map_grid(slots, 'cityscapes', tmp_path / 'vector')[0], data['cityscapes_map_vector'])
 
 
 @pytest.mark.parametrize('path', [*shipped('adaptsegnet', 'preprocess'), *shipped('advent', 'preprocess')])
 def test_the_default_backend_would_differ(path, tmp_path):
-    """Why the configs name pillow and bicubic: the comparison above can tell."""
+    """The comparison above detects another backend than pillow with bicubic, which the configs set."""
     data = load(path)
     size = data['crop_size_wh'] if 'crop_size_wh' in data else data['image_size_wh']
     pipeline = [LOAD_IMAGE, dict(type='Resize', scale=tuple(size.tolist())), dict(type='PackSegInputs')]

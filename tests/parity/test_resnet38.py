@@ -23,21 +23,21 @@ EPS = dict(type='BN', eps=1.001e-5)
 
 
 def mxnet(arrays: dict) -> dict:
-    """Names as MXNet's files have them."""
+    """Return the names of arrays as in the files of MXNet."""
     return {('aux:' if 'moving' in name else 'arg:') + name: value for name, value in arrays.items()}
 
 
 def block_weights(arrays: dict) -> dict:
-    """Weights of one block by the names inside it. Level 6 of the files' 3x3 block is called 6x: it is its first."""
+    """Return the weights of one block by their names in it. Files call level 6 of the 3x3 block 6x; it is the first."""
     arrays = {name.replace('6x', '6a'): value for name, value in arrays.items()}
     renamed = rename(mxnet(arrays), RESNET38).weights
     return {key.split('.', 3)[3]: torch.from_numpy(value) for key, value in renamed.items()}
 
 
 def geometry(case: str, convs: int) -> dict:
-    """Strides and dilations of a block by case: ``_stride2``, ``_incdilate4`` (from 2), ``_d2`` (all 3x3 layers)."""
+    """Return strides and dilations by case: ``_stride2``, ``_incdilate4`` (from 2), ``_d2`` (all 3x3 layers)."""
     kind = re.fullmatch(r'b[0-9]+(?:_proj|_identity)?_(stride2)?(?:_even)?(?:incdilate([0-9]+))?(?:d([0-9]+))?', case)
-    assert kind, f'what is a block called {case!r}?'
+    assert kind, f'unknown block {case!r} in the file'
     if kind[1]:
         return dict(stride=2, dilations=(1,) * convs)
     if kind[2]:
@@ -75,7 +75,7 @@ def test_blocks(path):
 
 
 def head(arrays: dict, x: torch.Tensor) -> torch.Tensor:
-    """Last norm and ReLU of the trunk, then the head."""
+    """Apply the last norm and ReLU of the backbone, and then the head."""
     weights = {key: torch.from_numpy(value) for key, value in rename(mxnet(arrays), RESNET38).weights.items()}
     norm = torch.nn.BatchNorm2d(x.shape[1], eps=EPS['eps'])
     load_strictly(norm, {key[len('backbone.bn7.') :]: value for key, value in weights.items() if 'bn7' in key})
@@ -93,7 +93,7 @@ def load_strictly(module: torch.nn.Module, weights: dict) -> None:
 
 
 def recipe(data: dict, name: str, shape: tuple) -> np.ndarray:
-    """The weight that the files' README prescribes for a name."""
+    """Return the weight that the README of the files prescribes for a name."""
     generator = np.random.RandomState(zlib.crc32(name.encode()) ^ scalar(data, 'seed'))
     if name.endswith('_gamma'):
         value = 0.8 + 0.1 * generator.standard_normal(shape)
@@ -107,7 +107,7 @@ def recipe(data: dict, name: str, shape: tuple) -> np.ndarray:
 
 
 def write_params(path: Path, data: dict) -> None:
-    """An MXNet file (V2) of all weights of the recipe."""
+    """Write an MXNet file (V2) with all weights of the recipe."""
     names, kinds = data['param_names'].tolist(), data['is_aux'].tolist()
     with open(path, 'wb') as file:
         file.write(struct.pack('<QQQ', 0x112, 0, len(names)))
@@ -123,7 +123,7 @@ def write_params(path: Path, data: dict) -> None:
 
 
 def module_of(layer: str) -> str:
-    """The module whose output a layer of MXNet is."""
+    """Return the name of our module with the output of a layer of MXNet."""
     (ours,) = rename({f'arg:{layer.removesuffix("_relu")}_weight': None}, RESNET38).weights
     return ours.removesuffix('.weight')
 

@@ -1,4 +1,4 @@
-"""The data side of SDCA, which is that of FADA: the source list, transforms and ids of the original code."""
+"""Data of SDCA, which is that of FADA: the source list, transforms and ids of the original code."""
 
 import re
 from pathlib import Path
@@ -38,14 +38,14 @@ def surroundings(tmp_path, monkeypatch):
 
 
 class Fixed:
-    """Draws that are known."""
+    """A source of draws with given results."""
 
     def __init__(self, *numbers: float) -> None:
         self.numbers = list(numbers)
 
     def integer(self, low: int, high: int) -> int:
         number = self.numbers.pop(0)
-        assert low <= number < high, 'the original drew from another range'
+        assert low <= number < high, 'the number must be in the range of the draw'
         return int(number)
 
     def fraction(self, high: float) -> float:
@@ -68,7 +68,9 @@ def test_class_balanced_source_list(path):
         found = class_balanced_sequence(lists, case['presence'], num_draws, random)
         np.testing.assert_array_equal(found, case['sequence'])
         for label, images in enumerate(lists):
-            assert sorted(images) == np.flatnonzero(case['presence'][:, label]).tolist(), 'the lists are the presence'
+            assert sorted(images) == np.flatnonzero(case['presence'][:, label]).tolist(), (
+                'the lists must agree with the classes of the images'
+            )
 
 
 # Transforms. The images of the files are RGB, ours are BGR.
@@ -80,7 +82,7 @@ def close(found: np.ndarray, expected: np.ndarray, levels: int = 1) -> None:
 
 
 def resized(data: dict, root: Path) -> dict:
-    """What our pipeline makes of the image and the label as files."""
+    """Return the image and the label after our pipeline, read from files."""
     Image.fromarray(data['image']).save(root / 'image.png')
     Image.fromarray(data['label']).save(root / 'label.png')
     known = {int(id): int(id) for id in np.unique(data['label'])}
@@ -109,7 +111,7 @@ def test_resize_and_normalise(path, tmp_path):
     for name, settings in (('imagenet', IMAGENET), ('caffe', CAFFE)):
         batch = dict(source=dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]))
         tensor = DomainPairPreprocessor(**settings)(batch, training=True)['source']['inputs'][0].numpy()
-        # One grey level is what the resize may differ by, in the units of the tensor.
+        # The resize can differ by one grey level, here in the units of the tensor.
         tolerance = 1 / min(settings['std']) + 1e-4
         np.testing.assert_allclose(tensor, data[f'normalize_{name}/tensor'], rtol=0, atol=tolerance)
         if np.array_equal(packed['inputs'].numpy()[::-1].transpose(1, 2, 0), data['resize/image']):
@@ -129,7 +131,7 @@ def test_grey_and_blur(path):
 
 @pytest.mark.parametrize('path', golden_files('sdca', 'transforms'))
 def test_scale_pad_crop_and_flip(path):
-    """Through the registered transforms, their random numbers replaced by those of the file."""
+    """The registered transforms give the stored results with the stored random numbers."""
     data = load(path)
     row, column, *window_size = data['crop/ijhw'].tolist()
     crop_size = tuple(data['crop/size_hw'].tolist())
@@ -159,13 +161,13 @@ def test_scale_pad_crop_and_flip(path):
     np.testing.assert_array_equal(cut_window(data['scale/image'], window, 0), data['crop/image'])
 
 
-# Ids. The originals ignore what they do not know; ours are told to.
+# Ids. The originals ignore unknown ids, which ours do with `unknown=255`.
 
 LOAD = dict(type='LoadDomainAnnotations', unknown=255)
 
 
 def one_label(root: Path, folders: tuple, name: str) -> Path:
-    """Room for a pair; the image is of no interest."""
+    """Create the folders of a pair and return the path of its label. The image is not used."""
     for folder in folders:
         (root / folder).mkdir(parents=True)
     return root / folders[1] / name
@@ -216,7 +218,7 @@ def test_ids(path, tmp_path):
 @pytest.mark.parametrize('num_classes', [19, 16])
 @pytest.mark.parametrize('path', golden_files('sdca', 'labels'))
 def test_ids_of_pseudo_labels(path, num_classes, tmp_path):
-    """The same for all that a pseudo label may hold; we refuse what the original ignores."""
+    """Valid ids are read as in the original; a file with others, which the original ignores, is refused."""
     data = load(path)
     ids, expected = data['ids'], data[f'softlabel{num_classes}']
     sample = dict(seg_map_path=str(tmp_path / 'label.png'), num_classes=num_classes)

@@ -56,7 +56,7 @@ def check_statistics(model, data: dict, prefix: str) -> None:
 
 
 def check_supervised(logs: dict, weight: float, data: dict, loss: str, i: int) -> None:
-    """Without a weight Lovasz-softmax is not computed, and files need not have it."""
+    """Compare the supervised losses. With a weight of zero, Lovasz-softmax is not computed and need not be stored."""
     np.testing.assert_allclose(
         logs['loss_seg_main'] + weight * logs.get('loss_lov_main', 0.0), data[loss][i], rtol=TOLERANCE
     )
@@ -96,13 +96,13 @@ def test_sdca(path):
             wrappers,
         )
         np.testing.assert_array_equal(masks['source'].flatten().numpy(), data[f'src_mask{i}'])
-        # A pixel may stand on the threshold.
+        # One or two pixels can tie with the threshold.
         assert (masks['target'].flatten().numpy() != data[f'tgt_mask{i}']).sum() <= 2
         check_supervised(logs, lov, data, 'loss_sup', i)
         for name in ('feat', 'out') if multi_level else ('feat',):
             for short, domain in (('src', 'source'), ('tgt', 'target')):
                 stored = data[f'loss_{name}_{short}'][i]
-                # The original logs the mean over no pixel, NaN; it has no gradient, like our zero.
+                # The original's mean over no pixel is NaN without gradient; ours is zero.
                 np.testing.assert_allclose(
                     logs[f'loss_{name}_{domain}'],
                     np.nan_to_num(stored, nan=0.0),

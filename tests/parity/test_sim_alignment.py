@@ -1,4 +1,4 @@
-"""SIM's regions, memories and alignment losses against the original's, step by step."""
+"""Regions, memories and alignment losses of SIM, compared with the original step by step."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_instances(path):
             kept = [c.area for c in components[:10]]
             assert kept == data['top10_area'][i, t][: len(kept)].tolist()
             assert [c.number for c in components[:10]] == data['top10_id'][i, t][: len(kept)].tolist()
-    # All images and classes at once.
+    # All images and classes in one call.
     regions = find_regions(torch.from_numpy(data['label_map']), (), things)
     for i in range(len(data['label_map'])):
         for t in range(len(things)):
@@ -44,7 +44,7 @@ def test_instances(path):
 
 @MODELS.register_module()
 class Lookup(BaseModule):
-    """A segmentor whose features and predictions are inputs; it has a classifier."""
+    """A segmentor with a classifier, whose features and predictions are given."""
 
     with_auxiliary_head, align_corners = False, True
 
@@ -57,7 +57,7 @@ class Lookup(BaseModule):
 
 
 def build(data: dict, prefix: str, **kwargs):
-    """SIM over a lookup with the classifier of a file."""
+    """Build SIM with a `Lookup` segmentor and the classifier of a file."""
     weights = {key[len(prefix) :]: torch.from_numpy(value) for key, value in data.items() if key.startswith(prefix)}
     num_classes, channels = weights['0.weight'].shape[:2]
     model = MODELS.build(
@@ -119,7 +119,7 @@ def test_memories_and_losses(path):
     assert model.thing_memory.slots == scalar(data, 'num_instance_slots')
     steps = sorted({int(key.split('.')[0][4:]) for key in data if key.startswith('step')})
     assert steps
-    # An empty mask has the mean zero, which is of one class.
+    # The mean over an empty mask is the zero vector, which the classifier assigns to this class.
     of_zero = int(model.classify_vectors(torch.zeros(1, 1, model.stuff_memory.entries.shape[2])))
     for t in steps:
         step = {key.split('.', 1)[1]: value for key, value in data.items() if key.startswith(f'step{t}.')}

@@ -1,4 +1,4 @@
-"""What SIM shares with others, against the original's numbers: adversary, learning rates, data, evaluation."""
+"""Parts that SIM shares with other methods, compared with the original: adversary, learning rates, data, evaluation."""
 
 import json
 from pathlib import Path
@@ -88,11 +88,11 @@ def test_learning_rates(path):
         torch.optim.SGD([dict(params=[weight()]), dict(params=[weight()], lr=10 * base)], lr=base),
         torch.optim.Adam([weight()], lr=scalar(data, 'base_lr_D')),
     ]
-    # mmengine's `end` is the first step behind the schedule: one more than the number of iterations.
+    # The `end` of mmengine is the first step after the schedule: one more than the number of iterations.
     poly = dict(power=scalar(data, 'power'), begin=0, end=total + 1, by_epoch=False)
     schedulers = [PolyLR(optimizer, **poly) for optimizer in optimizers]
     for optimizer in optimizers:
-        optimizer.step()  # mmengine warns about schedulers that step first
+        optimizer.step()  # mmengine warns if a scheduler steps before the optimizer
     wanted = {
         int(i): row
         for i, *row in zip(data['iter'], data['lr_backbone'], data['lr_classifier'], data['lr_D'], strict=True)
@@ -106,7 +106,7 @@ def test_learning_rates(path):
     assert not wanted
 
 
-# From files to the network's input.
+# From files to the input of the network.
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def resize(size_wh: np.ndarray) -> dict:
 
 
 def check(data: dict, packed: dict, name: str) -> None:
-    """What the preprocessor of the configs makes of a sample: BGR, minus the mean, not scaled."""
+    """Compare a sample after the preprocessor of the configs: BGR, minus the mean, not scaled."""
     preprocess = DomainPairPreprocessor(mean=data['mean_bgr'].tolist(), std=(1.0, 1.0, 1.0))
     batch = preprocess(
         dict(source=dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])), training=True
@@ -133,7 +133,7 @@ def check(data: dict, packed: dict, name: str) -> None:
 
 
 def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5Dataset:
-    """Palette PNG files."""
+    """Write one pair with a palette PNG; return its data set."""
     (root / 'images').mkdir(parents=True)
     (root / 'labels').mkdir()
     Image.fromarray(image).save(root / 'images' / '00001.png')
@@ -144,7 +144,7 @@ def gta5(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> GTA5
 
 
 def synthia(root: Path, image: np.ndarray, ids: np.ndarray, pipeline: list) -> SYNTHIADataset:
-    """The one-channel files of ids that SIM reads; all 19 classes."""
+    """Write one pair with the one-channel ids that SIM reads; return its data set with all 19 classes."""
     folder = 'synthia_mapped_to_cityscapes'
     (root / 'RGB').mkdir(parents=True)
     (root / folder).mkdir()

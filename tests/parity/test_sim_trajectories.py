@@ -17,7 +17,7 @@ LOSS = 1e-5
 
 @MODELS.register_module()
 class NormedStrided(BaseModule):
-    """The trunk of SIM's stand-in network, output stride 2."""
+    """The backbone of SIM's stand-in network, output stride 2."""
 
     def __init__(self, inputs: int, width: int, channels: int) -> None:
         super().__init__()
@@ -123,9 +123,9 @@ def test_trajectory(path):
 
 
 def check_trained_by_adam(ours: np.ndarray, stored: np.ndarray, lr: float, name: str) -> None:
-    """As for all weights; but on a CPU without AVX-512 one weight in a thousand may be off by a twentieth of a step.
+    """Compare weights that Adam has trained. One in a thousand can differ by 5 % of a step on CPUs without AVX-512.
 
-    Adam divides by what is nearly zero itself: there rounding alone makes a visible part of a step.
+    Adam divides small gradients by their own size, so that rounding errors become visible parts of a step.
     """
     off = np.abs(ours - stored)
     beyond = off > 2e-5 + 1e-5 * np.abs(stored)

@@ -1,4 +1,4 @@
-"""Several training iterations of the originals, reproduced by our adaptors, optimizers and schedulers."""
+"""Training iterations of the originals, reproduced by our adaptors, optimizers and schedulers."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from standins import discriminator_names, load_discriminator
 import mmuda  # noqa: F401
 from mmuda.engine import PerModuleOptimWrapperConstructor
 
-LOSS, WEIGHT, GRADIENT = 2e-6, 2e-5, 1e-5  # absolute tolerances suggested with the files
+LOSS, WEIGHT, GRADIENT = 2e-6, 2e-5, 1e-5  # absolute tolerances that the files suggest
 
-# Per family: our discriminator child -> the original's name; our log -> the original's log.
+# For each family: original discriminators by our children, original logs by ours.
 NAMES = dict(
     adaptsegnet=dict(
         nets=dict(aux_discriminator='D1', discriminator='D2'),
@@ -40,11 +40,12 @@ NAMES = dict(
         discriminator=dict(aux='loss_d_aux', main='loss_d_main'),
     ),
 )
-NAMES['intrada'] = NAMES['advent']  # the second stage: easy images with pseudo labels as source, hard ones as target
+# The second stage: easy images with pseudo labels are the source, hard images the target.
+NAMES['intrada'] = NAMES['advent']
 
 
 def build(family: str, data: dict, trunk: str):
-    """The adaptor of a file, with its initial weights."""
+    """Build the adaptor of a file with its initial weights."""
     init = section(data, 'init')
     two_levels = any(key.startswith('G/layer5') for key in init)
     num_classes = scalar(data, 'hp/num_classes')
@@ -98,7 +99,7 @@ def build(family: str, data: dict, trunk: str):
 
 
 def optimize(model, nets: dict, data: dict, semantics: str):
-    """Optimizers and schedulers of a file."""
+    """Build the optimizers and schedulers of a file."""
     sgd = dict(
         lr=scalar(data, 'hp/lr'), momentum=scalar(data, 'hp/momentum'), weight_decay=scalar(data, 'hp/weight_decay')
     )
@@ -136,7 +137,7 @@ def batch(data: dict, index: int) -> dict:
 
 
 def run(family: str, data: dict, trunk: str, semantics: str = 'dedup'):
-    """Train as the file says; returns the model and everything that the file stores."""
+    """Train with the settings of a file; return the model and all values that the file stores."""
     model, nets = build(family, data, trunk)
     wrappers, schedulers = optimize(model, nets, data, semantics)
     gathered = scalar(data, 'hp/iter_size', 1)
@@ -159,7 +160,7 @@ def run(family: str, data: dict, trunk: str, semantics: str = 'dedup'):
 
 
 def spy_on_gradients(wrappers) -> dict:
-    """Gradients that the first step of every optimizer sees, filled when it happens."""
+    """Return a dict that the first step of every optimizer fills with its gradients."""
     seen = {}
     for wrapper in wrappers.values():
 
@@ -188,7 +189,7 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
     for level, theirs in names['discriminator'].items():
         if theirs + suffix not in data:
             continue
-        # ADVENT (and IntraDA, a copy) logs the target half alone: its source half is overwritten.
+        # ADVENT (and IntraDA, a copy) logs the target loss alone, which overwrites the source loss.
         sides = ('source', 'target') if family == 'adaptsegnet' else ('target',)
         computed = np.array([sum(log.get(f'loss_dis_{level}_{side}', 0.0) for side in sides) for log in logs])
         np.testing.assert_allclose(computed, data[theirs + suffix], rtol=0, atol=LOSS, err_msg=theirs)
@@ -197,7 +198,7 @@ def compare_losses(family: str, data: dict, logs: list, suffix: str = '') -> Non
 
 
 def compare_rates(data: dict, rates: list, nets: dict) -> None:
-    # The backbone has the lower rate, the heads have the higher one; no weight has another.
+    # The backbone has the lower rate and the heads the higher one, without other rates.
     segmentor = [sorted(set(rate['segmentor'])) for rate in rates]
     assert all(len(pair) == 2 for pair in segmentor), segmentor
     np.testing.assert_allclose(segmentor, data['lr_G'], rtol=1e-9)
@@ -232,7 +233,7 @@ def test_trajectory(path):
     assert set(first) == {key for key, value in ours.items() if id(value) in grads}
     for key, stored in first.items():
         np.testing.assert_allclose(grads[id(ours[key])].numpy(), stored, rtol=0, atol=GRADIENT, err_msg=key)
-    # A branch that is not summed is bit-identical to its initial value.
+    # Branches that are not summed must keep their initial values bit by bit.
     for key, stored in section(data, 'init/G').items():
         if family == 'adaptsegnet' and ('conv2d_list.2' in key or 'conv2d_list.3' in key):
             assert np.array_equal(ours[key].detach().numpy(), stored), key

@@ -1,4 +1,4 @@
-"""A tiny network and images for it."""
+"""A tiny network, and images to predict."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from predictions import picture, save_network
 
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory) -> Path:
-    """A checkpoint of the network."""
+    """Return a checkpoint of the network."""
     return save_network(tmp_path_factory.mktemp('network') / 'net.pth')
 
 
 @pytest.fixture(scope='session')
 def second_checkpoint(tmp_path_factory) -> Path:
-    """One with other weights."""
+    """Return a checkpoint of the network with other weights."""
     return save_network(tmp_path_factory.mktemp('network') / 'other.pth', seed=1)
 
 
 @pytest.fixture
 def images(tmp_path) -> Path:
-    """A folder of images, in folders."""
+    """Return a folder with images in subfolders."""
     for number, name in enumerate(('a/one.png', 'a/two.jpg', 'b/deep/one.png')):
         path = tmp_path / 'images' / name
         path.parent.mkdir(parents=True, exist_ok=True)

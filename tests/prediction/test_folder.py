@@ -1,4 +1,4 @@
-"""Many images into a folder."""
+"""Predictions of many images, written into a folder."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_it_goes_on_and_takes_more_images(predictor, images, tmp_path):
     assert (tmp_path / 'out/labels/a/one.png').stat().st_mtime_ns == before.st_mtime_ns
     assert sum(again.shares['pixels']) == sum(first.shares['pixels']) * 4 / 3
     cv2.imwrite(str(images / 'a/three.png'), picture(8))
-    assert predict_into(tmp_path / 'out', predictor, images).predicted == 1, 'a file that has changed'
+    assert predict_into(tmp_path / 'out', predictor, images).predicted == 1, 'a changed image must be predicted again'
     assert predict_into(tmp_path / 'out', predictor, images, confidence=True).predicted == 4
 
 
@@ -103,7 +103,7 @@ def test_other_results_are_never_mixed(predictor, second_checkpoint, images, tmp
 
 
 def predictor_checkpoint(predictor, folder: Path) -> Path:
-    """Write the weights of a predictor again."""
+    """Write the weights of a predictor into another file."""
     import torch
 
     torch.save(dict(state_dict=predictor.networks.models[0].state_dict()), folder / 'again.pth')

@@ -1,4 +1,4 @@
-"""Formats of test servers."""
+"""Label formats of test servers."""
 
 import numpy as np
 import pytest

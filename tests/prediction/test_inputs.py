@@ -1,4 +1,4 @@
-"""Images that arguments name, and the names of their outputs."""
+"""Images given as arguments, and the names of their outputs."""
 
 import os
 
@@ -33,7 +33,7 @@ def test_a_folder_is_mirrored(tree):
     names = found(tree)
     assert list(names) == sorted(['a/deep/x', 'a/x', 'b/x.jpg', 'b/x.png', 'b/y.tif', 'c d/z'])
     assert names['a/deep/x'] == str(tree / 'a/deep/x.JPG')
-    assert find_images([tree]).others == 1, 'notes.md; hidden files are not even counted'
+    assert find_images([tree]).others == 1, 'only notes.md must count, hidden files must not'
 
 
 def test_several_folders_are_named_from_what_they_have_in_common(tree):
@@ -41,7 +41,7 @@ def test_several_folders_are_named_from_what_they_have_in_common(tree):
     assert set(found(tree / 'a')) == {'x', 'deep/x'}
     assert set(found(tree / 'a/x.png', tree / 'b/x.png')) == {'a/x', 'b/x'}
     assert set(found(tree / 'a/x.png')) == {'x'}
-    assert len(found(tree, tree / 'a', tree / 'a/x.png')) == 6, 'each image once'
+    assert len(found(tree, tree / 'a', tree / 'a/x.png')) == 6, 'each image must be listed once'
 
 
 def test_patterns(tree, monkeypatch):

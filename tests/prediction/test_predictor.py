@@ -25,7 +25,7 @@ RESIZE = dict(type='Resize', scale=(112, 72), keep_ratio=False)
 
 
 def by_test_step(cfg, checkpoint, image) -> torch.Tensor:
-    """Return the logits of mmengine's way to test."""
+    """Return the logits (C, H, W) of mmengine's test step."""
     prepared = Preparation(cfg).whole(image)
     batch = pseudo_collate([dict(inputs=prepared.inputs[0], data_samples=prepared.data_samples[0])])
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Files that are read by rows."""
+"""Image files that are read by rows."""
 
 import numpy as np
 import pytest

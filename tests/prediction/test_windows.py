@@ -1,4 +1,4 @@
-"""Windows that blend."""
+"""Overlapping windows with blended probabilities."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_weights_of_all_windows_add_up_to_one(length, window, overlap):
 
 
 def slowly(image: np.ndarray, window: int, overlap: int, predict) -> torch.Tensor:
-    """The same with the probabilities of the whole image in memory."""
+    """Return blended probabilities (C, H, W), computed with the whole image in memory."""
     height, width = image.shape[:2]
     total = None
     for down in spans(height, window, overlap):
@@ -56,7 +56,7 @@ def test_rows_are_those_of_the_whole(size, batch_size):
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
 
     def predict(windows):
-        """Probabilities that depend on the place in the window, as those of a network do at its borders."""
+        """Return probabilities that depend on the position in the window, like those of a network near the border."""
         found = []
         for window in windows:
             values = torch.from_numpy(window.copy()).permute(2, 0, 1).float()

@@ -1,4 +1,4 @@
-"""New projects: their files, their names, and that each of them is ready to train."""
+"""New projects: their files, their names, and that their configs can be trained."""
 
 import pytest
 from toolbox import CONFIGS

@@ -1,4 +1,4 @@
-"""The images that an inference stage reads."""
+"""The images of an inference stage."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_a_list_chooses_and_orders_images(images, tmp_path):
     keep = tmp_path / 'keep.txt'
     keep.write_text('\n'.join(chosen) + '\n')
     assert ImageSet(images.dataset, keep).paths == chosen
-    # A list of another machine, with its labels behind tabs.
+    # A list from another machine, with labels after tabs.
     keep.write_text('\n'.join(f'/elsewhere/{Path(path).name}\tlabel.png' for path in chosen))
     assert ImageSet(images.dataset, keep).indices == [3, 1]
     keep.write_text(f'{chosen[0]}\nnobody.png\n')

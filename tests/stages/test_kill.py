@@ -1,4 +1,4 @@
-"""kill -9 inside labellings and rounds, resumed: the same files and weights, on one process and on two."""
+"""Labellings and rounds, killed with SIGKILL and resumed, give the same files and weights, on one and two processes."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ rounds = dict(
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.slow  # about two minutes each; interruptions inside one process are in the suite
+@pytest.mark.slow  # about two minutes each; faster tests interrupt inside one process
 @pytest.mark.parametrize('processes', [1, 2])
 def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes):
     (tmp_path / 'pause.py').write_text(PAUSE)
@@ -80,7 +80,7 @@ def test_killed_and_resumed_in_every_kind_of_stage(minicity, tmp_path, processes
     subprocess.run(command(whole), env=env, check=True, capture_output=True)
 
     first, second = cut / 'rounds/0', cut / 'rounds/1'
-    moments = [  # (this exists, this does not exist yet)
+    moments = [  # the first path exists, the second one does not exist yet
         (first / 'label/manifest.json', first / 'label/labels'),
         (first / 'train/iter_1.pth', first / 'train/metrics.json'),
         (second / 'label/labels', second / 'train'),

@@ -1,4 +1,4 @@
-"""Stages that label: their settings and inputs."""
+"""Labelling stages: their settings and inputs."""
 
 import pytest
 from mmengine.registry import init_default_scope

@@ -1,4 +1,4 @@
-"""The ledger of stages: what it remembers, notices and refuses."""
+"""The ledger of stages: its entries, the changes it detects, and errors."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_ledger_survives_and_notices_changes(tmp_path):
 
 
 def test_ledgers_of_earlier_versions_are_read(tmp_path):
-    """They named stages without braces."""
+    """Ledgers of earlier versions, which name stages without braces, are read."""
     entries = {
         'source': dict(status='done', id='1', settings=dict(weights=None), inputs={}, result={}, seconds=1.0),
         'train': dict(status='running', id='2', settings=dict(weights='source', lr=1), inputs=dict(source='1')),

@@ -6,7 +6,8 @@ from mmuda.stages.rounds import CBSTRounds, check_batch, portion_schedule
 
 
 def test_portions_are_a_guarded_sum():
-    assert portion_schedule(0.15, 0.05, 0.5, 10)[-3:] == [0.5, 0.55, 0.55]  # not min(0.5)
+    # The portion can exceed the maximum of 0.5, as in the original.
+    assert portion_schedule(0.15, 0.05, 0.5, 10)[-3:] == [0.5, 0.55, 0.55]
     assert portion_schedule(0.3, 0.0025, 0.06, 3) == [0.3, 0.3, 0.3]
 
 

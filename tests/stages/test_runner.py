@@ -1,4 +1,4 @@
-"""Stages run in order, hand their results on by name, and are resumed where they stopped."""
+"""Stages run in order, get results of earlier stages by name, and are resumed after an interruption."""
 
 import json
 import time
@@ -13,12 +13,12 @@ from mmuda.registry import STAGES
 from mmuda.stages import Stage, StagedRunner, network_config
 
 FAILING = set()
-"""Stages that die halfway."""
+"""Names of stages that are interrupted."""
 
 
 @STAGES.register_module(force=True)
 class AppendStage(Stage):
-    """Writes the text of an earlier stage and its own; half of it first, as a long stage would."""
+    """A stage that appends a text to the output of an earlier stage. It is interrupted if its name is in `FAILING`."""
 
     def __init__(self, name: str, text: str, after: str = None) -> None:
         super().__init__(name)
@@ -38,7 +38,7 @@ class AppendStage(Stage):
 
 @STAGES.register_module(force=True)
 class WeightsStage(AppendStage):
-    """Looks through the network of another stage."""
+    """A stage that uses the network of another stage."""
 
     def __init__(self, name: str, weights: str) -> None:
         super().__init__(name, 'w')

@@ -1,4 +1,4 @@
-"""The stage that gathers class distributions: one pass over the source, in shares, from where it was interrupted."""
+"""The stage for class distributions: one pass over the source, divided among processes and resumable."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from mmuda.stages import StatisticsStage
 
 @pytest.fixture
 def cfg(minicity, tmp_path):
-    """Source training and the statistics after it."""
+    """Return a config with a source training, the statistics after it, and an adaptation."""
     cfg = tiny_config('sdca', minicity, tmp_path / 'run', iters=1, save=1, **{'statistics.batch_size': 2})
     cfg.stages = ['source', 'statistics', 'adapt']
     cfg.adapt.overrides.train_cfg.update(max_iters=1, val_interval=1)
@@ -26,7 +26,7 @@ def statistics_of(state: dict) -> dict:
 
 
 def reference(runner) -> dict:
-    """All source pixels through the trained network, at once."""
+    """Return the statistics of all source pixels, computed at once with the trained network."""
     cfg = runner.ctx.stages['adapt'].config(runner.ctx)
     dataset = build_dataset(runner.ctx.base_config().train_dataloader.dataset.source)
     from mmengine.dataset import pseudo_collate
@@ -50,18 +50,18 @@ def test_statistics_are_gathered_and_handed_on(cfg, tmp_path):
     for key in wanted:
         torch.testing.assert_close(found[key], wanted[key], rtol=1e-4, atol=1e-5, msg=key)
     source = read_checkpoint(tmp_path / 'run/source/iter_1.pth')['state_dict']
-    assert all(torch.equal(content[key], value) for key, value in source.items()), 'the network is not changed'
+    assert all(torch.equal(content[key], value) for key, value in source.items()), 'the network must not change'
     assert not list((tmp_path / 'run/statistics').glob('snapshot*'))
 
     counts = found['feature_statistics.count'].clone()
     build_runner(cfg).train(only=['adapt'])
     after = read_checkpoint(tmp_path / 'run/adapt/iter_1.pth')['state_dict']
-    assert after['feature_statistics.count'].sum() > counts.sum(), 'adaptation goes on from them'
+    assert after['feature_statistics.count'].sum() > counts.sum(), 'adaptation must continue from these statistics'
 
     cfg.statistics.weights, cfg.work_dir = str(tmp_path / 'run/statistics/statistics.pth'), str(tmp_path / 'second')
     build_runner(cfg).train(only=['statistics'])
     again = statistics_of(read_checkpoint(tmp_path / 'second/statistics/statistics.pth')['state_dict'])
-    assert all(torch.equal(again[key], found[key]) for key in found), 'what the weights brought along does not count'
+    assert all(torch.equal(again[key], found[key]) for key in found), 'statistics in the loaded weights must not count'
 
 
 def test_an_interrupted_pass_goes_on(cfg, tmp_path, monkeypatch):
@@ -82,7 +82,7 @@ def test_an_interrupted_pass_goes_on(cfg, tmp_path, monkeypatch):
     cfg.resume = True
     runner = build_runner(cfg)
     runner.train(only=['statistics'])
-    assert calls == [2, 2, 2, 2, 1], 'the third batch again, those before it not'
+    assert calls == [2, 2, 2, 2, 1], 'only the interrupted third batch must be read again'
     found = statistics_of(read_checkpoint(tmp_path / 'run/statistics/statistics.pth')['state_dict'])
     for key, value in reference(runner).items():
         torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5, msg=key)

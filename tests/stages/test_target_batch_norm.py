@@ -1,4 +1,4 @@
-"""Batch-norm statistics of the target as a stage of a run."""
+"""Batch-norm statistics of the target, as a stage of a run."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from mmuda.stages import TargetBatchNorm, target_images
 
 @pytest.fixture
 def cfg(minicity, tmp_path):
-    """Source training, statistics of the target, and a training that starts from them."""
+    """Return a config with a source training, statistics of the target, and a training that starts from them."""
     cfg = tiny_config('source_only', minicity, tmp_path / 'run', iters=1, save=1)
     cfg.runner_type = 'StagedRunner'
     cfg.stages = [

@@ -1,4 +1,4 @@
-"""`tools/browse.py`."""
+"""Tests of `tools/browse.py`."""
 
 import numpy as np
 from commands import TOOLS, run
@@ -16,7 +16,7 @@ def test_pairs_as_the_network_sees_them(minicity, tmp_path):
     assert [path.name for path in pictures] == [f'pair_000{number}.png' for number in range(3)]
     assert all(path.name in page for path in pictures) and all(name in page for name in CITYSCAPES_CLASSES)
     shown = np.asarray(Image.open(pictures[0]).convert('RGB')).astype(int)
-    # The source has three pictures in its row, 64x48 each: the image, its label, and the mean of both.
+    # The row of the source has three pictures (48, 64): the image, its label, and the mean of both.
     image, label, both = (shown[22 : 22 + 48, 4 + 68 * place : 68 + 68 * place] for place in range(3))
     assert np.abs((image + label) / 2 - both).max() <= 1
     assert image.std() > 10 and np.abs(image - label).max() > 50

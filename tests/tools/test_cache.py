@@ -1,4 +1,4 @@
-"""`tools/cache.py`."""
+"""Tests of `tools/cache.py`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How tools read their command line, and how they tell a mistake."""
+"""The command line of the tools, and their error messages."""
 
 import argparse
 import runpy
@@ -21,7 +21,7 @@ from tools.command_line import KeyValues, message_of, run_command
 
 HELP = """
 import runpy, sys
-sys.modules.update(dict.fromkeys(['torch', 'numpy', 'mmengine', 'mmuda']))  # an import of one of them fails
+sys.modules.update(dict.fromkeys(['torch', 'numpy', 'mmengine', 'mmuda']))  # makes an import of one of them fail
 for tool in sys.argv[1:]:
     sys.argv = [tool, '--help']
     try:
@@ -56,7 +56,7 @@ def test_help_loads_nothing():
     ],
 )
 def test_what_is_offered_is_what_there_is(monkeypatch, tool, argument, choices, default):
-    """The command lines name choices and defaults themselves, since mmuda takes seconds to load."""
+    """Choices and defaults of the tools, repeated there because mmuda takes seconds to import, agree with mmuda."""
     monkeypatch.syspath_prepend(TOOLS)
 
     def offer(parser):
@@ -101,7 +101,7 @@ def read(*options: str) -> dict:
 
 
 def test_values_with_dicts_are_those_of_python():
-    """mmengine's reader would cut them at their commas."""
+    """Values with dicts are read as Python. The reader of mmengine would split them at commas."""
     read_back = read('a.b=3', "steps=[{'type': 'Flip', 'prob': 0.5}]", 'names=x,y', "+hook={'type': 'A'}")
     assert read_back == {'a.b': 3, 'names': ['x', 'y'], 'steps': [dict(type='Flip', prob=0.5)], '+hook': dict(type='A')}
 

@@ -1,4 +1,4 @@
-"""tools/compare.py as users run it: real trainings and tests, killed in the middle."""
+"""tools/compare.py as users run it: real trainings and tests, killed and continued."""
 
 import json
 import os
@@ -26,7 +26,7 @@ train_cfg = dict(max_iters=4, val_interval=4)
 
 
 def tiny_configs(folder: Path, *methods: str) -> list[Path]:
-    """Write configs that inherit those of MiniCity at toy size, each in a folder of its method."""
+    """Write configs at toy size that inherit from those of MiniCity, each in a folder of its method."""
     paths = [folder / method / 'minicity.py' for method in methods]
     for method, path in zip(methods, paths, strict=True):
         path.parent.mkdir()
@@ -44,7 +44,7 @@ def compare(minicity: Path, *arguments, fails: bool = False) -> str:
 
 
 @pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='finds the processes to kill in /proc')
-@pytest.mark.slow  # seven commands, one after the other; tests/comparison has the cases
+@pytest.mark.slow  # seven commands in sequence; tests/comparison has faster tests
 def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
     configs = tiny_configs(tmp_path, 'intrada')
     work, whole = tmp_path / 'work', tmp_path / 'whole'
@@ -54,7 +54,7 @@ def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
     kill_when(command, environment(minicity), (folder / 'inter/iter_2.pth').is_file, tmp_path / 'log.txt')
     log = compare(minicity, *arguments)
     assert 'intrada/minicity/seed_3: continuing' in log
-    assert not list(folder.glob('before_*')), 'the interrupted stage went on'
+    assert not list(folder.glob('before_*')), 'the interrupted stage must continue'
 
     table = json.loads((work / 'table.json').read_text())
     assert [one['statistics'] for one in table['readings']] == ['stored', 'target']
@@ -70,7 +70,7 @@ def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
     one, other = (
         read_checkpoint(folder / 'intrada/minicity/seed_3/intra/iter_4.pth')['state_dict'] for folder in (work, whole)
     )
-    assert all(torch.equal(value, other[key]) for key, value in one.items()), 'the kill did not show'
+    assert all(torch.equal(value, other[key]) for key, value in one.items()), 'the weights must not depend on the kill'
 
 
 def test_bad_input_is_told_before_anything_starts(minicity, tmp_path):

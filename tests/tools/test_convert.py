@@ -1,4 +1,4 @@
-"""`tools/convert.py` and the scripts that it replaces."""
+"""Tests of `tools/convert.py` and of the older scripts that it replaces."""
 
 import json
 import runpy
@@ -14,7 +14,7 @@ from mmuda.conversion import ORIGINS
 
 
 def test_the_test_command_of_the_original(tmp_path, minicity):
-    """Convert by the command line, then `tools/test.py CONFIG converted.pth --eval mIoU`."""
+    """A checkpoint converted on the command line can be tested by `tools/test.py CONFIG converted.pth --eval mIoU`."""
     config = tmp_path / 'tiny_minicity.py'
     config.write_text(f"""
 _base_ = {str(CONFIGS / 'advent/minicity.py')!r}
@@ -57,7 +57,7 @@ OLD = ('adaptsegnet', 'advent', 'caffe_resnet101', 'cbst', 'fada', 'sdca', 'sim'
 
 @pytest.mark.parametrize('name', OLD)
 def test_the_old_commands_are_the_same(monkeypatch, capsys, name):
-    """tools/model_converters/NAME.py, as scripts of users call it."""
+    """The older scripts tools/model_converters/NAME.py call tools/convert.py."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
     monkeypatch.setattr(sys, 'argv', [f'{name}.py', 'nowhere.pth', 'ours.pth'])
     with pytest.raises(SystemExit, match='nowhere.pth is no file: name the one to convert'):

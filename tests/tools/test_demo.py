@@ -1,4 +1,4 @@
-"""The demo: small on every run, and as users run it in the slow suite."""
+"""The demo: a small one in every run of the tests, the real one among the slow tests."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def demo(*args, cwd=None, **env) -> list:
 
 
 def test_demo_in_small(minicity, tmp_path):
-    """The same script and configs on a MiniCity that is already there, for two iterations."""
+    """The demo runs with its real script and configs on an existing MiniCity, for two iterations."""
     lines = demo(
         '--work-dir',
         '.',
@@ -47,7 +47,7 @@ def test_demo_in_small(minicity, tmp_path):
         'train_cfg.val_interval=1',
         'model.segmentor.backbone.stem_channels=4',
         'model.segmentor.decode_head.in_channels=32',
-        cwd=tmp_path,  # the tools run in another folder
+        cwd=tmp_path,  # the tools use another working directory
         OMP_NUM_THREADS='1',
     )
     source, batch_norm, advent, over_source, over_batch_norm = map(float, LAST_LINE.fullmatch(lines[-1]).groups())
@@ -58,13 +58,13 @@ def test_demo_in_small(minicity, tmp_path):
     assert batch_norm == round(max(found['metrics']['mIoU'] for found in (target_bn, adabn)), 1)
     html = (tmp_path / 'report.html').read_text(encoding='utf-8')
     assert f'report: {tmp_path / "report.html"}' in lines
-    # Image, ground truth, four predictions and an entropy of each of the five images, and the scale of entropy.
+    # For five images: the image, the ground truth, four predictions and an entropy; and one scale of the entropy.
     assert 'target batch-norm' in html and html.count('data:image/png;base64,') == 5 * 7 + 1
 
 
 @pytest.mark.slow
 def test_adaptation_gains_on_three_seeds(tmp_path):
-    """Adaptation is worth more than what batch-norm alone brings, on each seed."""
+    """On each seed, adaptation gains at least 2 mIoU over source-only and over batch-norm alone."""
     lines = demo('--work-dir', tmp_path / 'runs', '--data', tmp_path / 'data', '--seeds', 0, 1, 2)
     gains = [tuple(map(float, found.groups()[3:])) for found in map(LAST_LINE.fullmatch, lines) if found]
     assert len(gains) == 3

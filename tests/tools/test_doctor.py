@@ -1,4 +1,4 @@
-"""`tools/doctor.py`."""
+"""Tests of `tools/doctor.py`."""
 
 import json
 import runpy
@@ -13,7 +13,7 @@ OPTIONS = ['--cfg-options', *(f'{key}={value}' for key, value in tiny_options('a
 
 @pytest.fixture
 def doctor(minicity, monkeypatch, capsys):
-    """Run the tool in this process; return its exit status and what it prints."""
+    """Return a function that runs the tool in this process and returns its exit status and output."""
 
     def doctor(*args, root=minicity):
         monkeypatch.setenv('MINICITY_ROOT', str(root))

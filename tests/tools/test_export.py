@@ -1,4 +1,4 @@
-"""`tools/export.py`: a trained network as ONNX."""
+"""Tests of `tools/export.py`, which writes a trained network as ONNX."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ pytest.importorskip('onnxscript')
 
 
 def test_the_printed_lines_run_the_file(minicity, tmp_path, monkeypatch):
-    """The labels are those of `mmuda.predict`."""
+    """The printed code runs the file and gives the labels of `mmuda.predict`."""
     import cv2
 
     checkpoint = save_network(tmp_path / 'net.pth')

@@ -1,4 +1,4 @@
-"""`tools/minicity.py`."""
+"""Tests of `tools/minicity.py`."""
 
 import json
 

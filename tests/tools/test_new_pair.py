@@ -1,4 +1,4 @@
-"""tools/new_pair.py, and the page docs/own_data.md from two folders to predictions."""
+"""Tests of `tools/new_pair.py`, and of docs/own_data.md from two folders to predictions."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ SMALL = ['--network', 'tiny', '--batch', '1', '--iterations', '2']
 
 
 def run(folder: Path, command: str | list, fails: bool = False) -> str:
-    """Run a tool in a folder; return what it prints."""
+    """Run a tool in a folder; return its output."""
     words = shlex.split(command) if isinstance(command, str) else list(map(str, command))
     log = folder / 'log.txt'
     log.unlink(missing_ok=True)
@@ -63,7 +63,7 @@ def test_from_folders_to_configs_and_commands(tmp_path):
 
 
 def page() -> list[str]:
-    """Return the commands of the page."""
+    """Return the commands of docs/own_data.md."""
     return [line.strip() for line in DOCS.read_text('utf-8').splitlines() if line.startswith('    python tools/')]
 
 

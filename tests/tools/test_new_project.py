@@ -1,4 +1,4 @@
-"""`tools/new_project.py`: a plug-in passes its own tests as it is generated."""
+"""Tests of `tools/new_project.py`: a generated plug-in passes its own tests."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`tools/predict.py`: images without labels."""
+"""Tests of `tools/predict.py`, which predicts images without labels."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`tools/pseudo_label.py`."""
+"""Tests of `tools/pseudo_label.py`."""
 
 from pathlib import Path
 
@@ -32,7 +32,9 @@ def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     with Image.open(manifest.label_paths[0]) as label:
         assert label.mode == 'P' and label.size == (64, 48)
     times = [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
-    assert 'labels: ' not in run(minicity, *command, '--strategy-options', 'rate=1'), 'it was complete'
+    assert 'labels: ' not in run(minicity, *command, '--strategy-options', 'rate=1'), (
+        'a complete labelling must not start again'
+    )
     assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
     log = run(minicity, *command, fails=True)
     assert 'was begun for something else' in log and 'strategy.rate: was 1, is 4' in log

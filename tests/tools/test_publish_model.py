@@ -1,4 +1,4 @@
-"""`tools/publish_model.py` on what `tools/train.py` wrote."""
+"""Tests of `tools/publish_model.py` on checkpoints of `tools/train.py`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`tools/report.py`."""
+"""Tests of `tools/report.py`."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def test_reports_any_runs(minicity, tmp_path):
     path = tmp_path / 'runs/report.html'
     assert f'report: {path}' in printed
     page = Page(path.read_text())
-    # Image, ground truth, two predictions and an entropy of each of the two images, and the scale of entropy.
+    # For two images: the image, the ground truth, two predictions and an entropy; and one scale of the entropy.
     assert len(page.images) == 2 * 5 + 1
     last = [
         json.loads(line) for file in (tmp_path / 'runs/dacs').glob('*/vis_data/scalars.json') for line in open(file)

@@ -1,4 +1,4 @@
-"""`tools/scores.py`."""
+"""Tests of `tools/scores.py`."""
 
 import json
 
@@ -23,7 +23,9 @@ def test_ranks_the_scores_of_trainings(minicity, tmp_path):
     checkpoints = [tmp_path / 'runs' / method / 'iter_6.pth' for method in ('source_only', 'dacs')]
     again = run(minicity, TOOLS / 'scores.py', '--config', config, *checkpoints, '--json', tmp_path / 'again.json')
     now = {one['score']: one for one in json.loads((tmp_path / 'again.json').read_text())['scores']}
-    assert now['label_free/SND']['networks'] == 2 and 'agreement' not in again, 'the config has no teacher'
+    assert now['label_free/SND']['networks'] == 2 and 'agreement' not in again, (
+        'a config without a teacher must have no agreement'
+    )
     printed = run(minicity, TOOLS / 'scores.py', tmp_path / 'runs/dacs', '--scores', 'mAcc:greater')
     assert 'mAcc' in printed and 'SND' not in printed
 

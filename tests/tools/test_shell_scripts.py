@@ -1,4 +1,4 @@
-"""Shell scripts: they parse, and start what they should."""
+"""Shell scripts: their syntax, and the commands they start."""
 
 import os
 import subprocess

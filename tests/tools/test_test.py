@@ -1,4 +1,4 @@
-"""`tools/test.py`: metrics, pictures, ensembles, test-time augmentation."""
+"""Tests of `tools/test.py`: metrics, pictures, ensembles, test-time augmentation."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_test_with_everything(minicity, trained, tmp_path):
         labels = np.array(written)
     assert labels.shape == (48, 64) and labels.max() < 19
     with Image.open(pictures[0]) as written:
-        assert written.size[0] > 4 * 60, 'image, ground truth, prediction and entropy stand in a row'
+        assert written.size[0] > 4 * 60, 'the four pictures must form a row'
 
 
 def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
@@ -55,7 +55,7 @@ def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
         tmp_path / 'both',
         *options('advent'),
     )
-    assert 'left out discriminator' in log, 'AdaBN has no discriminator, and that is said'
+    assert 'left out discriminator' in log, 'it must print that AdaBN has no discriminator'
     run(
         minicity,
         TOOLS / 'test.py',
@@ -67,11 +67,13 @@ def test_ensemble_of_two_checkpoints(minicity, trained, tmp_path):
     )
     both = json.loads((tmp_path / 'both/ensemble.json').read_text())
     one = json.loads((tmp_path / 'one/iter_4.json').read_text())
-    assert both['confusion_matrix'] == one['confusion_matrix'], 'a weight of zero leaves the first network alone'
+    assert both['confusion_matrix'] == one['confusion_matrix'], (
+        'with a weight of zero, only the first network must count'
+    )
 
 
 def test_the_teacher_instead_of_the_segmentor(minicity, trained, tmp_path):
-    """The result is that of a plain checkpoint with the weights of the teacher."""
+    """A test of the teacher gives the result of a plain checkpoint with the weights of the teacher."""
     state = torch.load(trained['dacs'], weights_only=False)['state_dict']
     weights = {key.removeprefix('teacher.'): value for key, value in state.items() if key.startswith('teacher.seg')}
     torch.save(dict(state_dict=weights), tmp_path / 'plain.pth')
@@ -134,7 +136,7 @@ def test_flip_augmentation(minicity, trained, tmp_path):
     both = [CONFIGS / 'advent/minicity.py', trained['advent'], trained['adabn'], '--weights', 1, 0]
     run(minicity, TOOLS / 'test.py', *both, '--tta', '--work-dir', tmp_path / 'both', *options('advent'))
     ensemble = json.loads((tmp_path / 'both/ensemble.json').read_text())
-    assert ensemble['confusion_matrix'] == tta['confusion_matrix'], 'the ensemble is augmented, not its members'
+    assert ensemble['confusion_matrix'] == tta['confusion_matrix'], 'the whole ensemble must be augmented'
 
 
 def test_on_the_images_of_the_source(minicity, trained, tmp_path):

@@ -1,4 +1,4 @@
-"""`tools/train.py`."""
+"""Tests of `tools/train.py`."""
 
 from commands import TOOLS, run
 from toolbox import CONFIGS

@@ -1,4 +1,4 @@
-"""Line charts: true to the values, safe in a page, equal for equal input."""
+"""Line charts: correct values, safe HTML, equal output for equal input."""
 
 import math
 import os
@@ -20,14 +20,14 @@ def texts(svg):
 
 
 def curves(svg, color):
-    """Path data of the lines of this colour, thickest first."""
+    """Return the path data of the lines with this colour, thickest first."""
     styles = [(path.get('style') or '', path.get('d')) for path in ElementTree.fromstring(svg).iter(f'{SVG}path')]
     lines = [(style, data) for style, data in styles if f'stroke: {color}' in style and 'width' in style]
     return [data for _, data in sorted(lines, key=lambda line: -float(re.search(r'width: ([\d.]+)', line[0])[1]))]
 
 
 def points(svg):
-    """Tip and place of each marked value."""
+    """Return the tooltip and the position of each marked value."""
     marks = [mark for mark in ElementTree.fromstring(svg).iter(f'{SVG}use') if mark.find(f'{SVG}title') is not None]
     return {mark.find(f'{SVG}title').text: (float(mark.get('x')), float(mark.get('y'))) for mark in marks}
 
@@ -40,7 +40,7 @@ def test_chart_is_a_drawing_of_the_values():
     assert list(found) == ['a<b, 0: 0', 'a<b, 10: 1', 'a<b, 20: 0.5', 'c, 0: 1', 'c, 20: 1']
     (x0, y0), (x1, y1), (x2, y2) = list(found.values())[:3]
     assert x0 < x1 < x2 and x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
-    # Up is small in SVG; 0.5 lies in the middle between 0 and 1.
+    # The y axis of SVG points down. The value 0.5 is halfway between 0 and 1.
     assert y1 < y2 < y0 and y2 == pytest.approx((y0 + y1) / 2, abs=0.2)
 
 
@@ -172,12 +172,12 @@ def test_equal_curves_give_equal_charts_whatever_the_users_settings(tmp_path):
     series = {'a': ([1, 2, 3], [1, 4, 2])}
     chart = line_chart(series, 'title')
     with matplotlib.rc_context({'lines.linewidth': 9, 'font.size': 30, 'svg.fonttype': 'path', 'text.color': 'red'}):
-        # Reading the backend would choose one.
+        # Reading the backend would select one.
         before = {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != 'backend'}
         assert line_chart(series, 'title') == chart
         assert {name: matplotlib.rcParams[name] for name in before} == before
     (tmp_path / 'matplotlibrc').write_text('axes.grid: False\nlines.linewidth: 7\n')
-    # A backend that cannot be loaded shows that none is.
+    # An import of matplotlib.pyplot would fail with this backend.
     program = (
         'import sys\nfrom mmuda.visualization import line_chart\n'
         f'sys.stdout.write(line_chart({series}, "title"))\nassert "matplotlib.pyplot" not in sys.modules'

@@ -1,4 +1,4 @@
-"""Label maps, uncertainty and panels as pictures."""
+"""Pictures of label maps, uncertainty and panels."""
 
 import math
 
@@ -60,7 +60,7 @@ def test_heat_grows_lighter():
     assert painted.shape == (1, 64, 3) and painted.dtype == np.uint8
     luminance = painted[0].astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > -1.5).all() and luminance[-1] - luminance[0] > 150
-    # RGB, not BGR: the middle of inferno is red.
+    # The order is RGB, not BGR: the middle of inferno is red.
     assert painted[0, 32, 0] > painted[0, 32, 2] + 50
 
 

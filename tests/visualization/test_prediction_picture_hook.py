@@ -16,7 +16,7 @@ PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 
 @pytest.fixture
 def predicted(tmp_path):
-    """A function that makes data samples of an image, with predictions that depend on a seed."""
+    """Return a function that makes a data sample with an image and with predictions drawn from a seed."""
 
     def make(name, seed, labelled=True):
         path = tmp_path / f'{name}.png'

@@ -14,7 +14,7 @@ PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 
 @pytest.fixture
 def predicted(tmp_path):
-    """A function that makes data samples of an image, with predictions that depend on a seed."""
+    """Return a function that makes a data sample with an image and with predictions drawn from a seed."""
 
     def make(name, seed, labelled=True):
         path = tmp_path / f'{name}.png'
@@ -34,7 +34,7 @@ def predicted(tmp_path):
 
 def test_collected_samples_are_matched_by_image(predicted):
     street, image = predicted('street', 0)
-    # The second run has seen the images in another order, and one more.
+    # The second run has the images in another order, and each run has an image of its own.
     again, square, other = (predicted(name, seed)[0] for name, seed in (('street', 1), ('square', 2), ('lane', 3)))
     found = collect_samples({'one': iter([street, other]), 'two': iter([square, again])})
     assert [sample.name for sample in found] == ['street', 'lane', 'square']
@@ -56,7 +56,7 @@ def test_panel_shows_what_there_is(predicted):
         colorize(label, PALETTE),
         heat(entropy_map(sample.seg_logits.data)),
     ]
-    # Four pictures beside each other, at the same height.
+    # Four pictures in a row, at the same height.
     (top, left) = next(
         (top, left)
         for top in range(sheet.shape[0] - 6)

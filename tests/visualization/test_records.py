@@ -1,4 +1,4 @@
-"""Records that do not fit each other are refused."""
+"""Inconsistent records are refused."""
 
 import numpy as np
 import pytest

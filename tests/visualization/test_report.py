@@ -1,4 +1,4 @@
-"""The HTML report: whole, self-contained, true to its numbers."""
+"""The HTML report: complete, self-contained, with correct numbers."""
 
 import json
 import re
@@ -18,7 +18,7 @@ RUNS = ['source-only', 'AdaBN', 'AdvEnt']
 
 @pytest.fixture
 def runs(tmp_path):
-    """Three runs measured by the metric; 'train' never occurs."""
+    """Return three runs evaluated by the metric; the class 'train' never occurs."""
     found = []
     for number, name in enumerate(RUNS):
         metric = DomainIoUMetric(protocols=('mIoU', dict(two=['road', 'car'])), json_file=str(tmp_path / 'm.json'))
@@ -54,7 +54,7 @@ def test_report_says_what_was_measured(tmp_path, runs, samples):
     path = write_report(tmp_path / 'new' / 'report.html', 'Demo <1>', runs, samples, CLASSES, PALETTE, 'A & B')
     html = path.read_text(encoding='utf-8')
     page = Page(html)
-    # The style is inside, as it stands beside the template.
+    # The page contains the style of the file beside the template.
     style = (Path(mmuda.visualization.__file__).parent / 'templates' / 'report.css').read_text(encoding='utf-8')
     assert style.strip() in html and 'prefers-color-scheme: dark' in style and '@media print' in style
     anchors = [link[1:] for link in page.links if link.startswith('#')]
@@ -139,7 +139,7 @@ def test_every_picture_can_be_enlarged_and_described_without_a_pointer(tmp_path)
         assert re.findall(r'href="#([^"]*)"', figure) == wanted
         assert f'id="{row}"' in text
     assert all(image['alt'] for image in Page(text).images)
-    # What scrolls can be reached and has a name.
+    # Scrolling regions can be focused and have a name.
     regions = re.findall(r'<div class="scroll" ([^>]*)>', text)
     assert len(regions) == 2 and all('tabindex="0"' in region and 'aria-label="' in region for region in regions)
 

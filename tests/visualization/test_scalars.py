@@ -1,4 +1,4 @@
-"""Reading the scalars that a run logged."""
+"""Reading of the scalars that a run has logged."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from mmuda.visualization import read_scalars
 
 
 def log(folder, *records):
-    """Write scalars as a run does; the file."""
+    """Write scalars as a run does; return the file."""
     backend = LocalVisBackend(str(folder / 'vis_data'))
     for record in records:
         backend.add_scalars(record, step=record['step'])
@@ -65,7 +65,7 @@ def test_timings_of_validation_do_not_replace_those_of_training(tmp_path):
 
 
 def test_the_newest_folder_wins_by_name_and_steps_are_sorted(tmp_path):
-    # Written in the wrong order on purpose: the names of the folders count, not the times of the files.
+    # Written in the wrong order on purpose: the name of a folder decides, not the time of its file.
     log(tmp_path / '20260102_000000', train(6, 0.6), train(4, 0.4))
     log(tmp_path / '20260101_000000', train(2, 9.2), train(4, 9.4))
     assert read_scalars(str(tmp_path))['loss'] == ([2, 4, 6], [9.2, 0.4, 0.6])

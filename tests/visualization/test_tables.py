@@ -1,4 +1,4 @@
-"""Tables of a report: columns that come and go, marks, shades, figures of papers."""
+"""Tables of a report: optional columns, marks, shades, figures of papers."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_class_table_marks_what_looks_best_and_shades_by_value(tmp_path):
     text = written(tmp_path, three_runs())
     page = Page(text)
     assert page.row('road') == (['road', '90.0', '88.0', '80.0', '\u22128.0'], [1])
-    # What looks equal is equally good.
+    # Values that are equal after rounding are equally good.
     assert page.row('car') == (['car', '10.0', '20.0', '20.0', '\u00b10.0'], [2, 3])
     assert page.row('train') == (['train', '\u2013', '\u2013', '\u2013', '\u2013'], [])
     shades = [float(shade) for shade in re.findall(r'<td class="num iou[^"]*" style="--share:([\d.]+)">', text)]
@@ -69,7 +69,7 @@ def test_the_last_column_of_the_classes_shows_where_the_last_run_gains(tmp_path)
 )
 def test_the_verdict_names_the_best_run_and_its_gains(tmp_path, means, winner, number, gains):
     runs = [run(name, mean, ()) for name, mean in zip(('Source', 'AdaBN', 'ADVENT'), means, strict=True)]
-    # All runs need some number; most of them have one for mIoU.
+    # All runs have some score, but only most of them have mIoU.
     runs[0].metrics['protocols'] = dict(other=90.0, mIoU=means[0])
     text = written(tmp_path, runs)
     assert re.search(r'<p class="winner">([^<]*)<', text)[1] == winner
@@ -104,6 +104,6 @@ def test_figures_of_papers_stand_beside_ours(tmp_path):
     )
     assert page.row('Source')[0][4] == ''
     assert page.row('Class')[0] == ['Class', 'Source', 'AdaBN', 'ADVENT', 'ADVENT (Vu et al. 2019)', 'ADVENT vs AdaBN']
-    # A figure of a paper is never the best of our runs.
+    # A figure of a paper is never marked as the best.
     assert page.row('road') == (['road', '90.0', '88.0', '80.0', '89.4', '\u22128.0'], [1])
     assert page.row('car')[0][4] == '\u2013' and page.row('train')[0][4] == '1.7'

@@ -52,7 +52,7 @@ def test_numbers_outside_the_unit_interval_are_scaled():
 
 
 def test_maps_of_odd_sizes_share_a_transfer():
-    """Bytes and floats of sizes that are no multiples of four."""
+    """Maps of different types are copied together, even if their sizes are no multiples of four bytes."""
     shown = {
         'a label': torch.ones(1, 3, 3, dtype=torch.int64),
         'a weight': torch.full((1, 1, 5), 0.25),

@@ -1,4 +1,4 @@
-"""The class-balanced order of the source: its rule, and as a policy of the sampler."""
+"""The class-balanced order of source images: its rule, and its use as a policy of the sampler."""
 
 import tracemalloc
 
@@ -27,7 +27,7 @@ POLICY = dict(type='ClassBalancedOrder')
 
 
 def literal(lists, presence, num_draws, random, sub_epoch):
-    """The rule as it is written, with the generator's own functions."""
+    """Return the drawn images by the rule of the paper, written step by step with NumPy's generator."""
     lists = [list(images) for images in lists]
     places, drawn = [0] * len(lists), []
     while len(drawn) < num_draws:
@@ -46,7 +46,7 @@ def literal(lists, presence, num_draws, random, sub_epoch):
 
 
 def random_presence(seed: int, images: int = 30, classes: int = 6) -> np.ndarray:
-    """From common to rare; every class at least twice."""
+    """Return which classes each image shows (images, classes), from common to rare, each class at least twice."""
     presence = np.random.default_rng(seed).random((images, classes)) < np.linspace(0.95, 0.08, classes)
     presence[:2] = True
     return presence
@@ -83,7 +83,7 @@ def test_after_a_list_comes_its_second_image_shuffled():
     drawn = class_balanced_sequence([[4, 2, 0, 1, 3]], presence, 13, np.random.RandomState(3), sub_epoch=13)
     assert drawn[:5].tolist() == [4, 2, 0, 1, 3]
     for start in (5, 9):
-        assert len(set(drawn[start : start + 4])) == 4, 'one of five is passed over'
+        assert len(set(drawn[start : start + 4])) == 4, 'a later pass must skip one of the five images'
 
 
 @pytest.mark.parametrize('lists, image', [([[3]], 3), ([[], [3], []], 3)])
@@ -118,11 +118,11 @@ def test_no_draws():
     assert class_balanced_sequence([[0]], np.ones((1, 1)), 0, np.random.RandomState(0)).shape == (0,)
 
 
-# As a policy of the sampler.
+# The order as a policy of the sampler.
 
 
 class Unlabelled(BaseDataset):
-    """A target."""
+    """A target data set without labels."""
 
     def __init__(self, size: int, classes) -> None:
         self.size = size
@@ -134,7 +134,7 @@ class Unlabelled(BaseDataset):
 
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
-    """Twelve labels: road in all, few with a train, none with a bus."""
+    """Write twelve labels: road in all, train in two, bus in none."""
     root = tmp_path_factory.mktemp('gta')
     rng = np.random.default_rng(0)
     for n in range(12):
@@ -167,7 +167,7 @@ def test_the_target_is_as_without_a_policy(root):
 
 
 def test_the_stream_is_the_sequence(root, monkeypatch):
-    """Of lists in random order; its n-th image, whatever was asked before."""
+    """The n-th image of the order is the n-th of the sequence over shuffled lists, in any order of access."""
     seen = []
     original = ClassBalancedDraws.__init__
     monkeypatch.setattr(
@@ -206,11 +206,11 @@ def test_skip_is_exact(root, monkeypatch, skipped):
     sampler.skip(skipped)
     assert take(sampler, 5) == take(sampler_of(root), skipped + 5)[skipped:]
     sampler.skip(0)
-    assert take(sampler, 5) == take(sampler_of(root), 5), 'and back'
+    assert take(sampler, 5) == take(sampler_of(root), 5), 'it must also go back to the start'
 
 
 def test_skipping_makes_each_draw_once_and_keeps_one_block(monkeypatch):
-    """At the size of GTA5, where half a million draws are a training."""
+    """Skipping makes each draw once and keeps only one block of draws, at the size of GTA5 with its 500,000 draws."""
     presence = np.random.default_rng(0).random((25000, 19)) < np.linspace(1, 0.02, 19)
     monkeypatch.setattr(class_balanced, 'classes_present', lambda dataset, min_pixels: presence)
     order = ClassBalancedOrder(Unlabelled(3, tuple('abcdefghijklmnopqrs')), seed=0)
@@ -222,7 +222,7 @@ def test_skipping_makes_each_draw_once_and_keeps_one_block(monkeypatch):
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(blocks) == 20_000 // class_balanced.SUB_EPOCH + 1
-    assert kept < 2 * class_balanced.SUB_EPOCH * 4, 'of all the blocks, the draws of one'
+    assert kept < 2 * class_balanced.SUB_EPOCH * 4, 'only one block of draws must be kept'
 
 
 def test_missing_classes_are_told_once(root, monkeypatch):
@@ -238,7 +238,8 @@ def test_few_pixels_may_not_count(root):
     pixels = np.array(
         [[(source[n]['data_samples'].gt_sem_seg.data == c).sum().item() for c in range(19)] for n in range(12)]
     )
-    enough = int(np.sort(pixels.max(axis=0))[-2])  # only the two classes that fill most have so many anywhere
+    # Only the two most frequent classes have this many pixels in an image.
+    enough = int(np.sort(pixels.max(axis=0))[-2])
     order = ClassBalancedOrder(source, seed=0, min_pixels=enough)
     drawn = {order[n] for n in range(200)}
     assert drawn == set(np.flatnonzero((pixels >= enough).any(axis=1)))
@@ -282,7 +283,7 @@ def test_labels_without_any_class(tmp_path):
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_resumed_loading_goes_on(root, workers):
-    """As mmengine's loop resumes: the sampler is told how many samples to skip."""
+    """Loading continues after a resume, when mmengine's loop calls `skip` of the sampler."""
 
     def names(skip: int) -> list:
         loader = Runner.build_dataloader(

@@ -1,4 +1,4 @@
-"""Pairs of images, whose augmentation is a pure function of (seed, n)."""
+"""Pairs of images, whose augmentation depends only on the seed and the number n of the pair."""
 
 import random
 
@@ -35,10 +35,10 @@ def load(workers: int, batches: int, skip: int = 0, dataset: DomainPairDataset |
 
 def test_augmentation_depends_on_seed_and_n_alone():
     alone = load(0, 6)
-    assert load(2, 6) == alone, 'not on the number of workers'
-    assert load(0, 2, skip=4) == alone[8:], 'not on where the run started'
+    assert load(2, 6) == alone, 'it must not depend on the number of workers'
+    assert load(0, 2, skip=4) == alone[8:], 'it must not depend on the start of the run'
     first, second = alone[0][0][1:], alone[1][0][1:]
-    assert first != second, 'the two sides draw from streams of their own'
+    assert first != second, 'the two domains must use separate random numbers'
 
 
 def test_a_labelled_stream_changes_no_other(monkeypatch):
@@ -49,8 +49,12 @@ def test_a_labelled_stream_changes_no_other(monkeypatch):
     assert load(2, 6, dataset=labelled) == alone
     assert load(0, 2, skip=4, dataset=labelled) == alone[12:]
     drawn = alone[2::3]
-    assert len({str(image) for batch in drawn for image in batch}) == 12, 'each time with another augmentation'
-    assert drawn[0][0][1:] not in (alone[0][0][1:], alone[1][0][1:]), 'from a stream of its own'
+    assert len({str(image) for batch in drawn for image in batch}) == 12, (
+        'each repetition must have another augmentation'
+    )
+    assert drawn[0][0][1:] not in (alone[0][0][1:], alone[1][0][1:]), (
+        'labelled target images must use separate random numbers'
+    )
 
 
 def labelled_target() -> DomainPairDataset:
@@ -58,7 +62,7 @@ def labelled_target() -> DomainPairDataset:
 
 
 def with_label(draw):
-    """A pipeline that gives labels, too."""
+    """Return a pipeline step that also returns a label."""
 
     def labelled(results):
         truth = SegDataSample(gt_sem_seg=PixelData(data=torch.zeros(1, 2, 2)), metainfo=dict(img_path='a.png'))
@@ -133,7 +137,7 @@ def labelled_pairs(root, target_labelled: dict | None = None, **source) -> Domai
 
 
 def ignore_all(sample: dict) -> dict:
-    """Stands for crops that show none of the few labelled pixels."""
+    """Ignore all pixels, like a crop of a sparse label that shows no labelled pixel."""
     sample['data_samples'].gt_sem_seg.data[:] = 255
     return sample
 

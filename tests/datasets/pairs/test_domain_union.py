@@ -1,4 +1,4 @@
-"""One permutation over source and target: order, augmentation, batches."""
+"""A union of source and target, drawn by one permutation: order, augmentation, batches."""
 
 import random
 
@@ -20,7 +20,7 @@ from mmuda.models import DomainPairPreprocessor
 
 
 class Images(BaseDataset):
-    """Its pipeline draws from all three generators, and gives a label."""
+    """A data set whose pipeline draws from the three random generators and returns a label."""
 
     METAINFO = dict(classes=('a', 'b'))
 
@@ -60,7 +60,7 @@ def test_an_epoch_is_one_permutation_of_everything():
     assert [n for n, _, _ in drawn] == list(range(90))
     epochs = [[tuple(item[1:]) for item in drawn[start : start + 9]] for start in range(0, 90, 9)]
     assert all(sorted(epoch) == ALL for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 10, 'every epoch has its own order'
+    assert len({tuple(epoch) for epoch in epochs}) == 10, 'every epoch must have another order'
     assert take(DomainUnionSampler(mix(), seed=4), 90) != drawn
 
 
@@ -71,7 +71,7 @@ def test_the_incomplete_last_iteration_is_dropped():
     assert [item[1:] for item in cut] == [item[1:] for epoch in range(10) for item in whole[9 * epoch : 9 * epoch + 8]]
     assert [n for n, _, _ in cut] == list(range(80))
     left_out = {next(iter(set(ALL) - {item[1:] for item in cut[8 * epoch : 8 * epoch + 8]})) for epoch in range(10)}
-    assert len(left_out) > 1, 'another image is left out in every epoch'
+    assert len(left_out) > 1, 'epochs must leave out different images'
 
 
 def test_without_shuffling_the_source_comes_first():
@@ -119,13 +119,15 @@ def load(workers: int, batches: int, skip: int = 0) -> list:
 
 def test_augmentation_depends_on_seed_and_n_alone():
     alone = load(0, 8)
-    assert load(2, 8) == alone, 'not on the number of workers'
-    assert load(0, 2, skip=6) == alone[6:], 'not on where the run started'
-    assert {tuple(batch) for batch in alone} > {('source', 'target')}, 'some batches are of one domain'
+    assert load(2, 8) == alone, 'it must not depend on the number of workers'
+    assert load(0, 2, skip=6) == alone[6:], 'it must not depend on the start of the run'
+    assert {tuple(batch) for batch in alone} > {('source', 'target')}, (
+        'some batches must hold images of one domain only'
+    )
 
 
 def test_an_item_is_that_of_a_pair_with_the_same_n():
-    """Both kinds of data set draw from the same streams."""
+    """An item of a union equals the item of a pair with the same number n, since both use the same random streams."""
     pairs = DomainPairDataset(Images(5), Images(4), seed=7, pseudo_labels=True)[(3, 2, 1)]
     for side, index in (('source', 2), ('target', 1)):
         item = mix(seed=7)[(3, side, index)]

@@ -1,4 +1,4 @@
-"""The order of pairs: a pure function of (seed, n), shared by processes, with skips that cost nothing."""
+"""The order of pairs depends only on the seed and n, is divided among processes, and can be skipped at no cost."""
 
 import pytest
 from toolbox import Numbers, take
@@ -25,7 +25,7 @@ def test_both_sides_run_through_permutations_independently():
         assert sorted(source[5 * epoch : 5 * epoch + 5]) == list(range(5))
     for epoch in range(10):
         assert sorted(target[7 * epoch : 7 * epoch + 7]) == list(range(7))
-    assert len({tuple(source[5 * e : 5 * e + 5]) for e in range(14)}) > 1, 'every pass has its own order'
+    assert len({tuple(source[5 * e : 5 * e + 5]) for e in range(14)}) > 1, 'every pass must have another order'
     assert take(DomainPairSampler(pairs(), seed=4), 70) != drawn
 
 
@@ -61,13 +61,15 @@ def few_labelled(images: int = 3) -> DomainPairDataset:
 def test_few_labelled_target_images_come_again_and_again():
     drawn = take(DomainPairSampler(few_labelled(), seed=3), 60)
     assert [sample[:3] for sample in drawn] == take(DomainPairSampler(pairs(), seed=3), 60), (
-        'the others stay as they are'
+        'source and target must not change'
     )
     passes = [[image for *_, image in drawn[n : n + 3]] for n in range(0, 60, 3)]
     assert all(sorted(one) == [0, 1, 2] for one in passes) and len(set(map(tuple, passes))) > 1
     in_order = take(DomainPairSampler(few_labelled(), seed=0, shuffle=False), 8)
     assert in_order == [(n, n % 5, n % 7, n % 3) for n in range(8)]
-    assert len(DomainPairSampler(few_labelled(images=9), seed=0)) == 7, 'the length is that of source and target'
+    assert len(DomainPairSampler(few_labelled(images=9), seed=0)) == 7, (
+        'labelled target images must not change the length'
+    )
 
 
 def test_labelled_target_images_are_shared_by_ranks_and_skipped(monkeypatch):
@@ -93,7 +95,7 @@ def test_the_sampler_wants_pairs():
 
 @pytest.mark.parametrize('world_size', [1, 2])
 def test_fewer_source_than_target_images(monkeypatch, world_size):
-    """A batch of four items holds two source and four target images; each source image is drawn once an epoch."""
+    """A batch of four items holds two source and four target images. An epoch draws each source image once."""
     drawn = []
     for rank in range(world_size):
         monkeypatch.setattr(streams, 'rank_and_world_size', lambda rank=rank: (rank, world_size))

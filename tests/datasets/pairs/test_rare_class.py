@@ -1,6 +1,6 @@
-"""Rare class sampling: its draws as a policy of the sampler, and the way of the drawn class into the pipeline.
+"""Rare class sampling: its draws as a policy of the sampler, and the path of the drawn class into the pipeline.
 
-Probabilities and draws against stored values of the original: parity/test_daformer_data.py.
+parity/test_daformer_data.py compares its probabilities and draws with values of the original.
 """
 
 import json
@@ -27,7 +27,7 @@ ROAD, PERSON, TRAIN = 0, 11, 16
 
 
 def write_source(root, count: int = 12):
-    """Labels (24, 32) of road; a block of persons in every third, a train in two."""
+    """Write labels (24, 32) of road, a third of them with a block of persons and two with a train."""
     for n in range(count):
         ids = np.full((24, 32), 7)
         ids[:3] = 0
@@ -51,7 +51,7 @@ def source_of(root, crop: dict | None = CROP, **kwargs) -> GTA5Dataset:
 
 
 class Unlabelled(BaseDataset):
-    """A target."""
+    """A target data set without labels."""
 
     def __init__(self, size: int, classes) -> None:
         self.size = size
@@ -82,7 +82,7 @@ def test_rare_classes_are_drawn_first():
     counts = np.zeros((5, 4), int)
     counts[:, 0], counts[1, 2], counts[3, 3] = 1000, 40, 200
     draws = RareClassDraws(counts, temperature=0.3, min_pixels=10)
-    assert draws.classes.tolist() == [2, 3, 0], 'the class that nothing has is left out'
+    assert draws.classes.tolist() == [2, 3, 0], 'a class without pixels must be left out'
     shares = counts.sum(axis=0)[[2, 3, 0]] / counts.sum()
     wanted = np.exp((1 - shares) / 0.3)
     np.testing.assert_allclose(draws.probabilities, wanted / wanted.sum(), rtol=1e-5)
@@ -111,7 +111,7 @@ def test_bad_input_is_told(counts, temperature, min_pixels, told):
         RareClassDraws(np.array(counts), temperature, min_pixels, ['road', 'bus'])
 
 
-# As a policy of the sampler.
+# The draws as a policy of the sampler.
 
 
 def test_the_target_is_as_without_a_policy(root):
@@ -128,7 +128,7 @@ def test_the_target_is_as_without_a_policy(root):
 
 @pytest.fixture
 def counted(monkeypatch) -> list[int]:
-    """How many labels each count of classes reads."""
+    """Record how many labels each count of classes reads."""
     found, original = [], class_presence.progress
     monkeypatch.setattr(class_presence, 'progress', lambda *args: found.append(args[1]) or original(*args))
     return found
@@ -136,7 +136,7 @@ def counted(monkeypatch) -> list[int]:
 
 @pytest.mark.parametrize('skipped', [1, 13, 10**12])
 def test_any_draw_is_found_at_once(root, skipped, counted):
-    """Nothing before it is drawn: a jump of 10^12 would not end."""
+    """A draw is computed without the draws before it; otherwise, skipping 10^12 of them would not end."""
     sampler = sampler_of(root)
     whole = take(sampler, 20)
     sampler.skip(skipped)
@@ -144,14 +144,14 @@ def test_any_draw_is_found_at_once(root, skipped, counted):
     assert [n for n, _, _ in found] == list(range(skipped, skipped + 5))
     if skipped < 15:
         assert found == whole[skipped : skipped + 5]
-    assert sum(counted) in (0, 12), 'labels were read once at most, and not for skipping'
+    assert sum(counted) in (0, 12), 'labels must be read once at most, and not for skipping'
 
 
 def test_labels_are_counted_once(tmp_path, counted):
     root = write_source(tmp_path)
     for _ in range(2):
         take(sampler_of(root), 3)
-    assert counted == [12], 'the second time, they are in the cache'
+    assert counted == [12], 'the second sampler must use the cache'
 
 
 def on_a_process(rank: int, root: str) -> list:
@@ -168,7 +168,7 @@ def test_processes_share_one_stream(root, tmp_path):
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_resumed_loading_goes_on(root, workers):
-    """As mmengine's loop resumes: the sampler is told how many samples to skip."""
+    """Loading continues after a resume, when mmengine's loop calls `skip` of the sampler."""
 
     def crops(skip: int) -> list:
         loader = Runner.build_dataloader(
@@ -215,8 +215,8 @@ def test_an_image_is_decoded_once(root, monkeypatch):
     dataset, read = pairs(root), []
     original = loading.read_image_bytes
     monkeypatch.setattr(loading, 'read_image_bytes', lambda path, *args: read.append(path) or original(path, *args))
-    dataset[(0, DrawnImage(4, dict(wanted_class=PERSON, wanted_pixels=10)), 0)]  # it has no person
-    assert len(read) == 2, 'an image and its label'
+    dataset[(0, DrawnImage(4, dict(wanted_class=PERSON, wanted_pixels=10)), 0)]  # the image has no person
+    assert len(read) == 2, 'the image and its label must be read once each'
 
 
 def test_keys_reach_every_part_of_a_concatenation(root):
@@ -227,7 +227,7 @@ def test_keys_reach_every_part_of_a_concatenation(root):
     for index in (0, 11, 12, 23):
         metas = [read_item(whole, DrawnImage(index, dict(wanted_class=5)))['data_samples'].metainfo]
         metas += [read_item(whole, image)['data_samples'].metainfo for image in (index, DrawnImage(index, {}))]
-        assert [meta['seen'] for meta in metas] == [5, None, None], 'the data set itself stays as it is'
+        assert [meta['seen'] for meta in metas] == [5, None, None], 'the keys must not stay in the data set'
         assert all(meta['img_path'].endswith(f'{index % 12:05d}.png') for meta in metas)
 
 
@@ -248,7 +248,7 @@ def test_settings_are_checked(root):
 
 
 def test_statistics_of_other_code(root, tmp_path):
-    """The same draws as from the labels themselves."""
+    """Class counts from files of other code bases give the same draws as counts of the labels."""
     source = source_of(root)
     table = class_presence.class_counts(source)
     rows = [

@@ -1,4 +1,4 @@
-"""Training with target images and their pseudo labels alone."""
+"""Training on target images and their pseudo labels, without a source."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ CLASSES = tuple(f'class {n}' for n in range(NUM_CLASSES))
 
 
 class Images(BaseDataset):
-    """Noise with labels of noise, drawn when it is read."""
+    """A data set of random images with random labels, drawn when they are read."""
 
     METAINFO = dict(classes=CLASSES)
 
@@ -45,7 +45,7 @@ def test_an_item_is_a_target_image():
     item = dataset[(3, 'target', 1)]
     assert list(item) == ['target'] and item['target']['data_samples'].number == 1
     of_a_pair = DomainPairDataset(Images(), Images(), seed=7, pseudo_labels=True)[(3, 0, 1)]['target']
-    assert torch.equal(item['target']['inputs'], of_a_pair['inputs']), 'the same stream of random numbers'
+    assert torch.equal(item['target']['inputs'], of_a_pair['inputs']), 'both must use the same random numbers'
 
 
 def test_epochs_are_permutations_of_the_target():

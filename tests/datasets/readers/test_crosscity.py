@@ -1,4 +1,4 @@
-"""Cross-City, read from a small copy of its layout (see layouts.py)."""
+"""The Cross-City reader, on a small copy of the layout (see layouts.py)."""
 
 import layouts
 import numpy as np

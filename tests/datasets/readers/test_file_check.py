@@ -21,7 +21,7 @@ from mmuda.datasets.readers.gta5 import GTA5Dataset
 
 @pytest.fixture
 def broken(tmp_path):
-    """Six pairs, of which three cannot be used."""
+    """Write six pairs, three of them unusable."""
     layouts.gta5(tmp_path, 6)
     layouts.write_palette(tmp_path / 'labels' / '00002.png', ids(range(35), 0, H, W + 2))
     (tmp_path / 'labels' / '00004.png').unlink()
@@ -61,7 +61,7 @@ def test_skip_says_how_many(broken, monkeypatch):
 
 @pytest.fixture
 def translated(tmp_path):
-    """Labels, and images of another size."""
+    """Write images, and labels of another size."""
     layouts.gta5(tmp_path, 2)
     for n in (1, 2):
         layouts.write_palette(tmp_path / 'labels' / f'{n:05d}.png', ids(range(35), n, 2 * H, 3 * W))
@@ -77,7 +77,7 @@ def test_translated_images_may_have_another_size(translated):
     assert len(dataset) == 2
     sample, label = dataset[0], np.asarray(Image.open(translated / 'labels/00001.png'))
     assert sample['inputs'].shape[1:] == sample['data_samples'].gt_sem_seg.shape == (H, W)
-    # Straight from the file: a label that was first brought to the size of the image would be sampled twice.
+    # The label must be resized once, from the file to the final size. Two steps would sample it twice.
     nearest = cv2.resize(label, (W, H), interpolation=cv2.INTER_NEAREST)
     train_ids = lookup_array(get_label_table('gta5'), unknown=255)[nearest]
     np.testing.assert_array_equal(sample['data_samples'].gt_sem_seg.data[0].numpy(), train_ids)
@@ -160,7 +160,7 @@ def test_damaged_cache_is_not_trusted(tmp_path, cache_dir, monkeypatch, text):
 
 
 def test_unreadable_is_not_kept(broken, cache_dir):
-    """A network disk may answer next time, with the same file."""
+    """Unreadable files are not cached, since a network disk can return the same file next time."""
     GTA5Dataset(data_root=str(broken), mismatched='skip')
     assert list(cache_dir.rglob('*.json')) == []
 

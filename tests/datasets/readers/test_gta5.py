@@ -1,4 +1,4 @@
-"""GTA5, read from a small copy of its layout (see layouts.py)."""
+"""The GTA5 reader, on a small copy of the layout (see layouts.py)."""
 
 import layouts
 import pytest

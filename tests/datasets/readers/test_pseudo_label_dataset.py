@@ -1,4 +1,4 @@
-"""The data set of a labelling: images with the labels that a network made."""
+"""The data set of a labelling: images with pseudo labels of a network."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Data sets with known splits, read from small copies of their layouts (see layouts.py)."""
+"""Readers of data sets with published splits, on small copies of their layouts (see layouts.py)."""
 
 import shutil
 
@@ -24,7 +24,7 @@ KINDS = {
     'loveda': (dict(type='RawLoveDADataset', area='Urban', split='val'), (*range(8), 9)),
     'potsdam': (dict(type='RawPotsdamDataset', split='val'), range(7)),
     'vaihingen': (dict(type='RawVaihingenDataset', split='val'), range(7)),
-    # mmseg's own readers do as well, with a table in the step that loads labels.
+    # mmseg's own readers work too, with a label table in the step that loads labels.
     'bdd100k': (
         dict(
             type='BDD100KDataset', data_prefix=dict(img_path='images/10k/val', seg_map_path='labels/sem_seg/masks/val')
@@ -45,7 +45,7 @@ KINDS = {
         TRAIN_IDS,
     ),
 }
-"""A data set of each kind, and the ids in its files."""
+"""The config of each data set, and the ids in its label files."""
 
 TRAIN_ID = {
     'mapillary_v1.2': {17: 2, 44: 255, 45: 5, 24: 0, 23: 255, 20: 12, 58: 16},
@@ -57,7 +57,7 @@ TRAIN_ID = {
     'potsdam': {0: 255, 1: 0, 6: 5},
     'vaihingen': {0: 255, 1: 0, 6: 5},
 }
-"""Some ids and what they become, by what the data sets' authors say of them."""
+"""The train ids of some ids, as the authors of the data sets define them."""
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -105,7 +105,7 @@ def test_conditions_and_references_of_acdc(tmp_path):
     assert [name.split('/')[:2] for name in night] == [['night', 'train']] * 2
     (tmp_path / 'rgb_anon/night/train/note.txt').write_text('')
     left_out = DATASETS.build(dict(type='ACDCDataset', data_root=str(tmp_path), conditions=['night'])).left_out
-    assert left_out == {'*.txt': 1}, 'references and other splits are no files that were left out'
+    assert left_out == {'*.txt': 1}, 'references and other splits must not count as left out'
     reference = names(tmp_path, conditions=['night'], reference=True)
     assert [name.replace('/train_ref/', '/train/').replace('_rgb_ref_', '_rgb_') for name in reference] == night
     pairs = DATASETS.build(dict(type='ACDCDataset', data_root=str(tmp_path), reference=True))
@@ -137,11 +137,11 @@ def test_idd_lite_is_not_read_as_idd(tmp_path):
 
 
 COLOURS = ((0, 0, 0), (255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
-"""Of ISPRS: borders, which are ignored, and the six classes."""
+"""RGB colours of ISPRS: borders, which are ignored, and the six classes."""
 
 
 def isprs_download(root, images, labels, tiles):
-    """Write tiles as they are downloaded; return the train ids of their labels."""
+    """Write tiles in the layout of the download; return the train ids of their labels."""
     expected = {}
     for number, tile in enumerate(tiles):
         raw = layouts.ids(range(7), number)

@@ -21,8 +21,7 @@ LOAD = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
 
 
 def test_samples_stay_small_and_survive_pickling(tmp_path):
-    """As for workers that are spawned, which know nothing of tables that were registered
-    meanwhile."""
+    """Samples are stored without their label table, and a pickled data set keeps it for spawned workers."""
     table = {raw: 0 for raw in range(35)}
     dataset = GTA5Dataset(data_root=str(layouts.gta5(tmp_path)), pipeline=LOAD, label_table=table)
     assert 'label_table' not in pickle.loads(memoryview(dataset.data_bytes[: dataset.data_address[0].item()]))
@@ -58,7 +57,7 @@ def test_folders_are_listed_as_mmengine_lists_them(tmp_path):
 
 @pytest.mark.parametrize('loader', ['LoadDomainImage', 'LoadImageFromFile'])
 def test_a_data_set_bounds_the_pixels_of_its_images(tmp_path, loader):
-    """Also those that mmcv decodes, as in test pipelines."""
+    """The limit of pixels also applies to images that mmcv decodes, as in test pipelines."""
     root, steps = str(layouts.gta5(tmp_path)), [dict(type=loader), LOAD[1]]
     many = layouts.H * layouts.W
     assert GTA5Dataset(data_root=root, pipeline=steps, max_pixels=many)[0]['img'].shape[:2] == (layouts.H, layouts.W)
@@ -179,7 +178,7 @@ MAP = {'flat': ['road', 'sidewalk'], 'vehicle': ['car', 'truck', 'bus'], 'sky': 
 
 
 def test_classes_are_merged_and_dropped(tmp_path):
-    """In any reader."""
+    """Any reader can merge and drop classes."""
     dataset = GTA5Dataset(data_root=str(layouts.gta5(tmp_path)), class_map=MAP, pipeline=LOAD)
     assert dataset.metainfo['classes'] == ('flat', 'vehicle', 'sky')
     assert dataset.metainfo['palette'] == [[128, 64, 128], [0, 0, 142], [70, 130, 180]]
@@ -207,7 +206,7 @@ def test_an_image_that_is_turned_needs_a_label_of_its_size(tmp_path):
     exif[0x0112] = 6
     (tmp_path / 'images').mkdir()
     Image.fromarray(image()).save(tmp_path / 'images' / 'a.png', exif=exif)
-    write(tmp_path / 'labels' / 'a.png', ids(range(3)))  # of the image that is not turned
+    write(tmp_path / 'labels' / 'a.png', ids(range(3)))  # the size of the image without its rotation
     options = dict(data_root=str(tmp_path), label_classes=OWN)
     with pytest.raises(ValueError, match='EXIF orientation.*color_ignore_orientation'):
         RawSegDataset(**options, pipeline=LOAD)

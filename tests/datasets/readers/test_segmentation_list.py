@@ -1,4 +1,4 @@
-"""Text lists of images and labels."""
+"""Text files that list images and labels."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_pairs_in_the_order_of_the_list(root):
 def test_unlabelled(root):
     dataset = build(root, 'frames/0.jpg\nframes/1.jpg\n', pipeline=LOAD[:1])
     assert all('seg_map_path' not in dataset[n] and 'label_table' not in dataset[n] for n in range(2))
-    # A target domain never looks at labels, not even whether they exist.
+    # Labels of a target domain are not read, and not even checked for existence.
     dataset = build(root, 'frames/0.jpg labels/gone.png\n', use_labels=False, pipeline=LOAD[:1])
     assert 'seg_map_path' not in dataset[0]
 
@@ -153,7 +153,7 @@ def test_lists_that_are_no_text(root, content, message):
 
 
 def test_lists_of_windows(root):
-    """With a byte-order mark, and back-slashes."""
+    """Lists written on Windows are read, with a byte-order mark and backslashes."""
     (root / 'list.txt').write_text('frames\\0.jpg labels\\0.png\r\nframes/1.jpg labels/1.png\r\n', encoding='utf-8-sig')
     dataset = SegmentationListDataset(ann_file='list.txt', data_root=str(root))
     assert [dataset.get_data_info(n)['img_path'] for n in range(2)] == [

@@ -1,4 +1,4 @@
-"""Synscapes, read from a small copy of its layout (see layouts.py)."""
+"""The Synscapes reader, on a small copy of the layout (see layouts.py)."""
 
 import layouts
 import pytest

@@ -1,4 +1,4 @@
-"""SYNTHIA, read from a small copy of its layout (see layouts.py)."""
+"""The SYNTHIA reader, on a small copy of the layout (see layouts.py)."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Crops that no class fills and that show a wanted class; against stored windows see parity/test_daformer_data.py."""
+"""Crops that no single class fills and that show a wanted class (stored windows: parity/test_daformer_data.py)."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def sample(label: np.ndarray | None, shape=(40, 60), **keys) -> dict:
 
 
 def blocks(seed: int) -> np.ndarray:
-    """A label map (40, 60) of 4x6 blocks of five classes, some ignored."""
+    """Return a label map (40, 60) with blocks (4, 6) of four classes and ignored pixels."""
     small = np.random.default_rng(seed).choice([0, 0, 0, 1, 2, 3, 255], (10, 10)).astype(np.uint8)
     return small.repeat(4, axis=0).repeat(6, axis=1)
 
@@ -23,7 +23,7 @@ def blocks(seed: int) -> np.ndarray:
 @pytest.mark.parametrize('ratio', [1.0, 0.75, 0.4])
 @pytest.mark.parametrize('size', [(16, 16), (8, 24), (64, 30)])
 def test_without_a_wanted_class_it_is_mmsegs(seed, ratio, size):
-    """Bit by bit, in the same order of random numbers; only how pixels are counted differs."""
+    """Without a wanted class, the crop equals mmseg's bit by bit, with the same random numbers."""
     crops = []
     for crop in (RandomClassCrop(size, ratio), RandomCrop(size, ratio)):
         np.random.seed(seed)
@@ -38,8 +38,8 @@ def test_a_share_at_the_limit_is_refused():
     counts[:2] = 75, 25
     assert not is_mixed(counts, 0.75) and is_mixed(counts, 0.7501)
     counts[1] = 0
-    assert not is_mixed(counts, 0.999), 'one class alone'
-    assert not is_mixed(np.zeros(256), 0.999), 'nothing is labelled'
+    assert not is_mixed(counts, 0.999), 'a single class must be refused'
+    assert not is_mixed(np.zeros(256), 0.999), 'a crop without labels must be refused'
 
 
 def test_a_wanted_class_is_looked_for():
@@ -52,7 +52,7 @@ def test_a_wanted_class_is_looked_for():
             found.append((RandomClassCrop((16, 16))(sample(label, **keys))['gt_seg_map'] == 7).sum())
     enough = np.array(plain) > 20
     assert enough.mean() < 0.4 < 0.9 < (np.array(wanted) > 20).mean()
-    assert (np.array(wanted)[enough] == np.array(plain)[enough]).all(), 'the first window that is good is taken'
+    assert (np.array(wanted)[enough] == np.array(plain)[enough]).all(), 'the first good window must be taken'
 
 
 def test_image_and_labels_are_cut_alike():

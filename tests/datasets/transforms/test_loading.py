@@ -1,4 +1,4 @@
-"""Reading single files: every encoding, and every way in which a file can be wrong."""
+"""Reading of single files: every encoding and every kind of fault."""
 
 import cv2
 import layouts
@@ -214,7 +214,7 @@ def test_sizes_that_differ(tmp_path):
 
 
 def test_labels_are_loaded_after_the_image_was_resized(tmp_path):
-    """As in mmseg's test pipelines."""
+    """Labels can be loaded after the image was resized, as in the test pipelines of mmseg."""
     write(tmp_path / 'image.png', image())
     write(tmp_path / 'label.png', ids(range(34)))
     results = dict(img_path=str(tmp_path / 'image.png'), seg_map_path=str(tmp_path / 'label.png'))

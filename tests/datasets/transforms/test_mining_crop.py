@@ -1,4 +1,4 @@
-"""The crop without a canvas is the crop out of the canvas; small classes end up in the middle."""
+"""The crop without a canvas equals the crop from a canvas, and small classes are in the middle."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ MEAN_RGB = (123, 116, 103)
 
 
 def pair(height: int, width: int, seed: int = 0) -> dict:
-    """An image and a blocky label of twelve classes."""
+    """Return an image, and a label with blocks of twelve classes."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 12, (height // 6 + 1, width // 6 + 1)).repeat(6, 0).repeat(6, 1)[:height, :width]
     return dict(
@@ -31,7 +31,7 @@ def crop(**kwargs):
 
 
 def on_a_canvas(image, label, size, stride, label_stride, scales, origin, max_shape, probability, priority, mined):
-    """The same crop as the paper's description reads: paste onto a canvas, then cut."""
+    """Return the crop as the paper describes it: paste onto a canvas, then cut."""
     height, width = label.shape
     longest = max(max_shape)
     first, last = int(scales[0] * origin), int(scales[1] * origin)
@@ -229,7 +229,7 @@ def test_bad_settings_are_told(kwargs, message):
 
 @pytest.mark.parametrize('strategy', [Argmax(), MedianCap()])
 def test_class_sizes_of_a_labelling_decide_what_is_mined(tmp_path, strategy):
-    """The folder need not be there yet when the pipeline is built: a later round writes it."""
+    """The manifest of a labelling decides which classes are mined. It can be written after the pipeline is built."""
     folder = labelling(tmp_path, strategy=strategy)
     crop = TRANSFORMS.build(
         dict(type='SmallClassCrop', size=16, manifest=str(tmp_path / 'later'), threshold=0.05, number=2)

@@ -1,4 +1,4 @@
-"""Colour jitter, grey and blur: against formulas of their own."""
+"""Colour jitter, grey and blur, compared with formulas written here."""
 
 import colorsys
 from collections import Counter
@@ -12,7 +12,7 @@ from mmuda.datasets.transforms import ColorJitter, RandomGaussianBlur, RandomPil
 from mmuda.datasets.transforms.photometric import adjust, gaussian_blur, grayscale
 
 LUMA = np.array([114, 587, 299]) / 1000
-"""Of blue, green and red."""
+"""Weights of blue, green and red."""
 
 JITTER = dict(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2)
 
@@ -22,7 +22,7 @@ def image(seed: int = 0, height: int = 9, width: int = 13) -> np.ndarray:
 
 
 def blend(image: np.ndarray, other: np.ndarray, factor: float) -> np.ndarray:
-    """Towards the image for factors below 1, away from the other above."""
+    """Blend two images: the factor 1 gives the first one, 0 the other, and more than 1 extrapolates."""
     mixed = np.float32(other) + np.float32(factor) * (np.float32(image) - np.float32(other))
     return np.clip(mixed, 0, 255)
 
@@ -43,7 +43,7 @@ def grey(image: np.ndarray) -> np.ndarray:
 def test_blends(name, factor, other):
     found = adjust(image(), [(name, factor)])
     assert found.shape == image().shape and found.dtype == np.uint8
-    # Pillow cuts off, and its grey may round otherwise at a half.
+    # Pillow truncates, and it may round the grey value differently at one half.
     difference = blend(image(), other(image()), factor) - found
     assert difference.min() > -1.01 and difference.max() < 1.51
     if factor == 1:
@@ -68,7 +68,7 @@ def test_hue_is_turned(part):
 
 
 def test_the_channels_are_blue_green_red():
-    """Red turned by a third of the circle is green."""
+    """The channel order is BGR: turning the hue of red by a third gives green."""
     red = np.array([[[0, 0, 255]]], np.uint8)
     blue, green, red_left = adjust(red, [('hue', 1 / 3)])[0, 0]
     assert green == 255 and blue < 10 and red_left < 10
@@ -89,7 +89,9 @@ def test_jitter_draws_orders_and_amounts():
     with seeded(0):
         drawn = [step.draw() for _ in range(2000)]
     orders = Counter(tuple(name for name, _ in steps) for steps in drawn)
-    assert len(orders) == 24 and max(orders.values()) < 3 * min(orders.values()), 'all orders are as likely'
+    assert len(orders) == 24 and max(orders.values()) < 3 * min(orders.values()), (
+        'all orders must be about equally likely'
+    )
     for name, strength in JITTER.items():
         amounts = np.array([dict(steps)[name] for steps in drawn])
         low, high = (-strength, strength) if name == 'hue' else (1 - strength, 1 + strength)

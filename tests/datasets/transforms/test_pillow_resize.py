@@ -1,4 +1,4 @@
-"""Resizing by Pillow: sizes, filters, and the keys that it sets."""
+"""Resizing by Pillow: sizes, filters, and the keys it sets."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def image(height: int, width: int, seed: int = 0) -> np.ndarray:
     ],
 )
 def test_the_other_side_follows_halves_to_even(shape, length, wanted):
-    """2.5 and 7.5 are halves; a side never vanishes."""
+    """The shorter edge is rounded half to even (2.5, 7.5) and is at least 1."""
     results = TRANSFORMS.build(dict(type='ResizeLongSide', length=length))(dict(img=image(*shape)))
     assert results['img'].shape == (*wanted, 3) and results['img_shape'] == wanted
     assert results['scale'] == wanted[::-1] and results['keep_ratio'] is True
@@ -33,7 +33,7 @@ def test_the_other_side_follows_halves_to_even(shape, length, wanted):
 
 @pytest.mark.parametrize('length, filter', [(20, LANCZOS), (60, BICUBIC), (39, LANCZOS), (41, BILINEAR)])
 def test_channels_go_through_the_filter_of_the_rule(length, filter):
-    """41 of 40 with 3 rows: the short side stays at 3, so the filter is neither."""
+    """Each size change selects its filter. In the last case one edge grows and the other stays at 3: bilinear."""
     before = image(3 if length == 41 else 30, 40)
     results = TRANSFORMS.build(dict(type='ResizeLongSide', length=length))(dict(img=before))
     wanted = np.array(

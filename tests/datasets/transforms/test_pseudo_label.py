@@ -1,4 +1,4 @@
-"""Reading the files of labels that a network made."""
+"""Reading of pseudo label files."""
 
 import numpy as np
 import pytest

@@ -13,7 +13,7 @@ from mmuda.datasets.transforms.scale_crop import cut_window
 
 
 class Fixed:
-    """Draws that are known."""
+    """A source of draws with given results."""
 
     def __init__(self, *numbers) -> None:
         self.numbers = list(numbers)
@@ -88,7 +88,7 @@ def test_both_ends_are_padded_by_all_that_is_missing(shape, size, padding, padde
     assert {(window.padding, window.padded, window.size) for window in windows} == {(padding, padded, size)}
     for axis in range(2):
         corners = {window.corner[axis] for window in windows}
-        assert corners == set(range(padded[axis] - size[axis] + 1)), 'every place that there is'
+        assert corners == set(range(padded[axis] - size[axis] + 1)), 'every possible corner must occur'
 
 
 @pytest.mark.parametrize('shape', [(20, 29), (20, 50), (28, 40), (60, 41), (50, 12), (1, 1)])

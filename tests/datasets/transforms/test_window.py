@@ -1,4 +1,4 @@
-"""A random window that is loaded alone is the crop of the whole image."""
+"""A random window loaded alone equals the crop of the whole image."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def run(steps, sample, seed):
 
 
 def whole_then_cut(sample, seed, annotations):
-    """Read everything, and cut the window that the same draws give."""
+    """Read the whole image and cut the window given by the same draws."""
     results = run([LoadDomainImage(), annotations], sample, seed)
     with seeded(7, seed):
         top = np.random.randint(0, SHAPE[0] - SIZE[0] + 1)
@@ -84,7 +84,7 @@ def test_pairs_are_a_function_of_seed_and_place(tmp_path):
             data_root=str(root),
             data_prefix=prefix,
             label_classes=('a', 'b'),
-            max_pixels=1000,  # windows need no more memory
+            max_pixels=1000,  # a window of the large image stays below this limit
             pipeline=[*steps, dict(type='PackSegInputs')],
         )
     pairs = [DomainPairDataset(**sides, seed=3) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""When checkpoints are written, and which are kept."""
+"""When checkpoints are written, and which ones are kept."""
 
 import pytest
 from toolbox import tiny_config
@@ -12,7 +12,7 @@ def test_old_checkpoints_go_only_when_the_new_one_is_there(minicity, tmp_path, m
     runner = build_runner(tiny_config('source_only', minicity, tmp_path))
     monkeypatch.setattr(type(runner), 'save_checkpoint', _recording(type(runner).save_checkpoint, seen, tmp_path))
     runner.train()
-    # keeping two: when the third is written, the first two are still there
+    # two are kept: while the third is written, the first two still exist
     assert seen == [[], ['iter_2.pth'], ['iter_2.pth', 'iter_4.pth']]
     assert sorted(p.name for p in tmp_path.glob('*.pth')) == ['iter_4.pth', 'iter_6.pth']
 

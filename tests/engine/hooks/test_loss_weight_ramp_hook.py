@@ -1,4 +1,4 @@
-"""Loss weights that grow during training."""
+"""Loss weights that increase during training."""
 
 import pytest
 from mmengine.hooks import Hook

@@ -1,4 +1,4 @@
-"""The bar of a training."""
+"""The progress bar of a training."""
 
 import os
 import re
@@ -12,7 +12,7 @@ pty = pytest.importorskip('pty')
 
 
 def on_terminal(command: list, env: dict) -> str:
-    """Run a command on a terminal; return what it shows, without control sequences."""
+    """Run a command on a pseudo terminal; return its output without control sequences."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
@@ -20,7 +20,7 @@ def on_terminal(command: list, env: dict) -> str:
     while True:
         try:
             part = os.read(ours, 65536)
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux raises this when the other end is closed
             break
         if not part:
             break
@@ -41,7 +41,7 @@ def test_a_terminal_shows_bars_below_the_log(minicity, tmp_path):
     lines = shown.replace('\r\n', '\n').split('\n')
     assert any(re.match(r'.*\r?\d\d/\d\d .*Iter\(train\)', line) for line in lines)
     first = next(number for number, line in enumerate(lines) if 'Iter(train)' in line)
-    assert first <= 20, 'what comes before the iterations leaves room for them on a screen'
+    assert first <= 20, 'the first iteration must appear within 20 lines'
     assert 'System environment' not in shown and 'Config:' not in shown and 'Hooks will be' not in shown
     (log,) = tmp_path.glob('*/*.log')
     assert (

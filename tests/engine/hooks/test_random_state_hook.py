@@ -1,4 +1,4 @@
-"""A resumed run equals one that was never interrupted."""
+"""A resumed run equals an uninterrupted one."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Losses are read once in an interval, as means over it; a loss that is not finite stops training."""
+"""Losses are read once per interval and logged as means over it; a loss that is not finite stops the training."""
 
 import json
 
@@ -15,7 +15,7 @@ from mmuda.engine.hooks import TrainScalarsHook, train_scalars_hook
 
 
 class Counter(BaseModel):
-    """Its loss in iteration i is i."""
+    """A model whose loss is the number of the iteration."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Counter(BaseModel):
 
 
 def trained(folder, interval: int | None, logger: int, iters: int, **processor) -> Runner:
-    """Train and return the runner."""
+    """Train the counter and return the runner."""
     numbers = [dict(number=torch.tensor(float(i))) for i in range(iters)]
     runner = Runner(
         Counter(),
@@ -54,7 +54,7 @@ def trained(folder, interval: int | None, logger: int, iters: int, **processor) 
 
 
 def logged(folder, interval: int | None, logger: int, iters: int) -> dict[int, float]:
-    """Train and return the loss in the log by iteration."""
+    """Train the counter and return the logged losses by iteration."""
     trained(folder, interval, logger, iters)
     (file,) = folder.glob('*/vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]

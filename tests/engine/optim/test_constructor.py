@@ -1,4 +1,4 @@
-"""An optimizer for each trainable child: entries, groups, repeated parameters."""
+"""One optimizer for each trainable child: entries, parameter groups, repeated parameters."""
 
 import pytest
 from toolbox import optim_cfg, tiny_adaptor
@@ -38,7 +38,7 @@ def test_groups_are_merged_and_frozen_weights_left_out(caplog):
     listed = [p for g in groups for p in g['params']]
     wanted = [p for p in adaptor.parameters() if p.requires_grad]
     assert {id(p) for p in listed} == {id(p) for p in wanted} and len(listed) == len(wanted)
-    assert not caplog.records, 'no line for every parameter'
+    assert not caplog.records, 'there must be no log line for each parameter'
 
 
 @pytest.mark.parametrize('entry', [dict(type='AmpOptimWrapper'), dict(accumulative_counts=4), dict(clip_gard={})])

@@ -1,4 +1,4 @@
-"""SGD of parameters that are listed more than once."""
+"""SGD with parameters that are listed more than once."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_legacy_sgd_treats_repeats_as_a_release_of_pytorch_did(version, weights)
     for gradient, after in zip((3.0, 1.0), weights, strict=True):
         weight.grad = torch.tensor([gradient])
         optimizer.step()
-        torch.testing.assert_close(weight.detach(), torch.tensor([after]))  # by hand, as written above
+        torch.testing.assert_close(weight.detach(), torch.tensor([after]))  # computed by hand in the comments above
 
 
 def test_legacy_sgd_knows_its_versions():

@@ -1,4 +1,4 @@
-"""Optimizer wrappers: accumulation, precision, scaling, states."""
+"""Optimizer wrappers: accumulation, precision, loss scaling, states."""
 
 import copy
 
@@ -49,7 +49,7 @@ def test_last_incomplete_group_of_iterations_counts_in_full():
         wrapper.backward(loss)
         wrapper.update()
     assert factors == [0.5, 0.5, 1.0]
-    assert steps == [2, 3], 'the optimizer steps after the second and after the last iteration'
+    assert steps == [2, 3], 'it must step after the second and the last iteration'
 
 
 def test_bfloat16_trains_on_a_cpu_with_float32_losses():
@@ -60,10 +60,10 @@ def test_bfloat16_trains_on_a_cpu_with_float32_losses():
     wrappers = build(adaptor, precision='bfloat16')
     logs = adaptor.train_step(pair_batch(), wrappers)
     assert seen[0] == torch.bfloat16
-    assert torch.float32 in seen, 'the discriminator gets float32 maps'
+    assert torch.float32 in seen, 'the discriminator must get float32 maps'
     assert all(torch.isfinite(value) for value in logs.values())
     assert all(p.dtype == torch.float32 for p in adaptor.parameters())
-    assert not torch.is_autocast_enabled('cpu'), 'the context is closed after the step'
+    assert not torch.is_autocast_enabled('cpu'), 'autocast must be off after the step'
 
 
 def scaled(net: nn.Module, fixed_scale=None, **kwargs) -> ModuleOptimWrapper:
@@ -79,7 +79,7 @@ def test_a_loss_scaler_changes_nothing_but_the_range():
         ModuleOptimWrapper(torch.optim.SGD(nets[1].parameters(), lr=0.1), clip_grad=dict(max_norm=0.1)),
     )
     for net, wrapper in zip(nets, wrappers, strict=True):
-        for _ in range(2):  # two parts of one iteration
+        for _ in range(2):  # two losses of one iteration
             wrapper.backward(net(torch.ones(2, 3)).square().mean())
         wrapper.update()
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):

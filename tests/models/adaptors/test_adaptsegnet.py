@@ -1,4 +1,4 @@
-"""AdaptSegNet adapts the output space; the feature space is a method of its own."""
+"""AdaptSegNet adapts the output space. Adaptation of features is another method, FeatureAdversary."""
 
 import pytest
 import torch

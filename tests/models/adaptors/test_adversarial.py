@@ -1,4 +1,4 @@
-"""The adversarial iteration in the output space: what discriminators see, and whom losses reach."""
+"""The adversarial iteration in the output space: inputs of the discriminators, and gradients of each loss."""
 
 import pytest
 import torch
@@ -20,7 +20,9 @@ def test_discriminators_see_maps_of_upsampled_predictions(kind, batch):
         assert torch.equal(adaptor.discriminator_input(outputs, level), wanted)
         detached = adaptor.detach_outputs(outputs)
         assert torch.equal(adaptor.discriminator_input(detached, level), wanted)
-    assert not detached.features and not detached.logits['main'].requires_grad, 'features are large and not needed'
+    assert not detached.features and not detached.logits['main'].requires_grad, (
+        'features, which need much memory, must not be kept'
+    )
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -87,7 +89,7 @@ def test_unknown_gan_is_an_error():
 
 
 def test_a_step_changes_no_weight_before_the_last_part():
-    """Discriminators see the segmentor before its step: all optimizers step at the end."""
+    """Discriminators get outputs of the segmentor before its step, since all optimizers step at the end."""
     adaptor = tiny_adaptor('ADVENT').train()
     before = {name: value.clone() for name, value in adaptor.named_parameters()}
     changed = []

@@ -1,4 +1,4 @@
-"""BaseAdaptor: the order of updates, loss weights, the log, frozen children."""
+"""BaseAdaptor: the order of updates, loss weights, logging, frozen children."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from mmuda.models.losses import cross_entropy
 
 
 class TwoPart(BaseAdaptor):
-    """Yields twice for the segmentor and records what has happened in between."""
+    """A method that yields twice for the segmentor and records gradients and weights in between."""
 
     def __init__(self, *args, chatty: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +35,7 @@ def test_parts_are_back_propagated_before_the_next_one_and_stepped_once(batch):
     assert has_gradient
     assert torch.equal(weight, before), 'no optimizer may step between two parts'
     assert not torch.equal(adaptor.segmentor.decode_head.branches[0].weight, before)
-    assert all(p.grad is None for p in adaptor.parameters()), 'gradients are cleared after the step'
+    assert all(p.grad is None for p in adaptor.parameters()), 'gradients must be cleared after the step'
     assert not any(value.requires_grad for value in logs.values())
 
 
@@ -48,11 +48,11 @@ def test_a_logged_value_is_not_optimised_whatever_its_name(batch):
         assert torch.equal(a, b)
 
 
-# Loss weights
+# Loss weights.
 
 
 class Terms(BaseAdaptor):
-    """Has terms with and without levels."""
+    """A method with terms that have levels and terms without levels."""
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.5, ent_main=2.0, ent_aux=3.0, feat=0.25, ent_aux_1=7.0)
 
@@ -142,7 +142,7 @@ def test_weights_that_change_during_training_count():
     assert adaptor.weigh('adv', ONE) == dict(loss_adv=10.0)
 
 
-# Supervised losses
+# Supervised losses.
 
 
 def test_supervised_losses_are_weighted_and_shown_unweighted(batch):
@@ -173,7 +173,7 @@ def test_supervised_losses_of_several_auxiliary_heads(batch):
 
 
 def test_labels_at_the_stride_of_the_network(batch):
-    """Labels sampled at the stride are compared with logits that are not upsampled; other sizes are refused."""
+    """Labels sampled at the stride are compared with logits without upsampling; labels of other sizes are refused."""
     adaptor = tiny_adaptor('SourceOnly', two_levels=False).train()
     source = prepared(adaptor, batch)['source']
     outputs = adaptor.segment(source)
@@ -193,7 +193,7 @@ def test_labels_at_the_stride_of_the_network(batch):
         adaptor.supervised_losses(outputs, source)
 
 
-# Children
+# Children.
 
 
 def test_a_frozen_child_stays_in_eval_mode():
@@ -202,7 +202,7 @@ def test_a_frozen_child_stays_in_eval_mode():
     adaptor.freeze('teacher')
     adaptor.train()
     assert adaptor.segmentor.training and not adaptor.teacher.training and not adaptor.teacher[0].training
-    # It has no optimizer, and the constructor does not ask for one.
+    # The frozen child has no optimizer, and the constructor does not require one.
     assert list(wrappers_of(adaptor).keys()) == ['segmentor']
 
 
@@ -212,11 +212,11 @@ def test_settings_of_a_segmentor_are_refused(options):
         tiny_adaptor('SourceOnly', **options)
 
 
-# Parts and batches that make no sense
+# Invalid parts and batches.
 
 
 class Yielding(ADVENT):
-    """Yields one part."""
+    """A method that yields a given part."""
 
     def __init__(self, *args, part, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -255,7 +255,7 @@ def test_a_plain_batch_is_an_error():
         adaptor.train_step(side(1, True), wrappers_of(adaptor))
 
 
-# Several levels
+# Several levels.
 
 
 @pytest.mark.parametrize('kind', ['ADVENT', 'AdaptSegNet', 'MinEnt'])

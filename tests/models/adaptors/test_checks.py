@@ -1,4 +1,4 @@
-"""Mistakes of methods that would otherwise train something else."""
+"""Faults in methods that would train other weights than intended."""
 
 import pytest
 from toolbox import pair_batch, tiny_adaptor, wrappers_of
@@ -7,7 +7,7 @@ from mmuda.models import ADVENT
 
 
 class Forgetful(ADVENT):
-    """Yields parts that functions make of its outputs on the source, without detaching anything."""
+    """A method that yields parts computed by given functions from its outputs on the source, without detaching them."""
 
     def __init__(self, *args, parts, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -17,7 +17,7 @@ PLAIN = AugmentationDraws(None, None)
 
 
 class Recorded(DACS):
-    """Keeps what an iteration made; colours stay as they are."""
+    """A DACS that records the intermediate results of an iteration and does not augment colours."""
 
     def label_target(self, target):
         self.weights = {name: value.clone() for name, value in self.teacher.segmentor.named_parameters()}
@@ -54,7 +54,7 @@ def train(adaptor, steps: int = 1, seed: int = 0, **kwargs) -> dict:
     return logs
 
 
-# What is mixed
+# Mixed images.
 
 
 @pytest.mark.parametrize('paste_ignored', [True, False])
@@ -82,7 +82,7 @@ def test_pixels_that_the_target_does_not_trust_weigh_nothing():
     adaptor.train_step(batch, wrappers_of(adaptor))
     assert (adaptor.pseudo.weight[0] == 1).all() and torch.equal(adaptor.pseudo.weight[1], trusted[0].float())
     pasted = adaptor.mixed.weight[1, 30:] == 1
-    assert 0 < pasted.float().mean() < 1, 'pasted pixels count there too'
+    assert 0 < pasted.float().mean() < 1, 'pasted pixels must count there, too'
 
 
 def test_augmentation_changes_images_alone():
@@ -100,7 +100,7 @@ def test_augmentation_changes_images_alone():
     assert (made[0].inputs - made[1].inputs).abs().mean() > 1
 
 
-# Losses
+# Losses.
 
 
 @pytest.mark.parametrize('mixed_mean', ['all', 'labelled'])
@@ -139,7 +139,7 @@ def test_a_batch_without_labels_trains_on_the_target_alone():
     assert all(parameter.isfinite().all() for parameter in adaptor.parameters())
 
 
-# The teacher
+# The teacher.
 
 
 def student_weights(adaptor) -> dict:
@@ -155,12 +155,12 @@ def is_average(teacher: dict, weights: list[dict]) -> bool:
 
 @pytest.mark.parametrize('moment', ['after_step', 'before_forward'])
 def test_the_teacher_labels_with_the_mean_of_all_students_so_far(moment):
-    """At the decay's warm-up; students are those after each step, or those before each pass."""
+    """During the warm-up of its decay, the teacher is the mean of all students after each step or before each pass."""
     adaptor = dacs(teacher_update=moment)
     wrappers, seen = wrappers_of(adaptor, lr=0.1), [student_weights(adaptor)]
     for step in range(4):
         adaptor.train_step(pairs(step), wrappers)
-        # After the step: the first average is the student after the first step.
+        # After a step, the first average is the student after the first step.
         averaged = seen if moment == 'before_forward' else seen[1:] or seen
         assert is_average(adaptor.weights, averaged), step
         seen.append(student_weights(adaptor))
@@ -182,10 +182,10 @@ def test_only_the_segmentor_is_trained_and_the_teacher_keeps_its_mode():
     assert list(wrappers.keys()) == ['segmentor']
     adaptor.train_step(pairs(), wrappers)
     assert not any(parameter.requires_grad for parameter in adaptor.teacher.parameters())
-    assert adaptor.teacher.segmentor.training, 'the original labels with everything in train mode'
+    assert adaptor.teacher.segmentor.training, 'as in the original, the teacher must be in train mode'
     other = dacs(teacher=dict(batch_norm='running', dropout=False))
     assert not other.train().teacher.segmentor.training
-    assert other.teacher.decay == 0.99, 'the rest stays that of DACS'
+    assert other.teacher.decay == 0.99, 'other options must keep the defaults of DACS'
 
 
 def test_mixed_precision():
@@ -212,11 +212,11 @@ def test_a_resumed_adaptor_goes_on_exactly():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-# Nothing waits for the device
+# Synchronisation with the device.
 
 
 def test_a_step_looks_at_no_value_of_the_device():
-    """On PyTorch's meta device there are no values, and every look at one is an error."""
+    """A step reads no value of the device. On PyTorch's meta device, which has no values, this would raise."""
     adaptor = tiny_adaptor(
         'DACS',
         two_levels=False,
@@ -224,7 +224,7 @@ def test_a_step_looks_at_no_value_of_the_device():
         data_preprocessor=dict(type='DomainPairPreprocessor', mean=[104.0, 116.0, 122.0], std=[1.0, 2.0, 3.0]),
     ).train()
     wrappers = wrappers_of(adaptor)
-    first = adaptor.train_step(pairs(), wrappers)  # counters are read once
+    first = adaptor.train_step(pairs(), wrappers)  # the first step reads the counters
     counters = [adaptor.teacher.updates, adaptor.random.iterations]
     values = [counter.value for counter in counters]
     adaptor.to('meta')
@@ -243,7 +243,7 @@ def test_a_step_looks_at_no_value_of_the_device():
     assert adaptor.teacher.updates.read() == 2
 
 
-# Errors
+# Errors.
 
 
 @pytest.mark.parametrize(
@@ -282,11 +282,11 @@ def test_labels_must_have_the_size_of_their_images():
         adaptor.train_step(batch, wrappers_of(adaptor))
 
 
-# Two processes
+# Two processes.
 
 
 class Given(DACS):
-    """Draws what it is given for its images, and lets all pseudo labels count alike."""
+    """A DACS with given random numbers for each image, and equal weights of all pseudo labels."""
 
     first = 0
 
@@ -299,7 +299,7 @@ class Given(DACS):
 
 
 def given():
-    # Batch-norm and numbers of labelled pixels of its own in each process would make gradients differ.
+    # Otherwise, batch-norm statistics and numbers of labelled pixels would differ between the processes.
     return tiny_adaptor(Given, two_levels=False, pseudo_weight='one', source_mean='all').eval()
 
 
@@ -308,7 +308,7 @@ def on_a_process(rank: int) -> dict:
     adaptor.first = 2 * rank
     if rank:
         for parameter in adaptor.segmentor.parameters():
-            parameter.data.zero_()  # the wrapper must bring the weights of rank 0
+            parameter.data.zero_()  # the wrapper must copy the weights of rank 0
     model = AdaptorDistributedDataParallel(adaptor)
     wrappers = PerModuleOptimWrapperConstructor(optim_cfg(given()))(model)
     for step in range(3):
@@ -326,7 +326,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
     for step in range(3):
         adaptor.train_step(pairs(step, count=4), wrappers)
     first, second = run_on_processes(on_a_process, tmp_path)
-    assert first.keys() == second.keys() == adaptor.state_dict().keys(), 'no key has .module.'
+    assert first.keys() == second.keys() == adaptor.state_dict().keys(), 'wrappers must not change the names of weights'
     for name, value in adaptor.state_dict().items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value, rtol=1e-3, atol=1e-5)

@@ -1,4 +1,4 @@
-"""FADA: whom each of its losses reaches, and what they are."""
+"""FADA: its losses, and the networks that each of them trains."""
 
 import copy
 
@@ -19,7 +19,7 @@ def fada(**kwargs):
 
 
 def parts_of(adaptor, batch: dict):
-    """Name and losses of each part, and the gradients that it alone gives, by child of interest."""
+    """Yield the name and the losses of each part, and the networks that get gradients from it."""
     data = prepared(adaptor, batch)
     modules = dict(
         backbone=adaptor.segmentor.backbone, head=adaptor.segmentor.decode_head, critic=adaptor.discriminator
@@ -54,7 +54,7 @@ def test_the_discriminator_is_frozen_only_meanwhile(batch):
 
 
 def test_the_losses(batch):
-    """Written out, with the statistics of batch-norm frozen so that all passes see the same network."""
+    """The losses are those of the formulas. Batch-norm is frozen, so that all passes use the same network."""
     adaptor = fada(temperature=0.05, clip=0.8).eval()
     losses = {}
     for _, part, _ in parts_of(adaptor, batch):
@@ -161,7 +161,7 @@ def test_unknown_weights_are_refused():
 
 
 def three_steps(model, rank: int | None = None) -> dict:
-    """The state after three steps, on the whole batch or on the image of a rank."""
+    """Return the state after three steps, on the whole batch or on the image of one rank."""
     bare = getattr(model, 'module', model)
     wrappers = wrappers_of(bare, lr=1e-4)
     for _ in range(3):
@@ -182,7 +182,7 @@ def two_levels(**kwargs):
 
 
 def test_two_processes_do_not_wait_for_heads_without_gradients(tmp_path):
-    """They end with the weights of one process that has the whole batch."""
+    """Two processes end with the weights of one process that trains on the whole batch."""
     model = two_levels(loss_weights=dict(adv=1.0))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     whole = three_steps(model)

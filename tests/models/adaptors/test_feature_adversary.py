@@ -1,4 +1,4 @@
-"""Adaptation of features: what discriminators see, and whom their losses reach."""
+"""Adaptation of features: inputs of the discriminators, and the networks that each loss trains."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from mmuda.engine import AdaptorDistributedDataParallel
 from mmuda.models import frozen
 
 SIZE = (264, 256)
-"""Features at stride 8 are what the discriminator halves five times."""
+"""(H, W), large enough for features at stride 8 that the discriminator halves five times."""
 CHANNELS = dict(aux=16, main=32)
 
 
@@ -72,7 +72,7 @@ def test_the_auxiliary_level_does_not_reach_the_last_stage():
 
 
 def test_discriminators_learn_from_detached_features():
-    """In a whole iteration, every pass that trains a discriminator gets features without a graph."""
+    """Every pass that trains a discriminator gets features without a graph."""
     adaptor = adaptor_of()
     seen = []
     for name in ('aux_discriminator', 'discriminator'):
@@ -109,7 +109,7 @@ def test_a_step_trains_every_child(two_levels, gan):
 
 
 def test_heads_learn_from_the_source_alone():
-    """The adversarial weight moves the backbone, and not the heads."""
+    """The adversarial loss changes the backbone but not the heads."""
     weights = {}
     for weight in (0.0, 10.0):
         adaptor = adaptor_of(two_levels=False, loss_weights=dict(adv_main=weight))
@@ -121,14 +121,14 @@ def test_heads_learn_from_the_source_alone():
 
 @pytest.fixture
 def process_group():
-    """A group of this process alone."""
+    """Create a process group with this process alone."""
     dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
 
 def test_a_distributed_wrapper_does_not_wait_for_the_heads(process_group):
-    """The first iteration leaves nothing unreduced that the next one would stumble over, and changes nothing."""
+    """The distributed wrapper gives the same weights as the plain adaptor, and no gradient stays unreduced."""
     plain, model = adaptor_of(), AdaptorDistributedDataParallel(adaptor_of())
     for adaptor in (plain, model):
         wrappers = wrappers_of(getattr(adaptor, 'module', adaptor))

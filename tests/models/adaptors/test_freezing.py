@@ -1,4 +1,4 @@
-"""Networks that others are trained through."""
+"""Frozen networks through which other networks are trained."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_what_was_frozen_before_stays_frozen():
 
 @pytest.fixture
 def process_group():
-    """A group of this process alone."""
+    """Create a process group with this process alone."""
     dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()

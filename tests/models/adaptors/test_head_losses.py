@@ -1,4 +1,4 @@
-"""Losses that a config gives to heads."""
+"""Losses that a config sets for heads."""
 
 import copy
 
@@ -51,7 +51,7 @@ def test_they_are_those_of_mmseg(name):
 
 
 def test_weights_of_levels_multiply_them():
-    """A head of each kind: one with its own loss, one with that of the method."""
+    """The weights of levels multiply the losses of heads, both losses of the config and those of the method."""
     adaptor = tiny_adaptor('SourceOnly', segmentor=network('auxiliary_head', loss_decode=BALANCED)).eval()
     data = prepared(adaptor, batch())['source']
     outputs = adaptor.segment(data)
@@ -73,13 +73,13 @@ def test_other_methods_use_them(method):
     rest = {'loss_mix_main', 'loss_ent_main'} & set(logs[0])
     assert logs[0]['loss_seg_main'] != logs[1]['loss_seg_main'] and rest
     assert {key: logs[0][key] for key in rest} == {key: logs[1][key] for key in rest}, (
-        'the same network before the step'
+        'losses before the step must not depend on the loss of the head'
     )
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='about the CPU')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='tests an error on the CPU')
 def test_the_focal_loss_needs_a_gpu():
-    """The reason stands in mmseg: without an error of ours it is one of shapes."""
+    """A focal loss on the CPU is a clear error. The fault is in mmseg, which would raise an error about shapes."""
     loss = MODELS.build(dict(type='FocalLoss'))
     with pytest.raises((RuntimeError, ValueError), match='size'):
         loss(torch.zeros(1, 4, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long))
@@ -89,7 +89,7 @@ def test_the_focal_loss_needs_a_gpu():
 
 
 def test_ignored_images_add_nothing():
-    """Negative labels are ignored as elsewhere."""
+    """Negative labels are ignored like 255."""
     adaptor = tiny_adaptor('SourceOnly', segmentor=network(loss_decode=BALANCED)).eval()
     data = prepared(adaptor, batch())['source']
     found = [adaptor.supervised_losses(adaptor.segment(data), data)['loss_seg_main']]
@@ -111,7 +111,7 @@ def test_a_method_with_a_loss_of_its_own_refuses_them(level, head):
 
 
 def test_class_weights_that_mmseg_cannot_average_are_refused():
-    """The reason stands in mmseg: without an error of ours it is an IndexError in the first iteration."""
+    """Class weights with avg_non_ignore are refused, since mmseg would raise an IndexError in the first iteration."""
     loss = MODELS.build(dict(BALANCED, avg_non_ignore=True))
     with pytest.raises(IndexError):
         loss(torch.zeros(1, 4, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long))
@@ -120,7 +120,7 @@ def test_class_weights_that_mmseg_cannot_average_are_refused():
 
 
 class Stubborn(BaseAdaptor):
-    """Computes its supervised loss by itself."""
+    """A method that computes its supervised loss without those of the heads."""
 
     def supervised_terms(self, level, logits, labels):
         return dict(seg=cross_entropy(logits, labels))
@@ -137,11 +137,11 @@ def test_a_method_that_does_not_look_at_them_ends_in_its_first_iteration():
     assert 'loss_seg_main' in adaptor.train_step(batch(), wrappers_of(adaptor))
 
 
-# Heads that compute their loss in their own way
+# Heads that compute their loss in another way.
 
 
 def with_boundaries(kind: str = 'SourceOnly', **options):
-    """A network with STDC's head of boundaries beside the decode head."""
+    """Build a method whose network has the boundary head of STDC beside the decode head."""
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.auxiliary_head = dict(
         type='STDCHead',
@@ -165,7 +165,7 @@ def test_a_head_of_boundaries_learns_from_labels_and_is_no_level():
     after = adaptor.segmentor.auxiliary_head.state_dict()
     assert {'loss_seg_aux', 'loss_ce_aux', 'loss_dice_aux', 'loss_adv_main'} <= set(logs)
     assert 'loss_adv_aux' not in logs and not torch.equal(before['conv_seg.weight'], after['conv_seg.weight'])
-    assert after.get(statistics, 1) == 1, 'it does not see the target'
+    assert after.get(statistics, 1) == 1, 'the head must not get target images'
     outputs = adaptor.segment(prepared(adaptor, pair_batch())['target'])
     assert outputs.levels == ('main',) and outputs.head_outputs == {}
 
@@ -177,7 +177,7 @@ def test_a_teacher_and_mixed_images_leave_it_out():
 
 
 def two_steps(model) -> dict:
-    """The state after two steps with a head of boundaries and labelled target images."""
+    """Return the state after two steps with a boundary head and labelled target images."""
     bare = getattr(model, 'module', model)
     wrappers = wrappers_of(bare)
     for _ in range(2):
@@ -190,7 +190,7 @@ def two_steps_of_a_rank(rank: int) -> dict:
 
 
 def test_two_processes_do_not_wait_for_heads_that_learn_from_labels_alone(tmp_path):
-    """With the same images on both they end with the weights of one process."""
+    """With the same images, two processes end with the weights of one process."""
     whole = two_steps(with_boundaries('MinEnt'))
     for found in run_on_processes(two_steps_of_a_rank, tmp_path):
         assert set(found) == set(whole)

@@ -1,4 +1,4 @@
-"""What mmseg's test loop, inferencer and visualizers need of an adaptor."""
+"""The interface of an adaptor for mmseg's test loop, inferencer and visualizers."""
 
 import copy
 
@@ -23,7 +23,7 @@ def test_prediction_is_that_of_the_segmentor():
 @torch.no_grad()
 def test_it_looks_like_a_segmentor():
     adaptor = tiny_adaptor('ADVENT').eval()
-    assert adaptor(torch.zeros(1, 3, 40, 56)).shape == (1, 4, 6, 8)  # the stem pool rounds up
+    assert adaptor(torch.zeros(1, 3, 40, 56)).shape == (1, 4, 6, 8)  # the pooling of the stem rounds up
     assert adaptor.num_classes == adaptor.out_channels == 4 and adaptor.align_corners
     assert adaptor.decode_head is adaptor.segmentor.decode_head
 

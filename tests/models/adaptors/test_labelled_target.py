@@ -1,4 +1,4 @@
-"""Target images with ground truth, which every method learns as it learns the source."""
+"""Labelled target images, which every method trains on like source images."""
 
 import copy
 import re
@@ -34,7 +34,7 @@ LABELLED = labelled_side(3, 2, ignored=0.6)
 
 @pytest.mark.parametrize('name', METHODS)
 def test_losses_are_those_of_the_source(name):
-    """Without an update, and with frozen statistics of batch-norm, all passes see one network."""
+    """Losses on labelled target images equal those on the same images as source, with a learning rate of zero."""
     adaptor = method(name).eval()
     wrappers = wrappers_of(adaptor, lr=0.0)
     logs = adaptor.train_step(batch(target_labelled=LABELLED), wrappers)
@@ -46,7 +46,7 @@ def test_losses_are_those_of_the_source(name):
 
 
 def gradients(weight: float | None, labelled: bool = True) -> dict:
-    """Changes of the weights of a step, whose learning rate is one."""
+    """Return the changes of all weights in one step with the learning rate 1."""
     adaptor = method('ADVENT', weight).eval()
     before = copy.deepcopy(adaptor.state_dict())
     data = batch(target_labelled=LABELLED) if labelled else batch()
@@ -64,7 +64,7 @@ def test_the_weight_multiplies_the_gradients():
 
 
 def test_they_are_learnt_before_the_step_and_what_follows_it():
-    """DACS updates its teacher after the step: at first, it becomes the student."""
+    """Labelled target images are trained on before the optimizer step and the update of the teacher after it."""
     adaptor, without = method('DACS').train(), method('DACS').train()
     adaptor.train_step(batch(target_labelled=LABELLED), wrappers_of(adaptor))
     without.train_step(batch(), wrappers_of(without))

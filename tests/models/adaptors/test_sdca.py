@@ -1,4 +1,4 @@
-"""SDCA: its distributions are those of source pixels, saved and resumed; its losses depend on them."""
+"""SDCA: distributions of source pixels, in training and after a resume, and the losses that depend on them."""
 
 import copy
 
@@ -35,7 +35,7 @@ def test_distributions_are_state():
 
 
 def test_distributions_are_resumed(tmp_path):
-    """What comes after a checkpoint is the same with it as without a stop."""
+    """An iteration after a resume equals the same iteration without an interruption."""
     first = sdca()
     wrappers = wrappers_of(first)
     for seed in range(2):
@@ -68,7 +68,7 @@ def test_target_pixels_never_touch_the_distributions():
         for _, part in adaptor.adapt(data['source'], data['target']):
             losses = part
             during.append(statistics_of(adaptor))
-        assert losses['loss_feat_target'] > 0 and losses['loss_out_target'] > 0, 'all target pixels take part'
+        assert losses['loss_feat_target'] > 0 and losses['loss_out_target'] > 0, 'all target pixels must take part'
         assert len(during) == 2
         states += during
     assert states[0]['feature_statistics.count'].sum() > 0
@@ -96,7 +96,7 @@ def test_distributions_are_those_of_labelled_source_pixels_and_come_before_the_l
 
 
 def test_no_confident_target_pixel_is_no_loss():
-    """Delta above 1: zeros without gradient, but the weights learn from the source as they would alone."""
+    """With delta above 1, the target losses are zero without gradients, and training continues on the source."""
     adaptor = sdca(delta=1.1)
     data = prepared(adaptor, pair_batch())
     parts = adaptor.adapt(data['source'], data['target'])
@@ -127,7 +127,7 @@ def test_one_level(batch):
 
 @pytest.mark.parametrize('training', [False, True])
 def test_gather(batch, training):
-    """Weights stay; in eval mode, in which a stage gathers, so do the statistics of batch-norm."""
+    """Gathering does not change weights. In eval mode, which the stage uses, it does not change batch-norm either."""
     adaptor = sdca().train(training)
     data = prepared(adaptor, batch)['source']
     before = {key: value.clone() for key, value in adaptor.state_dict().items()}
@@ -227,14 +227,14 @@ def test_a_head_of_several_stages_is_refused():
 
 
 def two_levels(multi_level: bool):
-    """Target pixels of an untrained network are unsure of everything."""
+    """Build SDCA whose delta accepts all target pixels, since an untrained network is not confident."""
     return tiny_adaptor('SDCA', multi_level=multi_level, delta=0.1, tau=1.0).eval()
 
 
 def three_steps(model, rank: int | None = None) -> dict:
-    """The distributions after three steps, on the whole batch or on the image of a rank.
+    """Return the distributions after three steps, on the whole batch or on the image of one rank.
 
-    Means over pixels differ with the number of pixels on a rank, so the network stays as it is.
+    The learning rate is zero, because losses are means over different numbers of pixels on each rank.
     """
     bare = getattr(model, 'module', model)
     wrappers = wrappers_of(bare, lr=0.0)
@@ -251,7 +251,7 @@ def three_steps_of_a_rank(rank: int) -> list:
 
 
 def test_two_processes_have_the_distributions_of_one(tmp_path):
-    """And do not wait for heads without gradients."""
+    """Two processes have the distributions of one process and do not wait for heads without gradients."""
     wanted = [three_steps(two_levels(multi_level)) for multi_level in (True, False)]
     assert all(value.any() for state in wanted for value in state.values())
     for found in run_on_processes(three_steps_of_a_rank, tmp_path):

@@ -10,11 +10,11 @@ from torch import nn
 
 from mmuda.engine import AdaptorDistributedDataParallel
 
-SIZE, STRIDE8 = (40, 56), (6, 8)  # the stem pool rounds up
+SIZE, STRIDE8 = (40, 56), (6, 8)  # the pooling of the stem rounds up
 
 
 def losses_of(adaptor, data: dict):
-    """What one iteration yields, its log, and the gradients it makes."""
+    """Return the losses of an iteration, its log, and its gradients."""
     log = adaptor.train_step(copy.deepcopy(data), wrappers_of(adaptor, lr=0.0))
     data = prepared(adaptor, data)
     ((name, losses),) = adaptor.adapt(data.get('source'), data.get('target'))
@@ -24,7 +24,7 @@ def losses_of(adaptor, data: dict):
 
 
 def by_hand(adaptor, batch: list, level: str, upsample: bool):
-    """Summed cross-entropy and number of labelled pixels of each image."""
+    """Return the sum of the cross-entropy and the number of labelled pixels of each image."""
     inputs = torch.stack([image.float() for image, _ in batch])
     outputs = adaptor.segmentor(inputs, mode='outputs')
     logits = outputs.upsample(level) if upsample else outputs.logits[level]
@@ -55,7 +55,7 @@ def test_one_mean_over_the_labelled_pixels_of_both_domains(numbers, label_size):
         total = total + weight * mean
     expected = torch.autograd.grad(total, list(adaptor.segmentor.parameters()))
     torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-5)
-    # What is shown of each domain, of the main level.
+    # The log also has the losses of each domain at the main level.
     parts = dict(zip(('source', 'target'), (found[: numbers[0]], found[numbers[0] :]), strict=True))
     shown = {
         f'{name}_loss': sum(loss for loss, _ in part) / sum(count for _, count in part)
@@ -97,7 +97,7 @@ def test_half_precision_has_the_loss_of_float32():
         torch.testing.assert_close(half[key], value, rtol=0.02, atol=0.02)
 
 
-# Batches that do not fit
+# Invalid batches.
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_target_without_labels_is_an_error():
         adaptor.train_step(data, wrappers_of(adaptor))
 
 
-# Batch-norm
+# Batch-norm.
 
 
 def norm_state(adaptor) -> tuple:
@@ -168,7 +168,7 @@ def test_frozen_statistics_and_trained_affine_parameters(how):
     norms, before = norm_state(adaptor)
     wrappers = wrappers_of(adaptor)
     for step in range(2):
-        adaptor.train()  # as mmengine's loop does in every iteration
+        adaptor.train()  # mmengine's loop calls this in every iteration
         adaptor.train_step(dict(source=labelled_side(step, 1), target=labelled_side(9 + step, 1)), wrappers)
     assert adaptor.training and adaptor.segmentor.decode_head.training
     _, after = norm_state(adaptor)
@@ -176,7 +176,7 @@ def test_frozen_statistics_and_trained_affine_parameters(how):
         assert norm.training == (how == 'free')
         for was, now in zip(old[:3], new[:3], strict=True):
             assert torch.equal(was, now) == (how != 'free')
-        assert not torch.equal(old[3], new[3]) and not torch.equal(old[4], new[4]), 'scale and shift are trained'
+        assert not torch.equal(old[3], new[3]) and not torch.equal(old[4], new[4]), 'scale and shift must be trained'
 
 
 def test_frozen_statistics_are_those_that_normalise():
@@ -187,11 +187,11 @@ def test_frozen_statistics_are_those_that_normalise():
     torch.testing.assert_close(trained, tested, rtol=0, atol=0)
 
 
-# Several processes
+# Several processes.
 
 
 def shares(step: int) -> list:
-    """What two processes are given: one of them source images, then target images alone, then nothing labelled."""
+    """Return the batches of two processes; the second one gets only source, only target, or no labelled pixels."""
     both = dict(source=labelled_side(step, 1), target=labelled_side(step + 10, 1))
     alone = [
         dict(source=labelled_side(step + 20, 2)),
@@ -211,7 +211,7 @@ def three_steps(rank: int) -> dict:
 
 
 def test_two_processes_one_of_which_drew_only_one_domain(tmp_path):
-    """The mean of the gradients of both: one process that gathers two iterations for a step."""
+    """Two processes average their gradients, like one process that accumulates two iterations."""
     adaptor = tiny_adaptor('SelfTraining', freeze_bn_statistics=True).train()
     wrappers = wrappers_of(adaptor, accumulative_counts=2)
     for step in range(3):

@@ -1,4 +1,4 @@
-"""What adaptors show of an iteration."""
+"""Intermediate results that adaptors keep for pictures."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def test_nothing_is_kept_unless_somebody_looks(batch):
     adaptor = tiny_adaptor('ADVENT').train()
     adaptor.train_step(batch, wrappers_of(adaptor))
     assert adaptor.shown is None
-    adaptor.show('map', lambda: pytest.fail('nobody looks'))
+    adaptor.show('map', lambda: pytest.fail('a map must not be computed without a picture'))
 
 
 def test_an_adversary_shows_both_domains(batch):
@@ -44,7 +44,7 @@ def test_a_teacher_shows_its_labels_and_the_mix():
     sides = dict(source=side(0, True), target=side(1, False))
     found = shown_by(tiny_adaptor('DACS', two_levels=False), sides)
     assert {'target pseudo label', 'mix image', 'mix label', 'mix weight', 'mix prediction'} < set(found)
-    # Each mixed pixel has the label of the source or that of the teacher.
+    # Each mixed pixel has the label of the source or the pseudo label.
     mixed, source, pseudo = (found[f'{name} label'] for name in ('mix', 'source', 'target pseudo'))
     assert ((mixed == source) | (mixed == pseudo)).all() and (mixed != source).any()
 

@@ -1,4 +1,4 @@
-"""SIM beyond its stored values: who learns from what, what is saved, what is refused."""
+"""SIM: gradients of its losses, its saved state, its errors. tests/parity compares stored values."""
 
 import copy
 
@@ -22,7 +22,7 @@ def sim(**kwargs):
 
 
 def fill(model) -> None:
-    """Memories of random vectors that count as full."""
+    """Fill the memories with random vectors."""
     for memory in (model.stuff_memory, model.thing_memory):
         memory.entries.normal_()
         memory.count.fill_(memory.slots + 1)
@@ -33,7 +33,7 @@ def prepared(model, **kwargs) -> dict:
 
 
 def decided(model):
-    """A network that predicts every class somewhere; its classifier sees single pixels, so means keep their class."""
+    """Make a network predict every class, with a classifier of single pixels, so that means keep their class."""
     with torch.no_grad():
         branches = model.segmentor.decode_head.branches
         for branch in branches:
@@ -43,7 +43,7 @@ def decided(model):
 
 
 def agreeing(model, batch: dict) -> dict:
-    """A batch whose labels are what the network predicts, so that there is something to remember."""
+    """Set the labels of a batch to the predictions of the network, so that its features enter the memories."""
     predicted = model.segment(batch).upsample('main').argmax(dim=1)
     for sample, label in zip(batch['data_samples'], predicted, strict=True):
         sample.gt_sem_seg = PixelData(data=label[None])
@@ -71,7 +71,7 @@ def test_the_source_is_remembered_and_the_target_is_not():
     for sample in source['data_samples']:
         sample.gt_sem_seg.data.fill_(255)
     model.update_memories(model.segment(source), source)
-    assert torch.equal(counts[0], model.stuff_memory.count), 'only what has a label and the right prediction'
+    assert torch.equal(counts[0], model.stuff_memory.count), 'only correctly predicted labelled pixels must enter'
     assert torch.equal(counts[1], model.thing_memory.count)
 
 
@@ -84,7 +84,9 @@ def test_a_batch_is_remembered_image_by_image():
         apart.update_memories(apart.segment(one), one)
     for name, value in apart.state_dict().items():
         torch.testing.assert_close(together.state_dict()[name], value, msg=name)
-    assert apart.stuff_memory.started.any() and apart.thing_memory.count.max() > 2, 'the order of images matters'
+    assert apart.stuff_memory.started.any() and apart.thing_memory.count.max() > 2, (
+        'the test needs full memories, where the order of images matters'
+    )
 
 
 def test_losses_are_means_over_images():
@@ -121,12 +123,14 @@ def test_whom_the_losses_reach(batch):
     losses = model.alignment_losses(model.segment(data['target']))
     model.zero_grad(set_to_none=True)
     losses['loss_ins'].backward()
-    assert all(p.grad is None for p in model.segmentor.decode_head.parameters()), 'features alone'
+    assert all(p.grad is None for p in model.segmentor.decode_head.parameters()), (
+        'the loss must depend on features alone'
+    )
     assert any(p.grad is not None and p.grad.any() for p in model.segmentor.backbone.parameters())
 
 
 class Images(BaseDataset):
-    """Two images, labelled or not, as their pipeline packs them."""
+    """A data set of two images, with labels or without."""
 
     METAINFO = dict(classes=tuple('abcd'))
 
@@ -207,7 +211,7 @@ def test_one_kind_alone(lists):
 
 @pytest.mark.parametrize('count_empty', [False, True])
 def test_stuff_that_is_not_there(count_empty):
-    """The classifier gives a zero vector class 0, which the target does not have."""
+    """Images without stuff give no loss, though the classifier gives class 0 to a zero vector."""
     model = sim(count_empty=count_empty).eval()
     fill(model)
     head = model.segmentor.decode_head
@@ -218,7 +222,7 @@ def test_stuff_that_is_not_there(count_empty):
     outputs = model.segment(prepared(model)['target'])
     outputs.logits['main'] = torch.zeros_like(outputs.logits['main']).index_fill(
         1, torch.tensor(2), 1.0
-    )  # things all over
+    )  # a thing class everywhere
     losses = model.alignment_losses(outputs)
     constant = model.stuff_memory.entries[0].abs().mean(dim=1).min() if count_empty else torch.zeros(())
     torch.testing.assert_close(losses['loss_stuff'], constant * model.loss_weights['stuff'])
@@ -227,7 +231,7 @@ def test_stuff_that_is_not_there(count_empty):
 
 
 def test_asking_the_classifier_leaves_it_alone():
-    """A head with batch-norm answers each vector for itself, and its statistics stay."""
+    """Classification of vectors does not depend on the others, and the batch-norm of the head does not change."""
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = ConfigDict(
         type='FCNHead',
@@ -257,7 +261,7 @@ def test_half_precision(batch):
 
 
 def test_what_is_sent_to_other_processes_is_contiguous(monkeypatch):
-    """NCCL takes nothing else."""
+    """Tensors are contiguous before they are sent to other processes, as NCCL requires."""
     import mmuda.models.adaptors.sim as module
 
     model, sent = decided(sim().eval()), []
@@ -276,7 +280,7 @@ def test_memories_of_half_precision():
 
 
 def trained(model, rank: int) -> None:
-    """Three steps on the image of a rank, labels being what the network of the first step predicts."""
+    """Train three steps on the image of a rank, with the predictions before the first step as labels."""
     bare = getattr(model, 'module', model)
     wrappers = wrappers_of(bare, lr=1e-4)
     labels = [sample.gt_sem_seg for sample in agreeing(bare, prepared(bare)['source'])['data_samples']]
@@ -290,7 +294,7 @@ def trained(model, rank: int) -> None:
 
 
 def memories_of_a_rank(rank: int) -> list:
-    """States after one image of a rank, gathered and not, and after a training."""
+    """Return the states after one image of a rank, with and without gathering, and after a training."""
     states = []
     for gather in (True, False):
         model = decided(sim(gather=gather).eval())
@@ -312,7 +316,7 @@ def test_two_processes_remember_the_images_of_both(tmp_path):
     for name in names:
         torch.testing.assert_close(first[name], whole.state_dict()[name], msg=name)
         assert torch.equal(first[name], second[name]), name
-        assert torch.equal(first_run[name], second_run[name]), f'{name} after training'
+        assert torch.equal(first_run[name], second_run[name]), f'{name} must be equal after training'
     assert any(not torch.equal(first_own[name], second_own[name]) for name in names)
     for state in (first, first_run):
         assert state['stuff_memory.count'].any() and state['thing_memory.count'].any()

@@ -1,4 +1,4 @@
-"""Source-only training, and AdaBN beside it: who sees the target."""
+"""Source-only training and AdaBN: the networks that target images change."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from toolbox import pair_batch, tiny_adaptor, wrappers_of
 
 
 def trained(kind: str, target_seed: int) -> dict:
-    """The state after a step with one of two target batches."""
+    """Return the state after a step with one of two target batches."""
     adaptor = tiny_adaptor(kind).train()
     adaptor.train_step(dict(pair_batch(), target=pair_batch(seed=target_seed)['target']), wrappers_of(adaptor))
     return adaptor.state_dict()

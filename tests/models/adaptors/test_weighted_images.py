@@ -1,4 +1,4 @@
-"""Losses of images whose pixels have weights."""
+"""Losses of images with pixel weights."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""DeepLabV2's ResNet on small inputs."""
+"""The ResNet of DeepLabV2 on small inputs."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""DeepLabV2's VGG-16 on small inputs."""
+"""The VGG-16 of DeepLabV2 on small inputs."""
 
 import torch
 

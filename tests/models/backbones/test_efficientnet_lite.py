@@ -1,4 +1,4 @@
-"""EfficientNet-Lite beyond its stored activations: sizes, dilation, what is trained, starting points."""
+"""EfficientNet-Lite: sizes, dilation, trained parameters, initialisation. tests/parity compares stored activations."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ STAGES = range(5)
 
 
 def randomised(**kwargs) -> EfficientNetLite:
-    """A network whose batch-norm is no identity."""
+    """Return a network with random batch-norm statistics and biases."""
     torch.manual_seed(0)
     net = EfficientNetLite(**kwargs)
     for layer in net.modules():
@@ -46,7 +46,9 @@ def test_released_weights_fit_exactly(variant, number):
     }
     assert {key.split('.')[0] for key in left_out} == {'_conv_head', '_bn1', '_fc'}
     classifier = sum(weights[key].numel() for key in left_out if key.endswith(('weight', 'bias')))
-    assert sum(p.numel() for p in net.parameters()) + classifier == number, 'the published number'
+    assert sum(p.numel() for p in net.parameters()) + classifier == number, (
+        'the number of parameters must be the published one'
+    )
 
 
 @pytest.mark.parametrize('output_stride', [8, 16, 32])
@@ -62,7 +64,7 @@ def test_sizes_are_rounded_up(output_stride, size):
 @pytest.mark.parametrize('output_stride', [8, 16])
 @pytest.mark.parametrize('size', [(128, 64), (97, 65)])
 def test_dilation_computes_the_same_at_more_places(output_stride, size):
-    """A stride of 2 keeps the second of two places of an even side, the first of two of an odd one."""
+    """The dilated network has the values of the plain one at every step-th place, from `step - 1` for even sizes."""
     plain, dilated = randomised().eval(), EfficientNetLite(output_stride=output_stride).eval()
     dilated.load_state_dict(plain.state_dict())
     x = torch.rand(2, 3, *size)
@@ -74,7 +76,7 @@ def test_dilation_computes_the_same_at_more_places(output_stride, size):
 
 
 def test_strides_pad_as_tensorflow_does():
-    """The extra pixel of an even side is behind the last one; PyTorch's symmetric padding would see other pixels."""
+    """Strides pad as in TensorFlow: an even size gets one pixel at its end. PyTorch would pad both ends."""
     net = randomised().eval()
     x = torch.rand(1, 3, 8, 8)
     weight = net.stem.conv.weight
@@ -146,16 +148,16 @@ def test_statistics_of_batch_norm(norm_eval):
     sum(f.sum() for f in net(torch.rand(2, 3, 64, 64))).backward()
     stayed = [torch.equal(layer.running_mean, old) for layer, old in zip(norms(net), before, strict=True)]
     assert stayed == [norm_eval] * len(stayed)
-    assert all(p.grad is not None for p in net.parameters()), 'scale and shift are trained'
+    assert all(p.grad is not None for p in net.parameters()), 'scale and shift must have gradients'
 
 
 @pytest.mark.parametrize('options', [{}, dict(drop_path_rate=0.5), dict(norm_eval=True), dict(frozen_stages=2)])
 def test_computing_activations_again_changes_nothing(options):
-    """Running statistics too: they move once in an iteration."""
+    """Recomputed activations give the same gradients and update the running statistics only once."""
     x, found = torch.rand(3, 3, 64, 64), []
     for with_cp in (False, True):
         net = randomised(with_cp=with_cp, **options).train()
-        torch.manual_seed(1)  # dropped paths
+        torch.manual_seed(1)  # for stochastic depth
         sum(f.square().mean() for f in net(x)).backward()
         found.append(([p.grad for p in net.parameters()], list(net.buffers())))
     (gradients, buffers), (again, buffers_again) = found
@@ -180,7 +182,7 @@ def test_paths_are_dropped_image_by_image_and_scaled():
     with torch.no_grad():
         residual = block(x) - x
         for layer in (block, block.drop_path):
-            layer.training = True  # batch-norm stays in eval mode
+            layer.training = True  # batch-norm must stay in eval mode
         scales = (block(x) - x).flatten(1).norm(dim=1) / residual.flatten(1).norm(dim=1)
     kept = scales > 0.5
     torch.testing.assert_close(scales, kept / 0.75, rtol=1e-4, atol=1e-4)
@@ -194,7 +196,7 @@ def test_rates_of_dropped_paths_rise_with_depth():
     assert shortcuts == [2, 4, 6, 7, 9, 10, 12, 13, 14]
 
 
-# Starting points.
+# Initialisation.
 
 
 def test_random_weights_start_from_their_fan_in():
@@ -250,7 +252,7 @@ def test_every_key_that_does_not_fit_is_named(tmp_path):
 
 @pytest.mark.parametrize('prefix', ['', 'backbone.'])
 def test_a_backbone_of_mmseg_starts_strictly_too(tmp_path, prefix):
-    """Its layers do not draw their weights again afterwards, as those of mmcv do after unknown initialisers."""
+    """A backbone of mmseg is initialised strictly, too; its layers do not draw their weights again afterwards."""
     cfg = dict(type='MobileNetV2', widen_factor=0.25)
     weights = MODELS.build(cfg).state_dict()
     cfg['init_cfg'] = dict(type='StrictPretrained', checkpoint=str(tmp_path / 'start.pth'))

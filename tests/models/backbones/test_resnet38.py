@@ -1,4 +1,4 @@
-"""ResNet-38 beyond its stored values: sizes, what is trained, memory saving."""
+"""ResNet-38: sizes, trained parameters, recomputed activations. tests/parity compares stored values."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_statistics_stay_and_the_rest_is_trained():
     before = net.level3[0].bn1.running_mean.clone()
     net(torch.rand(2, 3, 32, 32))[0].sum().backward()
     assert torch.equal(net.level3[0].bn1.running_mean, before)
-    assert all(p.grad is not None for p in net.parameters()), 'scale and shift too'
+    assert all(p.grad is not None for p in net.parameters()), 'scale and shift must have gradients, too'
     assert net.level6[0].dropout.p == 0.3 and net.level7[0].dropout.p == 0.5 and net.level7[0].dropout.training
     moving = ResNet38(base_channels=1, norm_eval=False).train()
     moving(torch.rand(2, 3, 32, 32))
@@ -43,7 +43,7 @@ def test_computing_activations_again_changes_nothing():
     for with_cp in (False, True):
         net.with_cp = with_cp
         net.zero_grad()
-        torch.manual_seed(1)  # dropout
+        torch.manual_seed(1)  # for dropout
         net.train()(image)[0].square().mean().backward()
         gradients.append([p.grad.clone() for p in net.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
@@ -85,7 +85,7 @@ def test_it_predicts_at_the_size_of_the_image():
 
 
 def test_source_training_at_the_stride_of_the_network():
-    """Labels sampled at the stride are compared with logits that are not upsampled; other sizes are refused."""
+    """Labels sampled at the stride are compared with logits without upsampling; labels of other sizes are refused."""
     model = adaptor('SourceOnly')
     batch = model.data_preprocessor(pair_batch(size=(40, 56)), training=True)['source']
     outputs = model.segment(batch)

@@ -11,7 +11,7 @@ def test_head_sums_what_it_is_told_and_leaves_the_rest_alone():
     x = torch.rand(1, 6, 30, 30)
     assert torch.equal(head((x,)), head.branches[0](x) + head.branches[1](x))
     assert [b.weight.requires_grad for b in head.branches] == [True, True, False, False]
-    assert head.branches[0].weight.std() < 0.02, 'weights start from N(0, 0.01)'
+    assert head.branches[0].weight.std() < 0.02, 'weights must be initialised from N(0, 0.01)'
 
 
 @pytest.mark.parametrize('summed', [(), (0, 4), (-1,)])

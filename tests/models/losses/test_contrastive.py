@@ -1,4 +1,4 @@
-"""The contrastive bound against its formula."""
+"""The contrastive bound, compared with its formula."""
 
 import math
 
@@ -14,7 +14,7 @@ CLASSES, CHANNELS, SHAPE = 5, 7, (2, 6, 4)
 
 
 def case(seed: int = 0, ignored: float = 0.3, classes=CLASSES, channels=CHANNELS, shape=SHAPE) -> tuple:
-    """Maps, labels, means and variances; one class was never seen."""
+    """Return maps, labels, means and variances; one class has no statistics."""
     generator = torch.Generator().manual_seed(seed)
     maps = torch.randn(shape[0], channels, *shape[1:], generator=generator) * 3
     labels = torch.randint(classes, shape, generator=generator)
@@ -26,7 +26,7 @@ def case(seed: int = 0, ignored: float = 0.3, classes=CLASSES, channels=CHANNELS
 
 
 def reference(maps, labels, mean, variance, tau):
-    """Equation by equation in float64: the cross-entropy of z, plus the quadratic part of the positive logit."""
+    """Return the bound in float64: the cross-entropy of z, plus the quadratic part of the positive logit."""
     rows, labels = maps.double().movedim(1, -1).flatten(0, 2), labels.flatten()
     x, y = F.normalize(rows[labels != 255]), labels[labels != 255]
     m, v = F.normalize(mean.double()), F.normalize(variance.double())
@@ -40,7 +40,7 @@ def test_loss_and_gradient_are_those_of_the_formula(seed, tau):
     maps, labels, mean, variance = case(seed)
     maps.requires_grad_()
     loss = contrastive_bound(maps, labels, mean, variance, tau)
-    # An upstream factor: the loss is weighted when it is used.
+    # The factor 3 checks the backward pass with a weighted loss.
     (gradient,) = torch.autograd.grad(3 * loss, maps)
     wanted = reference(maps, labels, mean, variance, tau)
     (wanted_gradient,) = torch.autograd.grad(3 * wanted, maps)
@@ -50,7 +50,7 @@ def test_loss_and_gradient_are_those_of_the_formula(seed, tau):
 
 
 def test_the_gradient_is_that_of_finite_differences():
-    """Where float32 can: differences of the float64 formula would not look at our backward pass."""
+    """The gradient equals finite differences of the same function in float32, which test its own backward pass."""
     maps, labels, mean, variance = case(4, shape=(1, 2, 2), ignored=0.0)
     maps.requires_grad_()
     loss = contrastive_bound(maps, labels, mean, variance, 0.2)
@@ -64,7 +64,7 @@ def test_the_gradient_is_that_of_finite_differences():
 
 @pytest.mark.parametrize('length', [0.0, 1e-13, 5e-13])
 def test_a_vector_of_no_length(length):
-    """Its gradient is that of PyTorch's `normalize`: divided by the smallest length, and nothing along the vector."""
+    """The gradient at short vectors is that of `normalize`: divided by the minimum length, with no part removed."""
     maps, labels, mean, variance = case(5, ignored=0.0)
     maps[0, :, 0, 0] = F.normalize(maps[0, :, 0, 0], dim=0) * length
     maps.requires_grad_()
@@ -104,7 +104,7 @@ def test_ignored_pixels_and_the_order_of_pixels_do_not_matter():
     assert not gradient.movedim(1, -1)[labels == 255].any() and gradient.movedim(1, -1)[labels != 255].any(dim=-1).all()
 
     for index in (-1, 4):
-        chosen = labels.masked_fill(labels == 4, 255)  # so that 4 is free
+        chosen = labels.masked_fill(labels == 4, 255)  # so that the index 4 is free
         torch.testing.assert_close(
             contrastive_bound(maps, chosen.masked_fill(chosen == 255, index), mean, variance, 1.0, ignore_index=index),
             contrastive_bound(maps, chosen, mean, variance, 1.0),
@@ -120,7 +120,7 @@ def test_statistics_are_constants():
 
 @pytest.mark.parametrize('length', [1.0, 1e3])
 def test_autocast(length):
-    """Float32 inside, whatever the precision of the features and around it."""
+    """The loss is computed in float32, for features of any precision and within autocast."""
     maps, labels, mean, variance = case(2)
     half = (maps * length).bfloat16().requires_grad_()
     with torch.autocast('cpu', torch.bfloat16):
@@ -132,7 +132,7 @@ def test_autocast(length):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Remembers the most bytes that the storage of any result has."""
+    """The largest number of bytes of any result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class LargestTensor(TorchDispatchMode):
 
 
 def test_memory():
-    """Nothing of classes x dimensions x pixels, which would be 4.4 GB here; nothing larger than the features."""
+    """No tensor is larger than the features. One with classes x channels x pixels would need 4.4 GB here."""
     classes, channels, shape = 256, 512, (2, 64, 66)
     maps, labels, mean, variance = case(0, classes=classes, channels=channels, shape=shape)
     assert classes * maps.numel() * 4 > 4 << 30

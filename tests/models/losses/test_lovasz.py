@@ -1,4 +1,4 @@
-"""Lovász-softmax against its definition by sets of pixels."""
+"""The Lovász-softmax loss, compared with its definition by sets of pixels."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def case(seed: int = 0, ignored: float = 0.3, absent: tuple = (3,)) -> tuple:
 
 
 def jaccard_loss(truth: np.ndarray, wrong: np.ndarray) -> float:
-    """Of a prediction that has a set of pixels wrong, (P,) bool each."""
+    """Return the Jaccard loss of a prediction that is wrong at a set of pixels; both arguments are (P,) bool."""
     prediction = truth ^ wrong
     return 1 - (truth & prediction).sum() / (truth | prediction).sum()
 
 
 def reference(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Class by class and pixel by pixel in float64."""
+    """Return the loss class by class and pixel by pixel in float64."""
     rows = logits.double().softmax(dim=1).movedim(1, -1).flatten(0, 2)
     valid = (labels != 255).flatten()
     rows, labels = rows[valid], labels.flatten()[valid]
@@ -74,7 +74,7 @@ def test_nothing_labelled_is_a_zero_without_gradient():
 
 
 def test_one_labelled_pixel():
-    """The union is one pixel, or two with the class that is predicted: the error of the class is the loss."""
+    """With one labelled pixel, the loss is the error of its class."""
     logits, labels = case()
     labels = torch.full_like(labels, 255)
     labels[1, 2, 3] = 4
@@ -120,7 +120,7 @@ def test_half_precision_logits():
 def test_counts_of_more_pixels_than_float32_can(monkeypatch, ignored):
     logits, labels = case(6, ignored)
     usual = lovasz_softmax(logits, labels)
-    monkeypatch.setattr(lovasz, 'EXACT', 1)  # as if there were more
+    monkeypatch.setattr(lovasz, 'EXACT', 1)  # as if the image had more pixels
     large = lovasz_softmax(logits, labels)
     assert large.dtype == torch.float32
     torch.testing.assert_close(large, usual)

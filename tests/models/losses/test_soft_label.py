@@ -1,4 +1,4 @@
-"""FADA's soft labels and their cross-entropy."""
+"""Soft labels of FADA and their cross-entropy."""
 
 import math
 
@@ -18,7 +18,7 @@ def case(seed: int = 0, scale: float = 3.0) -> tuple:
 
 
 def reference(scores, soft, domain):
-    """With the half of the labels that is zero."""
+    """Return the loss with all 2C labels, of which one half is zero."""
     zeros = torch.zeros_like(soft)
     labels = torch.cat([soft, zeros] if domain == SOURCE else [zeros, soft], dim=1)
     return -(labels.double() * scores.double().log_softmax(dim=1)).sum(dim=1).mean()
@@ -48,7 +48,7 @@ def test_probability_above_the_clip_is_dropped():
 
 
 def test_pixels_count_by_the_sum_of_their_labels():
-    """Scores that know nothing cost log(2C) for each unit of probability."""
+    """Uniform scores cost log(2C) for each unit of probability in the labels."""
     soft = torch.zeros(1, CLASSES, 1, 2)
     soft[0, :2, 0, 0] = torch.tensor([0.5, 0.1])
     scores = torch.full((1, 2 * CLASSES, 1, 2), 7.0)

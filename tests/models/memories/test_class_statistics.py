@@ -15,7 +15,7 @@ NEVER = 3
 
 
 def batch(seed: int, shape=(2, 4, 6)) -> tuple:
-    """Maps with a mean far from zero, and labels; a class that never occurs, one that is rare, ignored pixels."""
+    """Return maps with a mean far from zero, and labels with an absent class, a rare class and ignored pixels."""
     generator = torch.Generator().manual_seed(seed)
     maps = torch.randn(shape[0], CHANNELS, *shape[1:], generator=generator) * 0.5 + 20
     labels = torch.randint(CLASSES, shape, generator=generator)
@@ -88,14 +88,14 @@ def test_nothing_labelled_changes_nothing():
 @pytest.mark.parametrize('value', [float('inf'), float('nan'), 1e20])
 @pytest.mark.parametrize('labelled', [True, False])
 def test_what_overflows_is_left_out(value, labelled):
-    """A step of half precision that the scaler skips must not stay in the statistics for good."""
+    """Vectors that are not finite do not enter the statistics, as in an iteration that a loss scaler skips."""
     batches = [batch(seed) for seed in (0, 1)]
     statistics = gathered(batches[:1])
     maps, labels = batch(2)
     maps[0, 0, 1, 1], labels[0, 1, 1] = value, 0 if labelled else 255
     if value == 1e20:
         labels[:] = 255
-        labels[0, 1, 1] = 0 if labelled else 255  # its class must not be known by others
+        labels[0, 1, 1] = 0 if labelled else 255  # no other pixel has this class
     statistics.update(maps, labels)
     assert all(part.isfinite().all() for part in statistics.state_dict().values())
     statistics.update(*batches[1])
@@ -104,7 +104,7 @@ def test_what_overflows_is_left_out(value, labelled):
 
 @pytest.mark.parametrize('count', [2**24, 10**8, 2**40])
 def test_counts_beyond_float32(count):
-    """Whole numbers stay exact, and what was seen weighs as much as it should."""
+    """Counts beyond the exact range of float32 stay exact, and old statistics have the right weight."""
     maps, labels = batch(2)
     old = dict(
         mean=np.full((CLASSES, CHANNELS), 19.0),
@@ -133,7 +133,7 @@ def test_counts_beyond_float32(count):
 
 
 def test_variance_of_values_far_from_zero():
-    """Differences of large sums would lose it."""
+    """Values far from zero keep their variance, which a difference of large sums would lose."""
     maps, labels = batch(4)
     maps = maps + 1000
     check(gathered([(maps, labels)]), by_numpy([(maps, labels)]), rtol=1e-3)
@@ -170,13 +170,13 @@ def test_one_process_has_nothing_to_merge():
 
 
 def share(rank: int, step: int) -> tuple:
-    """The images of one of two processes; they differ in number, and one draws nothing labelled at times."""
+    """Return the images of one of two processes. Their numbers differ, and one batch has no labelled pixel."""
     maps, labels = batch(10 * rank + step, (1 + rank, 4, 6))
     return maps, torch.full_like(labels, 255) if (rank, step) == (1, 0) else labels
 
 
 def three_updates(rank: int) -> dict:
-    """States of statistics that processes reduce, of separate ones, and of separate ones that are merged."""
+    """Return the states of statistics reduced in each update, of separate ones, and of ones merged at the end."""
     found = {
         kind: ClassStatistics(CLASSES, CHANNELS, reduce=kind == 'reduced') for kind in ('reduced', 'apart', 'merged')
     }

@@ -1,4 +1,4 @@
-"""Rings of remembered vectors."""
+"""Ring buffers of feature vectors."""
 
 import pytest
 import torch
@@ -16,7 +16,9 @@ def test_first_in_first_out():
     memory.write(vectors(1.0, 2.0), yes)
     assert memory.entries[0, :, 0].tolist() == [1, 2, 0] and memory.count.tolist() == [2] and not memory.started
     memory.write(vectors(3.0, 4.0), yes)
-    assert memory.entries[0, :, 0].tolist() == [4, 2, 3] and memory.started, 'once more than there are slots'
+    assert memory.entries[0, :, 0].tolist() == [4, 2, 3] and memory.started, (
+        'it must start after one write more than it has slots'
+    )
 
 
 def test_it_begins_when_there_were_more_writes_than_slots():
@@ -39,7 +41,7 @@ def test_rejected_vectors_leave_no_trace(begun):
 
 
 def test_writes_are_those_of_a_loop():
-    """Any choice of vectors, around the ring several times, every class at its own pace."""
+    """Writes equal a loop over single vectors, for any accepted vectors and several times around the ring."""
     generator = torch.Generator().manual_seed(0)
     memory = FeatureMemory(3, 5, 2)
     rings, counts = torch.zeros(3, 5, 2), [0, 0, 0]

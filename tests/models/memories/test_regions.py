@@ -14,13 +14,13 @@ def parse(*rows: str) -> np.ndarray:
 @pytest.mark.parametrize(
     'rows, areas, numbers',
     [
-        (('#..', '.#.', '..#'), [3], [1]),  # corners touch
-        (('#.#', '...', '##.'), [2, 1, 1], [3, 2, 1]),  # of equal ones the later first
+        (('#..', '.#.', '..#'), [3], [1]),  # corners connect
+        (('#.#', '...', '##.'), [2, 1, 1], [3, 2, 1]),  # equal areas: the later one is first
         (('...', '...', '...'), [], []),
         (('###', '###', '###'), [9], [1]),
-        (('.....#', '#.....', '......'), [1, 1], [2, 1]),  # OpenCV would number by blocks
+        (('.....#', '#.....', '......'), [1, 1], [2, 1]),  # OpenCV would number them by blocks
         (('#.#', '.#.', '#.#'), [5], [1]),
-        (('#...#', '....#', '##..#'), [3, 2, 1], [2, 3, 1]),  # at the border; opposite sides do not touch
+        (('#...#', '....#', '##..#'), [3, 2, 1], [2, 3, 1]),  # at the border; opposite borders do not connect
         (('##.##.#',), [2, 2, 1], [2, 1, 3]),
     ],
 )
@@ -31,7 +31,7 @@ def test_components(rows, areas, numbers):
 
 
 def flooded(mask: np.ndarray) -> np.ndarray:
-    """Components by flooding, numbered as their first pixels come."""
+    """Label the components by flood fill, numbered by their first pixels."""
     labels, count = np.zeros(mask.shape, int), 0
     for start in zip(*np.nonzero(mask), strict=True):
         if labels[start]:
@@ -80,7 +80,7 @@ def test_means_and_gradients_are_those_of_a_loop():
     torch.manual_seed(0)
     features = torch.randn(2, 5, 6, 7, requires_grad=True)
     index = torch.randint(0, 5, (2, 6, 7))
-    index[0][index[0] == 2] = 4  # no pixel in the first image
+    index[0][index[0] == 2] = 4  # class 2 has no pixel in the first image
     means, counts = region_means(features, index, 4)
     assert means.shape == (2, 4, 5) and counts.sum() == (index < 4).sum()
     wanted = torch.stack(

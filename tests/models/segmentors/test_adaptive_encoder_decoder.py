@@ -22,7 +22,7 @@ def adaptor(padding=None, **segmentor):
     ).eval()
     with torch.no_grad():
         for branch in model.segmentor.decode_head.branches:
-            branch.weight.normal_(std=1.0)  # probabilities far from uniform
+            branch.weight.normal_(std=1.0)  # for probabilities far from uniform
     return model
 
 
@@ -74,7 +74,7 @@ def test_consistent_with_the_prediction(padding, mode):
 
 @pytest.mark.parametrize('mode', ['whole', 'slide'])
 def test_padding_is_cut_off_at_the_size_of_the_input(mode):
-    """At the size of the input both resolutions are the same map, if the image has that size."""
+    """Padding is cut off. If the image has the size of the input, both resolutions give the same map."""
     cfg = dict(mode='whole') if mode == 'whole' else dict(mode='slide', crop_size=(40, 40), stride=(20, 20))
     model, batch = adaptor(dict(size_divisor=32), test_cfg=cfg), two_images(original=INPUT)
     at_image, at_input = (model.probabilities(copy.deepcopy(batch), at=at) for at in ('image', 'input'))
@@ -105,7 +105,7 @@ def test_a_head_with_its_own_prediction_keeps_it(size):
         logits = model(images)
     expected = (3 * F.interpolate(logits, size=INPUT, mode='bilinear', align_corners=False)).softmax(dim=1)
     torch.testing.assert_close(model.probabilities(images, samples, size=size)[0], expected[0])
-    assert 'seg_logits' not in samples[0], 'logits of all images at once are large'
+    assert 'seg_logits' not in samples[0], 'samples must not keep logits, which need much memory'
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_cannot_be_had_is_an_error(options, message):
         model.probabilities(torch.rand(1, 3, *INPUT), plain_batch(INPUT)['data_samples'], **options)
 
 
-# Outputs
+# Outputs.
 
 
 @pytest.mark.parametrize('auxiliary, levels', [(0, ('main',)), (1, ('aux', 'main')), (2, ('aux_0', 'aux_1', 'main'))])
@@ -164,7 +164,7 @@ def test_a_head_with_several_outputs_is_an_error():
         net(torch.rand(2, 3, 40, 56), mode='outputs')
 
 
-# Predictions
+# Predictions.
 
 
 def test_prediction_is_upsampled_once():

@@ -1,4 +1,4 @@
-"""CBST's inference: mirrored images, Pillow's filters, no clamping."""
+"""Inference of CBST: mirrored images, Pillow's filters, no clamping."""
 
 import copy
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from mmuda.models.segmentors import full_probabilities
 
-CLASSES = 7  # more than are enlarged at a time
+CLASSES = 7  # more than one block of the upsampling
 
 
 def adaptor(divisor=8, **segmentor):
@@ -28,7 +28,7 @@ def adaptor(divisor=8, **segmentor):
 
 
 def written_out(model, image, original, divisor: int, flip: bool) -> dict:
-    """The paper's steps for one image, with Pillow."""
+    """Return the probabilities of one image by the steps of the paper, with Pillow."""
     height, width = image.shape[-2:]
     padded = F.pad((image.float() - 120) / 60, (0, -width % divisor, 0, -height % divisor))[None]
     with torch.no_grad():
@@ -52,11 +52,11 @@ def written_out(model, image, original, divisor: int, flip: bool) -> dict:
 @pytest.mark.parametrize(
     'input_size, original, divisor',
     [
-        ((41, 59), (57, 82), 8),  # grows
-        ((48, 64), (48, 64), 8),  # stays
-        ((61, 90), (44, 65), 8),  # shrinks
+        ((41, 59), (57, 82), 8),  # larger
+        ((48, 64), (48, 64), 8),  # same size
+        ((61, 90), (44, 65), 8),  # smaller
         ((61, 90), (60, 91), 8),
-        ((33, 49), (50, 60), 1),  # no padding, and not a multiple of the network's stride
+        ((33, 49), (50, 60), 1),  # without padding, and no multiple of the stride
     ],
 )
 def test_the_steps_of_the_paper(input_size, original, divisor, flip):
@@ -73,7 +73,7 @@ def test_the_steps_of_the_paper(input_size, original, divisor, flip):
 def test_predictions_are_the_argmax_and_logits_are_logarithms():
     model, batch = adaptor(), plain_batch((41, 59), (41, 59), original=(57, 82))
     maps = model.probabilities(copy.deepcopy(batch))
-    assert min(probs.min() for probs in maps) < 0, 'the case must overshoot'
+    assert min(probs.min() for probs in maps) < 0, 'this case must have negative probabilities'
     for sample, probs in zip(model.test_step(copy.deepcopy(batch)), maps, strict=True):
         assert torch.equal(sample.pred_sem_seg.data, probs.argmax(dim=0, keepdim=True))
         torch.testing.assert_close(sample.seg_logits.data, probs.clamp(min=1e-30).log())

@@ -15,7 +15,7 @@ from mmuda.models.segmentors.head_outputs import class_logits, has_own_loss
 
 @MODELS.register_module()
 class TwoMapsHead(FCNHead):
-    """A head that nobody knows and that returns two maps."""
+    """A head of an unknown type that returns two maps."""
 
     def forward(self, inputs):
         found = super().forward(inputs)

@@ -1,4 +1,4 @@
-"""Several networks that predict together."""
+"""Predictions of several networks together."""
 
 import pytest
 import torch

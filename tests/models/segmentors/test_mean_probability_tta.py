@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean of probabilities, and logits that fit it."""
+"""Test-time augmentation: the mean of probabilities, and logits that agree with it."""
 
 import copy
 
@@ -18,7 +18,7 @@ def sample(logits: torch.Tensor) -> SegDataSample:
 
 def test_logits_and_labels_are_those_of_the_mean():
     generator = torch.Generator().manual_seed(0)
-    logits = 4 * torch.randn(3, 2, 4, 6, 5, generator=generator)  # images, augmentations
+    logits = 4 * torch.randn(3, 2, 4, 6, 5, generator=generator)  # (images, augmentations, C, H, W)
     tta = MeanProbabilityTTA(module=tiny_adaptor('SourceOnly'))
     merged = tta.merge_preds([[sample(copy.deepcopy(one)) for one in image] for image in logits])
     assert len(merged) == 3

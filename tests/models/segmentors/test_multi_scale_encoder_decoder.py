@@ -1,4 +1,4 @@
-"""FADA's inference: several sizes of the input, mirrored ones, and the mean of their probabilities."""
+"""Inference of FADA: several input sizes, mirrored images, and the mean of their probabilities."""
 
 import copy
 
@@ -23,7 +23,7 @@ def adaptor(**segmentor):
 
 
 def written_out(model, image, size, scales, flip: bool) -> np.ndarray:
-    """The mean over all views of one image (3, H, W), as one would write it down."""
+    """Return the mean over all views of one image (3, H, W) in a plain loop."""
     image = ((image.float() - 120) / 60)[None]
     views = []
     with torch.no_grad():
@@ -64,7 +64,7 @@ def test_predictions_are_the_argmax_and_logits_are_logarithms():
     model, batch = adaptor(scales=THREE, flip=True), plain_batch((41, 59), original=(57, 82))
     maps = model.probabilities(copy.deepcopy(batch))
     for sample, probs in zip(model.test_step(copy.deepcopy(batch)), maps, strict=True):
-        assert sample.pred_sem_seg.data.unique().numel() > 1, 'the case must have several classes'
+        assert sample.pred_sem_seg.data.unique().numel() > 1, 'this case must predict several classes'
         assert torch.equal(sample.pred_sem_seg.data, probs.argmax(dim=0, keepdim=True))
         torch.testing.assert_close(sample.seg_logits.data, probs.log())
 
@@ -108,7 +108,7 @@ def test_a_mirrored_input_gives_the_mirrored_prediction():
 
 
 def test_sizes_are_truncated_in_floating_point(monkeypatch):
-    """int(100 * 0.29) is 28."""
+    """Sizes are truncated after a multiplication in floating point: int(100 * 0.29) is 28."""
     model, seen = adaptor(scales=(0.29, 1.15)), []
     extract = model.segmentor.extract_feat
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""One foreground class by a sigmoid is two classes by a softmax."""
+"""One foreground class with a sigmoid equals two classes with a softmax."""
 
 import pytest
 import torch

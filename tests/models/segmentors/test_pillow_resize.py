@@ -1,4 +1,4 @@
-"""Resizing tensors as Pillow resizes float images."""
+"""Resizing of tensors as Pillow resizes float images."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ DEVICES = ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
 
 
 def by_pillow(maps: np.ndarray, size, name: str) -> np.ndarray:
-    """(N, C, H, W) float32 by Pillow, plane by plane."""
+    """Resize maps (N, C, H, W) float32 with Pillow, plane by plane."""
     planes = [
         np.array(Image.fromarray(plane).resize(size[::-1], FILTERS[name]))
         for plane in maps.reshape(-1, *maps.shape[-2:])
@@ -29,12 +29,12 @@ def noise(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize(
     'size, new_size',
     [
-        ((5, 8), (40, 64)),  # to the size of a network's input
+        ((5, 8), (40, 64)),  # to the input size of a network
         ((40, 64), (37, 61)),
         ((58, 116), (64, 128)),
         ((116, 58), (33, 17)),
-        ((65, 129), (513, 1025)),  # a network whose pools round up
-        ((30, 200), (31, 7)),  # one side each way, and more than one block of outputs
+        ((65, 129), (513, 1025)),  # the output size of a network with pooling that rounds up
+        ((30, 200), (31, 7)),  # one axis larger, one smaller, and more than one block of outputs
         ((200, 30), (200, 90)),
         ((1, 1), (3, 130)),
         ((300, 2), (1, 1)),
@@ -49,7 +49,7 @@ def test_equal_to_pillow(size, new_size, name, device):
 
 @pytest.mark.parametrize('name', FILTERS)
 def test_equal_at_the_size_of_real_images(name):
-    """Where positions in float32 (`F.interpolate(antialias=True)`) are off by 1e-4."""
+    """Large sizes are equal, too, where the float32 positions of `F.interpolate(antialias=True)` are wrong by 1e-4."""
     maps = noise(1, 1, 928, 1856)
     ours = pillow_resize(torch.from_numpy(maps), (1100, 1800), name).numpy()
     np.testing.assert_allclose(ours, by_pillow(maps, (1100, 1800), name), rtol=0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Probabilities are made again from what the network has put out."""
+"""Probabilities are computed again from recorded outputs of the network."""
 
 import copy
 
@@ -38,7 +38,8 @@ def test_probabilities_are_the_same_bit_by_bit(options, sizes):
             assert torch.equal(prob, wanted) and torch.equal(model.replayed_probabilities(recording, at), wanted)
         other = model.probabilities(copy.deepcopy(batch), sizes[0])
         assert torch.equal(model.replayed_probabilities(found[2][1], sizes[0]), other[2])
-    assert torch.equal(model.probabilities(copy.deepcopy(batch), at)[0], expected[0])  # the network runs as before
+    # Recording must not change the network.
+    assert torch.equal(model.probabilities(copy.deepcopy(batch), at)[0], expected[0])
 
 
 def test_heads_and_segmentors_of_their_own_are_not_recorded():

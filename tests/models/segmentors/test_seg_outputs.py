@@ -1,4 +1,4 @@
-"""Outputs of a pass: levels, sizes, detaching."""
+"""Outputs of a forward pass: levels, sizes, detaching."""
 
 import pytest
 import torch

@@ -22,9 +22,9 @@ def test_blocks_of_an_image_are_hidden_independently_with_the_probability():
     assert visible.dtype == torch.bool and visible.shape == (8, 1, 640, 640)
     assert visible.float().mean().item() == pytest.approx(0.3, abs=0.01)
     tiles = visible.view(8, 40, 16, 40, 16)
-    assert (tiles == tiles[:, :, :1, :, :1]).all(), 'a block is hidden as a whole'
+    assert (tiles == tiles[:, :, :1, :, :1]).all(), 'a block must be hidden completely or not at all'
     rows = visible[:, 0, ::16, ::16].float().flatten(1)
-    assert torch.corrcoef(rows).triu(1).abs().max() < 0.1, 'images share no blocks'
+    assert torch.corrcoef(rows).triu(1).abs().max() < 0.1, 'images must have independent blocks'
 
 
 @pytest.mark.parametrize('ratio, share', [(0.0, 1.0), (1.0, 0.0)])

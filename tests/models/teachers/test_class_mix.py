@@ -1,4 +1,4 @@
-"""ClassMix: which classes are pasted."""
+"""Choice of the pasted classes in ClassMix."""
 
 import itertools
 
@@ -11,17 +11,17 @@ LABELS = torch.tensor([[[0, 0, 1, 1], [2, 2, 255, 255]], [[3, 3, 3, 3], [3, 3, 2
 
 
 def chosen(labels: torch.Tensor, keys: torch.Tensor, **options) -> list[set]:
-    """The label values that are pasted, by image."""
+    """Return the set of pasted label values for each image."""
     mask = class_mask(labels, keys, **options)
     assert mask.shape == labels.shape and mask.dtype == torch.bool
     pasted = [set(label[where].tolist()) for label, where in zip(labels, mask, strict=True)]
     left = [set(label[~where].tolist()) for label, where in zip(labels, mask, strict=True)]
-    assert not any(a & b for a, b in zip(pasted, left, strict=True)), 'a class is pasted as a whole'
+    assert not any(a & b for a, b in zip(pasted, left, strict=True)), 'a class must be pasted completely or not at all'
     return pasted
 
 
 def smallest(*values: int, count: int = 2) -> torch.Tensor:
-    """Keys that put some label values before all others."""
+    """Return keys that sort some label values before all others."""
     keys = torch.rand(count, 256) + 1
     keys[:, list(values)] = torch.arange(float(len(values))) / 1000
     return keys

@@ -1,4 +1,4 @@
-"""Colour jitter against colorsys and the formulas as they are written."""
+"""Colour jitter, compared with colorsys and with the formulas."""
 
 import colorsys
 
@@ -16,7 +16,7 @@ def images() -> torch.Tensor:
     images = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     images[0, :, 0] = torch.tensor([0.0, 0.5, 1.0, 1.0, 0.2, 0.2, 0.7]).expand(3, -1)  # grey, black, white
     images[0, :, 1, :3] = torch.eye(3)
-    images[1, :, 0, 0] = torch.tensor([0.4, 0.4, 0.1])  # two largest channels
+    images[1, :, 0, 0] = torch.tensor([0.4, 0.4, 0.1])  # the maximum occurs in two channels
     return images
 
 

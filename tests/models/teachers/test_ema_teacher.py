@@ -1,4 +1,4 @@
-"""The moving average of a network: its arithmetic, its modes, its place in a checkpoint."""
+"""The moving average of a network: its arithmetic, its modes, its state in a checkpoint."""
 
 import copy
 
@@ -10,7 +10,7 @@ from mmuda.models.teachers import EMATeacher
 
 
 class Network(nn.Module):
-    """A convolution, batch-norm, dropout, and a buffer that no pass changes."""
+    """A network with a convolution, batch-norm, dropout, and a buffer that forward does not change."""
 
     def __init__(self, statistics: bool = True) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def test_the_start_copies_weights_that_came_after_the_teacher_was_built():
     assert torch.equal(teacher.segmentor.conv.weight, second.conv.weight) and teacher.updates.read() == 0
     teacher.update(second)
     teacher.start(third)
-    assert torch.equal(teacher.segmentor.conv.weight, second.conv.weight), 'the average has begun'
+    assert torch.equal(teacher.segmentor.conv.weight, second.conv.weight), 'the average must not start again'
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,16 @@ def test_buffers(buffers, statistics, prior):
     for network in (first, second):
         fill_value = network.bn.running_mean
         teacher.update(network)
-        network.bn.running_mean = fill_value + 1  # what the student does later does not matter
+        network.bn.running_mean = fill_value + 1  # later changes of the student must not matter
     means = [built, second.bn.running_mean - 1]
     wanted = dict(own=means[0], copied=means[1], averaged=(means[0] + means[1]) / 2)
     torch.testing.assert_close(teacher.segmentor.bn.running_mean, wanted[statistics])
     priors = dict(copied=second.prior, averaged=(first.prior + second.prior) / 2)
     torch.testing.assert_close(teacher.segmentor.prior, priors[prior])
     counter = first if buffers == 'own' else second
-    assert teacher.segmentor.bn.num_batches_tracked == counter.bn.num_batches_tracked, 'whole numbers are not averaged'
+    assert teacher.segmentor.bn.num_batches_tracked == counter.bn.num_batches_tracked, (
+        'integers must be copied, not averaged'
+    )
 
 
 def test_a_network_without_running_statistics():
@@ -135,11 +137,11 @@ def test_batch_statistics_of_the_teacher_are_those_of_its_images():
     torch.testing.assert_close(
         teacher.segmentor.bn.running_mean, (0.9 * mean + 0.1 * features.mean(dim=(0, 2, 3))).detach()
     )
-    assert torch.equal(network.bn.running_mean, mean), 'the student does not see these images'
+    assert torch.equal(network.bn.running_mean, mean), 'the statistics of the student must not change'
 
 
 class Frozen(Network):
-    """Keeps its statistics in training, as mmseg's backbones do with norm_eval."""
+    """A network whose statistics stay frozen in training, as those of mmseg's backbones with norm_eval."""
 
     def train(self, mode: bool = True) -> 'Frozen':
         super().train(mode)
@@ -160,7 +162,7 @@ def test_nothing_is_trained_and_everything_is_saved():
     first, second, third = students(3)
     teacher = EMATeacher(first, decay=0.6)
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
-    assert all(parameter.requires_grad for parameter in first.parameters()), 'the student still is'
+    assert all(parameter.requires_grad for parameter in first.parameters()), 'the student must still be trained'
     teacher.update(first)
     teacher.update(second)
     resumed = EMATeacher(third, decay=0.6)

@@ -1,4 +1,4 @@
-"""Blur against a convolution with the whole kernel."""
+"""Blur, compared with a convolution by the whole kernel."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from mmuda.models.teachers.gaussian_blur import gaussian_blur, gaussian_weights,
 
 
 def whole(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Two-dimensional convolution in double precision with every tap of the kernel."""
+    """Convolve with the two-dimensional kernel in float64."""
     blurred = []
     for image, deviation in zip(images.double(), sigma.double(), strict=True):
         axes = []

@@ -1,4 +1,4 @@
-"""Pseudo labels of a batch, and where they are trusted."""
+"""Pseudo labels of a batch, and the pixels where they are trusted."""
 
 import pytest
 import torch

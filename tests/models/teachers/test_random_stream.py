@@ -1,4 +1,4 @@
-"""Random numbers of a method: the same after a resume, others on every process."""
+"""Random numbers of a method: equal after a resume, different on every process."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_numbers_that_others_draw_do_not_matter():
 
 
 def test_the_seed_is_that_of_the_first_draw():
-    """A runner that chose its own seed restores it with the checkpoint, after the model was built."""
+    """The stream takes its seed at the first draw: a checkpoint restores a seed after the model is built."""
     torch.manual_seed(5)
     stream = RandomStream('mix')
     torch.manual_seed(6)
@@ -56,7 +56,7 @@ def on_a_process(rank: int) -> torch.Tensor:
 
 def test_every_process_draws_its_own(tmp_path: Path):
     first, second = run_on_processes(on_a_process, tmp_path)
-    assert torch.equal(first, torch.stack(draws(RandomStream('mix', seed=0)))), 'rank 0 draws as a single process'
+    assert torch.equal(first, torch.stack(draws(RandomStream('mix', seed=0)))), 'rank 0 must draw like a single process'
     assert not torch.isin(first, second).any()
 
 
@@ -72,7 +72,7 @@ def test_a_counter_is_a_buffer_that_is_read_once():
     other.value.fill_(7)
     other.advance()
     assert other.read() == 8 == int(other.value)
-    other.value = torch.tensor(3)  # as moving to another device does
+    other.value = torch.tensor(3)  # moving to another device replaces the buffer like this
     assert other.read() == 3
 
 

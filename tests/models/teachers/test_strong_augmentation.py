@@ -42,7 +42,7 @@ def test_draws_come_from_the_generator_alone(shared):
     assert torch.equal(first.sigma, again.sigma) and not torch.equal(first.sigma, other.sigma)
     assert all(torch.equal(a, b) for a, b in zip(first.jitter, again.jitter, strict=True))
     assert first.sigma.shape == (3,) and (len(first.sigma.unique()) == 1) == shared
-    assert len(first.jitter.brightness.unique()) == 3, 'factors are drawn for each image'
+    assert len(first.jitter.brightness.unique()) == 3, 'each image must have its own factors'
 
 
 def test_gates_open_for_their_share_of_the_batches():
@@ -51,7 +51,7 @@ def test_gates_open_for_their_share_of_the_batches():
     drawn = [augmentation.draw(generator, 1) for _ in range(2000)]
     assert sum(one.jitter is not None for one in drawn) / 2000 == pytest.approx(0.8, abs=0.03)
     assert sum(one.sigma is not None for one in drawn) / 2000 == pytest.approx(0.5, abs=0.03)
-    assert augmentation.gates(0.2, 0.5) == (False, False), 'the limit itself is closed'
+    assert augmentation.gates(0.2, 0.5) == (False, False), 'a draw at the limit must not augment'
     never = StrongAugmentation(jitter_probability=0.0, blur_probability=0.0)
     assert all(never.draw(generator, 1) == (None, None) for _ in range(100))
 
