@@ -26,7 +26,7 @@ def default_scope() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope='session')
-def quick_runners() -> None:
+def quick_runners() -> Iterator[None]:
     """Save most of the time of a tiny run: format each config once, and skip old objects in garbage collection.
 
     mmengine formats the text of a config with yapf each time it is read, up to eight times in a run. The cached text is
