@@ -19,7 +19,7 @@ NETWORKS = {
     'daformer': 'DAFormer, HRDA and MIC on MiT-B5; the student, as in the papers',
     'mit': "NVIDIA's MiT-B0 to B5 of SegFormer, for init_cfg",
     'caffe_resnet101': "ResNet-101 of Caffe, alone or as DeepLab's starting point, for init_cfg",
-    'torchvision_vgg16': "VGG-16 under torchvision's names, also with Caffe's weights, for init_cfg",
+    'torchvision_vgg16': "VGG-16 under torchvision's names, the weights of Caffe among them, for init_cfg",
 }
 
 

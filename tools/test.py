@@ -110,8 +110,8 @@ def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
     metrics = metrics_with(cfg.test_evaluator, argument)
     if not metrics:
         raise ValueError(
-            f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has no such metric. To "
-            'segment images without labels, use tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR. To test on the '
+            f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has no such metric. "
+            'To segment images without labels, use tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR. To test on the '
             'labelled images of the training, use --on source'
         )
     for metric in metrics:
