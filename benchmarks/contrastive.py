@@ -24,9 +24,8 @@ CLASSES, TAU, IGNORED = 19, 100.0, 255
 def make_side(seed: int, channels: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Return features (1, D, h, w), not negative as after a ReLU, and labels (1, h, w) of which 2 % are ignored."""
     generator = torch.Generator().manual_seed(seed)
-    maps = torch.randn(
-        1, channels, height, width, generator=generator
-    ).relu_()  # in place, because a second copy would raise the peak
+    # In place, because a second copy would raise the peak.
+    maps = torch.randn(1, channels, height, width, generator=generator).relu_()
     labels = torch.randint(0, CLASSES, (1, height, width), generator=generator)
     labels[torch.rand(labels.shape, generator=generator) < 0.02] = IGNORED
     return maps.requires_grad_(), labels

@@ -8,10 +8,10 @@ benchmarks/gpu_check.sh brings packages to a machine without internet. Each part
 that is left, so a failure of one part does not affect the others. The file of results is written after every result.
 
 Checks: the golden steps of tests/parity, with their tolerances times 20; float16 with loss scalers; bfloat16; NCCL with
-    one process; a training that is resumed in deterministic mode, bit by bit; a run of stages; no step that waits for
-    the GPU, by CUDA's detector. Measurements, each compared with the plain loop of plain_loops.py: AdvEnt, SIM and SDCA
-    at 720x1280 + 512x1024, CBST's crops on ResNet-38, and DAFormer on MiT-B5 at 512x512, 2 + 2. Each is measured in
-    float32, TF32, bfloat16, channels-last and compiled.
+one process; a training that is resumed in deterministic mode, bit by bit; a run of stages; no step that waits for
+the GPU, by CUDA's detector. Measurements, each compared with the plain loop of plain_loops.py: AdvEnt, SIM and SDCA
+at 720x1280 + 512x1024, CBST's crops on ResNet-38, and DAFormer on MiT-B5 at 512x512, 2 + 2. Each is measured in
+float32, TF32, bfloat16, channels-last and compiled.
 
 Exit status: 0 if all parts passed, 1 if one failed, 2 if none failed but time was too short for some.
 """

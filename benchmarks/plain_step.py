@@ -125,9 +125,7 @@ def build(name: str, variant: str, pair: str, device: str) -> tuple[Callable[[di
         loop = LOOPS[name](model, None if precision is None else getattr(torch, precision))
         return lambda data: loop.step(model.data_preprocessor(data, training=True)), model
     optimizers = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
-    if (
-        optimizers['segmentor'].optimizer.type == 'LegacySGD'
-    ):  # the plain loop updates each weight once, not three times
+    if optimizers['segmentor'].optimizer.type == 'LegacySGD':  # the plain loop updates each weight once in a step
         optimizers['segmentor'].pop('repeats', None)
         optimizers['segmentor'].optimizer.type = 'SGD'
     wrappers = PerModuleOptimWrapperConstructor(dict(optimizers, precision=precision))(model)
@@ -163,9 +161,8 @@ def measure(
     """
     step, model = build(name, variant, pair, device)
     num_classes = model.num_classes
-    method = (
-        METHODS[name] if pair == 'gta2city' else METHODS[name]._replace(label_stride=1)
-    )  # small networks: labels at full size
+    # The small networks predict at the size of the labels.
+    method = METHODS[name] if pair == 'gta2city' else METHODS[name]._replace(label_stride=1)
     batches = [batch(method, divide, num_classes, seed, device) for seed in range(3)]
     if device == 'cuda':
         torch.cuda.reset_peak_memory_stats()
