@@ -107,5 +107,5 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, st
     apart = max(
         abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures'], strict=True)
     )
-    print(f'results of both sides are apart by {apart:.1e} of their values at most')
+    print(f'results of both variants are apart by {apart:.1e} of their values at most')
     return [ours for _, ours in pairs]
