@@ -1,12 +1,12 @@
 # make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.   make docs: the site, in docs/_build/html.
 # make check: format, lint, types, spelling and the site.   make lint: the same without the site.
-# Each creates .venv and installs what is needed if that has not happened. PYTHON=python3.12 chooses the interpreter,
+# Each creates .venv and installs the packages if that has not been done. PYTHON=python3.12 chooses the interpreter.
 # CONSTRAINTS= installs the newest packages instead of the tested ones.
 PYTHON ?= python3
 CONSTRAINTS ?= requirements/tested.txt
 VENV := .venv
 BIN := $(VENV)/bin
-# One stamp for each interpreter: another one makes the environment anew.
+# One stamp for each interpreter: with another interpreter the environment is made again.
 VERSION := $(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])")
 STAMP := $(VENV)/.installed-$(VERSION)
 CODE := mmuda configs tools projects tests benchmarks docs setup.py
@@ -18,8 +18,8 @@ CONSTRAIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py
 
-# Two processes of one thread each take half the time of one process on two cores. Files start in order: sorted by their
-# number of tests, the longest file would be the last to begin.
+# On two cores, two processes with one thread each need half the time of one process. Files start in alphabetical order.
+# Sorted by their number of tests, the longest file would start last.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests projects -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -34,7 +34,7 @@ lint: $(STAMP)-check
 	$(BIN)/mypy
 	$(BIN)/codespell
 
-# Every warning is an error; --keep-going shows all of them. Unchanged pages are not made again.
+# Every warning is an error; --keep-going shows all of them. Unchanged pages are not built again.
 docs: $(STAMP)-docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --jobs auto docs docs/_build/html
 

@@ -1,4 +1,4 @@
-"""Copy configs, tools and projects into the wheel as `mmuda/.mim`, as OpenMMLab packages do."""
+"""Build of the wheel: configs, tools and projects are copied into it as `mmuda/.mim`, as in OpenMMLab packages."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent
 
 
 class BuildWithConfigs(build_py):
-    """Copy configs, tools and projects into the built package; the checkout itself is not touched."""
+    """Build command that copies configs, tools and projects into the built package, and does not touch the checkout."""
 
     def run(self) -> None:
         super().run()
@@ -18,7 +18,7 @@ class BuildWithConfigs(build_py):
             return
         for folder in ('configs', 'tools', 'projects'):
             target = Path(self.build_lib) / 'mmuda' / '.mim' / folder
-            shutil.rmtree(target, ignore_errors=True)  # a stale build must not bring deleted files back
+            shutil.rmtree(target, ignore_errors=True)  # otherwise an old build would bring deleted files back
             shutil.copytree(ROOT / folder, target, ignore=shutil.ignore_patterns('__pycache__'))
 
 

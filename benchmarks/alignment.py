@@ -1,13 +1,13 @@
-"""Seconds and memory of SIM's own work in one iteration, ours against a loop over regions, paired in one run.
+"""Measure seconds and memory of SIM's losses in one iteration, ours against a loop over regions, in pairs.
 
     python benchmarks/alignment.py [--rounds 3] [--iters 5] [--threads 2]
 
-One iteration takes the source's stuff and instances into the memories, then computes both alignment losses of the
-target and their gradient, without network: 2048 channels, 91x161 on the source with 66 instances, 65x129 on the target
-with 49, eight stuff classes, full memories. The plain side follows the paper's description region by region: a mask of
-the whole map, a masked sum, a call of the classifier, the distances to the memory of the class. Each variant runs in a
-process of its own; the variants take turns. Memory is the peak above what the process held when its inputs were made;
-losses, memories and gradients of both sides are compared.
+One iteration writes the stuff and instances of the source into the memories, then computes both alignment losses of the
+target and their gradient, without a network. There are 2048 channels, 91x161 cells on the source with 66 instances,
+65x129 cells on the target with 49, eight stuff classes, and full memories. The plain variant follows the paper's
+description region by region: a mask of the whole map, a masked sum, a call of the classifier, the distances to the
+memory of the class. Each variant runs in a separate process; the variants take turns. Memory is the peak above that of
+the process with its inputs. Losses, memories and gradients of both variants are compared.
 """
 
 import json
@@ -23,7 +23,7 @@ CLASSES, PROTOTYPES, KEPT = 19, 50, 10
 
 
 def class_map(height: int, width: int, instances: int) -> np.ndarray:
-    """Bands of all stuff classes with so many squares of thing classes on them, of different sizes."""
+    """Return a map (H, W): bands of all stuff classes, and squares of thing classes of different sizes on them."""
     classes = np.array(STUFF)[np.arange(height) * len(STUFF) // height].repeat(width).reshape(height, width)
     columns = int(np.ceil(np.sqrt(instances * width / height)))
     rows = int(np.ceil(instances / columns))
@@ -35,11 +35,11 @@ def class_map(height: int, width: int, instances: int) -> np.ndarray:
 
 
 def inputs(seed: int, channels: int, height: int, width: int, instances: int) -> tuple[Tensor, Tensor]:
-    """Features (1, C, h, w) as behind a ReLU, and the map of predicted classes (1, h, w)."""
+    """Return features (1, C, h, w), not negative as after a ReLU, and the map of predicted classes (1, h, w)."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(1, channels, height, width, generator=generator).relu_()
     classes = torch.from_numpy(class_map(height, width, instances))[None]
-    # Features tell their class, so that most means pass the classifier's check.
+    # The features of a class are distinct, so that most means pass the classifier's check.
     features[:, :CLASSES] += 40 * torch.nn.functional.one_hot(classes, CLASSES).permute(0, 3, 1, 2)
     return features.requires_grad_(), classes
 
@@ -59,7 +59,7 @@ def classifier(channels: int) -> nn.Module:
 
 
 class Plain:
-    """Region by region."""
+    """SIM's losses region by region, as the paper describes them."""
 
     def __init__(self, channels: int, head: nn.Module | None = None) -> None:
         self.head = classifier(channels) if head is None else head
@@ -118,7 +118,7 @@ class Plain:
 
 
 class Ours:
-    """What SIM's adaptor calls."""
+    """SIM's losses as the adaptor computes them."""
 
     def __init__(self, channels: int) -> None:
         from mmengine.config import ConfigDict

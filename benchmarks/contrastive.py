@@ -1,13 +1,13 @@
-"""Seconds and memory of SDCA's own work in one iteration, ours against the plain expansion, paired in one run.
+"""Measure seconds and memory of SDCA's losses in one iteration, ours against the plain expansion, in pairs.
 
     python benchmarks/contrastive.py [--rounds 3] [--iters 5] [--threads 2]
 
-One iteration takes the source features into the statistics of their classes, then computes the contrastive losses of
-the source and of the target features and their gradients, without network: 2048 channels, 65x129, 19 classes by
-default. The plain side expands the paper's formulas as they stand, with nothing but PyTorch: features as rows (n, D),
-tensors (n, C, D) for the statistics, normalised rows and the variance of each row's class (n, D) for the losses. Each
-variant runs in a process of its own; the variants take turns. Memory is the peak above what the process held when its
-inputs were made (so it includes the gradients), and the losses and statistics of both sides are compared.
+One iteration adds the source features to the statistics of their classes, then computes the contrastive losses of the
+source and of the target features and their gradients, without a network. By default there are 2048 channels, 65x129
+cells and 19 classes. The plain variant computes the paper's formulas directly, with PyTorch alone: features as rows (n,
+D), tensors (n, C, D) for the statistics, normalised rows and the variance of each row's class (n, D) for the losses.
+Each variant runs in a separate process; the variants take turns. Memory is the peak above that of the process with its
+inputs, so it includes the gradients. Losses and statistics of both variants are compared.
 """
 
 import json
@@ -22,16 +22,17 @@ CLASSES, TAU, IGNORED = 19, 100.0, 255
 
 
 def make_side(seed: int, channels: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Features (1, D, h, w) as behind a ReLU, and labels (1, h, w) of which 2 % are ignored."""
+    """Return features (1, D, h, w), not negative as after a ReLU, and labels (1, h, w) of which 2 % are ignored."""
     generator = torch.Generator().manual_seed(seed)
-    maps = torch.randn(1, channels, height, width, generator=generator).relu_()  # in place: the peak is what remains
+    # In place, because a second copy would raise the peak.
+    maps = torch.randn(1, channels, height, width, generator=generator).relu_()
     labels = torch.randint(0, CLASSES, (1, height, width), generator=generator)
     labels[torch.rand(labels.shape, generator=generator) < 0.02] = IGNORED
     return maps.requires_grad_(), labels
 
 
 class Plain:
-    """The formulas as they stand."""
+    """The formulas of the paper, computed directly."""
 
     def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:
         self.mean = torch.zeros(CLASSES, channels, device=device)
@@ -69,7 +70,7 @@ class Plain:
 
 
 class Ours:
-    """What SDCA's adaptor calls."""
+    """The losses and statistics as SDCA's adaptor computes them."""
 
     def __init__(self, channels: int) -> None:
         from mmuda.models.memories.class_statistics import ClassStatistics

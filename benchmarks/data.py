@@ -1,21 +1,21 @@
-"""Samples a second and worker: plain PIL loaders, mmseg's own, ours, and ours from the cache of decoded samples.
+"""Measure samples a second for one worker: PIL loaders, mmseg's, ours, and ours from the cache of decoded samples.
 
     python benchmarks/data.py [--images 8] [--samples 24] [--rounds 3] [--pipelines advent daformer ...]
 
-The images are made here: PNG files of GTA5's size (1914x1052) with labels whose palette PNGs hold the ids of
-Cityscapes, as GTA5's do, and of the size of Cityscapes (2048x1024), with grain, so that files are as large as
-theirs. A sample is one source and one target image with the pipelines of configs/_base_/datasets, augmentation and
-packing included.
+The command makes the images: PNG files of GTA5's size (1914x1052), with palette PNGs of Cityscapes ids as labels, as in
+GTA5, and PNG files of the size of Cityscapes (2048x1024). They have grain, so that files are as large as the real ones.
+A sample is one source and one target image with the pipelines of configs/_base_/datasets, including augmentation and
+packing.
 
-* pil: open, convert, resize (bicubic, nearest neighbour for labels) and map the ids class by class, as the originals
-  do; only for advent, whose pipeline ends there.
-* mmseg: the same steps with mmseg's reader and loaders. These read train ids only, so the labels were converted before.
-* ours: the config as it is.
+* pil: open, convert, resize (bicubic, nearest neighbour for labels) and map the ids class by class, as in the original
+  code; only for advent, whose pipeline has no further steps.
+* mmseg: the same steps with mmseg's reader and loaders. These read train ids only, so the labels are converted before.
+* ours: the unchanged config.
 * cached: the config with cache_bytes, after one pass.
 
-Sides take turns in one process of one thread, whose CPU seconds are counted: other work on the machine matters little,
-and with W workers on as many free cores all rates are W times as high. The files are in the page cache of the machine,
-whose disk is not measured. Ratios are medians over rounds.
+These variants take turns in one process with one thread. CPU seconds are counted, so other work on the machine matters
+little. With W workers on W free cores all rates are W times as high. The files are in the page cache of the machine, so
+its disk is not measured. Ratios are medians over rounds.
 """
 
 import argparse
@@ -49,7 +49,7 @@ IDS = [raw for raw, train in get_label_table('cityscapes').pairs if train != 255
 
 
 def write_images(root: Path, count: int, scale: float) -> dict[str, int]:
-    """Write both data sets; return the mean bytes of an image by side."""
+    """Write both data sets, and return the mean bytes of an image for each domain."""
     folders = dict(source=root / 'gta5/images', target=root / 'cityscapes/leftImg8bit/train/town')
     for side, folder in folders.items():
         size = tuple(round(length * scale) for length in SIZES[side])
@@ -78,7 +78,7 @@ def _write_label(path: Path, label: np.ndarray, palette: bool) -> None:
 
 
 def pil_sides(root: Path, sizes: dict[str, tuple[int, int]]) -> Callable[[int], None]:
-    """Read a pair as the originals of this line do: PIL, NumPy, a loop over the classes."""
+    """Return a function that reads a pair as the original code does: PIL, NumPy, a loop over the classes."""
     images = sorted((root / 'gta5/images').iterdir())
     targets = sorted((root / 'cityscapes/leftImg8bit/train/town').iterdir())
 
@@ -117,7 +117,7 @@ def as_mmseg(pairs: Any, root: Path) -> Any:
 
 
 def sides_of(name: str, root: Path) -> dict[str, Callable[[int], Any]]:
-    """Return what reads the n-th pair, by side."""
+    """Return for each variant a function that reads the n-th pair."""
     cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/{PIPELINES[name]}.py')
     pairs = cfg.train_dataloader.dataset
     configs = dict(mmseg=as_mmseg(pairs, root), ours=pairs, cached=dict(pairs, cache_bytes=1e12))
@@ -130,12 +130,12 @@ def sides_of(name: str, root: Path) -> dict[str, Callable[[int], Any]]:
 
 
 def read_pair(pairs: Any, number: int) -> dict:
-    """Return a pair; the augmentation is that of the same place in the stream, whichever side reads it."""
+    """Return a pair; its augmentation depends on the number alone, so all variants get the same."""
     return pairs[(number, number, number)]
 
 
 def measure(sides: dict[str, Callable[[int], Any]], args: argparse.Namespace) -> dict[str, list[float]]:
-    """Return seconds for a pair by side and round; each side has read all images once before."""
+    """Return the seconds of a pair for each variant and round; each variant first reads all images once."""
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for read in sides.values():
         for number in range(args.images):
@@ -151,10 +151,10 @@ def measure(sides: dict[str, Callable[[int], Any]], args: argparse.Namespace) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--images', type=int, default=8, help='of each domain')
-    parser.add_argument('--samples', type=int, default=24, help='pairs that each side reads in a round')
+    parser.add_argument('--images', type=int, default=8, help='images of each domain')
+    parser.add_argument('--samples', type=int, default=24, help='pairs that each variant reads in a round')
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--scale', type=float, default=1.0, help='of both sides of the images')
+    parser.add_argument('--scale', type=float, default=1.0, help='factor of height and width of the images')
     parser.add_argument('--pipelines', nargs='+', choices=list(PIPELINES), default=list(PIPELINES))
     args = parser.parse_args()
     cv2.setNumThreads(1)

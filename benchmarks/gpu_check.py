@@ -1,17 +1,17 @@
-"""Check mmuda on one GPU and measure its steps there, within a few minutes.
+"""Check mmuda on one GPU, and measure its training steps, within a few minutes.
 
     python benchmarks/gpu_check.py [--minutes 8] [--out gpu_check.json]
-    python benchmarks/gpu_check.py --device cpu --toy              # the same parts, small, where there is no GPU
+    python benchmarks/gpu_check.py --device cpu --toy              # the same parts, small, without a GPU
     python benchmarks/gpu_check.py --parts no_sync advent compile  # some of them
 
-benchmarks/gpu_check.sh brings packages to a machine without internet. Each part is a process of its own, with what is
-left of the time: a failure of one loses nothing of the others. The file is written after every result.
+benchmarks/gpu_check.sh brings packages to a machine without internet. Each part runs in a separate process, in the time
+that is left, so a failure of one part does not affect the others. The file of results is written after every result.
 
 Checks: the golden steps of tests/parity, with their tolerances times 20; float16 with loss scalers; bfloat16; NCCL with
-one process; a training that is resumed in deterministic mode, bit by bit; a run of stages; no step that waits for the
-GPU, by CUDA's own detector. Measured, each beside the plain loop of plain_loops.py: AdvEnt, SIM and SDCA at 720x1280 +
-512x1024, CBST's crops on ResNet-38, DAFormer on MiT-B5 at 512x512, 2 + 2; in float32, TF32, bfloat16, channels-last,
-compiled.
+one process; a training that is resumed in deterministic mode, bit by bit; a run of stages; no step that waits for
+the GPU, by CUDA's detector. Measurements, each compared with the plain loop of plain_loops.py: AdvEnt, SIM and SDCA
+at 720x1280 + 512x1024, CBST's crops on ResNet-38, and DAFormer on MiT-B5 at 512x512, 2 + 2. Each is measured in
+float32, TF32, bfloat16, channels-last and compiled.
 
 Exit status: 0 if all parts passed, 1 if one failed, 2 if none failed but time was too short for some.
 """
@@ -41,12 +41,12 @@ VARIANTS = (
 )
 COMPILED = ('mmuda+bfloat16+compile', 'mmuda+bfloat16+channels_last+compile')
 LIMITS = dict(no_sync=60, golden=75, float16=20, bfloat16=40, distributed=20, resume=45, stages=30)
-"""Seconds after which a check ends, so that one that hangs leaves time for the others; 60 for each measured method."""
+"""Seconds after which a check is ended, so that one that hangs leaves time for the others; 60 for measured methods."""
 PASSED, FAILED, LEFT_OUT = 'passed', 'failed', 'left out'
 
 
 def measure_steps(name: str, variants: tuple[str, ...]) -> Callable[[Context], dict]:
-    """Return a part that measures variants of a method while there is time."""
+    """Return a part that measures variants of a method until its time is over."""
 
     def part(ctx: Context) -> dict:
         size: dict[str, Any] = dict(divide=8, iters=1) if ctx.toy else dict(divide=1, iters=10, warm_up=3)
@@ -74,7 +74,7 @@ def measure_steps(name: str, variants: tuple[str, ...]) -> Callable[[Context], d
 
 
 def measure_compiled(ctx: Context) -> dict:
-    """Measure compiled steps of all methods while there is time: compilers take long."""
+    """Measure compiled steps of all methods until the time is over, because compilation takes long."""
     for name in MEASURED[:1] if ctx.toy else MEASURED:
         measure_steps(name, COMPILED[:1] if ctx.toy else COMPILED)(ctx)
     return {}
@@ -86,7 +86,7 @@ PARTS: dict[str, Callable[[Context], dict]] = dict(
 
 
 def run_part(name: str, args: argparse.Namespace, results: Results) -> None:
-    """Run a part in a process of its own and note how it ended."""
+    """Run a part in a separate process, and record its status."""
     start = time.time()
     seconds = args.deadline - start
     if not args.toy:
@@ -97,7 +97,7 @@ def run_part(name: str, args: argparse.Namespace, results: Results) -> None:
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=seconds + 10)
         reason = '' if done.returncode == 0 else done.stderr[-4000:] or f'exit status {done.returncode}'
     except subprocess.TimeoutExpired:
-        reason = f'TimeoutError: it took more than the {seconds:.0f} s that were left'
+        reason = f'TimeoutError: it took more than its {seconds:.0f} s'
     results.content = Results(results.path).content
     entry = results.content['parts'].setdefault(name, {})
     last = (reason.strip().splitlines() or [''])[-1]
@@ -110,7 +110,7 @@ def run_part(name: str, args: argparse.Namespace, results: Results) -> None:
 
 
 def run_one(args: argparse.Namespace) -> None:
-    """Run a part in this process and note what it found."""
+    """Run a part in this process, and record its result."""
     results = Results(Path(args.out))
     with quiet():
         found = PARTS[args.one](Context(args.device, args.toy, args.deadline, results))
@@ -120,7 +120,7 @@ def run_one(args: argparse.Namespace) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the log of trainings from the terminal."""
+    """Hide the log of trainings."""
     import logging
 
     logging.disable(logging.WARNING)
@@ -128,7 +128,7 @@ def quiet() -> Iterator[None]:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Return what the figures belong to."""
+    """Return the device and the versions that the figures belong to."""
     gpu = torch.cuda.get_device_name() if device == 'cuda' else None
     return dict(
         device=gpu or f'CPU, {torch.get_num_threads()} threads', torch=torch.__version__, cuda=torch.version.cuda
@@ -150,11 +150,11 @@ def table(steps: list[dict]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--minutes', type=float, default=8.0, help='after which no part begins or goes on')
+    parser.add_argument('--minutes', type=float, default=8.0, help='minutes after which no part starts or continues')
     parser.add_argument('--device', choices=['cuda', 'cpu'], default='cuda')
     parser.add_argument('--toy', action='store_true', help='small networks and images')
     parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS), metavar='PART')
-    parser.add_argument('--out', default='gpu_check.json', help='file of the results; an earlier one is replaced')
+    parser.add_argument('--out', default='gpu_check.json', help='file of the results; an existing file is replaced')
     parser.add_argument('--one', help=argparse.SUPPRESS)
     parser.add_argument('--deadline', type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -4,9 +4,9 @@
 #   benchmarks/gpu_check.sh pack DIR [PYTHON_VERSION] [NAME ...]   with internet: wheels for Linux on x86-64, here for 3.12
 #   benchmarks/gpu_check.sh run DIR [OPTIONS of gpu_check.py]      there, in a copy of this checkout with DIR
 #
-# `pack` takes the versions of requirements/tested.txt, or only the packages that are named. PyTorch is not among them: a
-# machine with a GPU has a build for its driver. `run` installs into a temporary folder what that machine lacks, and
-# nothing that it has.
+# `pack` takes all packages that are needed, or only the named ones, in the versions of requirements/tested.txt. PyTorch is
+# not among them, because a machine with a GPU has a build for its driver. `run` installs the packages that the machine
+# lacks into a temporary folder.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 task=${1:?pack or run}
@@ -24,7 +24,7 @@ if [ "$task" = pack ]; then
     for glibc in 5 17 24 26 27 28; do platforms+=("--platform=manylinux_2_${glibc}_x86_64"); done
     for name in ${*:-$needed}; do
         options=(-q --no-deps --constraint "$root/requirements/tested.txt" "$name")
-        # A package without a wheel is built here: it must have no compiled parts.
+        # A package without a wheel is built here, so it must not have compiled parts.
         python3 -m pip download --only-binary=:all: --implementation cp --python-version "$version" \
             "${platforms[@]}" -d "$wheels" "${options[@]}" 2>/dev/null || python3 -m pip wheel -w "$wheels" "${options[@]}"
     done

@@ -1,4 +1,4 @@
-"""Checks of mmuda on a device: the parts of gpu_check.py that measure nothing."""
+"""Checks of mmuda on a device: the parts of gpu_check.py that do not measure."""
 
 import json
 import os
@@ -17,14 +17,15 @@ from plain_step import METHODS, batch, build, training_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SLACK = 20.0
-"""Factor of the golden checks' tolerances for a CPU."""
+"""Factor by which a GPU may miss the tolerances of the golden checks, which are made for a CPU."""
 
 
 class Results:
-    """The results so far, in a JSON file that is complete at any time.
+    """Results up to now, in a JSON file that is valid at any time.
 
     Attributes:
-        content: ``machine``; ``parts`` by name: status, seconds and facts or the reason; ``steps``: a list of figures.
+        content: ``machine``, ``parts`` and ``steps``. ``parts`` has for each name the status, the seconds, and facts or
+            the reason of a failure. ``steps`` is a list of figures.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,13 +39,13 @@ class Results:
 
 
 class Context:
-    """Device, size and time of a part.
+    """Device, size and deadline of a part.
 
     Attributes:
         device: ``'cuda'`` or ``'cpu'``.
-        toy: Small networks and images.
-        deadline: When it has to end, as :func:`time.time` counts.
-        results: Where figures go.
+        toy: Whether networks and images are small.
+        deadline: Time at which the part must end, as of :func:`time.time`.
+        results: Store of the figures.
     """
 
     def __init__(self, device: str, toy: bool, deadline: float, results: Results) -> None:
@@ -52,7 +53,7 @@ class Context:
 
     @property
     def pair(self) -> str:
-        """Of the configs whose steps are measured."""
+        """Pair of the configs whose steps are measured."""
         return 'minicity' if self.toy else 'gta2city'
 
     def seconds_left(self) -> float:
@@ -60,7 +61,7 @@ class Context:
 
 
 def check_no_sync(ctx: Context) -> dict:
-    """Train two steps of every method, then one in which each wait for the GPU is an error; at toy size."""
+    """Train two steps of every method, then one in which each wait for the GPU is an error, on small networks."""
     sys.path.insert(0, str(ROOT / 'tests'))
     from syncing import KNOWN, reads_of
 
@@ -83,7 +84,7 @@ def check_no_sync(ctx: Context) -> dict:
 
 
 def waits_on_gpu(step: Callable[[dict], Any], data: dict, known: dict[str, str]) -> set[str]:
-    """Run a step in which every wait for the GPU is an error, except in known functions; return the error."""
+    """Run a step in which waits for the GPU are errors, except in known functions, and return the places of waits."""
     from mmuda.models.adaptors import sim
 
     allowed = {name: vars(sim)[name] for name in known if name in vars(sim)}
@@ -102,7 +103,7 @@ def waits_on_gpu(step: Callable[[dict], Any], data: dict, known: dict[str, str])
 
 
 def may_wait(function: Callable) -> Callable:
-    """Return a function that may wait for the GPU."""
+    """Return a function during which waits for the GPU are allowed."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         torch.cuda.set_sync_debug_mode('default')
@@ -133,7 +134,7 @@ def check_golden(ctx: Context) -> dict:
 
 
 def check_float16(ctx: Context) -> dict:
-    """Train AdvEnt in float16: each scaler acts for its own network, and an overflow costs one step and no weights."""
+    """Train AdvEnt in float16: each network has its own scaler, and an overflow skips a step and changes no weights."""
     from mmuda.engine.optim.wrappers import make_scaler
 
     if ctx.device == 'cpu':
@@ -150,7 +151,7 @@ def check_float16(ctx: Context) -> dict:
     others = wrappers['discriminator'].scaler.get_scale()
     before = weight.detach().clone()
     model.train_step(copied(data), wrappers)
-    assert torch.equal(before, weight), 'weights changed although gradients had overflown'
+    assert torch.equal(before, weight), 'weights changed although gradients overflowed'
     assert scaler.get_scale() == 2.0**39 and wrappers['discriminator'].scaler.get_scale() == others
     state = wrappers.state_dict()
     wrappers.load_state_dict(state)
@@ -172,7 +173,7 @@ def check_bfloat16(ctx: Context) -> dict:
 
 
 def check_distributed(ctx: Context) -> dict:
-    """Train a step in a group of one process, over NCCL on a GPU; it must be the step of a bare adaptor."""
+    """Train steps in a group of one process, with NCCL on a GPU; they must equal the steps of a bare adaptor."""
     import torch.distributed as dist
 
     from mmuda.engine import AdaptorDistributedDataParallel
@@ -198,7 +199,7 @@ def check_distributed(ctx: Context) -> dict:
 
 
 def check_resume(ctx: Context) -> dict:
-    """Train four iterations in deterministic mode, and two and two: checkpoint and weights must be equal bit by bit."""
+    """Train four iterations, and two and two, in deterministic mode: their weights must be equal bit by bit."""
     os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     names = ('dacs',) if ctx.toy else ('advent', 'dacs', 'sim')
     with tempfile.TemporaryDirectory() as folder:
@@ -214,7 +215,7 @@ def check_resume(ctx: Context) -> dict:
 
 
 def check_stages(ctx: Context) -> dict:
-    """Run all stages of FADA (training, adversarial training, labels, distillation), some iterations each."""
+    """Run all stages of FADA (training, adversarial training, labels, distillation) with a few iterations each."""
     from mmuda.engine.launch import build_runner
 
     with tempfile.TemporaryDirectory() as folder:
@@ -237,11 +238,11 @@ CHECKS: dict[str, Callable[[Context], dict]] = dict(
     resume=check_resume,
     stages=check_stages,
 )
-"""Each returns what it found, or raises."""
+"""Checks by name. Each returns facts for the results, or raises."""
 
 
 def copied(data: dict) -> dict:
-    """Return a batch whose lists the preprocessor may replace."""
+    """Return a shallow copy of a batch, because the preprocessor replaces its lists."""
     return {domain: dict(side) for domain, side in data.items()}
 
 
@@ -265,7 +266,7 @@ def toy_training(ctx: Context, name: str, precision: str | None = None) -> tuple
 
 
 def small_config(name: str, folder: Path, iters: int) -> Any:
-    """Return the MiniCity config of a method for some iterations on a few tiny images, which are written."""
+    """Write a few tiny images, and return the MiniCity config of a method for some iterations on them."""
     from mmuda.engine.launch import load_config
     from mmuda.minicity import write_minicity
 
@@ -282,7 +283,7 @@ def small_config(name: str, folder: Path, iters: int) -> Any:
 
 
 def train(ctx: Context, name: str, folder: Path, iters: int, resume: bool = False) -> None:
-    """Train a method in deterministic mode; of a config with stages, its first training of the method."""
+    """Train a method in deterministic mode; if the config has stages, run the first stage that trains the method."""
     from mmuda.engine.launch import build_runner
     from mmuda.stages import TrainStage, build_stages, make_context
 

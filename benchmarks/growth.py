@@ -1,11 +1,11 @@
-"""Time and memory against the number of images: of what a run does before its first iteration, and once an image.
+"""Measure time and memory against the number of images: of the start of a run, and of the work for each image.
 
     python benchmarks/growth.py [--images 1000 10000 100000] [--json FILE]
 
-Images and labels are links to a few tiny PNG files, so that what is measured is names, stamps, headers and counts, not
-decoding. Each row is measured in a process of its own, forked after the imports; later ones find what the first have
-kept in the cache folder. Seconds are those of the CPU, over all threads; MiB are what the process has grown by. `an
-image` is the slope between the two largest numbers.
+Images and labels are links to a few tiny PNG files. So the work with names, time stamps, headers and counts is
+measured, not decoding. Each row is measured in a separate process, forked after the imports. Later rows find the
+entries of earlier rows in the cache folder. Seconds are CPU seconds of all threads; MiB are the growth of the process.
+`an image` is the slope between the two largest numbers of images.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from mmuda.labeling import ClassBalanced
 
 CLASSES, SIDE, DIFFERENT = 19, 16, 20
 LINKS = 50_000
-"""Links to one file; file systems have a bound."""
+"""Links to one file. File systems have a limit."""
 
 STEPS = (dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'))
 BALANCED = dict(type='ClassBalancedOrder')
@@ -43,7 +43,7 @@ RARE = dict(type='RareClassOrder', min_pixels=1, min_crop_ratio=0)
 
 
 def write_stand_ins(folder: Path, images: int) -> None:
-    """Write links to small images and labels, in folders named as those of a data set."""
+    """Write links to small images and labels, in the folders of a data set."""
     rng = np.random.default_rng(0)
     for kind in ('images', 'labels'):
         (folder / kind).mkdir(parents=True)
@@ -59,7 +59,7 @@ def write_stand_ins(folder: Path, images: int) -> None:
 
 
 def build(folder: Path, labelled: bool = True) -> RawSegDataset:
-    """Return the data set of the stand-ins."""
+    """Return the data set of the links."""
     prefix = dict(img_path='images') if not labelled else dict(img_path='images', seg_map_path='labels')
     return RawSegDataset(
         label_table='train_ids',
@@ -70,12 +70,12 @@ def build(folder: Path, labelled: bool = True) -> RawSegDataset:
 
 
 def pairs(folder: Path) -> DomainPairDataset:
-    """Return pairs of the stand-ins with themselves."""
+    """Return pairs in which the links are the source and the target."""
     return DomainPairDataset(build(folder), build(folder, labelled=False), seed=0)
 
 
 def draw(folder: Path, place: int = 0, **options: object) -> tuple[Callable, Callable]:
-    """Return how a sampler is prepared, and how it is built and gives the pair at a place."""
+    """Return a function that builds pairs, and one that builds their sampler and takes the pair at a position."""
 
     def measured(found: DomainPairDataset) -> None:
         sampler = DomainPairSampler(found, seed=0, **options)
@@ -86,7 +86,7 @@ def draw(folder: Path, place: int = 0, **options: object) -> tuple[Callable, Cal
 
 
 def thresholds(images: int) -> Callable:
-    """Return what takes in confidences of images and gives thresholds."""
+    """Return a function that adds the confidences of images and computes thresholds."""
     prob = torch.rand(CLASSES, SIDE, SIDE).softmax(dim=0)
 
     def measured(_: object) -> None:
@@ -100,7 +100,7 @@ def thresholds(images: int) -> Callable:
 
 
 def validation(images: int) -> Callable:
-    """Return what evaluates predictions of images."""
+    """Return a function that evaluates predictions of images."""
     label = torch.randint(0, CLASSES, (1, SIDE, SIDE))
 
     def measured(_: object) -> None:
@@ -115,10 +115,10 @@ def validation(images: int) -> Callable:
 
 
 def rows(folder: Path, images: int) -> dict[str, tuple[Callable, Callable]]:
-    """Return for each row what is done before the clock starts, and what is measured, which gets its result."""
+    """Return for each row a function that prepares, and the measured function, which gets the result of the first."""
 
     def nothing() -> None:
-        """Leave all to what is measured."""
+        """Prepare nothing."""
 
     def again(_: object) -> None:
         class_counts(build(folder))
@@ -155,7 +155,7 @@ def measured(name: str, folder: Path, images: int, answer: Connection) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--images', nargs='+', type=int, default=[1000, 10_000, 100_000])
-    parser.add_argument('--json', metavar='FILE', help='write the figures, too')
+    parser.add_argument('--json', metavar='FILE', help='also write the figures to FILE, as JSON')
     args = parser.parse_args()
     context, found = multiprocessing.get_context('fork'), {}
     for images in sorted(args.images):

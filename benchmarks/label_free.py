@@ -2,8 +2,8 @@
 
     python benchmarks/label_free.py configs/advent/minicity.py
 
-Validates the network of a config, with random weights, on its validation images: without and with LabelFreeHook, in
-turn, so that both see the same machine. Prints the seconds of each and the median of the ratios.
+Validates the network of a config, with random weights, on its validation images, without and with LabelFreeHook. Both
+take turns, so other work on the machine affects both. Prints the seconds of each and the median of the ratios.
 """
 
 import argparse

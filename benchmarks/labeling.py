@@ -1,17 +1,19 @@
-"""Seconds per image and memory of pseudo labelling, ours against the plain procedure of CBST, paired in one run.
+"""Measure seconds per image and memory of pseudo labelling, ours against the plain procedure of CBST, in pairs.
 
     python benchmarks/labeling.py [--images 40] [--rounds 3] [--threads 2]
     python benchmarks/labeling.py --config configs/source_only/gta2city.py [--images 40] [--size 256 512]
 
-The plain side does what the CBST paper's procedure does, one image after the other, with NumPy: save each map as
-float32 .npy, append every fourth confidence of each class to growing arrays, sort them as Python lists, load each map
-again, divide, take the argmax, write a PNG, delete the map. Ours asks for every map twice and keeps none. Maps are
-synthetic, smooth, 19x256x512, and lie on the disk before the clock starts: both sides read them as a network would hand
-them over, ours twice, and that is counted. A network would also run twice for ours: the line below each table row says
-how long that may take before the plain side wins. Each variant runs in a process of its own; the variants take turns.
+The plain variant is the procedure of the CBST paper, one image after the other, with NumPy. It saves each map of
+probabilities as float32 .npy, appends every fourth confidence of each class to growing arrays, sorts them as Python
+lists, loads each map again, divides, takes the argmax, writes a PNG and deletes the map. Ours reads every map twice and
+keeps none. Maps are synthetic, smooth, 19x256x512, and are written to the disk before the clock starts. Both variants
+read them in place of a network's output; ours reads them twice, and that is counted. A network would also run twice for
+ours. The line below each table row shows how long the second run can take before the plain variant is faster. Each
+variant runs in a separate process; the variants take turns.
 
---config measures both passes with a network, of random weights, on images of that size: twice through the network, and
-once, its outputs kept in between, as the stages do. Labels of both are compared. Seconds are those of the CPU.
+--config measures labelling with a network of random weights, on images of --size. In one variant the network runs in
+both passes. In the other it runs once, and its outputs are kept for the second pass, as in the stages. Labels of both
+are compared. Seconds are CPU seconds.
 """
 
 import argparse
@@ -35,7 +37,7 @@ DIFFERENT = 40
 
 
 def make_map(index: int) -> np.ndarray:
-    """Probabilities (C, H, W) of image `index`: a few smooth regions, sure inside and unsure at their borders."""
+    """Return probabilities (C, H, W) of an image: a few smooth regions, confident inside and uncertain at borders."""
     rng = np.random.default_rng(index)
     coarse = rng.normal(0, 4, (CLASSES, HEIGHT // 32, WIDTH // 32)).astype(np.float32)
     logits = np.stack([cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for plane in coarse])
@@ -45,11 +47,11 @@ def make_map(index: int) -> np.ndarray:
 
 
 class Maps:
-    """The maps of a benchmark, on the disk; more images than there are begin again with the first.
+    """Maps of a benchmark on the disk. If there are more images than maps, the maps are repeated.
 
     Args:
-        folder: Where to.
-        count: How many are made.
+        folder: Folder of the maps.
+        count: Number of maps.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -123,7 +125,7 @@ def measure(side: str, policy: str, images: int, threads: int) -> dict:
 
 
 def with_network(config: str, images: int, size: Sequence[int]) -> None:
-    """Print seconds of two passes through a network, and of one whose outputs are kept."""
+    """Print seconds of labelling with two passes through a network, and with one pass whose outputs are kept."""
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
@@ -171,8 +173,10 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=40)
     parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--config', help='whose network to label with')
-    parser.add_argument('--size', nargs=2, type=int, default=[256, 512], metavar=('H', 'W'), help='with --config')
+    parser.add_argument('--config', help='config of the network to label with')
+    parser.add_argument(
+        '--size', nargs=2, type=int, default=[256, 512], metavar=('H', 'W'), help='with --config: size of the images'
+    )
     parser.add_argument('--one', nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -193,7 +197,7 @@ def main() -> None:
             f'{policy:24}{middle[0][0]:15.4f}{middle[0][1]:14.4f}{ratio:8.1f}{middle[1][0]:11.0f}{middle[1][1]:10.0f}'
         )
         gain = statistics.median(pair[0]['seconds'] - pair[1]['seconds'] for pair in pairs)
-        print(f'{"":24}running the network again may take {gain:.3f} s an image before the plain side wins')
+        print(f'{"":24}running the network again can take {gain:.3f} s an image before the plain variant is faster')
     print(f'\nours, ClassBalanced: {"images":>10}{"s/image":>10}{"MiB grown":>12}')
     for factor in (1, 4, 16):
         found = run('ours', 'ClassBalanced', factor * args.images, args.threads)

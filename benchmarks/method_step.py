@@ -1,10 +1,10 @@
-"""Seconds and memory of one iteration of the trainings of configs, on random images of one size, without reading files.
+"""Measure seconds and memory of an iteration of trainings, on random images of one size, without reading files.
 
     python benchmarks/method_step.py [CONFIG[:STAGE] ...] [--size 144 192] [--batch-size 2] [--iters 10] [--rounds 3]
 
-By default: source-only, AdvEnt, and the main stages of SIM and SDCA from CARLA to CamVid, on the light network with
-released weights. Each runs in a process of its own, and they take turns. Ratios are to the first one, turn by turn.
-Memory is the peak of the process; `base` is what it had before the first iteration.
+By default these are source-only, AdvEnt, and the main stages of SIM and SDCA from CARLA to CamVid, on the light network
+with released weights. Each runs in a separate process, and they take turns. Ratios are to the first training, round by
+round. Memory is the peak of the process; `base` is its memory before the first iteration.
 """
 
 import argparse
@@ -21,7 +21,7 @@ DEFAULT = ('source_only/carla2camvid', 'advent/carla2camvid', 'sim/carla2camvid:
 
 
 def training_of(name: str):
-    """Return the config of a training: that of a file, or of one of its stages."""
+    """Return the config of a training: of a config file, or of one of its stages."""
     from mmuda.engine.launch import load_config
     from mmuda.stages import build_stages, make_context
 
@@ -60,7 +60,7 @@ def memory() -> float:
 
 
 def measure(name: str, size: tuple[int, int], count: int, iters: int, threads: int) -> dict[str, float]:
-    """Train some iterations in this process; return seconds of one, and memory in MiB."""
+    """Train some iterations in this process, and return seconds of an iteration, and memory in MiB."""
     import torch
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     configs = [str(ROOT / 'configs' / name).replace('camvid', 'camvid.py') for name in DEFAULT]
     parser.add_argument('configs', nargs='*', default=configs, metavar='CONFIG[:STAGE]')
-    parser.add_argument('--size', type=int, nargs=2, default=(144, 192), metavar=('H', 'W'), help='of the images')
+    parser.add_argument('--size', type=int, nargs=2, default=(144, 192), metavar=('H', 'W'), help='size of the images')
     parser.add_argument('--batch-size', type=int, default=2, help='images of each domain')
     parser.add_argument('--iters', type=int, default=10, help='counted iterations of a process, after one warm-up')
     parser.add_argument('--rounds', type=int, default=3, help='processes of each config')

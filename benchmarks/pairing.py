@@ -1,4 +1,4 @@
-"""Variants of one computation, each in processes of its own that take turns, and the table of a plain one and ours."""
+"""Paired measurement: variants of a computation take turns in separate processes; table of a plain variant and ours."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ SIDES = ('plain', 'ours')
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
-    """Options that all paired benchmarks have; a process that measures one side gets it in ``--one``."""
+    """Return a parser with the options of all paired benchmarks; ``--one`` is the variant of a child process."""
     found = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     found.add_argument('--rounds', type=int, default=3, help='processes of each variant')
     found.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
@@ -24,16 +24,16 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 
 def resident() -> int:
-    """Bytes of memory that this process has now."""
+    """Return the memory of this process in bytes."""
     return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
 
 
 def clock(parts: dict[str, Callable[[], None]], iters: int) -> dict:
-    """Median seconds of each part and of ``both`` after one warm-up, and GiB of the peak above what was held before.
+    """Return median seconds of each part and of ``both`` after one warm-up, and the growth of the peak memory in GiB.
 
     Args:
-        parts: What an iteration does, in order.
-        iters: Iterations that count.
+        parts: Functions of an iteration, in order.
+        iters: Number of counted iterations.
     """
     base = resident()
     seconds: dict[str, list[float]] = {name: [] for name in (*parts, 'both')}
@@ -53,13 +53,13 @@ def clock(parts: dict[str, Callable[[], None]], iters: int) -> dict:
 
 
 def in_process(script: str, side: str, options: Sequence[str]) -> dict:
-    """What the script prints as its last line, JSON, when it measures one side."""
+    """Return the last line that the script prints, which is JSON, when it measures one variant."""
     out = subprocess.run([sys.executable, script, '--one', side, *options], check=True, capture_output=True, text=True)
     return json.loads(out.stdout.splitlines()[-1])
 
 
 def take_turns(script: str, variants: Sequence[str], rounds: int, options: Sequence[str]) -> dict[str, list[dict]]:
-    """Measure variants in turns, so that all see the same machine; return their figures by round."""
+    """Measure variants in turns, so that other work affects all of them, and return their figures by round."""
     results: dict[str, list[dict]] = {variant: [] for variant in variants}
     for _ in range(rounds):
         for variant, runs in results.items():
@@ -78,17 +78,17 @@ def ratio_to(first: Sequence[dict], runs: Sequence[dict], key: str) -> float:
 
 
 def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, str], whole: str = 'both') -> list[dict]:
-    """Measure both sides in turns; print medians, the median ratio of a round, and how far their ``figures`` are apart.
+    """Measure both variants in turns, and print medians, ratios and the largest difference of their ``figures``.
 
     Args:
         script: The benchmark, called with ``--one``.
         options: Other options of these calls.
-        rounds: Processes of each side.
-        rows: Labels of the parts that were clocked, by their names.
+        rounds: Processes of each variant.
+        rows: Names of the measured parts, and their labels in the table.
         whole: Label of ``both``, the time of an iteration.
 
     Returns:
-        The figures of our side, by round.
+        The figures of our variant, by round.
     """
     pairs = []
     for index in range(rounds):
@@ -107,5 +107,5 @@ def compare(script: str, options: Sequence[str], rounds: int, rows: dict[str, st
     apart = max(
         abs(a - b) / abs(a) for pair in pairs for a, b in zip(pair[0]['figures'], pair[1]['figures'], strict=True)
     )
-    print(f'results of both sides are apart by {apart:.1e} of their values at most')
+    print(f'results of both variants are apart by {apart:.1e} of their values at most')
     return [ours for _, ours in pairs]

@@ -1,8 +1,8 @@
-"""Training iterations of papers with nothing but PyTorch, beside which ours are measured.
+"""Training iterations of papers with PyTorch alone, with which ours are compared.
 
-Each loop follows its paper and released code as they stand: upsampled maps that are kept from the segmentation loss for
-the discriminator, regions and classes in Python loops, a teacher that is averaged parameter by parameter. Networks are
-those of an adaptor, whose own code does not run, so both sides compute the same.
+Each loop follows its paper and released code directly: upsampled maps are kept from the segmentation loss for the
+discriminator, regions and classes are Python loops, and a teacher is averaged parameter by parameter. Networks are
+those of an adaptor, whose training code does not run. So both variants compute the same.
 """
 
 import copy
@@ -19,11 +19,11 @@ SOURCE, TARGET = 0.0, 1.0
 
 
 class Loop:
-    """One iteration of a method: :meth:`iterate` back-propagates and returns its losses by the names of our log.
+    """One iteration of a method. :meth:`iterate` back-propagates, and returns its losses under the names of our log.
 
     Args:
-        model: An adaptor; its children are trained, its code is not run.
-        dtype: Of autocast; None for float32.
+        model: An adaptor. Its networks are trained; its training code is not run.
+        dtype: Type of autocast; None for float32.
     """
 
     optimizer: Callable[..., torch.optim.Optimizer] = staticmethod(
@@ -41,7 +41,7 @@ class Loop:
         ]
 
     def step(self, batch: dict) -> dict[str, Tensor]:
-        """Train with a batch as the preprocessor hands it out; return the losses."""
+        """Train with a preprocessed batch, and return the losses."""
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         x_s, x_t = (batch[domain]['inputs'] for domain in ('source', 'target'))
@@ -54,24 +54,24 @@ class Loop:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def backward(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Add the gradients of losses, each times its weight."""
+        """Add the gradients of the weighted sum of losses, and return the losses."""
         weights = self.model.loss_weights
         sum(weights.get(name.removeprefix('loss_'), 1.0) * loss for name, loss in losses.items()).backward()
         return losses
 
     def iterate(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor | None) -> dict[str, Tensor]:
-        """Add the gradients of an iteration.
+        """Add the gradients of an iteration, and return its losses.
 
         Args:
             x_s: Source images, (N, 3, H, W).
             y_s: Their labels, (N, H, W).
-            x_t: Target images.
-            y_t: Their pseudo labels, for methods that read them.
+            x_t: Target images, (N, 3, H, W).
+            y_t: Their pseudo labels, (N, H, W), for methods that use them.
         """
         raise NotImplementedError
 
     def after_step(self) -> None:
-        """Do what follows the step of the optimizers."""
+        """Finish an iteration after the step of the optimizers."""
 
     def forward(self, images: Tensor):
         return self.net(images, mode='outputs')
@@ -88,12 +88,12 @@ class Loop:
 
 
 def labels_of(samples: list) -> Tensor | None:
-    """Return the label maps (N, H, W) of samples; None if they have none."""
+    """Return the label maps (N, H, W) of samples, or None if the first has none."""
     return torch.cat([one.gt_sem_seg.data for one in samples]) if 'gt_sem_seg' in samples[0] else None
 
 
 class AdvEnt(Loop):
-    """Vu et al., CVPR 2019."""
+    """AdvEnt (Vu et al., CVPR 2019)."""
 
     def iterate(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor | None) -> dict[str, Tensor]:
         for critic in self.critics.values():
@@ -139,7 +139,7 @@ class SIM(AdvEnt):
     def __init__(self, model: nn.Module, dtype: torch.dtype | None = None) -> None:
         super().__init__(model, dtype)
         self.alignment = RegionAlignment(model.feature_channels, head=model.decode_head)
-        # Full memories, as after a few thousand iterations.
+        # The memories are full, as after a few thousand iterations.
         self.alignment.stuff, self.alignment.things = (
             memory.entries.clone() for memory in (model.stuff_memory, model.thing_memory)
         )
@@ -173,7 +173,7 @@ class SIM(AdvEnt):
 
 
 class SDCA(Loop):
-    """Li et al., 2021."""
+    """SDCA (Li et al., 2021), the stage `adapt`."""
 
     def __init__(self, model: nn.Module, dtype: torch.dtype | None = None) -> None:
         super().__init__(model, dtype)
@@ -208,7 +208,7 @@ class SDCA(Loop):
 
 
 def lovasz(logits: Tensor, labels: Tensor) -> Tensor:
-    """The Lovász-softmax loss, class by class (Berman et al., CVPR 2018, algorithm 1)."""
+    """Return the Lovász-softmax loss, computed class by class (Berman et al., CVPR 2018, algorithm 1)."""
     valid = labels.flatten() != IGNORED
     probabilities = logits.softmax(dim=1).permute(0, 2, 3, 1).reshape(-1, logits.shape[1])[valid]
     labels, losses = labels.flatten()[valid], []
@@ -224,7 +224,7 @@ def lovasz(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class FADA(Loop):
-    """Wang, Shen, Zhang, Duan and Mei, ECCV 2020, the adversarial stage."""
+    """FADA (Wang, Shen, Zhang, Duan and Mei, ECCV 2020), the adversarial stage."""
 
     def iterate(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor | None) -> dict[str, Tensor]:
         critic = self.critics['discriminator']
@@ -259,7 +259,7 @@ class FADA(Loop):
 
 
 class CBST(Loop):
-    """Zou et al., ECCV 2018: the network learns labels of the source and pseudo labels of the target together."""
+    """CBST (Zou et al., ECCV 2018): training on labels of the source and pseudo labels of the target together."""
 
     def iterate(self, x_s: Tensor, y_s: Tensor, x_t: Tensor, y_t: Tensor | None) -> dict[str, Tensor]:
         labels = torch.cat([y_s, y_t])
@@ -270,10 +270,10 @@ class CBST(Loop):
 
 
 class DACS(Loop):
-    """Tranheden et al., WACV 2021: two losses, one backward pass, classes found by ``unique``.
+    """DACS (Tranheden et al., WACV 2021): two losses, one backward pass, classes found by ``unique``.
 
-    Colours are changed through HSV image by image, blur is a convolution with the whole kernel. Random numbers are
-    those of the adaptor.
+    Colours are changed in HSV image by image. Blur is a convolution with the whole kernel. Random numbers are those of
+    the adaptor.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype | None = None) -> None:
@@ -380,7 +380,7 @@ class DACS(Loop):
 
 
 class DAFormer(DACS):
-    """Hoyer et al., CVPR 2022: a slower teacher, and features that stay close to those of ImageNet."""
+    """DAFormer (Hoyer et al., CVPR 2022): a slower teacher, and features that stay close to those of ImageNet."""
 
     optimizer = staticmethod(lambda parameters: torch.optim.AdamW(parameters, lr=6e-5, weight_decay=0.01))
 

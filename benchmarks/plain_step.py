@@ -1,13 +1,13 @@
-"""Seconds and memory of one iteration of a method, ours beside a plain PyTorch loop of its paper, paired in one run.
+"""Measure seconds and memory of an iteration of a method, ours against a plain PyTorch loop of its paper, in pairs.
 
     python benchmarks/plain_step.py [advent|cbst|sim|sdca|fada|dacs|daformer] [--divide 4] [--iters 5] [--rounds 3]
     python benchmarks/plain_step.py advent --variants plain mmuda mmuda+bfloat16 mmuda+channels_last+compile
 
-The network is that of configs/METHOD/gta2city.py with random weights (``--pair minicity``: a small one), the images are
-random and have the sizes of the paper divided by ``--divide``: AdvEnt at 180x320 + 128x256. The loops are those of
-plain_loops.py. Options of a variant follow it with ``+``: bfloat16, float16, tf32, channels_last, compile. Each variant
-runs in a process of its own, and the variants take turns; ratios are to the first, round by round. The losses of the
-first iteration of all are compared with those of the first.
+The network is that of configs/METHOD/gta2city.py with random weights; ``--pair minicity`` takes a small one. The images
+are random and have the sizes of the paper divided by ``--divide``, such as 180x320 + 128x256 for AdvEnt. The loops are
+those of plain_loops.py. Options of a variant follow it with ``+``: bfloat16, float16, tf32, channels_last, compile.
+Each variant runs in a separate process, and the variants take turns. Ratios are to the first variant, round by round.
+The losses of the first iteration of each variant are compared with those of the first variant.
 """
 
 import argparse
@@ -30,16 +30,16 @@ VARIANTS = ('plain', 'mmuda', 'mmuda+channels_last', 'mmuda+compile', 'mmuda+bfl
 
 
 class Method(NamedTuple):
-    """Which training is measured, and on which images.
+    """The training that is measured, and its images.
 
     Attributes:
-        folder: Of the configs.
-        adaptor: Type of the adaptor; of a config with stages, the first training of it.
+        folder: Folder of the configs.
+        adaptor: Type of the adaptor. If the config has stages, the first training with this adaptor is measured.
         source: (H, W) of the source images in the paper.
         target: (H, W) of the target images.
         count: Images of each domain in a batch.
-        label_stride: Labels are sampled at this stride.
-        labelled_target: Target images have pseudo labels.
+        label_stride: Stride at which labels are sampled.
+        labelled_target: Whether target images have pseudo labels.
     """
 
     folder: str
@@ -125,7 +125,7 @@ def build(name: str, variant: str, pair: str, device: str) -> tuple[Callable[[di
         loop = LOOPS[name](model, None if precision is None else getattr(torch, precision))
         return lambda data: loop.step(model.data_preprocessor(data, training=True)), model
     optimizers = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
-    if optimizers['segmentor'].optimizer.type == 'LegacySGD':  # that of the plain loop steps once, not three times
+    if optimizers['segmentor'].optimizer.type == 'LegacySGD':  # the plain loop updates each weight once in a step
         optimizers['segmentor'].pop('repeats', None)
         optimizers['segmentor'].optimizer.pop('version', None)
         optimizers['segmentor'].optimizer.type = 'SGD'
@@ -134,17 +134,17 @@ def build(name: str, variant: str, pair: str, device: str) -> tuple[Callable[[di
 
 
 def with_full_state(model: nn.Module) -> None:
-    """Let methods do all of their work from the first iteration on, as they do after some thousand."""
+    """Fill the memories of a model, so that the first iteration has all the work of a later one."""
     for memory in (getattr(model, name, None) for name in ('stuff_memory', 'thing_memory')):
         if memory is not None:
             memory.entries.copy_(torch.rand(memory.entries.shape, generator=torch.Generator().manual_seed(0)))
             memory.count.fill_(2 * memory.slots)
     if hasattr(model, 'delta'):
-        model.delta = 0.0  # every target pixel of SDCA takes part
+        model.delta = 0.0  # all target pixels of SDCA take part
 
 
 def now(device: str) -> float:
-    """Return the time when the device has done all that it was given."""
+    """Return the time after the device has finished all its work."""
     if device == 'cuda':
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -153,15 +153,17 @@ def now(device: str) -> float:
 def measure(
     name: str, variant: str, pair: str = 'gta2city', divide: int = 1, iters: int = 5, warm_up: int = 1, device='cpu'
 ) -> dict:
-    """Train some iterations in this process.
+    """Train some iterations in this process, and return their figures.
 
     Returns:
-        ``seconds`` of a step (median), ``first`` (seconds of the first one), ``memory`` in GiB: of the GPU the peak of
-        what PyTorch allocated, of a CPU the peak above what the process held before; ``losses`` of the first iteration.
+        ``seconds`` of a step (median), ``first`` (seconds of the first step), ``memory`` in GiB, and ``losses`` of the
+        first iteration. On a GPU, the memory is the peak that PyTorch allocated. On a CPU, it is the growth of the peak
+        of the process.
     """
     step, model = build(name, variant, pair, device)
     num_classes = model.num_classes
-    method = METHODS[name] if pair == 'gta2city' else METHODS[name]._replace(label_stride=1)  # small nets, whole labels
+    # The small networks predict at the size of the labels.
+    method = METHODS[name] if pair == 'gta2city' else METHODS[name]._replace(label_stride=1)
     batches = [batch(method, divide, num_classes, seed, device) for seed in range(3)]
     if device == 'cuda':
         torch.cuda.reset_peak_memory_stats()
@@ -195,7 +197,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('method', nargs='?', default='advent', choices=METHODS)
     parser.add_argument('--pair', default='gta2city', choices=['gta2city', 'minicity'], help='config of the method')
-    parser.add_argument('--divide', type=int, default=4, help='sides of the images of the paper by this number')
+    parser.add_argument(
+        '--divide', type=int, default=4, help='divide height and width of the images of the paper by this number'
+    )
     parser.add_argument('--iters', type=int, default=5, help='counted iterations of a process, after one warm-up')
     parser.add_argument('--rounds', type=int, default=3, help='processes of each variant')
     parser.add_argument('--threads', type=int, default=2)

@@ -1,20 +1,20 @@
-"""Images per second of tools/predict.py and tools/test.py against mmseg's own ways, and of one large image.
+"""Measure images per second of tools/predict.py and tools/test.py against mmseg, and the prediction of a large image.
 
     python benchmarks/predict.py CONFIG CHECKPOINT [--images 12] [--size 512 1024] [--rounds 3] [--threads 2]
     python benchmarks/predict.py CONFIG CHECKPOINT --evaluate
     python benchmarks/predict.py CONFIG CHECKPOINT --large 20000 [--window 1024]
 
-Both sides read the same PNG files, run the same network with the same test pipeline and write label maps as PNG files;
-each is a process of its own, and they take turns. Time is that of all images after one to warm up, without starting.
-`plain` is `MMSegInferencer(CONFIG, CHECKPOINT)(file)`, whose labels are saved as it saves them itself, without the
-picture that it would draw beside each. Labels of both are compared. CPU seconds count the process without its workers,
-MiB are its peak above what it has with the network loaded.
+Both variants read the same PNG files, run the same network with the same test pipeline and write label maps as PNG
+files. Each runs in a separate process, and they take turns. Time is that of all images after one for warm-up, without
+the start of the process. `plain` is `MMSegInferencer(CONFIG, CHECKPOINT)(file)`. Its labels are saved as it saves them,
+but no pictures are drawn. Labels of both are compared. CPU seconds count the process without its workers. MiB are the
+growth of its peak after the network is loaded.
 
 --evaluate tests the network on these images and random labels: `plain` is mmengine's runner with mmseg's data set,
 annotations and IoUMetric. IoUs of both are compared.
 
---large runs tools/predict.py on a TIFF of that many pixels a side, in compressed tiles, and on one of the size of a
-window, and prints the peak memory of both, and seconds per megapixel.
+--large runs tools/predict.py on a square TIFF of this height and width, in compressed tiles, and on one of the size of
+a window. It prints the peak memory of both, and seconds per megapixel.
 """
 
 import argparse
@@ -38,7 +38,7 @@ TILE = 512
 
 
 def write_images(folder: Path, count: int, size: tuple[int, int]) -> list[str]:
-    """Write PNG files of smooth noise."""
+    """Write PNG files of smooth noise, and return their names."""
     names = []
     for number in range(count):
         coarse = np.random.default_rng(number).integers(0, 256, (size[0] // 16, size[1] // 16, 3), dtype=np.uint8)
@@ -56,19 +56,19 @@ def write_labels(folder: Path, images: list[str], size: tuple[int, int]) -> None
 
 
 def peak() -> float:
-    """Return the greatest memory of this process since the last call of :func:`start_anew`, in GiB."""
+    """Return the peak memory of this process since the last call of :func:`start_anew`, in GiB."""
     status = Path('/proc/self/status').read_text().splitlines()
     return next(int(line.split()[1]) for line in status if 'VmHWM' in line) / 2**20
 
 
 def start_anew() -> float:
-    """Forget the peak; return the memory of this process, in GiB."""
+    """Reset the peak memory of this process, and return its present memory, in GiB."""
     Path('/proc/self/clear_refs').write_text('5')
     return resident() / 2**30
 
 
 def evaluation(side: str, config: str, checkpoint: str, images: list[str], out: Path) -> dict:
-    """Figures of a test of all images."""
+    """Return the figures of a test of all images."""
     from mmengine.runner import Runner
 
     import mmuda  # noqa: F401
@@ -99,7 +99,7 @@ def evaluation(side: str, config: str, checkpoint: str, images: list[str], out: 
 
 
 def plain(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
-    """Figures of mmseg's inferencer for all images but the first."""
+    """Return the figures of mmseg's inferencer for all images but the first."""
     from mmseg.apis import MMSegInferencer
 
     import mmuda  # noqa: F401
@@ -116,13 +116,13 @@ def plain(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
 
 
 def figures(base: float, start: float, cpu: float, images: int) -> dict:
-    """Return seconds an image and the peak of memory since then."""
+    """Return seconds an image since ``start`` and ``cpu``, and the growth of the peak memory over ``base``."""
     seconds = dict(seconds=time.perf_counter() - start, cpu=time.process_time() - cpu)
     return {**{key: value / images for key, value in seconds.items()}, 'memory': peak() - base}
 
 
 def ours(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
-    """Figures of mmuda for them."""
+    """Return the figures of mmuda for all images but the first."""
     import mmuda
     from mmuda.prediction import Outputs, find_images, predict_folder
 
@@ -136,7 +136,7 @@ def ours(config: str, checkpoint: str, images: list[str], out: Path) -> dict:
 
 
 def apart(folders: list[Path]) -> float:
-    """Share of pixels whose label differs."""
+    """Return the share of pixels whose label differs."""
     first, second = (
         [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((folder / 'labels').glob('*.png'))]
         for folder in folders
@@ -145,7 +145,7 @@ def apart(folders: list[Path]) -> float:
 
 
 def measure(args: argparse.Namespace) -> dict:
-    """Figures of one side."""
+    """Return the figures of one variant."""
     torch.set_num_threads(args.threads)
     folder = Path(args.folder)
     out = Path(tempfile.mkdtemp(dir=folder, prefix=f'{args.one}_'))
@@ -164,7 +164,7 @@ def tiles_of_noise(side: int) -> Iterator[np.ndarray]:
 
 
 def command(args: argparse.Namespace, image: Path, out: Path) -> tuple[float, float, float]:
-    """Run tools/predict.py on an image; return its seconds, those of processors, and its peak memory in GiB."""
+    """Run tools/predict.py on an image, and return its seconds, its CPU seconds, and its peak memory in GiB."""
     options = [f'--window={args.window}', '--max-megapixels=1e6', '--num-workers=0']
     words = [sys.executable, TOOL, args.config, args.checkpoint, image, '--out', out, *options]
     start = time.perf_counter()

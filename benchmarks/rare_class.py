@@ -1,12 +1,12 @@
-"""Source samples per second under rare class sampling, ours against the published rule, on PNGs of GTA5's size.
+"""Measure samples per second of rare-class sampling, ours against the published rule, on PNGs of GTA5's size.
 
     python benchmarks/rare_class.py [--images 24] [--samples 60] [--rounds 3] [--threads 1]
 
-The source is MiniCity at 1914x1052 with film grain, so that its files are as large as GTA5's. Both sides take the same
-draws of a class and an image that has it, and the pipeline of configs/_base_/datasets/gta2city_daformer.py. The
-published rule runs the whole pipeline again, up to eleven times, until the crop shows enough of the class; ours decodes
-the image once and looks for another window. The sides take turns in one process, without workers: with W of them, both
-columns are W times as high as long as there are cores. The last column counts how often the published rule decodes.
+The source is MiniCity at 1914x1052 with film grain, so that its files are as large as GTA5's. Both variants use the
+same draws of a class and of an image with this class, and the pipeline of configs/_base_/datasets/gta2city_daformer.py.
+The published rule runs the whole pipeline again, up to eleven times, until the crop shows enough of the class. Ours
+decodes the image once and draws another window. The variants take turns in one process, without workers. With W workers
+on W free cores, both columns are W times as high. The last column counts how often the published rule decodes.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def published(dataset, drawn: DrawnImage, runs: list[int]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--images', type=int, default=24)
-    parser.add_argument('--samples', type=int, default=60, help='samples of each side in a round')
+    parser.add_argument('--samples', type=int, default=60, help='samples of each variant in a round')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--size', type=int, nargs=2, default=SIZE, metavar=('W', 'H'))

@@ -1,15 +1,14 @@
-"""Measure what the safety of a run costs: checks before its start, and whole, synced checkpoints that are verified.
+"""Measure the time that the safety of a run needs: checks before its start, and synced and verified checkpoints.
 
     python benchmarks/safety.py configs/advent/minicity.py [--pairs 5] [--cfg-options KEY=VALUE ...]
 
-Each part is measured in pairs, one after the other, so that both sides see the same machine:
+Each part is measured in pairs, so that other work on the machine affects both variants:
 
-- start: building the runner, as without checks, and all checks of the config and the lock of the folder before it;
-- data: building the loops of training and validation as mmengine does, and with our looks at labels and files. What is
-  looked at is kept in the cache folder, so the first start is another line;
-- save: mmengine's own save of the same state, and ours, which writes plain values to a draft, syncs it to the disk and
-  renames it;
-- read: torch.load of tensors only, and ours, which verifies the checksums of the file before.
+- start: building the runner; beside it, all checks of the config and the lock of the folder, which come before;
+- data: building the loops of training and validation, by mmengine and by us with our checks of labels and files. The
+  results of these checks are kept in the cache folder, so the first start is a separate line;
+- save: mmengine's save of a state, and ours, which writes plain values to a draft, syncs it to the disk and renames it;
+- read: torch.load of tensors only, and ours, which first verifies the checksums of the file.
 """
 
 import argparse
@@ -47,14 +46,14 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def loops(kind: type[Runner], runner: Runner) -> None:
-    """Build the loops, and so the data sets, of training and validation as one class of runners does."""
+    """Build the loops of training and validation, with their data sets, as a class of runners builds them."""
     kind.build_train_loop(runner, dict(runner.cfg.train_cfg))
     if runner.cfg.get('val_cfg') is not None:
         kind.build_val_loop(runner, dict(runner.cfg.val_cfg))
 
 
 def show(what: str, without: str, ours: str, pairs: list[tuple[float, float]], added: bool = False) -> None:
-    """Print medians of a pair; `added`: the second is on top of the first, not instead of it."""
+    """Print the medians of pairs. With `added` the second time is added to the first, and does not replace it."""
     first, second = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
     more = second if added else statistics.median(after - before for before, after in pairs)
     print(f'{what:6} {without} {first:.3f} s, {ours} {second:.3f} s: {more:+.3f} s')

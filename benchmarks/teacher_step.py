@@ -1,14 +1,14 @@
-"""Seconds and memory of one DACS iteration, ours against a plain loop, paired in one run.
+"""Measure seconds and memory of one DACS iteration, ours against a plain loop, in pairs.
 
     python benchmarks/teacher_step.py [--rounds 3] [--iters 3] [--threads 2] [--height 256] [--width 256]
     python benchmarks/teacher_step.py --device cuda --height 512 --width 512
 
-DeepLabV2 on ResNet-101 with random weights, 19 classes, batch 2 + 2, every batch jittered and blurred. The plain loop
-is the paper's algorithm with nothing but PyTorch: two losses, one backward pass, a teacher that is averaged parameter
-by parameter, classes found by ``unique``, colours changed through HSV image by image, blur by convolutions with the
-whole kernel. Both sides have the same network, optimizer and random numbers; the losses of their first iteration and
-the norms of their last weights are compared. Each variant runs in a process of its own; the variants take turns. On a
-GPU, ours makes one more step in which every wait for the device is an error.
+The network is DeepLabV2 on ResNet-101 with random weights and 19 classes. Batches are 2 + 2, and every batch is
+jittered and blurred. The plain loop is the paper's algorithm with PyTorch alone: two losses, one backward pass, a
+teacher that is averaged parameter by parameter, classes found by ``unique``, colours changed in HSV image by image,
+blur by convolutions with the whole kernel. Both variants have the same network, optimizer and random numbers. The
+losses of their first iteration and the norms of their last weights are compared. Each variant runs in a separate
+process; the variants take turns. On a GPU, ours makes one more step in which every wait for the device is an error.
 """
 
 import json
@@ -66,7 +66,7 @@ def batch(size: tuple[int, int], step: int, device: str) -> dict:
 
 
 class Stopwatch:
-    """Adds up the time of parts of an iteration."""
+    """Sum of the times of parts of an iteration."""
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -78,7 +78,7 @@ class Stopwatch:
         return time.perf_counter()
 
     def timed(self, name: str, part: Callable) -> Callable:
-        """Return a function that also adds its time to a part."""
+        """Return a function that also adds its time to the part ``name``."""
 
         def run(*args, **kwargs):
             start = self.now()
@@ -90,7 +90,7 @@ class Stopwatch:
 
 
 class Plain:
-    """The algorithm as it stands in the paper and in the released code."""
+    """The algorithm of the paper and of the released code."""
 
     def __init__(self, model: nn.Module, watch: Stopwatch) -> None:
         self.preprocess, self.loop = model.data_preprocessor, DACS(model)
@@ -103,7 +103,7 @@ class Plain:
 
 
 class Ours:
-    """DACS as configs train it."""
+    """DACS as the configs train it."""
 
     def __init__(self, model: nn.Module, watch: Stopwatch) -> None:
         from mmuda.engine import PerModuleOptimWrapperConstructor
@@ -139,17 +139,19 @@ def measure(variant: str, iters: int, threads: int, size: tuple[int, int], devic
     if device == 'cuda':
         peak = torch.cuda.max_memory_allocated()
         check_waits(side, variant, batch(size, 0, device))
-    figures = [loss.item() for loss in losses[:2]]  # rounding grows over the steps of a network of random weights
+    figures = [
+        loss.item() for loss in losses[:2]
+    ]  # rounding errors grow over the steps of a network with random weights
     figures += [sum(p.double().norm().item() for p in network.parameters()) for network in (side.student, side.teacher)]
     medians = {name: statistics.median(row[name] for row in rows[1:]) for name in rows[0]}
     return dict(**medians, memory=peak / 2**30, figures=figures)
 
 
 def check_waits(side, variant: str, data: dict) -> None:
-    """Run one more step of ours, in which every wait for the GPU is an error."""
+    """Run one more step of our variant, in which every wait for the GPU is an error."""
     if variant == 'ours':
         for name in ('mix', 'update_teacher'):
-            delattr(side.model, name)  # the stopwatch waits
+            delattr(side.model, name)  # the stopwatch waits for the GPU
         torch.cuda.set_sync_debug_mode('error')
         side.step(data)
         torch.cuda.set_sync_debug_mode('default')

@@ -1,4 +1,4 @@
-"""Fixtures of the plug-ins' tests: those of the package."""
+"""Fixtures for the tests of plug-ins: the fixtures of the package."""
 
 from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners
 

@@ -1,8 +1,8 @@
-"""Look at training pairs as the network sees them: python tools/browse.py configs/advent/gta2city.py
+"""Show training pairs as the network gets them: python tools/browse.py configs/advent/gta2city.py
 
-Reads pairs in the order of training, with all augmentation, normalises and pads them as training does, and writes one
-picture for each pair (images, labels, labels over images) and index.html. Of a config with stages it shows the first
-training, or that of --stage once the stages before it are done.
+Reads pairs in the order of training, with all augmentation, and normalises and pads them as in training. Writes one
+picture for each pair (images, labels, labels over images) and index.html. If the config has stages, it shows the first
+training, or the training that --stage names. The stages before that one must be finished.
 """
 
 import argparse
@@ -19,9 +19,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config')
     parser.add_argument('--count', type=int, default=12, help='pairs to show (default: 12)')
     parser.add_argument('--out', type=Path, help='folder to write to (default: browse/ in the work dir of the config)')
-    parser.add_argument('--height', type=int, default=256, help='of each picture (default: 256)')
-    parser.add_argument('--stage', help='of a config with stages: a training')
-    parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
+    parser.add_argument('--height', type=int, default=256, help='height of each picture in pixels (default: 256)')
+    parser.add_argument('--stage', help='for a config with stages: the training to show (default: the first one)')
+    parser.add_argument('--work-dir', help='folder with the results of earlier stages (default: as tools/train.py)')
     parser.add_argument('--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
     args = add_traceback(parser).parse_args()
     if min(args.count, args.height) < 1:
@@ -48,7 +48,7 @@ from mmuda.visualization import training_pictures, write_gallery
 
 
 def pairs(loader: DataLoader, preprocessor: Any) -> Iterator[dict[str, np.ndarray]]:
-    """Return the pictures of one pair after the other, by caption."""
+    """Yield the pictures of one pair after the other, as a dict from captions to images (H, W, 3) uint8."""
     palette = loader.dataset.metainfo['palette']
     for batch in loader:
         batch = preprocessor(batch, training=True)
@@ -63,13 +63,13 @@ def pairs(loader: DataLoader, preprocessor: Any) -> Iterator[dict[str, np.ndarra
 
 
 def with_overlays(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Add labels over images."""
+    """Return the pictures of a pair, with those of labels over images added."""
     overlays = {}
     for name, label in pictures.items():
         domain = name.removesuffix(' label')
         if domain != name:
             image = pictures[f'{domain} image']
-            if label.shape != image.shape:  # labels at the stride of the network
+            if label.shape != image.shape:  # some labels have the stride of the network
                 label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
             overlays[f'{domain} both'] = cv2.addWeighted(image, 0.5, label, 0.5, 0)
     return pictures | overlays

@@ -1,9 +1,10 @@
 """Decode and resize the images and labels of a training once: python tools/cache.py CONFIG
 
-The config needs train_dataloader.dataset.cache_bytes, the most bytes that the cache may have, or a reader of mmuda with
-that key; here and in the training, --cfg-options +train_dataloader.dataset.cache_bytes=100e9 does as well. Trainings
-then read the samples from the folder samples/ of the cache folder (variable MMUDA_CACHE_DIR). Without this command the
-first pass over the images fills it. Called again, it checks all files and adds those that are missing.
+The config needs train_dataloader.dataset.cache_bytes, the maximum size of the cache in bytes, or a reader of mmuda with
+this key. You can also add --cfg-options +train_dataloader.dataset.cache_bytes=100e9 to this command and to that of the
+training. The training then reads the samples from the folder samples/ of the cache folder (variable MMUDA_CACHE_DIR).
+Without this command, the first pass of the training over the images fills the cache. A second call checks all files and
+adds the missing ones.
 """
 
 import argparse
@@ -15,9 +16,11 @@ from command_line import KeyValues, add_traceback, run_command
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
-    parser.add_argument('--stage', help='of a config with stages: a training (default: the first one)')
-    parser.add_argument('--work-dir', help='where earlier stages have written to (default: as tools/train.py)')
-    parser.add_argument('--threads', type=int, default=os.cpu_count(), help='that decode (default: %(default)s)')
+    parser.add_argument('--stage', help='for a config with stages: a training (default: the first one)')
+    parser.add_argument('--work-dir', help='folder with the results of earlier stages (default: as tools/train.py)')
+    parser.add_argument(
+        '--threads', type=int, default=os.cpu_count(), help='number of threads that decode (default: %(default)s)'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
     return add_traceback(parser).parse_args()
 

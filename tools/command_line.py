@@ -1,6 +1,6 @@
-"""The command line of the tools: arguments that they share, and how a mistake is told.
+"""Command line of the tools: shared arguments, and messages of errors.
 
-It is read before PyTorch and mmseg are loaded: --help, and a mistake, then take no seconds.
+It is parsed before PyTorch and mmseg are loaded, so --help and mistakes are fast.
 """
 
 import argparse
@@ -19,12 +19,12 @@ Result = TypeVar('Result')
 
 
 class KeyValues(argparse.Action):
-    """Read ``KEY=VALUE`` as mmengine's ``DictAction`` does, and values with dicts in them as Python does."""
+    """Parser of ``KEY=VALUE``: as mmengine's ``DictAction``, but values that contain dicts are Python literals."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
-        """Read the options of one argument; one that cannot be read is a mistake of the command line."""
+        """Store the options of one argument, or exit with an error of the command line."""
         from mmengine.config import DictAction
 
         given = [values] if isinstance(values, str) else list(values or ())
@@ -37,9 +37,7 @@ class KeyValues(argparse.Action):
                 try:
                     dicts[key] = ast.literal_eval(value)
                 except (ValueError, SyntaxError):
-                    parser.error(
-                        f'{option_string} {key}: {value} cannot be read; write dicts as Python does, in quotes'
-                    )
+                    parser.error(f'{option_string} {key}: cannot parse {value}: write dicts as in Python, in quotes')
             else:
                 plain.append(option)
         DictAction(self.option_strings, self.dest)(parser, namespace, plain, option_string)
@@ -50,7 +48,7 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
     """Return a parser of a command that reads a config and may run in several processes.
 
     Args:
-        description: Shown by ``--help``, with its line breaks.
+        description: Text of ``--help``; line breaks are kept.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
@@ -59,7 +57,7 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
         nargs='+',
         action=KeyValues,
         metavar='KEY=VALUE',
-        help='override keys of the config; one that does not exist is an error, +KEY=VALUE adds it',
+        help='override keys of the config; a key that does not exist is an error, +KEY=VALUE adds one',
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -67,31 +65,32 @@ def config_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def add_traceback(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Add ``--traceback``, which :func:`run_command` reads."""
-    parser.add_argument(TRACEBACK, action='store_true', help='show where an error comes from')
+    """Add the option ``--traceback``, which :func:`run_command` reads, and return the parser."""
+    parser.add_argument(TRACEBACK, action='store_true', help='show the traceback of an error')
     return parser
 
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the command line and tell PyTorch which process of its machine this one is."""
+    """Return the parsed command line, and set ``LOCAL_RANK``, the number of this process on its machine."""
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 def run_command(main: Callable[..., Result], *args: Any) -> Result:
-    """Run a tool, or a part of it; an error is told by its message alone, unless the command line has ``--traceback``.
+    """Run a tool, or a part of it, and end with the message of an error.
 
-    The whole traceback is written to the log file of the run, if there is one by then.
+    With ``--traceback`` in the command line the traceback is shown instead. Otherwise it is written to the log file of
+    the run, if there is one already.
 
     Args:
-        main: The tool.
+        main: The function to run.
         *args: Its arguments.
 
     Raises:
-        SystemExit: With the message, for any error.
+        SystemExit: With the message of any exception.
     """
-    gc.freeze()  # mmengine collects garbage for each data set, and would look through all that is loaded each time
+    gc.freeze()  # mmengine collects garbage for each data set, and would scan all loaded modules each time
     try:
         return main(*args)
     except Exception as error:
@@ -99,21 +98,21 @@ def run_command(main: Callable[..., Result], *args: Any) -> Result:
             raise
         log, text = _write_to_log(error), message_of(error)
         where = f'the traceback is in {log} ({TRACEBACK} shows it)' if log else f'({TRACEBACK} shows it)'
-        # Lists of files, one a line, have nothing behind the last name.
+        # In a list of files, one on each line, no text follows the last name.
         between = '\n' if '\n' in text else '; ' if log else ' '
         raise SystemExit(f'error: {text}{between}{where}') from None
 
 
 def message_of(error: BaseException) -> str:
-    """Return what an error says, with its type if that is all there is to it."""
+    """Return the message of an error, with the type of the error if the message has a single word or none."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     kind = type(error).__name__
-    # A bare KeyError or AssertionError says a name or nothing: the type is a part of the message.
+    # The message of a bare KeyError or AssertionError is a name or empty, so the type is needed to understand it.
     return text if ' ' in text.strip() else f'{kind}: {text}' if text else kind
 
 
 def _write_to_log(error: BaseException) -> str | None:
-    """Append a traceback to the log file of the run; return its name, or None if nothing is logged to a file."""
+    """Append a traceback to the log file of the run, and return the file's name, or None if there is no log file."""
     if 'mmengine.logging' not in sys.modules:
         return None
     from mmengine.logging import MMLogger

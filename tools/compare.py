@@ -1,9 +1,10 @@
-"""Compare methods honestly: python tools/compare.py configs/source_only/minicity.py configs/advent/minicity.py
+"""Compare methods under one budget: python tools/compare.py configs/source_only/minicity.py configs/advent/minicity.py
 
-Trains each config with each of --seeds, tests the last checkpoints with the batch-norm statistics that they come with
-and with those of the target images, and writes table.txt, table.md, table.json and report.html to the work dir. Name
-source-only and AdaBN among the configs: the table tells what a method is worth over source-only and over the best of
-the baselines. Start it again after an interruption, or with more configs or seeds: what is finished is kept.
+Trains each config with each of --seeds. Tests the last checkpoints with their own batch-norm statistics and with
+statistics of the target images. Writes table.txt, table.md, table.json and report.html to the work dir. Name
+source-only and AdaBN among the configs: the table shows the gain of each method over source-only and over the best of
+the baselines. Start it again after an interruption, or with more configs or seeds: finished trainings and tests are
+kept.
 """
 
 import argparse
@@ -17,16 +18,18 @@ from command_line import KeyValues, add_traceback, run_command
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='one method each')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='default: 0')
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='one config for each method')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='seeds of the trainings (default: 0)')
     parser.add_argument(
         '--budget',
         type=int,
         metavar='ITERS',
-        help='iterations of all trainings of a method together; scales its schedule',
+        help='iterations of all trainings of a method together; its schedule is scaled to them',
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare'), help='default: work_dirs/compare')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at a time (default: 1)')
+    parser.add_argument(
+        '--jobs', type=int, default=1, metavar='N', help='trainings that run at the same time (default: 1)'
+    )
     parser.add_argument(
         '--batch-norm',
         nargs='+',
@@ -35,7 +38,7 @@ def parse_args() -> argparse.Namespace:
         help='statistics to test with (default: both)',
     )
     parser.add_argument(
-        '--measure', help='mean that worth is measured in, such as mIoU13 (default: as the configs say)'
+        '--measure', help='mean in which gains are measured, such as mIoU13 (default: that of the configs)'
     )
     parser.add_argument(
         '--amp', nargs='?', const='float16', choices=['float16', 'bfloat16'], help='as in tools/train.py'
@@ -45,17 +48,24 @@ def parse_args() -> argparse.Namespace:
         '--write-metafile', action='store_true', help='put the results into metafile.yml and README.md of the configs'
     )
     parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
-    parser.add_argument('--table-only', action='store_true', help='train and test nothing: write what is there')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE', help='for all configs'
+        '--table-only', action='store_true', help='train and test nothing: write the table of the finished runs'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=KeyValues,
+        default={},
+        metavar='KEY=VALUE',
+        help='as in tools/train.py, for all configs',
     )
     args = add_traceback(parser).parse_args()
     for name in ('seeds', 'batch_norm'):
         setattr(args, name, list(dict.fromkeys(getattr(args, name))))
     if args.write_metafile and (args.budget or args.cfg_options or args.amp):
-        parser.error('--write-metafile takes results of the configs as they are: no --budget, --cfg-options or --amp')
+        parser.error('--write-metafile needs results of unchanged configs: leave out --budget, --cfg-options and --amp')
     if args.write_metafile and 'stored' not in args.batch_norm:
-        parser.error('--write-metafile needs the results with --batch-norm stored')
+        parser.error('--write-metafile needs the results with stored statistics: add stored to --batch-norm')
     for name in ('budget', 'jobs'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
@@ -97,7 +107,7 @@ def write(results: Results, runs: list[Run], ledger: RunLedger, folder: Path, pi
 
 
 def exit_on_signal(number: int, frame: FrameType | None) -> None:
-    """Leave by an exception, so that trainings are ended, too."""
+    """Raise SystemExit for a signal, so that running trainings are ended, too."""
     raise SystemExit(128 + number)
 
 
@@ -130,7 +140,7 @@ def main(args: argparse.Namespace) -> None:
     if args.write_metafile:
         missing = [run.name for run in runs if not ledger.is_tested(run, 'stored')]
         if missing:
-            raise SystemExit(f'metafiles stay as they are: there is no result of {", ".join(missing)}')
+            raise SystemExit(f'no metafile is written: there is no result of {", ".join(missing)}')
         print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset)))
 
 

@@ -31,15 +31,19 @@ def parse_args() -> argparse.Namespace:
         epilog=f'origins:\n{origins}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('origin', choices=NETWORKS, metavar='origin', help='whose network it is, see below')
+    parser.add_argument(
+        'origin', choices=NETWORKS, metavar='origin', help='code base that published the file, see below'
+    )
     parser.add_argument('source', help='the original file')
     parser.add_argument('output', help='checkpoint to write')
-    parser.add_argument('--config', help='config whose network it is (default: chosen by what the file holds)')
+    parser.add_argument('--config', help='config of the network (default: chosen by the content of the file)')
     parser.add_argument(
         '--backbone-only', action='store_true', help='leave the classifier out: a starting point for init_cfg'
     )
     parser.add_argument(
-        '--trust', action='store_true', help='unpickle whatever is in the file: runs any code that somebody put there'
+        '--trust',
+        action='store_true',
+        help='unpickle all objects in the file, which runs any code that somebody put there',
     )
     return add_traceback(parser).parse_args()
 

@@ -1,10 +1,10 @@
-"""The main job, on MiniCity: adapt, evaluate, show. Run by `make demo`.
+"""Demo on MiniCity: adapt, evaluate and show. `make demo` runs it.
 
-Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, tests their last checkpoints, and the
-source-only network also with batch-norm statistics of the target. Writes work_dirs/demo/report.html. With several seeds
-it prints the table of the README.
+Writes MiniCity, trains source-only, AdaBN and AdvEnt from the shipped configs, and tests their last checkpoints. Tests
+the source-only network also with batch-norm statistics of the target. Writes work_dirs/demo/report.html. With several
+seeds it prints mean and standard deviation of each row.
 
-Every training has one thread, and as many run at a time as there are cores: figures do not depend on their number.
+Every training has one thread, and one training runs on each core. So figures do not depend on the number of cores.
 """
 
 import argparse
@@ -29,12 +29,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo')
-    parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'minicity', help='where MiniCity is or will be')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        default=ROOT / 'data' / 'minicity',
+        help='folder of MiniCity, which is written if it is missing',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE', help='for all three trainings'
     )
     parser.add_argument('--images', nargs=3, type=int, default=(400, 400, 200), metavar=('SOURCE', 'TARGET', 'VAL'))
-    parser.add_argument('--version', type=int, choices=(1, 2), default=2, help='of the looks of MiniCity')
+    parser.add_argument('--version', type=int, choices=(1, 2), default=2, help='version of MiniCity')
     parser.add_argument('--size', nargs=2, type=int, default=(128, 64), metavar=('W', 'H'))
     return parser.parse_args()
 
@@ -63,15 +68,15 @@ BASELINES = ('source-only', 'AdaBN', TARGET_BN)
 LONGEST_FIRST = ('AdvEnt', 'AdaBN', 'source-only')
 PICTURES = 6
 NOTE = (
-    'AdaBN is source-only training that also forwards target images in train mode, without a loss; target batch-norm '
-    'is the source-only network with statistics that are estimated anew on the unlabelled target images. Both are what '
-    'batch-norm alone brings: a method is worth what it adds to the better of them. All numbers are of the last '
-    'checkpoint.'
+    'AdaBN is source-only training that also forwards target images in train mode, without a loss. Target batch-norm '
+    'is the source-only network with statistics that are estimated again on the unlabelled target images. Both show '
+    'the effect of batch-norm alone: the gain of a method is its difference from the better of them. All numbers are '
+    'of the last checkpoint.'
 )
 
 
 def run(script: str, *args: object, log: Path, advance: Callable[[int], None] = lambda _: None) -> None:
-    """Run a tool of this folder on one thread; its output goes to a log file and is shown if it fails.
+    """Run a tool of this folder on one thread, with its output in a log file; the end of it is shown if the tool fails.
 
     Args:
         script: File name of the tool.
@@ -106,7 +111,7 @@ def run(script: str, *args: object, log: Path, advance: Callable[[int], None] = 
 
 
 def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> dict[str, dict]:
-    """Train and test all runs of a seed, as many at a time as there are cores; return their metrics by name."""
+    """Train and test all runs of a seed, one on each core, and return their metrics by name."""
     iterations = sum(
         load_config(ROOT / 'configs' / method / 'minicity.py', options).train_cfg.max_iters for method in RUNS.values()
     )
@@ -133,7 +138,7 @@ def adapt_and_evaluate(seed: int, folder: Path, options: dict[str, object]) -> d
 
 
 def train_and_test(name: str, work_dir: Path, overrides: list[str], advance: Callable[[int], None]) -> dict[str, dict]:
-    """Train and test one run; the metrics of its network by name, source-only's with the target's statistics too."""
+    """Train and test one run, and return metrics by name; source-only also has those with statistics of the target."""
     config = ROOT / 'configs' / RUNS[name] / 'minicity.py'
     run('train.py', config, '--work-dir', work_dir, *overrides, log=work_dir / 'train.log', advance=advance)
     checkpoint = Path(latest_checkpoint(work_dir))
@@ -148,12 +153,12 @@ def train_and_test(name: str, work_dir: Path, overrides: list[str], advance: Cal
 
 
 def metrics_of(checkpoint: Path, results: Path) -> dict:
-    """Read the metrics of a checkpoint, and note the checkpoint among them."""
+    """Return the metrics of a file of results, with the name of the checkpoint added."""
     return dict(json.loads(results.read_text(encoding='utf-8')), checkpoint=str(checkpoint))
 
 
 def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> Path:
-    """Write the HTML report of one seed."""
+    """Write the HTML report of one seed, and return its path."""
 
     def predictions(name: str) -> Iterator[SegDataSample]:
         cfg = load_config(ROOT / 'configs' / METHODS[name] / 'minicity.py', options)
@@ -178,7 +183,7 @@ def report(found: dict[str, dict], folder: Path, options: dict[str, object]) -> 
 
 
 def summary(found: dict[str, dict]) -> str:
-    """Return the last line of the demo."""
+    """Return the line that the demo prints for a seed."""
     source, adabn, target_bn, advent = (round(found[name]['metrics']['mIoU'], 1) for name in METHODS)
     batch_norm = max(adabn, target_bn)
     return (

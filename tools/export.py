@@ -1,9 +1,9 @@
 """Write a trained network as ONNX: python tools/export.py CONFIG CHECKPOINT OUT.onnx
 
-The file holds the network with its upsampling: normalised images go in, labels (or logits) of their size come out, for
-any number of images of any size where the network can. It is compared with PyTorch by ONNX Runtime before it appears.
-Mean, standard deviation, channel order, classes and colours are in its metadata, and printed with the lines that run
-it. Needs: pip install -e ".[deploy]"
+The file has the network with its upsampling. Its inputs are normalised images, and its outputs are labels (or logits)
+of their size, for any number of images of any size, if the network supports that. Before the file is written, ONNX
+Runtime compares it with PyTorch. Mean, standard deviation, channel order, classes and colours are in its metadata. They
+are also printed, with the lines of Python that run the file. Needs: pip install -e ".[deploy]"
 """
 
 import argparse
@@ -17,13 +17,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='file to write')
     parser.add_argument('--output', choices=['labels', 'logits'], default='labels', help='default: %(default)s')
     parser.add_argument(
-        '--size', nargs=2, type=int, default=[512, 1024], metavar=('H', 'W'), help='of the image it is made with'
+        '--size',
+        nargs=2,
+        type=int,
+        default=[512, 1024],
+        metavar=('H', 'W'),
+        help='size of the image with which the network is exported',
     )
     parser.add_argument('--fixed-size', action='store_true', help='take images of this size only, one at a time')
     parser.add_argument(
-        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--of', default='segmentor', metavar='CHILD', help='network of the adaptor to export (default: %(default)s)'
     )
-    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    parser.add_argument('--stage', help='for a config with stages: stage of the network (default: the last training)')
     return parse(parser)
 
 

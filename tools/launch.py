@@ -1,8 +1,8 @@
-"""torchrun that ends quietly: python tools/launch.py [options of torchrun] SCRIPT [arguments]
+"""torchrun with short messages at the end of a run: python tools/launch.py [options of torchrun] SCRIPT [arguments]
 
-What ended a run is told in a few lines, instead of two tracebacks of torchrun. A run that was asked to stop, and whose
-processes have saved their state, ends with exit status 75, as one of a single process does. SIGUSR1, by which Slurm
-warns, is handed on.
+A few lines show why a run ended, instead of two tracebacks of torchrun. If the run was stopped by a signal and its
+processes have saved their state, the exit status is 75, as for a run of a single process. SIGUSR1, with which Slurm
+warns, is passed to the processes.
 """
 
 import signal
@@ -14,11 +14,11 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
 STOPPED = 75
-"""``mmuda.engine.stopping.EXIT_CODE``; importing mmuda takes seconds."""
+"""Copy of ``mmuda.engine.stopping.EXIT_CODE``, because importing mmuda takes seconds."""
 
 
 def hand_on(number: int, frame: FrameType | None) -> None:
-    """Let torchrun end its processes with a signal, as it does with SIGTERM."""
+    """Raise SignalException, so that torchrun passes a signal to its processes, as it does with SIGTERM."""
     raise SignalException(f'got signal {number}', signal.Signals(number))
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the other scripts share:   launch.sh PROCESSES_PER_NODE SCRIPT [arguments]
+# Shared by the other scripts:   launch.sh PROCESSES_PER_NODE SCRIPT [arguments]
 set -euo pipefail
 PYTHON=${PYTHON:-python}
 NNODES=${NNODES:-1}
-# Without this PyTorch warns on every start that looking for unused parameters was asked for and not needed.
+# Without this, PyTorch warns at every start that find_unused_parameters is set but not needed.
 export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 if [ "$NNODES" = 1 ]; then
-    where=(--standalone)  # a free port is found, so two trainings can share a machine
+    where=(--standalone)  # torchrun takes a free port, so two trainings can share a machine
 else
     where=(--nnodes="$NNODES" --node_rank="${NODE_RANK:?is not set}" --master_addr="${MASTER_ADDR:?is not set}"
            --master_port="${PORT:-29500}")

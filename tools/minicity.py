@@ -1,4 +1,4 @@
-"""Write MiniCity, the procedural domain pair, to disk."""
+"""Write MiniCity, a procedural pair of domains, to disk."""
 
 import argparse
 
@@ -14,18 +14,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--num-val', type=int, default=200, help='target validation images')
     parser.add_argument('--size', type=int, nargs=2, default=(128, 64), metavar=('W', 'H'))
     parser.add_argument('--seed', type=int, default=0, help='seed of the data set')
-    parser.add_argument('--workers', type=int, default=0, help='processes; 0 renders in this one')
+    parser.add_argument('--workers', type=int, default=0, help='processes that render; 0 renders in this process')
     parser.add_argument(
-        '--oracle-labels', action='store_true', help='label the target training images too, for upper bounds'
+        '--oracle-labels', action='store_true', help='also write labels of the target training images, for upper bounds'
     )
     parser.add_argument(
         '--version',
         type=int,
         default=2,
         choices=(1, 2),
-        help='looks of the towns: 1 was the first, a gap of style; 2 is one of classes',
+        help='look of the towns: in 1 the domains differ in style, in 2 the classes exchange their looks',
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace a MiniCity that is there')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing MiniCity')
     return add_traceback(parser).parse_args()
 
 
@@ -36,7 +36,7 @@ from mmuda.minicity import write_minicity
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write MiniCity and say where it is."""
+    """Write MiniCity and print its folder."""
     root = write_minicity(
         args.root,
         args.num_source,

@@ -1,7 +1,7 @@
 """Write configs for your own data: python tools/new_pair.py --source RENDERS --target PHOTOGRAPHS --classes road car
 
-Looks at a folder of labelled images and one of images without labels, shows sizes, formats and label values, and writes
-the config of the pair and of a first method that trains on it. See docs/own_data.md.
+Reads a folder of labelled images and a folder of images without labels, and shows sizes, formats and label values.
+Writes the config of the pair, and the config of a first method that trains on it. See docs/own_data.md.
 """
 
 import argparse
@@ -17,13 +17,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--source', required=True, metavar='DIR', help='labelled images')
     parser.add_argument('--target', required=True, metavar='DIR', help='images to adapt to; labels are not read')
-    parser.add_argument('--val', metavar='DIR', help='other images of the target, best with labels, to validate with')
+    parser.add_argument('--val', metavar='DIR', help='other images of the target to validate with, best with labels')
     parser.add_argument(
         '--labels',
         nargs='+',
         default=[],
         metavar='DIR',
-        help='labels of the source, and of --val, if they are elsewhere',
+        help='labels of the source, and of --val, if they are in other folders',
     )
     parser.add_argument('--image-names', metavar='PATTERN', help="names of images, such as '*_left.png'")
     parser.add_argument('--label-names', metavar='PATTERN', help="names of labels, such as '*_L.png'")
@@ -32,12 +32,12 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='NAME',
-        help='names in the order of the ids, or a file with names, ids, colours, or a label table of mmuda (train_ids)',
+        help='names in the order of the ids, a file with names, ids and colours, or a label table of mmuda (train_ids)',
     )
     parser.add_argument(
-        '--val-classes', nargs='+', default=[], metavar='NAME', help='the same for --val, if its ids are others'
+        '--val-classes', nargs='+', default=[], metavar='NAME', help='the same for --val, if its ids differ'
     )
-    parser.add_argument('--ignore', nargs='+', type=int, default=[], metavar='ID', help='ids that mean no class')
+    parser.add_argument('--ignore', nargs='+', type=int, default=[], metavar='ID', help='label ids that are no class')
     parser.add_argument(
         '--method',
         default='dacs',
@@ -49,17 +49,22 @@ def parse_args() -> argparse.Namespace:
         choices=['efficientnet', 'r50', 'r101', 'tiny'],
         help='default: efficientnet if its package is installed, else r50',
     )
-    parser.add_argument('--name', default='my_pair', help='of the pair (default: %(default)s)')
+    parser.add_argument('--name', default='my_pair', help='name of the pair (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
-    parser.add_argument('--overwrite', action='store_true', help='replace configs that are there')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing configs')
     parser.add_argument(
-        '--root-variable', metavar='NAME', help='environment variable that says where the data are, for the config'
+        '--root-variable',
+        metavar='NAME',
+        help='environment variable from which the config takes the folder of the data',
     )
     parser.add_argument('--crop', type=int, nargs=2, metavar=('H', 'W'), help='size of crops')
     parser.add_argument('--batch', type=int, metavar='N', help='images of each domain in an iteration (default: 2)')
     parser.add_argument('--iterations', type=int, metavar='N', help='length of the training')
     parser.add_argument(
-        '--sample', default='500', metavar='N', help='labels that are read of a folder, or all (default: %(default)s)'
+        '--sample',
+        default='500',
+        metavar='N',
+        help='number of labels to read from each folder, or all (default: %(default)s)',
     )
     args = add_traceback(parser).parse_args()
     if len(args.labels) > 2:
@@ -67,13 +72,13 @@ def parse_args() -> argparse.Namespace:
     if args.val is None and (args.val_classes or len(args.labels) == 2):
         parser.error('--val-classes and a second folder of --labels are for --val, which is missing')
     if not (args.sample == 'all' or args.sample.isdigit() and int(args.sample)):
-        parser.error(f'--sample is a number or all, not {args.sample}')
+        parser.error(f'--sample must be all or a number of at least 1, not {args.sample}')
     if any(value is not None and value < 1 for value in (args.batch, args.iterations, *(args.crop or ()))):
         parser.error('--crop, --batch and --iterations must be positive')
     if not args.name.replace('-', '_').replace('.', '_').isidentifier():
         parser.error(f'--name {args.name!r} becomes the name of a folder: use letters, digits, - and _')
     if args.root_variable is not None and not args.root_variable.isidentifier():
-        parser.error(f'--root-variable {args.root_variable!r} is no name of a variable')
+        parser.error(f'--root-variable {args.root_variable!r} is no name of a variable: use letters, digits and _')
     return args
 
 
@@ -92,12 +97,12 @@ from mmuda.own_data.writing import check_folder, write_files
 
 
 def ask(question: str, default: str) -> str:
-    """Ask on the terminal."""
+    """Return the answer on the terminal, or the default if it is empty."""
     return input(f'{question} [{default}]: ').strip() or default
 
 
 def main(args: argparse.Namespace) -> None:
-    """Look, ask, write, and say how to go on."""
+    """Read the folders, ask for missing facts, write the configs, and print the next commands."""
     folder = args.out or Path('configs', args.name)
     check_folder(folder)
     wishes = ('source', 'target', 'val', 'labels', 'classes', 'val_classes', 'ignore', 'image_names', 'label_names')
@@ -127,17 +132,17 @@ def main(args: argparse.Namespace) -> None:
     )
     if not torch.cuda.is_available() and args.crop is None and args.iterations is None:
         print(
-            '        there is no GPU here: on CPUs begin with smaller crops and fewer iterations, such as '
+            '        there is no GPU here: on CPUs start with smaller crops and fewer iterations, such as '
             '--crop 144 192 --iterations 800'
         )
-    print(f'written {" ".join(map(str, written)) or "nothing: all is there already"}')
+    print(f'written {" ".join(map(str, written)) or "nothing: the same files exist already"}')
     print('\nNext:')
     for line in commands(config, f'iter_{plan.iterations}.pth', args.target, pair.validates):
         print(f'    {line}')
 
 
 def commands(config: Path, checkpoint: str, images: str, labelled: bool) -> list[str]:
-    """Return the commands from a config to predictions; a test needs labels."""
+    """Return the commands from a config to predictions; the test is left out without labels."""
     weights = Path('work_dirs', config_name(config), checkpoint)
     tools = Path(__file__).parent
     lines = [

@@ -1,6 +1,6 @@
 """Write a plug-in that trains on MiniCity: python tools/new_project.py my_method
 
-The folder projects/NAME gets a method, a config, a test, a README and a metafile. Replace the loss by your own.
+The folder projects/NAME gets a method, a config, a test, a README and a metafile. Replace the loss with your own.
 """
 
 import argparse
@@ -11,9 +11,13 @@ from command_line import add_traceback, run_command
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('name', metavar='NAME', help='in lower-case letters, digits and underscores')
+    parser.add_argument('name', metavar='NAME', help='name in lower-case letters, digits and underscores')
     parser.add_argument(
-        '--root', type=Path, default=Path(), metavar='DIR', help='folder that holds projects/ (default: this one)'
+        '--root',
+        type=Path,
+        default=Path(),
+        metavar='DIR',
+        help='folder that contains projects/ (default: the working directory)',
     )
     return add_traceback(parser).parse_args()
 

@@ -1,14 +1,15 @@
 """Segment images that have no labels: python tools/predict.py CONFIG CHECKPOINT IMAGES... --out DIR
 
-IMAGES are files, folders (with all folders in them), patterns ("shots/*/left_*.jpg"), lists (.txt, a path a line) and
-videos. DIR gets labels/ (PNG files of train ids, with the folders and names of the images), shares.json (how many
-pixels each class has) and prediction.json (what made them), as wanted overlays/ and confidence/ (255 times the
-probability of the predicted class). Called again, it goes on: images whose files are complete are skipped.
+IMAGES are files, folders (with all their subfolders), patterns ("shots/*/left_*.jpg"), lists (.txt, one path on each
+line) and videos. The command writes into DIR: labels/ (PNG files of train ids, with the folders and names of the
+images), shares.json (the number of pixels of each class) and prediction.json (network and settings); with options also
+overlays/ and confidence/ (255 times the probability of the predicted class). A second call continues: images whose
+files are complete are skipped.
 
-Images are prepared as the test pipeline of the config says, so that results are those of tools/test.py. Images of which
-the config does not say to what size they are resized are predicted in overlapping windows if they are large; --window
-does that with all images that are larger than a window, and leaves the config's size out. Published weights run with
-the config beside them, and networks of plain mmseg with theirs.
+The test pipeline of the config prepares the images, so results are those of tools/test.py. If the config does not
+resize images, large ones are predicted in overlapping windows. With --window all images that are larger than a window
+are predicted in windows, without the resize of the config. Published weights need the config beside them, and networks
+of plain mmseg need their own config.
 
 Several processes: tools/launch.sh 4 tools/predict.py CONFIG CHECKPOINT IMAGES... --out DIR
 """
@@ -26,25 +27,31 @@ def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoint')
     parser.add_argument('inputs', nargs='+', metavar='IMAGES')
-    parser.add_argument('--out', required=True, metavar='DIR', help='where to')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder to write to')
     parser.add_argument('--overlay', action='store_true', help='write images with the colours of their classes, too')
     parser.add_argument('--confidence', action='store_true', help='write maps of 255 times the confidence, too')
-    parser.add_argument('--no-palette', action='store_true', help='grey label maps; the ids are the same')
+    parser.add_argument('--no-palette', action='store_true', help='write grey label maps; the ids are the same')
     parser.add_argument(
         '--format',
         choices=['cityscapes', 'acdc', 'dark_zurich', 'loveda'],
-        help='label maps as this test server takes them',
+        help='write label maps in the format of this test server',
     )
-    parser.add_argument('--ensemble', nargs='+', default=[], metavar='CHECKPOINT', help='average with these, too')
     parser.add_argument(
-        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--ensemble', nargs='+', default=[], metavar='CHECKPOINT', help='average with these networks, too'
     )
-    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    parser.add_argument(
+        '--of', default='segmentor', metavar='CHILD', help='network of the adaptor to use (default: %(default)s)'
+    )
+    parser.add_argument('--stage', help='for a config with stages: stage of the network (default: the last training)')
     parser.add_argument('--tta', action='store_true', help='average with the mirrored image, or as the config says')
-    parser.add_argument('--scales', nargs='+', type=float, metavar='FACTOR', help='average over these sizes')
+    parser.add_argument(
+        '--scales', nargs='+', type=float, metavar='FACTOR', help='average over images resized by these factors'
+    )
     parser.add_argument('--window', type=int, metavar='PIXELS', help='predict in windows of this height and width')
-    parser.add_argument('--overlap', type=int, metavar='PIXELS', help='of windows (default: an eighth)')
-    parser.add_argument('--window-scale', type=float, default=1.0, metavar='FACTOR', help='resize windows')
+    parser.add_argument('--overlap', type=int, metavar='PIXELS', help='overlap of windows (default: an eighth)')
+    parser.add_argument(
+        '--window-scale', type=float, default=1.0, metavar='FACTOR', help='resize windows by this factor'
+    )
     parser.add_argument(
         '--whole-up-to',
         type=float,
@@ -112,7 +119,7 @@ def main(args: argparse.Namespace) -> None:
         print(f'{done.predicted} images predicted, {done.skipped} were there: {os.path.join(args.out, "")}')
     if done.failed:
         told = '\n  '.join(list(done.failed.values())[:10])
-        raise OSError(f'{len(done.failed)} images could not be predicted, the others are:\n  {told}')
+        raise OSError(f'{len(done.failed)} images could not be predicted; all others are done:\n  {told}')
 
 
 if __name__ == '__main__':

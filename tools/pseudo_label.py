@@ -1,7 +1,7 @@
 """Write pseudo labels by hand: python tools/pseudo_label.py CONFIG CHECKPOINT --strategy ClassBalanced --portion 0.2
 
-Labels the target images of the config, read as its test images are. PseudoLabelDataset(labels=OUT) reads the result;
-called again with the same arguments it goes on where it was interrupted.
+Labels the target images of the config, prepared by its test pipeline. PseudoLabelDataset(labels=OUT) reads the result.
+A second call with the same arguments continues an interrupted labelling.
 """
 
 import argparse
@@ -18,11 +18,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--strategy', default='ClassBalanced', help='ClassBalanced (default), Global, MedianCap, Argmax'
     )
-    parser.add_argument('--portion', type=float, help='share of pixels to label, of ClassBalanced and Global')
+    parser.add_argument('--portion', type=float, help='share of pixels to label, for ClassBalanced and Global')
     parser.add_argument('--strategy-options', nargs='+', action=KeyValues, default={}, metavar='KEY=VALUE')
-    parser.add_argument('--out', help='where to (default: pseudo_labels/ beside the checkpoint)')
+    parser.add_argument('--out', help='folder to write to (default: pseudo_labels/ beside the checkpoint)')
     parser.add_argument('--images', help='text file of image paths to label (default: all target images)')
-    parser.add_argument('--prior', help='spatial prior (.mat, .npz, .npy)')
+    parser.add_argument('--prior', help='file of a spatial prior (.mat, .npz, .npy), see CBST-SP')
     parser.add_argument('--at', choices=['image', 'input'], default='image', help='resolution of the labels')
     parser.add_argument('--flip', action='store_true', help='average with the prediction for the mirrored image')
     parser.add_argument('--batch-size', type=int, default=1)

@@ -2,7 +2,8 @@
 
 python tools/publish_model.py iter_120000.pth advent_gta2city.pth
 
-The config of the training is read from the folder of the checkpoint, where the training has put it, or from --config.
+The config of the training is read from the folder of the checkpoint, in which the training has written it, or from
+--config.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from command_line import add_traceback, run_command
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', type=Path)
-    parser.add_argument('output', help='the first digits of its hash are added to the name')
+    parser.add_argument('output', help='file to write; the first digits of its hash are added to the name')
     parser.add_argument('--config', help='config of the training (default: the one in the folder of the checkpoint)')
     parser.add_argument('--safetensors', action='store_true', help='write the weights as .safetensors, too')
     return add_traceback(parser).parse_args()
@@ -33,7 +34,7 @@ from mmuda.stages import network_config
 
 
 def config_of(checkpoint: Path, given: str | None) -> Config | None:
-    """Return the config of the network in a checkpoint, or None if nobody knows it."""
+    """Return the config of the network in a checkpoint, or None if it is not given and not found."""
     found = [given] if given else sorted(map(str, checkpoint.parent.glob('*.py')))
     return network_config(load_config(found[0])) if len(found) == 1 else None
 
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> None:
         print(weights.with_suffix('.safetensors'))
     cfg = config_of(args.checkpoint, args.config)
     if cfg is None:
-        print(f'no config was written: there is none, or not one alone, in {args.checkpoint.parent}: give --config')
+        print(f'no config was written: expected exactly one .py file in {args.checkpoint.parent}: give --config')
         return
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     for path in write_plain_config(cfg, weights):

@@ -1,7 +1,7 @@
 """Show runs: python tools/report.py work_dirs/source_only/minicity work_dirs/advent/minicity
 
-Writes one HTML page that needs no other file: scores beside each other, IoU of classes, curves of validations and
-losses, and what the networks see in images of the target. A folder that holds several trainings stands for all of them.
+Writes one HTML page that needs no other file: a table of scores, IoU of classes, curves of validations and losses, and
+predictions for images of the target. A folder that contains several trainings means all of them.
 """
 
 import argparse

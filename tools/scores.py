@@ -1,12 +1,14 @@
-"""How well scores without labels choose networks: python tools/scores.py work_dirs/advent work_dirs/dacs
+"""Measure how well scores without labels choose networks: python tools/scores.py work_dirs/advent work_dirs/dacs
 
-Reads what trainings have logged at their validations, and prints for each score: Spearman's rank correlation with the
-true mIoU over the checkpoints of a run (mean over runs), over the last checkpoints of all runs, and over all
-checkpoints; and how much mIoU below the best checkpoint of a run is the one that the score picks, and the last one.
-A positive correlation means that the score is right. The scores are logged by LabelFreeHook (default_hooks.label_free);
-validate often (train_cfg.val_interval), for each validation is one network to rank.
+Reads the values that trainings have logged at their validations. Prints for each score Spearman's rank correlation with
+the true mIoU over the checkpoints of a run (mean over runs), over the last checkpoints of all runs, and over all
+checkpoints. Prints also the mIoU that is lost against the best checkpoint of a run, for the checkpoint that the score
+picks and for the last one. A positive correlation means that better scores go with better mIoU. LabelFreeHook
+(default_hooks.label_free) logs the scores. Validate often (train_cfg.val_interval), because each validation gives one
+network to rank.
 
-Networks whose trainings logged no scores are validated now, on the validation images of a config that fits them all:
+Networks whose trainings logged no scores can be validated now, on the validation images of a config that fits all of
+them:
 
     python tools/scores.py --config configs/source_only/carla2camvid.py A/iter_800.pth B/iter_400.pth C/iter_400.pth
 """
@@ -21,17 +23,20 @@ COLUMNS = ('score', 'better', 'checkpoints', 'runs', 'all', 'picked', 'last', 'n
 
 
 def score_and_rule(text: str) -> tuple[str, str]:
-    """Read NAME:greater or NAME:less."""
+    """Return name and rule of NAME:greater or NAME:less."""
     name, _, rule = text.rpartition(':')
     if not name or rule not in ('greater', 'less'):
-        raise argparse.ArgumentTypeError(f'{text!r} is not NAME:greater or NAME:less')
+        raise argparse.ArgumentTypeError(f'{text!r} is neither NAME:greater nor NAME:less')
     return name, rule
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'work_dirs', nargs='+', metavar='WORK_DIR', help='of one training each, or a folder of such; or checkpoints'
+        'work_dirs',
+        nargs='+',
+        metavar='WORK_DIR',
+        help='work dir of a training, or a folder of work dirs; with --config: checkpoints',
     )
     parser.add_argument('--config', help='validate checkpoints with this config, instead of reading logs')
     parser.add_argument('--truth', default='mIoU', help='score that needs labels (default: %(default)s)')
@@ -42,7 +47,7 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME:RULE',
         help='other logged values and whether greater or less is better, such as loss_ent_main:less',
     )
-    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
+    parser.add_argument('--json', metavar='FILE', help='also write the numbers to FILE, as JSON')
     return add_traceback(parser).parse_args()
 
 
@@ -75,7 +80,7 @@ def table(rankings: list[Ranking]) -> str:
 
 
 def validate(config: str, checkpoint: str) -> dict[str, Curve]:
-    """Validate a network, with the scores without labels; return each score as a curve of one point."""
+    """Validate a network, including the scores without labels, and return each score as a curve of one point."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = network_config(load_config(config, work_dir=folder))
         cfg.load_from, cfg.log_level = checkpoint, 'WARNING'
@@ -92,8 +97,8 @@ def main(args: argparse.Namespace) -> None:
     rankings = rank_scores(runs, scores, args.truth)
     if not rankings:
         raise SystemExit(
-            f'none of the {len(runs)} runs has logged one of {", ".join(scores)} beside '
-            f'{args.truth}: train with default_hooks.label_free, or name others with --scores'
+            f'none of the {len(runs)} runs has logged one of {", ".join(scores)} together with '
+            f'{args.truth}: train with default_hooks.label_free, or name other scores with --scores'
         )
     print(f'{len(runs)} runs, rank correlations with {args.truth}\n{table(rankings)}')
     print(f'picked, last: {args.truth} of the best checkpoint of a run minus that of the chosen one, mean over runs')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What slurm_train.sh and slurm_test.sh share:   slurm.sh SCRIPT PARTITION JOB_NAME [arguments of the script]
+# Shared by slurm_train.sh and slurm_test.sh:   slurm.sh SCRIPT PARTITION JOB_NAME [arguments of the script]
 # GPUS_PER_NODE (8), NNODES (1), CPUS_PER_TASK (5 per GPU) and SRUN_ARGS are read from the environment.
 set -euo pipefail
 export GPUS_PER_NODE=${GPUS_PER_NODE:-8} NNODES=${NNODES:-1} PORT=${PORT:-29500}

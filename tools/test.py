@@ -1,13 +1,13 @@
 """Test a checkpoint: python tools/test.py configs/advent/gta2city.py CHECKPOINT --eval mIoU
 
 Several checkpoints are averaged: the weighted sum of their logits is evaluated, or the ensemble that `test_ensemble` of
-the config names. Teacher-student methods keep a second network, which `--of teacher` tests.
+the config names. Teacher-student methods have a second network, which --of teacher tests.
 
---on source tests on the labelled images of the source, as the authors of CBST do, and writes NAME_on_source.json.
+--on source tests on the labelled images of the source, as the authors of CBST do. It writes NAME_on_source.json.
 
-With --batch-norm target, batch-norm statistics are first estimated anew on the unlabelled target images of the training
-(Li et al. 2016, see mmuda/engine/batch_norm_estimation.py). That gives a checkpoint of its own in the work dir,
-NAME_target_bn.pth, and results of its own, NAME_target_bn.json.
+With --batch-norm target, batch-norm statistics are first estimated again, on the unlabelled target images of the
+training (Li et al. 2016, see mmuda/engine/batch_norm_estimation.py). This writes a separate checkpoint to the work dir,
+NAME_target_bn.pth, and separate results, NAME_target_bn.json.
 """
 
 import argparse
@@ -23,29 +23,32 @@ from command_line import config_parser, parse, run_command
 def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='checkpoint')
-    parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='what to compute')
+    parser.add_argument('--eval', nargs='+', choices=['mIoU', 'mDice', 'mFscore'], help='metrics to compute')
     parser.add_argument(
-        '--weights', nargs='+', type=float, help='of the checkpoints of an ensemble (default: of the config, or equal)'
+        '--weights',
+        nargs='+',
+        type=float,
+        help='weights of the checkpoints of an ensemble (default: those of the config, or equal)',
     )
     parser.add_argument(
-        '--of', default='segmentor', metavar='CHILD', help='which network of the adaptor (default: %(default)s)'
+        '--of', default='segmentor', metavar='CHILD', help='network of the adaptor to test (default: %(default)s)'
     )
-    parser.add_argument('--work-dir', help='where the log and the results go (default: test/ beside the checkpoint)')
+    parser.add_argument('--work-dir', help='folder of the log and the results (default: test/ beside the checkpoint)')
     parser.add_argument('--out', metavar='DIR', help='write predictions as PNG files of train ids')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of image, prediction and entropy')
-    parser.add_argument('--stage', help='of a config with stages: whose network it is (default: the last training)')
+    parser.add_argument('--stage', help='for a config with stages: stage of the network (default: the last training)')
     parser.add_argument(
         '--batch-norm',
         choices=['stored', 'target'],
         default='stored',
-        help='statistics: those that the checkpoint holds (default), or those of the unlabelled target images',
+        help='statistics of the checkpoint (default), or statistics of the unlabelled target images',
     )
-    parser.add_argument('--tta', action='store_true', help='test-time augmentation (flip), as the config says')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation: that of the config, or flip')
     parser.add_argument(
         '--on',
         default='test',
         choices=['test', 'val', 'source', 'target'],
-        help='images of the test (default), of the validation or of the training',
+        help='images to test on: those of the test (default), of the validation or of the training',
     )
     args = parse(parser)
     if args.of != 'segmentor' and args.batch_norm == 'target':
@@ -73,7 +76,7 @@ from mmuda.stages import network_config, target_images
 
 
 def networks(model: Any, alone: bool) -> Sequence[nn.Module]:
-    """Return the adaptor, or those of an ensemble, below the wrappers of augmentation and of distributed runs."""
+    """Return the adaptor, or those of an ensemble, without the wrappers of augmentation and of distributed runs."""
     bare: Any = unwrap(model)
     if isinstance(bare, BaseTTAModel):
         bare = bare.module
@@ -81,7 +84,7 @@ def networks(model: Any, alone: bool) -> Sequence[nn.Module]:
 
 
 def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str]) -> list[str]:
-    """Write copies of checkpoints with the batch-norm statistics of the target to the work dir; return their names."""
+    """Write copies of checkpoints with target statistics of batch-norm to the work dir, and return their names."""
     init_default_scope(network.get('default_scope', 'mmseg'))
     join_processes(network.launcher, network.get('env_cfg', {}))
     images, loader = target_images(cfg, network), network.test_dataloader
@@ -97,7 +100,7 @@ def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str])
 
 
 def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
-    """Set an argument of all metrics that have it, if an option of the command line gives it a value.
+    """Set an argument of all metrics that have it, if the command line gives it a value.
 
     Raises:
         ValueError: If no metric has it.
@@ -107,9 +110,9 @@ def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
     metrics = metrics_with(cfg.test_evaluator, argument)
     if not metrics:
         raise ValueError(
-            f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has none. Images "
-            'without labels are segmented by tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR; --on source tests on '
-            'the labelled images of the training'
+            f"{option} sets {argument} of a metric such as 'DomainIoUMetric', but test_evaluator has no such metric. "
+            'To segment images without labels, use tools/predict.py CONFIG CHECKPOINT IMAGES --out DIR. To test on the '
+            'labelled images of the training, use --on source'
         )
     for metric in metrics:
         metric[argument] = value

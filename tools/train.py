@@ -7,31 +7,31 @@ from command_line import config_parser, parse, run_command
 
 def parse_args() -> argparse.Namespace:
     parser = config_parser(__doc__)
-    parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/FOLDER/CONFIG)')
+    parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: work_dirs/FOLDER/CONFIG)')
     parser.add_argument(
         '--resume',
         nargs='?',
         const=True,
         default=False,
         metavar='CHECKPOINT',
-        help='go on from the newest checkpoint in the work dir, or from the given one',
+        help='continue from the newest checkpoint in the work dir, or from the given one',
     )
     parser.add_argument(
         '--allow',
         nargs='+',
         default=[],
         metavar='KEY',
-        help='with --resume: settings that may be others than those of the checkpoint, such as train_cfg.max_iters or '
-        'param_scheduler; processes, threads, versions, device and data may be named, too',
+        help='with --resume: settings that can differ from those of the checkpoint, such as train_cfg.max_iters or '
+        'param_scheduler; also processes, threads, versions, device and data',
     )
     parser.add_argument(
         '--stages',
         type=lambda text: text.split(','),
         metavar='A,B',
-        help='of a config with stages: run only these (by name, or the beginning of a name such as rounds/0)',
+        help='for a config with stages: run only these (by name, or the beginning of a name such as rounds/0)',
     )
     parser.add_argument(
-        '--restart-from', metavar='STAGE', help='of a config with stages: run this one and all after it anew'
+        '--restart-from', metavar='STAGE', help='for a config with stages: run this one and all later ones again'
     )
     parser.add_argument(
         '--amp',
@@ -79,17 +79,17 @@ def main(args: argparse.Namespace) -> None:
     if of_stages and not staged:
         raise SystemExit(f'{args.config} has no stages: --stages and --restart-from do not apply')
     if staged and isinstance(args.resume, str):
-        raise SystemExit('--resume takes no checkpoint where there are stages: the ledger in the work dir knows them')
+        raise SystemExit(
+            '--resume takes no checkpoint if the config has stages: ledger.json in the work dir records them'
+        )
     if args.allow:
         if not args.resume:
-            raise SystemExit('--allow says what may differ from a checkpoint: it needs --resume')
+            raise SystemExit('--allow names settings that can differ from a checkpoint: it needs --resume')
         cfg.resume_allow = args.allow
     require(cfg, check_config(cfg))
     with stoppable():
         join_processes(cfg.launcher, cfg.get('env_cfg', {}))
-        with own_run(
-            cfg.work_dir, bool(cfg.get('resume') or of_stages)
-        ):  # before anything is built, which takes a while
+        with own_run(cfg.work_dir, bool(cfg.get('resume') or of_stages)):  # before the build, which takes a while
             build_runner(cfg).train(**of_stages)
 
 

@@ -1,4 +1,4 @@
-# AdaBN for as long as the methods of two stages train: source-only first, then AdaBN from there at half the rate.
+# AdaBN for as long as the methods of two stages train: source-only first, then AdaBN from its weights at half the rate.
 _base_ = '../source_only/minicity.py'
 runner_type = 'StagedRunner'
 stages = ['source', 'adabn']

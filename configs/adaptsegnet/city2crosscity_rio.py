@@ -1,5 +1,5 @@
-# AdaptSegNet, multi-level, Cityscapes to Rio of Cross-City. The released code has no loader for it; the figure is one
-# that a user of FADA quotes (issue 14 there).
+# AdaptSegNet, multi-level, Cityscapes to Rio of Cross-City. The released code has no loader for it. A user of FADA
+# quotes the figure (issue 14 of FADA's tracker).
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_2branch_adversarial.py',
     '../_base_/datasets/city2crosscity.py',

@@ -1,6 +1,6 @@
-# Feature-level adaptation, the baseline of the AdaptSegNet paper: the discriminator sees the features that the head
-# reads. The released code does not have it; network and weights are the single-level ones, reconstructed from the
-# paper's text.
+# Feature-level adaptation, the baseline of the AdaptSegNet paper: the discriminator gets the features that the head
+# reads. The released code does not have it. It is reconstructed from the paper's text, with the network and the loss
+# weights of the single-level method.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_2branch_single.py',
     '../_base_/datasets/gta2city.py',

@@ -1,5 +1,6 @@
-# AdaptSegNet on VGG-16, one level. The released training script cannot train it; schedule and weights are the authors'
-# answer in their tracker (issue 28). One learning rate for all layers, each listed once: plain SGD.
+# AdaptSegNet on VGG-16, one level. The released training script cannot train it. Schedule and weights come from the
+# authors' answer in their tracker (issue 28). All layers have one learning rate and are listed once in the optimizer,
+# so it is plain SGD.
 _base_ = [
     '../_base_/models/deeplabv2_vgg16-d8.py',
     '../_base_/datasets/gta2city.py',

@@ -1,4 +1,4 @@
-# AdvEnt, SYNTHIA to Cityscapes. The recipe is the authors' answer in their tracker (issue 12): the same
+# AdvEnt, SYNTHIA to Cityscapes. The recipe comes from the authors' answer in their tracker (issue 12): the same
 # hyper-parameters with a schedule of 90,000 iterations.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_adversarial_16.py',

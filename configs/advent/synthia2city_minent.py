@@ -1,4 +1,4 @@
-# MinEnt, SYNTHIA to Cityscapes, with the schedule of the authors' answer for SYNTHIA (see synthia2city.py).
+# MinEnt, SYNTHIA to Cityscapes, with the schedule for SYNTHIA (see synthia2city.py).
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_16.py',
     '../_base_/datasets/synthia2city.py',

@@ -1,4 +1,4 @@
-# DACS with UPerNet on Swin-T, trained by DAFormer's schedule; position biases do not decay, as in mmseg.
+# DACS with UPerNet on Swin-T, trained by DAFormer's schedule; position biases have no weight decay, as in mmseg.
 _base_ = [
     '../_base_/models/upernet_swin-t.py',
     '../_base_/datasets/gta2city_dacs.py',

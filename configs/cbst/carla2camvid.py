@@ -1,5 +1,5 @@
-# CBST: 589 iterations on the source, then one round of labelling and a pass over all images of both domains, 211 of
-# 4 images. As in the paper, batch-norm statistics are frozen in the round.
+# CBST: 589 iterations on the source, then one round: labelling, and a pass over all images of both domains in 211
+# iterations of 4 images. As in the paper, batch-norm statistics are frozen in the round.
 _base_ = ['../source_only/carla2camvid.py', '../_base_/stages/cbst.py']
 runner_type = 'StagedRunner'
 source = dict(
@@ -15,7 +15,7 @@ rounds.train.optim_wrapper.segmentor.optimizer.lr = 2e-4
 rounds.train.param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, by_epoch=False)]
 loader = rounds.train.train_dataloader
 loader.batch_size = 2 * _base_.train_dataloader.batch_size
-# A square of as many pixels as the other crops, at the scales of the other methods.
+# A square crop with about as many pixels as the crops of the other methods, at the same scales.
 square = dict(size=160, stride=16, label_stride=1, origin_size=None, max_shape=None)
 *_, crop, pack = loader.dataset.source.pipeline
 crop.update(square, scale_range=(1.0, 3.0))

@@ -1,4 +1,4 @@
-# Source training of CBST on ResNet-38: crops of GTA5 at random scales, labels sampled at the network's stride.
+# Source training of CBST on ResNet-38: crops of GTA5 at random scales, labels subsampled at the stride of the network.
 _base_ = [
     '../_base_/models/resnet38-a1-d8.py',
     '../_base_/datasets/gta2city_cbst.py',

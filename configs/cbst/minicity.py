@@ -1,5 +1,5 @@
 # CBST on MiniCity: AdaBN training, then one round of labelling and training. As in the paper, batch-norm statistics are
-# frozen in the round, here at those of both domains.
+# frozen in the round. Here they are those of both domains.
 _base_ = ['../adabn/minicity.py', '../_base_/stages/cbst.py']
 runner_type = 'StagedRunner'
 rounds = _base_.rounds

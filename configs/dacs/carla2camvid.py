@@ -1,9 +1,9 @@
-# DACS with half of the budget for a source training and half for the adaptation, which goes on from there: a teacher
-# that has learnt nothing labels nothing well in so few iterations, see README.md.
+# DACS with half of the budget for a source training and half for the adaptation, which starts from its weights. Without
+# a source training the teacher labels badly in so few iterations, see README.md.
 #
 # Labels of the source leave out a sixth of each image (the bonnet), so ignored pixels are neither pasted nor counted.
-# After so few iterations hardly a pixel reaches the paper's probability of 0.968, and pseudo labels would have no
-# weight.
+# After so few iterations hardly any pixel reaches the paper's threshold of 0.968, and pseudo labels would have almost
+# no weight. So the threshold is 0.9.
 _base_ = '../source_only/carla2camvid.py'
 runner_type = 'StagedRunner'
 stages = ['source', 'adapt']

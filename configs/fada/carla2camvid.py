@@ -1,5 +1,6 @@
 # FADA with the budget in three parts: half of it on the source, a quarter for adversarial learning and a quarter for
-# self-distillation, which goes on from there: a quarter is too short to start from ImageNet again.
+# self-distillation. The last part starts from the adapted weights, because it is too short to start from ImageNet
+# again.
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 source = dict(overrides=_base_.half)

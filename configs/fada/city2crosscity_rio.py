@@ -1,5 +1,5 @@
-# FADA, Cityscapes to Rio of Cross-City: a protocol reconstructed from what its author says (issue 6); no code is
-# released.
+# FADA, Cityscapes to Rio of Cross-City: no code is released, so the protocol is reconstructed from the author's answer
+# (issue 6).
 _base_ = ['../source_only/city2crosscity_imagenet.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 # Colours change before the image is resized.

@@ -1,4 +1,4 @@
-# FADA on VGG-16, GTA5 to Cityscapes. Colours stay as they are in the last stage.
+# FADA on VGG-16, GTA5 to Cityscapes. The last stage has no colour jitter.
 _base_ = ['../source_only/gta2city_vgg16.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 # Colours change before the image is resized.

@@ -1,5 +1,6 @@
-# FADA on MiniCity, from random weights: the stages of gta2city.py in small, each as long as source-only. Batch-norm
-# is trained throughout, and the last stage starts from the one before, as there are no ImageNet weights here.
+# FADA on MiniCity, from random weights: the stages of gta2city.py with a smaller network, each training as long as
+# source-only. Batch-norm is trained throughout, and the last training starts from the weights of the stage before,
+# because there are no ImageNet weights here.
 _base_ = ['../source_only/minicity.py', '../_base_/stages/fada.py']
 runner_type = 'StagedRunner'
 adversarial = dict(
@@ -14,7 +15,7 @@ adversarial = dict(
     )
 )
 label = dict(batch_size=4, num_workers=0)
-small_pipeline = [  # no random scale: at half of 64 rows small things are gone
+small_pipeline = [  # no random scale: at half of 64 rows small things vanish
     dict(type='LoadDomainImage'),
     dict(type='LoadPseudoLabel'),
     dict(type='RandomFlip', prob=0.5),

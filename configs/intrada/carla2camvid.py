@@ -1,4 +1,4 @@
-# IntraDA with half of the budget for each training; the second goes on from the first.
+# IntraDA with half of the budget for each training; the second starts from the weights of the first.
 _base_ = ['../advent/carla2camvid.py', '../_base_/stages/intrada.py']
 runner_type = 'StagedRunner'
 inter = dict(overrides=_base_.half)
@@ -13,7 +13,7 @@ intra = dict(
     overrides=dict(
         _base_.half,
         optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),
-        # Pseudo labels have no classes that are known to be rare.
+        # The source is pseudo-labelled here, so its rare classes are not known: pairs are drawn uniformly.
         train_dataloader=dict(sampler=dict(_replace_=True, type='DomainPairSampler'), dataset=splits),
     ),
 )

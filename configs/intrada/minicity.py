@@ -1,5 +1,5 @@
-# IntraDA on MiniCity, whose images are not resized. There are no ImageNet weights here, so the last stage starts from
-# the first.
+# IntraDA on MiniCity, whose images are not resized. There are no ImageNet weights here, so the last training starts
+# from the weights of the first.
 _base_ = ['../advent/minicity.py', '../_base_/stages/intrada.py']
 runner_type = 'StagedRunner'
 splits = dict(

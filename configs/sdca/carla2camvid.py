@@ -1,5 +1,5 @@
-# SDCA with the budget in three parts: half of it on the source, a quarter for the contrast and a quarter on pseudo
-# labels, which goes on from there: a quarter is too short to start from ImageNet again.
+# SDCA with the budget in three parts: half of it for the source, a quarter for the contrast and a quarter for pseudo
+# labels. The last part starts from the adapted weights, because it is too short to start from ImageNet again.
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 source = dict(overrides=_base_.half)

@@ -1,5 +1,6 @@
-# SDCA on MiniCity, from random weights: the stages of gta2city.py in small, each as long as source-only. Batch-norm
-# is trained throughout, and the last stage starts from the adapted network, as there are no ImageNet weights here.
+# SDCA on MiniCity, from random weights: the stages of gta2city.py with a smaller network, each training as long as
+# source-only. Batch-norm is trained throughout, and the last training starts from the adapted network, because there
+# are no ImageNet weights here.
 _base_ = ['../source_only/minicity.py', '../_base_/stages/sdca.py']
 runner_type = 'StagedRunner'
 statistics = dict(batch_size=4, num_workers=0)

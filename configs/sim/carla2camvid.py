@@ -1,4 +1,5 @@
-# SIM with half of the budget for each phase; the second goes on from the first, memories and discriminator included.
+# SIM with half of the budget for each phase; the second starts from the weights, the memories and the discriminator of
+# the first.
 _base_ = ['../source_only/carla2camvid_one_map.py', '../_base_/stages/sim.py']
 runner_type = 'StagedRunner'
 model = dict(

@@ -1,5 +1,5 @@
 # SIM, GTA5 to Cityscapes (Wang et al., CVPR 2020), both phases. It needs GTA5 images translated by a CycleGAN
-# (GTA5_CYCLEGAN_ROOT); gta2city_untranslated.py does without.
+# (GTA5_CYCLEGAN_ROOT); gta2city_untranslated.py does not need them.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_2branch_single.py',
     '../_base_/datasets/gta2city_cyclegan.py',

@@ -1,5 +1,5 @@
-# SIM on GTA5 as it is: "much lower" than the paper's figure, as its authors say (issue 1), which is with translated
-# images.
+# SIM on GTA5 without translation. The paper's figure is for translated images; according to the authors the figure
+# without translation is "much lower" (issue 1).
 _base_ = './gta2city.py'
 import os
 

@@ -1,5 +1,5 @@
 # SIM on VGG-16, GTA5 translated by a CycleGAN to Cityscapes. The released code cannot train it: settings are those of
-# ResNet-101, one learning rate for all layers as AdaptSegNet's VGG-16 has it.
+# ResNet-101, but with one learning rate for all layers, as for AdaptSegNet's VGG-16.
 _base_ = [
     '../_base_/models/deeplabv2_vgg16-d8.py',
     '../_base_/datasets/gta2city_cyclegan.py',

@@ -1,5 +1,6 @@
-# SIM on MiniCity, from random weights; the second phase goes on from the first, memories and discriminator included, as
-# there are no ImageNet weights here. Short runs need smaller memories and larger weights of the alignment.
+# SIM on MiniCity, from random weights. The second phase starts from the weights, the memories and the discriminator of
+# the first, because there are no ImageNet weights here. Short runs need smaller memories and larger weights of the
+# alignment.
 _base_ = [
     '../_base_/models/deeplabv2_r18-d8_minicity_adversarial.py',
     '../_base_/datasets/minicity.py',

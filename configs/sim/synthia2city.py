@@ -1,6 +1,6 @@
-# SIM, SYNTHIA to Cityscapes. As in the released code the network keeps 19 classes; three never occur on the source. No
-# recipe is documented: settings are those of GTA5, images 1280x720 included. The authors used translated images:
-# SYNTHIA_ROOT/RGB may hold those.
+# SIM, SYNTHIA to Cityscapes. As in the released code the network has 19 classes, of which three never occur in the
+# source. No recipe is documented: settings are those of GTA5, including images of 1280x720. The authors used translated
+# images, which can be put into SYNTHIA_ROOT/RGB.
 _base_ = './gta2city_untranslated.py'
 import os
 

@@ -1,4 +1,4 @@
-# Released ImageNet weights on a light network that two cores can fine-tune, with the source alone.
+# Training on the source alone: a light network with released ImageNet weights, which two cores can fine-tune.
 _base_ = [
     '../_base_/models/efficientnet_lite0_segformer-os16.py',
     '../_base_/datasets/carla2camvid.py',

@@ -1,3 +1,3 @@
-# The control without the effect of batch-norm: running statistics are those of ImageNet, in training too.
+# A control without the effect of batch-norm: it uses the running statistics of ImageNet, in training too.
 _base_ = './carla2camvid.py'
 model = dict(segmentor=dict(backbone=dict(norm_eval=True)))

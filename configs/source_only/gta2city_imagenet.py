@@ -1,4 +1,4 @@
-# Source training on torchvision's ResNet-101, the first stage of FADA and SDCA. Images with rare classes come more
+# Source training on torchvision's ResNet-101, the first stage of FADA and SDCA. Images with rare classes are drawn more
 # often.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8_imagenet.py',

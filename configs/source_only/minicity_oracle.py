@@ -1,5 +1,5 @@
-# The upper bound on MiniCity: source-only training with the labels of the target's training images as its source. They
-# are written by `python tools/minicity.py --oracle-labels`.
+# The upper bound on MiniCity: source-only training with the labels of the target's training images as its source.
+# `python tools/minicity.py --oracle-labels` writes them.
 _base_ = './minicity.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,4 +1,4 @@
-"""DAFormer: DACS with a transformer, rare classes, and features that stay close to ImageNet's."""
+"""DAFormer: DACS with a transformer, rare-class sampling, and features that stay close to those of ImageNet."""
 
 import logging
 from collections.abc import Sequence
@@ -22,25 +22,26 @@ DACS_SETTINGS: dict[str, Any] = dict(teacher_update='before_forward', classes_of
 class DAFormer(DACS):
     r"""The training of DAFormer (Hoyer et al., CVPR 2022), whose network is a MiT with a :class:`DAFormerHead`.
 
-    A :class:`DACS` whose teacher is the slower one of DAFormer, taken before the iteration, and a loss on the source,
+    It is :class:`DACS` with a slower teacher, which is updated before the iteration, and a further loss on the source,
 
     .. math:: L_{FD} = \lambda_{FD} \frac{\sum_i m_i \lVert f(x_s)_i - f_{ImageNet}(x_s)_i \rVert_2}{\sum_i m_i}
 
-    over the cells i of the last stage of the backbone that show a thing class, see :func:`feature_distance`. Rare class
-    sampling is the source order ``RareClassOrder``, and the warm-up the schedule ``WarmupPolyLR``.
+    where the mask :math:`m_i` is 1 for cells i of the last stage of the backbone that show a thing class, and 0 for
+    others, see :func:`feature_distance`. Rare-class sampling is the source order ``RareClassOrder``. The warm-up is the
+    schedule ``WarmupPolyLR``.
 
     Args:
-        segmentor: As in :class:`DACS`. The features of ImageNet are those of its backbone as its ``init_cfg`` starts
-            it.
+        segmentor: As in :class:`DACS`. The features of ImageNet are those of its backbone with the weights that
+            ``init_cfg`` names.
         teacher: Arguments of :class:`EMATeacher` that differ from DAFormer's (``decay=0.999``, no dropout).
         augmentation: Arguments of :class:`StrongAugmentation` that differ from DAFormer's (``strength=0.2``).
-        distance_classes: Train ids of the thing classes; None for all cells, whatever their labels.
+        distance_classes: Train ids of the thing classes; None compares all cells, whatever their labels.
         distance_ratio: A cell shows a class if this share of its pixels has its label.
         **kwargs: As :class:`DACS`, with DAFormer's defaults :data:`DACS_SETTINGS`; a further loss weight is
             ``distance`` (:math:`\lambda_{FD}`). With ``distance=0`` there is no second backbone.
 
     Raises:
-        ValueError: As :class:`DACS`; or if there is no such class.
+        ValueError: As :class:`DACS`, or if ``distance_classes`` has a class that the segmentor does not predict.
     """
 
     LOSS_WEIGHTS = dict(**DACS.LOSS_WEIGHTS, distance=0.005)
@@ -66,8 +67,8 @@ class DAFormer(DACS):
         if self.loss_weights['distance']:
             if not segmentor['backbone'].get('init_cfg'):
                 print_log(
-                    'DAFormer: features are kept close to those of a backbone with random weights, which says nothing '
-                    'about things: give the backbone an init_cfg, or set loss_weights=dict(distance=0)',
+                    'DAFormer: the backbone has no init_cfg, so the feature distance compares with a backbone of '
+                    'random weights: give the backbone an init_cfg, or set loss_weights=dict(distance=0)',
                     logger='current',
                     level=logging.WARNING,
                 )
@@ -76,7 +77,7 @@ class DAFormer(DACS):
             self.register_buffer('things', class_table(distance_classes, self.num_classes), persistent=False)
 
     def source_losses(self, source: dict) -> Losses:
-        """Return the losses of a pass over the labelled source images, the feature distance among them."""
+        """Return the losses of a pass over the labelled source images, including the feature distance."""
         outputs = self.segment(source)
         losses = self.supervised_losses(outputs, source)
         if self.loss_weights['distance']:
@@ -84,7 +85,7 @@ class DAFormer(DACS):
         return losses
 
     def distance(self, outputs: SegOutputs, source: dict) -> Tensor:
-        """Return the distance of the features of a pass over source images from those of ImageNet."""
+        """Return the mean distance between the features of source images and those of the ImageNet backbone."""
         features, reference = outputs.features[-1], self.imagenet(source['inputs'])
         cells = majority_labels(labels_of(source), features.shape[-2:], self.num_classes, self.distance_ratio)
         return feature_distance(features, reference, self.things[cells])

@@ -1,4 +1,4 @@
-"""The feature distance of DAFormer: stay close to what ImageNet taught about things."""
+"""Feature distance of DAFormer, which keeps the features of thing classes close to those of ImageNet."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,18 +11,19 @@ from mmuda.constants import IGNORE_INDEX
 from mmuda.models import SegOutputs
 
 THINGS = (6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
-"""Cityscapes' light, sign, person, rider, car, truck, bus, train, motorcycle and bicycle."""
+"""Cityscapes' thing classes: light, sign, person, rider, car, truck, bus, train, motorcycle and bicycle."""
 
 
 def majority_labels(labels: Tensor, size: Sequence[int], num_classes: int, min_ratio: float) -> Tensor:
     """Return the most frequent label in each cell of a grid over label maps, or 255.
 
     A cell is 255 if less than ``min_ratio`` of all of its pixels, ignored ones included, have that label. Cells are
-    squares of W // w pixels, and what is beyond the last of them is cut off, as in the released code. Where that gives
-    another grid, because the sides of the image are no multiples of the stride, cells are parts of equal size.
+    squares with sides of W // w pixels. Pixels beyond the last cell are cut off, as in the released code. If squares do
+    not give a grid of (h, w), because height or width of the image is no multiple of the stride, the cells are h x w
+    parts of nearly equal size.
 
     Args:
-        labels: (N, H, W) int64; labels of no class are ignored.
+        labels: (N, H, W) int64; labels outside [0, C) are ignored.
         size: (h, w) of the grid, that of the features.
         num_classes: Number C of classes.
         min_ratio: Smallest share of the majority, in [0, 1].
@@ -49,26 +50,26 @@ def majority_labels(labels: Tensor, size: Sequence[int], num_classes: int, min_r
 
 
 def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    r"""Return the mean distance of features where a mask is true (Hoyer et al., DAFormer, CVPR 2022, eqs. 8 to 10).
+    r"""Return the mean distance of features over a mask (Hoyer et al., DAFormer, CVPR 2022, eqs. 8 to 10).
 
     .. math:: L = \frac{\sum_i m_i \lVert f_i - g_i \rVert_2}{\sum_i m_i}
 
-    If the mask is true nowhere it is a differentiable zero. (The released code logs NaN then; its gradient is zero.)
+    If the mask is empty, the result is a differentiable zero. (The released code logs NaN then; its gradient is zero.)
 
     Args:
         features: f, (N, K, h, w), float32.
         reference: g, of the same shape.
-        mask: m, (N, h, w) bool.
+        mask: m, (N, h, w) bool; true where features count.
     """
     distances = torch.linalg.vector_norm(features.float() - reference.float(), dim=1)
     return (distances * mask).sum() / mask.sum().clamp(min=1)
 
 
 class ReferenceFeatures(nn.Module):
-    """A segmentor without heads whose backbone keeps the weights that it starts from.
+    """Segmentor without heads, whose backbone keeps its starting weights.
 
     Args:
-        segmentor: Config of the segmentor that is adapted; its backbone has an ``init_cfg``.
+        segmentor: Config of the segmentor that is adapted. The ``init_cfg`` of its backbone names the starting weights.
     """
 
     def __init__(self, segmentor: dict) -> None:
@@ -90,15 +91,19 @@ class ReferenceFeatures(nn.Module):
 
 
 def class_table(classes: Sequence[int] | None, num_classes: int) -> Tensor:
-    """Return which labels are of some classes, (256,) bool; None for all cells, ignored ones included.
+    """Return a look-up table (256,) bool that is true for the labels of some classes.
+
+    Args:
+        classes: Train ids; None for all labels, 255 included.
+        num_classes: Number C of classes.
 
     Raises:
-        ValueError: If there is no such class.
+        ValueError: If a class is not in [0, C).
     """
     if classes is None:
         return torch.ones(IGNORE_INDEX + 1, dtype=torch.bool)
     if not set(classes) <= set(range(num_classes)):
-        raise ValueError(f'classes {sorted(classes)} of the feature distance, expected some of 0 to {num_classes - 1}')
+        raise ValueError(f'distance_classes={sorted(classes)}: expected train ids from 0 to {num_classes - 1}')
     table = torch.zeros(IGNORE_INDEX + 1, dtype=torch.bool)
     table[list(classes)] = True
     return table

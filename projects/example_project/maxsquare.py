@@ -1,4 +1,4 @@
-"""MaxSquare: a whole method in one file."""
+"""MaxSquare: a complete method in one file."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +16,13 @@ def max_square_loss(logits: Tensor, ratio: float) -> Tensor:
 
     .. math:: L = -\sum_{n, c} \frac{p_{n,c}^2}{2 N_c^\alpha N^{1-\alpha}}
 
-    summed over pixels n and classes c and averaged over the images and classes, with :math:`N_c` the number of pixels
-    of the image predicted as c. Its gradient grows linearly with confidence, so easy classes do not dominate as under
-    the entropy.
+    The sum is over the pixels n and the classes c of an image; the result is the mean over images and classes.
+    :math:`N_c` is the number of pixels of the image that are predicted as c, and N the number of all its pixels. The
+    gradient grows linearly with confidence, so easy classes do not dominate as they do with the entropy.
 
     Args:
         logits: (B, C, H, W).
-        ratio: The exponent alpha, 0.2 in the paper; 0 weighs all classes alike.
+        ratio: The exponent alpha, 0.2 in the paper. With 0 all classes have one weight.
     """
     probs = logits.softmax(dim=1)
     batch, classes, height, width = probs.shape

@@ -16,10 +16,10 @@ from mmuda.models.segmentors.probability_encoder_decoder import ProbabilityEncod
 
 @MODELS.register_module()
 class SoftEncoderDecoder(ProbabilityEncoderDecoder):
-    """A segmentor that enlarges probabilities to the size of the image, not logits.
+    """Segmentor that enlarges probabilities to the size of the image, not logits.
 
-    So FDA's released code evaluates. Probabilities at the size of the network's input, from which it makes labels, are
-    the softmax of enlarged logits.
+    The released code of FDA evaluates in this way. Its pseudo labels come from probabilities at the size of the
+    network's input, which are the softmax of enlarged logits.
     """
 
     def probability_maps(self, inputs: Tensor, data_samples: SampleList, size: str) -> Iterator[Tensor]:
@@ -40,8 +40,7 @@ class SoftEncoderDecoder(ProbabilityEncoderDecoder):
 class ProbabilityEnsemble(LogitEnsemble):
     """Weighted mean of the probabilities of several networks, then argmax (FDA's multi-band transfer).
 
-    Arguments are those of :class:`LogitEnsemble`. ``seg_logits`` are logarithms of the mean, see
-    :class:`SoftEncoderDecoder`.
+    Arguments are those of :class:`LogitEnsemble`. ``seg_logits`` of the result are logarithms of the mean.
     """
 
     def vote(self, sample: SegDataSample) -> Tensor:

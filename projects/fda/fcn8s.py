@@ -14,23 +14,23 @@ from mmuda.checkpoints.key_maps import Layout
 from mmuda.internals import head_inputs
 
 WIDTHS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
-"""Width of the convolutions of each stage, as a multiple of the first one's, and their number."""
+"""For each stage: the width of its convolutions, as a multiple of the first stage's width, and their number."""
 
 
 @MODELS.register_module()
 class FCNVGG16(BaseModule):
     """VGG-16 whose fully connected layers are convolutions (Long et al., "FCN", CVPR 2015, section 3.1).
 
-    Returns the maps behind the third and the fourth pool and of fc7: (N, 256, h, w) at strides 8 and (N, 512, h, w) at
-    16, and (N, 4096, h, w) at 32; sides are rounded up. All convolutions keep the size, fc6 too; the original FCN pads
-    images by 100 pixels instead.
+    Returns three maps: (N, 256, h, w) of the third pooling at stride 8, (N, 512, h, w) of the fourth pooling at stride
+    16, and (N, 4096, h, w) of fc7 at stride 32. Heights and widths are rounded up. All convolutions keep the size, fc6
+    too. The original FCN pads images by 100 pixels instead.
 
     Args:
         base_channels: Width of the first convolutions, 64 in VGG-16; those of the stages scale with it.
         fc_channels: Width of fc6 and fc7, 4096 in VGG-16.
-        dropout_ratio: Of whole channels behind fc6 and fc7.
-        init_cfg: As in mmengine; by default PyTorch's initialisation. Files of torchvision's VGG-16 are read as they
-            are, with fc6 and fc7 and without the classifier.
+        dropout_ratio: Share of whole channels that are dropped after fc6 and after fc7.
+        init_cfg: As in mmengine; by default PyTorch's initialisation. Files of torchvision's VGG-16 need no conversion:
+            fc6 and fc7 are loaded, the classifier is left out.
     """
 
     LAYOUT: ClassVar[Layout] = (
@@ -59,7 +59,7 @@ class FCNVGG16(BaseModule):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the three maps of images (N, 3, H, W)."""
+        """Return the three maps of images (N, 3, H, W), the finest first."""
         maps = []
         for place, layer in enumerate(self.features):
             x = layer(x)
@@ -70,17 +70,17 @@ class FCNVGG16(BaseModule):
 
 @MODELS.register_module()
 class FCN8sHead(BaseDecodeHead):
-    r"""The head of FCN-8s with scaled skips, whose logits have the size of the image.
+    r"""Head of FCN-8s with scaled skips, whose logits have the size of the image.
 
     .. math:: z = U_8(U_2(U_2(s_7(f_7)) + s_4(10^{-2} p_4)) + s_3(10^{-4} p_3))
 
-    with 1x1 convolutions s and bilinear enlargement U, which is not learnt (Shelhamer et al., "FCN", TPAMI 2017,
-    section 4.3: all streams are trained at once).
+    with 1x1 convolutions s and bilinear enlargement U, which is not learnt. All streams are trained at once (Shelhamer
+    et al., "FCN", TPAMI 2017, section 4.3).
 
     Args:
         in_channels: Channels of the maps of the backbone, the finest one first.
         num_classes: C; the output is (N, C, 8 h, 8 w), where the finest map is (N, K, h, w).
-        scales: Factors of the maps.
+        scales: Factors of the maps, in the order of ``in_channels``.
         loss_decode: As in mmseg; by default cross-entropy as a mean over labelled pixels.
         **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`.
     """
@@ -111,7 +111,7 @@ class FCN8sHead(BaseDecodeHead):
         self.scores = nn.ModuleList(nn.Conv2d(count, num_classes, 1) for count in in_channels)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Return logits at the size of the image."""
+        """Return logits (N, C, H, W) at the size of the image."""
         maps = head_inputs(self, inputs)
         *finer, logits = (score(scale * x) for score, scale, x in zip(self.scores, self.scales, maps, strict=True))
         for skip in reversed(finer):

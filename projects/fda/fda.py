@@ -1,4 +1,4 @@
-"""FDA: training on source images with the style of the target, and the entropy of the target."""
+"""FDA: training on source images with the style of the target, and on the entropy of the target."""
 
 from typing import Any
 
@@ -19,17 +19,18 @@ class FDA(BaseAdaptor):
 
     .. math:: L = L_{ce}(x^{s \to t}, y^s) + \lambda_{ent} L_{ent}(x^t) \; [+ L_{ce}(x^t, \hat y^t)]
 
-    Source images come in the style of the target from a :class:`StyledPairDataset`. The entropy is that of the logits
-    at their own size. The term in brackets is there with ``pseudo_labels``, for target images with labels that the mean
-    of several networks made, see :class:`BandLabelStage`.
+    A :class:`StyledPairDataset` gives source images the style of the target. The entropy is that of the logits at their
+    own size. With ``pseudo_labels`` there is the term in brackets: the target images then have labels from the mean of
+    several networks, see :class:`BandLabelStage`.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`.
         eta: See :func:`robust_entropy`.
         norm: See :func:`robust_entropy`; :data:`RELEASED_NORM` in the released code.
-        entropy_after: The entropy counts from the iteration behind this one on, the first one being 0. (The released
-            code compares so: even with 0 the first iteration is without it. -1 is always, as are ``pseudo_labels``.)
-            Before, the images pass through the network without a graph, which updates the statistics of batch-norm.
+        entropy_after: The entropy loss begins after this iteration; iterations count from 0. With 0 only the first
+            iteration has no entropy loss, as in the released code. With -1 all iterations have it. ``pseudo_labels``
+            also turn it on from the start. Until then the target images pass through the network without gradients,
+            which updates the statistics of batch-norm.
         pseudo_labels: Whether target images have labels.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``ent_main`` (:math:`\lambda_{ent}`),
             ``pseudo_main``, and those of ``aux``.
@@ -60,7 +61,7 @@ class FDA(BaseAdaptor):
         self.iterations.advance()
 
     def target_losses(self, target: dict) -> Losses:
-        """Return the losses of a pass over target images."""
+        """Return the losses of a pass over target images: the entropies, and the cross-entropy of pseudo labels."""
         outputs = self.segment(dict(inputs=target['inputs']))
         losses = self.entropies(outputs)
         if self.pseudo_labels:

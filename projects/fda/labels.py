@@ -1,4 +1,4 @@
-"""Pseudo labels of FDA: the mean of several networks, and a threshold for each class."""
+"""Pseudo labels of FDA: mean probabilities of several networks, and a threshold for each class."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,15 +22,16 @@ from .mean import weighted_mean
 
 @LABEL_STRATEGIES.register_module()
 class QuantileCap(MedianCap):
-    """A quantile of the confidences of a class, or ``cap`` if that is less (FDA, Yang and Soatto, CVPR 2020).
+    """Threshold of a class: a quantile of its confidences, at most ``cap`` (FDA, Yang and Soatto, CVPR 2020).
 
-    Of n confidences in ascending order it is the one at index rint(share * n), halves to even, or the last one; 0 for
-    n = 0. (The released code fails if a class is predicted by a single pixel.) A pixel below the threshold of its class
-    is ignored, so at least about ``1 - share`` of each class is labelled.
+    The quantile of n confidences in ascending order is the one at index min(rint(share * n), n - 1), where rint rounds
+    halves to even; it is 0 for n = 0. (The released code fails if a single pixel is predicted as a class.) A pixel
+    whose confidence is below the threshold of its class is ignored, so at least about ``1 - share`` of each class is
+    labelled.
 
     Args:
-        share: In [0, 1]; 0.66 in the released code.
-        cap: Greatest threshold, in (0, 1].
+        share: Share of the confidences below the quantile, in [0, 1]; 0.66 in the released code.
+        cap: Upper bound of the thresholds, in (0, 1].
         exact: Keep all confidences instead of a histogram.
 
     Raises:
@@ -40,7 +41,7 @@ class QuantileCap(MedianCap):
     def __init__(self, share: float = 0.66, cap: float = 0.9, exact: bool = False) -> None:
         super().__init__(cap, exact)
         if not 0 <= share <= 1:
-            raise ValueError(f'share={share}: must be in [0, 1], the share of a class below the threshold')
+            raise ValueError(f'share={share}: expected the share of a class below its threshold, in [0, 1]')
         self.share = float(share)
 
     def thresholds(self, statistics: Confidences) -> np.ndarray:
@@ -55,35 +56,36 @@ class BandLabelStage(LabelStage):
 
     Args:
         name: See :class:`LabelStage`.
-        bands: ``'{stage}'`` of earlier trainings, or checkpoint files, one for each network.
-        band_weights: Of the networks; by default equal ones.
-        **kwargs: As :class:`LabelStage`, but ``weights``.
+        bands: One entry for each network: ``'{stage}'``, the name of an earlier training in braces, or a checkpoint
+            file.
+        band_weights: Weights of the networks in the mean; by default equal ones.
+        **kwargs: As :class:`LabelStage`, without ``weights``.
 
     Raises:
-        ValueError: As :class:`LabelStage`; or if there is no network, or another number of weights.
+        ValueError: As :class:`LabelStage`, or if ``bands`` is empty or ``band_weights`` has another length.
     """
 
     def __init__(
         self, name: str, bands: Sequence[str], band_weights: Sequence[float] | None = None, **kwargs: Any
     ) -> None:
         if not bands:
-            raise ValueError(f'stage {name!r}: bands names no network')
+            raise ValueError(f'stage {name!r}: bands is empty, expected one training or checkpoint for each network')
         super().__init__(name, bands[0], **kwargs)
         self.bands, self.band_weights = list(bands), network_weights(band_weights, len(bands))
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Add the networks and their weights."""
+        """Return the settings of :class:`LabelStage`, with the networks and their weights."""
         models = [ctx.network_config(band).model for band in self.bands]
         return dict(super().settings(ctx), bands=self.bands, band_weights=self.band_weights, models=models)
 
     def inputs(self, ctx: StageContext) -> set[str]:
-        """Add all networks."""
+        """Return the inputs of :class:`LabelStage`, with all networks."""
         return super().inputs(ctx) | set(self.bands)
 
     def probabilities(
         self, ctx: StageContext, images: ImageSet, keep_in: Path | None = None
     ) -> Callable[..., Iterator[Tensor]]:
-        """Load the networks; return a function from places in the list of images to mean probabilities."""
+        """Load the networks, and return a function from image positions to mean probabilities (C, H, W)."""
         networks = [ctx.load_network(band, images.classes) for band in self.bands]
         kept = [None if keep_in is None else KeptValues(keep_in) for _ in networks]
 
@@ -100,6 +102,6 @@ class BandLabelStage(LabelStage):
         return predict
 
     def facts(self, ctx: StageContext) -> dict[str, Any]:
-        """Return what made the result, for its manifest."""
+        """Return the facts for the manifest, with the digests of all weights."""
         found = super().facts(ctx)
         return dict(found, weights=' '.join(ctx.weights_digest(band) for band in self.bands))

@@ -1,4 +1,4 @@
-"""The mean of the predictions of several networks."""
+"""Mean of the predictions of several networks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def weighted_mean(maps: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return the weighted sum of probability maps (C, H, W), in the order of the networks."""
+    """Return the weighted sum (C, H, W) of probability maps (C, H, W), one map and one weight for each network."""
     (first, *others), (share, *shares) = maps, weights
     total = first * share
     for one, weight in zip(others, shares, strict=True):

@@ -1,4 +1,4 @@
-"""The crop of FDA's released code."""
+"""Crop of FDA's released code."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -10,20 +10,20 @@ from mmuda.datasets.transforms.draws import Draws, NumPyDraws
 
 @TRANSFORMS.register_module()
 class OpenCrop(BaseTransform):
-    """Cut a random window of a fixed size whose last possible place is never drawn.
+    """Cut a random window of a fixed size; the last possible place is never drawn.
 
-    So the released code of FDA crops source images: the column is drawn below W - w, then the row below H - h.
+    The released code of FDA crops source images in this way: the column is drawn below W - w, then the row below H - h.
     ``RandomClassCrop`` draws all places.
 
     Needs ``img`` (H, W, 3) uint8; changes it, the labels in ``seg_fields`` and ``img_shape`` (h, w).
 
     Args:
         size: (h, w) of the window in pixels.
-        draws: Source of random numbers; NumPy's global generator by default.
+        draws: Generator of random numbers, see :class:`Draws`; NumPy's global generator by default.
 
     Raises:
-        ValueError: When an image comes that is smaller than the window, or whose label has another size.
-        TypeError: When an image comes, if it or a label is not uint8.
+        ValueError: If an image is smaller than the window, or its label has another size. Raised by ``transform``.
+        TypeError: If an image or a label is not uint8. Raised by ``transform``.
     """
 
     def __init__(self, size: tuple[int, int], draws: Draws | None = None) -> None:
@@ -31,13 +31,13 @@ class OpenCrop(BaseTransform):
         self.draws: Draws = draws or NumPyDraws()
 
     def transform(self, results: dict) -> dict:
-        """Cut ``results['img']`` and the labels."""
+        """Return the results, with ``img`` and the labels cut."""
         height, width = check_image(results, self).shape[:2]
         h, w = self.size
         if height < h or width < w:
             raise ValueError(
-                f'OpenCrop: {results.get("img_path")} is {(height, width)}, smaller than the window {self.size} (H, '
-                'W): resize it before'
+                f'OpenCrop: {results.get("img_path")} has size {(height, width)} (H, W), smaller than the window '
+                f'{self.size}: resize the image before'
             )
         left = self.draws.integer(0, max(1, width - w))
         top = self.draws.integer(0, max(1, height - h))

@@ -1,11 +1,11 @@
-"""The entropy penalty of FDA, which weighs uncertain pixels more."""
+"""Entropy penalty of FDA, which weighs uncertain pixels more."""
 
 import math
 
 from torch import Tensor
 
 RELEASED_NORM = 2.9444
-"""The released code divides by this number for any number of classes; it is ln 19, rounded."""
+"""Divisor of the released code for any number of classes: ln 19, rounded."""
 
 
 def robust_entropy(logits: Tensor, eta: float = 2.0, norm: float | None = None) -> Tensor:
@@ -15,8 +15,8 @@ def robust_entropy(logits: Tensor, eta: float = 2.0, norm: float | None = None) 
 
     Args:
         logits: (N, C, H, W).
-        eta: The power; above 0.5 it weighs uncertain pixels more.
-        norm: Z; None is :math:`\ln C`, so that e is in [0, 1].
+        eta: The power. Values above 0.5 weigh uncertain pixels more.
+        norm: Z. None means :math:`\ln C`, so that e is in [0, 1].
     """
     log_probs = logits.float().log_softmax(dim=1)
     entropy = -(log_probs.exp() * log_probs).sum(dim=1) / (math.log(logits.shape[1]) if norm is None else norm)

@@ -1,4 +1,4 @@
-"""The self-training of FDA: several networks, labels from their mean, the networks anew."""
+"""Self-training of FDA: train several networks, label with their mean, and train them again."""
 
 import copy
 from collections.abc import Sequence
@@ -15,22 +15,23 @@ from .labels import BandLabelStage
 
 @STAGES.register_module()
 class BandRounds(Stage):
-    """Train a network for each size of the window, label with their mean, train all of them with the labels, and so on.
+    """Rounds of training a network for each window size, and of labelling with their mean.
 
-    Stands for the stages ``<name>/0/<beta>`` for each beta, ``<name>/0/label``, ``<name>/1/<beta>``, ... Every network
-    starts from the weights of the config, in every round (Yang and Soatto, "FDA", CVPR 2020, section 3.3). The mean of
-    those of the last round is tested by ``tools/test.py CONFIG A.pth B.pth C.pth``.
+    Expands to the stages ``<name>/0/<beta>`` for each beta, ``<name>/0/label``, ``<name>/1/<beta>``, ... The trainings
+    of round 0 have no pseudo labels; those of round r have the labels of round r - 1. Every network starts from the
+    weights of the config, in every round (Yang and Soatto, "FDA", CVPR 2020, section 3.3). ``tools/test.py CONFIG A.pth
+    B.pth C.pth`` tests the mean of the networks of the last round.
 
     Args:
         name: See :class:`Stage`.
-        label: Arguments of :class:`BandLabelStage` but ``name`` and ``bands``.
+        label: Arguments of :class:`BandLabelStage` without ``name`` and ``bands``.
         train: ``overrides`` of :class:`TrainStage` for the trainings with labels, in which ``'{label}'`` means the
             labelling of the round before.
-        betas: Of :class:`StyledPairDataset`, one for each network.
-        num_rounds: How often labels are made: 0 only trains the networks once. The best figures of the paper take 2.
+        betas: Window sizes of :class:`StyledPairDataset`, one for each network.
+        num_rounds: Number of labellings. 0 only trains the networks once. The best figures of the paper need 2.
 
     Raises:
-        ValueError: If there is no beta, or one twice.
+        ValueError: If ``betas`` is empty or has a number twice.
     """
 
     def __init__(
@@ -38,15 +39,15 @@ class BandRounds(Stage):
     ) -> None:
         super().__init__(name)
         if not betas or len(set(betas)) < len(betas):
-            raise ValueError(f'stage {name!r}: betas={list(betas)}, expected different numbers')
+            raise ValueError(f'stage {name!r}: betas={list(betas)}, expected at least one number, and no number twice')
         self.label, self.train, self.betas, self.num_rounds = label, train, list(betas), num_rounds
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Raise: the stages of the rounds have settings."""
+        """Raise RuntimeError: only the stages of the rounds have settings."""
         raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
-        """Raise: the stages of the rounds are executed."""
+        """Raise RuntimeError: only the stages of the rounds are executed."""
         raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
 
     def expand(self) -> list[Stage]:

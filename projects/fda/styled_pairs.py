@@ -1,4 +1,4 @@
-"""Domain pairs whose source image has the style of a target image."""
+"""Pairs of a source and a target image, in which the source image has the style of a target image."""
 
 from typing import Any
 
@@ -13,27 +13,28 @@ from mmuda.datasets.pairs.streams import Permutations
 from .spectrum import swap_spectrum, window_bounds
 
 STYLE_STREAM = 0xFDA
-"""Key of the stream of style images."""
+"""Key of the random stream that orders style images."""
 
 
 @DATASETS.register_module()
 class StyledPairDataset(DomainPairDataset):
-    """A :class:`DomainPairDataset` whose source images get low frequencies of target images, see :func:`swap_spectrum`.
+    """Pairs whose source images have the low frequencies of target images, see :func:`swap_spectrum`.
 
-    It happens behind both pipelines, on grey values, in the workers that read images; a styled image is float32. The
-    pipelines must give both images one size. The n-th pair is a pure function of (seed, n), as all pairs are.
+    It is a :class:`DomainPairDataset`. Styling happens after both pipelines, on grey values, in the workers that read
+    images. A styled image is float32. The pipelines must give both images one size. The n-th pair depends on (seed, n)
+    alone, as in the base class.
 
     Args:
         *args: As :class:`DomainPairDataset`.
         beta: See :func:`swap_spectrum`.
         window: See :func:`window_bounds`.
-        style: Data set (or its config) of the target images whose style is taken, without labels; they come in an order
-            of their own. None takes the target image of the pair. The second round of FDA trains with pseudo-labelled
-            images, and takes the styles of others.
+        style: Data set (or its config) of unlabelled target images whose style is used, in a separate random order.
+            None uses the target image of the pair. In the rounds of FDA with pseudo labels, the pairs have
+            pseudo-labelled images, and the styles come from other images.
         **kwargs: As :class:`DomainPairDataset`.
 
     Raises:
-        ValueError: For a bad window or beta. When a pair is read: if the images differ in size.
+        ValueError: If the window is unknown or beta is out of range; when a pair is read, if the images differ in size.
     """
 
     def __init__(
@@ -51,8 +52,8 @@ class StyledPairDataset(DomainPairDataset):
         source = pair['source']
         if source['inputs'].shape != style.shape:
             raise ValueError(
-                f'{source["data_samples"].metainfo.get("img_path")} is {tuple(source["inputs"].shape)} and its style '
-                f'image {tuple(style.shape)} (3, H, W): resize and crop the images of both domains to one size'
+                f'{source["data_samples"].metainfo.get("img_path")} has shape {tuple(source["inputs"].shape)} and its '
+                f'style image {tuple(style.shape)} (3, H, W): resize and crop the images of both domains to one size'
             )
         source['inputs'] = swap_spectrum(source['inputs'].float(), style.float(), self.beta, self.window)
         return pair

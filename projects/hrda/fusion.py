@@ -1,4 +1,4 @@
-"""How HRDA joins the predictions of two resolutions."""
+"""Fusion of HRDA, which joins the predictions of two resolutions."""
 
 from collections.abc import Sequence
 
@@ -23,19 +23,20 @@ def fuse(
 
     .. math:: l' = (1 - a) \odot l, \qquad P = \zeta(a) \odot Z(g) + \zeta(l')
 
-    with logits of the context l and of the detail g, scale attention a, :math:`\zeta` the enlargement to the size of
-    the detail, and Z, which puts a crop to its place among zeros. Outside of the crop a is 0, so that the context alone
-    counts there. As in the released code the *product* l' is enlarged, not its factors.
+    l are the logits of the context, g those of the detail, and a is the scale attention. :math:`\zeta` enlarges to the
+    resolution of the detail, and Z puts the crop at its place among zeros. Outside of the crop a is 0, so only the
+    context counts there. As in the released code the *product* l' is enlarged, not its factors.
 
     Args:
         context: (N, C, h, w).
-        detail: (N, C, h', w'), of the crop, or of the whole image.
+        detail: (N, C, h', w') of the crop, or of the whole image.
         attention: (N, C or 1, h, w) in [0, 1], or a number.
-        size: (H, W) of the result: that of the whole image in cells of the detail.
-        stride: Pixels of the image in a cell of the detail.
+        size: (H, W) of the result: the size of the whole image in cells of the detail.
+        stride: Side of a cell of the detail, in pixels of the image.
         context_scale: Size of the context image relative to the image.
-        box: Crop that the detail shows, in pixels of the image; None for the whole image. A side that lies within a
-            cell of the context is moved to the cell's beginning, in the mask alone: choose crops that are aligned.
+        box: Crop that the detail shows, in pixels of the image; None for the whole image. If an edge of the crop is
+            inside a cell of the context, the mask of the attention begins or ends at the start of this cell. Crops that
+            are aligned with the cells avoid that.
         align_corners: Corner convention of the enlargement.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The segmentor of HRDA: a small image for context, and crops at full resolution for details."""
+"""Segmentor of HRDA: a small image for context, and crops at full resolution for details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DETAIL, CONTEXT, FUSED = 'detail', 'context', 'main'
 
 @dataclass(frozen=True)
 class HRDAOutputs(SegOutputs):
-    """Outputs of one forward pass in training: fused logits are ``main``, those of the crop ``detail``.
+    """Outputs of one forward pass in training: fused logits are ``main``, those of the crop are ``detail``.
 
     Attributes:
         box: The crop, in pixels.
@@ -29,11 +29,11 @@ class HRDAOutputs(SegOutputs):
     box: Box
 
     def size_of(self, level: str) -> tuple[int, int]:
-        """Return the size of the crop for ``detail``."""
+        """Return the size (H, W) of the image area of a level: of the crop for ``detail``."""
         return self.box.size if level == DETAIL else super().size_of(level)
 
     def region(self, level: str, maps: Tensor) -> Tensor:
-        """Return the crop for ``detail``."""
+        """Return the part of maps (..., H, W) that a level shows: the crop for ``detail``."""
         return self.box.of(maps) if level == DETAIL else super().region(level, maps)
 
 
@@ -41,34 +41,36 @@ class HRDAOutputs(SegOutputs):
 class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
     """An :class:`AdaptiveEncoderDecoder` of two resolutions (Hoyer et al., "HRDA", ECCV 2022).
 
-    One backbone sees the whole image at a smaller scale and details at full resolution, and an :class:`HRDAHead` fuses
-    both. Any method can train it that weighs losses by level:
+    One backbone gets the whole image at a smaller scale, and details at full resolution. An :class:`HRDAHead` fuses
+    both. Any method that weighs losses by level can train it. A level is a place where a head predicts.
 
-    - In training the detail is one crop for all images of a batch, drawn anew in every pass. The levels are ``detail``
-      and ``main``, the fused one. A loss :math:`(1 - \\lambda) L_{fused} + \\lambda L_{detail}` is
-      ``loss_weights=dict(seg_main=0.9, seg_detail=0.1)``, and likewise for other terms, such as ``mix``.
+    - In training the detail is one crop for all images of a batch, drawn again in every pass. The levels are ``detail``
+      and ``main``, which is the fused one. A loss :math:`(1 - \\lambda) L_{fused} + \\lambda L_{detail}` is
+      ``loss_weights=dict(seg_main=0.9, seg_detail=0.1)``. The weights of other terms, such as ``mix``, are written in
+      the same way.
     - Otherwise, and in the forward mode ``'sliding'``, windows of the same size cover the images and their logits are
-      averaged; there is only ``main``. A teacher needs that: ``teacher=dict(mode='sliding')``.
-    - Mode ``'features'`` returns those of the context.
+      averaged. There is only the level ``main``. A teacher needs this mode: ``teacher=dict(mode='sliding')``.
+    - Mode ``'features'`` returns the features of the context.
 
-    ``test_cfg=dict(mode='slide', crop_size=..., stride=...)`` slides over large images as mmseg does, and the windows
-    of the details are those of each crop.
+    ``test_cfg=dict(mode='slide', crop_size=..., stride=...)`` slides over large images as mmseg does. Each crop then
+    has its own windows of details.
 
     Args:
         *args: As :class:`AdaptiveEncoderDecoder`; the decode head is an :class:`HRDAHead`.
         detail_size: (h, w) of crop and windows in pixels.
-        divisor: The corner of the crop is a multiple of it, in pixels. None aligns it with the cells of the context,
-            ``stride / context_scale``: the published 8 for the stride of 4, but 16 for the stride of 8, where the
-            published 8 puts mask and details up to 8 pixels apart.
-        last_place: See :func:`draw_box`; True is clean.
-        overlap: Windows overlap by half, else they do not.
-        windows_at_once: Images of windows in one pass of the backbone, if memory is short; None takes all. Without
-            effect on the result in eval mode; a teacher normalises by the statistics of these.
-        context_loss: Whether the attenuated logits of the context are a level, ``context``, too.
+        divisor: Row and column of the crop's corner are multiples of this number of pixels. None takes the size of a
+            cell of the context, ``stride / context_scale``: 8 for a stride of 4, as published, and 16 for a stride of
+            8. The published code has 8 there too, which puts mask and details up to 8 pixels apart.
+        last_place: See :func:`draw_box`. True is the clean choice.
+        overlap: Whether windows overlap by half.
+        windows_at_once: Number of window images in one pass of the backbone; None takes all. Small numbers need less
+            memory. The result in eval mode does not depend on it. A teacher in train mode normalises by the batch
+            statistics of each pass.
+        context_loss: Whether the attenuated logits of the context are a third level, ``context``.
         **kwargs: As :class:`AdaptiveEncoderDecoder`.
 
     Raises:
-        ValueError: If there is an auxiliary head, or sides of details are no multiples of the head's stride.
+        ValueError: If there is an auxiliary head, or ``detail_size`` is no multiple of the head's stride.
     """
 
     decode_head: Any
@@ -106,11 +108,11 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         return super().forward(inputs, data_samples, mode)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile the backbone, whose images always have the same two sizes; each pass has another crop."""
+        """Compile the backbone alone: its images always have the same two sizes, but each pass has another crop."""
         self.backbone.compile(*args, **kwargs)
 
     def outputs(self, inputs: Tensor, logits: bool = True) -> SegOutputs:
-        """Return features of the context and the logits of every level, without upsampling.
+        """Return the features of the context and the logits of every level, without upsampling.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
@@ -129,18 +131,18 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         return self._outputs(inputs, levels, context, box)
 
     def sliding_outputs(self, inputs: Tensor) -> SegOutputs:
-        """Return features of the context and fused logits, with details of the whole images (N, 3, H, W)."""
+        """Return the features of the context and fused logits, with details of the whole images (N, 3, H, W)."""
         context = self.extract_feat(self.context_images(inputs))
         return self._outputs(inputs, {FUSED: self._slide(inputs, context).fused}, context)
 
     @property
     def level_groups(self) -> dict[str, str]:
-        """For each level, the name under which loss weights know it: its own."""
+        """For each level, the name that the keys of its loss weights have: its own."""
         levels = [CONTEXT, DETAIL, FUSED] if self.context_loss else [DETAIL, FUSED]
         return {level: level for level in levels}
 
     def context_images(self, inputs: Tensor) -> Tensor:
-        """Return the images that the context is taken from, (N, 3, H * scale, W * scale)."""
+        """Return the small images of the context, (N, 3, H * scale, W * scale)."""
         size = [int(length * self.context_scale) for length in inputs.shape[-2:]]
         return F.interpolate(inputs, size=size, mode='bilinear', align_corners=False)
 
@@ -154,7 +156,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         return int(torch.randint(bound, (), generator=self.random.generator))
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Return fused logits at the size of the images; mmseg's inference calls it for each window of its own."""
+        """Return fused logits at the size of the images. mmseg's inference calls it for each of its windows."""
         return self.sliding_outputs(inputs).upsample(FUSED)
 
     def _forward(self, inputs: Tensor, data_samples: SampleList | None = None) -> Tensor:
@@ -162,7 +164,7 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
         return self.sliding_outputs(inputs).logits[FUSED]
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
-        """Refuse: adaptors train this network.
+        """Raise RuntimeError: adaptors train this network.
 
         Raises:
             RuntimeError: Always.

@@ -1,4 +1,4 @@
-"""The head of HRDA: one segmentation head for both resolutions, and attention that weighs them."""
+"""Head of HRDA: one segmentation head for both resolutions, and attention that weighs them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class HRDALogits(NamedTuple):
     Attributes:
         fused: (N, C, H, W), at the stride of the head.
         context: (N, C, h, w), attenuated by the attention, see :func:`fuse`.
-        detail: (N, C, h', w'), of the crop, or of all windows together.
+        detail: (N, C, h', w') of the crop, or of all windows together.
     """
 
     fused: Tensor
@@ -29,21 +29,21 @@ class HRDALogits(NamedTuple):
 
 @MODELS.register_module()
 class HRDAHead(BaseModule):
-    """Two resolutions fused by attention (Hoyer et al., "HRDA", ECCV 2022, section 3.3).
+    """Head that fuses two resolutions by attention (Hoyer et al., "HRDA", ECCV 2022, section 3.3).
 
-    Its weights have the names of the released ones, ``head.*`` and ``scale_attention.*``.
+    Its weights have the names of the released weights, ``head.*`` and ``scale_attention.*``.
 
     Args:
         head: Config of a decode head, for both resolutions.
-        scale_attention: Config of a decode head with as many classes, or one, that sees the context. None needs
-            ``fixed_attention``.
-        stride: Pixels of the image in a cell of the logits: 4 for ``DAFormerHead``, 8 for ``DeepLabV2Head``.
+        scale_attention: Config of a decode head that reads the context and has one channel for each class, or one for
+            all. With None, ``fixed_attention`` is needed.
+        stride: Side of a cell of the logits in pixels of the image: 4 for ``DAFormerHead``, 8 for ``DeepLabV2Head``.
         context_scale: Size of the context image relative to the image.
-        fixed_attention: A number in place of attention: 0 is the context alone, 1 the detail alone.
+        fixed_attention: A number in place of the attention: with 0 the context counts alone, with 1 the detail.
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If both or none of the two attentions are given, or a number is out of range.
+        ValueError: If both attentions are given, or none of them, or a number is out of range.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class HRDAHead(BaseModule):
         self.scale_attention: Any = None if scale_attention is None else MODELS.build(scale_attention)
         self.stride, self.context_scale, self.fixed_attention = stride, context_scale, fixed_attention
 
-    # Attributes of a decode head, for those who ask a segmentor.
+    # Attributes that other code expects of a segmentor's decode head.
 
     @property
     def num_classes(self) -> int:
@@ -85,7 +85,7 @@ class HRDAHead(BaseModule):
 
     @property
     def in_index(self) -> int | Sequence[int]:
-        """Places of the feature maps that the head reads."""
+        """Indices of the feature maps that the head reads."""
         return self.head.in_index
 
     @property
@@ -95,20 +95,20 @@ class HRDAHead(BaseModule):
 
     @property
     def loss_decode(self) -> Any:
-        """The losses of the head, of which any but the plain one replaces that of the method."""
+        """Losses of the head. Other losses than plain cross-entropy replace the loss of the method."""
         return self.head.loss_decode
 
     @property
     def sampler(self) -> Any:
-        """The sampler of pixels of the head."""
+        """Pixel sampler of the head."""
         return self.head.sampler
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
-        """Return the losses of the head on logits of either resolution."""
+        """Return the losses of the head on logits (N, C, h, w) of one of the resolutions."""
         return self.head.loss_by_feat(seg_logits, batch_data_samples)
 
     def weights_meta(self) -> dict[str, Any]:
-        """Return the scale of the context: the keys of a checkpoint do not tell."""
+        """Return the scale of the context, which the keys of a checkpoint do not show."""
         return dict(context_scale=self.context_scale)
 
     def forward(
@@ -117,10 +117,10 @@ class HRDAHead(BaseModule):
         """Return the logits of images.
 
         Args:
-            context: Features of the small images, by stage.
+            context: Features of the small images, one map for each stage of the backbone.
             detail: Features of a crop, or of windows in the order of :func:`cut_windows`.
             size: (H, W) of the images in pixels.
-            shown: What ``detail`` shows, in pixels: one crop, or windows that cover the images.
+            shown: Parts of the images that ``detail`` shows, in pixels: one crop, or windows that cover the images.
 
         Raises:
             ValueError: If the head has another stride than ``stride``.
@@ -144,9 +144,10 @@ class HRDAHead(BaseModule):
         return HRDALogits(fused, attenuated, on_detail)
 
     def _in_cells(self, logits: Tensor, size: Sequence[int]) -> Tensor:
-        """Return the logits of an image of a size (H, W) with one cell for each ``stride`` pixels.
+        """Return the logits of images of a size (H, W), resized to one cell for each ``stride`` pixels.
 
-        Networks whose pooling rounds up, or sides that are no multiples of the stride, give one or two cells more.
+        Networks whose pooling rounds up, and image sizes that are no multiples of the stride, give one or two cells
+        more.
         """
         cells = tuple(max(1, side // self.stride) for side in size)
         found = tuple(logits.shape[-2:])
@@ -154,7 +155,7 @@ class HRDAHead(BaseModule):
             return logits
         if any(abs(ours - wanted) > 2 for ours, wanted in zip(found, cells, strict=True)):
             raise ValueError(
-                f'HRDAHead: an image of {tuple(size)} (H, W) has logits of {found}, but stride={self.stride}: set it '
-                'to that of the head'
+                f'HRDAHead: the logits of an image of {tuple(size)} (H, W) have size {found}, which does not fit '
+                f'stride={self.stride}: set stride to that of the head'
             )
         return F.interpolate(logits, size=cells, mode='bilinear', align_corners=self.align_corners)

@@ -1,4 +1,4 @@
-"""The parts of an image that the detail branch of HRDA looks at."""
+"""Parts of an image that the detail branch of HRDA reads."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Box(NamedTuple):
-    """A rectangle of an image: rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``."""
+    """A rectangle of an image: rows from ``top`` to ``bottom`` - 1, columns from ``left`` to ``right`` - 1."""
 
     top: int
     bottom: int
@@ -25,7 +25,7 @@ class Box(NamedTuple):
         return maps[..., self.top : self.bottom, self.left : self.right]
 
     def cells(self, stride: float) -> 'Box':
-        """Return the rectangle in cells of ``stride`` pixels; a side within a cell begins or ends at the cell."""
+        """Return the rectangle in cells of ``stride`` pixels, with all edges rounded down."""
         return Box(*(int(side / stride) for side in self))
 
 
@@ -34,16 +34,16 @@ def draw_box(
 ) -> Box:
     """Draw the detail crop of a batch (Hoyer et al., "HRDA", ECCV 2022, section 3.2).
 
-    Its corner is a multiple of ``divisor``: of ``(max(H - h, 0) + 1) // divisor`` of them, the row is drawn, then the
-    column.
+    The row of its corner is drawn first, then the column. The row is one of the first ``(max(H - h, 0) + 1) //
+    divisor`` multiples of ``divisor``.
 
     Args:
         size: (H, W) of the images.
         crop: (h, w) of the crop. If it has the size of the images, nothing is drawn.
-        divisor: In pixels.
-        draw: Returns an integer from 0 to below its argument.
-        last_place: Draw the last corner that fits, too. The released code never draws it if ``divisor`` divides ``H -
-            h``.
+        divisor: Row and column of the corner are multiples of this number of pixels.
+        draw: Function that returns an integer from 0 to below its argument.
+        last_place: Whether the last corner that fits can be drawn, too. The released code never draws it if ``divisor``
+            divides ``H - h``.
     """
     if tuple(size) == tuple(crop):
         return Box(0, size[0], 0, size[1])
@@ -59,8 +59,8 @@ def sliding_windows(size: Sequence[int], window: Sequence[int], overlap: bool = 
 
     Args:
         size: (H, W) of the image.
-        window: (h, w); one that is larger than the image is as large as it.
-        overlap: Windows begin half a window apart, and a whole one otherwise.
+        window: (h, w) of the windows, cut to the size of the image.
+        overlap: Whether windows begin half a window apart; otherwise they begin a whole window apart.
     """
     rows, columns = (_along(length, side, overlap) for length, side in zip(size, window, strict=True))
     return [Box(top, bottom, left, right) for top, bottom in rows for left, right in columns]
@@ -74,7 +74,7 @@ def _along(length: int, side: int, overlap: bool) -> list[tuple[int, int]]:
 
 
 def cut_windows(images: Tensor, windows: Sequence[Box]) -> Tensor:
-    """Return the windows of images (N, C, H, W), (windows * N, C, h, w): all images of one window after the other."""
+    """Return the windows (windows * N, C, h, w) of images (N, C, H, W): the first window of all images comes first."""
     return torch.cat([window.of(images) for window in windows])
 
 
@@ -83,9 +83,9 @@ def join_windows(maps: Tensor, windows: Sequence[Box], size: Sequence[int], stri
 
     Args:
         maps: (windows * N, C, h, w), in the order of :func:`cut_windows`.
-        windows: In pixels of the images.
+        windows: The windows, in pixels of the images.
         size: (H, W) of the result, in cells.
-        stride: Pixels of the images in a cell.
+        stride: Side of a cell in pixels of the images.
     """
     parts = maps.chunk(len(windows))
     total = maps.new_zeros(*parts[0].shape[:2], *size)

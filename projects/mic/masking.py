@@ -1,4 +1,4 @@
-"""Masked images of MIC: blocks of strongly augmented images are hidden."""
+"""Masked images of MIC, in which blocks are hidden."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class MaskDraws(NamedTuple):
     """The random numbers of one masked batch, on the CPU.
 
     Attributes:
-        augmentation: See :class:`StrongAugmentation`; None leaves the images as they are.
+        augmentation: See :class:`StrongAugmentation`. With None the images are not augmented.
         blocks: (N, 1, h, w), see :func:`draw_blocks`.
     """
 
@@ -30,15 +30,16 @@ class Masking(nn.Module):
 
     .. math:: x^M = M \odot x, \quad M = [v > r] \text{ for each block}, \quad v \sim U(0, 1)
 
-    Hidden pixels are 0 in the normalised image, the mean colour. The images are jittered and blurred before.
+    Hidden pixels are 0 in the normalised image, which is the mean colour. The images are jittered and blurred before
+    they are masked.
 
     Args:
-        images: Whose images are masked: ``'target'`` with their pseudo labels, ``'source'`` with their labels, or
-            ``'both'``: the first half of the source images and of the target images. (The paper: ``'target'`` from
-            synthetic images to Cityscapes, ``'both'`` without augmentation from Cityscapes to ACDC and Dark Zurich.)
-        block: Side of a block in pixels: 64 for crops of 1024x1024, 32 for those of 512x512 in the paper.
+        images: Images that are masked: ``'target'`` with their pseudo labels, ``'source'`` with their labels, or
+            ``'both'``, the first half of the source images and of the target images. The paper has ``'target'`` from
+            synthetic images to Cityscapes, and ``'both'`` without augmentation from Cityscapes to ACDC and Dark Zurich.
+        block: Side of a block in pixels. The paper has 64 for crops of 1024x1024, and 32 for crops of 512x512.
         ratio: Share r of hidden blocks.
-        augment: Whether images are jittered and blurred before.
+        augment: Whether images are jittered and blurred before they are masked.
         augmentation: Arguments of :class:`StrongAugmentation` that differ from MIC's (``strength=0.2, shared=True``).
 
     Raises:
@@ -55,9 +56,9 @@ class Masking(nn.Module):
     ) -> None:
         super().__init__()
         if images not in IMAGES:
-            raise ValueError(f'masked images={images!r}, expected one of {IMAGES}')
+            raise ValueError(f'masked.images={images!r}, expected one of {IMAGES}')
         if block < 1 or not 0 <= ratio <= 1:
-            raise ValueError(f'block={block} and ratio={ratio}, expected pixels and a share in [0, 1]')
+            raise ValueError(f'masked.block={block} and masked.ratio={ratio}, expected pixels and a share in [0, 1]')
         self.images, self.block, self.ratio = images, block, ratio
         self.augmentation = (
             StrongAugmentation(**{'strength': 0.2, 'shared': True, **(augmentation or {})}) if augment else None
@@ -65,17 +66,18 @@ class Masking(nn.Module):
         self.random = RandomStream('masked images')
 
     def forward(self, source: dict, target: dict, pseudo: PseudoLabels, mean: Tensor, std: Tensor) -> WeightedImages:
-        """Return masked images.
+        """Return masked images with their labels and weights.
 
         Args:
-            source: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
-            target: ``inputs`` (M, 3, H, W).
+            source: Batch of the source: ``inputs`` (N, 3, H, W), normalised, and labelled ``data_samples``.
+            target: Batch of the target: ``inputs`` (M, 3, H, W), normalised.
             pseudo: Labels of the target images and their weights.
-            mean: (3, 1, 1), subtracted from grey values by the preprocessor.
-            std: (3, 1, 1), by which it divided.
+            mean: (3, 1, 1), the mean that the preprocessor subtracts from grey values.
+            std: (3, 1, 1), the standard deviation by which the preprocessor divides.
 
         Raises:
-            ValueError: If ``'both'`` is asked for and a domain has a single image, or the domains differ in size.
+            ValueError: With ``images='both'``, if a domain has a single image, or the images of the domains differ in
+                size.
         """
         chosen = self.choose(source, target, pseudo)
         draws = self.draw(len(chosen.inputs), chosen.inputs.shape[-2:])
@@ -92,7 +94,7 @@ class Masking(nn.Module):
         return MaskDraws(augmentation, draw_blocks(generator, count, (size[0], size[1]), self.block))
 
     def choose(self, source: dict, target: dict, pseudo: PseudoLabels) -> WeightedImages:
-        """Return the images that are to be masked, with their labels and weights."""
+        """Return the images to mask, with their labels and weights."""
         of_target = WeightedImages(target['inputs'], pseudo.labels, pseudo.weight)
         if self.images == 'target':
             return of_target
@@ -104,7 +106,7 @@ class Masking(nn.Module):
         sizes = [tuple(images.inputs.shape) for images in (of_source, of_target)]
         if sizes[0][2:] != sizes[1][2:] or not all(len(half[0]) for half in halves):
             raise ValueError(
-                f"masked images='both' takes the first half of each domain, but the batch is {sizes[0]} and {sizes[1]} "
+                f"masked.images='both' takes the first half of each domain, but batches are {sizes[0]} and {sizes[1]} "
                 '(N, 3, H, W): use a batch size of at least 2 and crops of one size, or mask the images of one domain'
             )
         return WeightedImages(*(torch.cat(parts) for parts in zip(*halves, strict=True)))

@@ -1,4 +1,4 @@
-"""MIC: masked images must be labelled like whole ones, beside the losses of any method."""
+"""MIC: a loss for any method, with which masked images must be labelled like whole ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,31 +12,33 @@ from mmuda.models.teachers import label_batch
 from .masking import Masking
 
 MASKED = dict(masked_main=1.0, masked_aux=0.1)
-"""Loss weights of the masked images by level."""
+"""Loss weights of the masked images for each level, that is, for each head that predicts."""
 
 
 class MaskedConsistency(BaseAdaptor):
-    r"""Masked image consistency (Hoyer et al., "MIC", CVPR 2023), a base to put before that of another method.
+    r"""Masked image consistency (Hoyer et al., "MIC", CVPR 2023), a base class to put before the class of a method.
 
     .. math:: L = L_{method} + \lambda^M \frac{1}{N H W} \sum_n q_n h(f(x^M), p)_n
 
-    with masked images, see :class:`Masking`, the labels p of a teacher that sees the whole images, and their weights q.
-    The loss is a mean over all pixels, ignored ones included. A method gets it with three lines::
+    h is the cross-entropy, :math:`x^M` are masked images, see :class:`Masking`, p are the labels of a teacher that gets
+    the whole images, and q are their weights. The loss is a mean over all pixels, ignored ones included. Three lines
+    add it to a method without a teacher::
 
         @MODELS.register_module()
         class MICMethod(MaskedConsistency, Method):
             LOSS_WEIGHTS = dict(**Method.LOSS_WEIGHTS, **MASKED)
 
-    if it has no teacher; a descendant of :class:`DACS` derives from :class:`MaskedSelfTraining` instead.
+    A descendant of :class:`DACS` derives from :class:`MaskedSelfTraining` instead.
 
     Args:
         *args: As the method.
         masked: Arguments of :class:`Masking`.
-        masked_teacher: Arguments of :class:`EMATeacher` for a teacher of its own (``decay=0`` is the segmentor as it is
-            when the iteration begins).
-        masked_threshold: Of the own teacher, see :func:`pseudo_labels`; 0 weighs all pixels alike.
-        **kwargs: As the method; further loss weights are ``masked_main`` (:math:`\lambda^M`), and those of further
-            levels.
+        masked_teacher: Arguments of :class:`EMATeacher` for the separate teacher of this loss. With ``decay=0`` it is
+            the segmentor at the beginning of the iteration.
+        masked_threshold: Threshold of the separate teacher, see :func:`pseudo_labels`. With 0 all pixels have one
+            weight.
+        **kwargs: As the method. Further loss weights are ``masked_main`` (:math:`\lambda^M`) and those of other levels,
+            such as ``masked_aux``.
 
     Raises:
         ValueError: As the method, :class:`Masking` and :class:`EMATeacher`.
@@ -56,7 +58,7 @@ class MaskedConsistency(BaseAdaptor):
         self.masked_teacher: EMATeacher | None = self.build_masked_teacher(masked_teacher)
 
     def build_masked_teacher(self, settings: dict | None) -> EMATeacher | None:
-        """Return the teacher that labels images for masking, if the method has none."""
+        """Return the separate teacher that labels the images to mask."""
         return EMATeacher(self.segmentor, **(settings or {}))
 
     def adapt(self, source: dict, target: dict) -> Parts:
@@ -65,14 +67,14 @@ class MaskedConsistency(BaseAdaptor):
         yield 'segmentor', self.masked_losses(source, target, self.label_for_masking(target))
 
     def update_masked_teacher(self) -> None:
-        """Take the segmentor into the average of the own teacher, if the last step changed it."""
+        """Update the moving average of the separate teacher, if the last iteration changed the segmentor."""
         if self.masked_teacher is not None:
             self.masked_teacher.start(self.segmentor)
             if self.stepped:
                 self.masked_teacher.update(self.segmentor)
 
     def label_for_masking(self, target: dict) -> PseudoLabels:
-        """Return the own teacher's labels of whole target images; untrusted pixels of the data set get weight 0."""
+        """Return labels of whole target images by the separate teacher; untrusted pixels get weight 0."""
         assert self.masked_teacher is not None
         return label_batch(self.masked_teacher, target, self.masked_threshold)
 
@@ -83,16 +85,16 @@ class MaskedConsistency(BaseAdaptor):
 
 
 class MaskedSelfTraining(MaskedConsistency, DACS):
-    """A :class:`MaskedConsistency` for descendants of :class:`DACS`, whose teacher labels the images.
+    """Masked image consistency for descendants of :class:`DACS`, whose teacher labels the images.
 
     Args:
         *args: As :class:`MaskedConsistency`.
-        masked_teacher: None for the teacher of the method and its weights.
-        masked_threshold: Of the own teacher, if there is one; None is the method's ``threshold``.
+        masked_teacher: As :class:`MaskedConsistency`. With None the teacher of the method labels, with its weights.
+        masked_threshold: Threshold of the separate teacher, if there is one. None means the method's ``threshold``.
         **kwargs: As :class:`MaskedConsistency`.
 
     Raises:
-        ValueError: If there is a threshold for a teacher that there is not.
+        ValueError: If ``masked_threshold`` is given without ``masked_teacher``.
     """
 
     def __init__(
@@ -100,14 +102,14 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
     ) -> None:
         if masked_teacher is None and masked_threshold is not None:
             raise ValueError(
-                f'masked_threshold={masked_threshold!r}, but the teacher of the method labels masked images, with its '
-                'own threshold: give masked_teacher, too, for a second one'
+                f'masked_threshold={masked_threshold!r} without masked_teacher: the teacher of the method labels '
+                'masked images, with its own threshold: give masked_teacher, too, or leave masked_threshold out'
             )
         super().__init__(*args, masked_teacher=masked_teacher, **kwargs)
         self.masked_threshold = self.threshold if masked_threshold is None else masked_threshold
 
     def build_masked_teacher(self, settings: dict | None) -> EMATeacher | None:
-        """Return None without settings of its own: the method has a teacher."""
+        """Return a separate teacher if there are settings for it; otherwise None: the method's teacher labels."""
         return None if settings is None else super().build_masked_teacher(settings)
 
     def adapt(self, source: dict, target: dict) -> Parts:

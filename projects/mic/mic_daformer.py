@@ -1,4 +1,4 @@
-"""MIC on top of another plug-in, DAFormer."""
+"""MIC on another plug-in, DAFormer."""
 
 from mmseg.registry import MODELS
 
@@ -9,6 +9,6 @@ from .mic import MASKED, MaskedSelfTraining
 
 @MODELS.register_module()
 class MICDAFormer(MaskedSelfTraining, DAFormer):
-    """:class:`DAFormer` with masked image consistency; on HRDA's network it is the paper's best method."""
+    """:class:`DAFormer` with masked image consistency. On HRDA's network it is the paper's best method."""
 
     LOSS_WEIGHTS = dict(**DAFormer.LOSS_WEIGHTS, **MASKED)

@@ -106,7 +106,7 @@ def test_values_with_dicts_are_those_of_python():
     assert read_back == {'a.b': 3, 'names': ['x', 'y'], 'steps': [dict(type='Flip', prob=0.5)], '+hook': dict(type='A')}
 
 
-@pytest.mark.parametrize(('option', 'said'), [('a', 'expected KEY=VALUE'), ('a={b:1', 'cannot be read')])
+@pytest.mark.parametrize(('option', 'said'), [('a', 'expected KEY=VALUE'), ('a={b:1', 'a: cannot parse {b:1')])
 def test_an_option_that_cannot_be_read_is_told(option, said, capsys):
     with pytest.raises(SystemExit):
         read(option)

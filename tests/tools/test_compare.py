@@ -81,5 +81,5 @@ def test_bad_input_is_told_before_anything_starts(minicity, tmp_path):
     assert f'{work} belongs to another comparison' in log
     options = ['--cfg-options', 'train_cfg.max_iters=2']
     log = compare(minicity, config, '--work-dir', work, '--write-metafile', *options, fails=True)
-    assert '--write-metafile takes results of the configs as they are' in log
+    assert '--write-metafile needs results of unchanged configs' in log
     assert sorted(path.name for path in work.iterdir()) == ['.lock']

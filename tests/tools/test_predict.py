@@ -25,6 +25,6 @@ def test_a_folder_is_predicted(minicity, tmp_path):
     assert sum(shares['pixels']) == 2 * 40 * 56 and set(shares['images']) == {'a/x', 'b/x'}
     (tmp_path / 'images/b/x.png').write_bytes(b'nothing')
     log = run(minicity, *command, fails=True)
-    assert 'error: 1 images could not be predicted, the others are:' in log and 'b/x.png cannot be decoded' in log
+    assert 'error: 1 images could not be predicted; all others are done:' in log and 'b/x.png cannot be decoded' in log
     log = run(minicity, *command, '--tta', fails=True)
     assert 'was begun for something else' in log and 'Choose another folder' in log

@@ -1,4 +1,4 @@
-"""The same as `tools/convert.py advent SOURCE OUTPUT`."""
+"""Do the same as `tools/convert.py advent SOURCE OUTPUT`."""
 
 import runpy
 import sys

@@ -1,4 +1,4 @@
-"""The same as `tools/convert.py caffe_resnet101 SOURCE OUTPUT`."""
+"""Do the same as `tools/convert.py caffe_resnet101 SOURCE OUTPUT`."""
 
 import runpy
 import sys

@@ -1,4 +1,4 @@
-"""The same as `tools/convert.py fada SOURCE OUTPUT`."""
+"""Do the same as `tools/convert.py fada SOURCE OUTPUT`."""
 
 import runpy
 import sys

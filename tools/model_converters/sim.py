@@ -1,4 +1,4 @@
-"""The same as `tools/convert.py sim SOURCE OUTPUT`."""
+"""Do the same as `tools/convert.py sim SOURCE OUTPUT`."""
 
 import runpy
 import sys

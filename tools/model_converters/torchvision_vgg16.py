@@ -1,4 +1,4 @@
-"""The same as `tools/convert.py torchvision_vgg16 SOURCE OUTPUT`."""
+"""Do the same as `tools/convert.py torchvision_vgg16 SOURCE OUTPUT`."""
 
 import runpy
 import sys

@@ -3,7 +3,7 @@
 #
 # The source is one drive through one town, in which signs and persons are a thousandth of the pixels and far away. So
 # rare classes are drawn first, images are enlarged up to three times, crops show the drawn class, and colours change.
-# This belongs to the source of every method, source-only's too. The bonnet, its lowest sixth, has no labels.
+# All methods read the source in this way, also source-only. The bonnet, the lowest sixth of its images, has no labels.
 import os
 
 root = os.environ.get('SYNTH2CAMVID_ROOT', 'data/synth2camvid')
@@ -30,7 +30,7 @@ pseudo_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='LoadDomainAnnotations', required=False),
     dict(type='PackSegInputs'),
 ]
@@ -79,5 +79,5 @@ test_dataloader = {
 }
 val_evaluator = dict(type='DomainIoUMetric')
 test_evaluator = val_evaluator
-# A sample in one batch (3 GB) instead of a pass over all 367 images for each of the layers, which takes an hour.
+# Target statistics from a sample in one batch (3 GB). One pass over all 367 images for each layer would take an hour.
 target_statistics = dict(sample=48)

@@ -1,6 +1,6 @@
-# Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. It leaves out the top 15 and the bottom 120 rows
-# of crops, although no bonnet is in these images; here they are those of the image, up to 28 rows apart. Without
-# LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
+# Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. DAFormer trusts no pseudo label in the top 15 and
+# the bottom 120 rows of crops, although these images show no bonnet. Here they are rows of the image, which differ from
+# those of the crop by up to 28. Without LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
 _base_ = './city2acdc.py'
 crop_size = (512, 512)  # (H, W)
 source_pipeline = [

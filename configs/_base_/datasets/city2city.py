@@ -1,5 +1,5 @@
-# Cityscapes on both sides, for oracles: the training images with their labels are the source, the same images without
-# labels the target. The only data here that needs gtFine/train.
+# Cityscapes as both domains, for oracles. The training images with their labels are the source, and the same images
+# without labels are the target. Needs gtFine/train.
 _base_ = './gta2city.py'
 import os
 

@@ -1,6 +1,7 @@
-# Cityscapes (labelled training split) to one city of Cross-City: training images without labels, its 100 test images
-# with. Here Rio; another city is another `city` of the target and of both test sides. Trained with 19 classes and
-# reported for the 13 that Cross-City annotates, which are those of SYNTHIA's mIoU13; its labels have Cityscapes ids.
+# Cityscapes (labelled training split) to one city of Cross-City: its training images have no labels, its 100 test
+# images have labels. Here it is Rio; for another city set `city` of the target, the validation and the test data. The
+# training has 19 classes. Reported are the 13 that Cross-City annotates, which are those of SYNTHIA's mIoU13. Its
+# labels have Cityscapes ids.
 _base_ = './city2city.py'
 import os
 

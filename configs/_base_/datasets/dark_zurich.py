@@ -1,4 +1,4 @@
-# The nights of Dark Zurich, for configs that take them in place of ACDC: its files have the same names.
+# The nights of Dark Zurich, for configs that use them in place of ACDC. Their files have names of the same form.
 import os
 
 dark_zurich_root = os.environ.get('DARK_ZURICH_ROOT', 'data/dark_zurich')

@@ -1,5 +1,5 @@
 # GTA5 (labelled, 1280x720) to Cityscapes (unlabelled, 1024x512). Pillow's antialiased bicubic is the papers' resize.
-# Where the data is: here, or as the environment variables say.
+# The data is in the folders below, or in those of the environment variables.
 import os
 
 gta5_root, city_root = os.environ.get('GTA5_ROOT', 'data/gta5'), os.environ.get('CITYSCAPES_ROOT', 'data/cityscapes')
@@ -13,7 +13,7 @@ source_pipeline = [
 ]
 target_pipeline = [dict(type='LoadDomainImage'), dict(resize, scale=target_size), dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(resize, scale=target_size),
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
@@ -26,7 +26,8 @@ train_dataloader = dict(
     sampler=dict(type='DomainPairSampler'),
     dataset=dict(
         type='DomainPairDataset',
-        # A few of the released GTA5 pairs differ in size; they are left out and counted in the log.
+        # In a few of the released pairs of GTA5, image and label differ in size. They are left out and counted in the
+        # log.
         source=dict(type='GTA5Dataset', data_root=gta5_root, mismatched='skip', pipeline=source_pipeline),
         target=dict(
             type='CityscapesDataset',

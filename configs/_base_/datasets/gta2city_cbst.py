@@ -1,5 +1,5 @@
-# GTA5 to Cityscapes as CBST reads it: crops of GTA5 at random scales for the source training, and test images whose
-# longer side is that of Cityscapes.
+# GTA5 to Cityscapes as CBST reads it: crops of GTA5 at random scales for the source training, and test images with the
+# longer side of Cityscapes images.
 _base_ = './gta2city.py'
 source_crop = dict(type='SmallClassCrop', origin_size=1914, probability=0.0)
 source_pipeline = [*_base_.source_pipeline[:2], source_crop, _base_.source_pipeline[-1]]

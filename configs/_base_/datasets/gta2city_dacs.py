@@ -1,6 +1,6 @@
-# GTA5 to Cityscapes as DACS reads them: exact sizes (which stretches GTA5), then crops of 512x512, no flip; the target
-# is resized bilinearly. Tested at 1024x512 against labels of that size; at the size of the files like most papers:
-# test_pipeline of gta2city.py.
+# GTA5 to Cityscapes as DACS reads them: resized to exact sizes (which stretches GTA5), then crops of 512x512, no flip.
+# The target is resized bilinearly. Tests are at 1024x512, against labels of that size. To test at the size of the
+# files, as most papers do, use test_pipeline of gta2city.py.
 _base_ = './gta2city.py'
 crop = dict(type='RandomCrop', crop_size=(512, 512))  # (H, W)
 bilinear = dict(_base_.resize, scale=_base_.target_size, interpolation='bilinear')
@@ -13,7 +13,7 @@ source_pipeline = [
 ]
 target_pipeline = [dict(type='LoadDomainImage'), bilinear, crop, dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     bilinear,
     dict(type='PredictAtLabelSize'),

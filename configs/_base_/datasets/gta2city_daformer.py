@@ -1,6 +1,7 @@
-# GTA5 to Cityscapes as DAFormer reads them: bilinear resize without antialiasing that keeps the ratio of the sides
-# (1914x1052 becomes 1280x704), crops of 512x512, mirrored at random. Rare classes are drawn first, and crops of the
-# source show them and are not filled by one class. Rows at the top and at the bottom of Cityscapes get no pseudo label.
+# GTA5 to Cityscapes as DAFormer reads them: bilinear resize without antialiasing that keeps the aspect ratio (1914x1052
+# becomes 1280x704), crops of 512x512, mirrored at random. Rare classes are drawn first. Crops of the source show the
+# drawn class, and no crop is filled by one class. Rows at the top and at the bottom of Cityscapes images get no pseudo
+# label.
 _base_ = './gta2city.py'
 crop_size = (512, 512)  # (H, W)
 source_pipeline = [
@@ -20,7 +21,7 @@ target_pipeline = [
     dict(type='PackDomainInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='Resize', scale=(1024, 512), keep_ratio=True),
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),

@@ -1,5 +1,5 @@
-# GTA5 to Cityscapes as HRDA reads them: as gta2city_daformer.py at twice the size, with crops of 1024x1024. All four
-# sides of Cityscapes get no pseudo label.
+# GTA5 to Cityscapes as HRDA reads them: as gta2city_daformer.py at twice the size, with crops of 1024x1024. The borders
+# at all four sides of Cityscapes images get no pseudo label.
 _base_ = './gta2city_daformer.py'
 crop_size = (1024, 1024)  # (H, W)
 load, label, resize, crop, *steps = _base_.source_pipeline

@@ -1,6 +1,6 @@
-# GTA5 (1280x720) and SYNTHIA-RAND-CITYSCAPES (1280x760) together, labelled, to Cityscapes, with the 19 classes, of
-# which SYNTHIA has 16. An image is drawn from all of them, so three in four are of GTA5. Any number of data sets with
-# one class list can be joined in this way. Else as gta2city_dacs.py.
+# GTA5 (1280x720) and SYNTHIA-RAND-CITYSCAPES (1280x760) together, labelled, to Cityscapes, with 19 classes, of which
+# SYNTHIA has 16. A source image is drawn from the union of both, so about three in four are of GTA5. Any number of data
+# sets with one class list can be joined in this way. The rest is as in gta2city_dacs.py.
 _base_ = './gta2city_dacs.py'
 import os
 

@@ -1,6 +1,6 @@
 # LoveDA: one area (labelled) to the other (unlabelled), here rural to urban; urban to rural swaps `area`. As in the
-# benchmark of its authors, the target's images are those of Val without their labels, so figures on Val are of images
-# that were seen; Test is for their server. Crops of 512x512, mirrored.
+# benchmark of its authors, the target images are those of Val, without their labels. So figures on Val are measured on
+# images that the training has used. Test is for their server. Crops of 512x512, mirrored.
 import os
 
 root = os.environ.get('LOVEDA_ROOT', 'data/loveda')
@@ -15,7 +15,7 @@ source_pipeline = [
 ]
 target_pipeline = [dict(type='LoadDomainImage'), crop, flip, dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='LoadDomainAnnotations', required=False),
     dict(type='PackSegInputs'),
 ]

@@ -5,7 +5,7 @@ root = os.environ.get('MINICITY_ROOT', 'data/minicity')
 source_pipeline = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations'), dict(type='PackSegInputs')]
 target_pipeline = [dict(type='LoadDomainImage'), dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),
 ]

@@ -1,8 +1,8 @@
 # ISPRS Potsdam (labelled, 5 cm) to Vaihingen (unlabelled, 9 cm), as downloaded: random windows of 512x512, mirrored
-# both ways; networks test whole tiles by sliding windows. The tiles of mmseg's converters are read as well. Potsdam's
-# images are those of 3_Ortho_IRRG.zip, since Vaihingen has near infrared, red and green. Pixels in other colours
-# than those of the six classes are ignored, as by the converters. All six classes are trained; mIoU5 is the mean
-# without clutter.
+# horizontally and vertically. Tests predict whole tiles by sliding windows. The tiles that mmseg's converters cut can
+# be read, too. Potsdam's images are those of 3_Ortho_IRRG.zip, because Vaihingen has near infrared, red and green.
+# Pixels in other colours than those of the six classes are ignored, as in mmseg's converters. All six classes are
+# trained; mIoU5 is the mean without clutter.
 import os
 
 potsdam_root = os.environ.get('POTSDAM_ROOT', 'data/potsdam')
@@ -13,7 +13,7 @@ labels = dict(type='LoadDomainAnnotations', unknown=255)
 source_pipeline = [window, labels, flip, dict(type='PackSegInputs')]
 target_pipeline = [window, flip, dict(type='PackSegInputs')]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(type='LoadDomainAnnotations', unknown=255, required=False),
     dict(type='PackSegInputs'),
 ]

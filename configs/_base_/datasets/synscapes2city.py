@@ -1,5 +1,5 @@
-# Synscapes (labelled) to Cityscapes. Its frames are 1440x720 in the download, so 1280x640 keeps their shape; the size
-# that the authors of AdaptSegNet used is not known, this one is our choice.
+# Synscapes (labelled) to Cityscapes. Its frames are 1440x720 in the download, so 1280x640 keeps their shape. The size
+# that the authors of AdaptSegNet used is not known; this one is our choice.
 _base_ = './gta2city.py'
 import os
 

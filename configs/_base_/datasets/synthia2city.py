@@ -2,7 +2,7 @@
 _base_ = './gta2city.py'
 import os
 
-from mmuda.datasets.classes import SYNTHIA16  # below _base_, by which mmengine knows the style of a config
+from mmuda.datasets.classes import SYNTHIA16  # below _base_, from which mmengine detects the config style
 
 synthia_root = os.environ.get('SYNTHIA_ROOT', 'data/synthia')
 metainfo = dict(classes=SYNTHIA16)

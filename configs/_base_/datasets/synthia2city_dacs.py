@@ -1,5 +1,5 @@
-# SYNTHIA-RAND-CITYSCAPES at its own size of 1280x760 to Cityscapes, else as gta2city_dacs.py. All 19 classes are
-# trained, of which SYNTHIA has 16; these are evaluated.
+# SYNTHIA-RAND-CITYSCAPES at its own size of 1280x760 to Cityscapes; the rest is as in gta2city_dacs.py. All 19 classes
+# are trained, of which SYNTHIA has 16; these are evaluated.
 _base_ = './gta2city_dacs.py'
 import os
 

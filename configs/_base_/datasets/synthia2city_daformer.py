@@ -1,5 +1,5 @@
-# SYNTHIA to Cityscapes as DAFormer reads them: as gta2city_daformer, at 1280x760. All 19 classes are trained, of which
-# SYNTHIA has 16; these are evaluated.
+# SYNTHIA to Cityscapes as DAFormer reads them: as gta2city_daformer.py, at 1280x760. All 19 classes are trained, of
+# which SYNTHIA has 16; these are evaluated.
 _base_ = './gta2city_daformer.py'
 import os
 

@@ -1,4 +1,4 @@
-# UrbanSyn, reduced to 1024x512, to Cityscapes, else as gta2city_dacs.py.
+# UrbanSyn, reduced to 1024x512, to Cityscapes; the rest is as in gta2city_dacs.py.
 _base_ = './gta2city_dacs.py'
 import os
 

@@ -1,5 +1,6 @@
-# DAFormer: MiT-B5 with ImageNet's weights under a head that joins all four stages. RGB and ImageNet statistics. For a
-# file of NVIDIA's own set init_cfg.checkpoint to its path; other sizes: backbone.variant, with their weights.
+# DAFormer: MiT-B5 with ImageNet's weights under a head that joins all four stages. RGB and ImageNet statistics. To use
+# a file of NVIDIA, set init_cfg.checkpoint to its path. For another size set backbone.variant, and the checkpoint of
+# that size.
 _base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segformer/mit_b5_20220624-658746d9.pth'
 model = dict(

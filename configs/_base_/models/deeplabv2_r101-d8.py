@@ -6,7 +6,7 @@ data_preprocessor = dict(
     std=[1.0, 1.0, 1.0],
     bgr_to_rgb=False,
 )
-# ImageNet only, the starting point of ADVENT. AdaptSegNet's own file is ImageNet and MS-COCO.
+# Weights of ImageNet only, from which ADVENT starts. AdaptSegNet starts from ImageNet and MS-COCO.
 pretrained = 'https://github.com/valeoai/ADVENT/releases/download/v0.1.2/DeepLab_resnet_pretrained_imagenet.pth'
 model = dict(
     data_preprocessor=data_preprocessor,

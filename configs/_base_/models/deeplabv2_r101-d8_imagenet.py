@@ -1,6 +1,6 @@
 # DeepLabV2 on torchvision's ResNet-101, as FADA and SDCA build it: RGB and ImageNet statistics, strides in the 3x3
-# convolutions, the first block of a dilated stage at the dilation before. Batch-norm is a frozen affine map without
-# epsilon.
+# convolutions, and in the first block of a dilated stage the dilation of the stage before. Batch-norm is a frozen
+# affine map without epsilon.
 _base_ = './imagenet_rgb.py'
 pretrained = 'https://download.pytorch.org/models/resnet101-5d3b4d8f.pth'
 model = dict(

@@ -1,5 +1,5 @@
-# DeepLabV2 as DAFormer, HRDA and MIC train it: mmseg's ResNet-101 with three 3x3 convolutions as stem, all of
-# batch-norm trained, a head of dilations 6 and 12. RGB and ImageNet statistics.
+# DeepLabV2 as DAFormer, HRDA and MIC train it: mmseg's ResNet-101 with three 3x3 convolutions as stem, trained
+# batch-norm throughout, and a head with dilations 6 and 12. RGB and ImageNet statistics.
 _base_ = './imagenet_rgb.py'
 model = dict(
     segmentor=dict(

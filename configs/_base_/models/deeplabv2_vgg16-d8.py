@@ -6,7 +6,7 @@ data_preprocessor = dict(
     std=[1.0, 1.0, 1.0],
     bgr_to_rgb=False,
 )
-# ImageNet, converted from Caffe.
+# Weights of ImageNet, converted from Caffe.
 pretrained = 'https://web.eecs.umich.edu/~justincj/models/vgg16-00b39a1b.pth'
 model = dict(
     data_preprocessor=data_preprocessor,

@@ -1,6 +1,6 @@
-# EfficientNet-Lite0 for methods that look at the one feature map that the head reads (SIM, FADA, SDCA): a neck joins
-# the last three levels into 256 channels at stride 8. The head works pixel by pixel and has no norm, so that it
-# classifies a mean feature as it classifies pixels.
+# EfficientNet-Lite0 for methods that use the one feature map that the head reads (SIM, FADA, SDCA). A neck joins the
+# last three feature maps into one with 256 channels at stride 8. The head works pixel by pixel and has no norm, so it
+# can also classify a mean feature.
 _base_ = './efficientnet_lite0_segformer-os16.py'
 model = dict(
     segmentor=dict(

@@ -1,3 +1,3 @@
-# The control without the effect of batch-norm, as efficientnet_lite0_segformer-os16_frozen.py.
+# A control without the effect of batch-norm, see efficientnet_lite0_segformer-os16_frozen.py.
 _base_ = './efficientnet_lite0_jpu-os16.py'
 model = dict(segmentor=dict(backbone=dict(norm_eval=True)))

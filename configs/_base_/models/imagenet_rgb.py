@@ -1,5 +1,5 @@
-# Networks on RGB images normalised by the statistics of ImageNet, tested on whole images: the backbone and the heads
-# are missing.
+# Networks on RGB images normalised by the statistics of ImageNet, tested on whole images. Configs that inherit it add
+# the backbone and the heads.
 data_preprocessor = dict(
     type='DomainPairPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
 )

@@ -1,6 +1,6 @@
-# mmseg's PIDNet-S with its four losses, of which one is that of boundaries: labelled images need the step GenerateEdge.
-# Adaptation sees the classes that the network predicts (its integral branch). Batches need two images or more: a
-# batch-norm of the backbone sees one cell of each.
+# mmseg's PIDNet-S with its four losses, one of which is a loss of boundaries. So pipelines of labelled images need the
+# step GenerateEdge. Adaptation uses the classes that the network predicts (its integral branch). Batches need two
+# images or more, because one batch-norm of the backbone gets a single cell of each image.
 _base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/pidnet/pidnet-s_imagenet1k_20230306-715e6273.pth'
 norm_cfg, act_cfg = dict(type='BN', requires_grad=True), dict(type='ReLU', inplace=True)

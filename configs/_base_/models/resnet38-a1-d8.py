@@ -1,4 +1,4 @@
-# ResNet-38 (model A1) at output stride 8, the network of CBST. RGB, ImageNet statistics; tested as CBST does: padded to
+# ResNet-38 (model A1) at output stride 8, the network of CBST. RGB, ImageNet statistics; tested as in CBST: padded to
 # multiples of 8, averaged with the mirrored image, probabilities enlarged by Pillow's filters.
 import os
 

@@ -1,6 +1,6 @@
-# mmseg's STDC1: hard pixels (OHEM) in its three heads of classes, and a head that learns boundaries beside them. The
-# boundaries are learnt with the labels; adaptation does not see them. Batches need two images or more: a batch-norm of
-# the backbone sees one cell of each.
+# mmseg's STDC1: three heads that predict classes, with hard pixels (OHEM), and one head that learns boundaries.
+# Boundaries are learnt from labels; adaptation does not use them. Batches need two images or more, because one
+# batch-norm of the backbone gets a single cell of each image.
 _base_ = './imagenet_rgb.py'
 pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/stdc/stdc1_20220308-5368626c.pth'
 norm_cfg = dict(type='BN', requires_grad=True)

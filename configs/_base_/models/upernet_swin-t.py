@@ -1,5 +1,5 @@
-# mmseg's UPerNet on Swin-T, with its auxiliary head. RGB and ImageNet statistics. Batches need two images or more:
-# a batch-norm of the head sees one cell of each.
+# mmseg's UPerNet on Swin-T, with its auxiliary head. RGB and ImageNet statistics. Batches need two images or more,
+# because one batch-norm of the head gets a single cell of each image.
 _base_ = './imagenet_rgb.py'
 pretrained = (
     'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/swin/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'

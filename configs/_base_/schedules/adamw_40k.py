@@ -1,5 +1,5 @@
 # AdamW of DAFormer, HRDA and MIC: heads at 10x the rate of the backbone, no decay for the norms of the backbone, linear
-# warm-up over 1500 iterations, then linear to zero at 40,000.
+# warm-up over 1500 iterations, then linear decay to zero at 40,000.
 _base_ = './sgd.py'
 no_decay = dict(decay_mult=0.0)
 optim_wrapper = dict(
@@ -7,9 +7,9 @@ optim_wrapper = dict(
         optimizer=dict(_delete_=True, type='AdamW', lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01),
         paramwise_cfg=dict(
             custom_keys={
-                'head': dict(lr_mult=10.0),  # those of the head that are called bn decay
+                'head': dict(lr_mult=10.0),  # norms of the head that are called bn have weight decay
                 'norm': no_decay,
-                # MiT's norms behind each stage, which mmseg names by their place.
+                # MiT's norms after each stage: mmseg names them by their index.
                 **{f'backbone.layers.{stage}.2.': no_decay for stage in range(4)},
             }
         ),

@@ -1,4 +1,5 @@
-# AdamW of DAFormer for DeepLabV2, which has no norm layers outside of batch-norm: heads at 10x the rate, decay for all.
+# AdamW of DAFormer for DeepLabV2, which has no norm layers except batch-norm: heads at 10x the rate, weight decay for
+# all parameters.
 _base_ = './adamw_40k.py'
 optim_wrapper = dict(
     segmentor=dict(

@@ -11,7 +11,7 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=800, val_interval=800)
 default_hooks = dict(checkpoint=dict(interval=200, max_keep_ckpts=1))
-# Overrides of stages that have a half of the budget, or a later quarter.
+# Overrides for stages that have half of the budget, or one of the later quarters.
 half = dict(train_cfg=dict(max_iters=400, val_interval=400), param_scheduler=[dict(param_scheduler[0], end=401)])
 quarter = dict(
     optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2e-4))),

@@ -1,6 +1,6 @@
-# Source training of CBST's ResNet-38: a fixed rate, biases and shifts at twice the rate without decay. 30 epochs of
-# GTA5 in batches of 16, gathered here from four iterations of one process. On four GPUs: --cfg-options
-# optim_wrapper.accumulative_counts=1 train_cfg.max_iters=46800
+# Source training of CBST's ResNet-38: a fixed rate, biases and shifts at twice the rate without weight decay. It has 30
+# epochs of GTA5 in batches of 16, which one process accumulates over four iterations of 4 images. On four GPUs:
+# --cfg-options optim_wrapper.accumulative_counts=1 train_cfg.max_iters=46800
 _base_ = './sgd.py'
 optim_wrapper = dict(
     accumulative_counts=4,

@@ -1,4 +1,4 @@
-# The budget of the demo, which all methods have on MiniCity.
+# The budget of the demo. All methods have it on MiniCity.
 _base_ = './sgd.py'
 optim_wrapper = dict(
     segmentor=dict(optimizer=dict(lr=0.01), paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.0))))

@@ -1,4 +1,4 @@
-# Classes exchange their looks on MiniCity. An adversary with its full weight from the start can lead to a wrong
+# Classes exchange their looks on MiniCity. An adversarial loss with its full weight from the start can lead to a wrong
 # assignment of classes, so its weight grows over the first 400 iterations. The papers keep it constant (see the README
 # of advent).
 _base_ = './minicity.py'

@@ -1,5 +1,5 @@
-# What tools/new_pair.py starts with: AdamW with a warm-up, then polynomial decay; heads learn faster than the backbone.
-# The config that it writes says how long.
+# Schedule of the configs that tools/new_pair.py writes: AdamW with a warm-up, then polynomial decay. Heads have a
+# higher rate than the backbone. The length is in the config that the tool writes.
 _base_ = './sgd.py'
 optim_wrapper = dict(
     segmentor=dict(

@@ -1,5 +1,5 @@
-# What every schedule shares: SGD for the segmentor, an optimizer of its own for each other module, iterations instead
-# of epochs, validation during training.
+# Base of every schedule: SGD for the segmentor, a separate optimizer for each other module, iterations instead of
+# epochs, validation during training.
 _base_ = '../default_runtime.py'
 optim_wrapper = dict(
     constructor='PerModuleOptimWrapperConstructor',

@@ -1,5 +1,5 @@
-# Self-distillation, the last stage of FADA and SDCA: from the starting weights again, on target images and their pseudo
-# labels alone; tested at the images' own size.
+# Self-distillation, the last stage of FADA and SDCA: a training from the starting weights again, on target images with
+# pseudo labels alone, tested at the original image size.
 native_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2048, 1024), keep_ratio=False, backend='pillow', interpolation='bicubic'),
@@ -25,12 +25,13 @@ self_distillation = dict(
         test_dataloader=dict(dataset=dict(pipeline=native_pipeline)),
     ),
 )
-# Overrides of a stage in which batch-norm is trained, while it is frozen before.
+# Overrides for a stage in which batch-norm is trained. In the stages before, it is frozen.
 trained_batch_norm = dict(
     model=dict(segmentor=dict(backbone=dict(norm_cfg=dict(eps=1e-5, requires_grad=True), norm_eval=False))),
     sync_bn='torch',
 )
-# The second stage of both: half of the rate, a longer schedule, one image of each domain on each process.
+# Overrides for the second training of FADA and SDCA: half of the rate, a longer schedule, one image of each domain on
+# each process.
 adaptation = dict(
     optim_wrapper=dict(segmentor=dict(optimizer=dict(lr=2.5e-4))),
     param_scheduler=[dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=62501, by_epoch=False)],

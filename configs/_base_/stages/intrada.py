@@ -22,7 +22,8 @@ splits = dict(
 )
 stages = ['inter', 'rank', 'label', 'intra']
 inter = dict(type='TrainStage')
-# Two thirds are easy. rank.normalize=True is the 47.0 model: fewer rare classes in a prediction make an image harder.
+# Two thirds are easy. rank.normalize=True is the 47.0 model: an image is harder if fewer rare classes are predicted in
+# it.
 rank = dict(type='RankStage', weights='{inter}', at='input', num_workers=4)
 label = dict(
     type='LabelStage',

@@ -15,13 +15,13 @@ ssl_pipeline = [
     *photometric,
     dict(type='PackSegInputs'),
 ]
-# The model that gathers the distributions is the model that is adapted: a config that changes one changes both.
+# The stages `statistics` and `adapt` share this model: a config that changes it changes both.
 sdca = dict(type='SDCA')
 stages = ['source', 'statistics', 'adapt', 'label', 'ssl']
 source = dict(type='TrainStage', overrides=dict(model=dict(loss_weights=dict(lov_main=0.75))))
 statistics = dict(type='StatisticsStage', weights='{source}', overrides=dict(model=sdca), num_workers=4)
 adapt = dict(type='TrainStage', weights='{statistics}', overrides=dict(_base_.adaptation, model=sdca))
-# Thresholds at the size of the network's input, labels at that of the image.
+# Thresholds come from predictions at the size of the network's input; labels have the size of the image.
 label = dict(
     type='LabelStage', weights='{adapt}', strategy=dict(type='MedianCap'), thresholds_at='input', num_workers=4
 )

@@ -1,7 +1,7 @@
-# Both phases of SIM: adaptation, a label for the surer half of every class, adaptation with these labels.
+# Both phases of SIM: adaptation, labels for the more confident half of every class, adaptation with these labels.
 stages = ['phase1', 'label', 'phase2']
 phase1 = dict(type='TrainStage')
-# Probabilities are upsampled, not logits; thresholds are medians, at most 0.9.
+# at='input_soft' upsamples probabilities, not logits. Thresholds are medians, at most 0.9.
 label = dict(type='LabelStage', weights='{phase1}', strategy=dict(type='MedianCap'), at='input_soft', num_workers=4)
 labelled_pipeline = [
     dict(type='LoadDomainImage'),
@@ -9,7 +9,7 @@ labelled_pipeline = [
     dict(type='LoadPseudoLabel', resize=True),
     dict(type='PackSegInputs'),
 ]
-# From the starting weights of phase 1 again, with smaller weights of the alignment.
+# Phase 2 starts from the starting weights of phase 1 again, with smaller weights of the alignment losses.
 phase2 = dict(
     type='TrainStage',
     weights=None,

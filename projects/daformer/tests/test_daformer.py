@@ -1,4 +1,4 @@
-"""DAFormer: its distance by hand, and its second backbone."""
+"""DAFormer: its feature distance by hand, and its second backbone."""
 
 import pytest
 import torch
@@ -20,12 +20,12 @@ def adaptor(**kwargs):
 def test_majority_by_hand():
     labels = torch.zeros(1, 4, 9, dtype=torch.int64)
     labels[0, 0, 4:8] = 1  # a quarter of the second cell
-    labels[0, :, 8] = 2  # fills no cell
+    labels[0, :, 8] = 2  # beyond the last cell
     assert majority_labels(labels, (1, 2), 3, min_ratio=0.75).tolist() == [[[0, 0]]]
-    labels[0, 1, 4] = 255  # ignored pixels count in the whole
+    labels[0, 1, 4] = 255  # ignored pixels count in the number of pixels
     assert majority_labels(labels, (1, 2), 3, min_ratio=0.75).tolist() == [[[0, 255]]]
     labels[0, :, :4] = 255
-    labels[0, 0, 0] = 7  # of no class
+    labels[0, 0, 0] = 7  # no class
     assert majority_labels(labels, (1, 2), 3, min_ratio=0.5).tolist() == [[[255, 0]]]
 
 
@@ -54,7 +54,7 @@ def test_distance_by_hand():
 def test_classes_of_the_distance():
     assert class_table([1], 3).nonzero().flatten().tolist() == [1]
     assert class_table(None, 3).all()
-    with pytest.raises(ValueError, match=r'classes \[1, 3\] of the feature distance, expected some of 0 to 2'):
+    with pytest.raises(ValueError, match=r'distance_classes=\[1, 3\]: expected train ids from 0 to 2'):
         class_table([3, 1], 3)
 
 
@@ -81,7 +81,7 @@ def test_random_features_are_warned_of(monkeypatch):
     tiny_adaptor('DAFormer', two_levels=False, loss_weights=dict(distance=0.0))
     assert not said
     adaptor()
-    assert len(said) == 1 and 'which says nothing about things: give the backbone an init_cfg' in said[0]
+    assert len(said) == 1 and 'a backbone of random weights: give the backbone an init_cfg' in said[0]
 
 
 def test_published_settings():

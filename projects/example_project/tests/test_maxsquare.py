@@ -1,4 +1,4 @@
-"""The example project: its formula by hand, and a training through the shipped tools' path."""
+"""The example project: its formula by hand, and a training of its config with the shipped tools."""
 
 import sys
 from pathlib import Path

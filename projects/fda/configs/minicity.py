@@ -1,5 +1,5 @@
-# FDA with a round of self-training on MiniCity, from random weights: six trainings, each of the budget of MiniCity. The
-# windows have one, three and five frequencies.
+# FDA with a round of self-training on MiniCity, from random weights: six trainings, each with the budget of MiniCity.
+# The windows have one, three and five frequencies.
 _base_ = ['../../../configs/source_only/minicity.py', './_base_/rounds.py']
 custom_imports = dict(imports=['mmuda', 'projects.fda'], allow_failed_imports=False)
 runner_type = 'StagedRunner'

@@ -1,5 +1,5 @@
 # FDA with two rounds of self-training, FCN-8s on VGG-16, SYNTHIA to Cityscapes.
 _base_ = ['./synthia2city_vgg16_single.py', './_base_/rounds.py']
 runner_type = 'StagedRunner'
-# The style is that of other target images than those with labels.
+# Styles come from other target images than the pseudo-labelled images of the pairs.
 rounds = dict(train=dict(train_dataloader=dict(dataset=dict(style={{_base_.train_dataloader.dataset.target}}))))

@@ -1,4 +1,4 @@
-"""FDA: pairs that are styled, entropy by hand, when it counts, rounds, and the mean of networks."""
+"""FDA: styled pairs, the entropy by hand and its first iteration, rounds, and the mean of networks."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def test_the_mean_is_that_of_the_target():
 
 
 def exchanged(size, beta, window='released'):
-    """The frequencies that are exchanged as a mask of the half spectrum."""
+    """Return the frequencies that are exchanged, as a mask of the half spectrum."""
     first, last, columns = window_bounds(size, beta, window)
     chosen = torch.zeros(size[0], size[1] // 2 + 1, dtype=torch.bool)
     chosen[:first, :columns] = chosen[last:, :columns] = True
@@ -65,9 +65,9 @@ def test_symmetric_windows_are_symmetric():
     chosen = exchanged((12, 10), 0.2, 'symmetric')
     assert torch.equal(chosen[1:], chosen[1:].flip(0)) and chosen.sum() == 5 * 3
     assert exchanged((12, 10), 0.2).sum() == 4 * 2
-    with pytest.raises(ValueError, match="window='round' and beta=0.2, expected one of"):
+    with pytest.raises(ValueError, match="window='round' and beta=0.2: expected a window of"):
         window_bounds((12, 10), 0.2, 'round')
-    with pytest.raises(ValueError, match='resize and crop both alike'):
+    with pytest.raises(ValueError, match='resize and crop both to one size'):
         swap_spectrum(torch.rand(3, 4, 4), torch.rand(3, 4, 5), 0.1)
 
 
@@ -107,7 +107,7 @@ def test_images_of_different_sizes_are_an_error(data_roots):
     cfg = pairs(data_roots)
     cfg.target.pipeline[1] = dict(type='Resize', scale=(32, 24), keep_ratio=False)
     height, width = next(step.size for step in cfg.source.pipeline if 'size' in step)
-    with pytest.raises(ValueError, match=rf'is \(3, {height}, {width}\) and its style image \(3, 24, 32\)'):
+    with pytest.raises(ValueError, match=rf'has shape \(3, {height}, {width}\) and its style image \(3, 24, 32\)'):
         DATASETS.build(cfg)[(0, 0, 0)]
 
 
@@ -246,7 +246,7 @@ def test_rounds_stand_for_trainings_and_labellings():
     assert last.overrides == dict(
         model=dict(pseudo_labels=True), train_dataloader=dict(dataset=dict(target='{rounds/0/label}', beta=0.05))
     )
-    with pytest.raises(ValueError, match='expected different numbers'):
+    with pytest.raises(ValueError, match='expected at least one number, and no number twice'):
         BandRounds('rounds', {}, {}, betas=(0.1, 0.1))
     with pytest.raises(ValueError, match='there are 2 models but 1 weights'):
         BandLabelStage('label', ['a.pth', 'b.pth'], [1.0], strategy=dict(type='QuantileCap'))
@@ -259,7 +259,7 @@ def test_the_paper_has_two_rounds():
 
 
 def test_several_checkpoints_are_tested_together(tmp_path, minicity, monkeypatch):
-    """tools/test.py CONFIG A.pth B.pth: the ensemble that the config names, here of two equal networks."""
+    """tools/test.py CONFIG A.pth B.pth tests the ensemble that the config names, here with two equal networks."""
     config = tmp_path / 'tiny.py'
     config.write_text(f"""
 _base_ = {str(CONFIGS / 'minicity.py')!r}

@@ -1,5 +1,6 @@
-# HRDA from CARLA's renders to CamVid's photographs with DAFormer's training. Crops are half as large again as those of
-# the other configs of this pair; context and details have three quarters of the height and width of those.
+# HRDA from CARLA's renders to CamVid's photographs with DAFormer's training. Crops have 1.5 times the height and width
+# of the crops of the other configs of this pair. Context and details have about three quarters of the height and width
+# of those.
 _base_ = '../../daformer/configs/carla2camvid.py'
 custom_imports = dict(imports=['mmuda', 'projects.daformer', 'projects.hrda'], allow_failed_imports=False)
 head = dict(_base_.model.segmentor.decode_head)

@@ -1,4 +1,5 @@
-# HRDA on MiniCity with DACS, from random weights: context of half size, details of half the height and width.
+# HRDA on MiniCity with DACS, from random weights. Context images have half the height and width, and details are crops
+# of half the height and width.
 _base_ = '../../../configs/dacs/minicity.py'
 custom_imports = dict(imports=['mmuda', 'projects.hrda'], allow_failed_imports=False)
 head = dict(_base_.model.segmentor.decode_head, align_corners=False)

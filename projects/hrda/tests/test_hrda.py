@@ -1,4 +1,4 @@
-"""HRDA: crops, windows, the levels that methods see, and what a config may get wrong."""
+"""HRDA: crops, windows, the levels that methods get, and mistakes in a config."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from projects.hrda import Box, HRDAHead, HRDAOutputs, cut_windows, draw_box, joi
 
 
 def hrda(detail_size=(16, 24), stride: int = 8, **kwargs) -> dict:
-    """Config of a small network of two resolutions."""
+    """Return the config of a small network of two resolutions."""
     segmentor = tiny_segmentor(two_levels=False, align_corners=False)
     head = segmentor.pop('decode_head')
     return dict(
@@ -143,7 +143,7 @@ def test_a_level_without_a_weight_is_an_error():
 
 def test_a_wrong_stride_is_an_error():
     model = model_of(stride=4).eval()
-    with pytest.raises(ValueError, match=r'has logits of .*, but stride=4: set it to that of the head'):
+    with pytest.raises(ValueError, match=r'have size .*, which does not fit stride=4: set stride to that of the head'):
         model.segmentor(torch.rand(1, 3, *SIZE))
     with pytest.raises(ValueError, match=r'detail_size=\(20, 24\), expected multiples of 8 pixels'):
         model_of(detail_size=(20, 24))

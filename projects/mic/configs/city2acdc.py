@@ -1,4 +1,4 @@
-# MIC on HRDA, Cityscapes to ACDC: images of both domains are masked, as they are.
+# MIC on HRDA, Cityscapes to ACDC: images of both domains are masked, without augmentation.
 _base_ = '../../hrda/configs/city2acdc.py'
 custom_imports = dict(imports=['mmuda', 'projects.hrda', 'projects.mic'], allow_failed_imports=False)
 model = dict(

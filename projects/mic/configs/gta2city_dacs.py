@@ -1,5 +1,6 @@
-# DACS with masked image consistency as the released code of MIC trains it: with DAFormer's moment of the teacher's
-# update, its mean of losses, its optimizer and its crops, but images drawn uniformly and no border left out.
+# DACS with masked image consistency as the released code of MIC trains it: the teacher's update, the means of the
+# losses, the optimizer and the crops are those of DAFormer. But images are drawn uniformly, and no border is excluded
+# from pseudo labels.
 _base_ = [
     '../../../configs/_base_/models/deeplabv2_r101v1c-d8_2branch.py',
     '../../../configs/_base_/datasets/gta2city_daformer.py',

@@ -1,4 +1,4 @@
-"""MIC: which images are masked, how, and that every method takes the loss."""
+"""MIC: the images that are masked, their masks, and the loss in every method."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def batch(seed: int = 0, count: int = 2) -> dict:
 
 
 def adaptor(type: str, **kwargs):
-    """A small method whose teacher, which has learnt nothing, is sure of every pixel."""
+    """Return a small method in which every pixel gets a pseudo label, although its teacher has learnt nothing."""
     options = dict(masked=SMALL, **host_options(type), **kwargs)
     if not hasattr(MODELS.get(type), 'label_target'):
         options['masked_threshold'] = 0.0
@@ -25,7 +25,7 @@ def adaptor(type: str, **kwargs):
 
 
 def host_options(type: str) -> dict:
-    """What the method needs, with or without MIC."""
+    """Return the arguments that the method needs, with or without MIC."""
     if 'AdaptSegNet' in type:
         critic = dict(type='FCDiscriminatorHead', in_channels=NUM_CLASSES, base_channels=2)
         return dict(discriminator=critic, aux_discriminator=None)
@@ -35,7 +35,7 @@ def host_options(type: str) -> dict:
 
 
 def masked(count: int = 2, **settings):
-    """Masked images of the batch, and the batch itself."""
+    """Return masked images of a batch, and the batch itself."""
     model = tiny_adaptor('SourceOnly', two_levels=False)
     data = prepared(model, batch(count=count))
     labels = torch.full((count, 40, 56), 3)
@@ -92,7 +92,7 @@ def test_every_method_trains_with_it(type):
 
 @pytest.mark.parametrize('type', METHODS)
 def test_the_weight_counts(type):
-    """Without its weight the loss changes nothing but statistics of batch-norm."""
+    """With weight 0 the loss changes only the statistics of batch-norm."""
     weights = {}
     for weight in (0.0, 1.0):
         model = adaptor(type, loss_weights=dict(masked_main=weight))

@@ -1,5 +1,6 @@
-# Adam of FDA's FCN-8s: biases at twice the rate, a tenth of it after every 50,000 iterations, and the end of
-# poly_150k.py. The rate itself and the weight decay are not known to us; those here are our choice.
+# Adam of FDA's FCN-8s: biases have twice the rate, all rates are divided by 10 after every 50,000 iterations, and the
+# length is that of poly_150k.py. The initial rate and the weight decay of the authors are not known to us; these are
+# our choice.
 _base_ = './poly_150k.py'
 optim_wrapper = dict(
     segmentor=dict(

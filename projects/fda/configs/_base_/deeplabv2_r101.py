@@ -1,5 +1,6 @@
-# DeepLabV2 with one level whose head adds all four branches, and probabilities that are enlarged. The released code has
-# an initial file of its own, DeepLab_init.pth, with which init_cfg.checkpoint can be set; here it is AdaptSegNet's.
+# DeepLabV2 with one level. The head adds all four branches, and predictions enlarge probabilities. The released code
+# starts from its own file, DeepLab_init.pth; to use it, set init_cfg.checkpoint. Here the starting weights are
+# AdaptSegNet's.
 _base_ = '../../../../configs/_base_/models/deeplabv2_r101-d8_2branch_single.py'
 model = dict(
     type='FDA', norm=2.9444, entropy_after=0, segmentor=dict(type='SoftEncoderDecoder', decode_head=dict(summed=None))

@@ -1,6 +1,6 @@
-# FCN-8s on VGG-16 with ImageNet's weights, fc6 and fc7 included. The released code has an initial file of its own.
+# FCN-8s on VGG-16 with ImageNet's weights, fc6 and fc7 included. The released code starts from its own file.
 _base_ = './deeplabv2_r101.py'
-# ImageNet, converted from Caffe: BGR without division, as the preprocessor has it.
+# ImageNet, converted from Caffe: BGR without division, as in the preprocessor.
 pretrained = 'https://web.eecs.umich.edu/~justincj/models/vgg16-00b39a1b.pth'
 model = dict(
     segmentor=dict(

@@ -1,5 +1,5 @@
-# GTA5 to Cityscapes as FDA reads them: Pillow's bicubic resize, crops of 1024x512 of the source, whole images of the
-# target at that size, and source images in the style of the target's. Tested at 1344x576.
+# GTA5 to Cityscapes as FDA reads them: Pillow's bicubic resize, crops of 1024x512 of the source, and whole images of
+# the target at that size. Source images have the style of target images. Tested at 1344x576.
 _base_ = '../../../../configs/_base_/datasets/gta2city.py'
 source_pipeline = [
     dict(type='LoadDomainImage'),
@@ -9,7 +9,7 @@ source_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the name that mmseg's inferencer looks for
+    dict(type='LoadImageFromFile'),  # mmseg's inferencer needs this name
     dict(_base_.resize, scale=(1344, 576)),
     dict(type='LoadDomainAnnotations', table='cityscapes', required=False),
     dict(type='PackSegInputs'),

@@ -1,5 +1,5 @@
-# SGD of FDA: poly decay over 150,000 iterations, of which 100,100 are run: the released loop looks for the end at
-# 100,000 every hundred iterations. A clean optimizer: segmentor=dict(optimizer=dict(type='SGD'), repeats=None).
+# SGD of FDA: poly decay over 150,000 iterations, of which 100,100 are run: the released loop checks only every hundred
+# iterations whether it has passed 100,000. A clean optimizer: segmentor=dict(optimizer=dict(type='SGD'), repeats=None).
 _base_ = '../../../../configs/_base_/schedules/sgd.py'
 optim_wrapper = dict(
     segmentor=dict(

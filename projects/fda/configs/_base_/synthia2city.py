@@ -1,5 +1,5 @@
 # SYNTHIA to Cityscapes as FDA reads them: as gta2city.py, at 1280x760. All 19 classes are trained, of which SYNTHIA has
-# 16; these are evaluated.
+# 16. These 16 are evaluated.
 _base_ = './gta2city.py'
 import os
 

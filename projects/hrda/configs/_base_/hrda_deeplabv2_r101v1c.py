@@ -1,5 +1,5 @@
 # HRDA on DeepLabV2: the attention is a second head of the same kind. The released code draws crops at multiples of 8
-# pixels, half of which lie off the cells of the context; divisor=None is the clean choice.
+# pixels, half of which are not aligned with the cells of the context. divisor=None is the clean choice.
 _base_ = '../../../../configs/_base_/models/deeplabv2_r101v1c-d8_2branch.py'
 head = _base_.model.segmentor.decode_head
 model = dict(

@@ -1,4 +1,4 @@
-# HRDA on MiT-B5: DAFormer's head for both resolutions, a head without dilated convolutions for the scale attention.
+# HRDA on MiT-B5: DAFormer's head for both resolutions, and a head without dilated convolutions for the scale attention.
 _base_ = '../../../../configs/_base_/models/daformer_mit-b5.py'
 head = _base_.model.segmentor.decode_head
 model = dict(
@@ -10,7 +10,7 @@ model = dict(
         decode_head=dict(
             _delete_=True, type='HRDAHead', head=head, scale_attention=dict(head, fusion='conv'), stride=4
         ),
-        # Outer windows; those of the details are inside of each.
+        # Outer windows. Each contains its own windows of details.
         test_cfg=dict(_delete_=True, mode='slide', crop_size=(1024, 1024), stride=(512, 512)),
     ),
 )
