@@ -101,7 +101,7 @@ def test_labelled_target_images_need_labels(tmp_path):
     ):
         unlabelled[(0, 0, 0, 0)]
     images = dict(type='GTA5Dataset', data_root=str(layouts.gta5(tmp_path)), pipeline=[])
-    with pytest.raises(ValueError, match='GTA5Dataset: indices=.. leaves none of its images'):
+    with pytest.raises(ValueError, match='GTA5Dataset: indices=.. selects no image'):
         DomainPairDataset(Numbers(2), Numbers(2), target_labelled=dict(images, indices=[]))
 
 

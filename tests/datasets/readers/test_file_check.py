@@ -85,7 +85,7 @@ def test_translated_images_may_have_another_size(translated):
 
 def test_sizes_that_stay_different_are_an_error(translated):
     dataset = GTA5Dataset(data_root=str(translated), same_size=False, pipeline=STEPS)
-    with pytest.raises(ValueError, match=rf'00001.png leaves the pipeline with \({H}, {W}\) .* needs a Resize'):
+    with pytest.raises(ValueError, match=rf'00001.png has the size \({H}, {W}\) .* needs a Resize'):
         dataset[0]
     with pytest.raises(ValueError, match='No pair is left.*or set same_size=False'):
         GTA5Dataset(data_root=str(translated), mismatched='skip')
