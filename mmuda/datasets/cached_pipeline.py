@@ -133,7 +133,7 @@ def keep_samples(dataset: Any, max_bytes: float) -> None:
 
 
 def parts_of(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets that pairs, unions and wrappers of mmengine are made of, or the data set itself."""
+    """Yield the data sets in pairs, unions and wrappers of mmengine; other data sets are yielded themselves."""
     if isinstance(dataset, BaseDataset):
         yield dataset
         return

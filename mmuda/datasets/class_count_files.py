@@ -122,5 +122,5 @@ def _select(table: Table, dataset: BaseDataset | ConcatDataset, file: Path) -> n
                     f'{file} counts class {label} in {key}, but {type(dataset).__name__} has the classes '
                     f'0-{len(row) - 1}: it was written for other classes; leave statistics out'
                 )
-            row[label] += pixels  # several classes of the file may be one here
+            row[label] += pixels  # a class_map can merge several classes of the file
     return counts

@@ -13,7 +13,7 @@ _SHOWN = 5
 
 
 def colour_number(key: object) -> int | None:
-    """Return the number ``0xRRGGBB`` of a colour, or None if the key is no colour.
+    """Return the number ``0xRRGGBB`` of a colour, or None if the key is not a colour.
 
     Args:
         key: ``(r, g, b)``, or the text ``'#rrggbb'`` or ``'r, g, b'``, which JSON files hold.
@@ -31,10 +31,10 @@ def colour_number(key: object) -> int | None:
     if not isinstance(key, Sequence):
         return None
     if len(key) != 3:
-        raise ValueError(f'{key!r} is no colour, expected (red, green, blue)')
+        raise ValueError(f'{key!r} is not a colour, expected (red, green, blue)')
     red, green, blue = (int(part) for part in key)
     if not all(0 <= part <= 255 for part in (red, green, blue)):
-        raise ValueError(f'{(red, green, blue)} is no colour: red, green and blue are in 0..255')
+        raise ValueError(f'{(red, green, blue)} is not a colour: red, green and blue must be in 0..255')
     return red << 16 | green << 8 | blue
 
 

@@ -101,7 +101,7 @@ def unreadable(path: str, reason: str) -> OSError:
     """Return the error for a file that exists but cannot be decoded."""
     # Pillow's message names the buffer in memory instead of the file.
     reason = 'not an image' if 'BytesIO' in reason or 'cannot identify' in reason else reason
-    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or download it again')
+    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or not an image; copy or download it again')
 
 
 def image_size(path: str, oriented: bool = True) -> tuple[int, int]:

@@ -162,14 +162,14 @@ def _ids(ids: np.ndarray, path: str) -> np.ndarray:
     if ids.dtype == bool:
         return ids.astype(np.uint8)
     if ids.dtype.kind not in 'iuf':
-        raise ValueError(f'{path} holds {ids.dtype} values, which are no label ids')
+        raise ValueError(f'{path} holds {ids.dtype} values, which are not label ids')
     whole = ids
     if ids.dtype.kind == 'f':
         if not np.isfinite(ids).all() or (ids != np.round(ids)).any():
             wrong = ids[~np.isfinite(ids) | (ids != np.round(ids))]
             raise ValueError(
-                f'{path} holds {ids.dtype} values such as {wrong.flat[0]:g}, which are no label ids: {wrong.size:,} '
-                f'of {ids.size:,} are no whole numbers'
+                f'{path} holds {ids.dtype} values such as {wrong.flat[0]:g}, which are not label ids: {wrong.size:,} '
+                f'of {ids.size:,} are not whole numbers'
             )
         whole = ids.astype(np.int64)
     low, high = int(whole.min()), int(whole.max())

@@ -152,7 +152,7 @@ _TABLES: dict[str, LabelTable] = {}
 
 
 def label_table_names() -> list[str]:
-    """Return the names that :func:`get_label_table` knows."""
+    """Return the sorted names of all registered label tables."""
     return sorted(_TABLES)
 
 

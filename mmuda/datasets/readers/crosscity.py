@@ -25,7 +25,7 @@ class CrossCityDataset(RawSegDataset):
     report these 13. To train with 13, set ``metainfo=dict(classes=CROSSCITY13)``.
 
     Args:
-        city: ``'Rio'``, ``'Rome'`` (also ``'Roma'``; the folder may have either name), ``'Taipei'`` or ``'Tokyo'``.
+        city: ``'Rio'``, ``'Rome'`` (also ``'Roma'``; the folder can have either name), ``'Taipei'`` or ``'Tokyo'``.
         split: ``'train'`` (never labelled) or ``'test'``.
         label_table: As in :class:`RawSegDataset`.
         data_prefix: Other folders than those of city and split.

@@ -103,7 +103,7 @@ def _problem(pair: Pair, oriented: bool) -> Problem | None:
         except (OSError, SyntaxError, ValueError) as error:
             # ValueErrors of mmuda name the file and the fault; other errors do not.
             known = isinstance(error, ValueError) and path in str(error)
-            return Problem(UNREADABLE, str(error) if known else f'{path} is empty, damaged or no image')
+            return Problem(UNREADABLE, str(error) if known else f'{path} is empty, damaged or not an image')
     if sizes[0] != sizes[1]:
         told = [f'{width}x{height}' for width, height in sizes]
         hint = ''

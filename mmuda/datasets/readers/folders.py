@@ -157,7 +157,7 @@ def read_list(path: str, backend_args: dict | None = None) -> list[str]:
     try:
         return data.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no list of files: it is not text in UTF-8 ({error}); {remedy}') from None
+        raise ValueError(f'{path} is not a list of files: it is not text in UTF-8 ({error}); {remedy}') from None
 
 
 def leaves(path: str, folders: Iterable[str | None]) -> bool:

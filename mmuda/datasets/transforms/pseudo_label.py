@@ -66,7 +66,7 @@ class LoadPseudoLabel(BaseTransform):
         num_classes = results.get('num_classes') or self.num_classes
         if num_classes is None:
             raise ValueError(
-                f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
+                f'{path}: the number of classes is not in the sample: use a PseudoLabelDataset, '
                 "or dict(type='LoadPseudoLabel', num_classes=...)"
             )
         wrong = (label >= num_classes) & (label != IGNORE_INDEX)

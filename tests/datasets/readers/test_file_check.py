@@ -41,7 +41,7 @@ def test_one_error_lists_them_all(broken):
         "mismatched='skip'",
         f'{broken}/images/00002.png is {W}x{H}, {broken}/labels/00002.png is {W + 2}x{H}',
         f'{broken}/labels/00004.png missing',
-        f'{broken}/images/00005.png is empty, damaged or no image',
+        f'{broken}/images/00005.png is empty, damaged or not an image',
     ):
         assert told in text
     assert '00001' not in text and '00003' not in text and '00006' not in text

@@ -69,7 +69,7 @@ def test_ids_that_are_no_class_are_an_error(tmp_path):
         load(path)
     assert load(path, dict(num_classes=34))['gt_seg_map'].max() == 255
     assert load(path, dict(num_classes=None), num_classes=34)['gt_seg_map'][5, 8] == 33
-    with pytest.raises(ValueError, match='does not say how many classes there are'):
+    with pytest.raises(ValueError, match='number of classes is not in the sample'):
         load(path, dict(num_classes=None))
 
 
