@@ -34,7 +34,7 @@ def classes_present(dataset: Dataset, min_pixels: int = 1) -> np.ndarray:
 
     Args:
         dataset: As for :func:`class_counts`.
-        min_pixels: Number of pixels from which on a class counts as present.
+        min_pixels: Smallest number of pixels with which a class counts as present.
 
     Returns:
         (images, C) bool.

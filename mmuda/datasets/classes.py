@@ -1,4 +1,4 @@
-"""Class lists of the data sets. All of them are subsets of the 19 Cityscapes classes."""
+"""Class lists: the 19 Cityscapes classes, and subsets of them that other data sets use."""
 
 from collections.abc import Sequence
 

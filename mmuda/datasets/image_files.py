@@ -67,8 +67,9 @@ class ImageHeader(NamedTuple):
 def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: int | None = MAX_PIXELS) -> bytes:
     """Read the bytes of an image file and check that the file is complete.
 
-    Some decoders silently return a partial image for a truncated file, so the end of PNG, JPEG and TIFF files is
-    checked. Files of other formats, except files of arrays, are decoded once as a check.
+    Some decoders silently return a partial image for a truncated file, so the end of PNG and JPEG files and the strips
+    or tiles of TIFF files are checked. Files of other formats, and files with an unusual end, are decoded once as a
+    check. Files of arrays are not checked here.
 
     Args:
         path: Path of the file. For an image in a file of several (see :mod:`~mmuda.datasets.array_files`), the whole

@@ -29,7 +29,8 @@ def decode_image(
 
     Returns:
         (H, W, 3) in BGR order; (H, W) for ``'grayscale'``; (H, W, C) for ``'unchanged'``, where the first three of at
-        least three channels are in BGR order. The dtype is uint8 for files of 8 bits or fewer, otherwise float32.
+        least three channels are in BGR order. The dtype is uint8 for unsigned values of up to 8 bits, otherwise
+        float32.
 
     Raises:
         OSError: If the file cannot be decoded.

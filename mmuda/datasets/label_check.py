@@ -21,7 +21,7 @@ from .label_tables import get_label_table
 from .transforms import LoadDomainAnnotations
 
 COUNTED = 512
-"""Largest number of labels that are all counted, with the counts kept in the cache folder. Of more, 64 are read."""
+"""Largest number of labels that are all counted, and cached. Of larger data sets, :data:`SAMPLE` labels are read."""
 
 SAMPLE, _THREADS, _LOOKED_AT, _LISTED = 64, 8, 8, 20
 

@@ -59,8 +59,8 @@ def make_label_table(name: str, mapping: Mapping) -> LabelTable:
     Args:
         name: Name of the table, for messages.
         mapping: ``{raw id: train id}``, or ``{(red, green, blue): train id}`` for colour-coded labels. Train id 255
-            means ignored. Raw id -1 means 255, because 8-bit files store it so. Keys can be texts, as in JSON files:
-            ``'7'``, ``'#804080'`` or ``'128, 64, 128'``.
+            means ignored. Raw id -1 means 255, because 8-bit files store -1 as 255. Keys can be texts, as in JSON
+            files: ``'7'``, ``'#804080'`` or ``'128, 64, 128'``.
 
     Raises:
         ValueError: If the mapping is empty, an id is out of range or has two train ids, or ids and colours are mixed.

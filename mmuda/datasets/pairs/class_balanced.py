@@ -86,11 +86,11 @@ def class_balanced_sequence(
 ) -> np.ndarray:
     """Return the class-balanced source list of FADA (Wang et al., ECCV 2020) and SDCA (arXiv 2105.05013).
 
-    The rules are those of the authors' code. A sub-epoch has 3000 draws and begins with a histogram of zeros. For each
-    draw, a class c is drawn with a probability proportional to 1 / log(1.01 + q_c). Here q is the normalised histogram
-    of the classes in the images of this sub-epoch: each image adds 1 to each of its classes. The image is the next one
-    in the list of class c; positions in the lists are kept across sub-epochs. At the end of a list, the list is
-    shuffled and continues at its second image.
+    The rules are those of the authors' code. A sub-epoch, 3000 draws by default, begins with a histogram of zeros. For
+    each draw, a class c is drawn with a probability proportional to 1 / log(1.01 + q_c). Here q is the normalised
+    histogram of the classes in the images of this sub-epoch: each image adds 1 to each of its classes. The image is the
+    next one in the list of class c; positions in the lists are kept across sub-epochs. At the end of a list, the list
+    is shuffled and continues at its second image.
 
     Args:
         lists: C lists, the images of each class in their first order. A class without images has an empty list and is
@@ -129,7 +129,8 @@ class ClassBalancedOrder:
         dataset: Labelled source data set, from the sampler.
         seed: Seed of the sampler.
         sub_epoch: Number of draws in a sub-epoch.
-        min_pixels: Number of pixels of a class from which on an image is in the list of the class; 1 in the original.
+        min_pixels: Smallest number of pixels of a class with which an image is in the list of the class; 1 in the
+            original.
 
     Raises:
         ValueError: If no label has a class, and as :func:`class_counts`.

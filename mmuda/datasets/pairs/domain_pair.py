@@ -89,8 +89,8 @@ class DomainSides(Dataset):
         """Check that the labels of the source, and of labelled target images, are not all ignored.
 
         The pipeline loads eight evenly spaced images, one after the other, until a label has a pixel of a class. If
-        none has any, all labels are counted. Then :func:`check_classes_shown` looks for each class. All processes must
-        call it. The random draws of the training stay the same.
+        none has any, all labels are counted. Then :func:`check_classes_shown` checks that each class occurs. All
+        processes must call it. The random draws of the training stay the same.
 
         Raises:
             ValueError: If all pixels of all labels are ignored: a network would learn nothing, at a loss of 0. Or if
@@ -178,7 +178,7 @@ def failing_step(error: BaseException) -> str | None:
 
 @DATASETS.register_module()
 class DomainPairDataset(DomainSides):
-    """A data set of pairs: a labelled source image and an unlabelled target image, and optionally a labelled one.
+    """A data set of pairs: a labelled source and an unlabelled target image, and optionally a labelled target image.
 
     An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
     ``pseudo_collate`` batches as it is. An index is a tuple that :class:`DomainPairSampler` yields: (n, source index,

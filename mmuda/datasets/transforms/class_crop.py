@@ -38,7 +38,7 @@ def is_mixed(counts: np.ndarray, cat_max_ratio: float) -> bool:
 
     Args:
         counts: (256,) number of pixels of each label, without ignored pixels.
-        cat_max_ratio: Share of the labelled pixels from which on a window is refused.
+        cat_max_ratio: Share of the labelled pixels at which a window is refused.
     """
     return bool(np.count_nonzero(counts) > 1 and counts.max() / counts.sum(dtype=np.float64) < cat_max_ratio)
 

@@ -1,4 +1,4 @@
-"""Resizing with Pillow. CBST resizes every image so, with a filter that depends on the change of size."""
+"""Resizing with Pillow and a filter that depends on the change of size, as CBST resizes every image."""
 
 import mmcv
 import numpy as np

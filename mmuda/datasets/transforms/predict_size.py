@@ -8,9 +8,9 @@ from mmseg.registry import TRANSFORMS
 class PredictAtLabelSize(BaseTransform):
     """A transform that gives a prediction the size of the label map, which was resized together with its image.
 
-    DACS evaluates so: images and labels of Cityscapes at 1024x512. Without this step, predictions have the size of the
-    image file, and labels must be loaded after ``Resize``. For images without a label, as in inference, predictions
-    keep the size of the file.
+    DACS evaluates in this way, with images and labels of Cityscapes at 1024x512. Without this step, predictions have
+    the size of the image file, and labels must be loaded after ``Resize``. For images without a label, as in inference,
+    predictions keep the size of the file.
 
     Changes ``ori_shape`` (H, W), to which mmseg resizes predictions.
     """
