@@ -115,7 +115,10 @@ def select_bands(image: np.ndarray, bands: Sequence[int], path: str) -> np.ndarr
     """
     count = image.shape[2]
     if max(bands) >= count:
-        raise ValueError(f'{path} has {count} band(s), but bands={tuple(bands)} of LoadDomainImage names {max(bands)}')
+        raise ValueError(
+            f'{path} has {count} band(s), but bands={tuple(bands)} of LoadDomainImage, which counts '
+            f'from 0, has {max(bands)}'
+        )
     places = [2 - band if band < 3 <= count else band for band in bands]
     return np.ascontiguousarray(image[..., places[::-1] if len(places) == 3 else places])
 
