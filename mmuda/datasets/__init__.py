@@ -1,4 +1,6 @@
-from . import published_tables  # noqa: F401 - registers them
+"""Data sets, pairs of domains and transforms. Importing this package registers all of them."""
+
+from . import published_tables  # noqa: F401 - registers the label tables
 from .building import build_dataset
 from .class_count_files import read_class_counts
 from .class_presence import class_counts, classes_present

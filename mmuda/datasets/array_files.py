@@ -1,8 +1,8 @@
 """Images in files of arrays: ``.npy``, ``.npz`` and NIfTI volumes.
 
-A file that holds several images is named like a folder of them: ``scan.npz/label`` is the array ``label``,
-``volume.nii.gz/012`` is slice 12 of a volume, along its last axis. So each image has a path of its own, and lists,
-pseudo labels and predictions need not know.
+The path of an image in a file of several is written as if the file were a folder: ``scan.npz/label`` is the array
+``label``, and ``volume.nii.gz/012`` is slice 12 of a volume along its last axis. Each image has a path of its own, so
+lists, pseudo labels and predictions need no special case.
 """
 
 import gzip
@@ -29,33 +29,34 @@ _KEPT_VOLUMES = 2
 
 
 def split_member(path: str) -> tuple[str, str | None]:
-    """Return the file on the disk and the name of the image in it; None if the file is one image."""
+    """Split a path into the file on the disk and the name of the image in it (None if it names the whole file)."""
     match = _MEMBER.fullmatch(path)
     return (match[1], match[2]) if match else (path, None)
 
 
 def is_array_file(path: str) -> bool:
-    """Return whether a path is that of a file of arrays, or of an image in one, by its suffix."""
+    """Return whether a path names a file of arrays, or an image in one. Only the suffix is compared."""
     return _ARRAYS.fullmatch(split_member(path)[0]) is not None
 
 
 def is_volume(path: str) -> bool:
-    """Return whether a path is that of a NIfTI volume, by its suffix."""
+    """Return whether a path names a NIfTI volume, or a slice of one. Only the suffix is compared."""
     return split_member(path)[0].lower().endswith(('.nii', '.nii.gz'))
 
 
 def array_shape(file: BinaryIO, path: str) -> tuple[int, ...]:
-    """Return the shape of an image in a file of arrays, reading its header alone.
+    """Return the shape of an image in a file of arrays; only the header is read.
 
     Args:
-        file: The file.
-        path: Path of the image; its suffix says the format.
+        file: The file, opened in binary mode, at its start.
+        path: Path of the image. Its suffix gives the format.
 
     Returns:
-        (H, W) or (H, W, C). C counts what is decoded with an image: its channels, or all slices of its volume.
+        (H, W) or (H, W, C). C is the number of channels. Of a volume the shape is (H, W, slices, ...), because all
+        slices are decoded together.
 
     Raises:
-        ValueError: If the file is damaged or has no such image.
+        ValueError: If the file is damaged or does not contain the image.
     """
     name, member = split_member(path)
     try:
@@ -71,10 +72,13 @@ def array_shape(file: BinaryIO, path: str) -> tuple[int, ...]:
 
 
 def nifti_shape(file: BinaryIO) -> tuple[int, ...]:
-    """Return the shape (X, Y, Z, ...) of a NIfTI volume from its header.
+    """Return the shape (X, Y, Z, ...) of a NIfTI volume from its header, without trailing axes of length 1.
+
+    Args:
+        file: The file, gzipped or not, opened in binary mode, at its start.
 
     Raises:
-        ValueError: If the file is none.
+        ValueError: If the file is not a NIfTI volume.
     """
     start = file.read(2)
     file.seek(0)
@@ -91,10 +95,13 @@ def nifti_shape(file: BinaryIO) -> tuple[int, ...]:
 
 
 def slices_of(path: str) -> list[str]:
-    """Return the paths of the slices of a volume, on a local disk or in a zip archive; the path itself, if it has one.
+    """Return the paths of the slices of a volume; its own path if it has two dimensions.
+
+    Args:
+        path: NIfTI file on a local disk or in a zip archive.
 
     Raises:
-        ValueError: If it is no NIfTI volume of two or three dimensions.
+        ValueError: If it is not a NIfTI volume of two or three dimensions.
         OSError: If it cannot be read.
     """
     with open_file(path) as file:
@@ -103,7 +110,7 @@ def slices_of(path: str) -> list[str]:
         except (OSError, EOFError, struct.error, zlib.error, ValueError) as error:
             raise ValueError(f'{path} is no NIfTI volume, or damaged ({error})') from error
     if len(shape) > 3:
-        raise ValueError(f'{path} has the shape {shape}: volumes of three dimensions are read, slice by slice')
+        raise ValueError(f'{path} has the shape {shape}: split it into volumes of three dimensions')
     if len(shape) == 2:
         return [path]
     digits = max(3, len(str(shape[2] - 1)))
@@ -111,20 +118,20 @@ def slices_of(path: str) -> list[str]:
 
 
 def decode_array(data: bytes, path: str) -> np.ndarray:
-    """Return an image in a file of arrays.
+    """Decode an image in a file of arrays.
 
     Args:
-        data: The whole file.
-        path: Path of the image; its suffix says the format.
+        data: Content of the whole file.
+        path: Path of the image. Its suffix gives the format.
 
     Returns:
-        (H, W) or (H, W, C), of the type in the file. The channels of an array of three dimensions are the shorter one
-        of the first and the last. Rows of a slice are the second axis of its volume.
+        (H, W) or (H, W, C) with the dtype of the file. In an array of three dimensions, the shorter one of the first
+        and the last axis holds the channels. The rows of a slice are the second axis of its volume.
 
     Raises:
         ModuleNotFoundError: If it is a NIfTI volume and nibabel is not installed.
-        OSError: If it is damaged.
-        ValueError: If there is no such image, or it has other dimensions.
+        OSError: If the file is damaged.
+        ValueError: If the file does not contain the image, or an array does not have two or three dimensions.
     """
     name, member = split_member(path)
     try:
@@ -142,9 +149,9 @@ def load_mapped(path: str) -> np.ndarray:
     """Return the image in a ``.npy`` file on a local disk as a memory map, (H, W) or (H, W, C).
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         OSError: If it is damaged.
-        ValueError: If it has another shape.
+        ValueError: If the array does not have two or three dimensions.
     """
     try:
         values = np.load(path, mmap_mode='r', allow_pickle=False)
@@ -166,30 +173,31 @@ def _array_name(archive: zipfile.ZipFile, member: str | None, path: str) -> str:
 
 
 def _load(file: Any, path: str) -> np.ndarray:
-    """Read an array, no more of the file than its header says, and its checksum if that is the end."""
+    """Read an array, and not more bytes than its header announces."""
     try:
         values = npy_format.read_array(file, allow_pickle=False)
-        file.read(1)
+        file.read(1)  # at the end of a member, zipfile compares the checksum
         return values
     except ValueError as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: str, error: Exception) -> OSError:
-    return OSError(f'{path} cannot be decoded ({error}): it is damaged, or no array of numbers')
+    return OSError(f'{path} cannot be decoded ({error}): it is damaged, or does not hold an array of numbers')
 
 
 def _npy_shape(file: Any, path: str) -> tuple[int, ...]:
-    """Return the shape in the header of an array. Only names of fields need a later version than 2."""
+    """Return the shape in the header of an array."""
     try:
+        # Version 3 of the format differs from 2 only in the encoding of field names, which images do not have.
         first = npy_format.read_magic(file) == (1, 0)
         return (npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0)(file)[0]
     except ValueError as error:
-        raise ValueError(f'{path} is no array of NumPy, or damaged ({error})') from error
+        raise ValueError(f'{path} is damaged, or not an array of NumPy ({error})') from error
 
 
 def _shaped(shape: tuple[int, ...], path: str) -> tuple[int, ...]:
-    """Return a shape with the channels last."""
+    """Return the shape of an image with its channels last."""
     if len(shape) == 2:
         return shape
     if len(shape) != 3:
@@ -212,26 +220,26 @@ def _slice(data: bytes, name: str, member: str | None, path: str) -> np.ndarray:
 
 
 def _unzipped(data: bytes) -> bytes:
-    """Return a volume of a gzip file, no more of it than its header says."""
+    """Decompress a volume in a gzip file, and not more bytes than its header announces."""
     with gzip.open(io.BytesIO(data)) as file:
         shape = nifti_shape(io.BytesIO(data))
         head = file.read(_NIFTI_HEADER)
         order = '<' if struct.unpack_from('<i', head)[0] == _NIFTI_HEADER else '>'
         (bits,), (start,) = struct.unpack_from(order + 'h', head, 72), struct.unpack_from(order + 'f', head, 108)
         values = head + file.read(max(int(start), _NIFTI_HEADER) + math.prod(shape) * max(bits, 8) // 8 - len(head))
-        file.read(1)  # at the end there is a checksum
+        file.read(1)  # at the end of the file, gzip compares the checksum
     return values
 
 
 @lru_cache(_KEPT_VOLUMES)
 def _volume(data: bytes, name: str) -> np.ndarray:
-    """Return the values of a volume; the last volumes are kept, because its slices are read one after another."""
+    """Return the values of a volume. The last volumes are kept, because their slices are often read in succession."""
     try:
         import nibabel
     except ModuleNotFoundError:
-        raise ModuleNotFoundError(f'{name} is a NIfTI volume: pip install nibabel') from None
+        raise ModuleNotFoundError(f'{name} is a NIfTI volume, which needs nibabel: pip install nibabel') from None
     unzipped = _unzipped(data) if data.startswith(GZIP_SIGNATURE) else data
-    # Many files have NaN for slope and intercept, which means the values as they are; nibabel knows.
+    # Many files have NaN as slope and intercept, which means no scaling. nibabel handles that.
     values = np.asarray(nibabel.Nifti1Image.from_bytes(unzipped).dataobj)
     while values.ndim > 2 and values.shape[-1] == 1:
         values = values[..., 0]

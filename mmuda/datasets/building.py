@@ -1,4 +1,4 @@
-"""Building data sets, with one clear error when there is nothing to read."""
+"""Construction of data sets, with one clear error if there is nothing to read."""
 
 from mmengine.dataset import BaseDataset
 from mmseg.datasets import BaseSegDataset
@@ -8,20 +8,21 @@ from torch.utils.data import Dataset
 from .readers.folders import leaves
 
 ADVICE = (
-    'see "Data" in README.md for the expected tree; the root is data_root of the data set in the config, often '
-    'settable by an environment variable named there'
+    'see "Data" in README.md for the expected tree. The root is data_root of the data set in the config; many configs '
+    'take it from an environment variable'
 )
 
 
 def build_dataset(cfg: dict | Dataset) -> BaseDataset:
-    """Build a data set and make sure that it holds something.
+    """Build a data set and check that it has images.
 
     Args:
-        cfg: A config, or a data set that is returned as it is.
+        cfg: A config. A data set is returned as it is.
 
     Raises:
         FileNotFoundError: If a folder or list does not exist, or no image is found in it.
-        ValueError: If ``indices`` choose no image.
+        ValueError: If ``indices`` selects no image, or the list of a data set of mmseg names a file outside of its
+            folders.
     """
     if not isinstance(cfg, dict):
         return cfg
@@ -34,10 +35,10 @@ def build_dataset(cfg: dict | Dataset) -> BaseDataset:
             dataset.full_init()
     except FileNotFoundError as error:
         if error.filename is None:
-            raise  # ours, which says it all
+            raise  # from a data set of mmuda, whose message is complete
         raise FileNotFoundError(f'{name}: {error.filename} does not exist: {ADVICE}') from error
     except ValueError as error:
-        # mmengine serialises the list of samples, and NumPy cannot concatenate nothing.
+        # mmengine serialises the list of samples. NumPy raises this error if the list is empty.
         if 'need at least one array' not in str(error):
             raise
         raise nothing from error
@@ -48,7 +49,7 @@ def build_dataset(cfg: dict | Dataset) -> BaseDataset:
 
 
 def _check_list(dataset: BaseDataset) -> None:
-    """Refuse a list of a data set of mmseg that names files outside of its folders; ours look for themselves."""
+    """Check that the list of a data set of mmseg names no file outside of its folders (those of mmuda check theirs)."""
     root, list_ = getattr(dataset, 'data_root', None), getattr(dataset, 'ann_file', None)
     if not root or not list_ or hasattr(dataset, 'outside_root') or not isinstance(dataset, BaseSegDataset):
         return
@@ -59,19 +60,24 @@ def _check_list(dataset: BaseDataset) -> None:
             if path and leaves(path, folders):
                 raise ValueError(
                     f'{list_} names {path}, which is outside of {root}: correct the list or data_root, or read the '
-                    'list by a SegmentationListDataset with outside_root=True if you trust it'
+                    'list with a SegmentationListDataset and outside_root=True if you trust it'
                 )
 
 
 def check_indices(cfg: dict) -> None:
-    """Check that ``indices`` of a data set, of which mmengine takes the first images or those of a list, choose any.
+    """Check that the option ``indices`` of a data set selects at least one image.
+
+    mmengine keeps the first ``indices`` images, or those that a list of indices names.
+
+    Args:
+        cfg: Config of the data set.
 
     Raises:
-        ValueError: If they do not.
+        ValueError: If no image is selected.
     """
     indices = cfg.get('indices')
     if indices is not None and not isinstance(indices, bool) and indices in (0, [], ()):
         raise ValueError(
-            f'{cfg.get("type")}: indices={indices!r} leaves none of its images: give a number above 0 or the places of '
-            'some, or leave it out'
+            f'{cfg.get("type")}: indices={indices!r} selects no image: give a number above 0 or a list of image '
+            'indices, or leave it out'
         )

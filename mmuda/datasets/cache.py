@@ -1,7 +1,8 @@
 """Facts about data sets, kept in the cache folder until a file changes.
 
-An entry is a JSON file. Its name is a fingerprint of everything that the answer depends on; a file that is damaged, or
-that belongs to another fingerprint, counts as missing and is written again.
+Each entry is a JSON file with one answer, such as the pixel counts of all classes. The file name is a fingerprint of
+everything that the answer depends on. A damaged file, or one with another fingerprint, counts as missing and is written
+again.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ R = TypeVar('R')
 
 
 def cache_dir() -> Path:
-    """Return the cache folder; the environment variable ``MMUDA_CACHE_DIR`` moves it."""
+    """Return the cache folder: the environment variable ``MMUDA_CACHE_DIR``, or ``~/.cache/mmuda``."""
     return Path(os.environ.get(CACHE_DIR_VARIABLE) or '~/.cache/mmuda').expanduser()
 
 
@@ -38,10 +39,10 @@ def fingerprint(content: Any) -> str:
 
 
 def read_entry(kind: str, key: str) -> Any:
-    """Return the content of an entry, or None if there is no sound one.
+    """Return the content of an entry, or None if there is no valid one.
 
     Args:
-        kind: Name of the kind of answer; it is a folder.
+        kind: Kind of the answer. Each kind has a folder of this name.
         key: Fingerprint of everything that the answer depends on.
     """
     try:
@@ -53,31 +54,34 @@ def read_entry(kind: str, key: str) -> Any:
 
 
 def write_entry(kind: str, key: str, content: Any) -> None:
-    """Keep an answer. A folder that cannot be written to is logged: the answer has to be found again next time.
+    """Write an answer to the cache. A folder that cannot be written is logged; the answer is then computed each time.
 
     Args:
         kind: As in :func:`read_entry`.
         key: As in :func:`read_entry`.
-        content: Plain values, without tuples.
+        content: Values that JSON can hold, without tuples (JSON returns them as lists).
     """
     path = _path(kind, key)
     try:
         write_json(path, dict(fingerprint=key, checksum=fingerprint(content), content=content), indent=None)
     except OSError as error:
         print_log(
-            f'{path.parent} cannot be written ({error}), so the files are looked at again next time; set '
-            f'{CACHE_DIR_VARIABLE} to a folder that can be written',
+            f'{path.parent} cannot be written ({error}), so the files are read again next time; set '
+            f'{CACHE_DIR_VARIABLE} to a writable folder',
             logger='current',
         )
 
 
 def file_stamps(paths: Sequence[str | None]) -> list[list | None]:
-    """Return for each file what :func:`mmuda.zip_files.stamp` says; None stays None."""
+    """Return :func:`file_stamp` of each image."""
     return list(map_in_threads(file_stamp, paths))
 
 
 def file_stamp(path: str | None) -> list | None:
-    """Return what :func:`mmuda.zip_files.stamp` says about the file that an image is in; None for None."""
+    """Return the absolute path of an image and the :func:`~mmuda.zip_files.stamp` of its file; None for None.
+
+    The stamp is the size and the modification time, or the checksum in a zip archive. A missing file has none.
+    """
     return None if path is None else [absolute(path), *stamp(file_of(path))[1:]]
 
 

@@ -1,4 +1,4 @@
-"""Pipelines whose first steps, which load and resize, are not done again for a file that has not changed."""
+"""Pipelines that cache the result of their first steps, loading and resizing, until a file changes."""
 
 import copy
 import json
@@ -34,35 +34,37 @@ STEPS = (
     *(LoadImageFromFile, LoadAnnotations, PlainResize, Resize),
     *(LoadDomainImage, LoadDomainAnnotations, LoadPseudoLabel, LoadTrustedPixels, ResizeLongSide, PredictAtLabelSize),
 )
-"""Steps, not their subclasses, whose result depends on the files, on what else a sample says and on their settings.
+"""Steps without randomness: their result depends only on the files, the other values of a sample and their settings.
 
-So does that of any class that has ``deterministic = True`` in its own body.
+Subclasses are not included, because they can add randomness. Any class with ``deterministic = True`` in its own body
+counts as well.
 """
 
 OF_THE_DRAW = ('sample_idx', WANTED_CLASS, WANTED_PIXELS)
-"""Keys of a sample that none of these steps looks at."""
+"""Keys of a sample that no step in :data:`STEPS` reads. They are left out of the fingerprint."""
 
 FORMAT = 1
-"""Another number when the steps of mmuda, or the files, change between two versions."""
+"""Number to increase when the steps of mmuda, or the format of the files, change between two versions."""
 
 VERSIONS = (FORMAT, __version__, *(package.__version__ for package in (mmcv, mmseg, np, cv2, PIL)))
-"""Of all that decodes and resizes."""
+"""Versions of all packages that decode and resize."""
 
 
 class CachedPipeline(Compose):
-    """A pipeline that takes the result of its first steps from the cache, or puts it there.
+    """A pipeline that reads the result of its first steps from the cache, or writes it there.
 
-    The samples that leave it are the same, bit for bit: random steps begin behind the first steps. A sample has another
-    name in the cache if one of its files has another path, size or modification time (in a zip archive: checksum), if a
-    value in it or a setting of the steps differs, or another version of mmuda, mmcv, mmseg, NumPy, OpenCV or Pillow
-    is installed. Samples of files that are not on a local disk are not kept, which is logged once.
+    "First steps" are those before the first step that can be random, so samples are the same with and without the
+    cache, bit for bit. A cached result is used only if nothing that it depends on has changed: path, size and
+    modification time of the files (in a zip archive: their checksum), the other values of the sample, the settings of
+    the steps, and the versions of mmuda, mmcv, mmseg, NumPy, OpenCV and Pillow. Samples of files that are not on a
+    local disk are not cached, which is logged once.
 
     Args:
         pipeline: A built pipeline.
-        files: Where samples are kept.
+        files: Folder of the cached samples.
 
     Raises:
-        ValueError: If it does not begin with one of :data:`STEPS`.
+        ValueError: If the first step of the pipeline can be random; see :data:`STEPS`.
     """
 
     def __init__(self, pipeline: Compose, files: SampleFiles) -> None:
@@ -72,35 +74,35 @@ class CachedPipeline(Compose):
         if not told:
             begin = type(self.transforms[0]).__name__ if self.transforms else 'no step'
             raise ValueError(
-                f'cache_bytes: a pipeline begins with {begin}, whose result may be a random one, so nothing can be '
-                'kept: leave cache_bytes out, or, if it depends on the files and its settings alone, write '
+                f'cache_bytes: a pipeline begins with {begin}, whose result can be random, so nothing can be '
+                'cached: leave cache_bytes out, or, if the result depends on the files and the settings alone, write '
                 'deterministic = True into its class'
             )
         self.kept, self.rest = (Compose(part) for part in (self.transforms[: len(told)], self.transforms[len(told) :]))
         self._settings = [VERSIONS, told]
 
     def __call__(self, data: dict) -> dict | None:
-        """Return what the steps make of a sample; None if one of them does."""
+        """Return the result of all steps for a sample; None if one of them returns None."""
         found = self.first(data)
         return None if found is None else self.rest(found)
 
     def first(self, data: dict) -> dict | None:
-        """Return what the first steps make of a sample, kept or computed."""
+        """Return the result of the first steps for a sample, from the cache or computed."""
         key = self._key(data)
         if key is None:
-            log_once('some images are not on a local disk, or their samples hold more than plain values: not cached')
+            log_once('images that are not on a local disk, or whose samples hold objects, are not cached')
             return self.kept(data)
         values = self.files.read(key)
         if values is not None:
             return {**data, **values}
         before = copy.deepcopy(data)
         found = self.kept(data)
-        if found is not None and before.keys() <= found.keys() and self._key(before) == key:  # the files still are
+        if found is not None and before.keys() <= found.keys() and self._key(before) == key:  # no file changed
             self.files.write(key, {name: value for name, value in found.items() if _differs(before, name, value)})
         return found
 
     def _key(self, data: dict) -> str | None:
-        """Return the name of a sample in the cache; None if it cannot be told when its files change."""
+        """Return the name of a sample in the cache; None if a change of the sample could not be detected."""
         names = sorted(name for name in data if name not in OF_THE_DRAW and data[name] is not None)
         paths = [name for name in names if name.endswith('_path') and isinstance(data[name], str)]
         stamps = [file_stamp(data[name]) or [] for name in paths]
@@ -113,11 +115,11 @@ class CachedPipeline(Compose):
 
 
 def keep_samples(dataset: Any, max_bytes: float) -> None:
-    """Let all data sets in a data set keep what the first steps of their pipelines make.
+    """Make the pipelines of a data set, or of all data sets in it, cache the results of their first steps.
 
     Args:
-        dataset: An mmengine ``BaseDataset``, or one around such.
-        max_bytes: As for :class:`SampleFiles`, for all that the cache folder keeps.
+        dataset: An mmengine ``BaseDataset``, or a pair, union or wrapper of such data sets.
+        max_bytes: Maximum size of all cached samples together; see :class:`SampleFiles`.
 
     Raises:
         TypeError: If a data set has no pipeline.
@@ -126,12 +128,12 @@ def keep_samples(dataset: Any, max_bytes: float) -> None:
     files = SampleFiles(max_bytes)
     for part in parts_of(dataset):
         if not isinstance(getattr(part, 'pipeline', None), Compose):
-            raise TypeError(f'cache_bytes: {type(part).__name__} has no pipeline, so nothing can be kept: leave it out')
+            raise TypeError(f'cache_bytes: {type(part).__name__} has no pipeline to cache: leave cache_bytes out')
         part.pipeline = CachedPipeline(part.pipeline, files)
 
 
 def parts_of(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets that pairs, unions and wrappers of mmengine are made of, or the data set itself."""
+    """Yield the data sets in pairs, unions and wrappers of mmengine; other data sets are yielded themselves."""
     if isinstance(dataset, BaseDataset):
         yield dataset
         return
@@ -144,15 +146,15 @@ def parts_of(dataset: Any) -> Iterator[Any]:
 
 
 def fill(dataset: BaseDataset, threads: int) -> None:
-    """Put all samples of a data set into the cache, with a bar; those that are there are read and checked.
+    """Write all samples of a data set to the cache, with a progress bar. Cached samples are read and checked.
 
     Args:
         dataset: A data set with a :class:`CachedPipeline`.
-        threads: How many threads decode.
+        threads: Number of threads that decode.
 
     Raises:
         OSError: If there is no room for all samples, or the folder cannot be written.
-        Exception: Whatever a step raises for a file.
+        Exception: Any error that a step raises for a file.
     """
     pipeline, total = dataset.pipeline, len(dataset)
 
@@ -170,22 +172,22 @@ def fill(dataset: BaseDataset, threads: int) -> None:
 
 
 def _told_steps(steps: list) -> Iterator[list[str]]:
-    """Yield names and settings of the first steps, as long as their results are no random ones."""
+    """Yield class and settings, as text, of each step before the first one that can be random."""
     for step in steps:
         kind = type(step)
         if kind not in STEPS and not vars(kind).get('deterministic'):
             return
         try:
             yield [f'{kind.__module__}.{kind.__qualname__}', _told(sorted(vars(step).items()))]
-        except TypeError:  # settings that no text tells
+        except TypeError:  # settings that cannot be written as text
             return
 
 
 def _told(value: Any) -> str:
-    """Return a text that tells the value of plain types whole.
+    """Return a value of plain types as text, without loss.
 
     Raises:
-        TypeError: If it holds values of other types.
+        TypeError: If it contains values of other types.
     """
     json.dumps(value)
     return repr(value)

@@ -1,4 +1,4 @@
-"""Pixels of each class in each label, from the JSON files that the converters of DAFormer and its successors write."""
+"""Pixel counts of the classes in each label, from the JSON files of the converters of DAFormer and its successors."""
 
 import json
 import re
@@ -13,22 +13,23 @@ from mmengine.logging import print_log
 from mmuda.constants import IGNORE_INDEX
 
 NAMES = ('sample_class_stats.json', 'sample_class_stats_dict.json', 'samples_with_class.json')
-"""Files that a converter writes; each holds the whole table."""
+"""Files that a converter writes. Each of them holds the whole table, in a format of its own."""
 
 _LABEL_SUFFIX = re.compile(r'_label(TrainIds|Ids|ids)$')
 
 Table = dict[str, dict[int, int]]
-"""Pixels by class, by the name of a label."""
+"""Number of pixels by class id, by the name of the label."""
 
 
 def read_class_counts(path: str | Path, dataset: BaseDataset | ConcatDataset) -> np.ndarray:
-    """Return how many pixels of each class the labels of a data set have, as another code base counted them.
+    """Read how many pixels of each class the labels of a data set have, as another code base counted them.
 
-    Labels are recognised by their file names without folder, type and ``_labelTrainIds`` or ``_labelIds``. Classes of
-    the files are Cityscapes train ids, or those of the data set if it has all of its classes.
+    Labels are recognised by their file names without folder, suffix and ``_labelTrainIds`` or ``_labelIds``. The class
+    ids in the files are train ids in the full class list of the reader (Cityscapes' for most readers). They are mapped
+    to the classes that the config selects.
 
     Args:
-        path: A file named as in :data:`NAMES`, or a folder that has one.
+        path: A file with one of the :data:`NAMES`, or a folder with such a file.
         dataset: A labelled mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
 
     Returns:
@@ -36,8 +37,8 @@ def read_class_counts(path: str | Path, dataset: BaseDataset | ConcatDataset) ->
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, names two labels alike, counts a class that does not exist, or lacks a label
-            of the data set.
+        ValueError: If the file has another format, has two labels of one name, counts a class that does not exist, or
+            lacks a label of the data set.
     """
     file = _find(Path(path))
     table = _tabulate(_read(file), file)
@@ -67,7 +68,7 @@ def _read(file: Path) -> Any:
 
 
 def _tabulate(content: Any, file: Path) -> Table:
-    """Return the table that any of the three forms holds."""
+    """Return the table of a file in any of the three formats."""
     table: Table = {}
     try:
         if isinstance(content, list):  # [{'file': name, class: pixels, ...}, ...]
@@ -83,7 +84,7 @@ def _tabulate(content: Any, file: Path) -> Table:
         for name, pixels_by_class in rows:
             key = _key(name)
             if key in table:
-                raise ValueError(f'{file} counts two labels named {key}: it belongs to no single data set')
+                raise ValueError(f'{file} counts two labels named {key}: leave statistics out')
             table[key] = {int(label): int(pixels) for label, pixels in pixels_by_class.items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
@@ -105,7 +106,7 @@ def _select(table: Table, dataset: BaseDataset | ConcatDataset, file: Path) -> n
     missing = [key for key in keys if key not in table]
     if missing and (
         file.name != NAMES[2] or len(missing) == len(keys)
-    ):  # a label without any class is in no list there
+    ):  # this file does not list labels without any class
         raise ValueError(
             f'{file} lacks {len(missing)} of {len(keys)} labels of {type(dataset).__name__}, the first is '
             f'{missing[0]}: it was written for other data; leave statistics out'
@@ -121,5 +122,5 @@ def _select(table: Table, dataset: BaseDataset | ConcatDataset, file: Path) -> n
                     f'{file} counts class {label} in {key}, but {type(dataset).__name__} has the classes '
                     f'0-{len(row) - 1}: it was written for other classes; leave statistics out'
                 )
-            row[label] += pixels  # several classes of the file may be one here
+            row[label] += pixels  # a class_map can merge several classes of the file
     return counts

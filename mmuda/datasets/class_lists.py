@@ -1,4 +1,4 @@
-"""Class lists that must agree: those of data sets and networks."""
+"""Comparison of class lists that must agree, such as those of data sets and networks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,10 @@ def differing_classes(lists: Mapping[str, Sequence[str] | None]) -> tuple[str, s
     """Return the names of two lists that differ, in their classes or in their order; None if all agree.
 
     Args:
-        lists: Class names by the name of what has them, the one to compare with first. None is not known.
+        lists: Class lists by the name of their owner. None is an unknown list, which is skipped.
 
     Returns:
-        The first name, and the first whose list differs from its.
+        The name of the first known list, and the name of the first list that differs from it.
     """
     known = {name: tuple(classes) for name, classes in lists.items() if classes is not None}
     first = next(iter(known), None)

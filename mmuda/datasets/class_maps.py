@@ -12,13 +12,17 @@ def classes_of(
     label_classes: Sequence[str] | None = None,
     class_map: Mapping[str, str | Sequence[str]] | None = None,
 ) -> tuple[dict, tuple[dict[int, int] | None] | None]:
-    """Return the metainfo of a data set, and a tuple of its label map; None in its place for the one that mmseg makes.
+    """Return the metainfo of a data set, and its label map (old train id -> new train id).
 
     Args:
-        known: Metainfo of its class.
-        metainfo: That of the config.
-        label_classes: Names of classes of its own, by train id.
+        known: ``METAINFO`` of the data set's class.
+        metainfo: Metainfo of the config.
+        label_classes: Own class names, by train id, in place of those of the data set's class.
         class_map: As in :func:`merged_classes`.
+
+    Returns:
+        The metainfo, and a tuple that holds the label map, or ``(None,)`` if the train ids stay the same. It is None
+        instead of a tuple if mmseg has to make the label map, from the classes in ``metainfo``.
 
     Raises:
         ValueError: If the class map names a class that does not exist.
@@ -39,11 +43,14 @@ def merged_classes(classes: Sequence[str], class_map: Mapping[str, str | Sequenc
 
     Args:
         classes: Names of the old classes, by train id.
-        class_map: ``{new name: old name, or list of old names}``, in the order of the new train ids. Pixels of classes
-            that stand nowhere are ignored.
+        class_map: ``{new name: old name, or list of old names}``, in the order of the new train ids. Old classes that
+            are not listed are ignored.
+
+    Returns:
+        ``{old train id: new train id, or 255 for ignored classes}``.
 
     Raises:
-        ValueError: If an old class does not exist or stands twice, or there is no new class.
+        ValueError: If an old class does not exist or is listed twice, or there is no new class.
     """
     if not isinstance(class_map, Mapping) or not class_map:
         raise ValueError(
@@ -56,17 +63,23 @@ def merged_classes(classes: Sequence[str], class_map: Mapping[str, str | Sequenc
                 raise ValueError(f'class_map: {name!r} is made of {old!r}, but the classes are {list(classes)}')
             place = list(classes).index(old)
             if ids[place] != IGNORE_INDEX:
-                raise ValueError(f'class_map: {old!r} stands in {list(class_map)[ids[place]]!r} and in {name!r}')
+                raise ValueError(
+                    f'class_map: {old!r} can be part of one class only, but is in '
+                    f'{list(class_map)[ids[place]]!r} and {name!r}'
+                )
             ids[place] = new
     return ids
 
 
 def merged_palette(palette: Sequence, ids: Mapping[int, int]) -> list:
-    """Return the colour of each new class, which is that of its first old one; none without colours.
+    """Return the colour of each new class: the colour of its first old class.
 
     Args:
-        palette: Colours of the old classes; may be empty.
-        ids: As of :func:`merged_classes`.
+        palette: Colours of the old classes; can be empty.
+        ids: New train ids by old ones, from :func:`merged_classes`.
+
+    Returns:
+        RGB colours; empty if ``palette`` is empty or a new class has no old one.
     """
     count = 1 + max((new for new in ids.values() if new != IGNORE_INDEX), default=-1)
     first = {new: old for old, new in reversed(list(ids.items()))}

@@ -1,4 +1,4 @@
-"""The classes in each image, found once per data set by reading all of its labels."""
+"""Classes of each image, counted once for each data set by reading all of its labels."""
 
 import copy
 from collections.abc import Iterator
@@ -23,24 +23,24 @@ _KIND, _FORMAT = 'class_counts', 2
 _THREADS = 8
 
 AHEAD = 1024
-"""Labels that the threads get at a time; an error waits for no more."""
+"""Number of labels that are given to the threads at a time. An error is raised after at most this many labels."""
 
 LABEL_STEPS = (LoadDomainAnnotations, LoadPseudoLabel, mmcv.transforms.LoadAnnotations)
-"""Steps of a pipeline that load labels; those of mmseg are mmcv's."""
+"""Steps of a pipeline that load labels. The step of mmseg is a subclass of mmcv's."""
 
 
 def classes_present(dataset: Dataset, min_pixels: int = 1) -> np.ndarray:
-    """Return which classes are in which images.
+    """Return which classes are present in which images.
 
     Args:
-        dataset: As for :func:`class_counts`; so are the errors.
-        min_pixels: How many pixels of a class make it present.
+        dataset: As for :func:`class_counts`.
+        min_pixels: Smallest number of pixels with which a class counts as present.
 
     Returns:
         (images, C) bool.
 
     Raises:
-        ValueError: If ``min_pixels`` is not positive.
+        ValueError: If ``min_pixels`` is not positive. All errors of :func:`class_counts` are raised, too.
     """
     if min_pixels < 1:
         raise ValueError(f'min_pixels must be at least 1, but got {min_pixels}')
@@ -50,22 +50,22 @@ def classes_present(dataset: Dataset, min_pixels: int = 1) -> np.ndarray:
 def class_counts(dataset: Dataset) -> np.ndarray:
     """Return how many pixels of each class are in each label, before any augmentation.
 
-    Every label is read once, by the step of the data set's own pipeline that loads labels, so that label tables,
-    channels and 16-bit files are those of training. The answer is kept in the cache folder (``MMUDA_CACHE_DIR``) for
-    as long as no name, file size, modification time, label table or class changes.
+    Every label is read once, by the step of the data set's own pipeline that loads labels. Label tables, channels and
+    16-bit files are therefore handled as in training. The counts are kept in the cache folder (``MMUDA_CACHE_DIR``)
+    until a name, file size, modification time, label table or class changes.
 
-    All processes must call it: the main process reads, and the others get its answer.
+    All processes must call it: the main process reads the labels and sends the counts to the others.
 
     Args:
         dataset: A labelled mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
 
     Returns:
-        (images, C) int32, in the order of the data set; ignored pixels are in no column. Counts above 2^24 of one
-        class in one image are rounded.
+        (images, C) int32, in the order of the data set. Ignored pixels are not counted. Counts above 2^24 pixels of one
+        class in one image are rounded, because OpenCV counts in float32.
 
     Raises:
-        TypeError: If the data set is of another kind.
-        ValueError: If it has no classes or its pipeline loads no label, or a label has an id that is no class.
+        TypeError: If the data set is of another type.
+        ValueError: If it has no classes, its pipeline loads no label, or a label has an id that is not a class.
         OSError: If a label cannot be read.
         RuntimeError: On other processes, if the main process failed.
     """
@@ -79,7 +79,7 @@ def label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
     """Return the step of a data set's pipeline that loads labels.
 
     Raises:
-        TypeError: If the data set is no mmengine ``BaseDataset``.
+        TypeError: If the data set is not an mmengine ``BaseDataset``.
         ValueError: If it has no classes or its pipeline loads no label.
     """
     if not isinstance(dataset, BaseDataset):
@@ -93,13 +93,13 @@ def label_step(dataset: Dataset) -> mmcv.transforms.BaseTransform:
     if not steps:
         known = ', '.join(step.__name__ for step in LABEL_STEPS)
         raise ValueError(
-            f'the pipeline of {type(dataset).__name__} loads no label to find classes in: it needs one of '
-            f'the steps {known}'
+            f'the pipeline of {type(dataset).__name__} loads no label, so its classes cannot be counted: '
+            f'add one of the steps {known}'
         )
     step = steps[0]
     if isinstance(step, LoadPseudoLabel) and step.resize:
         step = copy.copy(step)
-        step.resize = False  # pixels of the file are counted, and no image is loaded
+        step.resize = False  # the label is counted at the size of its file, and no image is loaded
     return step
 
 
@@ -124,15 +124,15 @@ def count_label(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform, ind
 
     Args:
         dataset: The data set.
-        loader: Its :func:`label_step`.
-        index: Number of the image.
+        loader: The step of its pipeline that loads labels; see :func:`label_step`.
+        index: Index of the image.
 
     Returns:
-        (C,) int32 without ignored pixels, and the number of all pixels.
+        (C,) int32 pixel counts without ignored pixels, and the number of all pixels.
 
     Raises:
-        ValueError: If it has an id that is no class.
-        OSError: If it cannot be read.
+        ValueError: If the label has an id that is not a class.
+        OSError: If the label cannot be read.
     """
     num_classes, ignored = len(dataset.metainfo['classes']), getattr(dataset, 'ignore_index', IGNORE_INDEX)
     info = dataset.get_data_info(index)
@@ -151,14 +151,14 @@ def count_label(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform, ind
 
 def _rows(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> Iterator[np.ndarray]:
     with ThreadPoolExecutor(_THREADS) as pool:
-        # In portions, so that an error does not have to wait for all labels.
+        # In blocks, so that an error is raised before all labels are read.
         for start in range(0, len(dataset), AHEAD):
             portion = range(start, min(start + AHEAD, len(dataset)))
             yield from (counts for counts, _ in pool.map(lambda index: count_label(dataset, loader, index), portion))
 
 
 def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) -> tuple[str, bool]:
-    """A hash of all that the answer depends on, and whether it can be told when the files change."""
+    """Return a hash of everything that the counts depend on, and whether a change of the files can be detected."""
     meanings: dict[tuple, int] = {}
     samples = []
     for index in range(len(dataset)):
@@ -172,7 +172,7 @@ def _fingerprint(dataset: BaseDataset, loader: mmcv.transforms.BaseTransform) ->
         )
         samples.append((info.get('seg_map_path'), meanings.setdefault(meaning, len(meanings))))
     stamps = file_stamps([path for path, _ in samples])
-    # mmseg's step stores what it finds in the first sample; the samples have it too.
+    # mmseg's step copies this setting from the first sample. It is part of `meaning` already.
     settings = {key: value for key, value in vars(loader).items() if key != 'reduce_zero_label'}
     content = [
         _FORMAT,

@@ -1,4 +1,4 @@
-"""Class lists of the data sets, all of them parts of the 19 Cityscapes classes."""
+"""Class lists: the 19 Cityscapes classes, and subsets of them that other data sets use."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from mmuda.constants import IGNORE_INDEX
 __all__ = ['CITYSCAPES_CLASSES', 'CITYSCAPES_PALETTE', 'CROSSCITY13', 'SYNTHIA13', 'SYNTHIA16', 'train_ids_among']
 
 CITYSCAPES_CLASSES: tuple[str, ...] = tuple(CityscapesDataset.METAINFO['classes'])
-"""The 19 classes; a class's place is its train id."""
+"""The 19 classes of Cityscapes. The index of a class is its train id."""
 
 CITYSCAPES_PALETTE: list[list[int]] = [list(colour) for colour in CityscapesDataset.METAINFO['palette']]
 """RGB colour of each class."""
 
 
 def without(classes: tuple[str, ...], *dropped: str) -> tuple[str, ...]:
-    """The classes in their order, less some of them.
+    """Return the classes in their order, without some of them.
 
     Args:
         classes: Class names.
-        *dropped: Names to leave out.
+        *dropped: Names of the classes to leave out.
 
     Raises:
         ValueError: If a dropped name is not one of the classes.
@@ -36,24 +36,27 @@ SYNTHIA16: tuple[str, ...] = without(CITYSCAPES_CLASSES, 'terrain', 'truck', 'tr
 """The classes that SYNTHIA papers train with."""
 
 SYNTHIA13: tuple[str, ...] = without(SYNTHIA16, 'wall', 'fence', 'pole')
-"""The classes behind the mIoU* of SYNTHIA papers."""
+"""The classes over which SYNTHIA papers take mIoU*."""
 
 CROSSCITY13: tuple[str, ...] = SYNTHIA13
 """The classes that are annotated in the Cross-City cities: the same thirteen."""
 
 
 def train_ids_among(classes: Sequence[str], whole: Sequence[str] = CITYSCAPES_CLASSES) -> np.ndarray:
-    """Train ids of some classes as those of all of them, so that maps of 16 classes, say, get the colours of 19.
+    """Return the look-up table from the train ids of a class subset to those of the full list.
+
+    With it, a label map of SYNTHIA's 16 classes gets the colours of Cityscapes' 19:
+    ``cv2.LUT(label, train_ids_among(SYNTHIA16))``.
 
     Args:
-        classes: The classes that the ids count.
-        whole: Classes to count instead, which contain them.
+        classes: The class subset.
+        whole: The full class list.
 
     Returns:
-        (256,) uint8: the new id by the old one, 255 for all that are no class; ``cv2.LUT(ids, train_ids_among(...))``.
+        (256,) uint8: for each train id of the subset the train id in the full list, 255 for all other ids.
 
     Raises:
-        ValueError: If one of the classes is not among the whole.
+        ValueError: If a class of the subset is not in the full list.
     """
     unknown = [name for name in classes if name not in whole]
     if unknown:

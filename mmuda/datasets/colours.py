@@ -1,4 +1,4 @@
-"""Colours of colour-coded labels as one number each, so that a look-up finds the class."""
+"""Colours of colour-coded labels as numbers, so that a look-up array can map them to classes."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ _SHOWN = 5
 
 
 def colour_number(key: object) -> int | None:
-    """Return the number ``0xRRGGBB`` of a colour, or None if the key is no colour.
+    """Return the number ``0xRRGGBB`` of a colour, or None if the key is not a colour.
 
     Args:
-        key: ``(r, g, b)``, or the text ``'#rrggbb'`` or ``'r, g, b'``, as they come from JSON.
+        key: ``(r, g, b)``, or the text ``'#rrggbb'`` or ``'r, g, b'``, which JSON files hold.
 
     Raises:
-        ValueError: If a part is not in 0..255.
+        ValueError: If a part is not a number in 0..255, or a sequence does not have three parts.
     """
     if isinstance(key, str):
         match = _HEX.fullmatch(key.strip())
@@ -31,23 +31,23 @@ def colour_number(key: object) -> int | None:
     if not isinstance(key, Sequence):
         return None
     if len(key) != 3:
-        raise ValueError(f'{key!r} is no colour, expected (red, green, blue)')
+        raise ValueError(f'{key!r} is not a colour, expected (red, green, blue)')
     red, green, blue = (int(part) for part in key)
     if not all(0 <= part <= 255 for part in (red, green, blue)):
-        raise ValueError(f'{(red, green, blue)} is no colour: red, green and blue are in 0..255')
+        raise ValueError(f'{(red, green, blue)} is not a colour: red, green and blue must be in 0..255')
     return red << 16 | green << 8 | blue
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """Return the (red, green, blue) of a number."""
+    """Return the colour (red, green, blue) of a number."""
     return number >> 16, number >> 8 & 255, number & 255
 
 
 def colour_numbers(image: np.ndarray) -> np.ndarray:
-    """Return the number of the colour of each pixel.
+    """Return the number ``0xRRGGBB`` of the colour of each pixel.
 
     Args:
-        image: (H, W), (H, W, 3) or (H, W, 4) uint8 in OpenCV's order: grey, BGR or BGRA. Alpha is left out.
+        image: (H, W), (H, W, 3) or (H, W, 4) uint8 in OpenCV's order: grey, BGR or BGRA. Alpha is not used.
 
     Returns:
         (H, W) uint32.
@@ -63,7 +63,7 @@ def told_colours(numbers: np.ndarray) -> str:
     """Return the most frequent colours as text: ``(128, 64, 128) 52 times, ...``.
 
     Args:
-        numbers: Any shape, as of :func:`colour_numbers`.
+        numbers: Colours of pixels as numbers, see :func:`colour_numbers`; any shape.
     """
     values, counts = np.unique(numbers, return_counts=True)
     order = np.argsort(counts)[::-1][:_SHOWN]

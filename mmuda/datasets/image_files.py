@@ -1,4 +1,4 @@
-"""Image files: their bytes, checked to be whole, and their size, read from the header alone."""
+"""Image files: reading their bytes with a check for truncation, and reading their size from the header alone."""
 
 import io
 import math
@@ -19,18 +19,18 @@ from .array_files import array_shape, is_array_file, split_member
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_END = b'IEND\xaeB`\x82'
-"""The last bytes of every PNG, before them the length of this chunk: 0."""
+"""The last bytes of every PNG file: name and checksum of its last chunk."""
 
 JPEG_SIGNATURE = b'\xff\xd8'
 
 MAX_PIXELS = 178_956_970
-"""Pixels from which on an image is refused unless the data set allows it: as Pillow, half a GB of colours."""
+"""Default limit for the pixels of an image. Pillow raises its own error at the same number: half a GB of RGB values."""
 
 IMAGE_SUFFIXES = (
     *('.png', '.jpg', '.jpeg', '.jpe', '.tif', '.tiff', '.bmp', '.webp', '.jp2', '.ppm', '.pgm', '.pbm', '.pnm'),
     *('.npy', '.npz', '.nii', '.nii.gz'),
 )
-"""Ends of the names of files that are read as images, in lower case; they are compared in any case."""
+"""Suffixes of the files that are read as images, in lower case. File names are compared regardless of case."""
 
 _EXIF_ORIENTATION = 0x0112
 _MIRRORED = (2, 4, 5, 7)
@@ -44,13 +44,13 @@ _opening = threading.Lock()
 
 
 class ImageHeader(NamedTuple):
-    """Size of an image and how it is to be turned.
+    """Size and orientation of an image.
 
     Attributes:
-        width: Of the pixels as they are stored.
-        height: The same.
-        orientation: Of EXIF, 1 to 8; 1 is as it is stored.
-        planes: Bands, pages or slices that are decoded with it, where there may be many.
+        width: Width in pixels, as stored.
+        height: Height in pixels, as stored.
+        orientation: EXIF orientation, 1 to 8; 1 means that the image is shown as stored.
+        planes: Number of bands, pages or slices that are decoded together, for formats that can have many; else 1.
     """
 
     width: int
@@ -60,24 +60,25 @@ class ImageHeader(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the image when it is turned as its orientation says."""
+        """(width, height) in pixels after the EXIF orientation is applied."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
 def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: int | None = MAX_PIXELS) -> bytes:
-    """Read an image file as it is.
+    """Read the bytes of an image file and check that the file is complete.
 
-    Some decoders return half an image for half a file without a word, so the end of PNG, JPEG and TIFF
-    files is checked.
+    Some decoders silently return a partial image for a truncated file, so the end of PNG and JPEG files and the strips
+    or tiles of TIFF files are checked. Files of other formats, and files with an unusual end, are decoded once as a
+    check. Files of arrays are not checked here.
 
     Args:
-        path: File name; or that of an image in a file of several, see :mod:`~mmuda.datasets.array_files`, whose file
-            is read.
-        backend_args: Of mmengine's file backend.
-        max_pixels: Greatest number of pixels, by the header; None allows any.
+        path: Path of the file. For an image in a file of several (see :mod:`~mmuda.datasets.array_files`), the whole
+            file is read.
+        backend_args: Arguments of mmengine's file backend.
+        max_pixels: Largest number of pixels that is allowed, compared with the header; None allows any.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         OSError: If it cannot be read, is empty or truncated.
         ValueError: If it has too many pixels.
     """
@@ -98,21 +99,21 @@ def read_image_bytes(path: str, backend_args: dict | None = None, max_pixels: in
 
 
 def unreadable(path: str, reason: str) -> OSError:
-    """The error for a file that is there but no image."""
-    # PIL names the buffer it was given, which tells the user nothing.
+    """Return the error for a file that exists but cannot be decoded."""
+    # Pillow's message names the buffer in memory instead of the file.
     reason = 'not an image' if 'BytesIO' in reason or 'cannot identify' in reason else reason
-    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or no image; copy or download it again')
+    return OSError(f'{path} cannot be decoded ({reason}): it is damaged or not an image; copy or download it again')
 
 
 def image_size(path: str, oriented: bool = True) -> tuple[int, int]:
-    """(width, height) of an image file on a local disk or in a zip archive, decoding nothing.
+    """Return (width, height) of an image file on a local disk or in a zip archive, without decoding it.
 
     Args:
         path: As for :func:`read_image_bytes`.
-        oriented: The size of the image turned by its EXIF orientation, as it is decoded.
+        oriented: Return the size after the EXIF orientation is applied, as images are loaded by default.
 
     Raises:
-        OSError: If it is missing or no image.
+        OSError: If the file is missing or not an image.
         ValueError: If it is damaged.
     """
     header = header_at(path)
@@ -120,30 +121,33 @@ def image_size(path: str, oriented: bool = True) -> tuple[int, int]:
 
 
 def header_at(path: str) -> ImageHeader:
-    """Return the header of an image file on a local disk or in a zip archive; the errors are those of image_size."""
+    """Return the header of an image file on a local disk or in a zip archive. The errors are those of image_size."""
     with open_file(split_member(path)[0]) as file:
         return read_header(file, path)
 
 
 def file_of(path: str) -> str:
-    """Return the file on the disk that an image is in."""
+    """Return the path of the file on the disk that contains an image."""
     return split_member(path)[0]
 
 
 def header_of(data: bytes, path: str) -> ImageHeader | None:
-    """Return the header of a file that was read; None if it is of a format that neither we nor Pillow know."""
+    """Return the header of an image file from its bytes; None if neither mmuda nor Pillow can read the format."""
     try:
         return read_header(io.BytesIO(data), path)
     except (OSError, SyntaxError, ValueError):
-        return None  # OpenCV, which may know it, has a bound of its own
+        return None  # OpenCV may be able to read it, and has its own limit on pixels
 
 
 def turned(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an image as its EXIF orientation says.
+    """Apply an EXIF orientation to an image.
 
     Args:
-        image: (H, W) or (H, W, C).
-        orientation: 1 to 8.
+        image: (H, W) or (H, W, C), as stored.
+        orientation: EXIF orientation, 1 to 8.
+
+    Returns:
+        The rotated or mirrored image. H and W are exchanged for orientations 5 to 8.
     """
     if orientation in _ROTATIONS:
         image = cv2.rotate(image, _ROTATIONS[orientation])
@@ -151,16 +155,16 @@ def turned(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None, planes: int = 1) -> None:
-    """Refuse an image whose decoding would take the memory of the machine.
+    """Check that an image is not so large that decoding it could fill the memory.
 
     Args:
-        path: For the message.
-        size: Width and height.
-        max_pixels: Greatest number of pixels; None allows any.
-        planes: Bands, pages or slices; three of them count as one, as those of a colour do.
+        path: Path of the image, for the message.
+        size: (width, height) in pixels.
+        max_pixels: Largest number of pixels that is allowed; None allows any.
+        planes: Number of bands, pages or slices; see :func:`pixels_of`.
 
     Raises:
-        ValueError: If it has more.
+        ValueError: If the image has more pixels.
     """
     width, height = size
     pixels = pixels_of(size, planes)
@@ -171,19 +175,19 @@ def check_pixels(path: str, size: tuple[int, int], max_pixels: int | None, plane
             else f'{width}x{height} = {pixels:,}'
         )
         raise ValueError(
-            f'{path} has {values} pixels, more than max_pixels={max_pixels:,}: such a file may take all memory when it '
-            'is decoded. If it is meant to be so large, set max_pixels to more, or to None, in its data set, or, of a '
-            'data set of mmseg, in the step of the pipeline that loads it'
+            f'{path} has {values} pixels, more than max_pixels={max_pixels:,}: such a file can fill the memory when it '
+            'is decoded. If the size is intended, set max_pixels to a larger number or to None: in the data set or, '
+            'for a data set of mmseg, in the step of the pipeline that loads the file'
         )
 
 
 def pixels_of(size: tuple[int, int], planes: int = 1) -> int:
-    """Return the number of pixels that are decoded; three planes count as one, as those of a colour do."""
+    """Return the number of pixels to decode. Each plane beyond the third counts as a third of the image."""
     return size[0] * size[1] * max(planes, 3) // 3
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Open an image by Pillow without Pillow's own bound on pixels, which no option of a data set could lift."""
+    """Open an image with Pillow, but without Pillow's own limit on pixels, which data sets could not raise."""
     with _opening:
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -196,11 +200,11 @@ def read_header(file: BinaryIO, path: str) -> ImageHeader:
     """Return the header of an image file.
 
     Args:
-        file: At its start.
-        path: Its name, whose suffix tells files of arrays.
+        file: The file, opened in binary mode, at its start.
+        path: Its path. Files of arrays are recognised by the suffix.
 
     Raises:
-        OSError: If it is no image.
+        OSError: If it is not an image.
         ValueError: If it is damaged.
     """
     if is_array_file(path):
@@ -219,7 +223,7 @@ def read_header(file: BinaryIO, path: str) -> ImageHeader:
 
 
 def _has_exif(file: BinaryIO) -> bool:
-    """Return whether a PNG file says its orientation before its pixels."""
+    """Return whether a PNG file has EXIF data before its pixels."""
     file.seek(len(PNG_SIGNATURE))
     for _ in range(_MOST_CHUNKS):
         chunk = file.read(8)
@@ -241,7 +245,7 @@ def _read(path: str, backend_args: dict | None) -> bytes:
 
 
 def is_whole_png(path: str | os.PathLike) -> bool:
-    """Return whether a local file is there and ends as a PNG does, reading the end alone."""
+    """Return whether a local file exists and ends as a PNG file does. Only the end is read."""
     try:
         with open(path, 'rb') as file:
             file.seek(-len(PNG_END), os.SEEK_END)

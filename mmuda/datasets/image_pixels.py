@@ -1,4 +1,4 @@
-"""Pixels of image files of every format."""
+"""Decoding of image files of every format."""
 
 import io
 from collections.abc import Sequence
@@ -18,23 +18,25 @@ _STRETCHED = (1, 99)
 def decode_image(
     data: bytes, path: str, color_type: str = 'color', backend: str = 'cv2', nan: float | None = None
 ) -> np.ndarray:
-    """Return the pixels of an image file.
+    """Decode an image file.
 
     Args:
-        data: The file.
-        path: Its name, for messages; the suffix tells files of arrays.
-        color_type: Flag of :func:`mmcv.imfrombytes`; ``'unchanged'`` gives all bands.
+        data: Content of the file.
+        path: Its path, for messages. Files of arrays are recognised by the suffix.
+        color_type: Flag of :func:`mmcv.imfrombytes`; ``'unchanged'`` returns all bands.
         backend: Backend of :func:`mmcv.imfrombytes`, for files of 8 bits.
-        nan: Value that stands for NaN.
+        nan: Value that replaces NaN and infinite values. None makes them an error.
 
     Returns:
         (H, W, 3) in BGR order; (H, W) for ``'grayscale'``; (H, W, C) for ``'unchanged'``, where the first three of at
-        least three channels are BGR. uint8, or float32 for other types.
+        least three channels are in BGR order. The dtype is uint8 for unsigned values of up to 8 bits, otherwise
+        float32.
 
     Raises:
-        OSError: If it cannot be decoded.
-        ModuleNotFoundError: If a package is missing that reads such files.
-        ValueError: If it has NaN or infinite values, or not one or three bands (and alpha) for a color image.
+        OSError: If the file cannot be decoded.
+        ModuleNotFoundError: If a package that reads such files is missing.
+        ValueError: If the image has NaN or infinite values and ``nan`` is None, or if a colour or grey image is wanted
+            and the file does not have one or three bands (alpha is not counted).
     """
     if is_array_file(path):
         return _as_asked(_in_bgr(decode_array(data, path)), path, color_type, nan)
@@ -47,7 +49,7 @@ def decode_image(
     if image is None:
         values = image = _by_tifffile(data, path, color_type)
     if image is None:
-        raise unreadable(path, str(reason or f'the {backend} decoder gave up')) from reason
+        raise unreadable(path, str(reason or f'the {backend} decoder failed')) from reason
     if values is not None:
         return _as_asked(image, path, color_type, nan)
     return image[..., None] if color_type == 'unchanged' and image.ndim == 2 else image
@@ -56,14 +58,14 @@ def decode_image(
 def stored_image(
     values: np.ndarray, path: str, color_type: str = 'color', alpha: bool = False, nan: float | None = None
 ) -> np.ndarray:
-    """Return an image as :func:`decode_image` does, or a window of it, of the values in its file.
+    """Convert the stored values of an image, or of a window of it, to those that :func:`decode_image` returns.
 
     Args:
-        values: (H, W, C), as they are stored.
-        path: Name of the file, for messages.
+        values: (H, W, C), as stored.
+        path: Path of the file, for messages.
         color_type: ``'color'`` or ``'unchanged'``.
-        alpha: Whether the last of four channels is alpha, which is left out for ``'color'``.
-        nan: Value that stands for NaN.
+        alpha: Whether the last of four channels is alpha. It is removed for ``'color'``.
+        nan: Value that replaces NaN and infinite values. None makes them an error.
 
     Raises:
         ValueError: As :func:`decode_image`.
@@ -74,16 +76,17 @@ def stored_image(
 
 
 def picture_of(data: bytes, path: str) -> np.ndarray:
-    """Return an image for people to look at, (H, W, 3) uint8 in RGB order.
+    """Decode an image for display, (H, W, 3) uint8 in RGB order.
 
-    Of more than three bands the first three are taken. Values of more than 8 bits are stretched.
+    Of more than three bands, the first three are shown. Values of more than 8 bits are scaled so that the 1st
+    percentile becomes black and the 99th becomes white.
 
     Args:
-        data: The file.
-        path: Its name.
+        data: Content of the file.
+        path: Its path.
 
     Raises:
-        OSError: If it cannot be decoded.
+        OSError: If the file cannot be decoded.
     """
     try:
         image = decode_image(data, path, nan=0.0)
@@ -97,33 +100,36 @@ def picture_of(data: bytes, path: str) -> np.ndarray:
 
 
 def select_bands(image: np.ndarray, bands: Sequence[int], path: str) -> np.ndarray:
-    """Return some bands of an image.
+    """Return selected bands of an image.
 
     Args:
-        image: (H, W, C), of whose at least three channels the first three are BGR.
-        bands: Numbers of bands in the order of the file: red, green, blue, ....
-        path: Its name, for messages.
+        image: (H, W, C). The first three of at least three channels are in BGR order.
+        bands: Indices of bands, counted from 0 in the order of the file: red, green, blue, ....
+        path: Path of the file, for messages.
 
     Returns:
-        (H, W, len(bands)); three bands are reversed, as if they were red, green and blue.
+        (H, W, len(bands)). Three bands are returned in reverse order, like red, green and blue as BGR.
 
     Raises:
-        ValueError: If there are fewer bands.
+        ValueError: If the image has fewer bands.
     """
     count = image.shape[2]
     if max(bands) >= count:
-        raise ValueError(f'{path} has {count} band(s), but bands={tuple(bands)} of LoadDomainImage names {max(bands)}')
+        raise ValueError(
+            f'{path} has {count} band(s), but bands={tuple(bands)} of LoadDomainImage, which counts '
+            f'from 0, has {max(bands)}'
+        )
     places = [2 - band if band < 3 <= count else band for band in bands]
     return np.ascontiguousarray(image[..., places[::-1] if len(places) == 3 else places])
 
 
 def scaled(image: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return an image whose values from low to high are 0 to 255, float32; others are clipped."""
+    """Scale an image so that ``low`` becomes 0 and ``high`` becomes 255, and clip all other values; float32."""
     return ((image.astype(np.float32) - low) * (255 / (high - low))).clip(0, 255)
 
 
 def _wide(data: bytes, path: str, color_type: str) -> np.ndarray | None:
-    """Return the pixels of a file that mmcv would change: more than 8 bits, or unusual bands; None for others."""
+    """Return the pixels of a file that mmcv would alter (more than 8 bits, or unusual bands); None for other files."""
     if data[:4] in tiff.SIGNATURES:
         header = tiff.read_header(io.BytesIO(data))
         if not header.common and not (header.photometric == tiff.PALETTE or header.bits < 8):
@@ -135,14 +141,14 @@ def _wide(data: bytes, path: str, color_type: str) -> np.ndarray | None:
         return None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise ValueError('the decoder gave up')
+        raise ValueError('the decoder failed')
     if color_type != 'unchanged' and image.ndim == 3:
         image = image[..., :3]  # the fourth is alpha
     return _turned(image, data, path, color_type)
 
 
 def _by_tifffile(data: bytes, path: str, color_type: str) -> np.ndarray | None:
-    """Return the pixels of a TIFF file that OpenCV gives up on although it is sound; None of any other file."""
+    """Return the pixels of a valid TIFF file that OpenCV fails to decode; None for any other file."""
     values = tiff.decode_common(data, path)
     if values is None:
         return None
@@ -151,7 +157,7 @@ def _by_tifffile(data: bytes, path: str, color_type: str) -> np.ndarray | None:
 
 
 def _mmcv(data: bytes, path: str, color_type: str, backend: str) -> np.ndarray | None:
-    """Decode as mmcv does, and turn images of every format: OpenCV turns those of some formats, for some flags."""
+    """Decode with mmcv, and apply the EXIF orientation for all formats; OpenCV does so only for some of them."""
     ours = backend == 'cv2' and color_type in ('color', 'grayscale', 'unchanged')
     kept = f'{color_type}{_KEPT}' if ours and color_type != 'unchanged' else color_type
     image = mmcv.imfrombytes(data, flag=kept, backend=backend)
@@ -172,7 +178,7 @@ def _in_bgr(image: np.ndarray) -> np.ndarray:
 
 
 def _as_asked(image: np.ndarray, path: str, color_type: str, nan: float | None) -> np.ndarray:
-    """Return (H, W, C) in the type and with the channels of ``color_type``."""
+    """Convert an image to (H, W, C) with the dtype and the channels that ``color_type`` selects."""
     image = image[..., None] if image.ndim == 2 else image
     if image.dtype == bool or image.dtype.kind not in 'iuf':
         if image.dtype != bool:
@@ -187,7 +193,7 @@ def _as_asked(image: np.ndarray, path: str, color_type: str, nan: float | None) 
     if channels not in (1, 3):
         raise ValueError(
             f"{path} has {channels} bands: choose some, as in dict(type='LoadDomainImage', bands=(0, 1, 2)), or take "
-            "all by color_type='unchanged'; data_preprocessor and the backbone's in_channels need as many"
+            "all with color_type='unchanged'; data_preprocessor and in_channels of the backbone need the same number"
         )
     if color_type.startswith('grayscale'):
         return image[..., 0] if channels == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
@@ -198,7 +204,7 @@ def _without_nan(image: np.ndarray, path: str, nan: float | None) -> np.ndarray:
     wrong = ~np.isfinite(image)
     if nan is None:
         raise ValueError(
-            f'{path} has {int(wrong.sum()):,} of {image.size:,} values that are NaN or infinite: say which value '
-            "stands for them, as in dict(type='LoadDomainImage', nan=0.0), or repair the file"
+            f'{path} has {int(wrong.sum()):,} of {image.size:,} values that are NaN or infinite: give a value '
+            "that replaces them, as in dict(type='LoadDomainImage', nan=0.0), or repair the file"
         )
     return np.where(wrong, np.float32(nan), image)

@@ -1,4 +1,4 @@
-"""Windows of image files: only the wanted part of a TIFF file or an array on a local disk is read."""
+"""Windows of image files: of TIFF files and arrays on a local disk, only the wanted part is read."""
 
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
@@ -11,19 +11,19 @@ from . import tiff
 from .array_files import load_mapped
 
 WINDOW = 'window'
-"""Key of a sample: the part of the image that was loaded."""
+"""Key of a sample that holds the :class:`Window` of the image that was loaded."""
 
 TIFF_SUFFIXES = ('.tif', '.tiff')
 WITHOUT_CODECS = frozenset({'NONE', 'ADOBE_DEFLATE', 'DEFLATE', 'PACKBITS'})
-"""Compressions that tifffile knows without another package."""
+"""Compressions that tifffile decodes without imagecodecs."""
 
 _UNASSOCIATED = 2
 
 
 class Window(NamedTuple):
-    """A part of an image: rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``.
+    """A part of an image: rows ``top`` to ``bottom - 1`` and columns ``left`` to ``right - 1``.
 
-    It may end outside a smaller image, which is then cut at its end.
+    It can extend beyond a smaller image. Then only the part inside of the image is returned.
     """
 
     top: int
@@ -32,15 +32,15 @@ class Window(NamedTuple):
     right: int
 
     def of(self, array: np.ndarray) -> np.ndarray:
-        """Return the window of an array (H, W) or (H, W, C), a view."""
+        """Return the window of an array (H, W) or (H, W, C) as a view."""
         return array[self.top : self.bottom, self.left : self.right]
 
 
 class WindowReader(Protocol):
-    """An image file of which windows are read.
+    """Reader of windows of one image file.
 
     Attributes:
-        size: (H, W).
+        size: (H, W) of the whole image.
         alpha: Whether the last of four channels is alpha.
     """
 
@@ -48,25 +48,27 @@ class WindowReader(Protocol):
     alpha: bool
 
     def read(self, window: Window) -> np.ndarray:
-        """Return a window (h, w, C), of the type and with the channels of the file."""
+        """Return a window (h, w, C) with the dtype and the channels of the file."""
         ...
 
 
 def open_windows(path: str, backend_args: dict | None = None, indices: bool = False) -> WindowReader | None:
-    """Return what reads windows of a file; None for one that has to be read as a whole.
+    """Return a reader of windows of a file; None if the file has to be read as a whole.
 
-    Windows are read of ``.npy`` files and, if tifffile is installed, of TIFF files with one upright image: in strips or
-    tiles, of any number of bands, together or one after the other, of 8 bits or more. Compressions other than deflate
-    and packbits need imagecodecs. All other formats, and files in archives or on servers, are read as a whole.
+    Windows can be read from ``.npy`` files and, if tifffile is installed, from TIFF files. The TIFF file must hold a
+    single image without rotation, in strips or tiles, with 8 bits or more, and any number of interleaved or separate
+    bands. Compressions other than deflate and packbits need imagecodecs. All other formats, and files in archives or on
+    servers, are read as a whole.
 
     Args:
         path: The file.
-        backend_args: Of mmengine's file backend.
-        indices: Values of a file with a palette are its indices, as in label files.
+        backend_args: Arguments of mmengine's file backend.
+        indices: Whether the values of a file with a palette are wanted as indices, as in label files.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         OSError: If it is damaged.
+        ValueError: If the array in a ``.npy`` file does not have two or three dimensions.
     """
     if not is_local(path, backend_args) or is_zipped(path):
         return None
@@ -88,9 +90,9 @@ class ArrayWindows:
         path: The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         OSError: If it is damaged.
-        ValueError: If it has another shape.
+        ValueError: If the array has another shape.
     """
 
     alpha = False
@@ -102,7 +104,7 @@ class ArrayWindows:
 
     def read(self, window: Window) -> np.ndarray:
         """Return a window (h, w, C)."""
-        # The file is mapped anew: pages of a lasting map would count as memory in use.
+        # The file is mapped again for each window: the pages of a permanent map would count as used memory.
         found = np.array(window.of(load_mapped(self.path)))
         return found.reshape(*found.shape[:2], -1)
 
@@ -112,7 +114,7 @@ class TiffWindows:
 
     Args:
         path: The file; see :func:`open_windows`.
-        file: A tifffile of it, which may be closed afterwards.
+        file: The opened ``tifffile.TiffFile``. It can be closed afterwards.
         header: Its header.
     """
 
@@ -121,12 +123,12 @@ class TiffWindows:
         self.alpha = header.common and header.bands == 4
         page = self._page = file.pages[0]
         self._multiplied = self.alpha and header.bits == 8 and tuple(page.extrasamples) == (_UNASSOCIATED,)
-        # tifffile reads this when it is used for the first time.
+        # tifffile reads these values on first use, so they are used while the file is open.
         self._places, self._lengths, self._tables = page.dataoffsets, page.databytecounts, page.jpegtables
         self._mapped, self._order, self._decode = bool(page.is_memmappable), file.byteorder, page.decode
 
     def read(self, window: Window) -> np.ndarray:
-        """Return a window (h, w, C); colours with 8 bits are multiplied by alpha, as OpenCV does."""
+        """Return a window (h, w, C). 8-bit colours are multiplied by unassociated alpha, as OpenCV does."""
         (height, width), page = self.size, self._page
         inside = Window(window.top, min(window.bottom, height), window.left, min(window.right, width))
         found = self._map_of(inside) if self._mapped else self._decoded(inside)
@@ -136,7 +138,7 @@ class TiffWindows:
         return found
 
     def _map_of(self, window: Window) -> np.ndarray:
-        """Return a window of a file that holds its rows, or bands, one after the other."""
+        """Return a window of a file that stores its rows, or bands, uncompressed one after the other."""
         page, (height, width) = self._page, self.size
         shape = (page.samplesperpixel, height, width) if _separate(page) else (height, width, page.samplesperpixel)
         try:
@@ -152,13 +154,13 @@ class TiffWindows:
         with open(self.path, 'rb') as file:
             for index in self._segments(window):
                 if index >= len(self._places) or not self._lengths[index]:
-                    continue  # never written: no data
+                    continue  # a strip or tile that was never written has no data
                 file.seek(self._places[index])
                 self._copy(file.read(self._lengths[index]), index, window, found)
         return found
 
     def _segments(self, window: Window) -> list[int]:
-        """Return the numbers of the strips or tiles that a window touches."""
+        """Return the indices of the strips or tiles that overlap a window."""
         page, (height, width) = self._page, self.size
         tall, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
         down, across = -(-height // tall), -(-width // wide)
@@ -171,10 +173,10 @@ class TiffWindows:
         ]
 
     def _copy(self, data: bytes, index: int, window: Window, out: np.ndarray) -> None:
-        """Decode a strip or tile and copy its part of a window."""
+        """Decode a strip or tile, and copy the part inside of the window to ``out``."""
         try:
             segment, (plane, _, top, left, _), shape = self._decode(data, index, jpegtables=self._tables)
-        except Exception as error:  # of a codec
+        except Exception as error:  # each codec has its own errors
             raise OSError(f'{self.path}: strip or tile {index} cannot be decoded: {error}') from error
         block = segment.reshape(shape[1:])[: self.size[0] - top, : self.size[1] - left]
         first, last = max(top, window.top), min(top + block.shape[0], window.bottom)
@@ -191,7 +193,7 @@ def _opened(path: str) -> Any:
     try:
         return tifffile.TiffFile(path)
     except tifffile.TiffFileError as error:
-        raise OSError(f'{path} cannot be read as TIFF ({error}): it is damaged or none') from error
+        raise OSError(f'{path} cannot be read as TIFF ({error}): it is damaged or not a TIFF file') from error
 
 
 def _separate(page: Any) -> bool:
@@ -200,7 +202,7 @@ def _separate(page: Any) -> bool:
 
 
 def _header(path: str) -> tiff.TiffHeader | None:
-    """Return the header of a TIFF file; None of a file that is of another format, whatever its name says."""
+    """Return the header of a TIFF file; None for a file of another format, whatever its suffix."""
     try:
         with open(path, 'rb') as file:
             if file.read(4) not in tiff.SIGNATURES:
@@ -210,13 +212,13 @@ def _header(path: str) -> tiff.TiffHeader | None:
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist: check data_root and data_prefix of the data set') from None
     except ValueError as error:
-        raise OSError(f'{path} cannot be read as TIFF ({error}): it is damaged or none') from error
+        raise OSError(f'{path} cannot be read as TIFF ({error}): it is damaged; copy or download it again') from error
 
 
 def _is_known(page: Any, header: tiff.TiffHeader, indices: bool) -> bool:
-    """Return whether windows of a page hold what OpenCV or tifffile make of all of it."""
+    """Return whether windows of a page have the values that OpenCV or tifffile decode from the whole page."""
     compression, meaning = page.compression.name, page.photometric.name
     plain = meaning in ('MINISBLACK', 'RGB') or (meaning == 'PALETTE' and indices and header.bits == 8)
-    jpeg = meaning == 'YCBCR' and compression == 'JPEG'  # which is decoded to colours
+    jpeg = meaning == 'YCBCR' and compression == 'JPEG'  # tifffile decodes it to RGB
     values = page.dtype is not None and page.dtype.kind in 'uif' and page.axes in ('YX', 'YXS', 'SYX')
     return values and (plain or jpeg) and (compression in WITHOUT_CODECS or find_spec('imagecodecs') is not None)

@@ -1,4 +1,4 @@
-"""Check before a training that labels show the classes: otherwise it learns nothing, at a loss of 0."""
+"""Check before training that labels contain the classes: otherwise the network learns nothing, at a loss of 0."""
 
 import logging
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ from .label_tables import get_label_table
 from .transforms import LoadDomainAnnotations
 
 COUNTED = 512
-"""Up to so many labels, all are counted; the counts are kept in the cache folder. Of more, :data:`SAMPLE` are."""
+"""Largest number of labels that are all counted, and cached. Of larger data sets, :data:`SAMPLE` labels are read."""
 
 SAMPLE, _THREADS, _LOOKED_AT, _LISTED = 64, 8, 8, 20
 
 
 def check_classes_shown(dataset: Dataset, role: str) -> None:
-    """Check that the labels of a data set show its classes. All processes must call it.
+    """Check that the labels of a data set contain its classes. All processes must call it.
 
-    A class without a pixel is logged, where all labels were counted.
+    If all labels are counted, a warning lists the classes without a pixel.
 
     Args:
-        dataset: Labelled; of others, and of those that lack some labels, nothing is checked.
-        role: What it is used for, for messages.
+        dataset: The data set. Nothing is checked if it is unlabelled or some of its labels are missing.
+        role: Its use, such as ``'source'``, for messages.
 
     Raises:
-        ValueError: If it has two classes, of which the second is never shown, and its label files hold 0 and 255: the
-            foreground would be ignored. Or if a label that was read has an id that is no class.
+        ValueError: If it has two classes, the second one never occurs, and 255 is the only ignored value in the label
+            files: the foreground is probably stored as 255. Or if a label that was read has an id that is not a class.
         OSError: If a label cannot be read.
     """
     if isinstance(dataset, ConcatDataset):
@@ -53,7 +53,7 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     complete = len(dataset) <= COUNTED
     places = range(len(dataset)) if complete else np.linspace(0, len(dataset) - 1, SAMPLE).astype(int).tolist()
     if any(dataset.get_data_info(place).get('seg_map_path') is None for place in places):
-        return  # images of the target that are only looked at, by a pipeline that loads labels where there are some
+        return  # images without labels, in a pipeline that loads labels only where they exist
     shown: Any = _shown(dataset, None if complete else places)
     if shown.all():
         return
@@ -70,15 +70,15 @@ def check_classes_shown(dataset: Dataset, role: str) -> None:
     elif complete:
         missing = [name for name, there in zip(classes, shown, strict=True) if not there]
         print_log(
-            f'{role}: no label of {type(dataset).__name__} shows {", ".join(shortened(missing, _LISTED))}: do '
-            'label_table and classes fit the label files?',
+            f'{role}: no label of {type(dataset).__name__} shows {", ".join(shortened(missing, _LISTED))}: '
+            'check that label_table and classes fit the label files',
             'current',
             level=logging.WARNING,
         )
 
 
 def _shown(dataset: BaseDataset, places: Sequence[int] | None) -> Any:
-    """Return which classes are shown in some labels, or in all of them for None, (C,) bool."""
+    """Return which classes occur in the labels at ``places``, or in any label if it is None, (C,) bool."""
     if places is None:
         return np.asarray(class_counts(dataset).any(axis=0))
     loader = label_step(dataset)
@@ -92,7 +92,7 @@ def _shown(dataset: BaseDataset, places: Sequence[int] | None) -> Any:
 
 
 def _holds_0_and_255(dataset: BaseDataset) -> bool:
-    """Return whether label files hold 255, and nothing else that is ignored."""
+    """Return whether 255 is the only value in the first label files that is ignored."""
     loader = label_step(dataset)
     table = getattr(loader, 'table', None) or dataset.get_data_info(0).get('label_table')
     if not isinstance(loader, LoadDomainAnnotations) or table is None or get_label_table(table).colours:

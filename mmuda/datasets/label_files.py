@@ -18,43 +18,46 @@ _MANY_COLOURS = 32
 
 
 def decode_label(data: bytes, path: str, channel: int | None = None, colours: bool = False) -> np.ndarray:
-    """The ids in a label file, unchanged.
+    """Return the ids in a label file, unchanged.
 
-    Palette files hold ids, their indices, unless colours are asked for. Files of one bit or of 2 or 4 hold 0, 1, ...;
-    floats and wide integers are taken if they are ids. Three equal channels count as one. A label is turned if it has
-    an EXIF orientation of its own.
+    The ids of a palette file are its indices, unless ``colours`` is True. Files of 1, 2 or 4 bits hold the ids 0, 1,
+    .... Floats and wide integers are accepted if all of them are ids; -1 becomes 255. Three equal channels count as
+    one. If the label file has an EXIF orientation, it is applied.
 
     Args:
-        data: The file.
-        path: Its name, for messages.
-        channel: Which channel holds the ids, in RGB order; used for multi-channel files only.
-        colours: Return the colours, ``0xRRGGBB``.
+        data: Content of the file.
+        path: Its path, for messages.
+        channel: Index of the channel that holds the ids, in RGB order; for multi-channel files only.
+        colours: Return colours, as numbers ``0xRRGGBB``.
 
     Returns:
-        (H, W) uint8 or uint16; uint32 of colours.
+        (H, W) uint8 or uint16; uint32 for colours.
 
     Raises:
-        OSError: If it cannot be decoded.
-        ModuleNotFoundError: If a package is missing that reads such files.
-        ValueError: If it has channels and none was chosen, or holds values that are no ids or no colours.
+        OSError: If the file cannot be decoded.
+        ModuleNotFoundError: If a package that reads such files is missing.
+        ValueError: If it is a JPEG file, has several channels and none was chosen, or has values that are not ids (or
+            not colours).
     """
     if data.startswith(JPEG_SIGNATURE):
         raise ValueError(f'{path} is a JPEG file, whose compression changes label ids: use PNG')
     ids, bgr = (decode_array(data, path), False) if is_array_file(path) else _decode_file(data, path, colours)
-    header = None if data[:4] in tiff.SIGNATURES else header_of(data, path)  # decoders turn TIFF files themselves
+    header = (
+        None if data[:4] in tiff.SIGNATURES else header_of(data, path)
+    )  # the orientation of TIFF files is applied when they are decoded
     if header is not None and header.orientation > 1:
         ids = turned(ids, header.orientation)
     return _meant(ids, bgr, path, channel, colours)
 
 
 def stored_label(values: np.ndarray, path: str, channel: int | None = None, colours: bool = False) -> np.ndarray:
-    """Return a label as :func:`decode_label` does, or a window of it, of the values in its file.
+    """Convert the stored values of a label, or of a window of it, to those that :func:`decode_label` returns.
 
     Args:
-        values: (H, W, C), as they are stored.
+        values: (H, W, C), as stored.
         path: As for :func:`decode_label`.
-        channel: The same.
-        colours: The same.
+        channel: As for :func:`decode_label`.
+        colours: As for :func:`decode_label`.
 
     Raises:
         ValueError: As :func:`decode_label`.
@@ -63,19 +66,19 @@ def stored_label(values: np.ndarray, path: str, channel: int | None = None, colo
 
 
 def map_ids(ids: np.ndarray, lookup: np.ndarray, path: str, table: LabelTable) -> np.ndarray:
-    """Apply a look-up array of :func:`~mmuda.datasets.label_tables.lookup_array`.
+    """Map the ids of a label with an array of :func:`~mmuda.datasets.label_tables.lookup_array`.
 
     Args:
-        ids: (H, W) uint8 or uint16, or uint32 of colours.
-        lookup: (65536,) uint8, or (2^24,) for colours.
-        path: Label file, for messages.
-        table: The table behind the look-up, for messages.
+        ids: (H, W) uint8 or uint16, or uint32 for colours.
+        lookup: (65536,) uint8, or (2^24,) uint8 for colours.
+        path: Path of the label file, for messages.
+        table: Table from which the array was made, for messages.
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8 train ids.
 
     Raises:
-        ValueError: If an id or a colour is unknown.
+        ValueError: If the table does not have an id or a colour of the label.
     """
     trains = cv2.LUT(ids, lookup[:256]) if ids.dtype == np.uint8 else lookup.take(ids, mode='clip')
     unknown = trains == UNKNOWN
@@ -103,7 +106,8 @@ def _decode(data: bytes, path: str, colours: bool) -> tuple[np.ndarray, bool]:
     if data.startswith(PNG_SIGNATURE):
         depth, kind = data[24:26]
         if (kind == _PNG_PALETTE and not colours) or (kind == _PNG_GREY and depth < 8):
-            # OpenCV would look the colours up and lose the ids; both would scale few bits up.
+            # OpenCV would return the colours of the palette instead of the ids. OpenCV and Pillow scale fewer than 8
+            # bits up to 255, which is undone here.
             ids = _by_pillow(data)
             return (ids // (255 // (2**depth - 1)) if kind == _PNG_GREY and depth in (2, 4) else ids), False
     elif data[:4] in tiff.SIGNATURES:
@@ -122,7 +126,7 @@ def _decode(data: bytes, path: str, colours: bool) -> tuple[np.ndarray, bool]:
         return decoded, True
     decoded = tiff.decode_common(data, path)
     if decoded is None:
-        raise ValueError('the decoder gave up')
+        raise ValueError('the decoder failed')
     return decoded, False
 
 
@@ -140,12 +144,12 @@ def _one_channel(ids: np.ndarray, bgr: bool, path: str, channel: int | None) -> 
         if channels in (3, 4) and all(np.array_equal(first, ids[..., other]) for other in (1, 2)):
             return np.ascontiguousarray(first)  # grey that was saved as a colour file
         raise ValueError(
-            f'{path} has {channels} channels: say which one holds the label ids (label_channel=0 is red, of the data '
-            'set), or, if these are colours, give it a label_table of colours, as {(128, 64, 128): 0, ...} or '
-            "'cityscapes_palette', or use the id files of the data set"
+            f'{path} has {channels} channels: set label_channel of the data set to the channel that holds the ids '
+            '(label_channel=0 is red). If the channels are colours, set label_table to a table of colours, such as '
+            "{(128, 64, 128): 0, ...} or 'cityscapes_palette', or use the id files of the data set"
         )
     if not 0 <= channel < channels:
-        raise ValueError(f'{path} has {channels} channel(s), but channel {channel} was asked for')
+        raise ValueError(f'{path} has {channels} channel(s), but label_channel is {channel} (from 0)')
     if not bgr or ids.dtype.itemsize > 4:
         return np.ascontiguousarray(ids[..., channel] if ids.ndim == 3 else ids)
     return cv2.extractChannel(ids, 2 - channel if channel < 3 else channel)
@@ -158,21 +162,21 @@ def _ids(ids: np.ndarray, path: str) -> np.ndarray:
     if ids.dtype == bool:
         return ids.astype(np.uint8)
     if ids.dtype.kind not in 'iuf':
-        raise ValueError(f'{path} holds {ids.dtype} values, which are no label ids')
+        raise ValueError(f'{path} holds {ids.dtype} values, which are not label ids')
     whole = ids
     if ids.dtype.kind == 'f':
         if not np.isfinite(ids).all() or (ids != np.round(ids)).any():
             wrong = ids[~np.isfinite(ids) | (ids != np.round(ids))]
             raise ValueError(
-                f'{path} holds {ids.dtype} values such as {wrong.flat[0]:g}, which are no label ids: {wrong.size:,} '
-                f'of {ids.size:,} are no whole numbers'
+                f'{path} holds {ids.dtype} values such as {wrong.flat[0]:g}, which are not label ids: {wrong.size:,} '
+                f'of {ids.size:,} are not whole numbers'
             )
         whole = ids.astype(np.int64)
     low, high = int(whole.min()), int(whole.max())
     if low < -1 or high >= NUM_RAW_IDS:
         raise ValueError(
             f'{path} holds {ids.dtype} values from {low} to {high}; label ids are 0 to {NUM_RAW_IDS - 1}, and -1 for '
-            f'{IGNORE_INDEX}: are these ids of instances? Save ids of classes'
+            f'{IGNORE_INDEX}: if these are ids of instances, save ids of classes instead'
         )
     if low == -1:
         whole = np.where(whole == -1, IGNORE_INDEX, whole)
@@ -183,8 +187,8 @@ def _colours(image: np.ndarray, bgr: bool, path: str) -> np.ndarray:
     channels = 1 if image.ndim == 2 else image.shape[2]
     if image.dtype != np.uint8 or channels not in (1, 3, 4):
         raise ValueError(
-            f'{path} has {channels} channel(s) of {image.dtype}, but its label table is one of colours, which are red, '
-            'green and blue of 8 bits'
+            f'{path} has {channels} channel(s) of {image.dtype}, but its label table maps colours: it needs red, '
+            'green and blue of 8 bits, or a label table of ids'
         )
     if not bgr and channels != 1:
         image = cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_RGB2BGR)

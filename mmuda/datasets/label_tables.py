@@ -1,4 +1,4 @@
-"""Tables that say which id or colour in label files is which train id, and the look-ups made of them."""
+"""Tables that map the ids or colours in label files to train ids, and the look-up arrays that are made from them."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -13,23 +13,25 @@ from .classes import CITYSCAPES_PALETTE
 from .colours import NUM_COLOURS, colour_number, colour_of
 
 UNKNOWN = 254
-"""Value of a look-up array for ids that its table does not know."""
+"""Value in a look-up array for ids that its table does not have."""
 
 NUM_RAW_IDS = 1 << 16
 
 PALETTE_ENDING = '_palette'
-"""``'NAME_palette'`` is the table of colours of a palette that mmseg knows."""
+"""``'NAME_palette'`` is the label table of the colours in mmseg's palette NAME."""
 
 _SHOWN_COLOURS = 8
 
 
 class LabelTable(NamedTuple):
-    """Raw id -> train id. Small, hashable and picklable, so it may travel with every sample.
+    """A map from raw ids, the values in label files, to train ids, the classes in training.
+
+    It is small, hashable and picklable, so that every sample can carry it to the worker processes.
 
     Attributes:
-        name: For messages.
-        pairs: (raw id 0..65535, train id 0..253 or 255), sorted by raw id. All other raw ids are
-            unknown. Of a table of colours, the raw id is the number ``0xRRGGBB``.
+        name: Name of the table, for messages.
+        pairs: (raw id 0..65535, train id 0..253 or 255), sorted by raw id. All other raw ids are unknown. In a table of
+            colours, the raw id is the number ``0xRRGGBB``.
         colours: Whether the label files hold colours.
     """
 
@@ -39,7 +41,7 @@ class LabelTable(NamedTuple):
 
     @property
     def known(self) -> str:
-        """The known raw ids, as ``0-34, 255``, or some of the known colours."""
+        """The known raw ids as text, such as ``0-34, 255``, or the number of known colours and some of them."""
         if not self.colours:
             return ranges(raw for raw, _ in self.pairs)
         shown = ', '.join(str(colour_of(raw)) for raw, _ in self.pairs[:_SHOWN_COLOURS])
@@ -47,21 +49,21 @@ class LabelTable(NamedTuple):
 
     @property
     def num_classes(self) -> int:
-        """Smallest number of classes that all train ids fit into."""
+        """Smallest number of classes that includes all train ids."""
         return 1 + max((train for _, train in self.pairs if train != IGNORE_INDEX), default=-1)
 
 
 def make_label_table(name: str, mapping: Mapping) -> LabelTable:
-    """Check a mapping and freeze it.
+    """Make a label table of a mapping, and check it.
 
     Args:
-        name: For messages.
-        mapping: ``{raw id: train id}``, or ``{(red, green, blue): train id}`` for colour-coded labels; 255 as train id
-            means ignored. Raw id -1 means 255, which is how 8-bit files store it. Keys may be texts, as they come
-            from JSON: ``'7'``, ``'#804080'`` or ``'128, 64, 128'``.
+        name: Name of the table, for messages.
+        mapping: ``{raw id: train id}``, or ``{(red, green, blue): train id}`` for colour-coded labels. Train id 255
+            means ignored. Raw id -1 means 255, because 8-bit files store -1 as 255. Keys can be texts, as in JSON
+            files: ``'7'``, ``'#804080'`` or ``'128, 64, 128'``.
 
     Raises:
-        ValueError: If it is empty, an id is out of range, or ids stand beside colours.
+        ValueError: If the mapping is empty, an id is out of range or has two train ids, or ids and colours are mixed.
     """
     pairs: dict[int, int] = {}
     kinds = set()
@@ -92,9 +94,9 @@ def make_label_table(name: str, mapping: Mapping) -> LabelTable:
 
 
 def palette_table(name: str) -> LabelTable:
-    """Return the table of label files in the colours of a palette that mmseg knows, such as ``'cityscapes'``.
+    """Return the table of label files that have the colours of one of mmseg's palettes, such as ``'cityscapes'``.
 
-    Black is ignored where it is the colour of no class; so are the other void colours of Cityscapes.
+    Black is ignored unless a class has this colour. For Cityscapes, the other void colours are ignored as well.
 
     Args:
         name: One of mmseg's names: ``'cityscapes'``, ``'ade'``, ``'voc'``, ``'potsdam'``, ``'loveda'``, ...
@@ -115,12 +117,18 @@ def palette_table(name: str) -> LabelTable:
 
 
 def identity_table(name: str, num_classes: int) -> LabelTable:
-    """Return the table of files that hold train ids already, and 255."""
+    """Return the table of label files that hold train ids, and 255 for ignored pixels."""
     return make_label_table(name, {**{n: n for n in range(num_classes)}, IGNORE_INDEX: IGNORE_INDEX})
 
 
 def shifted_table(name: str, num_classes: int, *ignored: int) -> LabelTable:
-    """Return the table of files in which 0 is ignored and the first class is 1; further raw ids may be ignored."""
+    """Return the table of label files in which 0 is ignored and the first class is 1.
+
+    Args:
+        name: Name of the table, for messages.
+        num_classes: Number of classes.
+        *ignored: Raw ids that are ignored in addition to 0 and 255.
+    """
     void = dict.fromkeys((0, *ignored, IGNORE_INDEX), IGNORE_INDEX)
     return make_label_table(name, {**void, **{n + 1: n for n in range(num_classes)}})
 
@@ -144,25 +152,25 @@ _TABLES: dict[str, LabelTable] = {}
 
 
 def label_table_names() -> list[str]:
-    """Return the names that :func:`get_label_table` knows."""
+    """Return the sorted names of all registered label tables."""
     return sorted(_TABLES)
 
 
 def register_label_table(name: str, mapping: Mapping) -> LabelTable:
-    """Make a table known by name to data sets and transforms.
+    """Register a label table, so that data sets and transforms find it by its name.
 
     Args:
         name: Name to use in configs.
         mapping: As in :func:`make_label_table`.
 
     Raises:
-        ValueError: If the mapping is wrong, or another table has this name.
+        ValueError: If the mapping is not valid, or another table has this name.
     """
     return register_table(make_label_table(name, mapping))
 
 
 def register_table(table: LabelTable) -> LabelTable:
-    """Make a table known by its name.
+    """Register a label table by its name.
 
     Raises:
         ValueError: If another table has this name.
@@ -176,11 +184,11 @@ def register_table(table: LabelTable) -> LabelTable:
 
 
 def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
-    """Return a table by name, or make it of a ``{raw id: train id}`` or ``{(red, green, blue): train id}`` dict.
+    """Return the label table of this name, or of a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``.
 
     Raises:
         KeyError: If the name is unknown.
-        TypeError: If it is neither.
+        TypeError: If ``table`` is not a name, a dict or a label table.
         ValueError: If a dict is not a valid table.
     """
     if isinstance(table, LabelTable):
@@ -205,17 +213,15 @@ def get_label_table(table: str | Mapping | LabelTable) -> LabelTable:
 def lookup_array(
     table: LabelTable, unknown: int | None = None, label_map: tuple[tuple[int, int], ...] | None = None
 ) -> np.ndarray:
-    """Return all steps from raw id to the id that a network is trained with, as one look-up.
+    """Return the look-up array from raw ids to the ids that a network is trained with.
 
     Args:
         table: Raw id -> train id.
-        unknown: Train id of raw ids that the table does not know; None marks them with
-            :data:`UNKNOWN`.
-        label_map: Items of mmseg's ``label_map`` (train id -> id among a config's own classes), if
-            there is one.
+        unknown: Train id for raw ids that the table does not have; None marks them with :data:`UNKNOWN`.
+        label_map: Items of mmseg's ``label_map`` (train id -> id among the classes of the config), or None.
 
     Returns:
-        (65536,) uint8, or (2^24,) of a table of colours; read-only, one array per process and combination.
+        (65536,) uint8, or (2^24,) uint8 for a table of colours. The array is cached in the process and read-only.
 
     Raises:
         ValueError: If the table gives a train id that the label map does not have.
@@ -239,7 +245,7 @@ def lookup_array(
 
 
 def ranges(ids: Iterable[int]) -> str:
-    """Return numbers as text, runs shortened: ``0-3, 7, 255``."""
+    """Return numbers as text, with runs shortened: ``0-3, 7, 255``."""
     runs: list[list[int]] = []
     for number in sorted(set(ids)):
         if runs and number == runs[-1][1] + 1:

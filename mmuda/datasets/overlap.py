@@ -7,10 +7,10 @@ from mmengine.dataset import ConcatDataset
 
 
 def image_files(dataset: Any) -> list[str]:
-    """Return the paths of the images of a data set, as they are named; data sets without files have none.
+    """Return the paths of the images of a data set, as written in its samples.
 
     Args:
-        dataset: An mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
+        dataset: An mmengine ``BaseDataset``, or a ``ConcatDataset`` of them. Other data sets give an empty list.
     """
     if isinstance(dataset, ConcatDataset):
         return [path for part in dataset.datasets for path in image_files(part)]
@@ -21,9 +21,9 @@ def image_files(dataset: Any) -> list[str]:
 
 
 def common_images(first: Any, second: Any) -> list[str]:
-    """Return the images of one data set that another has, too, in the order of the first.
+    """Return the paths of the images in ``first`` that are also in ``second``, in the order of ``first``.
 
-    Files are compared, not their names: links lead to the same file.
+    Symbolic links are resolved, so a link and its file count as the same image.
     """
     known = {os.path.realpath(path) for path in image_files(second)}
     return [path for path in image_files(first) if os.path.realpath(path) in known]

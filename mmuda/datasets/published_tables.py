@@ -1,6 +1,6 @@
-"""Label tables of published data sets, by names that configs use.
+"""Label tables of published data sets, by the names that configs use.
 
-Ids that a table maps to 255 are ignored; ids that it does not have are an error when a label is read.
+Ids that a table maps to 255 are ignored. An id that the table does not have raises an error when a label is read.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,9 +29,9 @@ OWN_CLASSES: dict[str, Any] = dict(
     isprs=PotsdamDataset.METAINFO,
     loveda=LoveDADataset.METAINFO,
 )
-"""Names and colours of the classes, by name of a table, where they are not the 19 of Cityscapes."""
+"""Names and colours of the classes of data sets that do not have the 19 of Cityscapes, by name of their label table."""
 
-# The ids in labelIds files, in the order of the classes.
+# The ids in ``*_labelIds.png`` files, in the order of the train ids.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 _CITYSCAPES = dict(zip(_CITYSCAPES_IDS, CITYSCAPES_CLASSES, strict=True))
 
@@ -77,12 +77,12 @@ _IDD_LEVEL3: Mapping[int, str] = {
     24: 'vegetation',
     25: 'sky',
 }
-"""Level 3 joins classes; a joined one counts as the class that the authors' csTrainIds give to its larger part: other
-ground is terrain (with rails), animals are persons, pole groups are poles, other background is sky. Trains are joined
-with caravans and trailers, so they are ignored."""
+"""Level 3 merges classes. A merged class counts as the class that the authors' csTrainIds give to its larger part:
+other ground is terrain (with rails), animals are persons, pole groups are poles, other background is sky. Trains are
+merged with caravans and trailers, so they are ignored."""
 
 _SYNTHIA_SEQS: Mapping[int, str] = {raw: name for raw, name in _SYNTHIA.items() if raw <= 15 and raw != 12}
-"""The video sequences: 12 is lane marking there, which is ignored, and motorcycle in RAND-CITYSCAPES."""
+"""Classes of the video sequences. There, id 12 is lane marking and is ignored; in RAND-CITYSCAPES it is motorcycle."""
 
 _MAPILLARY: Mapping[str, str] = {
     'Road': 'road',
@@ -112,25 +112,25 @@ _MAPILLARY: Mapping[str, str] = {
     'Motorcycle': 'motorcycle',
     'Bicycle': 'bicycle',
 }
-"""As the papers on generalisation to Mapillary Vistas (RobustNet and after) join the classes of version 1.2. Version
-2.0 splits some of them, see :func:`_of_mapillary`."""
+"""Cityscapes class of each class of version 1.2, as in the papers on generalisation to Mapillary Vistas (RobustNet and
+later ones). Version 2.0 splits some of these classes, see :func:`_of_mapillary`."""
 
 
 def _of_mapillary(name: str) -> str | None:
-    """Return the Cityscapes class of a class of Mapillary Vistas, of either version."""
+    """Return the Cityscapes class of a class of Mapillary Vistas, of either version; None if it has none."""
     if name.startswith('Traffic Light'):
         return 'traffic light'
     if name.startswith('Traffic Sign'):
         back = '(Back)' in name or 'Ambiguous' in name or 'Frame' in name
         return None if back else 'traffic sign'
-    # Zebra crossings were a class of their own before markings were split.
+    # Zebra crossings are a class of their own in version 1.2 and are ignored. Version 2.0 splits the other markings.
     if name.startswith('Lane Marking') and 'Crosswalk' not in name:
         return 'road'
     return _MAPILLARY.get(name)
 
 
 def _register(name: str, classes: Mapping[int, str | None], known: Iterable[int]) -> None:
-    """Register the table of the known ids; those without a class of Cityscapes are ignored."""
+    """Register the table of the known ids. Ids without a class of Cityscapes are ignored."""
     found = {raw: classes.get(raw) for raw in known}
     register_label_table(name, {raw: CITYSCAPES_CLASSES.index(c) if c else IGNORE_INDEX for raw, c in found.items()})
 
@@ -144,11 +144,11 @@ _register('idd', _IDD_LEVEL3, (*range(26), IGNORE_INDEX))
 for _name, _reader in (('mapillary_v1.2', MapillaryDataset_v1), ('mapillary_v2.0', MapillaryDataset_v2)):
     _classes = {raw: _of_mapillary(name) for raw, name in enumerate(_reader.METAINFO['classes'])}
     _register(_name, _classes, (*_classes, IGNORE_INDEX))
-# 19 is all that has no class, such as the own car.
+# Id 19 is everything without a class, such as the ego vehicle.
 _register('urbansyn', dict(enumerate(CITYSCAPES_CLASSES)), (*range(20), IGNORE_INDEX))
 register_table(identity_table('train_ids', len(CITYSCAPES_CLASSES)))
-# Level 1, seven classes of its own. Its ids are also train ids of Cityscapes, so the wrong table raises no error.
+# The seven classes of level 1. Their ids are also train ids of Cityscapes, so a wrong table would raise no error.
 register_table(identity_table('idd_lite', len(OWN_CLASSES['idd_lite']['classes'])))
-# Users report a stray 9 in some masks.
+# Users report that some masks contain a stray 9.
 register_table(shifted_table('loveda', len(OWN_CLASSES['loveda']['classes']), 9))
 register_table(shifted_table('isprs', len(OWN_CLASSES['isprs']['classes'])))

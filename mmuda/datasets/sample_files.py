@@ -1,8 +1,9 @@
-"""Decoded samples, kept in files of the cache folder until they take too much room.
+"""Decoded samples in files of the cache folder, up to a maximum size.
 
-A file is a line of text, then the bytes of the arrays. The line holds its own CRC and Python literals: the values that
-are no arrays, and name, type, shape and CRC of each array. Nothing in it is executed. Files are read, not mapped: the
-copy takes a fraction of a millisecond, and a file that vanishes from a network drive is an error, not a dead process.
+A file is one line of text, followed by the bytes of the arrays. The line holds Python literals and its own CRC. The
+literals are all values that are not arrays, and name, dtype, shape and CRC of each array. Nothing is executed. Files
+are read, not memory-mapped: the copy takes a fraction of a millisecond, and a file that disappears from a network drive
+raises an error, whereas a map would kill the process.
 """
 
 import ast
@@ -26,23 +27,23 @@ from mmuda.ranks import rank_and_world_size
 from .cache import CACHE_DIR_VARIABLE, cache_dir
 
 LEFT_FREE = 4 * 10**9
-"""Bytes of the disk that are left free for checkpoints."""
+"""Bytes of the disk that stay free, for checkpoints."""
 
 DAY = 24 * 3600
 UNUSED = 7 * DAY
-"""Seconds after which a file that nobody has read may be removed for a new one."""
+"""Seconds after which a file that was not read can be removed to make room."""
 
 
 class SampleFiles:
-    """The folder ``samples`` of the cache folder; many processes of many runs may use it at a time.
+    """The folder ``samples`` of the cache folder. Many processes of many runs can share it.
 
-    A file appears whole. Its checksums are compared when a process reads it for the first time, which takes a
-    millisecond for 1280x720 (the reading itself half of one, from memory); a damaged one counts as missing. When there
-    is no more room, files that were not used for a week are removed; if that does not help, no more are written, which
-    is logged once. So is any error of writing.
+    Files are written atomically. Each process compares the checksums when it reads a file for the first time. This
+    takes 1 ms for 1280x720, and the reading 0.5 ms if the file is in memory. A damaged file counts as missing. If there
+    is no more room, files that were not read for a week are removed. If there is still no room, or a file cannot be
+    written, no more files are written, which is logged once.
 
     Args:
-        max_bytes: Most bytes of all files in the folder, by whichever run they were written.
+        max_bytes: Maximum size of all files in the folder together, in bytes, whichever run wrote them.
 
     Raises:
         ValueError: If the number is not positive.
@@ -54,12 +55,12 @@ class SampleFiles:
         self.max_bytes = max_bytes
         self.folder = cache_dir() / 'samples'
         self.problem: str | None = None
-        """Why no more files are written."""
+        """Reason why no more files are written; None while they are written."""
         self._share = 0.0
         self._compared: set[str] = set()
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """Return the values under a key, arrays of which the caller may change; None if there is no sound file."""
+        """Return the values under a key, whose arrays the caller can change; None if there is no valid file."""
         path = self.folder / key
         try:
             with open(path, 'rb') as file:
@@ -82,16 +83,17 @@ class SampleFiles:
             return None
         self._compared.add(key)
         if unused > DAY:
-            with suppress(OSError):  # of another user, or on a disk that cannot be written
+            with suppress(OSError):  # the file belongs to another user, or the disk is read-only
                 os.utime(path)
         return values
 
     def write(self, key: str, values: dict[str, Any]) -> None:
-        """Keep values under a key, if there is room.
+        """Write values under a key, if there is room.
 
         Args:
-            key: Name of the file, a fingerprint of all that the values depend on.
-            values: Arrays of numbers, and Python literals; others are not kept, which is logged once.
+            key: Name of the file: a fingerprint of everything that the values depend on.
+            values: Arrays of numbers, and Python literals. If there are others, nothing is written, and this is logged
+                once.
         """
         if self.problem is not None:
             return
@@ -107,24 +109,24 @@ class SampleFiles:
             if not self._has_room(len(head) + sum(array.nbytes for array in arrays.values())):
                 self._stop(f'is full (cache_bytes={self.max_bytes:g}; {LEFT_FREE:g} bytes of the disk stay free)')
                 return
-            # Processes of several machines may have one number, so the draft is not that of whole_file.
+            # whole_file names its draft by the process id, which processes on two machines can have in common.
             draft = self.folder / f'.{uuid.uuid4().hex}.tmp'
             try:
                 with open(draft, 'wb') as file:
                     file.write(head + b'#%d\n' % zlib.crc32(head))
                     for array in arrays.values():
                         file.write(array.data)
-                os.replace(draft, self.folder / key)  # no fsync: checksums find what a power cut leaves
+                os.replace(draft, self.folder / key)  # no fsync: checksums reveal damage by a power cut
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
             self._stop(f'cannot be written ({error})')
 
     def _has_room(self, size: int) -> bool:
-        """Return whether a file may be written; the folder is looked at when a share of its room is used up."""
+        """Return whether there is room for a file. The folder is measured when this process has used up its share."""
         if size > self._share:
             worker = get_worker_info()
-            # All processes of this run write at a time, and perhaps those of a second one.
+            # All processes of this run write at the same time, and perhaps those of a second run, hence the 2.
             writers = 2 * rank_and_world_size()[1] * (1 if worker is None else worker.num_workers)
             room = self._room(self.used())
             if room < size * writers:
@@ -136,10 +138,10 @@ class SampleFiles:
         return True
 
     def used(self, keep: float = math.inf) -> int:
-        """Return the bytes of all files; remove those that were not used for more than ``keep`` seconds."""
+        """Remove files that were not read for more than ``keep`` seconds, and return the bytes of the others."""
         used, now = 0, time.time()
         for entry in os.scandir(self.folder) if self.folder.is_dir() else ():
-            with suppress(OSError):  # another process removed it, or it is another user's
+            with suppress(OSError):  # another process removed the file, or it belongs to another user
                 status = entry.stat()
                 used += status.st_size
                 if now - status.st_mtime > keep:
@@ -152,15 +154,15 @@ class SampleFiles:
 
     def _stop(self, problem: str) -> None:
         self.problem = (
-            f'{self.folder} {problem}: images that are not in it are decoded each time. Make room, allow more '
-            f'cache_bytes, or set {CACHE_DIR_VARIABLE} to another folder'
+            f'{self.folder} {problem}: images that are not in it are decoded each time. Free disk space, '
+            f'increase cache_bytes, or set {CACHE_DIR_VARIABLE} to another folder'
         )
         log_once(self.problem)
 
 
 @cache
 def log_once(text: str) -> None:
-    """Log a warning, in the first of all workers, unless this process has logged it."""
+    """Log a warning once per process, and only in the first worker of a data loader."""
     worker = get_worker_info()
     if worker is None or worker.id == 0:
         print_log(text, 'current', logging.WARNING)

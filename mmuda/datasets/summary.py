@@ -1,4 +1,4 @@
-"""One line about each data set: where it is, how many images it has, and what was left out."""
+"""One line about each data set: its folder, its number of images, and the files that were left out."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +10,11 @@ from .readers.folders import told_counts
 
 
 def summaries(dataset: Any, role: str = '') -> Iterator[str]:
-    """Yield a line for each data set that holds images itself.
+    """Yield one line for each mmengine ``BaseDataset`` in a data set.
 
     Args:
-        dataset: A data set, pairs of two, or several behind one another.
-        role: What it is used for, such as ``'source'``.
+        dataset: A ``BaseDataset``, a ``ConcatDataset``, or pairs or a union of domains.
+        role: Use of the data set, such as ``'source'``.
     """
     if isinstance(dataset, DomainSides):
         for side, part in dataset.sides().items():
@@ -27,7 +27,7 @@ def summaries(dataset: Any, role: str = '') -> Iterator[str]:
 
 
 def summary(dataset: BaseDataset, role: str = '') -> str:
-    """Return the line about one data set: folder, images, labelled images, what was left out and why."""
+    """Return the line about one data set: folder, images, labelled images, and files left out with the reasons."""
     count = len(dataset)
     labelled = sum('seg_map_path' in dataset.get_data_info(index) for index in range(count))
     labels = 'all labelled' if labelled == count else f'{labelled:,} labelled' if labelled else 'without labels'

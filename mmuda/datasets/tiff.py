@@ -1,4 +1,4 @@
-"""TIFF files: what the header says, and the pixels of those that OpenCV and Pillow do not read whole."""
+"""TIFF files: their headers, and the pixels of those that OpenCV and Pillow cannot read completely."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ PALETTE, RGB, YCBCR = 3, 2, 6
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _BANDS, _FORMAT, _KIND = 256, 257, 258, 262, 274, 277, 339, 254
 _PLANES = 284
-_PARTS = ((273, 279), (324, 325))  # places and lengths of strips, of tiles
+_PARTS = ((273, 279), (324, 325))  # tags of the offsets and lengths of strips, and of tiles
 _PLACES = frozenset(tag for pair in _PARTS for tag in pair)
 _SIZES = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
 _REDUCED_OR_MASK = 0b101
@@ -22,15 +22,16 @@ class TiffHeader(NamedTuple):
     """The first image of a TIFF file.
 
     Attributes:
-        width: As it is stored, before it is turned.
-        height: The same.
-        bits: Of the first band.
-        bands: How many there are.
+        width: Width in pixels as stored, before the orientation is applied.
+        height: Height in pixels as stored.
+        bits: Bits per value of the first band.
+        bands: Number of bands.
         photometric: Meaning of the values: :data:`PALETTE`, :data:`RGB`, ...
-        kind: Of the values: 1 unsigned, 2 signed, 3 float.
+        kind: Type of the values: 1 unsigned, 2 signed, 3 float.
         orientation: As in EXIF, 1 to 8.
-        pages: Images of full size after it.
-        separate: Whether the bands are stored one after the other.
+        pages: Number of further images: the second one, and all later ones that have the size of the first. Reduced
+            copies and masks are not counted.
+        separate: Whether the bands are stored one after the other, not interleaved.
     """
 
     width: int
@@ -45,13 +46,13 @@ class TiffHeader(NamedTuple):
 
     @property
     def common(self) -> bool:
-        """Whether OpenCV reads it as it is: grey or colour, with 8 or 16 bits, or float; one image, bands together."""
+        """Whether OpenCV reads it completely: one grey or colour image, 8 or 16 bits or float32, bands interleaved."""
         bands = self.bands == 1 if self.photometric in (0, 1) else self.bands in (3, 4)
         values = (self.kind == 1 and self.bits in (8, 16)) or (self.kind == 3 and self.bits == 32)
         return bands and values and self.photometric in (0, 1, RGB, YCBCR) and not (self.pages or self.separate)
 
     def __str__(self) -> str:
-        """Return its kind for messages: ``4 bands of uint16``."""
+        """Return bands and type of the values, for messages: ``4 bands of uint16``."""
         kind = {1: 'uint', 2: 'int', 3: 'float'}.get(self.kind, 'complex')
         return f'{self.bands} band{"s" if self.bands > 1 else ""} of {kind}{self.bits}'
 
@@ -60,7 +61,7 @@ def read_header(file: BinaryIO) -> TiffHeader:
     """Read the header of the first image, and count those that follow.
 
     Raises:
-        ValueError: If it is no TIFF file, or damaged.
+        ValueError: If it is not a TIFF file, or damaged.
     """
     try:
         return _read(file)
@@ -69,7 +70,7 @@ def read_header(file: BinaryIO) -> TiffHeader:
 
 
 def _start(file: BinaryIO) -> tuple[str, bool, int]:
-    """Return the byte order, whether places have 64 bits, and the place of the first directory."""
+    """Return the byte order, whether offsets have 64 bits (BigTIFF), and the offset of the first directory."""
     head = file.read(16)
     if head[:4] not in SIGNATURES:
         raise ValueError('no TIFF file')
@@ -105,7 +106,11 @@ def _read(file: BinaryIO) -> TiffHeader:
 def _directory(
     file: BinaryIO, order: str, big: bool, start: int, whole: frozenset[int] = frozenset()
 ) -> tuple[dict[int, int], int, dict[int, np.ndarray]]:
-    """Return the first value of each tag of whole numbers, the place of the next directory, and all values of some."""
+    """Read the directory at offset ``start``.
+
+    Returns:
+        The first value of each integer tag, the offset of the next directory, and all values of the tags in ``whole``.
+    """
     entry, inline, word = ('HHQ', 8, 'Q') if big else ('HHI', 4, 'I')
     length = struct.calcsize(order + entry)
     file.seek(start)
@@ -133,7 +138,7 @@ def _directory(
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether all pixels of the first image of a TIFF file are inside of the file."""
+    """Return whether all strips or tiles of the first image of a TIFF file lie inside of the file."""
     file = io.BytesIO(data)
     try:
         order, big, start = _start(file)
@@ -145,25 +150,25 @@ def is_whole(data: bytes) -> bool:
 
 
 def decode(data: bytes, path: str) -> np.ndarray:
-    """Read all bands of a TIFF file by tifffile; pages count as bands.
+    """Decode all bands of a TIFF file with tifffile. Pages count as bands.
 
     Args:
-        data: The file.
-        path: Its name, for messages.
+        data: Content of the file.
+        path: Its path, for messages.
 
     Returns:
-        (H, W) or (H, W, C), of the type in the file, as they are stored.
+        (H, W) or (H, W, C) with the dtype of the file, as stored: the orientation is not applied.
 
     Raises:
-        ModuleNotFoundError: If tifffile is not installed.
-        ValueError: If tifffile cannot read it.
+        ModuleNotFoundError: If tifffile, or imagecodecs for the compression of the file, is not installed.
+        ValueError: If tifffile cannot read the file.
     """
     header = read_header(io.BytesIO(data))
     try:
         import tifffile
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            f'{path} is a TIFF file with {header}, which OpenCV and Pillow do not read whole: pip install tifffile'
+            f'{path} is a TIFF file with {header}, which needs tifffile: pip install tifffile'
         ) from None
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -173,7 +178,7 @@ def decode(data: bytes, path: str) -> np.ndarray:
         if 'imagecodecs' not in str(error):
             raise
         raise ModuleNotFoundError(
-            f'{path} is a TIFF file with {header} in a compression that needs one more package: pip install imagecodecs'
+            f'{path} is a TIFF file with {header} in a compression that needs imagecodecs: pip install imagecodecs'
         ) from None
     order = [axes.index('Y'), axes.index('X')] + [place for place, axis in enumerate(axes) if axis not in 'YX']
     values = values.transpose(order)
@@ -182,15 +187,16 @@ def decode(data: bytes, path: str) -> np.ndarray:
 
 
 def decode_common(data: bytes, path: str) -> np.ndarray | None:
-    """Return the pixels of a file that OpenCV should read but does not: it gives up on some sound files with tiles.
+    """Decode a file that OpenCV should read but does not: it fails for some valid files with tiles.
 
     Returns:
-        As :func:`decode`; None if the file is of another kind, turned or damaged, or if tifffile is not installed.
+        As :func:`decode`; None if the file is not :attr:`~TiffHeader.common`, has an orientation, is damaged, or if
+        tifffile is not installed.
     """
     if data[:4] not in SIGNATURES:
         return None
     try:
         header = read_header(io.BytesIO(data))
         return decode(data, path) if header.common and header.orientation == 1 else None
-    except Exception:  # of a codec
+    except Exception:  # each codec has its own errors
         return None

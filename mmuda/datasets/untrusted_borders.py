@@ -1,18 +1,19 @@
-"""Borders of the images of a data set where no prediction should be trusted."""
+"""Borders of images in which predictions should not become pseudo labels, for each data set."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Border(NamedTuple):
-    """Pixels at the four sides of images of a certain size.
+    """Widths of the border at the four edges of an image.
 
     Attributes:
         top: Number of rows.
         bottom: Number of rows.
         left: Number of columns.
         right: Number of columns.
-        size: (H, W) of the images that these are counted in; None takes them as they are for images of any size.
+        size: (H, W) of the images in which these are counted. For images of another size the numbers are scaled. None
+            applies them unscaled to images of any size.
     """
 
     top: int = 0
@@ -22,10 +23,10 @@ class Border(NamedTuple):
     size: tuple[int, int] | None = None
 
     def of(self, shape: tuple[int, int]) -> tuple[slice, slice]:
-        """Return the rows and columns inside the border of an image.
+        """Return the rows and columns of an image inside of the border.
 
         Args:
-            shape: (H, W) of the image, perhaps a smaller copy of what was published.
+            shape: (H, W) of the image, which can be a smaller copy of the published one.
         """
         (height, width), (full_height, full_width) = shape, self.size or shape
         top, bottom = (round(rows * height / full_height) for rows in (self.top, self.bottom))
@@ -34,21 +35,21 @@ class Border(NamedTuple):
 
 
 UNTRUSTED_BORDERS: Mapping[str, Border] = dict(
-    # Rectification leaves a rim, and the bonnet of the own car fills the rows at the bottom (HRDA, MIC).
+    # Rectification leaves a rim, and the bonnet of the ego vehicle covers the rows at the bottom (HRDA, MIC).
     cityscapes=Border(top=30, bottom=240, left=30, right=30, size=(1024, 2048)),
-    # DAFormer leaves out rows only: 15 and 120 at half size.
+    # DAFormer leaves out rows only: 15 at the top and 120 at the bottom, at half size.
     cityscapes_rows=Border(top=30, bottom=240, size=(1024, 2048)),
-    # ACDC and Dark Zurich have neither, and HRDA and MIC trust all of their pixels. DAFormer leaves out the same rows.
+    # ACDC and Dark Zurich have no rim and no bonnet, and HRDA and MIC trust all pixels. DAFormer leaves out these rows.
     acdc_rows=Border(top=30, bottom=240, size=(1080, 1920)),
 )
 """Borders by the name that ``LoadTrustedPixels(border=...)`` takes."""
 
 
 def get_border(border: str | Mapping | Border) -> Border:
-    """Return a border by its name, or from its numbers.
+    """Return the border of this name, or with these numbers.
 
     Args:
-        border: A key of :data:`UNTRUSTED_BORDERS`, the fields of a :class:`Border`, or one.
+        border: A key of :data:`UNTRUSTED_BORDERS`, a dict with fields of :class:`Border`, or a border.
 
     Raises:
         ValueError: If there is no such name or field, or a number is negative.

@@ -1,7 +1,7 @@
-"""MiniCity: a procedural pair of little towns for demos, tests and first experiments.
+"""MiniCity: a procedural pair of small towns for demos, tests and first experiments.
 
-Both towns have streets of the same kind, but no street in common. They are written in the layouts of GTA5 and
-Cityscapes and are read by the same data-set classes. How they look, and in which versions, stands in :mod:`towns`.
+Each town is one domain. Both have streets of the same kind, but no street in common. The files have the layouts of GTA5
+and Cityscapes, and the data-set classes of these read them. :mod:`towns` defines how the towns look in each version.
 """
 
 from .renderer import render

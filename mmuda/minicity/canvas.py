@@ -1,8 +1,8 @@
-"""A pinhole camera and a canvas of flat surfaces: the geometry under a street.
+"""A pinhole camera and a canvas of flat surfaces: the geometry of a street.
 
-A scene is painted from far to near. The canvas holds no colours but, per pixel, the number of the
-surface that is seen there. Because every surface is a plane, its inverse depth is affine in the
-pixel coordinates, and depth and position on the surface follow for every pixel afterwards.
+A scene is painted from far to near. The canvas holds no colours. For each pixel it holds the number of the surface that
+is visible there. Every surface is a plane, so its inverse depth is an affine function of the pixel coordinates. Depth
+and position on the surface are computed from it for every pixel afterwards.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Camera:
         width: Image width in pixels.
         height: Image height in pixels.
         focal: Focal length in pixels.
-        centre: Principal point (u, v) in pixels; v is the horizon's row.
+        centre: Principal point (u, v) in pixels; v is the row of the horizon.
         position: (x, y) of the camera in metres; z is 0.
     """
 
@@ -34,10 +34,10 @@ class Camera:
     position: tuple[float, float]
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Project points.
+        """Project points to the image.
 
         Args:
-            points: (N, 3) float, metres, z > 0.
+            points: (N, 3) float, (x, y, z) in metres, z > 0.
 
         Returns:
             (N, 2) float pixel coordinates (u, v).
@@ -50,14 +50,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Surface:
-    """A plane of one thing.
+    """A plane that is part of one object.
 
     Args:
         name: Class name, a key of ``RAW_IDS``.
-        part: Part of the thing, such as ``'window'``; the look depends on it.
+        part: Part of the object, such as ``'window'``. Its colours depend on it.
         kind: ``'front'`` (z constant), ``'side'`` (x constant) or ``'ground'`` (y constant).
-        plane: (a, b, c) with inverse depth = a + b u + c v.
-        instance: Number of the thing in its scene.
+        plane: (a, b, c) with inverse depth = a + b u + c v, in 1/m, for the pixel (u, v).
+        instance: Number of the object in its scene.
         shade: Brightness factor of this face.
     """
 
@@ -71,10 +71,10 @@ class Surface:
 
 @dataclass
 class Canvas:
-    """Surface numbers by pixel, and the list they point into.
+    """An image of surface numbers, (H, W) int32, and the list of the surfaces.
 
     Args:
-        camera: The camera that everything is projected with.
+        camera: Camera with which everything is projected.
     """
 
     camera: Camera
@@ -87,7 +87,7 @@ class Canvas:
         self.surfaces.append(Surface('sky', 'body', 'front', (_SKY_INVERSE_DEPTH, 0.0, 0.0), self.new_instance(), 1.0))
 
     def new_instance(self) -> int:
-        """Return a number for one more thing."""
+        """Return the number of a new object."""
         self._instances += 1
         return self._instances
 
@@ -115,8 +115,8 @@ class Canvas:
         """Paint a convex polygon.
 
         Args:
-            surface: Number of the surface it belongs to.
-            points: (N, 3) corners in metres, z > 0.
+            surface: Number of the surface to which it belongs.
+            points: (N, 3) corners (x, y, z) in metres, z > 0.
         """
         pixels = self.camera.project(np.asarray(points, dtype=np.float64))
         np.clip(pixels, -_COORDINATE_LIMIT, _COORDINATE_LIMIT, out=pixels)
@@ -146,7 +146,7 @@ class Canvas:
         """Paint an ellipse in a plane that faces the camera or runs along the street.
 
         Args:
-            surface: Number of the surface it belongs to.
+            surface: Number of the surface to which it belongs.
             centre: (x, y, z) in metres.
             radius: Horizontal and vertical radius in metres.
             along: ``'front'`` or ``'side'``.
@@ -167,7 +167,7 @@ class Canvas:
         z: tuple[float, float],
         instance: int,
     ) -> None:
-        """Paint the visible faces of a box: its top, one side, and the face to the camera."""
+        """Paint the visible faces of a box: its top, one side, and the face towards the camera."""
         if y[1] < self.camera.position[1]:
             self.rect_ground(self.ground(name, part, y[1], instance, 1.12), x, y[1], z)
         near = self.near_side(x)
@@ -176,7 +176,7 @@ class Canvas:
         self.rect_front(self.front(name, part, z[0], instance), x, y, z[0])
 
     def near_side(self, x: tuple[float, float]) -> float | None:
-        """Return the x of the side of a box that the camera sees, None where it sees none."""
+        """Return the x of the side of a box that is visible to the camera; None if no side is."""
         if x[0] > self.camera.position[0]:
             return x[0]
         return x[1] if x[1] < self.camera.position[0] else None

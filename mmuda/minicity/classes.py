@@ -5,10 +5,10 @@ from mmuda.datasets.classes import CITYSCAPES_CLASSES
 from mmuda.datasets.label_tables import get_label_table
 
 VOID_IDS = {'ego vehicle': 1, 'static': 4}
-"""Raw ids, by name, of what training and evaluation ignore."""
+"""Raw ids, by name, of the objects that training and evaluation ignore."""
 
 RAW_IDS = {
     **VOID_IDS,
     **{CITYSCAPES_CLASSES[train]: raw for raw, train in get_label_table('cityscapes').pairs if train != IGNORE_INDEX},
 }
-"""Raw id of everything that occurs, by name."""
+"""Raw ids, by name, of all objects that occur."""

@@ -1,25 +1,25 @@
-"""The files of MiniCity: GTA5's layout for the source, Cityscapes' for the target."""
+"""File names of MiniCity, in the layout of GTA5 for the source and of Cityscapes for the target."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST_NAME = 'minicity.json'
 PARTS = ('source', 'target')
-"""Top folders that belong to MiniCity under its root."""
+"""Folders of MiniCity below its root."""
 
 _TOWNS = {'train': ('altdorf', 'neustadt'), 'val': ('seeheim',)}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and where its files go.
+    """One image and the names of its files.
 
     Args:
         domain: ``'source'`` or ``'target'``.
         split: ``'train'`` or ``'val'``.
-        index: Number within the split.
+        index: Index of the image in its split.
         image: Image file, relative to the root.
-        label: Label file, relative to the root; None where there is no label.
+        label: Label file, relative to the root; None if there is no label.
     """
 
     domain: str
@@ -35,13 +35,13 @@ class Sample:
 
 
 def list_samples(num_source: int, num_target: int, num_val: int, oracle_labels: bool) -> list[Sample]:
-    """List everything that is written.
+    """Return all samples of a MiniCity.
 
     Args:
         num_source: Number of source images.
         num_target: Number of target training images.
         num_val: Number of target validation images.
-        oracle_labels: Whether the target training images have labels too.
+        oracle_labels: Whether the target training images have labels, too.
 
     Returns:
         All samples, source first.

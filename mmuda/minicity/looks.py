@@ -1,4 +1,4 @@
-"""Colour a painted street as a town does; how towns look stands in :mod:`towns`."""
+"""Colours, labels and depth of a painted street. The colours of each town are defined in :mod:`towns`."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ def raw_id_image(canvas: Canvas) -> np.ndarray:
 
 
 def colour_image(canvas: Canvas, town: Town, rng: np.random.Generator) -> np.ndarray:
-    """Colour a painted scene as a town does, before weather and camera.
+    """Return a painted scene in the colours of a town, without weather and camera.
 
     Args:
         canvas: The scene.
-        town: How the town looks.
-        rng: Decides the colours of single things.
+        town: Look of the town.
+        rng: Generator for the colours of the objects and for the textures.
 
     Returns:
         (H, W, 3) float32 RGB in [0, 255].
@@ -41,7 +41,7 @@ def colour_image(canvas: Canvas, town: Town, rng: np.random.Generator) -> np.nda
 
 
 def inverse_depth(canvas: Canvas) -> np.ndarray:
-    """Return the inverse depth (H, W) float32 in 1/m of what is seen in every pixel."""
+    """Return the inverse depth (H, W) float32 in 1/m of the surface in each pixel, clipped to [0.001, 1]."""
     planes = np.array([surface.plane for surface in canvas.surfaces], np.float32)[canvas.layer]
     rows, columns = np.indices(canvas.layer.shape, dtype=np.float32)
     value = planes[..., 0] + planes[..., 1] * columns + planes[..., 2] * rows
@@ -61,7 +61,7 @@ def _thing_colour(surface: Surface, town: Town, rng: np.random.Generator) -> np.
 
 
 def _texture(canvas: Canvas, textures: Mapping[str, Texture], rng: np.random.Generator) -> np.ndarray:
-    """Brightness factor (H, W) float32 of the textures, in coordinates of the surfaces."""
+    """Return the brightness factor (H, W) float32 of the textures, which stick to the surfaces."""
     depth = 1.0 / inverse_depth(canvas)
     camera = canvas.camera
     rows, columns = np.indices(depth.shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Which MiniCity a folder holds: the manifest beside its files."""
+"""Manifest of a MiniCity: a JSON file with its settings, beside its files."""
 
 import json
 import shutil
@@ -11,22 +11,22 @@ from .layout import MANIFEST_NAME, PARTS
 
 _GENERATOR = dict(generator='MiniCity')
 _ORACLE = 'oracle_labels'
-"""Whether there are labels that only an oracle reads. They add files and change none, so they may come later."""
+"""Setting: labels of the target training images, for an oracle. They change no other file, so they can come later."""
 
 
 def claim_root(root: Path, settings: dict[str, Any], overwrite: bool) -> None:
-    """Make sure that a folder holds the wanted MiniCity, complete or not, or nothing in its place.
+    """Check that a folder is free for a MiniCity, or has one with the same settings, and write its manifest.
 
-    Labels for an oracle may be wanted where there are none yet; where there are some, they stay. The manifest says that
-    they are there from then on.
+    The setting ``oracle_labels`` can differ: labels can be added to a MiniCity without them, which its manifest then
+    records. Labels that exist are kept.
 
     Args:
-        root: The folder; it is made if need be.
-        settings: All that decides which files there are and what they hold, in types that JSON knows.
-        overwrite: Delete a MiniCity that is there.
+        root: The folder, which is created if it does not exist.
+        settings: All settings on which the files and their contents depend, in types that JSON can hold.
+        overwrite: Delete an existing MiniCity.
 
     Raises:
-        FileExistsError: If the folder holds another MiniCity, or other data in its place.
+        FileExistsError: If the folder has a MiniCity with other settings, or other data in the folders of MiniCity.
     """
     manifest = root / MANIFEST_NAME
     wanted = {**_GENERATOR, **settings}
@@ -66,7 +66,7 @@ def _check_same(manifest: Path, found: dict[str, Any], wanted: dict[str, Any]) -
 
 
 def _read(manifest: Path) -> dict[str, Any]:
-    """Read a manifest; one without a version is of the time when there was one look."""
+    """Read a manifest. If it has no version, it was written before there was a second one."""
     try:
         found = json.loads(manifest.read_text(encoding='utf-8'))
     except ValueError:
@@ -74,6 +74,6 @@ def _read(manifest: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get('generator') != _GENERATOR['generator']:
         raise FileExistsError(
             f'{manifest} is not a manifest of MiniCity (JSON with "generator": "MiniCity"). '
-            'Choose another root, or delete the file and the folders beside it'
+            'Choose another root, or delete this file and the folders source and target beside it'
         )
     return {'version': 1, **found}

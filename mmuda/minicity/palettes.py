@@ -1,7 +1,7 @@
-"""Colours of the things of a street: plain tables."""
+"""Tables of the colours of the objects in a street."""
 
 Colours = list[tuple[int, int, int]]
-"""RGB in [0, 255]; a thing has one of them."""
+"""RGB colours in [0, 255]. Each object has one of them."""
 
 SUMMER: dict[str, dict[str, Colours]] = {
     'sky': {'body': [(118, 178, 240), (130, 190, 245)]},
@@ -68,7 +68,7 @@ SUMMER: dict[str, dict[str, Colours]] = {
     'static': {'body': [(60, 110, 90)]},
     'ego vehicle': {'body': [(30, 30, 34)]},
 }
-"""Colours of the source town by class and part, in every version."""
+"""Colours by class and part. The source town of version 2 has other colours of road and sidewalk."""
 
 FOGGY: dict[str, Colours] = {
     'sky': [(190, 180, 176), (206, 200, 190)],
@@ -93,4 +93,4 @@ FOGGY: dict[str, Colours] = {
     'static': [(90, 90, 90)],
     'ego vehicle': [(60, 40, 40)],
 }
-"""Colours that the classes of version 1's target town move towards."""
+"""Colours by class, towards which the colours of the target town are shifted; see :class:`~.towns.Shift`."""

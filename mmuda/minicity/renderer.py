@@ -1,4 +1,4 @@
-"""One image of MiniCity with its labels, from its number alone."""
+"""Rendering of one image of MiniCity with its labels."""
 
 import cv2
 import numpy as np
@@ -16,23 +16,21 @@ _OVERSAMPLING = 2
 def render(
     domain: str, seed: int, split: str, index: int, size: tuple[int, int] = (128, 64), version: int = VERSION
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Render one image and its labels.
-
-    The result depends on the arguments only.
+    """Render one image and its labels, as a pure function of the arguments.
 
     Args:
         domain: ``'source'`` or ``'target'``.
         seed: Seed of the data set, not negative.
         split: ``'train'`` or ``'val'``.
-        index: Number of the image within its split, not negative.
+        index: Index of the image in its split, not negative.
         size: (W, H) in pixels, each at least 32.
-        version: Version of the looks, see :mod:`towns`. Streets are the same in all.
+        version: Version of the looks; see :mod:`towns`. The streets are the same in all versions.
 
     Returns:
-        Image (H, W, 3) uint8 RGB and raw label ids (H, W) uint8.
+        Image (H, W, 3) uint8 RGB, and raw label ids (H, W) uint8.
 
     Raises:
-        ValueError: For an unknown version, domain or split, a negative number or a size below 32.
+        ValueError: If version, domain or split is unknown, seed or index is negative, or a side is below 32 pixels.
     """
     town = get_town(version, domain)
     if split not in SPLITS:

@@ -1,4 +1,4 @@
-"""One street of MiniCity: where things stand, whatever they look like."""
+"""One street of MiniCity: the positions of its objects, independent of their colours."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +26,7 @@ _NEAREST = 5.0
 
 
 class Thing(NamedTuple):
-    """A thing and its place in metres, before it is painted."""
+    """An object that is not painted yet, with its position: x of its middle and z of its near end, in metres."""
 
     painter: Callable[..., None]
     x: float
@@ -34,14 +34,14 @@ class Thing(NamedTuple):
 
 
 def build_scene(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
-    """Paint a street.
+    """Paint a random street.
 
     Args:
-        rng: Decides everything.
+        rng: Generator for all random decisions.
         size: (W, H) in pixels.
 
     Returns:
-        Surfaces, and their numbers by pixel (H, W).
+        The canvas with the surfaces and their numbers by pixel.
     """
     width, height = size
     street = Street(

@@ -1,4 +1,4 @@
-"""The sides of a street: ground, houses, walls, fences, trees and the end of the street."""
+"""The immobile parts of a street: ground, houses, walls, fences, trees and the skyline at its end."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,12 +14,12 @@ _END = 85.0
 
 @dataclass(frozen=True)
 class Street:
-    """Measures of one street in metres; the road's middle is x = 0.
+    """Measures of one street in metres. The middle of the road is at x = 0.
 
     Args:
         half_road: Half the width of the road.
-        walks: Width of the left and right sidewalk.
-        greens: Width of the grass strip behind each sidewalk.
+        walks: Widths of the left and the right sidewalk.
+        greens: Widths of the grass strips behind the left and the right sidewalk.
     """
 
     half_road: float
@@ -27,7 +27,7 @@ class Street:
     greens: tuple[float, float]
 
     def line(self, side: int) -> float:
-        """Return the distance of the house line on side 0 (left) or 1 (right)."""
+        """Return the distance of the houses on side 0 (left) or 1 (right) from the middle of the road."""
         return self.half_road + self.walks[side] + self.greens[side]
 
 
@@ -56,7 +56,7 @@ def paint_ground(canvas: Canvas, street: Street, rng: np.random.Generator) -> No
 
 
 def paint_end(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Paint the skyline of houses and trees far behind."""
+    """Paint the skyline of distant houses and trees."""
     x = -110.0
     while x < 110.0:
         width = rng.uniform(6.0, 16.0)
@@ -74,7 +74,11 @@ def paint_end(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def paint_rows(canvas: Canvas, street: Street, rng: np.random.Generator) -> None:
-    """Paint both rows of houses and gaps, far ones first."""
+    """Paint the houses, walls, fences, trees and gaps on both sides, distant ones first.
+
+    Raises:
+        ValueError: If the line of the houses runs through the camera.
+    """
     for side in (0, 1):
         sign = -1.0 if side == 0 else 1.0
         line = street.line(side)
@@ -169,7 +173,7 @@ def _meadow(canvas: Canvas, sign: float, line: float, z: tuple[float, float], rn
 
 
 def paint_tree(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
-    """Paint a tree: a trunk and a crown of some overlapping discs."""
+    """Paint a tree: a trunk and a crown of overlapping discs."""
     instance = canvas.new_instance()
     height = rng.uniform(3.0, 5.5)
     width = rng.uniform(1.3, 2.2)

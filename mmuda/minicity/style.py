@@ -1,4 +1,4 @@
-"""Weather and camera: they change the whole image, whatever is seen in it."""
+"""Weather and camera: effects on the whole image."""
 
 import cv2
 import numpy as np
@@ -10,13 +10,13 @@ _MIDDLE_GREY = np.array([125.0, 125.0, 120.0], np.float32)
 
 
 def add_clouds(image: np.ndarray, sky: np.ndarray, weather: Weather, rng: np.random.Generator) -> None:
-    """Lay smooth clouds over the sky, in place.
+    """Add smooth clouds to the sky, in place.
 
     Args:
-        image: (H, W, 3) float32 RGB.
-        sky: (H, W) bool, where the sky is.
-        weather: How strong they are.
-        rng: Decides the clouds.
+        image: (H, W, 3) float32 RGB in [0, 255].
+        sky: (H, W) bool, True in the sky.
+        weather: Strength of the clouds.
+        rng: Generator for the shape of the clouds.
     """
     height, width = sky.shape
     coarse = rng.normal(0.0, 1.0, (4, 8)).astype(np.float32)
@@ -28,13 +28,13 @@ def add_clouds(image: np.ndarray, sky: np.ndarray, weather: Weather, rng: np.ran
 
 
 def add_fog(image: np.ndarray, inverse_depth: np.ndarray, weather: Weather, rng: np.random.Generator) -> np.ndarray:
-    """Fade what is far into fog.
+    """Blend an image with the colour of fog, more strongly at greater depth.
 
     Args:
-        image: (H, W, 3) float32 RGB.
+        image: (H, W, 3) float32 RGB in [0, 255].
         inverse_depth: (H, W) float32 in 1/m.
-        weather: Between which limits the fog is.
-        rng: Decides how thick the fog is.
+        weather: Limits of the fog.
+        rng: Generator for the density of the fog.
 
     Returns:
         (H, W, 3) float32 RGB.
@@ -46,15 +46,15 @@ def add_fog(image: np.ndarray, inverse_depth: np.ndarray, weather: Weather, rng:
 
 
 def develop(image: np.ndarray, photo: Photo, rng: np.random.Generator) -> np.ndarray:
-    """Photograph with a cheap camera: colour cast, low contrast, blur, vignette, noise.
+    """Apply the faults of a cheap camera: contrast, colour cast, blur, vignette and noise.
 
     Args:
-        image: (H, W, 3) float32 RGB at the final size.
-        photo: How cheap it is.
-        rng: Decides strengths and noise.
+        image: (H, W, 3) float32 RGB in [0, 255], at the final size.
+        photo: Strength of the faults.
+        rng: Generator for contrast, blur and noise.
 
     Returns:
-        (H, W, 3) float32 RGB.
+        (H, W, 3) float32 RGB, not clipped.
     """
     height, width = image.shape[:2]
     contrast = photo.contrast * rng.uniform(0.9, 1.1) * rng.uniform(0.97, 1.03, 3)

@@ -1,4 +1,4 @@
-"""Patterns on a plane: about [-1, 1], from coordinates in units of the pattern's scale."""
+"""Patterns on a plane. Values are about in [-1, 1]; coordinates are in units of the pattern's scale."""
 
 import numpy as np
 
@@ -15,15 +15,15 @@ def _hash(column: np.ndarray, row: np.ndarray, seed: int) -> np.ndarray:
 
 
 def bricks(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
-    """Rows of bricks or cobbles with dark joints and a tone of each brick's own.
+    """Return rows of bricks or cobbles with dark joints. Each brick has its own tone.
 
     Args:
         along: Coordinates along the rows, any shape, float32.
-        across: Coordinates across the rows, same shape.
-        seed: Chooses the tones.
+        across: Coordinates across the rows, of the same shape.
+        seed: Seed of the tones.
 
     Returns:
-        Same shape, float32.
+        Values of the same shape, float32.
     """
     row = np.floor(2.0 * across)
     shifted = along + 0.5 * np.mod(row, 2.0)
@@ -34,7 +34,7 @@ def bricks(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
 
 
 def patches(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
-    """Blotches at three scales, as of leaves, grass or dirt (arguments as in :func:`bricks`)."""
+    """Return patches at three scales, such as leaves, grass or dirt (arguments as in :func:`bricks`)."""
     total = np.zeros(along.shape, np.float32)
     for octave, weight in enumerate((0.4, 0.35, 0.25)):
         scale = np.float32(0.5 * 2.0**octave)
@@ -47,7 +47,7 @@ def patches(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
 
 
 def grain(along: np.ndarray, across: np.ndarray, seed: int) -> np.ndarray:
-    """One tone per cell, as of cloth (arguments as in :func:`bricks`)."""
+    """Return one tone per cell, such as cloth (arguments as in :func:`bricks`)."""
     return 2.0 * _hash(np.floor(along), np.floor(across), seed) - 1.0
 
 

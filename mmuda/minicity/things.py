@@ -1,7 +1,7 @@
-"""Things in a street: vehicles, people, poles, lights, signs, bins.
+"""Painters of the objects in a street: vehicles, people, poles, lights, signs and bins.
 
-Every painter takes the canvas, the place (x of the middle and z of the near end, in metres) and a
-generator.
+Every painter takes the canvas, the position of the object (x of its middle and z of its near end, in metres) and a
+random generator.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ def paint_car(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> N
 
 
 def paint_truck(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
-    """Paint a lorry: a tall box, with its cab in front (seen when it comes towards the camera)."""
+    """Paint a truck: a tall box with a cab in front. The windscreen is visible if it drives towards the camera."""
     instance = canvas.new_instance()
     wide = (x - 1.25, x + 1.25)
     length = rng.uniform(5.5, 8.0)
@@ -118,7 +118,7 @@ def paint_train(canvas: Canvas, x: float, z: float, rng: np.random.Generator) ->
 def paint_person(
     canvas: Canvas, x: float, z: float, rng: np.random.Generator, name: str = 'person', seat: float = 0.0
 ) -> None:
-    """Paint somebody who walks or, as a rider, sits at the height ``seat``."""
+    """Paint a person, who walks or, if ``seat`` is not 0, sits at this height in metres."""
     instance = canvas.new_instance()
     size = rng.uniform(0.92, 1.08)
     legs = canvas.front(name, 'legs', z, instance)
@@ -144,7 +144,7 @@ def paint_person(
 
 
 def paint_bicycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator, ridden: bool) -> None:
-    """Paint a bicycle at any turn to the camera, with its rider if it is ridden."""
+    """Paint a bicycle at a random angle to the camera, with a rider if ``ridden`` is True."""
     instance = canvas.new_instance()
     turn = rng.uniform(0.45, 1.0)
     wheel = canvas.front('bicycle', 'wheel', z, instance)
@@ -163,7 +163,7 @@ def paint_bicycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator, 
 
 
 def paint_motorcycle(canvas: Canvas, x: float, z: float, rng: np.random.Generator, ridden: bool) -> None:
-    """Paint a motorcycle at any turn to the camera, with its rider if it is ridden."""
+    """Paint a motorcycle at a random angle to the camera, with a rider if ``ridden`` is True."""
     instance = canvas.new_instance()
     turn = rng.uniform(0.4, 1.0)
     wheel = canvas.front('motorcycle', 'wheel', z, instance)
@@ -232,7 +232,7 @@ def paint_sign(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> 
 
 
 def paint_bin(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
-    """Paint a litter bin: void in the labels."""
+    """Paint a litter bin, which has the ignored class ``static``."""
     half = rng.uniform(0.25, 0.4)
     canvas.box(
         'static', 'body', (x - half, x + half), (0.0, rng.uniform(0.8, 1.1)), (z, z + 2 * half), canvas.new_instance()

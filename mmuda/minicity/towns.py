@@ -1,12 +1,13 @@
-"""Looks of both towns in each version of MiniCity: the only place where versions differ.
+"""Looks of both towns in each version of MiniCity. Versions differ in nothing else.
 
-Version 1 is a gap of style first: a flat, clean, rendered source and a textured, foggy, noisy target with a colour cast
-and little contrast. Batch-norm statistics of the target alone close most of it.
+In version 1, the domain gap is mainly one of style: the source is flat, clean and rendered, the target is textured,
+foggy and noisy, with a colour cast and little contrast. Batch-norm statistics of the target alone close most of the
+gap.
 
-Version 2 is a gap of classes. Both towns have the same textures and nearly the same weather and camera, and all pixels
-together have nearly the same mean and spread of colours, but in the target classes trade looks: roads are paved in the
-colours of the source's houses, houses and sidewalks have the grey of its roads, trees are autumnal. Shape, texture and
-place say what a thing is in both.
+In version 2, the gap is one of classes. Both towns have the same textures and nearly the same weather and camera. Mean
+and spread of the colours over all pixels are nearly equal. But in the target, classes have the colours of other source
+classes: roads have the colours of the source's houses, houses and sidewalks have the grey of its roads, trees are
+autumnal. Shape, texture and position identify the classes in both towns.
 """
 
 from collections.abc import Mapping
@@ -16,19 +17,19 @@ from .palettes import FOGGY, SUMMER, Colours
 
 DOMAINS = ('source', 'target')
 VERSION = 2
-"""The version that is meant where none is given."""
+"""The version that is used if none is given."""
 
 STUFF = ('road', 'sidewalk', 'building', 'vegetation', 'terrain', 'sky')
 
 
 @dataclass(frozen=True)
 class Texture:
-    """A pattern that sticks to a surface.
+    """A pattern that is fixed to a surface.
 
     Args:
         kind: ``'bricks'``, ``'grain'`` or ``'patches'``.
         scale: Size of its cells in metres.
-        contrast: How far it changes the brightness, as a factor.
+        contrast: Relative change of the brightness where the pattern has the value 1.
     """
 
     kind: str
@@ -38,11 +39,12 @@ class Texture:
 
 @dataclass(frozen=True)
 class Shift:
-    """A move of a class towards another look.
+    """A shift of the colours of a class towards other colours.
 
     Args:
-        towards: Colours of the other look.
-        weight: How far: 0 keeps the own look, 1 takes the other. Parts beside the body move half as far.
+        towards: The other colours.
+        weight: 0 keeps the own colour of an object, 1 takes the other one. Parts other than the body are shifted half
+            as far.
     """
 
     towards: Colours
@@ -55,8 +57,8 @@ class Weather:
 
     Args:
         clouds: Strength of the clouds, in grey values.
-        reach: Range of the distance in metres after which 1/e of a thing's colour is left.
-        clearest: Share of a thing's colour that is left at any distance.
+        reach: Range of the distance in metres at which 1/e of an object's colour is left. One is drawn for each image.
+        clearest: Smallest share of an object's colour that is left, at any distance.
     """
 
     clouds: float
@@ -69,11 +71,11 @@ class Photo:
     """Faults of a cheap camera.
 
     Args:
-        contrast: Factor around middle grey.
-        cast: Added to R, G and B, in grey values.
-        blur: Range of the blur's sigma, in pixels of an image that is 128 wide.
-        vignette: Loss of brightness in the middle of an edge, as a factor.
-        noise: Standard deviation in grey values.
+        contrast: Factor by which the distance to middle grey is multiplied.
+        cast: Grey values that are added to R, G and B.
+        blur: Range of the standard deviation of the blur, in pixels of an image that is 128 pixels wide.
+        vignette: Share of the brightness that is lost in the middle of each edge of the image.
+        noise: Standard deviation of the noise, in grey values.
     """
 
     contrast: float
@@ -85,15 +87,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class Town:
-    """All that is needed to colour a street.
+    """The look of a town: all settings that colour its streets.
 
     Args:
         colours: Colours by class and part.
-        jitter: Standard deviation of a thing's tone, in grey values; each channel's own is half of it.
-        shifts: Classes that move towards another look.
-        textures: Textures by class.
-        weather: None is a clear sky and no fog.
-        photo: None is a perfect camera.
+        jitter: Standard deviation of the brightness of an object, in grey values. Half of it is added to each channel
+            independently.
+        shifts: Shifts of colours, by class.
+        textures: Textures, by class.
+        weather: Clouds and fog; None for neither.
+        photo: Faults of the camera; None for a perfect camera.
     """
 
     colours: Mapping[str, Mapping[str, Colours]]
@@ -152,13 +155,13 @@ TRADES = dict(
     vegetation=Shift([_HOUSES[4], SUMMER['building']['roof'][0], (62, 110, 62)], 0.75),
     terrain=Shift([_HOUSES[1]], 0.75),
 )
-"""Classes of version 2 that look as another class does in the source."""
+"""Shifts of the classes of version 2's target towards the colours that another class has in the source."""
 
 
 def _version_2() -> dict[str, Town]:
     shifts = {name: Shift(towards, 0.45) for name, towards in FOGGY.items()}
     shifts.update(sky=Shift(_PLAIN['sidewalk']['body'], 0.4), **TRADES)
-    # The trade changes the colours of all pixels together. Contrast and cast of the photos make up for that.
+    # These shifts change mean and spread of the colours over all pixels. Contrast and cast of the photo undo that.
     photo = Photo(contrast=0.93, cast=(0.0, 0.0, 0.0), blur=(0.25, 0.4), vignette=0.03, noise=3.0)
     return dict(
         source=Town(
@@ -184,14 +187,14 @@ VERSIONS = tuple(_TOWNS)
 
 
 def get_town(version: int, domain: str) -> Town:
-    """Return how a town looks.
+    """Return the look of a town.
 
     Args:
         version: 1 or 2.
         domain: ``'source'`` or ``'target'``.
 
     Raises:
-        ValueError: For another version or domain.
+        ValueError: If the version or the domain is unknown.
     """
     if version not in _TOWNS:
         raise ValueError(f'unknown version {version!r} of MiniCity: expected one of {VERSIONS}')

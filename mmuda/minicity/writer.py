@@ -1,4 +1,4 @@
-"""Writing MiniCity to disk: atomic, resumable, the same for any number of workers."""
+"""Writer of the files of MiniCity. It is atomic and resumable, and its files do not depend on the number of workers."""
 
 import multiprocessing
 import os
@@ -37,31 +37,31 @@ def write_minicity(
     overwrite: bool = False,
     version: int = VERSION,
 ) -> Path:
-    """Write MiniCity, or what is still missing of it.
+    """Write the files of MiniCity that do not exist yet.
 
-    ``source/`` has the layout of GTA5 (RGB PNG, palette PNG with raw ids) and ``target/`` that of
-    Cityscapes (``leftImg8bit``, ``gtFine/*_gtFine_labelIds.png`` for val). Where everything is
-    there already, nothing is written; a run that was killed goes on where it stopped.
+    ``source/`` has the layout of GTA5 (RGB PNG files, palette PNG files with raw ids). ``target/`` has that of
+    Cityscapes (``leftImg8bit``, and ``gtFine/*_gtFine_labelIds.png`` for val). If all files exist, nothing is written.
+    After an interruption, the same call continues where it stopped.
 
     Args:
         root: Folder to write to.
-        num_source: Number of source images.
+        num_source: Number of source images, at most 99999.
         num_target: Number of target training images.
         num_val: Number of target validation images.
         size: (W, H) of the images in pixels, each at least 32.
         seed: Seed of the data set.
-        workers: Number of processes; 0 renders in this one. Has no influence on the result.
-        oracle_labels: Write labels of the target training images too, for upper bounds. They may be added to a MiniCity
-            that has none, and stay in one that has them.
-        overwrite: Delete a MiniCity that is there first.
-        version: Version of the looks, see :mod:`towns`; the streets are the same in all.
+        workers: Number of processes; 0 renders in the present one. The files do not depend on it.
+        oracle_labels: Also write labels of the target training images, for an oracle (an upper bound). They can be
+            added to a MiniCity that has none, and are kept in one that has them.
+        overwrite: First delete an existing MiniCity.
+        version: Version of the looks; see :mod:`towns`. The streets are the same in all versions.
 
     Returns:
         The root.
 
     Raises:
-        ValueError: For a count, size, seed, number of workers or version that makes no sense.
-        FileExistsError: If ``root`` holds another MiniCity, or other data in its place.
+        ValueError: If a count, the size, the seed, the number of workers or the version is out of range.
+        FileExistsError: If ``root`` has a MiniCity with other settings, or other data in the folders of MiniCity.
     """
     _check_arguments(num_source, num_target, num_val, size, seed, workers)
     get_town(version, DOMAINS[0])  # raises for an unknown version
@@ -100,7 +100,7 @@ def _check_arguments(
 
 
 def _palette() -> list[list[int]]:
-    """Return Cityscapes' colours by raw id, 256 of RGB; void is black."""
+    """Return 256 RGB colours by raw id: those of Cityscapes, and black for ignored ids."""
     palette = np.zeros((256, 3), np.uint8)
     for name, colour in zip(CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, strict=True):
         palette[RAW_IDS[name]] = colour
@@ -109,10 +109,10 @@ def _palette() -> list[list[int]]:
 
 def _write_sample(sample: Sample, root: Path, options: dict[str, Any], palette: list[list[int]]) -> None:
     image, ids = render(sample.domain, split=sample.split, index=sample.index, **options)
-    if not is_whole_png(root / sample.image):  # it is whole where only the label is missing
+    if not is_whole_png(root / sample.image):  # the image can be complete and only the label missing
         write_atomically(root / sample.image, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
     if sample.label is not None:
-        # GTA5's label files have a palette, those of Cityscapes have none.
+        # Label files of GTA5 have a palette, those of Cityscapes have none.
         write_atomically(root / sample.label, label_png(ids, palette if sample.domain == 'source' else None))
 
 
@@ -125,11 +125,11 @@ def _write_samples(root: Path, samples: list[Sample], options: dict[str, Any], w
 
 @contextmanager
 def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[Iterator[None]]:
-    """Yield what ``write`` returns for each sample, in any order, and end the processes afterwards."""
+    """Yield the results of ``write`` for all samples, in any order, and end the processes afterwards."""
     if workers == 0:
         yield map(write, samples)
         return
-    # A forked child must not inherit OpenCV's thread pool, whose threads do not survive the fork.
+    # A forked process must not inherit OpenCV's thread pool, because threads do not survive a fork.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
@@ -140,5 +140,5 @@ def _results(write: partial, samples: list[Sample], workers: int) -> Iterator[It
 
 
 def _start_method() -> str:
-    # Spawned processes would import PyTorch first, which takes longer than rendering everything.
+    # Spawned processes would first import PyTorch, which takes longer than rendering all images.
     return 'fork' if sys.platform == 'linux' else 'spawn'

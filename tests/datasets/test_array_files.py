@@ -84,7 +84,7 @@ def test_sizes_from_headers(tmp_path):
     with pytest.raises(ValueError, match='max_pixels=50'):
         read_image_bytes(str(tmp_path / 'two.npz' / 'x'), max_pixels=50)
     (tmp_path / 'a.npy').write_bytes(b'no array')
-    with pytest.raises(ValueError, match=r'a\.npy is no array'):
+    with pytest.raises(ValueError, match=r'a\.npy is damaged, or not an array'):
         image_size(str(tmp_path / 'a.npy'))
 
 

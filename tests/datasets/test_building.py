@@ -32,5 +32,5 @@ def test_a_list_of_a_data_set_of_mmseg_stays_below_its_root(tmp_path):
 
 @pytest.mark.parametrize('indices', [0, []])
 def test_indices_that_choose_nothing_are_named(indices):
-    with pytest.raises(ValueError, match='CityscapesDataset: indices=.* leaves none of its images'):
+    with pytest.raises(ValueError, match='CityscapesDataset: indices=.* selects no image'):
         build_dataset(dict(type='CityscapesDataset', indices=indices))

@@ -132,7 +132,7 @@ def test_everything_up_to_the_first_random_step_is_kept(path):
     dataset = Config.fromfile(path).train_dataloader.dataset
     for side in [side for name in ('source', 'target') for side in dataset[name].get('datasets', [dataset[name]])]:
         if side['pipeline'][0].type == 'LoadDomainWindow':
-            with pytest.raises(ValueError, match='begins with LoadDomainWindow, whose result may be a random one'):
+            with pytest.raises(ValueError, match='begins with LoadDomainWindow, whose result can be random'):
                 CachedPipeline(Compose(side['pipeline']), SampleFiles(1e9))
             continue
         pipeline = CachedPipeline(Compose(side['pipeline']), SampleFiles(1e9))

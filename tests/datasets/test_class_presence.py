@@ -212,7 +212,7 @@ def test_bad_input_is_told(tmp_path):
     dataset = labelled('road', 'sidewalk')
     with pytest.raises(ValueError, match=r'0\.png has the train ids 3, but BaseSegDataset has the classes 0-1'):
         class_counts(dataset)
-    with pytest.raises(ValueError, match='loads no label to find classes in: it needs one of'):
+    with pytest.raises(ValueError, match='loads no label, so its classes cannot be counted: add one of'):
         class_counts(GTA5Dataset(data_root=str(layouts.gta5(tmp_path / 'gta', 1)), pipeline=[]))
     with pytest.raises(TypeError, match='but got list'):
         class_counts([1, 2])

@@ -86,7 +86,7 @@ def test_pages_of_a_tiff_file_count(tmp_path):
 def test_steps_have_the_bound_for_data_sets_without_one(tmp_path):
     path = str(write(tmp_path / 'a.png', image()))
     label = str(write(tmp_path / 'label.png', np.zeros((H, W), np.uint8)))
-    with pytest.raises(ValueError, match='or, of a data set of mmseg, in the step of the pipeline'):
+    with pytest.raises(ValueError, match='or, for a data set of mmseg, in the step of the pipeline'):
         LoadDomainImage(max_pixels=100)(dict(img_path=path))
     with pytest.raises(ValueError, match='label.png has'):
         LoadDomainAnnotations(table='train_ids', max_pixels=100)(dict(seg_map_path=label))

@@ -33,7 +33,7 @@ def test_a_class_that_is_never_shown_is_told(tmp_path, monkeypatch):
     check_classes_shown(masks(tmp_path / 'a', (0, 1, 255)), 'source')
     assert not told
     check_classes_shown(masks(tmp_path / 'b', (0, 2, 255), label_classes=('a', 'b', 'c')), 'validation')
-    assert told.pop().startswith('validation: no label of RawSegDataset shows b: do')
+    assert told.pop().startswith('validation: no label of RawSegDataset shows b: check')
     check_classes_shown(masks(tmp_path / 'c', (0,)), 'source')  # no ignored pixels (255) in these labels
     assert 'shows crack' in told.pop()
 

@@ -84,5 +84,5 @@ def test_wrong_borders_are_an_error(border, message):
 
 def test_it_stands_before_any_change_of_size():
     results = loaded(40, 60) | dict(ori_shape=(80, 120))
-    with pytest.raises(ValueError, match='a.png: .*place LoadTrustedPixels right behind the loading of the image'):
+    with pytest.raises(ValueError, match='a.png: .*put LoadTrustedPixels directly after the loading of the image'):
         LoadTrustedPixels(border='cityscapes')(results)

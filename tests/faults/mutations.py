@@ -171,7 +171,7 @@ SENSELESS = of(
     ('model.data_preprocessor.std', [0.0, 0.0, 0.0]),
     (f'{SOURCE}.data_root', 'nowhere', 'nowhere/images', SOURCE),
     (f'{TARGET}.ann_file', 'nowhere.txt', 'the list', TARGET),
-    *((f'{SOURCE}.indices', value, 'leaves none', SOURCE) for value in (0, [])),
+    *((f'{SOURCE}.indices', value, 'selects no image', SOURCE) for value in (0, [])),
     (f'{TARGET}.data_root', 'nowhere', 'nowhere/leftImg8bit', TARGET),
     (f'{SOURCE}.metainfo', dict(classes=('a', 'b')), "['a', 'b']", SOURCE),
     (f'{SOURCE}.metainfo', dict(classes=('road', 'car')), '19 classes', f'{TARGET}.metainfo.classes'),

@@ -1,4 +1,4 @@
-"""Source and target side by side: pairs, unions, their samplers and the order of the source."""
+"""Pairs and unions of a source and a target data set, their samplers, and the orders of the source images."""
 
 from .class_balanced import ClassBalancedOrder, class_balanced_sequence
 from .domain_pair import DomainPairDataset

@@ -1,7 +1,8 @@
-"""The order of source images in which rare classes come more often: FADA's and SDCA's source list.
+"""Class-balanced order of the source images, in which rare classes are more frequent: the source list of FADA and SDCA.
 
-A class is drawn, then the next image that has it. The weight of a class falls with its share q among the classes of
-the images drawn so far, as ENet weighs its loss (Paszke et al., arXiv 1606.02147): 1 / log(1.01 + q).
+A class is drawn, and then the next image that contains it. The weight of a class falls with its share q among the
+classes of the images drawn so far: 1 / log(1.01 + q), the form of ENet's class weights (Paszke et al., arXiv
+1606.02147).
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ from ..class_presence import classes_present
 from .streams import SOURCE_STREAM
 
 SUB_EPOCH = 3000
-"""After so many draws the shares are counted anew."""
+"""Number of draws after which the shares of the classes are counted from zero again."""
 
 
 class ClassBalancedDraws:
-    """Endless class-balanced draws, a sub-epoch at a time; see :func:`class_balanced_sequence` for the arguments."""
+    """Endless class-balanced draws, one sub-epoch at a time; see :func:`class_balanced_sequence` for the arguments."""
 
     def __init__(
         self,
@@ -35,19 +36,19 @@ class ClassBalancedDraws:
             raise ValueError(f'presence must be (images, {len(lists)}) for {len(lists)} lists, but is {presence.shape}')
         if sub_epoch < 1:
             raise ValueError(f'sub_epoch must be at least 1 draw, but got {sub_epoch}')
-        self._lists: list[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # they get shuffled
+        self._lists: list[np.ndarray] = [np.array(images, dtype=np.int32) for images in lists]  # copies, for shuffling
         if not any(images.size for images in self._lists):
             raise ValueError(
                 'no image has any class: class-balanced draws need labels with at least one labelled pixel'
             )
         self._presence, self._random, self.sub_epoch = presence, random, sub_epoch
         self._num_classes_of = presence.sum(axis=1).tolist()
-        # A class that no image has gets no weight.
+        # A class without images has no weight.
         self._weight_of_one = np.array([float(images.size > 0) for images in self._lists])
         self._next = [0] * len(self._lists)
 
     def next_block(self) -> np.ndarray:
-        """The images of the next sub-epoch, (sub_epoch,) int32."""
+        """Return the images of the next sub-epoch, (sub_epoch,) int32."""
         counts, total = np.zeros(len(self._lists)), 0
         weights = np.empty_like(counts)
         drawn = np.empty(self.sub_epoch, np.int32)
@@ -57,7 +58,7 @@ class ClassBalancedDraws:
             np.log(weights, out=weights)
             np.divide(self._weight_of_one, weights, out=weights)
             weights /= weights.sum()
-            # As RandomState.choice(C, p=weights) does, without its checks, which take most of its time.
+            # The same draw as RandomState.choice(C, p=weights), without its checks, which take most of its time.
             bounds = weights.cumsum()
             bounds /= bounds[-1]
             image = self._take(int(bounds.searchsorted(self._random.random_sample(), side='right')))
@@ -70,7 +71,7 @@ class ClassBalancedDraws:
         images, place = self._lists[label], self._next[label]
         if place >= len(images):
             self._random.shuffle(images)
-            # The original's wrap-around: it goes on at 1, so that the first of the shuffled images is passed over.
+            # As in the original code, a shuffled list of more than two images starts at index 1: the first is skipped.
             place = place % (len(images) - 1) if len(images) > 1 else 0
         self._next[label] = place + 1
         return int(images[place])
@@ -83,27 +84,28 @@ def class_balanced_sequence(
     random: np.random.RandomState,
     sub_epoch: int = SUB_EPOCH,
 ) -> np.ndarray:
-    """The class-balanced source list of FADA (Wang et al., ECCV 2020) and SDCA (arXiv 2105.05013), from their code.
+    """Return the class-balanced source list of FADA (Wang et al., ECCV 2020) and SDCA (arXiv 2105.05013).
 
-    Sub-epochs of 3000 draws each start with no class counted. For each draw, a class c is drawn with probability in
-    proportion to 1 / log(1.01 + q_c), q being the histogram of the classes in the images of this sub-epoch (each image
-    adds 1 to each of its classes), normalised to 1. The image is the next one in the list of class c; the places in
-    the lists outlive sub-epochs. A list that was gone through is shuffled and gone on with at its second image.
+    The rules are those of the authors' code. A sub-epoch, 3000 draws by default, begins with a histogram of zeros. For
+    each draw, a class c is drawn with a probability proportional to 1 / log(1.01 + q_c). Here q is the normalised
+    histogram of the classes in the images of this sub-epoch: each image adds 1 to each of its classes. The image is the
+    next one in the list of class c; positions in the lists are kept across sub-epochs. At the end of a list, the list
+    is shuffled and continues at its second image.
 
     Args:
-        lists: The images of each class, in the order in which they are first taken; C of them. Empty ones are for
-            classes that no image has, which are never drawn.
-        presence: (images, C) bool, which classes each image adds to the histogram.
-        num_draws: How many to draw; the originals take whole sub-epochs.
-        random: NumPy's legacy generator, which the originals use. It is advanced by whole sub-epochs.
-        sub_epoch: Draws in a sub-epoch.
+        lists: C lists, the images of each class in their first order. A class without images has an empty list and is
+            never drawn.
+        presence: (images, C) bool, the classes that each image adds to the histogram.
+        num_draws: Number of images to draw; the original code draws whole sub-epochs.
+        random: NumPy's legacy generator, as in the original code. It is advanced by whole sub-epochs.
+        sub_epoch: Number of draws in a sub-epoch.
 
     Returns:
-        (num_draws,) int32 image numbers.
+        (num_draws,) int32 image indices.
 
     Raises:
-        ValueError: If all lists are empty, lists and presence have different numbers of classes, or the sub-epoch has
-            no draw.
+        ValueError: If all lists are empty, ``lists`` and ``presence`` have different numbers of classes, or
+            ``sub_epoch`` is less than 1.
     """
     draws = ClassBalancedDraws(lists, presence, random, sub_epoch)
     blocks = [draws.next_block() for _ in range(-(-num_draws // sub_epoch))]
@@ -112,20 +114,23 @@ def class_balanced_sequence(
 
 @SOURCE_ORDERS.register_module()
 class ClassBalancedOrder:
-    """A source policy of :class:`DomainPairSampler`: the n-th image of an endless :func:`class_balanced_sequence`.
+    """A source policy of :class:`DomainPairSampler`: the images of an endless :func:`class_balanced_sequence`.
 
-    Lists start in random order (theirs is arbitrary in the originals, which then shuffle the draws of the whole
-    training; here they are taken as they come). The n-th image is a pure function of (seed, n). Only one sub-epoch is
-    kept; to get to a later one, those between are drawn, about 10 us a draw: 160 000 draws of a resumed run take two
-    seconds. An earlier one is drawn from the start again.
+    The image list of each class is shuffled once at the start, and images are used in the order of the draws. (The
+    original code starts with lists in an arbitrary order, and shuffles all draws of the training afterwards.)
 
-    All labels are read when it is built for the first time, see :func:`class_counts`: all processes must build it.
+    The n-th image is a pure function of (seed, n). Only one sub-epoch is kept. To reach a later one, all sub-epochs
+    before it are drawn at about 10 us per draw: a run that is resumed after 160 000 draws waits two seconds. An earlier
+    one is drawn again from the start.
+
+    All labels are read when it is built for the first time; see :func:`class_counts`. All processes must build it.
 
     Args:
-        dataset: Labelled source; the sampler gives it.
-        seed: The sampler's.
-        sub_epoch: Draws in a sub-epoch.
-        min_pixels: How many pixels of a class put an image on its list; 1 in the originals.
+        dataset: Labelled source data set, from the sampler.
+        seed: Seed of the sampler.
+        sub_epoch: Number of draws in a sub-epoch.
+        min_pixels: Smallest number of pixels of a class with which an image is in the list of the class; 1 in the
+            original.
 
     Raises:
         ValueError: If no label has a class, and as :func:`class_counts`.

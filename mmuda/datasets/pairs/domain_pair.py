@@ -1,4 +1,4 @@
-"""Two ordinary data sets become one of domain pairs."""
+"""A data set of domain pairs, made of an ordinary source and an ordinary target data set."""
 
 import bisect
 import copy
@@ -32,26 +32,25 @@ _LOOKED_AT = 8
 
 
 class DomainSides(Dataset):
-    """A labelled source and a target data set that agree on their classes; what pairs and mixtures share.
+    """Base of pairs and unions: a labelled source and a target data set with the same classes.
 
     Args:
-        source: Data set (or its config) with labels. None, if the kind of data set does without (``SOURCE_OPTIONAL``):
-            the target alone.
-        target: Data set (or its config). Its pipeline must not load annotations; images come without ground truth,
-            or with pseudo labels that were written for them.
-        seed: Seed of the augmentation; the sampler sets it to its own.
-        pseudo_labels: The target data set holds labels that were made for it. Otherwise a label that comes out of its
-            pipeline is an error: ground truth of the target must never reach a method.
-        cache_bytes: Keep what the first steps of all pipelines make, decoded and resized images and labels, in the
-            cache folder, up to so many bytes of all that it keeps (``100e9``); see :class:`CachedPipeline`. Pairs stay
-            the same, bit for bit. None keeps nothing.
+        source: Data set (or its config) with labels. None uses the target alone, in subclasses that allow it
+            (``SOURCE_OPTIONAL``).
+        target: Data set (or its config). Its pipeline must not load ground truth; it can load pseudo labels.
+        seed: Seed of the augmentation. A sampler replaces it with its own seed.
+        pseudo_labels: Whether the target data set has pseudo labels. If it is False, a target sample with a label is an
+            error: ground truth of the target must never reach a method.
+        cache_bytes: Cache the results of the first steps of all pipelines, decoded and resized images and labels, in
+            the cache folder; see :class:`CachedPipeline`. This is the maximum size of all cached samples in bytes, such
+            as ``100e9``. Samples stay the same, bit for bit. None caches nothing.
 
     Raises:
-        ValueError: If the two sides do not have the same classes, or the first step of a pipeline may be a random one,
-            so that nothing can be kept.
-        TypeError: If there is no source, and it is needed.
-        FileNotFoundError: If a side does not exist or is empty.
-        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
+        ValueError: If the data sets do not have the same classes, or nothing can be cached because the first step of a
+            pipeline can be random.
+        TypeError: If ``source`` is None and the class needs one.
+        FileNotFoundError: If a data set does not exist or is empty.
+        RuntimeError: When an item is read: if the target has a label and ``pseudo_labels`` is False.
     """
 
     SOURCE_OPTIONAL = False
@@ -77,26 +76,25 @@ class DomainSides(Dataset):
             keep_samples(self, cache_bytes)
 
     def sides(self) -> dict[str, BaseDataset]:
-        """The data sets by domain; those that there are."""
+        """Return the data sets by the name of their domain; without the source if there is none."""
         sides = {'source': self.source, 'target': self.target}
         return {side: dataset for side, dataset in sides.items() if dataset is not None}
 
     @property
     def metainfo(self) -> dict:
-        """Meta information of the source, which has the labels; of the target, if it is alone."""
+        """Meta information of the source, or of the target if there is no source."""
         return next(iter(self.sides().values())).metainfo
 
     def check_labels(self) -> None:
-        """Check that labels of the source, and of labelled target images, have pixels of classes.
+        """Check that the labels of the source, and of labelled target images, are not all ignored.
 
-        See also :func:`check_classes_shown`.
-
-        Eight evenly spaced images are read, up to the first one with a labelled pixel; if none has any, all labels are
-        counted. All processes must call it. The random draws of the training stay the same.
+        The pipeline loads eight evenly spaced images, one after the other, until a label has a pixel of a class. If
+        none has any, all labels are counted. Then :func:`check_classes_shown` checks that each class occurs. All
+        processes must call it. The random draws of the training stay the same.
 
         Raises:
             ValueError: If all pixels of all labels are ignored: a network would learn nothing, at a loss of 0. Or if
-                the foreground of 0/255 masks is.
+                the foreground of masks with the values 0 and 255 is ignored.
         """
         for side, dataset in self.sides().items():
             if side != 'target':
@@ -110,35 +108,44 @@ class DomainSides(Dataset):
                 sample = dataset[place].get('data_samples')
             if sample is None or 'gt_sem_seg' not in sample or bool((sample.gt_sem_seg.data != IGNORE_INDEX).any()):
                 return
-        if class_counts(dataset).any():  # sparse labels, which the crops missed
+        if class_counts(dataset).any():  # the labels are sparse, and the crops contained none of their pixels
             return
         raise ValueError(
             f'all pixels of the {len(dataset)} labels of the {side} are ignored ({IGNORE_INDEX}), one of which is '
-            f'{sample.metainfo.get("seg_map_path")}: do label_table and classes of the {side} fit its label files?'
+            f'{sample.metainfo.get("seg_map_path")}: check that label_table and classes of the {side} fit its label '
+            'files'
         )
 
     def read(self, side: str, n: int, image: int | DrawnImage) -> dict:
-        """One image of one side, with generators seeded from (``seed``, n, side).
+        """Read one image of one domain, with random generators seeded from (``seed``, n, domain).
 
         Args:
-            side: A key of :meth:`sides`.
-            n: Place in the stream of items.
-            image: Which image, or also what its pipeline shall know.
+            side: Domain, a key of :meth:`sides`.
+            n: Index of the item in the stream of the sampler.
+            image: Index of the image, or a :class:`DrawnImage` with keys for its pipeline.
+
+        Returns:
+            ``{'inputs', 'data_samples'}``, as the pipeline packs them.
+
+        Raises:
+            RuntimeError: If the target has a label and ``pseudo_labels`` is False, or a labelled target image has none.
+            ValueError: If a step needs a label, and the pipeline loads none.
         """
         with seeded(self.seed, n, _STREAMS[side]):
             packed = self._read_item(side, image)
         if side == 'target' and not self.pseudo_labels and 'gt_sem_seg' in (packed.get('data_samples') or ()):
             raise RuntimeError(
                 f'the target pipeline loads ground truth ({packed["data_samples"].metainfo.get("seg_map_path")}): '
-                'remove the step that loads annotations, or say pseudo_labels=True if these labels were made by a '
+                'remove the step that loads annotations, or set pseudo_labels=True if these labels were made by a '
                 'network'
             )
         if side == TARGET_LABELLED and 'gt_sem_seg' not in (packed.get('data_samples') or ()):
             sample = packed.get('data_samples')
             raise RuntimeError(
                 f'the pipeline of {TARGET_LABELLED} gives no ground truth'
-                f'{"" if sample is None else " for " + str(sample.metainfo.get("img_path"))}: let it load annotations '
-                '(LoadDomainAnnotations), and the data set name its label files (data_prefix, seg_map_suffix)'
+                f'{"" if sample is None else " for " + str(sample.metainfo.get("img_path"))}: add a step that loads '
+                'annotations (LoadDomainAnnotations), and give the data set the label files (data_prefix, '
+                'seg_map_suffix)'
             )
         return packed
 
@@ -149,9 +156,9 @@ class DomainSides(Dataset):
             step = failing_step(error)
             if error.args != ('gt_seg_map',) or step is None:
                 raise
-            remedy = 'give it a step that loads labels before'
+            remedy = 'add a step that loads labels before it'
             if side == 'target':
-                remedy = f'leave {step} out of its pipeline, or the option of it that looks at labels'
+                remedy = f'remove {step} from the pipeline, or the option of this step that needs labels'
             raise ValueError(
                 f'the pipeline of the {side} loads no label, which {step} needs (for RandomCrop, cat_max_ratio below '
                 f'1): {remedy}'
@@ -159,7 +166,7 @@ class DomainSides(Dataset):
 
 
 def failing_step(error: BaseException) -> str | None:
-    """Return the name of the step of a pipeline that an error was raised in; None if it was in none."""
+    """Return the class name of the pipeline step that raised an error; None if no step did."""
     found = None
     trace = error.__traceback__
     while trace is not None:
@@ -171,30 +178,30 @@ def failing_step(error: BaseException) -> str | None:
 
 @DATASETS.register_module()
 class DomainPairDataset(DomainSides):
-    """A labelled source and an unlabelled target image for every index, and a labelled target image if there are any.
+    """A data set of pairs: a labelled source and an unlabelled target image, and optionally a labelled target image.
 
     An item is ``{'source': {'inputs', 'data_samples'}, 'target': {'inputs', 'data_samples'}}``, which mmengine's
-    ``pseudo_collate`` batches as it is. It is indexed by what a :class:`DomainPairSampler` yields, (n, source
-    index, target index), and each side's pipeline runs with generators seeded from (``seed``, n, side): the n-th pair
-    is the same for any number of workers, and after a resume. In place of an index may stand a :class:`DrawnImage`,
-    whose keys the pipeline finds in the sample; with None, the item has no image of that domain.
+    ``pseudo_collate`` batches as it is. An index is a tuple that :class:`DomainPairSampler` yields: (n, source index,
+    target index). Each pipeline runs with random generators that are seeded from (``seed``, n, domain). The n-th pair
+    is therefore the same for any number of workers, and after a resume. A :class:`DrawnImage` in place of an image
+    index adds its keys to the sample. With None in place of an image index, the item has no image of this domain.
 
-    The sides are independent streams; the length is that of the longer of source and target, never the product.
+    The domains are independent streams. The length is that of the longer one of source and target, not their product.
 
     Args:
-        *args: Of :class:`DomainSides`.
-        target_labelled: Data set (or its config) of target images with ground truth, for semi-supervised adaptation: a
-            third stream, ``'target_labelled'``, of which every item and index has one more. A few images are enough;
-            they come again and again, each pass in another order and with another augmentation. They should not be
-            those of the validation. Any :class:`BaseAdaptor` learns them as it learns the source.
-        **kwargs: Of :class:`DomainSides`.
+        *args: Arguments of :class:`DomainSides`.
+        target_labelled: Data set (or its config) of target images with ground truth, for semi-supervised adaptation.
+            They are a third stream: each item has a key ``'target_labelled'``, and each index a fourth entry. A few
+            images are enough: they are repeated in another order and with another augmentation. They should not be
+            images of the validation. Any :class:`BaseAdaptor` learns from them as from the source.
+        **kwargs: Further arguments of :class:`DomainSides`.
 
     Raises:
-        ValueError: If the sides do not have the same classes.
+        ValueError: If the data sets do not have the same classes.
         TypeError: If there is no source.
-        FileNotFoundError: If a side does not exist or is empty.
-        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``, or a labelled target
-            image has none.
+        FileNotFoundError: If a data set does not exist or is empty.
+        RuntimeError: When an item is read: if the target has a label and ``pseudo_labels`` is False, or a labelled
+            target image has none.
     """
 
     def __init__(self, *args: Any, target_labelled: dict | BaseDataset | None = None, **kwargs: Any) -> None:
@@ -202,17 +209,17 @@ class DomainPairDataset(DomainSides):
         super().__init__(*args, **kwargs)
 
     def sides(self) -> dict[str, BaseDataset]:
-        """The data sets by domain, with ``'target_labelled'`` if there are labelled target images."""
+        """Return the data sets by the name of their domain, with ``'target_labelled'`` if there is one."""
         sides = super().sides()
         return sides if self.target_labelled is None else {**sides, TARGET_LABELLED: self.target_labelled}
 
     def check_validation(self, dataset: Dataset) -> None:
-        """Warn if labelled target images are among those of a validation."""
+        """Log a warning if labelled target images are also in the data set of the validation."""
         common = [] if self.target_labelled is None else common_images(self.target_labelled, dataset)
         if common:
             print_log(
-                f'{len(common)} images of {TARGET_LABELLED} are validated on as well, so the scores promise too much '
-                f'({", ".join(shortened(common, 8))}): train with labels of other images',
+                f'{len(common)} images of {TARGET_LABELLED} are used for validation as well, so the scores are too '
+                f'high ({", ".join(shortened(common, 8))}): train with labels of other images',
                 'current',
                 level=logging.WARNING,
             )
@@ -243,11 +250,11 @@ def check_classes(sides: dict[str, BaseDataset]) -> None:
 
 
 def read_item(dataset: Any, image: int | DrawnImage) -> Any:
-    """Return an item of a data set whose pipeline finds the keys of the draw in the sample.
+    """Return an item of a data set, after adding the keys of the draw to its sample.
 
     Args:
         dataset: An mmengine ``BaseDataset``, or a ``ConcatDataset`` of them.
-        image: Which image; a plain index brings no keys.
+        image: Index of the image, or a :class:`DrawnImage`. A plain index adds no keys.
     """
     if not isinstance(image, DrawnImage):
         return dataset[image]
@@ -258,14 +265,14 @@ def read_item(dataset: Any, image: int | DrawnImage) -> Any:
         part = bisect.bisect_right(dataset.cumulative_sizes, number)
         start = dataset.cumulative_sizes[part - 1] if part else 0
         return read_item(dataset.datasets[part], DrawnImage(number - start, keys))
-    view = copy.copy(dataset)  # shares all that is large; the data set itself stays as it is
+    view = copy.copy(dataset)  # shares all large objects; the data set itself is not changed
     view.get_data_info = lambda idx: {**dataset.get_data_info(idx), **keys}
     return view[number]
 
 
 @contextmanager
 def seeded(*keys: int) -> Iterator[None]:
-    """Python's, NumPy's and PyTorch's CPU generators are a pure function of the keys inside, untouched outside."""
+    """Seed the CPU generators of Python, NumPy and PyTorch from ``keys`` within the context, and restore them after."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     entropy = np.random.SeedSequence([key & 0xFFFFFFFF for key in keys]).generate_state(3)
     random.seed(int(entropy[0]))

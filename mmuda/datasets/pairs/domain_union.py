@@ -1,4 +1,4 @@
-"""Batches of images drawn from both domains together, or from the target alone: self-training."""
+"""Batches of images drawn from the union of both domains, or from the target alone, for self-training."""
 
 import itertools
 import math
@@ -18,25 +18,26 @@ SIDES = ('source', 'target')
 
 @DATASETS.register_module(name=['DomainUnionDataset', 'DomainMixDataset'])
 class DomainUnionDataset(DomainSides):
-    """All images of the source and all of the target, each an item of its own; or those of the target alone.
+    """The union of source and target: each image of either domain is an item. It can also hold the target alone.
 
-    CBST trains with both, the last stages of FADA (self-distillation) and SDCA with the target and its pseudo labels.
+    CBST trains with both domains. The last stages of FADA (self-distillation) and SDCA train with the target and its
+    pseudo labels alone.
 
     An item is ``{'source': {'inputs', 'data_samples'}}`` or ``{'target': {...}}``, and :func:`union_collate` batches
-    them by domain. It is indexed by what a :class:`DomainUnionSampler` yields, (n, side, index); the pipeline runs with
-    generators seeded from (``seed``, n, side), so the n-th item is the same for any number of workers, and after a
-    resume. The length is that of both sides together.
+    items by domain. An index is a tuple that :class:`DomainUnionSampler` yields: (n, domain, image index). The pipeline
+    runs with random generators that are seeded from (``seed``, n, domain). The n-th item is therefore the same for any
+    number of workers, and after a resume. The length is the sum of the lengths of both domains.
 
     Args:
         source: As in :class:`DomainSides`; None to train with the target alone.
         target: As in :class:`DomainSides`; normally a :class:`PseudoLabelDataset`.
-        pseudo_labels: The target data set holds labels that were made for it; False refuses any label of it.
-        **kwargs: Of :class:`DomainSides`.
+        pseudo_labels: Whether the target data set has pseudo labels. If it is False, a target label is an error.
+        **kwargs: Further arguments of :class:`DomainSides`.
 
     Raises:
-        ValueError: If the two sides do not have the same classes.
-        FileNotFoundError: If a side does not exist or is empty.
-        RuntimeError: When an item is read, if the target has a label without ``pseudo_labels``.
+        ValueError: If the two data sets do not have the same classes.
+        FileNotFoundError: If a data set does not exist or is empty.
+        RuntimeError: When an item is read: if the target has a label and ``pseudo_labels`` is False.
     """
 
     SOURCE_OPTIONAL = True
@@ -56,20 +57,21 @@ class DomainUnionDataset(DomainSides):
 
 @DATA_SAMPLERS.register_module(name=['DomainUnionSampler', 'DomainMixSampler'])
 class DomainUnionSampler(StreamSampler):
-    """An endless, sharded stream of (n, side, index) out of permutations of source and target together.
+    """An endless stream of (n, domain, image index) from permutations of the union, shared out over processes.
 
     Every epoch is one random permutation of all images, without the last few that do not fill an iteration (CBST drops
     the incomplete last batch). The n-th item is a pure function of (seed, n). Rank r of W draws n = r, r + W, ..., so W
     processes with batch size B see the batches of one process with batch size W * B.
 
     Args:
-        dataset: A :class:`DomainUnionDataset`; it takes over the seed for its augmentation.
-        seed: Seed of order and augmentation. None draws one and shares it among ranks.
-        shuffle: False walks through the source, if there is one, then through the target, in order.
-        drop_to: Images of one iteration on all processes together: every epoch has a multiple of them. 1 drops none.
+        dataset: A :class:`DomainUnionDataset`. Its ``seed``, which augmentation uses, is set to that of the sampler.
+        seed: Seed of order and augmentation. None draws one and shares it among processes.
+        shuffle: False yields the source, if there is one, and then the target, both in order.
+        drop_to: Number of images in one iteration of all processes together. The length of an epoch is cut to a
+            multiple of it. 1 drops no image.
 
     Raises:
-        TypeError: If the data set is another.
+        TypeError: If the data set is of another type.
         ValueError: If there are fewer images than ``drop_to``, or it is not positive.
     """
 
@@ -95,7 +97,7 @@ class DomainUnionSampler(StreamSampler):
             yield (n, 'source', image) if image < num_source else (n, 'target', image - num_source)
 
     def __len__(self) -> int:
-        """Return the number of samples of this rank in one epoch."""
+        """Return the number of samples of each process in one epoch."""
         return math.ceil(self.epoch_length / self.world_size)
 
 
@@ -104,25 +106,26 @@ def union_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
     """Batch the items of a :class:`DomainUnionDataset` by domain.
 
     Args:
-        items: ``{'source': packed}`` or ``{'target': packed}`` each.
+        items: Each is ``{'source': packed}`` or ``{'target': packed}``, or has both keys. Other keys are dropped.
 
     Returns:
-        ``{side: what pseudo_collate makes of its items}``, source first, with only the sides that are there: a batch
-        may well be all source.
+        ``{domain: batch}`` with the batches that ``pseudo_collate`` makes, source first. A domain without items is left
+        out: a batch can consist of source images alone.
     """
     packed: dict[str, list[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
     return {side: pseudo_collate(batch) for side, batch in packed.items() if batch}
 
 
 def source_subset(seed: int, n: int, m: int) -> np.ndarray:
-    """Return the source images that CBST trains with in a round: the first m of a permutation of n.
+    """Return the source images that CBST trains with in a round: the first m of a random permutation of n images.
 
-    With one seed for all rounds (the policy "cumulative") a larger subset contains the smaller ones.
+    A round is one labelling and one training on these labels. If all rounds have the same seed (the policy
+    "cumulative"), a larger subset contains the smaller ones.
 
     Args:
-        seed: Seed of NumPy's legacy generator, which the original uses.
+        seed: Seed of NumPy's legacy generator, which the original code uses.
         n: Number of source images.
-        m: How many to take.
+        m: Number of images to take.
 
     Returns:
         (m,) int64 indices.

@@ -1,4 +1,4 @@
-"""The order in which domain pairs are drawn."""
+"""Sampler of domain pairs."""
 
 import itertools
 import math
@@ -16,29 +16,31 @@ from .streams import LABELLED_STREAM, SOURCE_STREAM, TARGET_STREAM, DrawnImage, 
 
 @DATA_SAMPLERS.register_module()
 class DomainPairSampler(StreamSampler):
-    """An endless, sharded stream of (n, source index, target index), with a fourth for labelled target images.
+    """An endless stream of (n, source index, target index), shared out over processes.
 
-    Each domain runs through its own endless sequence of random permutations, the source through that of a
-    ``source_policy`` if there is one; so do labelled target images, if the data set has them, which come again as often
-    as they must. The n-th pair is a pure function of (seed, n). Rank r of W draws
-    n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with batch size W * B.
+    Source and target each have their own endless sequence of random permutations; a ``source_policy`` replaces that of
+    the source. If the data set has labelled target images, they have a sequence of their own, too, and each item ends
+    with a fourth entry: the index of a labelled target image. The n-th item is a pure function of (seed, n). Rank r of
+    W draws n = r, r + W, r + 2W, ..., so W processes with batch size B see the batches of one process with batch size
+    W * B.
 
     Args:
-        dataset: A :class:`DomainPairDataset`; it takes over the seed for its augmentation.
-        seed: Seed of order and augmentation. None draws one and shares it among ranks.
-        shuffle: False walks both domains in order.
-        source_policy: Config of another order of the source, such as ``dict(type='ClassBalancedOrder')`` or
-            ``dict(type='RareClassOrder')``: from the registry ``SOURCE_ORDERS``, built with ``dataset`` (the source)
-            and ``seed``, and giving the n-th source index as ``policy[n]``, a pure function of (seed, n); or a
-            :class:`DrawnImage`, with keys for the pipeline of that image. None: random permutations.
-        every: ``dict(source=2)`` gives every second item a source image, the others have a target image alone; a batch
-            of 8 items then holds 4 source and 8 target images. Needs ``collate_fn=dict(type='union_collate')`` in the
-            loader, and a batch size that is a multiple. Each domain still runs through all of its images. Methods that
-            mix images one to one refuse such batches.
+        dataset: A :class:`DomainPairDataset`. Its ``seed``, which augmentation uses, is set to that of the sampler.
+        seed: Seed of order and augmentation. None draws one and shares it among processes.
+        shuffle: False yields the images of each domain in order.
+        source_policy: Config of another order of the source images, such as ``dict(type='ClassBalancedOrder')`` or
+            ``dict(type='RareClassOrder')``, from the registry ``SOURCE_ORDERS``. It is built with ``dataset`` (the
+            source) and ``seed``. ``policy[n]`` is the n-th source index, or a :class:`DrawnImage` with keys for the
+            pipeline, and a pure function of (seed, n). None takes random permutations.
+        every: ``dict(source=2)`` gives only every second item a source image; the others have a target image alone. A
+            batch of 8 items then holds 4 source and 8 target images. The loader needs
+            ``collate_fn=dict(type='union_collate')`` and a batch size that is a multiple of the number. Each domain
+            still runs through all of its images. Methods that mix images one to one refuse such batches.
 
     Raises:
-        TypeError: If the data set is another.
-        ValueError: If a source policy is to be in order, or ``every`` is not of one domain and a whole number.
+        TypeError: If the data set is of another type.
+        ValueError: If ``source_policy`` is given with ``shuffle=False``, or ``every`` is not a positive whole number
+            for one domain.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class DomainPairSampler(StreamSampler):
             yield n, *(self._drawn(side, n, order) for side, order in self._orders.items())
 
     def _drawn(self, side: str, n: int, order: Any) -> Any:
-        """Return the image of one domain in the n-th item; None if it has none."""
+        """Return the image of one domain in the n-th item; None if the item has none."""
         step = self.every.get(side, 1)
-        place, rest = divmod(n // self.world_size, step)  # of this process: all processes have as many images
+        place, rest = divmod(
+            n // self.world_size, step
+        )  # counted in this process, so that all processes have equally many images
         return None if rest else order[n if step == 1 else place * self.world_size + n % self.world_size]
 
     def __len__(self) -> int:
-        """Samples of this rank in one pass over the longer domain."""
+        """Return the number of samples of each process in one pass over the longer domain."""
         return math.ceil(len(self.dataset) / self.world_size)

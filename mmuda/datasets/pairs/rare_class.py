@@ -1,4 +1,4 @@
-"""The order of source images in which a rare class is drawn first and then an image that has it: DAFormer's."""
+"""Rare class sampling of DAFormer: a class is drawn first, rare ones more often, then a source image that has it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +20,14 @@ class RareClassDraws:
     .. math:: P(c) = \frac{e^{(1 - f_c) / T}}{\sum_{c'} e^{(1 - f_{c'}) / T}}, \qquad
        f_c = \frac{\text{pixels of } c}{\text{pixels of all classes}}
 
-    over the classes that occur. After the class, one of the images with more than ``min_pixels`` pixels of it is drawn,
-    all alike.
+    Only classes that occur take part. After the class, one of the images with more than ``min_pixels`` pixels of this
+    class is drawn with equal probability.
 
     Args:
-        counts: (images, C), pixels of each class in each label.
-        temperature: T. Infinity draws all classes alike.
-        min_pixels: An image is drawn for a class only if it has more pixels of it.
-        classes: Names, for messages.
+        counts: (images, C), number of pixels of each class in each label.
+        temperature: T. With infinity, all classes are equally likely.
+        min_pixels: An image is drawn for a class only if it has more than this many pixels of it.
+        classes: Class names, for messages.
 
     Raises:
         ValueError: If the temperature is not positive, no image has any class, or no image has enough pixels of a class
@@ -45,9 +45,9 @@ class RareClassDraws:
         self.classes = _rarest_first(counts)
         """(K,) ids of the classes that occur, by ascending number of pixels."""
         self.probabilities = _probabilities(counts[:, self.classes], temperature)
-        """(K,) float32, how likely each of them is drawn."""
+        """(K,) float32, the probability of each of these classes."""
         self.images = {int(label): np.flatnonzero(counts[:, label] > min_pixels) for label in self.classes}
-        """Numbers of the images that are drawn for a class."""
+        """Indices of the images that can be drawn for a class."""
         for label, images in self.images.items():
             if not len(images):
                 name = f'class {label}' if classes is None else f'{classes[label]} (class {label})'
@@ -57,24 +57,27 @@ class RareClassDraws:
                 )
 
     def draw(self, random: np.random.RandomState) -> tuple[int, int]:
-        """Draw a class, then an image that has it; two choices of NumPy's legacy generator, as the original.
+        """Draw a class, and then an image that has it.
+
+        Args:
+            random: NumPy's legacy generator, as in the original code; ``choice`` is called twice.
 
         Returns:
-            The class and the number of the image.
+            The class and the index of the image.
         """
         label = int(random.choice(self.classes, p=self.probabilities))
         return label, int(random.choice(self.images[label]))
 
 
 def _rarest_first(counts: np.ndarray) -> np.ndarray:
-    """Return the classes that occur, by ascending number of pixels; of equal ones the first in the images is first."""
+    """Return the classes that occur, by ascending number of pixels. Ties are ordered by the first image of a class."""
     totals, first = counts.sum(axis=0, dtype=np.int64), (counts > 0).argmax(axis=0)
     order = np.lexsort((first, totals))
     return order[totals[order] > 0]
 
 
 def _probabilities(counts: np.ndarray, temperature: float) -> np.ndarray:
-    """Return the probabilities (K,) of classes with these pixels (images, K), in float32 as the original."""
+    """Return the probabilities (K,) of classes with these pixel counts (images, K), in float32 as in the original."""
     totals = counts.sum(axis=0, dtype=np.int64)
     rarity = (1 - totals.astype(np.float32) / np.float32(totals.sum())) / np.float32(temperature)
     weights = np.exp(rarity - rarity.max())
@@ -85,28 +88,28 @@ def _probabilities(counts: np.ndarray, temperature: float) -> np.ndarray:
 class RareClassOrder:
     """A source policy of :class:`DomainPairSampler`: :class:`RareClassDraws`, and crops that show the drawn class.
 
-    The n-th image is a pure function of (seed, n), found without any that come before. The drawn class travels with
-    the image into the pipeline, where :class:`RandomClassCrop` looks for a window with more than ``min_pixels *
-    min_crop_ratio`` of its pixels, up to eleven times, in an image that is decoded once (the original runs the whole
-    pipeline again). Flips and other steps after the crop are drawn once.
+    The n-th image is a pure function of (seed, n) and is computed without the images before it. The drawn class is
+    added to the sample. In the pipeline, :class:`RandomClassCrop` then draws windows until one has more than
+    ``min_pixels * min_crop_ratio`` pixels of this class, up to eleven times. The image is decoded once (the original
+    code runs the whole pipeline again). Flips and other steps after the crop are drawn once.
 
     The pixels of all classes are counted when it is built for the first time, at the size of the label files and after
-    their ids were mapped, see :func:`class_counts`: all processes must build it.
+    the mapping of ids; see :func:`class_counts`. All processes must build it.
 
     Args:
-        dataset: Labelled source, a ``BaseDataset`` or a ``ConcatDataset``; the sampler gives it.
-        seed: The sampler's.
+        dataset: Labelled source data set, a ``BaseDataset`` or a ``ConcatDataset``, from the sampler.
+        seed: Seed of the sampler.
         temperature: See :class:`RareClassDraws`; 0.01 in the paper.
-        min_pixels: As there; 3000 in the paper.
-        min_crop_ratio: 0.5 for crops of 512x512 pixels in the paper, 2.0 for those of 1024x1024 in HRDA. 0 takes any
-            crop.
-        statistics: A folder with ``sample_class_stats.json``, ``sample_class_stats_dict.json`` or
-            ``samples_with_class.json`` that the converters of DAFormer wrote, or one of these files: read instead of
-            the labels, see :func:`read_class_counts`.
+        min_pixels: See :class:`RareClassDraws`; 3000 in the paper.
+        min_crop_ratio: Share of ``min_pixels`` that a crop must exceed: 0.5 for crops of 512x512 pixels in the paper,
+            2.0 for crops of 1024x1024 in HRDA. 0 accepts any crop.
+        statistics: One of the files ``sample_class_stats.json``, ``sample_class_stats_dict.json`` and
+            ``samples_with_class.json`` that the converters of DAFormer write, or a folder with one of them. It is read
+            instead of the labels; see :func:`read_class_counts`.
 
     Raises:
-        ValueError: As :class:`RareClassDraws` and :func:`class_counts` or :func:`read_class_counts`; or if no step of
-            the source's pipeline looks for the drawn class.
+        ValueError: As :class:`RareClassDraws` and :func:`class_counts` or :func:`read_class_counts`. Also if a setting
+            is negative, or no step of the source's pipeline looks for the drawn class.
     """
 
     def __init__(
@@ -141,7 +144,7 @@ def _check_pipelines(dataset: BaseDataset | ConcatDataset) -> None:
         steps = part.pipeline.transforms
         if not any(getattr(step, 'seeks_wanted_class', False) for step in steps):
             raise ValueError(
-                'RareClassOrder: the drawn class should be seen in the crop, but no step of the pipeline of '
+                'RareClassOrder: the crop should show the drawn class, but no step of the pipeline of '
                 f'{type(part).__name__} looks for it ({", ".join(type(step).__name__ for step in steps)}): crop with '
                 'RandomClassCrop, or set min_crop_ratio=0'
             )

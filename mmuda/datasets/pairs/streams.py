@@ -1,4 +1,7 @@
-"""Endless orders of images: what the samplers of domain pairs and of their union share."""
+"""Streams: endless orders of images, from which the samplers of domain pairs and unions draw.
+
+The n-th image of a stream depends on the seed and on n alone.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,15 +13,15 @@ from torch.utils.data import Sampler
 from mmuda.ranks import rank_and_world_size
 
 SOURCE_STREAM, TARGET_STREAM, UNION_STREAM, LABELLED_STREAM = 1, 2, 3, 4
-"""Each stream of random numbers has a key of its own."""
+"""Keys of the streams. Each key seeds other random numbers."""
 
 
 class DrawnImage(NamedTuple):
-    """An image of a stream, and what its pipeline shall know about the draw.
+    """An image that was drawn, with data about the draw for its pipeline.
 
     Attributes:
-        number: Which image of the data set.
-        keys: Further keys of the sample that enters the pipeline.
+        number: Index of the image in its data set.
+        keys: Keys and values that are added to the sample before the pipeline.
     """
 
     number: int
@@ -32,7 +35,7 @@ class StreamSampler(Sampler):
     batch size B see the batches of one process with batch size W * B.
 
     Args:
-        dataset: Data set to sample; it takes over the seed for its augmentation.
+        dataset: Data set to sample. Its ``seed``, which augmentation uses, is set to that of the sampler.
         seed: Seed of order and augmentation. None draws one and shares it among processes.
     """
 
@@ -45,7 +48,7 @@ class StreamSampler(Sampler):
 
     @property
     def first(self) -> int:
-        """Place n in the stream where this process starts."""
+        """Index n in the stream at which this process starts."""
         return self.start * self.world_size + self.rank
 
     def skip(self, num_samples: int) -> None:
@@ -61,11 +64,11 @@ class StreamSampler(Sampler):
         self.start = num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Do nothing: the stream has no epochs that a loop would count."""
+        """Do nothing. PyTorch's samplers have this method, but a stream is endless and has no epochs."""
 
 
 class Permutations:
-    """The n-th entry of an endless sequence of permutations of ``range(size)``; one of them is kept at a time.
+    """An endless sequence of random permutations of ``range(size)``. Only the current permutation is kept in memory.
 
     Args:
         size: Number of images.

@@ -1,4 +1,4 @@
-"""Data sets as they are downloaded: one file for each."""
+"""Readers of data sets as downloaded, one file for each data set."""
 
 from .acdc import ACDCDataset
 from .crosscity import CrossCityDataset

@@ -1,4 +1,4 @@
-"""ACDC."""
+"""Reader of ACDC."""
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,23 @@ CONDITIONS = ('fog', 'night', 'rain', 'snow')
 class ACDCDataset(PublishedDataset):
     """The Adverse Conditions Dataset with Correspondences (Sakaridis et al., ICCV 2021), as downloaded.
 
-    ``rgb_anon/CONDITION/SPLIT/SEQUENCE/NAME_rgb_anon.png`` and
-    ``gt/CONDITION/SPLIT/SEQUENCE/NAME_gt_labelTrainIds.png``, 1920x1080. Each condition has 400 training images, 100
-    for validation (night 106) and 500 for the test server. Each image has a reference of the same place in clear
+    Images are ``rgb_anon/CONDITION/SPLIT/SEQUENCE/NAME_rgb_anon.png`` of 1920x1080 pixels, labels are
+    ``gt/CONDITION/SPLIT/SEQUENCE/NAME_gt_labelTrainIds.png``. Each condition has 400 images for training, 100 for
+    validation (night: 106) and 500 for the test server. Each image has a reference image of the same place in clear
     weather, ``rgb_anon/CONDITION/SPLIT_ref/SEQUENCE/NAME_rgb_ref_anon.png``. Papers report the test split.
 
-    Files ``_gt_labelIds.png`` are read with ``seg_map_suffix`` and ``label_table='cityscapes'``.
+    To read the labels ``*_gt_labelIds.png``, set ``seg_map_suffix`` and ``label_table='cityscapes'``.
 
     Args:
         split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
-        conditions: Some of ``'fog'``, ``'night'``, ``'rain'`` and ``'snow'``.
-        reference: Read the reference images in place of the others, without labels. They come in the same order, so
-            that number n is the reference of image n.
+        conditions: One or several of ``'fog'``, ``'night'``, ``'rain'`` and ``'snow'``.
+        reference: Read the reference images instead, without labels. The order is the same: image n is the reference of
+            image n.
         use_labels: As in :class:`PublishedDataset`.
         img_suffix: As in :class:`PublishedDataset`.
-        ann_file: A list of names without suffix; all of them are read.
-        data_prefix: Other folders, of which all images are read.
-        **kwargs: Of :class:`PublishedDataset`.
+        ann_file: List of image names without suffix. All of them are read, whatever their condition.
+        data_prefix: Other folders. All of their images are read, whatever their condition.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
 
     Raises:
         ValueError: If there is no such split or condition.
@@ -72,7 +72,7 @@ class ACDCDataset(PublishedDataset):
         )
 
     def list_images(self) -> list[str]:
-        """Return the names of the images of the conditions in the split, or of all if other folders are given."""
+        """Return the names of the images of the conditions in the split, or of all images in other folders."""
         if not self.parts:
             return super().list_images()
         images: list[str] = []

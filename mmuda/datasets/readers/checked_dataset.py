@@ -1,4 +1,4 @@
-"""Checks of the files of a data set, before the training and as each pair is loaded."""
+"""Checks of the files of a data set, before training and when each pair is loaded."""
 
 import logging
 import os.path as osp
@@ -18,9 +18,10 @@ from .folders import leaves
 
 
 class CheckedSegDataset(BaseSegDataset):
-    """mmseg's ``BaseSegDataset`` that looks at its folders, lists and files before anything is trained.
+    """mmseg's ``BaseSegDataset`` with checks of its folders, lists and files before training.
 
-    Subclasses set the attributes, which :class:`RawSegDataset` explains, and list the files.
+    A pair is an image and its label. Subclasses set the attributes, which :class:`RawSegDataset` explains, and list the
+    files.
     """
 
     check_sizes: bool
@@ -58,19 +59,20 @@ class CheckedSegDataset(BaseSegDataset):
             )
 
     def check_listed(self, name: str, folder: str, line: int) -> None:
-        """Check a name in the list of this data set.
+        """Check a file name in the list of this data set.
 
         Args:
-            name: As the list has it.
-            folder: Folder that it is relative to.
-            line: Its line, for the message.
+            name: The name as written in the list.
+            folder: Folder to which it is relative.
+            line: Number of its line, for the message.
 
         Raises:
-            ValueError: If it leaves the folder of the data, and the config does not allow it; or if it is no name.
+            ValueError: If the file is outside of the folder of the data and ``outside_root`` is False, or if the name
+                contains a NUL byte.
         """
         where = f'{self.ann_file}, line {line}'
         if '\0' in name:
-            raise ValueError(f'{where}: {name!r} has a NUL byte, so this is no list of files')
+            raise ValueError(f'{where}: {name!r} has a NUL byte, so ann_file is not a list of files')
         if not self.outside_root and leaves(osp.join(folder, name), (self.data_root, folder)):
             raise ValueError(
                 f'{where}: {name!r} is outside of {osp.abspath(self.data_root or folder)}: set outside_root=True in '
@@ -78,7 +80,11 @@ class CheckedSegDataset(BaseSegDataset):
             )
 
     def filter_data(self) -> list[dict]:
-        """Check the pairs, and leave out those that do not match if ``mismatched='skip'``."""
+        """Check the pairs, and leave out those that cannot be used if ``mismatched='skip'``.
+
+        Raises:
+            ValueError: If no pair is left, or a pair cannot be used and ``mismatched`` is ``'error'``.
+        """
         data_list = super().filter_data()
         if not self.check_sizes:
             return data_list
@@ -91,7 +97,7 @@ class CheckedSegDataset(BaseSegDataset):
             return data_list
         pairs = [(info['img_path'], info.get('seg_map_path')) for info in data_list]
         if not self.ann_file:
-            # Without labels there is nothing to compare, and what a folder lists is there.
+            # Without labels there is nothing to compare, and files that were found in a folder exist.
             pairs = pairs if any(label for _, label in pairs) else []
         problems = {
             index: problem
@@ -116,11 +122,11 @@ class CheckedSegDataset(BaseSegDataset):
         return kept
 
     def prepare_data(self, idx: int) -> Any:
-        """One sample through the pipeline.
+        """Return the sample ``idx`` as the pipeline returns it.
 
         Raises:
-            ValueError: If the image has too many pixels; or if files may differ in size and the pipeline did not make
-                them equal.
+            ValueError: If the image has too many pixels, or image and label still differ in size after the pipeline
+                although ``same_size`` is False.
         """
         if self._local and self.max_pixels is not None and not self._bounded:
             self._check_pixels(self.get_data_info(idx)['img_path'])
@@ -131,21 +137,21 @@ class CheckedSegDataset(BaseSegDataset):
             )
             if image != label:
                 raise ValueError(
-                    f'{self.get_data_info(idx)["img_path"]} leaves the pipeline with {image} (H, W), its label with '
+                    f'{self.get_data_info(idx)["img_path"]} has the size {image} (H, W) after the pipeline, its label '
                     f'{label}: with same_size=False the pipeline needs a Resize with keep_ratio=False'
                 )
         return sample
 
     @property
     def oriented(self) -> bool:
-        """Whether the pipeline turns images by their EXIF orientation."""
+        """Whether the pipeline applies the EXIF orientation of images."""
         return not any(
             str(getattr(step, 'color_type', '')).endswith('ignore_orientation') for step in self.pipeline.transforms[:1]
         )
 
     @property
     def _bounded(self) -> bool:
-        """Whether the first step of the pipeline looks at ``max_pixels``; mmcv's loaders have no bound."""
+        """Whether the first step of the pipeline checks ``max_pixels``; mmcv's loaders have no limit."""
         steps = self.pipeline.transforms
         return bool(steps) and isinstance(steps[0], LoadDomainImage)
 
@@ -153,7 +159,7 @@ class CheckedSegDataset(BaseSegDataset):
         try:
             size = image_size(path)
         except (OSError, SyntaxError, ValueError):
-            return  # missing, or a format of a loader of its own, which says what is wrong
+            return  # a missing file, or a format with a loader of its own: the loader raises the error
         check_pixels(path, size, self.max_pixels)
 
     @property
@@ -166,7 +172,7 @@ class CheckedSegDataset(BaseSegDataset):
 
     @property
     def _local(self) -> bool:
-        """Whether headers can be looked at before the training: on a local disk, or in a zip archive there."""
+        """Whether the files are on a local disk or in a zip archive there, so that they are checked before training."""
         return is_local(self._img_dir, self.backend_args)
 
     @property

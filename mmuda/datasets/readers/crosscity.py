@@ -1,4 +1,4 @@
-"""Cross-City."""
+"""Reader of Cross-City."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from .raw_dataset import RawSegDataset
 
 CITIES = ('Rio', 'Rome', 'Taipei', 'Tokyo')
 FOLDERS = dict(Rome=('Rome', 'Roma'))
-"""Names that the folder of a city may have, where it is not the city's own: the files say Roma, papers Rome."""
+"""Possible names of the folder of a city with two names: the download has Roma, papers write Rome."""
 
 _IMG_SUFFIXES = ('.png', '.jpg')
 
@@ -20,24 +20,23 @@ _IMG_SUFFIXES = ('.png', '.jpg')
 class CrossCityDataset(RawSegDataset):
     """One city of "No More Discrimination" (Chen et al., ICCV 2017), as downloaded.
 
-    ``CITY/Images/Train`` (3 200 frames without labels), ``CITY/Images/Test`` and
-    ``CITY/Labels/Test/NAME_eval.png`` (100 frames, Cityscapes ids). Thirteen of the 19 classes are
-    annotated. Papers train with 19 and report those 13; to train with 13, use
-    ``metainfo=dict(classes=CROSSCITY13)``.
+    ``CITY/Images/Train`` has 3 200 frames without labels. ``CITY/Images/Test`` and ``CITY/Labels/Test/NAME_eval.png``
+    are 100 frames with Cityscapes ids. Thirteen of the 19 classes are annotated. Papers train with 19 classes and
+    report these 13. To train with 13, set ``metainfo=dict(classes=CROSSCITY13)``.
 
     Args:
-        city: ``'Rio'``, ``'Rome'`` (also ``'Roma'``; the folder may have either name), ``'Taipei'`` or ``'Tokyo'``.
+        city: ``'Rio'``, ``'Rome'`` (also ``'Roma'``; the folder can have either name), ``'Taipei'`` or ``'Tokyo'``.
         split: ``'train'`` (never labelled) or ``'test'``.
         label_table: As in :class:`RawSegDataset`.
         data_prefix: Other folders than those of city and split.
-        img_suffix: End of image names. None looks which of ``.png`` and ``.jpg`` is there.
-        seg_map_suffix: End of label names.
+        img_suffix: Suffix of image names. None takes ``.png`` or ``.jpg``, whichever the folder has.
+        seg_map_suffix: Suffix of label names.
         data_root: As in :class:`RawSegDataset`.
         backend_args: As in :class:`RawSegDataset`.
-        **kwargs: Of :class:`RawSegDataset`.
+        **kwargs: Further arguments of :class:`RawSegDataset`.
 
     Raises:
-        ValueError: If there is no such city or split, or the images are of both kinds.
+        ValueError: If there is no such city or split, or the folder has both kinds of images.
     """
 
     LAYOUT = 'CITY/Images/Train/NAME.png, CITY/Images/Test/NAME.png and CITY/Labels/Test/NAME_eval.png'
@@ -76,7 +75,7 @@ class CrossCityDataset(RawSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Names of all images, and of labels in the split that has them, sorted by image name."""
+        """Return the samples: all images, with labels in the test split, sorted by image name."""
         if not self.img_suffix:
             self.check_folders()
             self.img_suffix = self._find_suffix()
@@ -89,14 +88,13 @@ class CrossCityDataset(RawSegDataset):
         found = {suffix for name in names for suffix in _IMG_SUFFIXES if name.endswith(suffix)}
         if len(found) > 1:
             raise ValueError(
-                f'{self._img_dir} holds {" and ".join(sorted(found))} images: '
-                "say which to read, as in img_suffix='.png'"
+                f"{self._img_dir} holds {' and '.join(sorted(found))} images: choose one kind, as in img_suffix='.png'"
             )
         return found.pop() if found else _IMG_SUFFIXES[0]
 
 
 def _folder_of(city: str, data_root: str | None, backend_args: dict | None) -> str:
-    """Return which of the names of a city its folder has; the city's own if there is none."""
+    """Return the name of the folder of a city; the name of the city if there is no folder."""
     names = FOLDERS.get(city, (city,))
     there = (name for name in names if fileio.isdir(fileio.join_path(data_root or '', name), backend_args))
     return city if len(names) == 1 else next(there, city)

@@ -1,4 +1,4 @@
-"""Dark Zurich."""
+"""Reader of Dark Zurich."""
 
 from typing import Any
 
@@ -13,18 +13,19 @@ TIMES = ('night', 'twilight', 'day')
 class RawDarkZurichDataset(PublishedDataset):
     """One time of day of Dark Zurich (Sakaridis et al., ICCV 2019), as downloaded.
 
-    ``rgb_anon/SPLIT/TIME/SEQUENCE/NAME_rgb_anon.png`` and ``gt/val/night/SEQUENCE/NAME_gt_labelTrainIds.png``,
-    1920x1080. 2 416 images of nights, 2 920 of twilights and 3 041 of days are for training; 50 nights with labels for
-    validation and 151 for the test server, each with images of the same place by day (``val_ref``, ``test_ref``).
-    Papers train with the nights and report the test split, from which validation differs strongly.
+    Images are ``rgb_anon/SPLIT/TIME/SEQUENCE/NAME_rgb_anon.png`` of 1920x1080 pixels, labels are
+    ``gt/val/night/SEQUENCE/NAME_gt_labelTrainIds.png``. The training split has 2 416 images at night, 2 920 at twilight
+    and 3 041 by day. 50 labelled images at night are for validation and 151 for the test server; ``val_ref`` and
+    ``test_ref`` have images of the same places by day. Papers train with the night images and report the test split,
+    from which the validation split differs strongly.
 
-    mmseg's ``DarkZurichDataset`` reads any folder of such files; the lists of the authors are its ``ann_file``, and
-    that of this one.
+    mmseg's ``DarkZurichDataset`` reads any folder of such files. The lists of the authors can be given as ``ann_file``
+    to both classes.
 
     Args:
         split: ``'train'``, ``'val'``, ``'test'``, ``'val_ref'`` or ``'test_ref'``; only ``'val'`` has labels.
         time: ``'night'``, ``'twilight'`` or ``'day'``.
-        **kwargs: Of :class:`PublishedDataset`.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
 
     Raises:
         ValueError: If there is no such split or time.

@@ -22,7 +22,7 @@ _LISTED = 20
 MISSING, UNREADABLE, DIFFERENT = 'file missing', 'file unreadable', 'sizes differ'
 
 KEEP_ORIENTATION = (
-    "if the label was drawn on the image that is not turned, load images with dict(type='LoadDomainImage', "
+    "if the label was drawn without this orientation, load images with dict(type='LoadDomainImage', "
     "color_type='color_ignore_orientation')"
 )
 
@@ -30,23 +30,23 @@ Pair = tuple[str, str | None]
 
 
 class Problem(NamedTuple):
-    """Why a pair cannot be used: a kind to count by, and the details."""
+    """The reason why a pair cannot be used: its kind, by which problems are counted, and the details."""
 
     kind: str
     detail: str
 
 
 def find_problems(pairs: Sequence[Pair], name: str = 'data set', oriented: bool = True) -> dict[int, Problem]:
-    """Return the problem of each pair that has one, by index, and keep the answer in the cache folder.
+    """Return the problem of each pair that has one, by index, and keep the result in the cache folder.
 
-    Only headers are read. A kept answer holds as long as no name, file size or modification time changes. Every
-    process looks for itself: reading is harmless, and a data set that one process alone builds must not wait for
-    others.
+    Only headers are read. A cached result is valid until a name, file size or modification time changes. Every process
+    checks the files itself: reading is harmless, and a data set that only one process builds must not wait for the
+    other processes.
 
     Args:
-        pairs: (image, label or None) file names on a local disk or in zip archives.
+        pairs: (image, label or None): paths on a local disk or in zip archives.
         name: Name of the data set, for the log.
-        oriented: Whether images are turned by their EXIF orientation.
+        oriented: Whether the EXIF orientation of images is applied when they are loaded.
     """
     stamps = file_stamps([path for pair in pairs for path in pair])
     key = fingerprint([_FORMAT, stamps, oriented])
@@ -54,17 +54,17 @@ def find_problems(pairs: Sequence[Pair], name: str = 'data set', oriented: bool 
     if kept is not None:
         return {index: Problem(kind, detail) for index, kind, detail in kept}
     problems = _look(pairs, name, oriented)
-    # A disk that failed to answer may answer next time.
+    # A file that cannot be read now, such as one on a failing disk, may be readable next time.
     if all(problem.kind != UNREADABLE for problem in problems.values()):
         write_entry(_KIND, key, [[index, *problem] for index, problem in problems.items()])
     return problems
 
 
 def told_problems(problems: Sequence[Problem], total: int, name: str) -> str:
-    """Return how many pairs cannot be used and why, with the details of the first.
+    """Return as text how many pairs cannot be used and why, with the details of the first 20.
 
     Args:
-        problems: Of these pairs.
+        problems: Problems of the pairs that cannot be used.
         total: Number of all pairs.
         name: Name of the data set.
     """
@@ -101,13 +101,13 @@ def _problem(pair: Pair, oriented: bool) -> Problem | None:
         try:
             sizes.append(image_size(path, oriented or path == label))
         except (OSError, SyntaxError, ValueError) as error:
-            # Errors of ours name the file and say what is wrong in it.
+            # ValueErrors of mmuda name the file and the fault; other errors do not.
             known = isinstance(error, ValueError) and path in str(error)
-            return Problem(UNREADABLE, str(error) if known else f'{path} is empty, damaged or no image')
+            return Problem(UNREADABLE, str(error) if known else f'{path} is empty, damaged or not an image')
     if sizes[0] != sizes[1]:
         told = [f'{width}x{height}' for width, height in sizes]
         hint = ''
         if oriented and sizes[0] == sizes[1][::-1] and image_size(image, False) == sizes[1]:
-            hint = f' as {image} is before its EXIF orientation turns it: {KEEP_ORIENTATION}'
+            hint = f' as is {image} without its EXIF orientation: {KEEP_ORIENTATION}'
         return Problem(DIFFERENT, f'{image} is {told[0]}, {label} is {told[1]}{hint}')
     return None

@@ -15,14 +15,14 @@ from ..array_files import is_volume, slices_of, split_member
 from ..image_files import IMAGE_SUFFIXES
 
 Suffixes = str | Sequence[str] | None
-"""Ends of file names, compared in any case; None stands for those of all images."""
+"""Suffixes of file names, compared regardless of case; None means the suffixes of all images."""
 
 _NO_LABELS = ('.jpg', '.jpeg')
 _ENCODINGS = ((codecs.BOM_UTF16_LE, 'UTF-16'), (codecs.BOM_UTF16_BE, 'UTF-16'))
 
 
 def suffix_of(name: str, suffixes: Suffixes) -> str | None:
-    """Return the end of a file name that is one of some suffixes, as it is written there; None if there is none."""
+    """Return the suffix of a file name, as written in the name; None if it ends with none of the suffixes."""
     lower = name.lower()
     for suffix in _longest_first(suffixes if suffixes is None or isinstance(suffixes, str) else tuple(suffixes)):
         if lower.endswith(suffix):
@@ -45,7 +45,7 @@ def stem_of(name: str, suffixes: Suffixes) -> str:
 def list_folder(folder: str, suffixes: Suffixes, backend_args: dict | None = None) -> tuple[list[str], Counter]:
     """Return the sorted names of the images below a folder, and how many other files there are by kind (``*.txt``).
 
-    Hidden files are passed over; links are followed.
+    Hidden files are skipped; links are followed.
     """
     names, others = [], Counter[str]()
     local = is_local(folder, backend_args) and not is_zipped(folder)
@@ -63,7 +63,7 @@ def list_folder(folder: str, suffixes: Suffixes, backend_args: dict | None = Non
 
 
 def _files_below(folder: str, start: str = '') -> Iterator[str]:
-    """Yield the names that mmengine's local backend lists, in a third of the time: its names are paths cut anew."""
+    """Yield the same names as mmengine's local backend in a third of the time, as no path is made relative again."""
     for entry in os.scandir(folder):
         if not entry.name.startswith('.') and entry.is_file():
             yield start + entry.name
@@ -72,24 +72,24 @@ def _files_below(folder: str, start: str = '') -> Iterator[str]:
 
 
 def told_suffixes(suffixes: Suffixes) -> str:
-    """Return what names end with as text: ``*.png or *.jpg``."""
+    """Return suffixes as text: ``*.png or *.jpg``."""
     known = ('.png', '.jpg, ...') if suffixes is None else (suffixes,) if isinstance(suffixes, str) else suffixes
     return ' or '.join(f'*{suffix}' for suffix in known)
 
 
 def told_counts(counts: Counter) -> str:
-    """Return counts as text, the greatest first: ``12 *.txt, 1 *.JPG``."""
+    """Return counts as text, the largest first: ``12 *.txt, 1 *.JPG``."""
     return ', '.join(f'{count:,} {kind}' for kind, count in counts.most_common())
 
 
 class LabelNames:
-    """Finds the label of an image by the stem of its name.
+    """Look-up of label names by the stem of the image name (the name without its suffix).
 
     Args:
-        suffixes: End of label names. A single one is added to the stem, whether the file exists or not; otherwise the
-            folder is looked through.
+        suffixes: Suffix of label names. A single suffix is appended to the stem, whether the file exists or not;
+            otherwise the label is searched in the folder.
         folder: Folder of labels.
-        backend_args: Of mmengine's file backend.
+        backend_args: Arguments of mmengine's file backend.
     """
 
     def __init__(self, suffixes: Suffixes, folder: str, backend_args: dict | None = None) -> None:
@@ -105,34 +105,34 @@ class LabelNames:
         return [name for name in names if suffix_of(name, _NO_LABELS) is None]
 
     def of(self, stem: str, image: str | None = None) -> str:
-        """Return the name of the label.
+        """Return the name of the label of an image.
 
         Args:
-            stem: Of the image.
-            image: Name of the image, if it is in the same folder: it is not its own label.
+            stem: Stem of the image name.
+            image: Name of the image if it is in the same folder, so that it is not taken as its own label.
 
         Raises:
-            ValueError: If there are several.
+            ValueError: If the image has several labels.
         """
         if isinstance(self.suffixes, str):
             return stem + self.suffixes
         found = [name for name in self._names.get(stem, ()) if name != image]
         if len(found) > 1:
             raise ValueError(
-                f'{self.folder} has {len(found)} labels of {stem}: {", ".join(found)}. Say which are meant, as in '
+                f'{self.folder} has {len(found)} labels of {stem}: {", ".join(found)}. Choose one kind, as in '
                 f'seg_map_suffix={suffix_of(found[0], self.suffixes)!r}'
             )
         return found[0] if found else f'{stem}.png'
 
 
 def image_names(lines: Iterable[str], suffixes: Suffixes, folder: str, backend_args: dict | None = None) -> list[str]:
-    """Return the file names of images that a list names without suffix, or with it.
+    """Return the file names of the images in a list, whose lines can be with or without suffix.
 
     Args:
-        lines: Names.
-        suffixes: A single one is added; otherwise the folder is looked through for names without suffix.
+        lines: Names in the list.
+        suffixes: A single suffix is appended to every name; otherwise names without suffix are searched in the folder.
         folder: Folder of the images.
-        backend_args: Of mmengine's file backend.
+        backend_args: Arguments of mmengine's file backend.
     """
     if isinstance(suffixes, str):
         return [name + suffixes for name in lines]
@@ -157,11 +157,11 @@ def read_list(path: str, backend_args: dict | None = None) -> list[str]:
     try:
         return data.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no list of files: it is not text in UTF-8 ({error}); {remedy}') from None
+        raise ValueError(f'{path} is not a list of files: it is not text in UTF-8 ({error}); {remedy}') from None
 
 
 def leaves(path: str, folders: Iterable[str | None]) -> bool:
-    """Return whether a path leaves all of some folders, by ``..`` or as an absolute one; links may lead anywhere."""
+    """Return whether a path is outside of all ``folders``, by ``..`` or as an absolute path. Links are not resolved."""
     path = osp.abspath(path)
     roots = [osp.abspath(folder) for folder in folders if folder]
     return bool(roots) and all(osp.commonpath([root, path]) != root for root in roots)
@@ -171,7 +171,8 @@ def with_slices(names: Iterable[tuple[str, str | None]], folder: str) -> list[tu
     """Return the names of images and labels with each volume replaced by its slices.
 
     Args:
-        names: Below the folders of images and of labels; a label is a volume if its image is one.
+        names: (image, label or None), relative to the folders of images and of labels. If the image is a volume, its
+            label is one, too.
         folder: Folder of the images, on a local disk or in a zip archive.
     """
     found = []

@@ -1,4 +1,4 @@
-"""GTA5."""
+"""Reader of GTA5."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,13 @@ from .raw_dataset import RawSegDataset
 class GTA5Dataset(RawSegDataset):
     """The 24 966 frames of "Playing for Data" (Richter et al., ECCV 2016), as downloaded.
 
-    ``images/00001.png`` and ``labels/00001.png``; labels are palette PNG files whose indices are
-    Cityscapes ids. A few published pairs differ in size: see ``mismatched``.
+    Images are ``images/00001.png``, labels are ``labels/00001.png``: palette PNG files whose indices are Cityscapes
+    ids. A few published pairs differ in size; see ``mismatched`` of :class:`RawSegDataset`.
 
     Args:
         label_table: As in :class:`RawSegDataset`.
         data_prefix: As in :class:`RawSegDataset`.
-        **kwargs: Of :class:`RawSegDataset`.
+        **kwargs: Further arguments of :class:`RawSegDataset`.
     """
 
     LAYOUT = 'images/00001.png ... and labels/00001.png ...'

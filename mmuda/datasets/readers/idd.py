@@ -1,4 +1,4 @@
-"""IDD, and IDD-Lite, which has other classes."""
+"""Readers of IDD, and of IDD-Lite, which has other classes."""
 
 from mmseg.registry import DATASETS
 
@@ -10,14 +10,14 @@ from .published import PublishedDataset
 class IDDDataset(PublishedDataset):
     """The India Driving Dataset (Varma et al., WACV 2019) with the 19 classes of Cityscapes.
 
-    ``leftImg8bit/SPLIT/SEQUENCE/NAME_leftImg8bit.png`` (``.jpg`` in the second part of the download) and
-    ``gtFine/SPLIT/SEQUENCE/NAME_gtFine_labellevel3Ids.png``. The download has polygons; the labels are drawn by its
-    authors' tool ``createLabels.py --id-type level3Id``. Of ``--id-type csTrainId`` are
+    Images are ``leftImg8bit/SPLIT/SEQUENCE/NAME_leftImg8bit.png`` (``.jpg`` in the second part of the download), labels
+    are ``gtFine/SPLIT/SEQUENCE/NAME_gtFine_labellevel3Ids.png``. The download has polygons; the authors' tool draws the
+    labels: ``createLabels.py --id-type level3Id``. For labels that were drawn with ``--id-type csTrainId``, set
     ``seg_map_suffix='_gtFine_labelcsTrainIds.png'`` and ``label_table='train_ids'``.
 
     Args:
         split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
-        **kwargs: Of :class:`PublishedDataset`; without ``img_suffix``, both kinds of images are read.
+        **kwargs: Further arguments of :class:`PublishedDataset`; without ``img_suffix``, both kinds of images are read.
     """
 
     LAYOUT = (
@@ -38,12 +38,12 @@ class IDDDataset(PublishedDataset):
 class IDDLiteDataset(PublishedDataset):
     """IDD-Lite: images of 320x227 with the seven classes of level 1, as downloaded.
 
-    ``leftImg8bit/SPLIT/SEQUENCE/NAME_image.jpg`` and ``gtFine/SPLIT/SEQUENCE/NAME_label.png``. Its ids are also train
-    ids of Cityscapes, of other classes, so it cannot be paired with a data set of these.
+    Images are ``leftImg8bit/SPLIT/SEQUENCE/NAME_image.jpg``, labels are ``gtFine/SPLIT/SEQUENCE/NAME_label.png``. The
+    classes are not those of Cityscapes, so this data set cannot be paired with one that has the Cityscapes classes.
 
     Args:
         split: ``'train'``, ``'val'`` or ``'test'`` (no labels).
-        **kwargs: Of :class:`PublishedDataset`.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
     """
 
     METAINFO = OWN_CLASSES['idd_lite']

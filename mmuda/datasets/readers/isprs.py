@@ -1,4 +1,4 @@
-"""ISPRS Potsdam and Vaihingen."""
+"""Readers of ISPRS Potsdam and Vaihingen."""
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,21 @@ SUFFIX, ERODED = '.tif', '_noBoundary'
 class ISPRSTiles(PublishedDataset):
     """Tiles of the ISPRS 2D Semantic Labeling Contest, six classes, as downloaded or as mmseg's converters cut them.
 
-    As downloaded, tiles are TIFF files of thousands of pixels a side, and labels are colours; they may lie in the
-    folders of their archives, or in the archives themselves (``data_root='zip://...'``). ``LoadDomainWindow`` reads
-    windows of them. What mmseg's converters write, if there is a folder ``img_dir`` below ``data_root``, are
+    As downloaded, tiles are TIFF files with thousands of pixels along each side, and labels are colours. They can be in
+    the folders of their archives, or in the archives themselves (``data_root='zip://...'``). ``LoadDomainWindow`` reads
+    windows of them. If there is a folder ``img_dir`` below ``data_root``, the files of mmseg's converters are read:
     ``img_dir/train/NAME.png`` and ``ann_dir/train/NAME.png`` of 512x512 pixels, with 0 for ignored pixels.
 
     Args:
-        split: ``'train'`` or ``'val'``, the tiles that the contest published for training and those it tested with.
-        eroded: Of the labels as downloaded take those without the borders of objects (``*_noBoundary.tif``, where
+        split: ``'train'`` for the training tiles of the contest, ``'val'`` for its test tiles.
+        eroded: Of the labels as downloaded, take those without the borders of objects (``*_noBoundary.tif``, in which
             borders are black and ignored), as mmseg's converters do.
+        use_labels: As in :class:`PublishedDataset`.
         data_prefix: As in :class:`PublishedDataset`, for converted tiles.
-        **kwargs: Of :class:`PublishedDataset`.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
 
     Raises:
-        FileNotFoundError: If an image of the split is missing, or all labels.
+        FileNotFoundError: If an image of the split is missing, or all labels are.
     """
 
     METAINFO = OWN_CLASSES['isprs']
@@ -60,11 +61,11 @@ class ISPRSTiles(PublishedDataset):
         super().__init__(split=split, use_labels=use_labels, data_prefix=data_prefix, **kwargs)
 
     def image_name(self, tile: str) -> str:
-        """Return how the path of an image ends."""
+        """Return the last part of the path of a tile's image."""
         raise NotImplementedError
 
     def label_name(self, tile: str) -> str:
-        """Return how the path of a label ends."""
+        """Return the last part of the path of a tile's label."""
         raise NotImplementedError
 
     def _names(self) -> list[tuple[str, str | None]]:
@@ -101,14 +102,14 @@ class ISPRSTiles(PublishedDataset):
 class RawPotsdamDataset(ISPRSTiles):
     """Potsdam (38 tiles of 6000x6000 pixels, 5 cm), as downloaded or from mmseg's converter.
 
-    As downloaded: ``top_potsdam_2_10_RGB.tif`` of ``2_Ortho_RGB.zip``, or another of the three sets of images, and
-    ``top_potsdam_2_10_label_noBoundary.tif`` of ``5_Labels_all_noBoundary.zip``. Vaihingen's images have near infrared,
-    red and green, so pairs with it need ``IRRG``, or ``RGBIR`` and ``bands=(3, 0, 1)`` of the loader. Converted files
-    do not tell which images they were made of.
+    As downloaded, images are ``top_potsdam_2_10_RGB.tif`` of ``2_Ortho_RGB.zip``, or one of the two other sets of
+    images, and labels are ``top_potsdam_2_10_label_noBoundary.tif`` of ``5_Labels_all_noBoundary.zip``. Vaihingen's
+    bands are near infrared, red and green. Pairs with it need ``bands='IRRG'`` here, or ``bands='RGBIR'`` here and
+    ``bands=(3, 0, 1)`` in the loader. Converted files do not show from which set of images they were made.
 
     Args:
         bands: ``'RGB'``, ``'IRRG'`` (``3_Ortho_IRRG.zip``) or ``'RGBIR'`` (``4_Ortho_RGBIR.zip``), as downloaded.
-        **kwargs: Of :class:`ISPRSTiles`.
+        **kwargs: Further arguments of :class:`ISPRSTiles`.
     """
 
     LAYOUT = (
@@ -131,11 +132,11 @@ class RawPotsdamDataset(ISPRSTiles):
         super().__init__(**kwargs)
 
     def image_name(self, tile: str) -> str:
-        """Return how the path of an image ends."""
+        """Return the last part of the path of a tile's image."""
         return f'top_potsdam_{tile}_{self.bands}{SUFFIX}'
 
     def label_name(self, tile: str) -> str:
-        """Return how the path of a label ends."""
+        """Return the last part of the path of a tile's label."""
         return f'top_potsdam_{tile}_label{ERODED if self.eroded else ""}{SUFFIX}'
 
 
@@ -143,12 +144,12 @@ class RawPotsdamDataset(ISPRSTiles):
 class RawVaihingenDataset(ISPRSTiles):
     """Vaihingen (33 tiles of about 2000x2500 pixels, 9 cm), as downloaded or from mmseg's converter.
 
-    As downloaded: ``top/top_mosaic_09cm_area1.tif`` of ``ISPRS_semantic_labeling_Vaihingen.zip`` and
-    ``top_mosaic_09cm_area1_noBoundary.tif`` of ``..._ground_truth_eroded_COMPLETE.zip``. The bands are near infrared,
-    red and green, in the places of red, green and blue: vegetation looks red.
+    As downloaded, images are ``top/top_mosaic_09cm_area1.tif`` of ``ISPRS_semantic_labeling_Vaihingen.zip``, and labels
+    are ``top_mosaic_09cm_area1_noBoundary.tif`` of ``..._ground_truth_eroded_COMPLETE.zip``. Red, green and blue of the
+    files are near infrared, red and green, so vegetation looks red.
 
     Args:
-        **kwargs: Of :class:`ISPRSTiles`.
+        **kwargs: Further arguments of :class:`ISPRSTiles`.
     """
 
     LAYOUT = (
@@ -161,14 +162,14 @@ class RawVaihingenDataset(ISPRSTiles):
     )
 
     def image_name(self, tile: str) -> str:
-        """Return how the path of an image ends: complete labels have the same names, in another folder."""
+        """Return the last part of the path of a tile's image. The folder distinguishes it from the complete label."""
         return f'top/top_mosaic_09cm_{tile}{SUFFIX}'
 
     def label_name(self, tile: str) -> str:
-        """Return how the path of a label ends."""
+        """Return the last part of the path of a tile's label."""
         return f'top_mosaic_09cm_{tile}{ERODED if self.eroded else ""}{SUFFIX}'
 
 
 def _found(files: Sequence[str], name: str) -> str | None:
-    """Return the first of some paths that ends with a name; None if there is none."""
+    """Return the first path that ends with ``name``; None if there is none."""
     return next((file for file in files if f'/{file}'.endswith(f'/{name}')), None)

@@ -1,4 +1,4 @@
-"""LoveDA."""
+"""Reader of LoveDA."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ AREAS = ('Rural', 'Urban')
 class RawLoveDADataset(PublishedDataset):
     """One area of LoveDA (Wang et al., NeurIPS 2021 Datasets and Benchmarks; 1024x1024, 0.3 m), as downloaded.
 
-    ``Train/Rural/images_png/0.png`` and ``Train/Rural/masks_png/0.png``. In the files 0 is no data, which is ignored,
-    like a stray 9 of some files, and 1 is background, which is a class. mmseg's ``LoveDADataset`` reads what its
-    converter writes, without the areas.
+    Images are ``Train/Rural/images_png/0.png``, labels are ``Train/Rural/masks_png/0.png``. In the files, 0 means no
+    data and is ignored, like a stray 9 in some files; 1 is background, which is a class. mmseg's ``LoveDADataset``
+    reads the output of mmseg's converter, which does not separate the areas.
 
     Args:
         area: ``'Rural'`` or ``'Urban'``.
         split: ``'train'``, ``'val'`` or ``'test'`` (no labels; predictions go to the server).
-        **kwargs: Of :class:`PublishedDataset`.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
 
     Raises:
         ValueError: If there is no such area or split.

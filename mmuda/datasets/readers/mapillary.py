@@ -1,4 +1,4 @@
-"""Mapillary Vistas."""
+"""Reader of Mapillary Vistas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +15,17 @@ VERSIONS = ('v1.2', 'v2.0')
 class MapillaryVistasDataset(PublishedDataset):
     """Mapillary Vistas (Neuhold et al., ICCV 2017) with the 19 classes of Cityscapes, as downloaded.
 
-    ``training/images/NAME.jpg`` and ``training/v1.2/labels/NAME.png`` or ``training/v2.0/labels/NAME.png``: palette
-    files whose indices are ids, other ones in each version. 18 000 images for training, 2 000 for validation, of many
-    sizes. mmseg's ``MapillaryDataset_v1`` and ``MapillaryDataset_v2`` have the original classes.
+    Images are ``training/images/NAME.jpg``, labels are ``training/v1.2/labels/NAME.png`` or
+    ``training/v2.0/labels/NAME.png``: palette files whose indices are ids, which differ between the versions. 18 000
+    images are for training and 2 000 for validation, of many sizes. mmseg's ``MapillaryDataset_v1`` and
+    ``MapillaryDataset_v2`` have the original classes.
 
     Args:
         split: ``'training'``, ``'validation'`` or ``'testing'`` (no labels).
-        version: Version of the labels. Where 1.2 was downloaded alone, its labels are in ``training/labels``: say so
-            in ``data_prefix``.
-        label_table: As in :class:`RawSegDataset`; None is that of the version.
-        **kwargs: Of :class:`PublishedDataset`.
+        version: Version of the labels, ``'v1.2'`` or ``'v2.0'``. A download of 1.2 alone has its labels in
+            ``training/labels``; then set ``data_prefix``.
+        label_table: As in :class:`RawSegDataset`; None takes the table of the version.
+        **kwargs: Further arguments of :class:`PublishedDataset`.
 
     Raises:
         ValueError: If there is no such split or version.

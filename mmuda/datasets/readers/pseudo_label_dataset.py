@@ -1,4 +1,4 @@
-"""Target images with the labels that a network made for them."""
+"""Reader of target images with their pseudo labels."""
 
 import os.path as osp
 from collections import Counter
@@ -25,22 +25,23 @@ _LISTED = 20
 class PseudoLabelDataset(BaseSegDataset):
     """The images of one labelling with their pseudo labels.
 
-    A labelling is a folder that ``tools/pseudo_label.py`` or a labelling stage wrote: ``manifest.json`` and PNG files
-    of train ids. Read them with ``LoadPseudoLabel``; each sample says ``num_classes``.
+    A labelling is a folder that ``tools/pseudo_label.py`` or a labelling stage wrote. It has a ``manifest.json`` (see
+    :class:`~mmuda.labeling.Manifest`) and PNG files of train ids. Read these with ``LoadPseudoLabel``. Each sample has
+    the key ``num_classes``.
 
     Args:
         labels: The folder.
-        images: Text file with one image path a line: keep only these, in this order. It is what IntraDA's ranking
-            writes as its easy split. None keeps all.
-        metainfo: As in mmseg; without classes, those of the manifest (a data set with ``lazy_init`` has none while
-            there is no manifest). They must be those that the labels were made with.
+        images: Text file with one image path per line, such as the easy split that IntraDA's ranking writes. Only these
+            images are read, in this order. None reads all.
+        metainfo: As in mmseg. The classes must be those with which the labels were made. By default they are read from
+            the manifest; with ``lazy_init``, there are none while there is no manifest.
         max_pixels: As for :class:`RawSegDataset`.
-        **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
+        **kwargs: Further arguments of :class:`mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
 
     Raises:
         FileNotFoundError: If the manifest or the list does not exist, or image or label files are missing.
-        ValueError: If label files are not what the labelling wrote, the classes are others, or the list is empty, names
-            an image twice or one without label.
+        ValueError: If label files have changed since the labelling, the classes differ, ``reduce_zero_label`` is set,
+            or the list is empty, has an image twice or an image without a label.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class PseudoLabelDataset(BaseSegDataset):
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence | None = None) -> dict[int, int] | None:
-        """None: the files hold the ids of these very classes."""
+        """Return None: the files hold the ids of exactly these classes, so there is nothing to map."""
         return None
 
     def load_data_list(self) -> list[dict]:
-        """The samples in the order of the list, or of the manifest."""
+        """Return the samples in the order of the list, or of the manifest."""
         manifest = Manifest.read(Path(self.labels))
         classes = tuple(self.metainfo.get('classes', ()))
         if tuple(manifest.classes) != classes:
@@ -100,12 +101,12 @@ class PseudoLabelDataset(BaseSegDataset):
             lines = read_list(self.images)
         except FileNotFoundError:
             raise FileNotFoundError(
-                f'the list of images {self.images} does not exist: give images= the easy split that the ranking '
-                'wrote, or leave it out to take all images'
+                f'the list of images {self.images} does not exist: set images to the easy split that the ranking '
+                'wrote, or leave it out to read all images'
             ) from None
         names = [line.strip() for line in lines if line.strip()]
         if not names:
-            raise ValueError(f'{self.images} lists no image: write one image path a line')
+            raise ValueError(f'{self.images} lists no image: write one image path per line')
         keys = [osp.abspath(name) for name in names]
         twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:
@@ -123,13 +124,13 @@ class PseudoLabelDataset(BaseSegDataset):
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of the {len(images)} images that {self.labels} has labels for are missing: '
-                f'{_some(missing)}\nPut them back, or label again where the images are now; paths that are not '
-                'absolute start at the current folder'
+                f'{_some(missing)}\nRestore them, or make the labels again at the new place of the images; '
+                'relative paths start at the working directory'
             )
 
 
 def _classes_of(labels: str, lazy: bool) -> tuple[str, ...] | None:
-    """Return the classes of a labelling; None if there is none yet, and it need not be there."""
+    """Return the classes of a labelling; None if it has no manifest yet and ``lazy`` is True."""
     if lazy and not Path(labels, NAME).is_file():
         return None
     return tuple(Manifest.read(Path(labels)).classes)

@@ -9,20 +9,20 @@ from .raw_dataset import RawSegDataset
 
 
 class PublishedDataset(RawSegDataset):
-    """A data set that is chosen by the name of a split.
+    """Base of data sets whose files follow from the name of a split.
 
-    A subclass says where the files are and what they are called.
+    A subclass sets the folders and suffixes of the files.
 
     Args:
         split: A key of ``FOLDERS``.
-        use_labels: False leaves out the labels, as for a target domain. Splits that were published without labels have
-            none anyway.
+        use_labels: False leaves out the labels, as for a target domain. Splits that were published without labels never
+            have any.
         choice: Values for the names in braces in ``FOLDERS``.
-        label_table: As in :class:`RawSegDataset`; None is ``TABLE``.
+        label_table: As in :class:`RawSegDataset`; None takes ``TABLE``.
         data_prefix: Other folders than those of the split.
-        img_suffix: End of image names, or several; None is ``IMG_SUFFIX``.
-        seg_map_suffix: End of label names, or several; None is ``SEG_MAP_SUFFIX``.
-        **kwargs: Of :class:`RawSegDataset`.
+        img_suffix: Suffix of image names, or several; None takes ``IMG_SUFFIX``.
+        seg_map_suffix: Suffix of label names, or several; None takes ``SEG_MAP_SUFFIX``.
+        **kwargs: Further arguments of :class:`RawSegDataset`.
 
     Raises:
         ValueError: If there is no such split.
@@ -60,16 +60,16 @@ class PublishedDataset(RawSegDataset):
 
 
 def one_of(key: str, value: str, known: Any, name: str) -> str:
-    """Return a value that must be one of some.
+    """Return the value of an argument after checking that it is allowed.
 
     Args:
-        key: Argument that has it, for the message.
-        value: The value.
+        key: Name of the argument, for the message.
+        value: Its value.
         known: Allowed values.
-        name: Class of the data set, for the message.
+        name: Class name of the data set, for the message.
 
     Raises:
-        ValueError: If it is none of them.
+        ValueError: If the value is not allowed.
     """
     if value not in known:
         raise ValueError(f'{name}: {key}={value!r}, expected one of {", ".join(map(repr, known))}')

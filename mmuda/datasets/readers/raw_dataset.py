@@ -1,4 +1,4 @@
-"""Data sets that are read as they were published, and anybody's own folders."""
+"""Reader of data sets as they were published, and of own folders."""
 
 import os.path as osp
 from collections import Counter
@@ -27,67 +27,65 @@ from .folders import (
 )
 
 LONE_LABELS = 'label(s) without an image'
-"""Key of :attr:`RawSegDataset.left_out`."""
+"""Key of ``RawSegDataset.left_out``, which counts the files that are not read, by reason."""
 
 
 @DATASETS.register_module()
 class RawSegDataset(CheckedSegDataset):
-    """mmseg's ``BaseSegDataset`` for label files with the ids they were published with, and for own folders.
+    """mmseg's ``BaseSegDataset`` for label files with their published ids, and for own folders.
 
-    Images lie below ``data_prefix['img_path']``, labels under the same names, apart from the
-    suffix, below ``data_prefix['seg_map_path']``. Without the latter the data set is unlabelled.
-    Use it with ``LoadDomainAnnotations``, which gets ``label_table`` and ``label_channel`` with
-    each sample. Fewer classes follow from ``metainfo=dict(classes=SYNTHIA16)``, say, alike on
-    source and target, or from ``class_map``, which also merges them.
+    Images are below ``data_prefix['img_path']``. Labels have the same names, except for the suffix, and are below
+    ``data_prefix['seg_map_path']``. Without the latter the data set is unlabelled. Use it with
+    ``LoadDomainAnnotations``, which finds ``label_table`` and ``label_channel`` in each sample. To train with fewer
+    classes, set ``metainfo=dict(classes=...)``, for example to ``SYNTHIA16``, or ``class_map``, which can also merge
+    classes. Set the same on source and target.
 
     Own data::
 
         dict(type='RawSegDataset', data_root='data/mine', label_classes=('background', 'crack'),
              label_table={0: 0, 255: 1})
 
-    Before anything is trained, the sizes of all images and labels are compared (headers only,
-    result cached).
+    Before training, the sizes of all images and labels are compared. Only headers are read, and the result is cached.
 
     Args:
-        label_table: Name of a label table, or a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``.
-            None: Cityscapes ids; with ``label_classes``, the files hold train ids, and 255. With
-            ``reduce_zero_label=True``, 0 is ignored and the first class is 1.
-        label_channel: Channel in RGB order that holds the ids, for multi-channel label files.
-        label_classes: Names of the classes, by train id, if they are not the 19 of Cityscapes. Give
-            a palette, if wanted, as ``metainfo=dict(palette=...)``.
-        class_map: Merge classes, or leave them out: ``{new name: old name, or list of old names}``.
-        check_sizes: Compare sizes, and look for missing files, when the data set is built.
-        mismatched: What to do about pairs that differ in size, or of which a file is missing or
-            unreadable: ``'error'`` lists them in one error, ``'skip'`` leaves them out and logs how
-            many.
-        same_size: Whether image and label must have the same size as files. False, for translated copies of images:
-            they may differ, if the pipeline gives both one size (``Resize`` with ``keep_ratio=False``); each sample is
-            checked.
-        max_pixels: Images and labels with more pixels, by their headers, are refused before they are decoded. None
-            allows any size.
-        outside_root: True lets the names in ``ann_file`` leave ``data_root``, by ``..`` or as absolute paths. A list of
-            somebody else could name any file of this machine.
+        label_table: Name of a label table, or a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``. None
+            means Cityscapes ids; with ``label_classes`` it means train ids, and 255 for ignored pixels; with
+            ``reduce_zero_label=True`` it means that 0 is ignored and the first class is 1.
+        label_channel: Index of the channel that holds the ids in multi-channel label files, in RGB order.
+        label_classes: Names of the classes, by train id, if they are not the 19 of Cityscapes. A palette can be given
+            as ``metainfo=dict(palette=...)``.
+        class_map: Classes to merge or leave out: ``{new name: old name, or list of old names}``. Classes that are not
+            listed are ignored.
+        check_sizes: Compare sizes and find missing files when the data set is built.
+        mismatched: Treatment of pairs that differ in size, or that have a missing or unreadable file. ``'error'`` lists
+            them in one error, ``'skip'`` leaves them out and lists them in the log.
+        same_size: Whether the files of image and label must have the same size. False is for translated copies of
+            images: the sizes can differ if the pipeline gives both the same size (``Resize`` with
+            ``keep_ratio=False``), which is checked for each sample.
+        max_pixels: Images and labels with more pixels, according to their headers, are refused before they are decoded.
+            None allows any size.
+        outside_root: True allows names in ``ann_file`` that lead out of ``data_root``, by ``..`` or as absolute paths.
+            False is safer, because a list from somebody else could name any file of this machine.
         data_prefix: Folders of images and labels, relative to ``data_root``.
-        img_suffix: End of image names, or several, in any case. None takes all images, see
-            :data:`~mmuda.datasets.image_files.IMAGE_SUFFIXES`. Other files are left out, and counted in the log.
-        seg_map_suffix: End of label names, or several. None takes the label of the same name with any suffix.
-        metainfo: As in mmseg. Classes that are not among the 19 are own ones if ``label_table`` is a dict.
-        cache_bytes: Keep decoded and resized samples in the cache folder, as :class:`DomainPairDataset` does for data
-            sets of any kind.
-        **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
+        img_suffix: Suffix of image names, or several, compared regardless of case. None takes all images, see
+            :data:`~mmuda.datasets.image_files.IMAGE_SUFFIXES`. Other files are left out and counted in the log.
+        seg_map_suffix: Suffix of label names, or several. None takes the label of the same name with any suffix.
+        metainfo: As in mmseg. Classes that are not among those of this reader are allowed if ``label_table`` is a dict.
+        cache_bytes: Cache decoded and resized samples, up to this many bytes; see :class:`DomainSides`, which has the
+            same option for data sets of any type.
+        **kwargs: Further arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
-        FileNotFoundError: If a folder or the list in ``ann_file`` does not exist, or there is no
-            image.
-        ValueError: If pairs do not match, an image has several labels, the label table does not fit the classes, or the
-            list names a file outside of ``data_root``.
+        FileNotFoundError: If a folder or the list in ``ann_file`` does not exist, or there is no image.
+        ValueError: If pairs do not match, an image has several labels, the label table does not fit the classes,
+            arguments contradict each other, or the list names a file outside of ``data_root``.
     """
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES, palette=CITYSCAPES_PALETTE)
 
     img_suffix: Suffixes
     parts: Sequence[str] = ()
-    """Folders below those of images and of labels that are read; none for all."""
+    """Subfolders that are read, below the folders of images and of labels; empty means all."""
 
     def __init__(
         self,
@@ -112,11 +110,11 @@ class RawSegDataset(CheckedSegDataset):
             raise ValueError(f"mismatched must be 'error' or 'skip', but got {mismatched!r}")
         if not same_size and kwargs.get('test_mode'):
             raise ValueError(
-                'same_size=False is for training: a prediction is compared with a label of the size of its image'
+                'same_size=False is for training, without test_mode: in a test, label and image must have the same size'
             )
         if (metainfo or {}).get('classes') is not None and (label_classes is not None or class_map is not None):
             raise ValueError(
-                'give label_classes or class_map, or classes in metainfo (a part of the 19 of Cityscapes), not both'
+                'give label_classes or class_map, or classes in metainfo (a subset of the 19 of Cityscapes), not both'
             )
         if label_classes is None:
             label_classes = self._own_classes(metainfo, label_table)
@@ -144,7 +142,7 @@ class RawSegDataset(CheckedSegDataset):
             keep_samples(self, cache_bytes)
 
     def _own_classes(self, metainfo: Mapping | None, label_table: Any) -> Sequence[str] | None:
-        """Return the classes of metainfo if they are none of this data set, but those of a label table of its own."""
+        """Return the classes in metainfo if some of them are not classes of this reader; else None."""
         given, known = (metainfo or {}).get('classes'), self.METAINFO['classes']
         unknown = [name for name in given or () if name not in known]
         if unknown and not isinstance(label_table, Mapping):
@@ -155,7 +153,7 @@ class RawSegDataset(CheckedSegDataset):
         return given if unknown else None
 
     def _default_table(self, label_classes: Sequence[str] | None, zero_ignored: bool) -> str | LabelTable:
-        """Return the table of files whose ids nobody explained."""
+        """Return the label table that is used if the config names none."""
         names = self.METAINFO['classes'] if label_classes is None else label_classes
         if zero_ignored:
             return shifted_table('train_ids from 1', len(names))
@@ -163,23 +161,23 @@ class RawSegDataset(CheckedSegDataset):
 
     @property
     def label_map(self) -> dict[int, int] | None:
-        """New train id by the one that the label table gives; None if they are the same."""
+        """Map from the train ids of the label table to those of this data set's classes; None if they are the same."""
         return self._label_map
 
     @label_map.setter
     def label_map(self, found: dict[int, int] | None) -> None:
-        # mmseg asks a class method, which does not know the classes of one data set.
+        # mmseg sets the result of a class method, which cannot depend on the classes of one instance.
         self._label_map = found if self._own_map is None else self._own_map[0]
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence | None = None) -> dict[int, int] | None:
-        """As in mmseg; none for classes of other names, which have a map of their own."""
+        """Return mmseg's map; None for classes of other names, whose map the instance holds."""
         if new_classes is not None and not set(new_classes) <= set(cls.METAINFO['classes']):
             return None
         return super().get_label_map(new_classes)
 
     def load_data_list(self) -> list[dict]:
-        """Names of all images and labels, sorted by image name, or in the order of the list."""
+        """Return the samples, sorted by image name, or in the order of the list."""
         self._check_table()
         self.check_folders()
         names = self._names()
@@ -234,7 +232,7 @@ class RawSegDataset(CheckedSegDataset):
         return images
 
     def get_data_info(self, idx: int) -> dict:
-        """One sample, with what its label ids mean."""
+        """Return one sample, with the label table and the settings that the loading steps of the pipeline need."""
         info = super().get_data_info(idx)
         info['max_pixels'] = self.max_pixels
         if 'seg_map_path' in info:

@@ -1,4 +1,4 @@
-"""Anybody's own data: a text list of images and labels."""
+"""Reader of own data: a text list of images and labels."""
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,20 @@ from .raw_dataset import RawSegDataset
 
 @DATASETS.register_module()
 class SegmentationListDataset(RawSegDataset):
-    """Images and labels as a text file lists them.
+    """A data set whose images and labels are listed in a text file.
 
-    Each line is ``image label``, or ``image`` alone if it is unlabelled, relative to ``data_root``.
-    Empty lines and those that start with ``#`` are passed over. Names with blanks are separated by
-    a tab. Where a line is always the name of one image, ``images_only`` takes it whole.
+    Each line is ``image label``, or ``image`` alone if it is unlabelled, relative to ``data_root``. Empty lines and
+    lines that start with ``#`` are skipped. Names that contain blanks are separated by a tab. If every line is the name
+    of one image, ``images_only`` takes the whole line, with blanks.
 
     Args:
         ann_file: The list; an absolute path, or relative to ``data_root``.
         use_labels: False leaves out all labels, as for a target domain.
         require_labels: True makes a line without a label an error.
-        images_only: A line is the name of an image, blanks and all; there are no labels.
-        data_prefix: Folders below ``data_root`` that the names are relative to.
-        **kwargs: Of :class:`RawSegDataset`. Without ``label_table``, the files hold train ids, and 255.
+        images_only: Each line is the name of an image, which can contain blanks; there are no labels.
+        data_prefix: Folders below ``data_root`` to which the names are relative.
+        **kwargs: Further arguments of :class:`RawSegDataset`. Without ``label_table``, label files hold train ids, and
+            255 for ignored pixels.
 
     Raises:
         FileNotFoundError: If the list does not exist.
@@ -57,13 +58,13 @@ class SegmentationListDataset(RawSegDataset):
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def _default_table(self, label_classes: Sequence[str] | None, zero_ignored: bool) -> str | LabelTable:
-        """Return the table of train ids: a list is made by hand."""
+        """Return the table of train ids, which the label files of own lists usually hold."""
         if label_classes is None and not zero_ignored:
             return identity_table('train_ids', len(self.METAINFO['classes']))
         return super()._default_table(label_classes, zero_ignored)
 
     def load_data_list(self) -> list[dict]:
-        """The samples in the order of the list."""
+        """Return the samples in the order of the list."""
         self._check_table()
         self.check_folders()
         lines = read_list(self.ann_file, self.backend_args)
@@ -112,7 +113,7 @@ class SegmentationListDataset(RawSegDataset):
 
 
 def _with_slashes(name: str, folder: str) -> str:
-    """Return a name that was written on Windows with slashes, unless there is a file of this very name."""
+    """Replace the backslashes of a name from Windows by slashes, unless a file of exactly this name exists."""
     if '\\' not in name or osp.exists(osp.join(folder, name)):
         return name
     return name.replace('\\', '/')

@@ -1,4 +1,4 @@
-"""Synscapes."""
+"""Reader of Synscapes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from .raw_dataset import RawSegDataset
 class SynscapesDataset(RawSegDataset):
     """Synscapes (Wrenninge and Unger, 2018; 25 000 frames), as downloaded.
 
-    ``img/rgb/1.png`` and ``img/class/1.png``; labels hold Cityscapes ids.
+    Images are ``img/rgb/1.png``, labels are ``img/class/1.png`` with Cityscapes ids.
 
     Args:
         label_table: As in :class:`RawSegDataset`.
         data_prefix: As in :class:`RawSegDataset`.
-        **kwargs: Of :class:`RawSegDataset`.
+        **kwargs: Further arguments of :class:`RawSegDataset`.
     """
 
     LAYOUT = 'img/rgb/1.png ... and img/class/1.png ...'

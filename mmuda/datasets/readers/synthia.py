@@ -1,4 +1,4 @@
-"""SYNTHIA."""
+"""Reader of SYNTHIA."""
 
 import logging
 from collections.abc import Mapping
@@ -17,20 +17,18 @@ _SEQUENCE_MARKS = ('SYNTHIA-SEQS', 'SYNTHIA_SEQS', '/Stereo_Left/', '/Stereo_Rig
 class SYNTHIADataset(RawSegDataset):
     """SYNTHIA-RAND-CITYSCAPES (Ros et al., CVPR 2016; 9 400 frames), as downloaded.
 
-    ``RGB/0000000.png`` and ``GT/LABELS/0000000.png``; labels are 16-bit multi-channel PNG files
-    with the class id in the first (red) channel. Papers train with 16 classes:
-    ``metainfo=dict(classes=SYNTHIA16)`` on source and target.
+    Images are ``RGB/0000000.png``, labels are ``GT/LABELS/0000000.png``: 16-bit multi-channel PNG files with the class
+    id in the first (red) channel. Papers train with 16 classes: set ``metainfo=dict(classes=SYNTHIA16)`` on source and
+    target.
 
-    The video sequences (``SYNTHIA-SEQS-...``, in ``RGB/Stereo_Left/Omni_F``) are read with
-    ``label_table='synthia_seqs'``: 12 is lane marking there, and motorcycle here. A folder that looks like one of them
-    is warned of.
+    The video sequences (``SYNTHIA-SEQS-...``, in ``RGB/Stereo_Left/Omni_F``) need ``label_table='synthia_seqs'``: id 12
+    is lane marking there, and motorcycle here. A warning is logged if a folder looks like a video sequence.
 
     Args:
         label_table: As in :class:`RawSegDataset`.
-        label_channel: As in :class:`RawSegDataset`; files that were reduced to one channel are read
-            as well.
+        label_channel: As in :class:`RawSegDataset`. Files that were reduced to one channel are read as well.
         data_prefix: As in :class:`RawSegDataset`.
-        **kwargs: Of :class:`RawSegDataset`.
+        **kwargs: Further arguments of :class:`RawSegDataset`.
     """
 
     LAYOUT = 'RGB/0000000.png ... and GT/LABELS/0000000.png ... (the folder RAND_CITYSCAPES)'
@@ -45,7 +43,7 @@ class SYNTHIADataset(RawSegDataset):
         super().__init__(label_table=label_table, label_channel=label_channel, data_prefix=data_prefix, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Names of all images and labels, sorted by image name."""
+        """Return the samples of :class:`RawSegDataset`, after a check for labels of the video sequences."""
         data_list = super().load_data_list()
         label = data_list[0].get('seg_map_path', '')
         if self.label_table.name == 'synthia' and any(mark in label for mark in _SEQUENCE_MARKS):

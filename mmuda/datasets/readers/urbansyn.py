@@ -1,4 +1,4 @@
-"""UrbanSyn."""
+"""Reader of UrbanSyn."""
 
 import os.path as osp
 
@@ -11,10 +11,10 @@ from .published import PublishedDataset
 class UrbanSynDataset(PublishedDataset):
     """UrbanSyn (Gomez et al., 2023; 7 539 frames of 2048x1024), as downloaded.
 
-    ``rgb/rgb_0001.png`` and ``ss/ss_0001.png``; labels hold train ids, and 19 where there is no class.
+    Images are ``rgb/rgb_0001.png``, labels are ``ss/ss_0001.png`` with train ids, and 19 where there is no class.
 
     Args:
-        **kwargs: Of :class:`PublishedDataset`; the only split is ``'train'``.
+        **kwargs: Further arguments of :class:`PublishedDataset`; the only split is ``'train'``.
     """
 
     LAYOUT = 'rgb/rgb_0001.png ... and ss/ss_0001.png ...'
@@ -22,7 +22,7 @@ class UrbanSynDataset(PublishedDataset):
     TABLE = 'urbansyn'
 
     def load_data_list(self) -> list[dict]:
-        """Names of all images and labels, sorted by image name."""
+        """Return the samples of :class:`RawSegDataset`, with the prefix of label names, ``ss_``."""
         data_list = super().load_data_list()
         for info in data_list:
             if 'seg_map_path' in info:

@@ -1,3 +1,5 @@
+"""Transforms of images and labels: loading, random crops and scales, changes of colour."""
+
 from .class_crop import RandomClassCrop
 from .loading import LoadDomainAnnotations, LoadDomainImage
 from .mining_crop import SmallClassCrop, plan_crop

@@ -1,14 +1,14 @@
-"""Checks of the samples that transforms get, and the record of a change of size."""
+"""Checks of the samples that enter a transform, and the keys that a change of size writes to a sample."""
 
 import numpy as np
 
 
 def check_image(results: dict, step: object) -> np.ndarray:
-    """Return the image of a sample.
+    """Return the image of a sample after checking its shape and dtype.
 
     Args:
         results: Sample with ``img``.
-        step: Transform that needs it, for the message.
+        step: Transform that needs the image, for the message.
 
     Raises:
         TypeError: If the image is not (H, W, 3) uint8.
@@ -24,11 +24,11 @@ def check_image(results: dict, step: object) -> np.ndarray:
 
 
 def check_label(results: dict, step: object, key: str = 'gt_seg_map') -> np.ndarray:
-    """Return a label of a sample, compared with its image.
+    """Return a label of a sample after checking its dtype and comparing its size with that of the image.
 
     Args:
         results: Sample with ``img`` and ``key``.
-        step: Transform that needs it, for the message.
+        step: Transform that needs the label, for the message.
         key: Key of the label.
 
     Raises:
@@ -47,11 +47,11 @@ def check_label(results: dict, step: object, key: str = 'gt_seg_map') -> np.ndar
 
 
 def record_resize(results: dict, before: tuple[int, int]) -> None:
-    """Write the keys that mmcv's ``Resize`` writes, for an image that has its new size.
+    """Write the keys that mmcv's ``Resize`` writes: ``img_shape``, ``scale``, ``scale_factor`` and ``keep_ratio``.
 
     Args:
         results: Sample with the resized ``img``.
-        before: (H, W) of the image before.
+        before: (H, W) of the image before the change.
     """
     height, width = results['img'].shape[:2]
     results['img_shape'] = (height, width)

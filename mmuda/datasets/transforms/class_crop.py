@@ -1,4 +1,4 @@
-"""A random crop that no class fills and, if the sampler wants a class to be seen, one that shows it."""
+"""A random crop that is not filled by one class, and that shows the class that the sampler has drawn, if any."""
 
 from collections.abc import Iterator
 
@@ -14,43 +14,43 @@ from .checks import check_label
 from .draws import Draws, NumPyDraws
 
 WANTED_CLASS, WANTED_PIXELS = 'wanted_class', 'wanted_pixels'
-"""Keys of a sample: the class that its crop should show, with more than so many pixels."""
+"""Keys of a sample: the class that its crop should show, and the number of its pixels that the crop should exceed."""
 
 CHECKS = 10
-"""So many windows are looked at; the one after them is taken as it is."""
+"""Number of windows that are checked. If none passes, the next window is taken without a check."""
 
 
 def draw_window(shape: tuple[int, ...], size: tuple[int, int], draws: Draws) -> Window:
-    """Draw a window of a size (h, w) in an image of a shape (H, W): the row, then the column of its corner."""
+    """Draw a window of size (h, w) in an image of shape (H, W): first the row of its corner, then the column."""
     top, left = (draws.integer(0, max(length - side, 0) + 1) for length, side in zip(shape, size, strict=True))
     return Window(top, top + size[0], left, left + size[1])
 
 
 def pixels_by_label(label: np.ndarray, window: Window) -> np.ndarray:
-    """Return how many pixels of each label (256,) a window of a label map (H, W) uint8 has; ignored ones are 0."""
+    """Return the number of pixels of each label, (256,), in a window of a label map (H, W) uint8; 0 for ignored."""
     counts = cv2.calcHist([window.of(label)], [0], None, [256], [0, 256]).ravel()
     counts[IGNORE_INDEX] = 0
     return counts
 
 
 def is_mixed(counts: np.ndarray, cat_max_ratio: float) -> bool:
-    """Return whether there are at least two labels, and the largest share of one is below ``cat_max_ratio``.
+    """Return whether a window has at least two labels, and the largest has a share below ``cat_max_ratio``.
 
     Args:
-        counts: (256,) pixels by label, without ignored ones.
-        cat_max_ratio: The share at which a window is refused.
+        counts: (256,) number of pixels of each label, without ignored pixels.
+        cat_max_ratio: Share of the labelled pixels at which a window is refused.
     """
     return bool(np.count_nonzero(counts) > 1 and counts.max() / counts.sum(dtype=np.float64) < cat_max_ratio)
 
 
 def mixed_windows(label: np.ndarray, size: tuple[int, int], cat_max_ratio: float, draws: Draws) -> Iterator[Window]:
-    """Yield the windows that are tried; the last one is the crop: the first mixed one, or the eleventh.
+    """Yield the windows that are drawn. The last one is the crop: the first one that is mixed, or the eleventh.
 
     Args:
         label: (H, W) uint8.
         size: (h, w) of the windows.
         cat_max_ratio: See :func:`is_mixed`; 1 takes the first window.
-        draws: The random numbers.
+        draws: Source of random numbers.
     """
     for _ in range(CHECKS if cat_max_ratio < 1 else 0):
         window = draw_window(label.shape, size, draws)
@@ -62,25 +62,26 @@ def mixed_windows(label: np.ndarray, size: tuple[int, int], cat_max_ratio: float
 
 @TRANSFORMS.register_module()
 class RandomClassCrop(BaseTransform):
-    """Cut a random window, drawn again while one class fills it or a wanted class is hardly in it.
+    """Random crop that is drawn again while one class dominates it, or while it shows too little of a wanted class.
 
-    With ``cat_max_ratio``, a window is drawn again, up to ten times, until it has at least two classes and none has
-    that share of the labelled pixels or more (mmseg's rule, by a histogram instead of a sort). If the sampler wants a
-    class to be seen (:class:`RareClassOrder` of DAFormer), that is repeated up to ten times until the window has enough
-    pixels of it. The last window of each series is taken as it is.
+    With ``cat_max_ratio`` below 1, a window is drawn again, up to ten times, until it has at least two classes and each
+    has a smaller share of the labelled pixels (mmseg's rule, computed by a histogram instead of a sort). If the sampler
+    has drawn a class that the crop should show (:class:`RareClassOrder` of DAFormer), the whole series is repeated up
+    to ten times until its last window has enough pixels of this class. The last window of each series is not checked
+    for ``cat_max_ratio``, and that of the last series not for the class.
 
     Needs ``img`` (H, W, C), and, for either rule, ``gt_seg_map`` (H, W) uint8 of the same size. Changes ``img``,
     the labels in ``seg_fields`` and ``img_shape`` (h, w). An image that is smaller than the window is not padded.
 
     Args:
         size: (h, w) of the window in pixels.
-        cat_max_ratio: 0.75 for sources in DAFormer; 1 allows one class to fill the window.
+        cat_max_ratio: Share of the labelled pixels that a class must stay below: 0.75 for the source in DAFormer. 1
+            allows one class to fill the window.
         draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
-        ValueError: If a setting is out of range. When an image comes: if it has no label although one is needed, or one
-            of another size.
-        TypeError: When an image comes, if a label is not uint8.
+        ValueError: If a setting is out of range. For an image: if a label is needed and missing, or has another size.
+        TypeError: For an image: if a label is not uint8.
     """
 
     seeks_wanted_class = True
@@ -94,7 +95,7 @@ class RandomClassCrop(BaseTransform):
         self.draws: Draws = draws or NumPyDraws()
 
     def transform(self, results: dict) -> dict:
-        """Cut ``results['img']`` and the labels."""
+        """Crop ``results['img']`` and the labels."""
         for key in results.get('seg_fields', []):
             check_label(results, self, key)
         window = self._find(results)
@@ -109,7 +110,7 @@ class RandomClassCrop(BaseTransform):
             if self.cat_max_ratio < 1 or wanted is not None:
                 raise ValueError(
                     f'RandomClassCrop looks for classes in the label of {results.get("img_path")}, which has none: '
-                    'load labels before it, or, in the pipeline of unlabelled images, leave cat_max_ratio out'
+                    'load labels before this step, or, in a pipeline of unlabelled images, leave cat_max_ratio out'
                 )
             return draw_window(results['img'].shape[:2], self.size, self.draws)
         for _ in range(CHECKS + 1):

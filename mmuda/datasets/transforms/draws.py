@@ -1,4 +1,4 @@
-"""The random numbers of a transform, which tests can replace by stored ones."""
+"""Random numbers of transforms. Tests can replace them by stored numbers."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ class Draws(Protocol):
     """Source of random numbers."""
 
     def integer(self, low: int, high: int) -> int:
-        """Return one of low, low + 1, ..., high - 1."""
+        """Return one of the integers low, low + 1, ..., high - 1."""
         ...
 
     def fraction(self, high: float) -> float:
@@ -18,10 +18,10 @@ class Draws(Protocol):
 
 
 class NumPyDraws:
-    """NumPy's global generator, which the domain data sets seed for every item."""
+    """Random numbers of NumPy's global generator, which pairs and unions of domains seed for every item."""
 
     def integer(self, low: int, high: int) -> int:
-        """Return one of low, low + 1, ..., high - 1."""
+        """Return one of the integers low, low + 1, ..., high - 1."""
         return int(np.random.randint(low, high))
 
     def fraction(self, high: float) -> float:

@@ -1,4 +1,4 @@
-"""Reading images and the label files of every data set, in one look-up."""
+"""Loading of images, and of labels, whose published ids are mapped by one look-up."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,35 +17,37 @@ from ..label_tables import UNKNOWN, LabelTable, get_label_table, lookup_array
 
 @TRANSFORMS.register_module()
 class LoadDomainImage(LoadImageFromFile):
-    """mmcv's ``LoadImageFromFile`` for images of more kinds, with one error that names a file that cannot be read.
+    """mmcv's ``LoadImageFromFile`` for more kinds of images, with errors that name the file and the remedy.
 
-    Adds ``img`` (H, W, 3) uint8 in BGR order, ``img_shape`` and ``ori_shape`` (H, W). Files of 8 bits are as mmcv
-    reads them, alpha left out; images of every format are turned as their EXIF orientation says.
+    Adds ``img`` (H, W, 3) uint8 in BGR order, ``img_shape`` and ``ori_shape`` (H, W). Files of 8 bits are read as mmcv
+    does, without alpha. The EXIF orientation of images of every format is applied.
 
-    Beyond: TIFF files of any bands and types (by tifffile, where OpenCV does not read them), ``.npy``, ``.npz`` and,
-    by nibabel, slices of NIfTI volumes, see :mod:`~mmuda.datasets.array_files`. Values of more than 8 bits stay as they
-    are, in float32: give ``value_range``, or a mean and a deviation of such values to the preprocessor. Grey images
-    become three equal channels, unless ``bands`` or ``color_type='unchanged'`` say otherwise.
+    Further formats are TIFF files with any bands and types (with tifffile, where OpenCV does not read them), ``.npy``,
+    ``.npz`` and, with nibabel, slices of NIfTI volumes; see :mod:`~mmuda.datasets.array_files`. Values of more than 8
+    bits are not scaled and become float32: set ``value_range``, or set mean and std of the preprocessor for such
+    values. Grey images become three equal channels, unless ``bands`` or ``color_type='unchanged'`` is set.
 
     Args:
         to_float32: Return float32 instead of uint8.
-        color_type: Flag of :func:`mmcv.imfrombytes`; ``'color_ignore_orientation'`` turns no image, ``'unchanged'``
-            keeps all bands.
+        color_type: Flag of :func:`mmcv.imfrombytes`. ``'color_ignore_orientation'`` does not apply the EXIF
+            orientation, ``'unchanged'`` keeps all bands.
         imdecode_backend: Backend of :func:`mmcv.imfrombytes`, for files of 8 bits.
-        backend_args: Of mmengine's file backend.
-        bands: Bands to take, counted from 0 in the order of the file: red, green, blue, .... Any number, in any order;
-            three are stored as BGR, as if they were red, green and blue.
-        value_range: ``(low, high)``: scale these values to 0..255, in float32, and clip the others. ``(0, 65535)`` for
-            photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
-        nan: Value that stands for NaN, before ``value_range``. None makes NaN an error.
-        max_pixels: Greatest number of pixels, by the header, for data sets that have no ``max_pixels``: those of mmseg.
-        to_uint8: Round the values that ``value_range`` gives to bytes, which all transforms take.
+        backend_args: Arguments of mmengine's file backend.
+        bands: Indices of the bands to take, counted from 0 in the order of the file: red, green, blue, .... Any number
+            is possible, in any order. Three bands are stored in reverse order, like red, green and blue as BGR.
+        value_range: ``(low, high)``: values that are scaled to 0 and 255, in float32; values outside are clipped. Set
+            ``(0, 65535)`` for photographs of 16 bits, ``(0, 4095)`` for 12 bits in a file of 16.
+        nan: Value that replaces NaN and infinite values, before ``value_range`` is applied. None makes them an error.
+        max_pixels: Largest number of pixels according to the header, for data sets without a ``max_pixels`` of their
+            own, such as those of mmseg. None allows any.
+        to_uint8: Round the values that ``value_range`` gives to uint8, which all transforms accept.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        OSError: If it is empty, truncated, damaged or no image.
-        ModuleNotFoundError: If a package is missing that reads such files.
-        ValueError: If it has more pixels than ``max_pixels`` of its data set allows, NaN, or not the bands.
+        OSError: If it is empty, truncated, damaged or not an image.
+        ModuleNotFoundError: If a package that reads such files is missing.
+        ValueError: If a setting is not valid. For an image: if it has more pixels than ``max_pixels`` of its data set
+            allows, has NaN, or lacks one of the bands.
     """
 
     def __init__(
@@ -86,17 +88,17 @@ class LoadDomainImage(LoadImageFromFile):
         return self._finished(decode_image(data, path, self._decoded_as, self.imdecode_backend, self.nan), path)
 
     def open(self, path: str) -> WindowReader | None:
-        """Return what reads windows of a file for :meth:`read_window`; None for one that is read as a whole."""
+        """Return the reader of a file for :meth:`read_window`; None if the file has to be read as a whole."""
         plain = self.imdecode_backend == 'cv2' and not self.color_type.startswith('grayscale')
         return open_windows(path, self.backend_args) if plain else None
 
     def read_window(self, reader: WindowReader, window: Window, path: str) -> np.ndarray:
-        """Return a window of the image that :meth:`read` returns.
+        """Return a window of the image that :meth:`read` returns, without reading all of it.
 
         Args:
-            reader: From :meth:`open`.
-            window: Which part.
-            path: The file.
+            reader: Reader from :meth:`open`.
+            window: Part of the image.
+            path: Path of the file, for messages.
         """
         return self._finished(stored_image(reader.read(window), path, self._decoded_as, reader.alpha, self.nan), path)
 
@@ -116,34 +118,34 @@ class LoadDomainImage(LoadImageFromFile):
 
 @TRANSFORMS.register_module()
 class LoadDomainAnnotations(BaseTransform):
-    """Reads a label file as it was published and maps its ids to those the network is trained with.
+    """A transform that loads a label file as published and maps its ids to those that the network is trained with.
 
-    Palette PNG (GTA5: the indices are the ids), 8-bit (Cityscapes, Synscapes, Cross-City), 16-bit,
-    multi-channel (SYNTHIA), 1-bit and colour-coded files, TIFF, ``.npy`` and ``.npz`` are read, see
-    :func:`~mmuda.datasets.label_files.decode_label`; raw id -> train id -> id among the data
-    set's own classes (``label_map``) is one look-up. Works with any mmseg data set, whose own
-    ``LoadAnnotations`` it replaces.
+    Palette PNG (GTA5: the indices are the ids), 8-bit (Cityscapes, Synscapes, Cross-City), 16-bit, multi-channel
+    (SYNTHIA), 1-bit and colour-coded files, TIFF, ``.npy`` and ``.npz`` are read; see
+    :func:`~mmuda.datasets.label_files.decode_label`. One look-up maps the raw id to the train id, and that to the id
+    among the classes of the data set (``label_map``). It works with any data set of mmseg, and replaces mmseg's
+    ``LoadAnnotations``.
 
     Adds ``gt_seg_map`` (H, W) uint8, and its name to ``seg_fields``.
 
     Args:
         table: Label table: a name (see :func:`~mmuda.datasets.label_tables.label_table_names`), a palette of mmseg
             (``'cityscapes_palette'``), or a dict ``{raw id: train id}`` or ``{(red, green, blue): train id}``. None
-            takes ``results['label_table']``, which the data sets of mmuda give.
-        unknown: Train id of raw ids that are not in the table, normally 255 (ignore). None makes
-            them an error.
-        channel: Channel in RGB order that holds the ids of multi-channel files. None takes
+            takes ``results['label_table']``, which the data sets of mmuda add to their samples.
+        unknown: Train id for raw ids that are not in the table, normally 255 (ignored). None makes them an error.
+        channel: Index of the channel that holds the ids in multi-channel files, in RGB order. None takes
             ``results['label_channel']``.
-        required: False passes images without a label on as they are: test pipelines also serve inference.
-        backend_args: Of mmengine's file backend.
-        max_pixels: As of :class:`LoadDomainImage`.
+        required: False passes on images without a label unchanged, because test pipelines are also used for inference.
+        backend_args: Arguments of mmengine's file backend.
+        max_pixels: As for :class:`LoadDomainImage`.
 
     Raises:
         FileNotFoundError: If the label file does not exist.
-        OSError: If it is truncated, damaged or no image.
-        ValueError: If it holds ids that the table does not know, has channels and none was chosen,
-            differs in size from its image, has more pixels than ``max_pixels`` of its data set allows, or no label
-            belongs to the image.
+        OSError: If it is truncated, damaged or not an image.
+        ModuleNotFoundError: If a package that reads such files is missing.
+        ValueError: If it has ids that are not in the table, has several channels and none was chosen, differs in size
+            from its image, or has more pixels than ``max_pixels`` of its data set allows. Also if the image has no
+            label, no table is known, or ``reduce_zero_label`` is set.
     """
 
     def __init__(
@@ -173,8 +175,8 @@ class LoadDomainAnnotations(BaseTransform):
             return results
         if path is None:
             raise ValueError(
-                f'no label file belongs to {results.get("img_path")}: take LoadDomainAnnotations '
-                'out of the pipeline of an unlabelled data set, or give the data set its labels'
+                f'no label file belongs to {results.get("img_path")}: remove LoadDomainAnnotations '
+                'from the pipeline of an unlabelled data set, or give the data set its labels'
             )
         if results.get('reduce_zero_label'):
             raise ValueError(
@@ -184,7 +186,7 @@ class LoadDomainAnnotations(BaseTransform):
         table = self.table or results.get('label_table')
         if table is None:
             raise ValueError(
-                f'{path}: the data set does not say what its label ids mean; name a table, as in '
+                f'{path}: the data set has no label table that maps its label ids; name a table, as in '
                 "dict(type='LoadDomainAnnotations', table='cityscapes')"
             )
         table = get_label_table(table)
@@ -199,7 +201,7 @@ class LoadDomainAnnotations(BaseTransform):
         return results
 
     def _read(self, results: dict, path: str, channel: int | None, table: LabelTable) -> np.ndarray:
-        """Return the ids or colours in a label file, of the window that was loaded of its image."""
+        """Return the ids or colours in a label file, or in the window of it that was loaded of its image."""
         window: Window | None = results.get(WINDOW)
         if window is not None:
             reader = open_windows(path, self.backend_args, indices=not table.colours)
@@ -214,7 +216,7 @@ class LoadDomainAnnotations(BaseTransform):
     @staticmethod
     def _check_size(results: dict, size: tuple[int, ...], path: str) -> None:
         """Compare the size (H, W) of a label file with that of its image."""
-        # Not img_shape: mmseg's test pipelines load labels after they have resized the image.
+        # img_shape is not compared, because test pipelines of mmseg load labels after they have resized the image.
         if results.get('img') is None or tuple(results['ori_shape'][:2]) == size:
             return
         if not results.get('same_size', True) and WINDOW not in results:

@@ -1,4 +1,4 @@
-"""CBST's training crop: a random scale, and small classes looked for."""
+"""CBST's training crop: a random scale, and a crop that is often centred on a small class."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from .pillow_resize import pillow_resize
 
 
 class CropRule(NamedTuple):
-    """Settings that are the same for all images; see :class:`SmallClassCrop`."""
+    """Settings of the crop that are the same for all images; see :class:`SmallClassCrop`."""
 
     size: int
     stride: int
@@ -31,24 +31,26 @@ class CropRule(NamedTuple):
 
 
 class CropPlan(NamedTuple):
-    """Where to cut, and how it was found.
+    """Position of the crop of one image, and the draws that led to it.
 
-    The canvas is a square of border colour and ignored labels with the image at (d0, d0).
+    The crop is cut from a square canvas. The image is on the canvas at (d0, d0); all other pixels have the border
+    colour and the ignored label.
 
     Attributes:
-        target_sizes: First and last length that the longer side may be scaled to.
-        target_size: The drawn one.
-        rate: Scale of the image, target size / longer side of ``max_shape``.
-        side: Side of the square crop in pixels of the image.
-        border: (d0, d1), the border before and after the image.
-        canvas: Side of the canvas.
-        mining: Whether a small class was looked for.
-        candidates: Small classes that a crop inside the image can be centred on.
-        chosen: The drawn one; None for a crop anywhere.
-        num_locations: How many pixels of it there are to choose from; 0 for a crop anywhere.
-        bounds: Row and column of the corner of a crop anywhere are drawn below the whole parts of these; else None.
-        corner: (row, column) of its first pixel on the canvas.
-        flip: Whether it is mirrored.
+        target_sizes: Smallest and largest length to which the longer side can be scaled, in pixels.
+        target_size: Length that was drawn from this range.
+        rate: Scale of the image: ``target_size`` / longer side of ``max_shape``.
+        side: Side of the square crop in pixels of the unscaled image.
+        border: (d0, d1), the border before and after the image in pixels.
+        canvas: Side of the canvas in pixels.
+        mining: Whether a small class was searched for.
+        candidates: Small classes on which a crop inside of the image can be centred.
+        chosen: Class that was drawn from the candidates; None for an unconstrained crop.
+        num_locations: Number of pixels of this class to choose from; 0 for an unconstrained crop.
+        bounds: Exclusive upper bounds (row, column) for the corner of an unconstrained crop, truncated to integers
+            before the draw; None for a crop that is centred on a small class.
+        corner: (row, column) of the first pixel of the crop on the canvas.
+        flip: Whether the crop is mirrored.
     """
 
     target_sizes: tuple[int, int]
@@ -74,18 +76,21 @@ def plan_crop(
     mined: Sequence[int],
     draws: Draws,
 ) -> CropPlan:
-    """Find the crop of one image: a pure function of its arguments and of what is drawn.
+    """Return the crop of one image: a pure function of the arguments and of the drawn numbers.
 
-    Drawn are, in this order, the target size, whether to look for a small class, then either the class and one of
+    The order of the draws is: the target size, whether to search for a small class, then either the class and one of
     its pixels or the row and the column of the corner, and last the flip.
 
     Args:
-        label: (H, W) uint8 train ids; only looked at, and only needed, if the rule's probability is not zero.
+        label: (H, W) uint8 train ids. It is only needed if the probability of the rule is above 0.
         shape: (H, W) of the image.
-        rule: The settings.
-        priority: Train ids that are looked for first.
-        mined: Train ids that are looked for if no priority class can be centred on.
-        draws: The random numbers.
+        rule: Settings of the crop.
+        priority: Train ids that are searched for first.
+        mined: Train ids that are searched for if no crop can be centred on a class with priority.
+        draws: Source of random numbers.
+
+    Raises:
+        ValueError: If a small class is to be searched for and ``label`` is None.
     """
     longest = max(rule.max_shape or shape)
     origin = rule.origin_size or longest
@@ -101,8 +106,8 @@ def plan_crop(
     candidates: tuple[int, ...] = ()
     if mining:
         if label is None:
-            raise ValueError('plan_crop: small classes are looked for in a label, but label is None')
-        # A crop that is centred on one of these pixels does not leave the image.
+            raise ValueError('plan_crop: small classes are searched for in the label, but label is None')
+        # A crop that is centred on one of these pixels lies inside of the image.
         half = side // 2
         ends = [int(max(1, grid, before + length - half - 1)) - before for length in shape]
         inside = label[half : ends[0], half : ends[1]]
@@ -147,11 +152,11 @@ def cut(array: np.ndarray, plan: CropPlan, border: int | Sequence[int]) -> np.nd
 
     Args:
         array: (H, W) or (H, W, C).
-        plan: The crop.
-        border: Value of what lies outside, one for each channel.
+        plan: Position of the crop.
+        border: Value of the pixels outside of the image, one for each channel.
 
     Returns:
-        (side, side) or (side, side, C) of the same dtype; a view if the crop lies inside.
+        (side, side) or (side, side, C) of the same dtype; a view if the crop lies inside of the image.
     """
     top, left = (start - plan.border[0] for start in plan.corner)
     height, width = array.shape[:2]
@@ -169,41 +174,42 @@ def cut(array: np.ndarray, plan: CropPlan, border: int | Sequence[int]) -> np.nd
 
 @TRANSFORMS.register_module()
 class SmallClassCrop(BaseTransform):
-    """The training crop of CBST (Zou et al., ECCV 2018, "mining"): random scale, small classes in the middle.
+    """Training crop of CBST (Zou et al., ECCV 2018): a random scale, and often a small class in the centre ("mining").
 
-    The image is scaled at random, and a square of ``size`` is cut from it: with ``probability`` such that a pixel of a
-    small class, one that the last labelling found rarely, lies in its middle, else anywhere. Both domains take
-    it, with ground truth and pseudo labels. The original's names are given in brackets.
+    The image is scaled at random, and a square of ``size`` is cut from it. With ``probability``, the crop is centred on
+    a pixel of a small class, which is a class with few pixels in the last labelling; otherwise it is anywhere. It is
+    used for both domains, with ground truth and with pseudo labels. Names in brackets are options of the original code.
 
-    Needs ``img`` (H, W, 3) uint8 in BGR order and ``gt_seg_map`` (H, W) uint8 train ids of the same size; without
-    mining the label may be absent. Changes both, ``img_shape`` and ``scale_factor``, and adds ``flip`` and
+    Needs ``img`` (H, W, 3) uint8 in BGR order and ``gt_seg_map`` (H, W) uint8 train ids of the same size; with
+    ``probability=0`` the label can be absent. Changes both, ``img_shape`` and ``scale_factor``, and adds ``flip`` and
     ``flip_direction``. The label of (size, size) is sampled every ``label_stride`` pixels, from ``label_stride // 2``.
 
     Args:
-        size: Side of the crop in network pixels, rounded up to a multiple of ``stride`` (crop-size).
+        size: Side of the crop after scaling, in pixels, rounded up to a multiple of ``stride`` (crop-size).
         stride: Output stride of the network.
         label_stride: 8 for losses at the resolution of the logits, as in the original; 1 for networks whose logits are
             upsampled in training.
         scale_range: Smallest and largest scale of ``origin_size`` (scale-rate-range).
-        origin_size: Length that a scale of 1 gives to the longer side of ``max_shape`` (origin-size,
-            origin-size-tgt). None: that longer side itself.
-        max_shape: (H, W) which images are taken to have, as the original assumes (1024, 2048) for GTA5 and Cityscapes
-            and (760, 1280) for SYNTHIA. None: their own size, as in its source training.
-        probability: How often a small class is looked for (mine-port); 0 never.
+        origin_size: Length of the longer side of ``max_shape`` at a scale of 1, in pixels (origin-size,
+            origin-size-tgt). None takes this longer side itself.
+        max_shape: (H, W) that images are assumed to have: in the original code (1024, 2048) for GTA5 and Cityscapes and
+            (760, 1280) for SYNTHIA. None takes the size of each image, as in the original's source training.
+        probability: Probability that a small class is searched for (mine-port).
         threshold: Share of all pixels below which a class has priority (mine-thresh).
-        number: How many of the smallest classes are looked for if none with priority is there (mine-id-number).
-        manifest: Folder of the labelling whose class sizes decide; it is read when the first image comes.
+        number: Number of the smallest classes that are searched for if no class with priority is in the image
+            (mine-id-number).
+        manifest: Folder of the labelling whose class sizes decide. It is read when the first image is loaded.
         priority: Train ids with priority, instead of ``manifest``.
-        mined: Train ids to look for if none with priority is there, instead of ``manifest``.
+        mined: Train ids that are searched for if no class with priority is in the image, instead of ``manifest``.
         flip: Probability of mirroring.
-        border: RGB colour outside the image, as whole numbers (the truncated mean of ImageNet).
+        border: RGB colour outside of the image, as integers (the truncated mean of ImageNet).
         draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
-        ValueError: If a setting is out of range, or mining is on and it is not said, or said twice, which classes are
-            small. When an image is read: if it has no label, or one of another size, although mining is on.
-        TypeError: If image or label are not uint8.
-        FileNotFoundError: When the first image is read, if the manifest does not exist.
+        ValueError: If a setting is out of range, or ``probability`` is above 0 and the small classes are not given, or
+            given twice. For an image: if it has no label although ``probability`` is above 0, or one of another size.
+        TypeError: For an image: if the image or the label is not uint8.
+        FileNotFoundError: For the first image: if the manifest does not exist.
     """
 
     def __init__(
@@ -242,8 +248,8 @@ class SmallClassCrop(BaseTransform):
         given = priority is not None or mined is not None
         if probability and given == (manifest is not None):
             raise ValueError(
-                'SmallClassCrop must know which classes are small: give manifest=FOLDER (of a labelling), or lists of '
-                'train ids priority= and mined=, not both; or probability=0 to crop anywhere'
+                'SmallClassCrop needs the small classes: set either manifest (the folder of a labelling), or priority '
+                'and mined (lists of train ids), not both; or set probability=0 to crop anywhere'
             )
         smallest, largest = scale_range
         shape = (max_shape[0], max_shape[1]) if max_shape else None
@@ -254,18 +260,18 @@ class SmallClassCrop(BaseTransform):
         self._small = (tuple(priority or ()), tuple(mined or ())) if given or not probability else None
 
     def small_classes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Train ids with priority, and those that come after them."""
+        """Return the train ids with priority, and the train ids that are searched for if none of them is present."""
         if self._small is None:
             assert self.manifest is not None
             manifest = Manifest.read(Path(self.manifest))
-            # A labelling without thresholds labels every pixel, so that its labels themselves are the sizes.
+            # A labelling without thresholds labels every pixel. Its numbers of labelled pixels are then the sizes.
             sizes = manifest.counts if manifest.sizes is None else manifest.sizes
             priority, mined = mining_classes(np.asarray(sizes), threshold=self.threshold, number=self.number)
             self._small = tuple(map(int, priority)), tuple(map(int, mined))
         return self._small
 
     def transform(self, results: dict) -> dict:
-        """Cut, scale and mirror image and label."""
+        """Crop, scale and mirror the image and the label."""
         image, label = results['img'], results.get('gt_seg_map')
         self._check(results, image, label)
         plan = plan_crop(label, image.shape[:2], self.rule, *self.small_classes(), self.draws)

@@ -1,7 +1,7 @@
-"""Colour jitter, grey images and blur: how FADA and SDCA change the colours of source images.
+"""Colour jitter, greyscale and blur, with which FADA and SDCA augment source images.
 
-Pillow does the arithmetic, as in the originals. Images are BGR, as ``LoadDomainImage`` gives them, and are RGB only
-within. Random numbers come from NumPy's global generator, which the domain data sets seed for every item.
+Pillow computes them, as in the original code. Images are BGR, as loaded by ``LoadDomainImage``, and RGB only inside of
+the functions. Random numbers come from NumPy's global generator, which pairs and unions of domains seed for every item.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .checks import check_image
 Strength = float | Sequence[float]
 
 Adjustment = tuple[str, float]
-"""One of brightness, contrast, saturation, with a factor (1: no change), or hue, with a part of the circle."""
+"""Brightness, contrast or saturation with a factor (1: no change), or hue with a part of the colour circle."""
 
 _ENHANCERS = dict(brightness=ImageEnhance.Brightness, contrast=ImageEnhance.Contrast, saturation=ImageEnhance.Color)
 
@@ -25,18 +25,18 @@ _ENHANCERS = dict(brightness=ImageEnhance.Brightness, contrast=ImageEnhance.Cont
 def adjust(image: np.ndarray, adjustments: Sequence[Adjustment]) -> np.ndarray:
     """Change the colours of an image, one adjustment after the other.
 
-    Brightness blends with black, contrast with the rounded mean of the grey image, saturation with the grey image,
-    each extrapolated and clipped for factors above 1. Hue turns Pillow's 8-bit hue by ``int(255 * part)``.
+    Brightness blends the image with black, contrast with the rounded mean of the grey image, saturation with the grey
+    image. Factors above 1 extrapolate, and values are clipped. Hue rotates Pillow's 8-bit hue by ``int(255 * part)``.
 
     Args:
         image: (H, W, 3) uint8, BGR.
-        adjustments: In their order.
+        adjustments: Adjustments in the order in which they are applied.
 
     Returns:
         (H, W, 3) uint8, BGR; the image itself if there is no adjustment.
 
     Raises:
-        KeyError: If an adjustment has another name.
+        KeyError: If an adjustment has an unknown name.
     """
     if not adjustments:
         return image
@@ -47,17 +47,22 @@ def adjust(image: np.ndarray, adjustments: Sequence[Adjustment]) -> np.ndarray:
 
 
 def grayscale(image: np.ndarray) -> np.ndarray:
-    """Pillow's luma (ITU-R 601-2) in all three channels; (H, W, 3) uint8 BGR in, the same out."""
+    """Return an image (H, W, 3) uint8 BGR with Pillow's luma (ITU-R 601-2) in all three channels."""
     return cv2.cvtColor(np.asarray(_to_pillow(image).convert('L')), cv2.COLOR_GRAY2BGR)
 
 
 def gaussian_blur(image: np.ndarray, sigma: float, kernel: int = 3) -> np.ndarray:
-    """Blur with a Gaussian that is sampled at whole pixels and normalised, mirrored at the border without the edge.
+    """Blur an image with a Gaussian that is sampled at whole pixels and normalised.
+
+    At the border the image is mirrored without repeating the last pixel.
 
     Args:
         image: (H, W, 3) uint8, channels in any order.
-        sigma: Of the Gaussian, in pixels, along both sides.
-        kernel: Side of the kernel, odd.
+        sigma: Standard deviation of the Gaussian along both axes, in pixels.
+        kernel: Side of the kernel in pixels, odd.
+
+    Returns:
+        (H, W, 3) uint8.
     """
     distance = np.arange(kernel) - kernel // 2
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
@@ -79,19 +84,21 @@ def _turn_hue(picture: Image.Image, part: float) -> Image.Image:
 
 @TRANSFORMS.register_module()
 class ColorJitter(BaseTransform):
-    """Brightness, contrast, saturation and hue change at random, in random order: torchvision's transform of this name.
+    """Random change of brightness, contrast, saturation and hue in random order, like torchvision's ``ColorJitter``.
 
-    Always applied. Needs and changes ``img`` (H, W, 3) uint8 in BGR order. FADA and SDCA: 0.5, 0.5, 0.5, 0.2.
+    It is always applied. Needs and changes ``img`` (H, W, 3) uint8 in BGR order. FADA and SDCA use the strengths 0.5,
+    0.5, 0.5 and 0.2.
 
     Args:
-        brightness: b draws a factor from [max(0, 1 - b), 1 + b]; a pair is the range itself. 0: stays as it is.
-        contrast: Alike.
-        saturation: Alike.
-        hue: h up to 0.5 draws a part of the colour circle from [-h, h]; a pair is the range itself.
+        brightness: Strength b: the factor is drawn from [max(0, 1 - b), 1 + b]. A pair is the range itself. 0 changes
+            nothing.
+        contrast: As ``brightness``.
+        saturation: As ``brightness``.
+        hue: Strength h up to 0.5: a part of the colour circle is drawn from [-h, h]. A pair is the range itself.
 
     Raises:
         ValueError: If a strength or range is out of bounds.
-        TypeError: When an image comes, if it is not uint8.
+        TypeError: For an image: if it is not (H, W, 3) uint8.
     """
 
     def __init__(
@@ -104,7 +111,7 @@ class ColorJitter(BaseTransform):
         self.ranges['hue'] = _range('hue', hue, 0.0, (-0.5, 0.5))
 
     def draw(self) -> tuple[Adjustment, ...]:
-        """Random adjustments in random order."""
+        """Draw random adjustments in random order."""
         names = list(self.ranges)
         order = np.random.permutation(len(names))
         amounts = {name: np.random.uniform(*limits) for name, limits in self.ranges.items() if limits is not None}
@@ -122,7 +129,7 @@ class ColorJitter(BaseTransform):
 def _range(name: str, value: Strength, centre: float, bounds: tuple[float, float]) -> tuple[float, float] | None:
     pair = tuple(value) if isinstance(value, Sequence) else None
     if (pair is None and not value >= 0) or (pair is not None and len(pair) != 2):  # type: ignore[operator]
-        raise ValueError(f'{name} is a strength from 0 on, or a pair (lowest, highest), but got {value!r}')
+        raise ValueError(f'{name} must be a strength >= 0, or a pair (lowest, highest), but got {value!r}')
     if pair is not None:
         low, high = pair
     else:
@@ -135,17 +142,18 @@ def _range(name: str, value: Strength, centre: float, bounds: tuple[float, float
 
 @TRANSFORMS.register_module()
 class RandomPillowGrayscale(BaseTransform):
-    """The image becomes grey with a probability: torchvision's ``RandomGrayscale``.
+    """Random conversion of an image to grey, like torchvision's ``RandomGrayscale``.
 
-    It has a name of its own as mmcv has that one, which takes the mean of the channels by default and always cuts off
-    where Pillow rounds. Needs and changes ``img`` (H, W, 3) uint8 in BGR order; it keeps three channels. SDCA: 0.2.
+    The name ``RandomGrayscale`` belongs to a transform of mmcv, which differs: it takes the mean of the channels by
+    default, and truncates where Pillow rounds. Needs and changes ``img`` (H, W, 3) uint8 in BGR order, which keeps
+    three channels. SDCA uses a probability of 0.2.
 
     Args:
-        prob: Probability.
+        prob: Probability of the conversion.
 
     Raises:
-        ValueError: If it is none.
-        TypeError: When an image comes, if it is not uint8.
+        ValueError: If ``prob`` is not in [0, 1].
+        TypeError: For an image: if it is not (H, W, 3) uint8.
     """
 
     def __init__(self, prob: float = 0.1) -> None:
@@ -166,17 +174,17 @@ class RandomPillowGrayscale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomGaussianBlur(BaseTransform):
-    """A Gaussian blur of random strength: torchvision's ``GaussianBlur``. Always applied.
+    """Gaussian blur of random strength, like torchvision's ``GaussianBlur``.
 
-    Needs and changes ``img`` (H, W, 3) uint8. The defaults are those of sources in SDCA.
+    It is always applied. Needs and changes ``img`` (H, W, 3) uint8. SDCA uses the defaults for the source.
 
     Args:
-        sigma: (lowest, highest) standard deviation in pixels, or the one.
+        sigma: (lowest, highest) standard deviation in pixels, or a single number.
         kernel: Side of the kernel in pixels, odd.
 
     Raises:
-        ValueError: If the kernel is not odd, or sigma not positive.
-        TypeError: When an image comes, if it is not uint8.
+        ValueError: If ``kernel`` is not a positive odd number, or ``sigma`` is not positive.
+        TypeError: For an image: if it is not (H, W, 3) uint8.
     """
 
     def __init__(self, sigma: Strength = (0.1, 2.0), kernel: int = 3) -> None:

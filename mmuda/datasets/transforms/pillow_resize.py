@@ -1,4 +1,4 @@
-"""Resizing with Pillow, the filter chosen by the direction: how CBST resizes every image."""
+"""Resizing with Pillow and a filter that depends on the change of size, as CBST resizes every image."""
 
 import mmcv
 import numpy as np
@@ -11,7 +11,7 @@ from .checks import check_image, record_resize
 
 
 def pillow_resize(array: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
-    """Resize with Pillow, which antialiases when it shrinks.
+    """Resize an image or a label with Pillow, which applies antialiasing when it shrinks an image.
 
     Args:
         array: (H, W, 3) uint8 with the channels in any order, or (H, W) uint8.
@@ -28,20 +28,20 @@ def pillow_resize(array: np.ndarray, size: tuple[int, int], interpolation: str) 
 
 @TRANSFORMS.register_module()
 class ResizeLongSide(BaseTransform):
-    """The longer side of the image becomes ``length``, the other follows: CBST's test size.
+    """A transform that resizes an image so that its longer side has the given length, as CBST does in tests.
 
-    The other side is ``length * short / long``, a half rounded to the even neighbour; the filter is that of
-    :func:`auto_filter`. An image that has the length already stays as it is. Labels keep their size, as predictions
-    are evaluated at the size of the file.
+    The other side is ``length * short / long``, where halves are rounded to the even neighbour. The filter is that of
+    :func:`~mmuda.resampling.auto_filter`. An image that already has the length is not changed. Labels keep their size,
+    because predictions are evaluated at the size of the file.
 
     Needs ``img`` (H, W, 3) uint8. Changes ``img``, ``img_shape`` (h, w), ``scale``, ``scale_factor`` (w, h) and
     ``keep_ratio``, as mmcv's ``Resize``.
 
     Args:
-        length: Length of the longer side in pixels (CBST: 1850 to make pseudo labels, 2048 to evaluate).
+        length: Length of the longer side in pixels (CBST: 1850 for pseudo labels, 2048 for evaluation).
 
     Raises:
-        TypeError: If the image has another dtype or other channels.
+        TypeError: For an image: if it is not (H, W, 3) uint8.
         ValueError: If the length is not a positive integer.
     """
 

@@ -6,12 +6,13 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PredictAtLabelSize(BaseTransform):
-    """Let a prediction have the size of the label map, which was resized together with its image.
+    """A transform that gives a prediction the size of the label map, which was resized together with its image.
 
-    DACS evaluates so: images and labels of Cityscapes at 1024x512. Without it predictions have the size of the image
-    file, and labels belong behind ``Resize``. Images without a label, as in inference, keep the size of their file.
+    DACS evaluates in this way, with images and labels of Cityscapes at 1024x512. Without this step, predictions have
+    the size of the image file, and labels must be loaded after ``Resize``. For images without a label, as in inference,
+    predictions keep the size of the file.
 
-    Changes ``ori_shape`` (H, W).
+    Changes ``ori_shape`` (H, W), to which mmseg resizes predictions.
     """
 
     def transform(self, results: dict) -> dict:

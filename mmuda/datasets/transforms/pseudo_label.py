@@ -1,4 +1,4 @@
-"""Reading labels that a network made."""
+"""Loading of pseudo labels."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,26 +15,26 @@ from .pillow_resize import pillow_resize
 
 @TRANSFORMS.register_module()
 class LoadPseudoLabel(BaseTransform):
-    """Reads a pseudo label: an 8-bit PNG of train ids, taken as they are; 255 is ignored.
+    """A transform that loads a pseudo label: an 8-bit PNG file of train ids, which are not mapped. 255 is ignored.
 
-    No label table and no ``label_map`` is applied: the ids are those of the classes that the labels were made with,
-    which :class:`~mmuda.datasets.PseudoLabelDataset` compares with those of training.
+    No label table and no ``label_map`` is applied. The ids are those of the classes with which the labels were made;
+    :class:`~mmuda.datasets.PseudoLabelDataset` compares these classes with those of training.
 
     Needs ``seg_map_path`` and, normally, ``num_classes``. Adds ``gt_seg_map`` (H, W) uint8, and its name to
     ``seg_fields``.
 
     Args:
-        resize: False: the label has the size of the image file, and is read before anything is resized. True: scale it
-            to the size of ``img`` at this point by Pillow's nearest neighbour, as IntraDA does with labels of the size
-            of the network's input.
-        num_classes: How many classes there are, for data sets that do not say it.
-        backend_args: Of mmengine's file backend.
+        resize: False expects a label of the size of the image file, and must come before steps that resize. True scales
+            the label to the present size of ``img`` by Pillow's nearest neighbour, as IntraDA does with labels of the
+            size of the network's input.
+        num_classes: Number of classes, for data sets that do not set it in their samples.
+        backend_args: Arguments of mmengine's file backend.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        OSError: If it is truncated, damaged or no image.
-        ValueError: If it is no 8-bit single-channel file, holds an id that is no class, or is of another size than its
-            image; or if no label belongs to the image.
+        OSError: If it is truncated, damaged or not an image.
+        ValueError: If it is not an 8-bit single-channel file, has an id that is not a class, or differs in size from
+            its image. Also if the image has no label, or the number of classes is not known.
     """
 
     def __init__(self, resize: bool = False, num_classes: int | None = None, backend_args: dict | None = None) -> None:
@@ -48,7 +48,7 @@ class LoadPseudoLabel(BaseTransform):
         if path is None:
             raise ValueError(
                 f'no pseudo label belongs to {results.get("img_path")}: use LoadPseudoLabel with a '
-                'PseudoLabelDataset, or take it out of the pipeline'
+                'PseudoLabelDataset, or remove it from the pipeline'
             )
         data = read_image_bytes(path, self.backend_args, results.get('max_pixels', MAX_PIXELS))
         label = decode_label(data, path)
@@ -66,7 +66,7 @@ class LoadPseudoLabel(BaseTransform):
         num_classes = results.get('num_classes') or self.num_classes
         if num_classes is None:
             raise ValueError(
-                f'{path}: the data set does not say how many classes there are: use a PseudoLabelDataset, '
+                f'{path}: the number of classes is not in the sample: use a PseudoLabelDataset, '
                 "or dict(type='LoadPseudoLabel', num_classes=...)"
             )
         wrong = (label >= num_classes) & (label != IGNORE_INDEX)
@@ -87,12 +87,14 @@ class LoadPseudoLabel(BaseTransform):
                 told = ' and '.join(f'{width}x{height}' for height, width in sorted(sizes))
                 raise ValueError(
                     f'{path} is {label.shape[1]}x{label.shape[0]} (width x height), but its image '
-                    f'{results.get("img_path")} is {told}: put LoadPseudoLabel before what resizes the image; if the '
-                    'label was made at another size, put it after and say resize=True'
+                    f'{results.get("img_path")} is {told}: put LoadPseudoLabel before the step that resizes the image, '
+                    'or, if the label was made at another size, after it with resize=True'
                 )
             return label if window is None else np.ascontiguousarray(window.of(label))
         if image is None:
-            raise ValueError(f'{path}: with resize=True, LoadPseudoLabel comes after the image is loaded and resized')
+            raise ValueError(
+                f'{path}: with resize=True, put LoadPseudoLabel after the steps that load and resize the image'
+            )
         if results.get('flip'):
             raise ValueError(
                 f'{path}: the image is mirrored already, its label would not be: put LoadPseudoLabel before RandomFlip'

@@ -1,4 +1,4 @@
-"""A random scale, and a random crop of a fixed size: the last training stages of FADA and SDCA."""
+"""A random scale, and a random crop of a fixed size, as in the last training stages of FADA and SDCA."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from .pillow_resize import pillow_resize
 
 
 def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draws) -> tuple[int, int]:
-    """The size (h, w) that an image is scaled to: that of the image times a random factor, cut to whole pixels.
+    """Return the size (h, w) to which an image is scaled: its size times a random factor, truncated to whole pixels.
 
     Args:
         shape: (H, W) of the image.
-        factors: Smallest and largest; the drawn one is smallest + u * (largest - smallest), u in [0, 1).
-        draws: The random numbers; one fraction is taken.
+        factors: Smallest and largest factor. The drawn one is smallest + u * (largest - smallest), u in [0, 1).
+        draws: Source of random numbers; one fraction is drawn.
     """
     factor = factors[0] + (factors[1] - factors[0]) * draws.fraction(1)
     height, width = (max(1, int(length * factor)) for length in shape)
@@ -29,11 +29,12 @@ def plan_scale(shape: tuple[int, int], factors: tuple[float, float], draws: Draw
 
 
 class CropWindow(NamedTuple):
-    """Where to cut from a padded image.
+    """Position of a crop in a padded image.
 
     Attributes:
-        padding: Pixels that are added at the top and at the bottom, and at the left and at the right.
-        padded: (H, W) after that.
+        padding: Rows that are added both at the top and at the bottom, and columns that are added both at the left and
+            at the right.
+        padded: (H, W) of the padded image.
         corner: (row, column) of the first pixel of the crop in the padded image.
         size: (h, w) of the crop.
     """
@@ -45,14 +46,15 @@ class CropWindow(NamedTuple):
 
 
 def plan_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> CropWindow:
-    """Find the crop: a pure function of its arguments and of what is drawn, the row and the column, in this order.
+    """Return a random crop of an image, which depends only on the arguments and on the drawn row and column.
 
-    A side that is too short by d pixels gets d on both ends, so that the image may lie anywhere in the crop.
+    A side that is too short by d pixels is padded by d pixels at both ends, so that the image can be anywhere in the
+    crop.
 
     Args:
         shape: (H, W) of the image.
         size: (h, w) of the crop.
-        draws: The random numbers.
+        draws: Source of random numbers. The row is drawn before the column.
     """
     (top, height, row), (left, width, column) = (
         _along(length, wanted, draws) for length, wanted in zip(shape, size, strict=True)
@@ -61,19 +63,19 @@ def plan_window(shape: tuple[int, int], size: tuple[int, int], draws: Draws) -> 
 
 
 def _along(length: int, wanted: int, draws: Draws) -> tuple[int, int, int]:
-    """Return padding, padded length and first pixel of the crop along one side."""
+    """Return the padding, the padded length and the first pixel of the crop along one axis."""
     padding = max(0, wanted - length)
     padded = length + 2 * padding
     return padding, padded, draws.integer(0, padded - wanted + 1)
 
 
 def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray:
-    """Cut the crop out of an image, padding no more than what lies in it.
+    """Cut the crop out of an image. Only the padding that lies in the crop is made.
 
     Args:
         array: (H, W) or (H, W, C) uint8.
-        window: The crop.
-        border: Value outside the image.
+        window: Position of the crop.
+        border: Value outside of the image.
 
     Returns:
         (h, w) or (h, w, C), contiguous.
@@ -90,22 +92,24 @@ def cut_window(array: np.ndarray, window: CropWindow, border: int) -> np.ndarray
 
 @TRANSFORMS.register_module()
 class RandomScale(BaseTransform):
-    """Scale image and labels by one random factor: Pillow's antialiased bicubic, nearest neighbours for labels.
+    """A transform that scales image and labels by one random factor with Pillow: bicubic, and nearest for labels.
 
     Needs ``img`` (H, W, 3) uint8. Changes it and the labels in ``seg_fields`` (H, W) uint8, ``img_shape`` (h, w),
-    ``scale`` (w, h), ``scale_factor`` (w, h) and ``keep_ratio``, as mmcv's ``Resize``. The last stages of FADA and SDCA
-    scale the original images by (0.5, 1.5).
+    ``scale`` (w, h), ``scale_factor`` (w, h) and ``keep_ratio``, as mmcv's ``Resize`` does. The last stages of FADA and
+    SDCA scale the original images by factors from 0.5 to 1.5.
 
     Args:
         range: Smallest and largest factor.
         draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
-        ValueError: If a factor is not positive. When an image comes: if a label has another size.
-        TypeError: When an image comes, if it or a label is not uint8.
+        ValueError: If a factor is not positive. For an image: if a label has another size.
+        TypeError: For an image: if it is not (H, W, 3) uint8, or a label is not uint8.
     """
 
-    def __init__(self, range: Sequence[float] = (0.5, 1.5), draws: Draws | None = None) -> None:  # the key of configs
+    def __init__(
+        self, range: Sequence[float] = (0.5, 1.5), draws: Draws | None = None
+    ) -> None:  # configs have the key range
         if len(range) != 2 or not 0 < range[0] <= range[1]:
             raise ValueError(f'range must be (smallest, largest) with 0 < smallest <= largest, but got {range!r}')
         self.range = float(range[0]), float(range[1])
@@ -128,21 +132,21 @@ class RandomScale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PadCrop(BaseTransform):
-    """Cut a random window of a fixed size; what lies outside the image is black, and ignored in labels.
+    """Random crop of a fixed size. Outside of the image it is black, and ignored in labels.
 
-    A side that is too short is padded on both ends by all that is missing, so the image may lie anywhere in the window
-    (mmseg's ``RandomCrop`` pads nothing). Needs ``img`` (H, W, 3) uint8 and changes it, the labels in ``seg_fields``
+    A side that is too short is padded at both ends by all missing pixels, so that the image can be anywhere in the crop
+    (mmseg's ``RandomCrop`` does not pad). Needs ``img`` (H, W, 3) uint8 and changes it, the labels in ``seg_fields``
     (H, W) uint8 and ``img_shape`` (h, w).
 
     Args:
-        size: (h, w) of the window.
-        pad_value: Of all channels outside the image; 0, black, in FADA and SDCA, whose padding comes before
-            normalisation.
+        size: (h, w) of the crop in pixels.
+        pad_value: Value of all channels outside of the image. FADA and SDCA use 0 (black) and pad before normalisation.
         draws: Source of random numbers; NumPy's global generator by default.
 
     Raises:
-        ValueError: If a side is not positive. When an image comes: if a label has another size.
-        TypeError: When an image comes, if it or a label is not uint8.
+        ValueError: If a side is not positive, or ``pad_value`` is not in 0..255. For an image: if a label has another
+            size.
+        TypeError: For an image: if it is not (H, W, 3) uint8, or a label is not uint8.
     """
 
     def __init__(self, size: tuple[int, int], pad_value: int = 0, draws: Draws | None = None) -> None:
@@ -154,7 +158,7 @@ class PadCrop(BaseTransform):
         self.draws: Draws = draws or NumPyDraws()
 
     def transform(self, results: dict) -> dict:
-        """Cut ``results['img']`` and the labels."""
+        """Crop ``results['img']`` and the labels."""
         _check(results, self)
         window = plan_window(results['img'].shape[:2], self.size, self.draws)
         results['img'] = cut_window(results['img'], window, self.pad_value)

@@ -1,4 +1,4 @@
-"""A map of the pixels whose predictions may become pseudo labels goes through the pipeline with its image."""
+"""A map of the trusted pixels, where predictions can become pseudo labels. Pipelines transform it with the image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,25 +12,26 @@ from mmseg.registry import TRANSFORMS
 from ..untrusted_borders import Border, get_border
 
 TRUSTED = 'trusted_map'
-"""Key of the map among the results of a pipeline."""
+"""Key of the map in a sample."""
 
 
 @TRANSFORMS.register_module()
 class LoadTrustedPixels(BaseTransform):
-    """Add a map that is 0 at the border of the image, where the data set does not trust predictions.
+    """A transform that adds a map, 0 at the border of the image, where predictions should not become pseudo labels.
 
-    Place it right behind the loading of the image. Transforms resize, crop and flip the map as they do labels;
-    :class:`PackDomainInputs` hands it to teacher-student methods, which give pseudo labels no weight there.
+    Put this step directly after the loading of the image. Later steps resize, crop and flip the map like a label.
+    :class:`PackDomainInputs` passes it on to teacher-student methods, which give pseudo labels no weight where it is 0.
 
     Needs ``img_shape`` (H, W). Adds ``trusted_map`` (H, W) uint8, 1 inside and 0 in the border, and its name to
     ``seg_fields``.
 
     Args:
         border: Name of a border (``'cityscapes'``, ``'cityscapes_rows'``, ``'acdc_rows'``), or ``dict(top=...,
-            bottom=..., left=..., right=...)`` in pixels, with ``size=(H, W)`` if images may be smaller copies.
+            bottom=..., left=..., right=...)`` in pixels, with ``size=(H, W)`` of the published images if images can be
+            smaller copies; see :class:`~mmuda.datasets.untrusted_borders.Border`.
 
     Raises:
-        ValueError: If there is no such border. When an image comes: if it has been resized or cropped before.
+        ValueError: If there is no such border. For an image: if it was resized or cropped before.
     """
 
     def __init__(self, border: str | Mapping | Border) -> None:
@@ -42,7 +43,7 @@ class LoadTrustedPixels(BaseTransform):
         if tuple(results.get('ori_shape', (height, width))[:2]) != (height, width):
             raise ValueError(
                 f'{results.get("img_path")}: the border is counted in pixels of the file, but the image has another '
-                'size already: place LoadTrustedPixels right behind the loading of the image'
+                'size already: put LoadTrustedPixels directly after the loading of the image'
             )
         trusted = np.zeros((height, width), np.uint8)
         trusted[self.border.of((height, width))] = 1
@@ -62,7 +63,7 @@ class PackDomainInputs(PackSegInputs):
     """
 
     def transform(self, results: dict) -> dict[str, Any]:
-        """Pack the image, its label and the map, whichever are there."""
+        """Pack the image, and the label and the map if there are any."""
         packed = super().transform(results)
         if TRUSTED in results:
             data = to_tensor(np.ascontiguousarray(results[TRUSTED])[None])

@@ -1,4 +1,4 @@
-"""A random window of an image, which is loaded without the rest of the file where the format allows that."""
+"""Loading of a random window of an image, without the rest of the file where the format allows it."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from .loading import LoadDomainImage
 
 @TRANSFORMS.register_module()
 class LoadDomainWindow(LoadDomainImage):
-    """Load a random window of an image: ``LoadDomainImage`` and a random crop, for images of any size.
+    """A transform that loads a random window of an image: ``LoadDomainImage`` and a random crop, for any image size.
 
-    Of TIFF files (with tifffile) and ``.npy`` files only the window is read, see
-    :func:`~mmuda.datasets.image_windows.open_windows`; ``max_pixels`` does not bound them. PNG, JPEG and all others are
-    decoded as a whole and cut, with the same result. ``LoadDomainAnnotations`` and ``LoadPseudoLabel`` behind it read
-    the same window of the label.
+    Of TIFF files (with tifffile) and ``.npy`` files, only the window is read; see
+    :func:`~mmuda.datasets.image_windows.open_windows`. ``max_pixels`` does not limit these files. PNG, JPEG and all
+    other files are decoded as a whole and cut, with the same result. ``LoadDomainAnnotations`` and ``LoadPseudoLabel``
+    after this step load the same window of the label.
 
-    Adds ``img`` (h, w, C), ``img_shape`` (h, w), ``ori_shape`` (H, W) of the file and ``window``. An image that is
-    smaller than the window is not padded. ``RandomClassCrop`` behind it, with a smaller size, looks for classes inside
-    of the window.
+    Adds ``img`` (h, w, C), ``img_shape`` (h, w), ``ori_shape`` (H, W) of the file and ``window``, a
+    :class:`~mmuda.datasets.image_windows.Window`. An image that is smaller than the window is not padded. A
+    ``RandomClassCrop`` of a smaller size after this step looks for classes inside of the window.
 
     Args:
         size: (h, w) of the window in pixels.
-        draws: Source of random numbers; NumPy's global generator by default. The row and the column of the corner are
-            drawn, in this order.
-        **kwargs: Of :class:`LoadDomainImage`.
+        draws: Source of random numbers; NumPy's global generator by default. The row of the corner is drawn before the
+            column.
+        **kwargs: Further arguments of :class:`LoadDomainImage`.
 
     Raises:
         ValueError: If the size is not positive.

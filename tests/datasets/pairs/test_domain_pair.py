@@ -101,11 +101,11 @@ def test_sides_must_agree_on_classes():
 def test_labelled_target_images_need_labels(tmp_path):
     unlabelled = DomainPairDataset(Numbers(2), Numbers(2), target_labelled=Numbers(2))
     with pytest.raises(
-        RuntimeError, match='pipeline of target_labelled gives no ground truth: let it load annotations'
+        RuntimeError, match='pipeline of target_labelled gives no ground truth: add a step that loads annotations'
     ):
         unlabelled[(0, 0, 0, 0)]
     images = dict(type='GTA5Dataset', data_root=str(layouts.gta5(tmp_path)), pipeline=[])
-    with pytest.raises(ValueError, match='GTA5Dataset: indices=.. leaves none of its images'):
+    with pytest.raises(ValueError, match='GTA5Dataset: indices=.. selects no image'):
         DomainPairDataset(Numbers(2), Numbers(2), target_labelled=dict(images, indices=[]))
 
 

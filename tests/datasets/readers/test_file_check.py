@@ -41,7 +41,7 @@ def test_one_error_lists_them_all(broken):
         "mismatched='skip'",
         f'{broken}/images/00002.png is {W}x{H}, {broken}/labels/00002.png is {W + 2}x{H}',
         f'{broken}/labels/00004.png missing',
-        f'{broken}/images/00005.png is empty, damaged or no image',
+        f'{broken}/images/00005.png is empty, damaged or not an image',
     ):
         assert told in text
     assert '00001' not in text and '00003' not in text and '00006' not in text
@@ -85,7 +85,7 @@ def test_translated_images_may_have_another_size(translated):
 
 def test_sizes_that_stay_different_are_an_error(translated):
     dataset = GTA5Dataset(data_root=str(translated), same_size=False, pipeline=STEPS)
-    with pytest.raises(ValueError, match=rf'00001.png leaves the pipeline with \({H}, {W}\) .* needs a Resize'):
+    with pytest.raises(ValueError, match=rf'00001.png has the size \({H}, {W}\) .* needs a Resize'):
         dataset[0]
     with pytest.raises(ValueError, match='No pair is left.*or set same_size=False'):
         GTA5Dataset(data_root=str(translated), mismatched='skip')

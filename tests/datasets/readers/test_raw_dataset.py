@@ -194,7 +194,11 @@ def test_classes_are_merged_and_dropped(tmp_path):
 
 @pytest.mark.parametrize(
     'class_map, message',
-    [({}, 'class_map={}'), (dict(a='rode'), "'a' is made of 'rode'"), (dict(a='road', b=['road']), "stands in 'a'")],
+    [
+        ({}, 'class_map={}'),
+        (dict(a='rode'), "'a' is made of 'rode'"),
+        (dict(a='road', b=['road']), "'road' can be part of one class only, but is in 'a'"),
+    ],
 )
 def test_wrong_class_maps(class_map, message):
     with pytest.raises(ValueError, match=message):

@@ -80,7 +80,7 @@ def test_channels_are_counted_in_rgb_order(tmp_path, channel):
 def test_channel_0_of_one_channel(tmp_path):
     path = write(tmp_path / 'a.png', ids(range(23)))
     np.testing.assert_array_equal(load(path, 'synthia', channel=0), mapped(ids(range(23)), 'synthia'))
-    with pytest.raises(ValueError, match=r'a\.png has 1 channel.*channel 1'):
+    with pytest.raises(ValueError, match=r'a\.png has 1 channel.*label_channel is 1'):
         load(path, 'synthia', channel=1)
 
 

@@ -218,7 +218,7 @@ def test_bad_input_is_told():
         (dict(scale_range=(0, 1)), '0 < smallest'),
         (dict(probability=1.5), r'in \[0, 1\]'),
         (dict(flip=-1), r'in \[0, 1\]'),
-        (dict(priority=None, mined=None), 'give manifest=FOLDER'),
+        (dict(priority=None, mined=None), 'set either manifest'),
         (dict(manifest='labels'), 'not both'),
     ],
 )

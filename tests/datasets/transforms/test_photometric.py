@@ -131,7 +131,7 @@ def test_ranges(settings, name, limits):
 @pytest.mark.parametrize(
     'settings, told',
     [
-        (dict(brightness=-0.1), 'brightness is a strength from 0 on'),
+        (dict(brightness=-0.1), 'brightness must be a strength >= 0'),
         (dict(hue=0.6), r'hue=0.6 gives the range \(-0.6, 0.6\), which must lie in \(-0.5, 0.5\)'),
         (dict(contrast=(1.2, 0.8)), r'gives the range \(1.2, 0.8\)'),
         (dict(saturation=(-0.5, 1)), r'gives the range \(-0.5, 1\)'),

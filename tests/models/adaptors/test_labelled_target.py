@@ -90,7 +90,9 @@ def test_a_resumed_run_is_exact_and_images_of_the_validation_are_told(minicity, 
         return cfg
 
     train(config(tmp_path / 'whole'))
-    assert re.search('3 images of target_labelled are validated on as well.*_leftImg8bit.png', capsys.readouterr().out)
+    assert re.search(
+        '3 images of target_labelled are used for validation as well.*_leftImg8bit.png', capsys.readouterr().out
+    )
     with pytest.raises(KeyboardInterrupt):
         train(config(tmp_path / 'cut'), Interrupt(3))
     cfg = config(tmp_path / 'cut')
