@@ -43,9 +43,12 @@ def read_class_counts(path: str | Path, dataset: BaseDataset | ConcatDataset) ->
     file = _find(Path(path))
     table = _tabulate(_read(file), file)
     counts = _select(table, dataset, file)
-    unused = len(table) - len(counts)
-    if unused > 0:
-        print_log(f'{file} counts {unused} labels that are not in the data set: they are left out', logger='current')
+    parts = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
+    unused = set(table).difference(*map(_keys, parts))
+    if unused:
+        print_log(
+            f'{file} counts {len(unused)} labels that are not in the data set: they are left out', logger='current'
+        )
     return counts
 
 
@@ -98,11 +101,15 @@ def _key(name: str) -> str:
     return _LABEL_SUFFIX.sub('', Path(name).stem)
 
 
+def _keys(dataset: BaseDataset) -> list[str]:
+    return [_key(dataset.get_data_info(index)['seg_map_path']) for index in range(len(dataset))]
+
+
 def _select(table: Table, dataset: BaseDataset | ConcatDataset, file: Path) -> np.ndarray:
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([_select(table, part, file) for part in dataset.datasets])
     counts = np.zeros((len(dataset), len(dataset.metainfo['classes'])), np.int64)
-    keys = [_key(dataset.get_data_info(index)['seg_map_path']) for index in range(len(dataset))]
+    keys = _keys(dataset)
     missing = [key for key in keys if key not in table]
     if missing and (
         file.name != NAMES[2] or len(missing) == len(keys)

@@ -51,6 +51,17 @@ def test_each_file_holds_the_whole_table(source, tmp_path, form):
     assert np.array_equal(read_class_counts(path, both), np.concatenate([counts, counts]))
 
 
+def test_labels_that_are_not_in_the_data_set_are_counted(source, tmp_path, monkeypatch):
+    """A file by class does not list labels without any class, so the sizes of the two tables do not tell the number."""
+    said = []
+    monkeypatch.setattr('mmuda.datasets.class_count_files.print_log', lambda text, **_: said.append(text))
+    counts = class_counts(source)
+    names = [*names_of(source)[1:], 'other_labelTrainIds.png', 'another_labelTrainIds.png']
+    write(tmp_path / 'stats', counts[[1, 2, 3, 0, 0]], names, BY_CLASS)
+    assert np.array_equal(read_class_counts(tmp_path / 'stats', source)[1:], counts[1:])
+    assert len(said) == 1 and ' counts 2 labels that are not in the data set' in said[0]
+
+
 def test_classes_that_are_one_class_here_are_added_up(source, tmp_path):
     counts = class_counts(source)
     write(tmp_path / 'stats', counts, names_of(source), LISTED)

@@ -10,6 +10,8 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import FUNCTIONS
 from mmseg.registry import DATA_SAMPLERS, DATASETS
 
+from mmuda.constants import TARGET_LABELLED
+
 from .domain_pair import DomainSides
 from .streams import UNION_STREAM, Permutations, StreamSampler
 
@@ -103,16 +105,19 @@ class DomainUnionSampler(StreamSampler):
 
 @FUNCTIONS.register_module(name=['union_collate', 'mixed_collate'])
 def union_collate(items: Sequence[dict[str, dict]]) -> dict[str, dict]:
-    """Batch the items of a :class:`DomainUnionDataset` by domain.
+    """Batch items that do not all have the same domains, as those of a :class:`DomainUnionDataset`.
 
     Args:
-        items: Each is ``{'source': packed}`` or ``{'target': packed}``, or has both keys. Other keys are dropped.
+        items: Each has one or more of the keys ``'source'``, ``'target'`` and ``'target_labelled'``. Other keys are
+            dropped.
 
     Returns:
         ``{domain: batch}`` with the batches that ``pseudo_collate`` makes, source first. A domain without items is left
         out: a batch can consist of source images alone.
     """
-    packed: dict[str, list[dict]] = {side: [item[side] for item in items if side in item] for side in SIDES}
+    packed: dict[str, list[dict]] = {
+        side: [item[side] for item in items if side in item] for side in (*SIDES, TARGET_LABELLED)
+    }
     return {side: pseudo_collate(batch) for side, batch in packed.items() if batch}
 
 

@@ -15,7 +15,14 @@ from toolbox import take
 from torch.utils.data import DataLoader
 
 import mmuda.datasets.pairs.streams as streams
-from mmuda.datasets import DomainPairDataset, DomainUnionDataset, DomainUnionSampler, source_subset, union_collate
+from mmuda.datasets import (
+    DomainPairDataset,
+    DomainPairSampler,
+    DomainUnionDataset,
+    DomainUnionSampler,
+    source_subset,
+    union_collate,
+)
 from mmuda.models import DomainPairPreprocessor
 
 
@@ -145,6 +152,14 @@ def test_batches_by_domain():
     assert list(union_collate(items[1:2])) == ['source'] and list(union_collate(items[:1])) == ['target']
     normalised = DomainPairPreprocessor(mean=(0, 0, 0), std=(1, 1, 1))(union_collate(items[::2]), training=True)
     assert list(normalised) == ['target'] and normalised['target']['inputs'].shape == (2, 3, 2, 2)
+
+
+def test_labelled_target_images_stay_in_the_batch():
+    """Items of pairs can lack the source image; all of them have a labelled target image."""
+    pairs = DomainPairDataset(Images(2), Images(4, labelled=False), target_labelled=Images(3))
+    indices = DomainPairSampler(pairs, seed=0, every=dict(source=2))
+    batch = union_collate([pairs[index] for index, _ in zip(indices, range(4), strict=False)])
+    assert {side: len(data['inputs']) for side, data in batch.items()} == dict(source=2, target=4, target_labelled=4)
 
 
 def test_a_config_names_all_three():
