@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from .readers.folders import leaves
 
 ADVICE = (
-    'see "Data" in README.md for the expected tree. The root is data_root of the data set in the config; many configs '
+    'docs/datasets.md shows the expected folders. The root is data_root of the data set in the config; many configs '
     'take it from an environment variable'
 )
 
