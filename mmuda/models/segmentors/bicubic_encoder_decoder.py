@@ -31,7 +31,7 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
 
     Args:
         flip: Average with the prediction for the mirrored image. Labelling stages have an option ``flip`` too, for
-            other networks. Set one of the two only.
+            other networks. One of the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
     """

@@ -32,8 +32,8 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
 
     Args:
         scales: Factors of the input's size. A factor that is listed twice counts twice.
-        flip: Predict the mirrored input too. Labelling stages have an option ``flip`` too, for other networks. Set one
-            of the two only.
+        flip: Predict the mirrored input too. Labelling stages have an option ``flip`` too, for other networks. One of
+            the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
 

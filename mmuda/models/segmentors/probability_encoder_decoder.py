@@ -70,7 +70,7 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
         check_size(size)
         if softmax_first:
             raise ValueError(
-                f"at='input_soft': {type(self).__name__} takes its softmax at a fixed size: use at='image' or at='input'"
+                f"at='input_soft': {type(self).__name__} has its softmax at a fixed size: use at='image' or at='input'"
             )
         return list(self.probability_maps(inputs, data_samples, size))
 
