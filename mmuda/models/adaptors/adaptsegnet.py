@@ -12,7 +12,7 @@ from .adversarial import OutputSpaceAdversary
 class AdaptSegNet(OutputSpaceAdversary):
     r"""Structured output space adaptation (Tsai, Hung et al., CVPR 2018, eqs. 1-5, multi-level eq. 6).
 
-    The input of a discriminator are the class probabilities of the upsampled logits, :math:`D(\mathrm{softmax}(P))`.
+    The input of a discriminator is the class probabilities of the upsampled logits, :math:`D(\mathrm{softmax}(P))`.
     There is one discriminator for each level, the decode head (``main``) and the auxiliary head (``aux``). The paper's
     "single-level" is ``loss_weights=dict(seg_aux=0, adv_aux=0)``; the auxiliary head still runs. Its "LS-GAN" is
     ``gan='least_squares'``, and its feature-space baseline is :class:`FeatureAdversary`.

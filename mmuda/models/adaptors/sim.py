@@ -30,10 +30,10 @@ THINGS = (5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
 class SIM(OutputSpaceAdversary):
     r"""Differential treatment for stuff and things (Wang et al., CVPR 2020), on single-level AdaptSegNet.
 
-    Two memories store mean features of correctly classified source pixels. For each **stuff** class in an image they
-    store the mean feature of the class. For each **thing** class they store the mean feature of each instance; instances
-    are the ``instances`` largest 8-connected components. A mean is stored only if the classifier assigns it to its
-    class. Mean features of the target are pulled to the nearest stored vector of their predicted class:
+    Two memories store mean features of correctly classified source pixels. For each **stuff** class in an image, one
+    stores the mean feature of the class. For each **thing** class, the other stores the mean feature of each instance;
+    instances are the ``instances`` largest 8-connected components. A mean is stored only if the classifier assigns it
+    to its class. Mean features of the target are pulled to the nearest stored vector of their predicted class:
 
     .. math:: L_{stuff} = \sum_{c \in S} \min_j \tfrac1C \|\bar f_c - m_{cj}\|_1, \quad
        L_{ins} = \sum_{c \in T} \frac{1}{n_c} \sum_{i=1}^{n_c} \min_j \tfrac1C \|\bar f_{ci} - m_{cj}\|_1
@@ -145,7 +145,7 @@ class SIM(OutputSpaceAdversary):
             self.thing_memory.write(*self.thing_regions(mean, ok))
 
     def alignment_losses(self, outputs: SegOutputs) -> Losses:
-        """Return ``loss_stuff`` and ``loss_ins``: weighted distances of target stuff and instances to their memories."""
+        """Return ``loss_stuff`` and ``loss_ins``, the weighted distances of target features to the memories."""
         means, counts, regions = self.pool_regions(outputs, outputs.logits['main'].detach().argmax(dim=1))
         is_class = self.classify_vectors(means[:, : len(self.stuff)]) == self.region_classes[: len(self.stuff)]
         stuff, ins = [], []

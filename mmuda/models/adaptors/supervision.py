@@ -158,5 +158,5 @@ class Supervision(Showing, WeightedLosses):
         if self._unused_heads:
             raise RuntimeError(
                 f'{type(self).__name__}.adapt did not use the losses of the config (loss_decode, sampler) of the heads '
-                f'{sorted(self._unused_heads)}: call seg_loss or supervised_losses in the method, or remove these losses'
+                f'{sorted(self._unused_heads)}: call seg_loss or supervised_losses in the method, or remove them'
             )
