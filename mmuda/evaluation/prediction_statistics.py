@@ -34,7 +34,7 @@ def prediction_statistics(logits: Tensor) -> PredictionStatistics:
     probabilities = torch.zeros(num_classes, dtype=torch.float64, device=logits.device)
     for rows in logits.split(max(1, VALUES_AT_A_TIME // (num_classes * width)), dim=1):
         prob = rows.float().softmax(dim=0)
-        # Only sums over one row of pixels or over the classes are in float32.
+        # Only sums within one row of pixels are in float32.
         probabilities += prob.sum(dim=2).sum(dim=1, dtype=torch.float64)
         entropy += torch.special.entr(prob).sum(dim=(0, 2)).sum(dtype=torch.float64)
     return PredictionStatistics(entropy, probabilities)

@@ -98,7 +98,7 @@ def _ranking(score: str, rule: str, pairs: list[np.ndarray]) -> Ranking:
 
 
 def _spearman(pairs: np.ndarray) -> float:
-    """Return Spearman's correlation of two columns (n, 2); NaN if one is constant or there are fewer than three rows."""
+    """Return Spearman's correlation of two columns (n, 2); NaN if one is constant or for fewer than three rows."""
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return math.nan
     from scipy import stats  # imported here, so that `import mmuda` is fast
