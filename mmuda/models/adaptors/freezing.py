@@ -10,7 +10,7 @@ from mmuda.internals import set_gradient_sync, syncs_gradients
 
 @contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
-    """Let gradients pass through modules without accumulating them in their parameters.
+    """Freeze the parameters of modules in a context; gradients still flow through the modules to their inputs.
 
     Modules in DistributedDataParallel also skip gradient synchronisation meanwhile. Otherwise they would wait for
     gradients that are never produced.

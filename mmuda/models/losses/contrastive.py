@@ -81,6 +81,8 @@ def class_logits(maps: Tensor, mean: Tensor, variance: Tensor, tau: float) -> Lo
 
 
 class _Bound(torch.autograd.Function):
+    """The loss of :func:`contrastive_bound` with its gradient."""
+
     @staticmethod
     def forward(
         ctx: Any, maps: Tensor, labels: Tensor, mean: Tensor, variance: Tensor, tau: float, ignore_index: int

@@ -32,6 +32,8 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_IN
 
 
 class _Lovasz(torch.autograd.Function):
+    """The loss of :func:`lovasz_softmax` for probabilities (C, P) and labels (P,), with its gradient."""
+
     @staticmethod
     def forward(ctx: Any, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         num_classes, pixels = probs.shape

@@ -225,7 +225,7 @@ def check_size(size: str) -> None:
 
 
 def pop_logits(sample: SegDataSample) -> Tensor:
-    """Remove the logits (C, H, W) from a prediction and return them, so that not those of all images are held."""
+    """Remove the logits (C, H, W) from a prediction and return them, because they take much memory."""
     logits = sample.seg_logits.data
     del sample.seg_logits
     return logits

@@ -30,7 +30,7 @@ def as_two_outputs(head: nn.Module, name: str) -> bool:
     if head.threshold != THRESHOLD:
         raise ValueError(
             f'segmentor.{name}: out_channels=1 needs threshold={THRESHOLD}, but the threshold is {head.threshold} '
-            "(mmseg's default is 0.3): set it, because methods treat both classes alike"
+            "(mmseg's default is 0.3): set it in the config, because methods treat both classes alike"
         )
     kind: Any = type(head)
     head.__class__ = _with_background(kind)  # not a forward hook, which mmseg's predict would skip: it calls forward

@@ -65,12 +65,13 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
         """Return the class probabilities of each image, as :meth:`AdaptiveEncoderDecoder.probabilities`.
 
         Raises:
-            ValueError: If ``size`` is unknown, or ``softmax_first`` is set: the subclass decides where its softmax is.
+            ValueError: If ``size`` is unknown, or ``softmax_first`` is set: each subclass has a fixed order of softmax
+                and upsampling.
         """
         check_size(size)
         if softmax_first:
             raise ValueError(
-                f"at='input_soft': {type(self).__name__} has its softmax at a fixed size: use at='image' or at='input'"
+                f"at='input_soft': {type(self).__name__} does not support it: use at='image' or at='input'"
             )
         return list(self.probability_maps(inputs, data_samples, size))
 

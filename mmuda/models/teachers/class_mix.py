@@ -26,8 +26,8 @@ def class_mask(labels: Tensor, keys: Tensor, classes_of: str = 'image', ignored_
         labels: (N, H, W) int64; values below 0 count as 255.
         keys: (N, 256) on the device of the labels: a number for each label value of each image.
         classes_of: ``'image'``: choose from the classes of each image (ClassMix, DACS). ``'batch'``: choose from the
-            classes of all images, as in the released code of DAFormer. The mask of an image can then have fewer than
-            half of its classes, or none.
+            classes of all images, as in the released code of DAFormer. The mask of an image can then have any number
+            of its classes.
         ignored_is_class: Count 255 as a class, as the released code of DACS and its successors does. Unlabelled pixels
             can then be pasted as well.
 

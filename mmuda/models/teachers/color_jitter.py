@@ -125,12 +125,12 @@ def turn_hue(image: Tensor, turn: float) -> Tensor:
 
 
 def blend_with_mean(image: Tensor, contrast: float) -> Tensor:
-    """Move an image (3, H, W) away from the mean of its grey version, as torchvision changes contrast."""
+    """Blend an image (3, H, W) with the mean of its grey version, as torchvision does for contrast."""
     return torch.lerp(_grey(image).mean().expand_as(image), image, contrast).clamp_(0, 1)
 
 
 def blend_with_grey(image: Tensor, saturation: float) -> Tensor:
-    """Move an image (3, H, W) away from its grey version, as torchvision changes saturation."""
+    """Blend an image (3, H, W) with its grey version, as torchvision does for saturation."""
     return torch.lerp(_grey(image).expand_as(image), image, saturation).clamp_(0, 1)
 
 

@@ -113,7 +113,7 @@ class EMATeacher(nn.Module):
         self.updates.advance()
 
     def train(self, mode: bool = True) -> 'EMATeacher':
-        """Set the training mode of batch-norm and dropout layers after the options, or eval mode everywhere."""
+        """Set the training mode of batch-norm and dropout layers as the options say, or eval mode everywhere."""
         super().train(mode)
         with_batch = [layer for layer in self._batch_norms() if layer.training and self.batch_norm == 'batch']
         if not self.dropout:

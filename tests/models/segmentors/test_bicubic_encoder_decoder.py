@@ -123,7 +123,7 @@ def test_what_it_cannot_do_is_refused():
         adaptor(decode_head=head)
     with pytest.raises(ValueError, match="at='raw'"):
         adaptor().probabilities(plain_batch((16, 24)), at='raw')
-    with pytest.raises(ValueError, match="at='input_soft': BicubicEncoderDecoder has its softmax at a fixed size"):
+    with pytest.raises(ValueError, match="at='input_soft': BicubicEncoderDecoder does not support it"):
         adaptor().probabilities(plain_batch((16, 24)), at='input_soft')
 
 
