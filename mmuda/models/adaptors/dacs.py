@@ -41,7 +41,7 @@ class DACS(BaseAdaptor):
 
     where :math:`H` is the mean cross-entropy and :math:`h` that of a pixel. The weight :math:`w_n` is 1 for source
     pixels, and the share of confident pixels in the batch for target pixels. The defaults are those of the released
-    code. Options avoid the side effects of its implementation; they are named below.
+    code. Where that code has unintended side effects, an option avoids them, see the arguments.
 
     **For methods that build on it.** Each part of an iteration is a method that can be overridden:
 

@@ -96,8 +96,8 @@ class Supervision(Showing, WeightedLosses):
         """Return the unweighted loss of a level: that of the config for its head, or :meth:`plain_loss` by default.
 
         mmseg computes ``loss_decode`` and ``sampler`` of the head (class weights, OHEM, Dice, focal, several losses,
-        their ``loss_weight``). Their sum is the loss of the level, and the log shows each as ``<its name>_<level>``. If
-        ``loss_decode`` is mmseg's plain cross-entropy, the level has the loss of the method.
+        their ``loss_weight``). Their sum is the loss of the level. If there are several, the log also shows each as
+        ``<its name>_<level>``. If ``loss_decode`` is mmseg's plain cross-entropy, the level has the loss of the method.
 
         Args:
             level: Name of the level.
