@@ -40,8 +40,8 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
     supported.
 
     A level is a head that predicts classes: ``main`` is the decode head, ``aux`` an auxiliary head. An auxiliary head
-    with its own kind of loss (STDC's ``STDCHead``, which learns boundaries) is no level. It only runs in the mode
-    ``supervised``, and adaptation losses do not use it.
+    with its own kind of loss (STDC's ``STDCHead``, which learns boundaries) is no level of the outputs. Of the further
+    modes, only ``supervised`` runs it, and adaptation losses do not use it.
 
     A head with ``num_classes=2``, ``out_channels=1`` and ``threshold=0.5`` works with every method: its sigmoid is
     treated as a softmax of two classes, see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
@@ -155,7 +155,7 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
         Args:
             seg_logits: (N, C, h, w).
-            data_samples: Meta information of the images; None leaves the work to mmseg.
+            data_samples: Meta information of the images. Without it, the result is that of mmseg.
         """
         if data_samples is None or seg_logits.shape[1] == 1:
             return super().postprocess_result(seg_logits, data_samples)

@@ -77,7 +77,7 @@ class LogitEnsemble(BaseModel):
         return sample.seg_logits.data
 
     def logits(self, total: Tensor) -> Tensor:
-        """Return the logits (C, H, W) of the ensemble from the weighted sum. The sum can be overwritten."""
+        """Return the logits (C, H, W) of the ensemble from the weighted sum, which this method can overwrite."""
         return total
 
 
