@@ -40,8 +40,8 @@ class LabelFreeMetric(BaseMetric):
       are confident and the classes are many.
     - ``SND`` (greater is better), soft neighbourhood density: the mean over images of :func:`neighbourhood_density` at
       ``points`` pixels, in nats (Saito et al., ICCV 2021).
-    - ``class_shift`` (less is better): half the sum over classes of the difference between the share of the predicted
-      pixels and the share of the source labels, in [0, 1]. Only with :attr:`source_shares`.
+    - ``class_shift`` (less is better): half the sum over classes of the absolute difference between their share of the
+      predicted pixels and their share of the source labels, in [0, 1]. Only with :attr:`source_shares`.
     - ``agreement`` (greater is better): the percentage of pixels for which segmentor and teacher predict the same
       class. Only with :attr:`teacher`.
     - ``share/<class>``: the percentage of pixels that are predicted as the class.
