@@ -1,3 +1,5 @@
+"""Metrics with and without labels of the target."""
+
 from .domain_iou import DomainIoUMetric
 from .label_free import LabelFreeMetric
 from .label_free_hook import LabelFreeHook

@@ -28,40 +28,42 @@ from .table import results_table
 
 @METRICS.register_module()
 class DomainIoUMetric(BaseMetric):
-    """IoU, Dice and F-score by class, averaged over the classes that each protocol names.
+    """IoU, Dice and F-score of each class, averaged over the classes of each protocol.
 
-    ``hist[i, j]`` counts the pixels with label i and prediction j; pixels whose label is ``ignore_index`` or outside
-    the class list are skipped. ``IoU_c = hist[c, c] / (row_c + column_c - hist[c, c])`` over the whole set. A
-    protocol restricts only the *mean* to its classes: predictions are not redone among them, and a pixel lost to a
-    class outside the protocol still counts against the classes inside, as in the papers.
+    A protocol is a named set of classes over which a mean is taken. ``hist[i, j]`` counts the pixels with label i and
+    prediction j. Pixels whose label is ``ignore_index`` or outside the class list are not counted. For class c,
+    ``IoU_c = hist[c, c] / (row_c + column_c - hist[c, c])`` over all images. A protocol restricts only the *mean* to
+    its classes. Predictions stay those among all classes: a pixel that is predicted as a class outside the protocol
+    still counts as an error of its class inside, as in the papers.
 
-    The state is one (C, C) int64 matrix on the device of the predictions, whatever the number of images. With
-    several processes the matrices are summed and the samples with which mmengine's sampler fills its last round are
+    The state is one (C + 2, C + 2) int64 matrix on the device of the predictions, independent of the number of images.
+    With several processes the matrices are summed. Samples that mmengine's sampler repeats to fill its last round are
     left out, so that 1 and N processes give equal results.
 
-    Results, in percent: ``mIoU`` (all classes) and one entry per protocol, ``aAcc``, ``mAcc``; ``mDice``;
-    ``mFscore``, ``mPrecision``, ``mRecall``; their counterparts on other protocols (``mDice16``); and ``IoU/<class>``
-    (``Dice/<class>``, ``Fscore/<class>``), NaN for an absent class.
+    Results, in percent: ``mIoU`` (all classes) and one entry for each protocol, ``aAcc``, ``mAcc``; ``mDice``;
+    ``mFscore``, ``mPrecision``, ``mRecall``; these means for the other protocols (``mDice16``); and ``IoU/<class>``
+    (``Dice/<class>``, ``Fscore/<class>``), which is NaN for a class with neither label nor prediction unless
+    ``absent`` is ``'zero'``.
 
     Args:
         iou_metrics: One or several of 'mIoU', 'mDice', 'mFscore'.
-        protocols: Names of built-in protocols ('mIoU', 'mIoU16', 'mIoU13', 'synth2camvid10'), or a dict
-            {name: class names} of subsets, or a sequence of both. Classes are found by name.
+        protocols: Names of built-in protocols ('mIoU', 'mIoU16', 'mIoU13', 'synth2camvid10'), a dict
+            {name: class names} of own protocols, or a sequence of both. Classes are found by name.
         ignore_index: Label that is not evaluated.
-        absent: What becomes of a class with neither label nor prediction (0/0): 'ignore' leaves it out of the
-            means, 'zero' counts it as 0.
+        absent: Treatment of a class with neither label nor prediction (0/0): 'ignore' leaves it out of the means,
+            'zero' counts it as 0.
         paper: Published IoU percentages for an extra column: dict(name=..., per_class={class: IoU} or a list in the
             class order of the data set or of the protocol named by `order`, mIoU=..., mIoU16=...).
-        json_file: Where to write all results with the confusion matrix; rewritten by each evaluation.
+        json_file: File for all results and the confusion matrix. Each evaluation overwrites it.
         output_dir: Folder for the predictions, `<image name>.png`: 8-bit, pixel value = index in the data set's
             class list, coloured with its palette. Images need different names.
         collect_device: As in mmengine; only counts are collected.
-        prefix: Put before each key of the results.
+        prefix: Prefix of each key of the results.
 
     Raises:
-        ValueError: If an option is wrong; at the start of the evaluation, if a protocol or the paper's figures do
-            not fit the data set; if an image has a prediction outside the class list (anywhere, also where the label is
-            ignored), or prediction and label of different sizes.
+        ValueError: If an option is wrong. At the start of an evaluation, if a protocol or the figures of the paper do
+            not fit the classes of the data set. In an evaluation, if an image has a prediction outside the class list
+            (anywhere, also where the label is ignored), or if prediction and label differ in size.
     """
 
     def __init__(
@@ -79,9 +81,9 @@ class DomainIoUMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.iou_metrics = [iou_metrics] if isinstance(iou_metrics, str) else list(iou_metrics)
         if not self.iou_metrics or not set(self.iou_metrics) <= set(MEASURES):
-            raise ValueError(f'iou_metrics is {self.iou_metrics}: use one or several of {list(MEASURES)}')
+            raise ValueError(f'iou_metrics={self.iou_metrics}, expected one or several of {list(MEASURES)}')
         if absent not in ('ignore', 'zero'):
-            raise ValueError(f"absent is {absent!r}: use 'ignore' or 'zero'")
+            raise ValueError(f"absent={absent!r}, expected 'ignore' or 'zero'")
         self.ignore_index = ignore_index
         self.absent = absent
         self.json_file = json_file
@@ -93,7 +95,7 @@ class DomainIoUMetric(BaseMetric):
 
     @property
     def dataset_meta(self) -> dict | None:
-        """Classes and palette of the data set; setting it checks the protocols and the paper's figures."""
+        """Classes and palette of the data set. Setting it checks the protocols and the figures of the paper."""
         return super().dataset_meta
 
     @dataset_meta.setter
@@ -102,7 +104,7 @@ class DomainIoUMetric(BaseMetric):
         if not classes:
             raise ValueError(f'DomainIoUMetric needs `classes` in the meta information of the data set: {dataset_meta}')
         if self.output_dir is not None and len(classes) > 256:
-            raise ValueError(f'output_dir holds 8-bit PNG files, but the data set has {len(classes)} classes')
+            raise ValueError(f'output_dir is for 8-bit PNG files, but the data set has {len(classes)} classes')
         protocols, paper = self._wanted
         self.protocols = resolve_protocols(protocols, classes)
         self.paper = paper_figures(paper, classes, self.protocols)
@@ -113,11 +115,11 @@ class DomainIoUMetric(BaseMetric):
     def _classes(self) -> list[str]:
         """Class names of the data set."""
         if self.dataset_meta is None:
-            raise ValueError('DomainIoUMetric.dataset_meta is not set: it names the classes')
+            raise ValueError('DomainIoUMetric.dataset_meta is not set: give it a dict with the class names, `classes`')
         return list(self.dataset_meta['classes'])
 
     def score_names(self) -> list[str]:
-        """Return the names of all scores that :meth:`evaluate` gives for the classes of :attr:`dataset_meta`."""
+        """Return the names of all scores in the result of :meth:`evaluate`, for the classes of :attr:`dataset_meta`."""
         measures = dict.fromkeys(measure for metric in self.iou_metrics for measure in MEASURES[metric])
         names = [measure_name(measure, protocol) for measure in measures for protocol in self.protocols]
         names += ['aAcc', *(f'{metric[1:]}/{name}' for metric in self.iou_metrics for name in self._classes)]
@@ -148,12 +150,12 @@ class DomainIoUMetric(BaseMetric):
             label = _plane(sample, 'gt_sem_seg', name)
             if prediction.shape != label.shape:
                 raise ValueError(
-                    f'image {name}: the prediction is {tuple(prediction.shape)}, the label {tuple(label.shape)} '
-                    '(H, W); predict at the size of the label'
+                    f'image {name}: the prediction is {tuple(prediction.shape)}, but the label {tuple(label.shape)} '
+                    '(H, W): predict at the size of the label'
                 )
             counts.append(pair_counts(prediction, label, num_classes))
         stacked = torch.stack(counts)
-        # One look at the device for the whole batch.
+        # One sync with the device for the whole batch.
         outside = stacked[:, :, [0, -1]].sum(dim=(1, 2)).tolist()
         for name, prediction, wrong in zip(names, predictions, outside, strict=True):
             if wrong:
@@ -169,7 +171,7 @@ class DomainIoUMetric(BaseMetric):
                 _write_prediction(Path(self.output_dir), palette, name, sample, prediction)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Results of the whole data set, equal on every rank; the state starts anew.
+        """Return the results of the whole data set, equal in every process, and reset the state.
 
         Args:
             size: Number of images of the data set.
@@ -191,13 +193,13 @@ class DomainIoUMetric(BaseMetric):
         return results
 
     def compute_metrics(self, results: Sequence[np.ndarray]) -> dict[str, float]:
-        """Scores in percent.
+        """Return the scores in percent.
 
         Args:
-            results: Confusion matrices (C, C) of int64, row = label, column = prediction; their sum is evaluated.
+            results: Confusion matrices (C, C) int64, row = label, column = prediction. Their sum is evaluated.
 
         Returns:
-            See the class; Python floats that are not rounded.
+            The results that the class lists, as Python floats without rounding.
         """
         matrix = np.sum(results, axis=0)
         per_class = self._per_class(matrix)
@@ -208,7 +210,7 @@ class DomainIoUMetric(BaseMetric):
         total = int(matrix.sum())
         if not total:
             print_log(
-                'no pixel of these images has a label of one of the classes, so that all scores are NaN: check the '
+                'no pixel of these images has a label of one of the classes, so there is nothing to score: check the '
                 "labels, and the data set's label_table and ignore_index",
                 logger='current',
                 level=logging.WARNING,
@@ -221,7 +223,7 @@ class DomainIoUMetric(BaseMetric):
         return scores
 
     def _per_class(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
-        """Percent (C,) by measure asked for; absent classes as the option says."""
+        """Return percentages (C,) for each measure of ``iou_metrics``, with absent classes as the option says."""
         wanted = dict.fromkeys(measure for metric in self.iou_metrics for measure in MEASURES[metric])
         found = class_measures(matrix)
         if self.absent == 'zero':
@@ -256,14 +258,14 @@ class DomainIoUMetric(BaseMetric):
 def _write_prediction(
     folder: Path, palette: Sequence[Sequence[int]] | None, name: str, sample: Mapping[str, Any], prediction: Tensor
 ) -> None:
-    """Write the label map of one image as PNG."""
+    """Write the prediction for one image as a PNG file."""
     if not sample.get('img_path'):
-        raise ValueError(f'image {name} has no `img_path`, which output_dir takes the name of its files from')
+        raise ValueError(f'image {name} has no `img_path`, from which output_dir takes the names of its files')
     write_atomically(folder / f'{Path(name).stem}.png', label_png(prediction.cpu().numpy(), palette))
 
 
 def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
-    """The (H, W) integers of a sample's field."""
+    """Return a map of a sample, (H, W) of an integer type."""
     if key not in sample:
         remedy = (
             'the data set has no annotations to compare with (tools/predict.py segments images without labels)'
@@ -276,12 +278,12 @@ def _plane(sample: Mapping[str, Any], key: str, name: str) -> Tensor:
         values = values[0]
     if values.dim() != 2 or values.is_floating_point() or values.dtype == torch.bool:
         raise ValueError(
-            f'image {name}: `{key}` must be integers of shape (1, H, W) or (H, W), not {values.dtype} of shape '
+            f'image {name}: `{key}` must be integers of the shape (1, H, W) or (H, W), not {values.dtype} of the shape '
             f'{tuple(values.shape)}'
         )
     return values
 
 
 def _strict(values: Mapping[str, float]) -> dict[str, float | None]:
-    """NaN as null: JSON has no NaN."""
+    """Return the values with None instead of NaN, because JSON has no NaN."""
     return {key: None if math.isnan(value) else value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""Sums of the counts of images, over batches and processes, each image once."""
+"""Sums of counts over batches and processes that include each image once."""
 
 import logging
 
@@ -12,11 +12,11 @@ from mmuda.ranks import rank_and_world_size
 
 
 class ImageCounts:
-    """The sum of integer arrays of one shape, one for each image of a data set.
+    """The sum of integer arrays of one shape, one array for each image of a data set.
 
-    Rank r of W sees the images r, r + W, r + 2 W ... of the sampler's order. One with a number of the size of the data
-    set or more is a repetition that fills the last round. It can only be the last of a rank, which is kept apart until
-    the size is known.
+    Process r of W evaluates the images r, r + W, r + 2 W, ... in the order of the sampler. An index that is not below
+    the size of the data set is a repetition, with which the sampler fills its last round. Only the last image of a
+    process can be one. Therefore its array is kept separate until :meth:`collect` gets the size.
 
     Attributes:
         num_images: Number of images that this process has added.
@@ -28,7 +28,7 @@ class ImageCounts:
         self._last: Tensor | None = None
 
     def add(self, counts: Tensor) -> None:
-        """Add the arrays (B, ...), int64, of a batch."""
+        """Add the arrays of a batch of B images, (B, ...) int64."""
         if self._sum is None or self._last is None:
             self._sum = torch.zeros_like(counts[0])
             self._last = torch.zeros_like(counts[0])
@@ -37,11 +37,11 @@ class ImageCounts:
         self.num_images += len(counts)
 
     def collect(self, size: int, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-        """Return the sum, int64, and the number of images, over all ranks. All of them must call it.
+        """Return the sum, int64, and the number of images of all processes. Every process must call it.
 
         Args:
             size: Number of images of the data set.
-            shape: That of one array, for a process that has seen no image.
+            shape: Shape of one array, for a process without images.
 
         Raises:
             ValueError: If there was no image, or more than ``size``.
@@ -55,18 +55,18 @@ class ImageCounts:
         else:
             num_images -= 1
         surplus = num_images > 0 and (num_images - 1) * world_size + rank >= size
-        # One message for all: the counts, the images, and whether any rank has seen too many.
+        # One all_reduce for the counts, the number of images, and whether any process has too many images.
         message = torch.cat([counts.flatten(), counts.new_tensor([num_images, int(surplus)])])
         all_reduce(message, op='sum')
         message = message.cpu()
         num_images, surplus = message[-2:].tolist()
         if surplus:
             raise ValueError(
-                f'more images were processed than the {size} of the data set: each rank must see the samples '
-                "r, r + world size, ... once (mmengine's DefaultSampler with shuffle=False)"
+                f'more images were processed than the {size} of the data set: process r must get the samples r, r + '
+                "number of processes, ... once (use mmengine's DefaultSampler with shuffle=False)"
             )
         if not num_images:
-            raise ValueError('no image was evaluated: is the data set of the test loader empty?')
+            raise ValueError('no image was evaluated: check that the data set of the loader is not empty')
         if num_images < size:
             print_log(
                 f'only {num_images} of the {size} images of the data set were evaluated',

@@ -1,4 +1,4 @@
-"""LabelFreeMetric: scores of a network's predictions on the target that need no labels."""
+"""LabelFreeMetric: scores of predictions on the target that need no labels."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,48 +17,47 @@ from .image_counts import ImageCounts
 from .prediction_statistics import fixed_points, neighbourhood_density, prediction_statistics
 
 Predictor = Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Tensor]]
-"""Predicts the classes (H, W) of the images of a batch a second time, see :attr:`LabelFreeMetric.teacher`."""
+"""Function that returns a second network's classes (H, W) for each image, see :attr:`LabelFreeMetric.teacher`."""
 
 UNIT = 2.0**-20
-"""Sums are whole numbers of this, so they depend neither on the order of the images nor on the number of processes."""
+"""Unit of the integer sums. Integers make sums independent of the order of the images and the number of processes."""
 
 PIXELS, ENTROPY, DENSITY, AGREEING, COMPARED, BROKEN = range(6)
 HEAD = 6
-"""Places in the array of sums; the probabilities of the classes follow, then their predicted pixels."""
+"""Number of these entries at the start of the array of sums.
+
+They are followed by the C sums of class probabilities and the C numbers of predicted pixels.
+"""
 
 
 @METRICS.register_module()
 class LabelFreeMetric(BaseMetric):
-    r"""Score predictions without reading labels.
+    r"""Scores of predictions that need no labels of the target.
 
-    ``entropy`` (less is better): mean entropy of the pixels, divided by log C.
+    - ``entropy`` (less is better): the mean entropy of the pixels, divided by log C.
+    - ``IM`` (greater is better), information maximisation: the entropy of the mean prediction minus the mean entropy,
+      divided by log C (Krause et al., NeurIPS 2010; a validator in Musgrave et al., 2022). It is large if the pixels
+      are confident and the classes are many.
+    - ``SND`` (greater is better), soft neighbourhood density: the mean over images of :func:`neighbourhood_density` at
+      ``points`` pixels, in nats (Saito et al., ICCV 2021).
+    - ``class_shift`` (less is better): half the sum over classes of the absolute difference between their share of the
+      predicted pixels and their share of the source labels, in [0, 1]. Only with :attr:`source_shares`.
+    - ``agreement`` (greater is better): the percentage of pixels for which segmentor and teacher predict the same
+      class. Only with :attr:`teacher`.
+    - ``share/<class>``: the percentage of pixels that are predicted as the class.
 
-    ``IM`` (greater), information maximisation: the entropy of the mean prediction minus the mean entropy, divided by
-    log C: certain pixels, many classes (Krause et al., NeurIPS 2010; a validator in Musgrave et al., 2022).
-
-    ``SND`` (greater), soft neighbourhood density: the mean over images of :func:`neighbourhood_density` at ``points``
-    pixels, in nats (Saito et al., ICCV 2021).
-
-    ``class_shift`` (less): half the sum over classes of the distance between their share of the predicted pixels and
-    their share of the source's labels, in [0, 1]. Only with :attr:`source_shares`.
-
-    ``agreement`` (greater): percentage of pixels for which segmentor and teacher predict the same class. Only with
-    :attr:`teacher`.
-
-    ``share/<class>``: percentage of the pixels that are predicted as the class.
-
-    Keys begin with ``label_free/``. All sums are integers on the device of the predictions, whatever the number of
-    images: at an equal number of threads, 1 and N processes give equal results. If a prediction is not finite, entropy,
-    IM and SND are NaN; the other scores are not affected.
+    Keys begin with ``label_free/``. All sums are integers on the device of the predictions; their size does not depend
+    on the number of images. With an equal number of threads, 1 and N processes give equal results. If a prediction is
+    not finite, entropy, IM and SND are NaN; the other scores are not affected.
 
     Args:
-        points: Pixels of each image that SND looks at; the memory is quadratic in it. The same places in each image.
-        temperature: Of SND.
+        points: Number of pixels of each image for SND, at the same positions in every image. Memory is quadratic in it.
+        temperature: Temperature of SND.
         collect_device: As in mmengine; only counts are collected.
-        prefix: Put before each key of the results.
+        prefix: Prefix of each key of the results, ``label_free`` by default.
 
     Raises:
-        ValueError: If an option is out of range; in an evaluation, if a sample has no logits of several classes.
+        ValueError: If an option is out of range. In an evaluation, if a sample has no logits of two or more classes.
     """
 
     default_prefix = LABEL_FREE_PREFIX
@@ -68,21 +67,23 @@ class LabelFreeMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if points < 2 or temperature <= 0:
-            raise ValueError(f'LabelFreeMetric: points={points}, temperature={temperature}: at least 2, and positive')
+            raise ValueError(
+                f'LabelFreeMetric: points={points} and temperature={temperature}, expected at least 2 and above 0'
+            )
         self.points, self.temperature = points, temperature
         self.source_shares: np.ndarray | None = None
-        """Share of each class of the source's labels, (C,), with sum 1."""
+        """Share of each class in the source labels, (C,), with sum 1; None without source labels."""
         self.teacher: Predictor | None = None
-        """Gives a second network's classes (H, W) of each image of a batch, from the batch and the samples."""
+        """Function of the batch and its samples that returns a second network's classes (H, W) for each image."""
         self._counts = ImageCounts()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict | BaseDataElement]) -> None:
         """Add the sums of one batch.
 
         Args:
-            data_batch: Handed on to the teacher.
-            data_samples: Each with ``seg_logits`` (C, H, W), and ``pred_sem_seg`` (1, H, W) if classes are not their
-                argmax.
+            data_batch: Argument of the teacher.
+            data_samples: Each with ``seg_logits`` (C, H, W). The predicted classes are ``pred_sem_seg`` (1, H, W) if a
+                sample has it, otherwise the argmax of the logits.
 
         Raises:
             ValueError: If a sample has no such logits.
@@ -97,7 +98,7 @@ class LabelFreeMetric(BaseMetric):
         self._counts.add(torch.stack(sums))
 
     def _sums(self, logits: Tensor, predicted: Tensor, other: Tensor | None) -> Tensor:
-        """Return the sums of one image, (HEAD + 2 C,) int64 in UNITs or pixels."""
+        """Return the sums of one image, (HEAD + 2 C,) int64, in multiples of UNIT or in pixels."""
         num_classes, height, width = logits.shape
         sums = prediction_statistics(logits)
         places = fixed_points(height, width, self.points, logits.device)
@@ -118,7 +119,7 @@ class LabelFreeMetric(BaseMetric):
         return torch.cat([head, _units(sums.probabilities), torch.bincount(predicted.flatten(), minlength=num_classes)])
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Results of the whole data set, equal on every rank; the state starts anew.
+        """Return the results of the whole data set, equal in every process, and reset the state.
 
         Args:
             size: Number of images of the data set.
@@ -133,7 +134,11 @@ class LabelFreeMetric(BaseMetric):
         return {f'{self.prefix}/{key}': value for key, value in results.items()} if self.prefix else results
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Return the scores of sums over images: see the class."""
+        """Return the scores that the class lists.
+
+        Args:
+            results: One pair of the sums over all images and the number of images.
+        """
         ((sums, num_images),) = results
         head, classes = sums[:HEAD], sums[HEAD:].reshape(2, -1)
         full = math.log(classes.shape[1])
@@ -155,25 +160,25 @@ class LabelFreeMetric(BaseMetric):
 
 
 def _units(values: Tensor) -> Tensor:
-    """Return values as whole numbers of UNITs; 0 for what is not finite."""
+    """Return values as integers in multiples of UNIT, int64; 0 for a value that is not finite."""
     return torch.nan_to_num(values.double() / UNIT, nan=0, posinf=0, neginf=0).round().to(torch.int64)
 
 
 def _classes(sample: Mapping[str, Any], logits: Tensor) -> Tensor:
-    """Return the (H, W) predicted classes of a sample; those of the logits if it holds none."""
+    """Return the predicted classes (H, W) of a sample; the argmax of the logits if it has none."""
     field = sample.get('pred_sem_seg')
     values = field['data'] if isinstance(field, Mapping) else getattr(field, 'data', None)
     return logits.argmax(dim=0) if values is None else values[0]
 
 
 def _logits(sample: Mapping[str, Any]) -> Tensor:
-    """Return the (C, H, W) logits of a sample."""
+    """Return the logits (C, H, W) of a sample."""
     field = sample.get('seg_logits')
     values = field['data'] if isinstance(field, Mapping) else getattr(field, 'data', None)
     if values is None or values.dim() != 3 or len(values) < 2:
         found = 'none' if values is None else f'of the shape {tuple(values.shape)}'
         raise ValueError(
             f'image {sample.get("img_path")}: scores without labels need seg_logits (C, H, W) of two or more classes, '
-            f'but there are {found}; switch them off with default_hooks.label_free=None'
+            f'but there are {found}; switch these scores off with default_hooks.label_free=None'
         )
     return values

@@ -1,4 +1,4 @@
-"""LabelFreeHook: scores without labels at every validation, and warnings about classes."""
+"""LabelFreeHook: scores without labels in every validation, and warnings about vanished and dominant classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,29 +19,32 @@ from mmuda.ranks import unwrap
 from .label_free import LabelFreeMetric
 
 STEP = 4
-"""Every so many rows and columns of the source's labels are counted."""
+"""Stride, in rows and columns, at which source labels are counted."""
 
 
 @HOOKS.register_module()
 class LabelFreeHook(Hook):
-    """Judge every validation without labels of the target, beside the scores that need them.
+    """Hook that adds scores without labels of the target to every validation.
 
-    Adds a :class:`LabelFreeMetric` to the evaluator of the validation, so that ``save_best`` may name any of its scores
-    (``'label_free/IM'``). The source's shares of the classes are those of the labels that training has seen so far,
-    every fourth row and column, so they are those of the source as training samples it. The teacher is the first
-    :class:`EMATeacher` of the adaptor. After a validation one line tells the scores, and mean and standard deviation
-    (n - 1) of the last validations; the latter are logged as ``<name>/mean`` and ``<name>/deviation``. A checkpoint
-    that was saved just before a validation does not contain its scores: after a resume from it the means lack that
-    validation.
+    It adds a :class:`LabelFreeMetric` to the evaluator of the validation, so that ``save_best`` can name any of its
+    scores (``'label_free/IM'``). The source shares of the classes are counted in the labels of the training batches so
+    far, in every fourth row and column. They are therefore the shares in the source as training samples it. The teacher
+    is the first :class:`EMATeacher` of the adaptor.
 
-    A warning names a class that was predicted before and has vanished, and one that dominates the predictions.
+    After a validation the hook logs one line with the scores, and with mean and standard deviation (n - 1) of each
+    score over the last validations. These are also logged as ``<name>/mean`` and ``<name>/deviation``. A checkpoint
+    that was saved just before a validation does not contain its scores: after a resume from it, mean and deviation lack
+    that validation.
+
+    A warning names classes that were predicted before and have vanished, and classes that dominate the predictions.
 
     Args:
-        last: Number of validations that mean and deviation are taken over.
-        teacher: Compare with the teacher, which forwards the validation images once more.
-        vanished: A class has vanished if its share of the predicted pixels falls below this part of its share of the
-            source's labels (without a source, of its largest share so far).
-        taken_over: A class takes over if its share exceeds that of the source by this, or 0.9.
+        last: Number of validations for mean and deviation.
+        teacher: Compute the agreement with the teacher, for which it forwards the validation images once more.
+        vanished: A class has vanished if its share of the predicted pixels falls below this factor times its share of
+            the source labels (without source labels, times its largest share so far).
+        taken_over: A class takes over if its share of the predicted pixels reaches its share of the source labels plus
+            this, or 0.9 (without source labels, 0.9).
         **kwargs: Arguments of :class:`LabelFreeMetric`.
 
     Raises:
@@ -63,7 +66,7 @@ class LabelFreeHook(Hook):
         self._counted: Tensor | None = None
         self._total: Tensor | None = None
 
-    # The labels of the source.
+    # Counts of the source labels.
 
     def before_train(self, runner: Runner) -> None:
         """Reset the counts if the training starts from iteration 0."""
@@ -73,7 +76,7 @@ class LabelFreeHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        """Count the labels of the source images of a batch, where they are: on the CPU."""
+        """Count the labels of the source images of a batch, on the CPU, where the data loader leaves them."""
         source = data_batch.get('source') if isinstance(data_batch, dict) else None
         labels = [
             sample.gt_sem_seg.data[..., ::STEP, ::STEP].flatten()
@@ -85,15 +88,15 @@ class LabelFreeHook(Hook):
             self._counted = counts if self._counted is None else self._counted + counts
 
     def before_gather_checkpoint(self, runner: Runner) -> None:
-        """Sum the counts over the ranks."""
+        """Sum the counts over all processes."""
         self._gather()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the counts into the file."""
+        """Store the counts in the checkpoint."""
         checkpoint['source_class_counts'] = self._total
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Go on with the counts of the file."""
+        """Restore the counts from the checkpoint."""
         self._total = checkpoint.get('source_class_counts')
         self._counted = None
 
@@ -103,7 +106,7 @@ class LabelFreeHook(Hook):
         self._counted = None
         self._total = counts if self._total is None else self._total + counts
 
-    # A validation.
+    # Scores of a validation.
 
     def before_val(self, runner: Runner) -> None:
         """Add the metric to the evaluator, and set the source shares and the teacher."""
@@ -119,12 +122,12 @@ class LabelFreeHook(Hook):
         metric.teacher = _Predictions(model, teacher) if self.teacher and teacher is not None else None
 
     def _source_shares(self, num_classes: int) -> np.ndarray | None:
-        """Return the shares (C,) of the classes in the labels of the source so far; None without labels."""
+        """Return the share of each class in the source labels so far, (C,); None without labels."""
         counts = np.zeros(num_classes) if self._total is None else self._total[:num_classes].numpy()
         return counts / counts.sum() if counts.sum() else None
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Log means of the last validations, tell the scores, and warn."""
+        """Log the scores with their means over the last validations, and warn about classes."""
         metrics = metrics or {}
         if f'{LABEL_FREE_PREFIX}/entropy' not in metrics:
             return
@@ -143,12 +146,12 @@ class LabelFreeHook(Hook):
             runner.logger.warning(f'iteration {runner.iter}: {event}: {", ".join(classes)}')
 
     def _last(self, runner: Runner, name: str) -> list[float]:
-        """Return the values of the last validations."""
+        """Return the values of a score in the last validations."""
         history, _ = runner.message_hub.get_scalar(f'val/{name}').data
         return history[-self.last :].tolist()
 
     def _alarms(self, runner: Runner, metrics: Mapping[str, float]) -> dict[str, list[str]]:
-        """Return the classes that have vanished or dominate since the validation before, with their shares."""
+        """Return the classes that vanished or took over in this validation, with their shares, by event."""
         vanished, taking_over = [], []
         start = f'{LABEL_FREE_PREFIX}/share/'
         names = [name.removeprefix(start) for name in metrics if name.startswith(start)]
@@ -171,14 +174,14 @@ class LabelFreeHook(Hook):
 
 
 class _Predictions:
-    """Classes that a teacher predicts for the images of a batch."""
+    """Function that returns the classes that a teacher predicts for the images of a batch."""
 
     def __init__(self, model: Any, teacher: EMATeacher) -> None:
         self.model, self.network = model, teacher.segmentor
 
     @torch.no_grad()
     def __call__(self, batch: Any, samples: Sequence[Mapping[str, Any]]) -> list[Tensor]:
-        # New samples: the segmentor has written into those of the batch, which also hold the labels.
+        # New samples without labels: the samples of the batch have labels and the segmentor's predictions already.
         bare = [type(sample)(metainfo=sample.metainfo) for sample in batch['data_samples']]
         images = self.model.data_preprocessor(dict(batch, data_samples=bare), training=False)
         predicted = self.network(images['inputs'], images['data_samples'], mode='predict')

@@ -1,4 +1,4 @@
-"""The figures that a paper reports, to be printed beside ours."""
+"""Published figures of a paper, for comparison with our results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from .protocols import PROTOCOLS
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """Percentages of one method as published.
+    """Published results of one method, in percent.
 
     Attributes:
-        name: Heading of the column.
+        name: Heading of the column in the table.
         per_class: IoU by class name.
-        means: Mean IoU by protocol name.
+        means: Mean IoU by protocol name. A protocol is a named set of classes over which a mean is taken.
     """
 
     name: str
@@ -22,23 +22,25 @@ class PaperFigures:
     means: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as written to JSON."""
+        """Return the figures for a JSON file."""
         return dict(name=self.name, per_class=self.per_class, means=self.means)
 
 
 def paper_figures(
     paper: Mapping[str, Any] | None, classes: Sequence[str], protocols: Mapping[str, Sequence[int]]
 ) -> PaperFigures | None:
-    """Read the ``paper`` option of :class:`DomainIoUMetric`.
+    """Return the figures in the ``paper`` option of :class:`DomainIoUMetric`; None if the option is None.
 
     Args:
-        paper: ``name``; ``per_class``, a dict of IoU percentages by class name or a list; ``order``, the protocol
-            whose class order the list has (default: the data set's); and means by protocol name. All optional.
+        paper: A dict whose keys are all optional: ``name``; ``per_class``, a dict of IoU percentages by class name or a
+            list of them; ``order``, the name of the protocol whose class order the list has (by default the list has
+            the order of the data set); and mean IoUs by protocol name.
         classes: Class names of the data set.
-        protocols: The protocols that are evaluated: class indices by name.
+        protocols: The evaluated protocols: class indices by name.
 
     Raises:
-        ValueError: If a class or protocol is unknown, or a list has the wrong length.
+        ValueError: If a class or protocol is unknown, if a list has the wrong length, or if ``order`` is given with a
+            dict.
     """
     if paper is None:
         return None
@@ -54,18 +56,18 @@ def paper_figures(
         names = _class_order(name, order, classes, protocols)
         if len(figures) != len(names):
             raise ValueError(
-                f'paper {name!r}: `per_class` has {len(figures)} figures for {len(names)} classes {names}; say with '
-                "`order` which protocol's classes they follow, or give a dict by class name"
+                f'paper {name!r}: `per_class` has {len(figures)} figures for {len(names)} classes {names}; set `order` '
+                'to the protocol whose classes they follow, or give a dict by class name'
             )
         figures = dict(zip(names, figures, strict=True))
     unknown = [key for key in figures if key not in classes]
     if unknown:
-        raise ValueError(f'paper {name!r} has figures for {unknown}; the classes are {list(classes)}')
+        raise ValueError(f'paper {name!r} has figures for unknown classes {unknown}; the classes are {list(classes)}')
     unknown = [key for key in rest if key not in protocols]
     if unknown:
         raise ValueError(
-            f'paper {name!r} has the keys {unknown}, which are no evaluated protocol: those are {list(protocols)}. '
-            'Add the protocol to `protocols`, or drop the figure'
+            f'paper {name!r} has the keys {unknown}, but the evaluated protocols are {list(protocols)}: '
+            'add the protocol to `protocols`, or remove the figure'
         )
     return PaperFigures(
         str(name),
@@ -77,7 +79,7 @@ def paper_figures(
 def _class_order(
     paper: str, order: str | None, classes: Sequence[str], protocols: Mapping[str, Sequence[int]]
 ) -> list[str]:
-    """Class names that a list of figures follows."""
+    """Return the class names in the order of a list of figures."""
     if order is None:
         return list(classes)
     if order in protocols:

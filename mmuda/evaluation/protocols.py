@@ -1,11 +1,11 @@
-"""Which classes a mean is taken over: the protocols of the papers, and named subsets of the user's own."""
+"""Protocols, the sets of classes over which a mean is taken: those of the papers, and the user's own."""
 
 from collections.abc import Mapping, Sequence
 
 from mmuda.datasets.classes import SYNTHIA13, SYNTHIA16
 
 ALL_CLASSES = 'mIoU'
-"""Name of the protocol that takes every class of the data set."""
+"""Name of the protocol of all classes of the data set."""
 
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     'mIoU16': SYNTHIA16,
@@ -23,9 +23,11 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
         'car',
     ),
 }
-"""Built-in protocols by name. ``mIoU16`` and ``mIoU13`` are those of SYNTHIA -> Cityscapes; the thirteen classes
-that Cross-City annotates are the same as ``mIoU13``. ``synth2camvid10`` are the classes that the synthetic
-data sets share with CamVid."""
+"""Class names of the built-in protocols.
+
+``mIoU16`` and ``mIoU13`` are those of SYNTHIA -> Cityscapes. The thirteen classes that Cross-City annotates are those
+of ``mIoU13``. ``synth2camvid10`` has the classes that the synthetic data sets share with CamVid.
+"""
 
 _RESERVED = ('aAcc', 'mAcc', 'mDice', 'mFscore', 'mPrecision', 'mRecall')
 
@@ -33,17 +35,18 @@ ProtocolSpec = str | Mapping[str, Sequence[str]] | Sequence[str | Mapping[str, S
 
 
 def resolve_protocols(spec: ProtocolSpec, classes: Sequence[str]) -> dict[str, list[int]]:
-    """Turn protocol names and named subsets into class indices.
+    """Return the class indices of protocols.
 
     Args:
-        spec: A built-in name, ``{name: class names}``, or a sequence that mixes both.
-        classes: Class names of the data set, in train-id order.
+        spec: Name of a built-in protocol, own protocols as ``{name: class names}``, or a sequence of both.
+        classes: Class names of the data set, in the order of the train ids.
 
     Returns:
         Class indices by protocol name. ``mIoU``, all classes, is always the first.
 
     Raises:
-        ValueError: If a name is unknown or taken, or a protocol needs a class that the data set lacks.
+        ValueError: If a built-in name is unknown, if the name of an own protocol is taken, if an own protocol is empty
+            or names a class twice, or if a protocol needs a class that the data set does not have.
     """
     if isinstance(spec, (str, Mapping)):
         spec = [spec]
@@ -52,20 +55,20 @@ def resolve_protocols(spec: ProtocolSpec, classes: Sequence[str]) -> dict[str, l
         if isinstance(entry, Mapping):
             for name, members in entry.items():
                 if name in (*PROTOCOLS, *_RESERVED) or name in chosen:
-                    raise ValueError(f'protocol name {name!r} is taken: give your subset another name')
+                    raise ValueError(f'protocol name {name!r} is taken: give your protocol another name')
                 chosen[name] = _indices(name, members, classes)
         elif entry in PROTOCOLS:
             chosen[entry] = _indices(entry, PROTOCOLS[entry], classes)
         elif entry != ALL_CLASSES:
             raise ValueError(
                 f'unknown protocol {entry!r}: use one of {[ALL_CLASSES, *PROTOCOLS]}, '
-                'or name your own subset with a dict, {name: [class names]}'
+                'or give your own protocol as a dict, {name: [class names]}'
             )
     return chosen
 
 
 def _indices(name: str, members: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Places of the members among the classes, in the order of the classes."""
+    """Return the class indices of the members of a protocol, in ascending order."""
     if isinstance(members, str) or not members:
         raise ValueError(f'protocol {name!r} needs a list of class names, not {members!r}')
     if len(set(members)) < len(members):
@@ -74,21 +77,21 @@ def _indices(name: str, members: Sequence[str], classes: Sequence[str]) -> list[
     if missing:
         raise ValueError(
             f'protocol {name!r} needs the classes {missing}, which the data set does not have; its classes are '
-            f'{list(classes)}. Choose another protocol or a data set that annotates them'
+            f'{list(classes)}: choose another protocol, or a data set that annotates these classes'
         )
     return sorted(classes.index(member) for member in members)
 
 
 def measure_name(measure: str, protocol: str) -> str:
-    """Key of the mean of a measure over a protocol.
+    """Return the key of the mean of a measure over a protocol.
 
     Args:
         measure: ``IoU``, ``Acc``, ``Dice``, ``Fscore``, ``Precision`` or ``Recall``.
-        protocol: ``mIoU``, ``mIoU16``, ``shared`` ...
+        protocol: Name of the protocol, such as ``mIoU16`` or the user's own ``shared``.
 
     Returns:
-        ``mIoU16`` for the IoU of ``mIoU16``, ``mDice16`` for its Dice; ``shared`` and ``mDice_shared`` for a
-        subset of the user's own.
+        ``mIoU16`` for the IoU of ``mIoU16`` and ``mDice16`` for its Dice; ``shared`` and ``mDice_shared`` for the
+        user's own protocol ``shared``.
     """
     if measure == 'IoU':
         return protocol

@@ -1,4 +1,4 @@
-"""How well scores without labels rank networks: their correlation with a score that needs labels."""
+"""Quality of scores without labels: how well they rank networks, compared with a score that needs labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,23 +7,24 @@ from typing import NamedTuple
 import numpy as np
 
 Curve = tuple[Sequence[int], Sequence[float]]
-"""Iterations and the value of a score at each."""
+"""Iterations, and the value of a score at each of them."""
 
 
 class Ranking(NamedTuple):
-    """How well a score ranks networks, and what is lost by choosing with it.
+    """Correlation of a score with the truth, and the loss from choosing checkpoints by this score.
 
-    Correlations are NaN where there are fewer than three different networks.
+    The truth is the score that needs labels. Correlations are Spearman's; they are positive if the score orders
+    checkpoints like the truth. They are NaN for fewer than three checkpoints, or if score or truth is constant.
 
     Attributes:
-        score: Its name.
-        rule: 'greater' or 'less': which values promise a better network.
-        checkpoints: Spearman's correlation with the truth over the checkpoints of a run, the mean over runs. Positive
-            if the score is right.
-        runs: The same over the last checkpoints of all runs.
-        pooled: The same over all checkpoints of all runs.
-        regret: Truth of the best checkpoint of a run minus that of the one that the score picks, the mean over runs.
-        regret_of_last: The same for the last checkpoint.
+        score: Name of the score.
+        rule: 'greater' or 'less': values of better networks.
+        checkpoints: Correlation over the checkpoints of a run, averaged over the runs.
+        runs: Correlation over the last checkpoints of all runs.
+        pooled: Correlation over all checkpoints of all runs.
+        regret: Truth of the best checkpoint of a run minus truth of the checkpoint that the score selects, averaged
+            over the runs.
+        regret_of_last: The same, if the last checkpoint of each run is selected.
         networks: Number of checkpoints.
     """
 
@@ -40,22 +41,22 @@ class Ranking(NamedTuple):
 def rank_scores(
     runs: Mapping[str, Mapping[str, Curve]], scores: Mapping[str, str], truth: str = 'mIoU'
 ) -> list[Ranking]:
-    """Compare how scores and a truth order checkpoints.
+    """Return how well scores rank checkpoints, compared with the truth.
 
     Args:
-        runs: Curves by name, by run.
-        scores: 'greater' or 'less' by name of score.
+        runs: For each run, the curves of its scores by name.
+        scores: 'greater' or 'less' for each score, see :attr:`Ranking.rule`.
         truth: Name of the score that needs labels; greater is better.
 
     Returns:
-        A ranking for each score that a run has at the iterations where it has the truth.
+        A ranking for each score that some run has at an iteration where it also has the truth.
 
     Raises:
         ValueError: If a rule is unknown, or no run has the truth.
     """
     wrong = {name: rule for name, rule in scores.items() if rule not in ('greater', 'less')}
     if wrong:
-        raise ValueError(f"rules are 'greater' or 'less', not {wrong}")
+        raise ValueError(f"the rules of scores must be 'greater' or 'less', not {wrong}")
     if not any(truth in curves for curves in runs.values()):
         raise ValueError(
             f'no run has {truth!r}; they have {sorted({name for curves in runs.values() for name in curves})}'
@@ -70,7 +71,7 @@ def rank_scores(
 
 
 def _pairs(curves: Mapping[str, Curve], score: str, truth: str) -> np.ndarray:
-    """Return score and truth, (n, 2), at the iterations that have both as finite numbers."""
+    """Return score and truth, (n, 2), at the iterations where both are finite."""
     known, right = (dict(zip(*curves[name], strict=True)) for name in (score, truth))
     rows = [(known[step], right[step]) for step in sorted(known.keys() & right.keys())]
     pairs = np.array(rows, dtype=float).reshape(-1, 2)
@@ -97,9 +98,9 @@ def _ranking(score: str, rule: str, pairs: list[np.ndarray]) -> Ranking:
 
 
 def _spearman(pairs: np.ndarray) -> float:
-    """Return Spearman's correlation of the columns of (n, 2); NaN if one is constant or there are fewer than three."""
+    """Return Spearman's correlation of two columns (n, 2); NaN if one is constant or for fewer than three rows."""
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return math.nan
-    from scipy import stats  # only the ranking needs it: `import mmuda` stays fast
+    from scipy import stats  # imported here, so that `import mmuda` is fast
 
     return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)

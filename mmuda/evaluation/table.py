@@ -1,4 +1,4 @@
-"""The per-class table, with the figures of a paper beside ours."""
+"""The table of results by class, with the figures of a paper."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ def results_table(
     protocols: Mapping[str, Sequence[int]],
     paper: PaperFigures | None = None,
 ) -> str:
-    """A text table: one row for each class, then one for the mean of each protocol.
+    """Return a text table with one row for each class, then one row for the mean of each protocol.
 
     Args:
         classes: Class names.
-        per_class: Percent by measure and class.
-        means: Percent by name of mean.
-        protocols: Class indices by protocol.
-        paper: Published IoU, a column of its own; if IoU is evaluated, our difference from it is another.
+        per_class: Percentages by measure and class.
+        means: Percentages by the name of the mean.
+        protocols: Class indices by protocol, a named set of classes.
+        paper: Published IoU, for one more column. If IoU is evaluated, another column has our difference from it.
     """
     measures = list(per_class)
     header = ['class', *measures]

@@ -1,3 +1,5 @@
+"""Networks, losses and methods: backbones, heads, segmentors, discriminators, teachers, memories and adaptors."""
+
 from .adaptors import *  # noqa: F401,F403
 from .backbones import *  # noqa: F401,F403
 from .data_preprocessor import DomainPairPreprocessor, pixel_statistics  # noqa: F401

@@ -1,4 +1,4 @@
-"""Batch-norm layers whose statistics a method keeps."""
+"""Batch-norm layers with frozen running statistics."""
 
 from torch import nn
 
@@ -6,9 +6,10 @@ from mmuda.internals import BatchNorm
 
 
 def freeze_batch_norm_statistics(module: nn.Module) -> None:
-    """Put every batch-norm layer of a module into eval mode: it normalises with its running statistics and keeps them.
+    """Put every batch-norm layer of a module into eval mode.
 
-    Scale and shift stay trainable. ``train()`` undoes this, so call it from an overridden ``train()``.
+    The layers then normalise with their running statistics and do not update them. Scale and shift stay trainable.
+    ``train()`` undoes this, so call this function from an overridden ``train()``.
     """
     for layer in module.modules():
         if isinstance(layer, BatchNorm):

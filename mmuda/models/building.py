@@ -1,4 +1,4 @@
-"""Build networks without memory for their weights."""
+"""Construction of networks without memory for their weights."""
 
 import copy
 from collections.abc import Callable
@@ -11,14 +11,15 @@ from torch.overrides import TorchFunctionMode
 
 
 def build_without_memory(cfg: Any) -> nn.Module:
-    """Return a model whose weights have names, shapes and types, but no memory.
+    """Return a model whose weights are on the "meta" device: they have names, shapes and dtypes, but no values.
 
-    A model that computes with its weights while it is built has them on the CPU.
+    A model that reads the values of its weights during construction is built on the CPU instead. The random state of
+    the CPU does not change.
 
     Args:
         cfg: Config of the model. It is not changed.
     """
-    # Building takes keys out of a config: mmseg's segmentors move `pretrained` into that of their backbone.
+    # Copies, because a constructor can change its config: mmseg's segmentors move `pretrained` into the backbone's.
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device('meta'), _WithoutValues():
@@ -31,9 +32,10 @@ _DRAWS = (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_, torch.Ten
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Draw no values, for which PyTorch would load its compiler, two seconds.
+    """Mode that skips the random initialisation of tensors on "meta".
 
-    ``torch.linspace`` has values: transformers read the rates of their paths from it, one by one.
+    PyTorch would load its compiler for it, which takes two seconds. ``torch.linspace`` runs on the CPU, because
+    transformers compute their drop-path rates with it and read the values.
     """
 
     def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Batches whose images differ in size, as photographs of a folder do."""
+"""Prediction of batches whose images differ in size, such as photographs of a folder."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -7,13 +7,13 @@ T = TypeVar('T')
 
 
 def in_equal_sizes(predict: Callable[[dict], list[T]], batch: dict) -> list[T]:
-    """Predict the images of a batch, those of one size together; each result is the one of a batch of its own.
+    """Return the predictions for a batch; images of one size are predicted together.
 
-    Padding them to one size would change what a network sees at the borders.
+    The images are not padded to one size, because padding would change the features near the borders.
 
     Args:
-        predict: Returns one result for each image of a batch.
-        batch: ``{'inputs', 'data_samples'}``, not preprocessed; ``inputs`` is a list of (C, H, W).
+        predict: Function that returns one result for each image of a batch.
+        batch: ``{'inputs', 'data_samples'}``, not preprocessed; ``inputs`` is a list of (C, H, W) tensors.
 
     Returns:
         The results in the order of the images.

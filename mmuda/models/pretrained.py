@@ -1,4 +1,4 @@
-"""Starting points of the papers: backbone weights inside somebody else's checkpoint."""
+"""Initialisation of backbones from published checkpoints."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from mmuda.internals import records_init
 
 @WEIGHT_INITIALIZERS.register_module(name='StrictPretrained')
 class StrictPretrainedInit:
-    """Loads all weights of a backbone, or says which do not fit.
+    """Initialiser that loads every weight of a backbone, or raises an error that lists the keys that do not fit.
 
-    Unlike mmengine's ``Pretrained`` it leaves nothing at random in silence: after the layout of the backbone
-    (``LAYOUT``, see :mod:`mmuda.checkpoints.key_maps`) renamed the keys of the file, or left them out on purpose, these
-    must be the weights of the backbone, key by key and shape by shape, except those that the backbone says are always
-    drawn at random (``NOT_PRETRAINED``). A backbone without a layout reads its own names, and checkpoints of mmseg and
-    mmuda, without their heads.
+    mmengine's ``Pretrained`` leaves weights that are missing in the file at random values and only logs them. Here the
+    layout of the backbone (``LAYOUT``, see :mod:`mmuda.checkpoints.key_maps`) first renames the keys of the file and
+    leaves out those of other networks. The rest must then match the weights of the backbone in name and shape. The
+    only exceptions are weights that start at random in the papers too (``NOT_PRETRAINED`` of the backbone). A backbone
+    without ``LAYOUT`` loads files with its own names, and the backbone of a checkpoint of mmseg or mmuda.
 
     ::
 
@@ -30,7 +30,7 @@ class StrictPretrainedInit:
 
     Args:
         checkpoint: Path, URL, or ``package://NAME/PATH`` for a file of an installed package.
-        hint: Where the file comes from, for the error when it is not there.
+        hint: How to get the file. It is part of the error message when the file is missing.
     """
 
     def __init__(self, checkpoint: str, hint: str | None = None) -> None:
@@ -42,12 +42,13 @@ class StrictPretrainedInit:
         Raises:
             FileNotFoundError: If there is no such file.
             ModuleNotFoundError: If the package that has the file is not installed.
-            RuntimeError: If the file cannot be had, or with every missing, unexpected, mis-shaped and mistyped key.
+            RuntimeError: If the file cannot be downloaded or read, or if a key is missing, unexpected, or has another
+                shape or type. The message lists all such keys.
         """
         try:
             checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu', logger='current')
         except FileNotFoundError as error:
-            hint = self.hint or 'put the file there, or name a copy in init_cfg.checkpoint'
+            hint = self.hint or 'put the file there, or set init_cfg.checkpoint to the path of a copy'
             raise FileNotFoundError(
                 f'{type(module).__name__} should start from {self.checkpoint}, which does not exist: {hint}. '
                 'init_cfg=None starts from random weights.'
@@ -65,7 +66,8 @@ class StrictPretrainedInit:
         module.load_state_dict(given, strict=False)
         child: Any
         for child in module.children():
-            if hasattr(child, 'init_weights'):  # mmengine would call it next: mmcv's ConvModule draws its weights again
+            # mmengine calls `init_weights` of the children next; mmcv's ConvModule would draw its weights again.
+            if hasattr(child, 'init_weights'):
                 child.is_init = True
         if records_init(module):
             update_init_info(
@@ -74,19 +76,19 @@ class StrictPretrainedInit:
         print_log(f'{type(module).__name__} starts from {self.checkpoint}', logger='current')
 
     def renamed(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-        """Return the weights of a file by the names of the backbone, without those that are of no backbone."""
+        """Return the weights of a file under the names of the backbone, without those of heads and necks."""
         found = rename(weights, getattr(module, 'LAYOUT', OWN)).weights
         return {key.removeprefix('backbone.'): value for key, value in found.items()}
 
 
 @WEIGHT_INITIALIZERS.register_module(name='DeepLabPretrained')
 class DeepLabPretrainedInit(StrictPretrainedInit):
-    """Loads the backbone from the initialisation file of a paper.
+    """Initialiser that loads a backbone from the initialisation file of a paper.
 
     AdaptSegNet's and ADVENT's keys are ``<prefix>.conv1.weight``, ``<prefix>.layer1.0...`` and ``<prefix>.layer5...``:
-    the first component is dropped and the classifier ``layer5`` is skipped. Files without a prefix (torchvision, a
-    plain backbone) and those that ``tools/model_converters`` writes load too; their classifiers are skipped likewise.
-    VGG-16 files of torchvision are renumbered. What is left must fit as for :class:`StrictPretrainedInit`.
+    the prefix is removed and the classifier ``layer5`` is left out. Files without a prefix (torchvision, a plain
+    backbone) and files that ``tools/model_converters`` writes load too, also without their classifiers. The layers in
+    VGG-16 files of torchvision are renumbered. The remaining weights must match as in :class:`StrictPretrainedInit`.
 
     ::
 
@@ -101,7 +103,7 @@ class DeepLabPretrainedInit(StrictPretrainedInit):
     CLASSIFIERS = ('layer5', 'layer6', 'fc', 'classifier', 'decode_head', 'auxiliary_head')
 
     def renamed(self, weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-        """Return the weights of a file by the names of the backbone, without classifiers."""
+        """Return the weights of a file under the names of the backbone, without classifiers."""
         if 'features.24.weight' in weights:
             weights = rename(weights, TORCHVISION_VGG).weights
         ours = {name.split('.', 1)[0] for name in module.state_dict()}

@@ -1,3 +1,5 @@
+"""Pictures of predictions and of training, and the HTML report."""
+
 from .figures import line_chart, series_colors
 from .gallery import write_gallery
 from .pictures import colorize, entropy_map, heat, panel

@@ -1,4 +1,4 @@
-"""Line charts as SVG that takes on the colours of the page around it."""
+"""Line charts as SVG elements that use the colours of the surrounding HTML page."""
 
 import io
 import re
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 Points = tuple[np.ndarray, np.ndarray]
 """Steps and values, both (N,) float64; values that are not finite are NaN."""
 
-# Dark enough for white paper and light enough for black.
+# Dark enough for a white background and light enough for a black one.
 COLORS = ('#3f7fd9', '#dd7230', '#2c9c72', '#b657a6', '#c8505a', '#7b72d6', '#2a93a8', '#95803a')
 CHART_STYLE = Path(__file__).parent / 'templates' / 'chart.mplstyle'
+# Placeholder colours of the style file, and the CSS colours that replace them.
 CSS_COLORS = {'#010203': 'currentColor', '#040506': 'var(--grid, #d5d9df)'}
 SIZE = (480, 240)
 MAX_MARKERS = 40
@@ -27,32 +28,32 @@ MAX_LETTERS = 16
 
 
 def series_colors(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a colour, in turn; hand the result to all charts that show the same names."""
+    """Return a colour for each name. Use the result in all charts that show the same names."""
     return {name: COLORS[place % len(COLORS)] for place, name in enumerate(dict.fromkeys(names))}
 
 
 def line_chart(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str, colors: Mapping[str, str] | None = None
 ) -> str:
-    """Draw curves over iterations as an SVG element to put into HTML.
+    """Return a chart of curves over iterations, as an SVG element for an HTML page.
 
-    Each name stands at the end of its curve. Text has the colour of its surroundings (``currentColor``) and the grid
-    that of the CSS variable ``--grid``, if the page has one. A curve is interrupted at values that are not finite. One
-    of ``SMOOTH_FROM`` values or more is drawn faintly, below its running mean over 2 % of the values. Details smaller
-    than a unit of the drawing are left out, but no peak. Equal input gives equal output.
+    The name of a curve is written at its end. Text has the text colour of the page (``currentColor``). The grid has the
+    colour of the CSS variable ``--grid``, if the page sets it. A curve is interrupted at values that are not finite. A
+    curve with ``SMOOTH_FROM`` values or more is drawn faintly, with its running mean over 2 % of the values on top.
+    Details smaller than a unit of the drawing are simplified, but peaks are kept. Equal input gives equal output.
 
     Args:
         series: Steps and values by name.
-        title: Names the chart for readers who cannot see it.
-        colors: Colours ``#rrggbb`` by name; by default :func:`series_colors` of the names in their order.
+        title: Title of the chart for screen readers.
+        colors: Colours ``#rrggbb`` by name; by default :func:`series_colors` of the names.
 
     Returns:
         ``<svg>...</svg>`` with all names escaped.
 
     Raises:
-        ValueError: If a curve has as many steps as values not, or a name has no colour.
+        ValueError: If a curve has different numbers of steps and values, or a name has no colour.
     """
-    # Imported here, because only reports need matplotlib: `import mmuda` stays fast.
+    # Imported here, so that `import mmuda` is fast: only reports need matplotlib.
     from matplotlib import style
     from matplotlib.figure import Figure
 
@@ -61,20 +62,20 @@ def line_chart(
         if len(steps) != len(values):
             raise ValueError(f'curve {name!r} has {len(steps)} steps and {len(values)} values')
         if name not in colors:
-            raise ValueError(f'curve {name!r} has no colour: the colours are for {sorted(colors)}')
+            raise ValueError(f'curve {name!r} has no colour: `colors` has only {sorted(colors)}')
     curves = {name: _points(*curve) for name, curve in series.items()}
     letters = max((min(len(name), MAX_LETTERS) for name in curves), default=0)
     (width, height), left, right, top, bottom = SIZE, 46, max(24 + 6.5 * letters, 78), 10, 28
     box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
-    # The defaults keep the user's matplotlibrc out. The salt makes ids of charts with different titles differ, so that
-    # they can stand in one page.
+    # 'default' overrides the user's matplotlibrc. The salt makes the ids of charts with different titles differ, so
+    # that one page can have several charts.
     with style.context(['default', CHART_STYLE, {'svg.hashsalt': title}]):
         figure = Figure(figsize=(width / 72, height / 72))
         axes = figure.add_axes(box)
         _draw(axes, curves, colors)
         stream = io.StringIO()
         with warnings.catch_warnings():
-            # Its font only measures the names; the browser has letters of all scripts.
+            # matplotlib's font is only used to measure the names; the browser draws them with its own fonts.
             warnings.filterwarnings('ignore', 'Glyph .* missing')
             figure.savefig(stream, format='svg', metadata=dict.fromkeys(('Date', 'Creator', 'Format', 'Type')))
     return _for_html(stream.getvalue(), title, curves)
@@ -86,7 +87,7 @@ def _points(steps: Sequence[float], values: Sequence[float]) -> Points:
 
 
 def _draw(axes: 'Axes', curves: Mapping[str, Points], colors: Mapping[str, str]) -> None:
-    """Draw all curves with their scales and names."""
+    """Draw all curves with the axes and the names."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     ends: dict[str, tuple[float, float]] = {}
@@ -116,7 +117,7 @@ def _draw(axes: 'Axes', curves: Mapping[str, Points], colors: Mapping[str, str])
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean of the finite values around each place; NaN where there are none."""
+    """Return the mean of the finite values in a window around each value; NaN where there are none."""
     window = np.ones(len(values) // 50)
     known = np.isfinite(values)
     totals, counts = (np.convolve(part, window, 'same') for part in (np.where(known, values, 0), known))
@@ -124,7 +125,11 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _marked(values: np.ndarray) -> list[int]:
-    """Return the places to mark: all of a few, else those without neighbours, where no line would be seen."""
+    """Return the indices of values that get a marker.
+
+    These are all finite values of a short curve. In a long curve they are the finite values without finite neighbours,
+    because a line through a single value is invisible.
+    """
     known = np.isfinite(values)
     if len(values) > MAX_MARKERS:
         known &= ~np.append(known[1:], False) & ~np.append(False, known[:-1])
@@ -132,7 +137,7 @@ def _marked(values: np.ndarray) -> list[int]:
 
 
 def _name_ends(axes: 'Axes', ends: Mapping[str, tuple[float, float]], colors: Mapping[str, str]) -> None:
-    """Write the names to the right of the chart, one above the other, each tied to the end of its curve."""
+    """Write the names to the right of the chart without overlap, each with a line to the end of its curve."""
     axes.autoscale_view()
     extent = axes.get_window_extent()
     names = sorted(ends, key=lambda name: ends[name][1])
@@ -157,8 +162,11 @@ def _name_ends(axes: 'Axes', ends: Mapping[str, tuple[float, float]], colors: Ma
 
 
 def _for_html(svg: str, title: str, curves: Mapping[str, Points]) -> str:
-    """Turn matplotlib's file into an element that describes itself and leaves fonts and colours to the page."""
-    # The selector of matplotlib's style element is `*`: in HTML it would hold for the whole page.
+    """Return the SVG element of matplotlib's file, with texts for screen readers and the fonts and colours of the page.
+
+    Fonts and placeholder colours of matplotlib are replaced by those of the page.
+    """
+    # matplotlib's style element has the selector `*`: in an HTML page it would apply to the whole page.
     document = minidom.parseString(re.sub('<style.*?</style>', '', svg, flags=re.DOTALL))
     (root,) = document.getElementsByTagName('svg')
     last = {name: values[np.isfinite(values)][-1:] for name, (_, values) in curves.items()}
@@ -181,12 +189,12 @@ def _for_html(svg: str, title: str, curves: Mapping[str, Points]) -> str:
             element.setAttribute('style', re.sub('|'.join(CSS_COLORS), lambda found: CSS_COLORS[found[0]], look))
         if element.hasAttribute('d'):
             element.setAttribute('d', re.sub(r'(\.\d\d)\d+|\s*\n', r'\1', element.getAttribute('d')))
-    # XML does not allow these letters.
+    # XML does not allow these characters.
     return re.sub(r'[\x00-\x08\x0b\x0c\x0e-\x1f]', ' ', root.toxml())
 
 
 def _add_tip(document: minidom.Document, element: minidom.Element, text: str) -> None:
-    """Show a text where the pointer rests on an element."""
+    """Add a text that the browser shows when the pointer is on an element."""
     tip = document.createElement('title')
     tip.appendChild(document.createTextNode(text))
     element.insertBefore(tip, element.firstChild)

@@ -1,4 +1,4 @@
-"""Pictures of training pairs, and a page that shows them."""
+"""Pictures of training pairs, and an HTML page with all of them."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,15 +23,15 @@ def write_gallery(
     palette: Palette,
     height: int = 256,
 ) -> Path:
-    """Write a picture for each entry, and ``index.html``, which shows all of them with the colours of the classes.
+    """Write a PNG file for each entry, and ``index.html``, which shows all of them and the colours of the classes.
 
     Args:
-        folder: Where to; files of the same names are replaced.
+        folder: Folder of the files; existing files of the same names are replaced.
         title: Heading of the page.
-        entries: Name of the file without ending, and (H, W, 3) uint8 RGB pictures by caption.
+        entries: For each file, its name without ending, and its pictures, (H, W, 3) uint8 RGB, by caption.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.
-        height: Of each picture, in pixels.
+        height: Height of each picture in pixels.
 
     Returns:
         The path of the page.

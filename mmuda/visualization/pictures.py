@@ -1,4 +1,4 @@
-"""Pictures of label maps and of uncertainty, and sheets of pictures."""
+"""Pictures of label maps and of uncertainty, and panels of several pictures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,24 +20,24 @@ PAPER = (255, 255, 255)
 
 
 def colorize(label: np.ndarray, palette: Palette, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
-    """Paint a label map.
+    """Return a label map in the colours of the classes.
 
     Args:
         label: (H, W) uint8, values in [0, C) or ``ignore_index``.
         palette: RGB colour of each of the C classes, values in [0, 255].
-        ignore_index: Its pixels become black.
+        ignore_index: Label whose pixels become black.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
         TypeError: If the labels are not uint8.
-        ValueError: If a shape is wrong or a label has no colour.
+        ValueError: If the label map is not 2-dimensional, the palette is invalid, or a label has no colour.
     """
     if label.dtype != np.uint8:
         raise TypeError(f'labels must be uint8, not {label.dtype}: convert them with `.astype(np.uint8)`')
     if label.ndim != 2:
-        raise ValueError(f'a label map has the shape (H, W), not {label.shape}')
+        raise ValueError(f'a label map must have the shape (H, W), not {label.shape}')
     table = np.zeros((256, 3), dtype=np.uint8)
     known = np.zeros(256, dtype=bool)
     colours = check_palette(palette)
@@ -48,7 +48,7 @@ def colorize(label: np.ndarray, palette: Palette, ignore_index: int = IGNORE_IND
     if not known[label].all():
         strange = [value for value in np.unique(label).tolist() if not known[value]]
         raise ValueError(
-            f'labels {strange} have no colour: the palette has {len(colours)} and {ignore_index} is '
+            f'labels {strange} have no colour: the palette has {len(colours)} colours, and {ignore_index} is '
             'ignored; give train ids, not the raw ids of the data set'
         )
     return table[label]
@@ -62,78 +62,80 @@ def check_palette(palette: Palette) -> np.ndarray:
     """
     colours = np.asarray(palette)
     if colours.ndim != 2 or colours.shape[1] != 3 or len(colours) > 256:
-        raise ValueError(f'a palette is a list of at most 256 RGB triples, not an array of shape {colours.shape}')
+        raise ValueError(f'a palette must be a list of at most 256 RGB triples, not an array of shape {colours.shape}')
     if colours.min() < 0 or colours.max() > 255:
-        raise ValueError(f'palette values lie in [0, 255], not in [{colours.min()}, {colours.max()}]')
+        raise ValueError(f'palette values must be in [0, 255], not in [{colours.min()}, {colours.max()}]')
     return colours.astype(np.uint8)
 
 
 @no_grad()
 def entropy_map(logits: Tensor) -> np.ndarray:
-    """Return the pixel entropy of the softmax, divided by log C (ADVENT, Vu et al., CVPR 2019, eq. 2).
+    """Return the entropy of the softmax at each pixel, divided by log C (ADVENT, Vu et al., CVPR 2019, eq. 2).
 
     Args:
-        logits: (C, H, W), C > 1; half precision is computed in float32.
+        logits: (C, H, W) of any floating type, C > 1; computed in float32.
 
     Returns:
-        (H, W) float32 in [0, 1]: 0 where one class has all the probability, 1 where all have the same.
+        (H, W) float32 in [0, 1]: 0 where one class has probability 1, and 1 where all classes have the same.
 
     Raises:
-        ValueError: If the shape is another one.
+        ValueError: If the logits do not have the shape (C, H, W) with C > 1.
     """
     if logits.dim() != 3 or len(logits) < 2:
-        raise ValueError(f'logits of one image have the shape (C, H, W) with C > 1, not {tuple(logits.shape)}')
-    # Rounding can leave the interval by some 1e-7.
+        raise ValueError(f'logits of one image must have the shape (C, H, W) with C > 1, not {tuple(logits.shape)}')
+    # Rounding errors can exceed the interval by about 1e-7.
     return self_information(logits[None]).sum(dim=1)[0].clamp(0, 1).cpu().numpy()
 
 
 def heat(values: np.ndarray) -> np.ndarray:
-    """Paint numbers in the colour map 'inferno': from black over red to pale yellow.
+    """Return a map of numbers in the colour map 'inferno': from black for 0 over red to pale yellow for 1.
 
     Args:
-        values: (H, W) of a float type in [0, 1].
+        values: (H, W) of a floating type, in [0, 1].
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        ValueError: If a number is outside [0, 1] or not finite.
+        ValueError: If the map is not 2-dimensional, or a number is outside [0, 1] or NaN.
     """
     if values.ndim != 2 or not values.size:
-        raise ValueError(f'a map of numbers has the shape (H, W), not {values.shape}')
+        raise ValueError(f'a map of numbers must have the shape (H, W), not {values.shape}')
     low, high = float(values.min()), float(values.max())
-    # Written so that NaN, for which every comparison is false, fails as well.
+    # This form of the condition is also true for NaN, for which every comparison is false.
     if not (low >= 0 and high <= 1):
-        raise ValueError(f'numbers for a colour map lie in [0, 1], not in [{low:g}, {high:g}]: scale them first')
+        raise ValueError(f'numbers for a colour map must be in [0, 1], not in [{low:g}, {high:g}]: scale them first')
     levels = np.rint(values * 255).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
 
 
 def check_rgb(picture: np.ndarray, name: str) -> None:
-    """Refuse a picture that is not RGB.
+    """Check that a picture is (H, W, 3) uint8.
 
     Raises:
-        ValueError: If the picture is not (H, W, 3) uint8; the message has ``name``.
+        ValueError: If it is not. The message contains ``name``.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ValueError(f'picture {name!r} must be (H, W, 3) uint8 RGB, not {picture.dtype} of shape {picture.shape}')
 
 
 def panel(pictures: Mapping[str, np.ndarray], columns: int, height: int | None = None) -> np.ndarray:
-    """Tile pictures, each below its caption, into one.
+    """Return one picture that shows several pictures in rows, each below its caption.
 
-    Pictures keep their aspect ratio. Shrinking averages pixels; growing repeats them, which keeps small pictures crisp.
+    Pictures keep their aspect ratio. Shrinking averages pixels. Enlarging repeats pixels, so that small pictures stay
+    sharp.
 
     Args:
-        pictures: (H, W, 3) uint8 RGB by caption, row by row. Letters outside ASCII are drawn as '?'.
-        columns: Pictures in a row.
-        height: Common height of the pictures in pixels; by default that of the tallest.
+        pictures: (H, W, 3) uint8 RGB by caption, row by row. Characters outside ASCII are drawn as '?'.
+        columns: Number of pictures in a row.
+        height: Common height of the pictures in pixels; by default the height of the tallest one.
 
     Returns:
-        (H, W, 3) uint8, RGB, on white.
+        (H', W', 3) uint8, RGB, with a white background.
 
     Raises:
-        ValueError: If there are no pictures, or one has another format, or a number is not positive.
+        ValueError: If there are no pictures, a picture is not (H, W, 3) uint8, or ``columns`` or ``height`` is not
+            positive.
     """
     if not pictures:
         raise ValueError('a panel needs at least one picture')
@@ -151,7 +153,7 @@ def panel(pictures: Mapping[str, np.ndarray], columns: int, height: int | None =
     for place, (name, tile) in enumerate(tiles.items()):
         top = GAP + place // columns * row_height
         left = GAP + place % columns * (width + GAP)
-        # Drawn on a strip of its own, at whose edge a long caption is cut off.
+        # The caption is drawn on a separate strip, so that a long one is cut off at the edge of the strip.
         strip = np.ascontiguousarray(sheet[top : top + CAPTION_HEIGHT, left : left + width])
         _write(strip, name)
         sheet[top : top + CAPTION_HEIGHT, left : left + width] = strip
@@ -161,7 +163,7 @@ def panel(pictures: Mapping[str, np.ndarray], columns: int, height: int | None =
 
 
 def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
-    """Resize a picture to a height and keep its aspect ratio."""
+    """Return a picture resized to a height with the same aspect ratio."""
     if picture.shape[0] == height:
         return picture
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
@@ -170,7 +172,7 @@ def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
 
 
 def _write(strip: np.ndarray, caption: str) -> None:
-    """Draw a caption into a strip (CAPTION_HEIGHT, W, 3), smaller where it would not fit."""
+    """Draw a caption into a strip (CAPTION_HEIGHT, W, 3), in a smaller font if it is too long."""
     text = caption.encode('ascii', 'replace').decode()
     scale = 0.42
     (width, _), _ = cv2.getTextSize(text, FONT, scale, 1)

@@ -1,4 +1,4 @@
-"""Pictures of predictions, written during a test."""
+"""PredictionPictureHook: pictures of predictions, written during a test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from .predictions import sample_panel
 
 @HOOKS.register_module()
 class PredictionPictureHook(Hook):
-    """Write one panel for each tested image: image, ground truth (if any), prediction and entropy.
+    """Hook that writes one picture for each tested image: image, ground truth (if any), prediction and entropy.
 
     Args:
-        out_dir: Folder of the pictures, named after the images.
+        out_dir: Folder of the pictures. Each has the name of its image, ``<image name>.png``.
     """
 
     def __init__(self, out_dir: str) -> None:
@@ -32,7 +32,7 @@ class PredictionPictureHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[SegDataSample] | None = None,
     ) -> None:
-        """Write the panels of a batch."""
+        """Write the pictures of a batch."""
         palette = runner.test_loop.dataloader.dataset.metainfo['palette']
         for sample in outputs or ():
             picture = cv2.cvtColor(sample_panel(sample, palette), cv2.COLOR_RGB2BGR)

@@ -15,10 +15,11 @@ from .records import Sample
 
 
 def sample_panel(sample: SegDataSample, palette: Palette) -> np.ndarray:
-    """Show image, ground truth (if any), prediction and entropy of one image side by side.
+    """Return a picture with image, ground truth (if any), prediction and entropy side by side.
 
     Args:
-        sample: With ``img_path``, ``pred_sem_seg`` (1, H, W) and ``seg_logits`` (C, H, W).
+        sample: Predicted sample with ``img_path``, ``pred_sem_seg`` (1, H, W), ``seg_logits`` (C, H, W) and optionally
+            ``gt_sem_seg`` (1, H, W).
         palette: RGB colour of each class.
 
     Returns:
@@ -33,14 +34,14 @@ def sample_panel(sample: SegDataSample, palette: Palette) -> np.ndarray:
 
 
 def collect_samples(predictions: Mapping[str, Iterable[SegDataSample]]) -> list[Sample]:
-    """Bring together the predictions of several runs for the same images, for a report.
+    """Return the predictions of several runs by image, for a report.
 
     Args:
-        predictions: Data samples by name of the run, each with ``img_path``, ``gt_sem_seg``, ``pred_sem_seg``
-            (1, H, W) and ``seg_logits`` (C, H, W). Read one after the other, so they may be generators.
+        predictions: Data samples by name of the run, each with ``img_path``, ``gt_sem_seg`` and ``pred_sem_seg``
+            (1, H, W) and ``seg_logits`` (C, H, W). Each iterable is read once, so it can be a generator.
 
     Returns:
-        One sample for each image, in the order of their first appearance.
+        One sample for each image, in the order of first appearance.
     """
     found: dict[str, Sample] = {}
     for run, data_samples in predictions.items():
@@ -54,10 +55,10 @@ def collect_samples(predictions: Mapping[str, Iterable[SegDataSample]]) -> list[
 
 
 def _read_rgb(path: str) -> np.ndarray:
-    """Read an image as (H, W, 3) uint8, RGB."""
+    """Return the image of a file, (H, W, 3) uint8, RGB."""
     return picture_of(read_image_bytes(path), path)
 
 
 def _label_map(field: PixelData) -> np.ndarray:
-    """Return the train ids of a data sample's field, (H, W) uint8."""
+    """Return the label map of a data sample, (H, W) uint8 train ids."""
     return field.data.squeeze(0).cpu().numpy().astype(np.uint8)

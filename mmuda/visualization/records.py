@@ -1,4 +1,4 @@
-"""The records that a report shows: runs with their numbers, and sample pictures."""
+"""Input of a report: runs with their results, and sample images with their predictions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,20 @@ from .pictures import check_rgb
 
 @dataclass
 class RunSummary:
-    """One training run, or one checkpoint, and how it was measured.
+    """Results of one training run or one checkpoint.
+
+    A protocol is a named set of classes over which mean IoU is taken.
 
     Args:
-        name: Names it everywhere in a report; unique there.
-        metrics: Content of the JSON file of ``DomainIoUMetric``. Read here: the mean of each protocol, either as
-            ``protocols: {name: number}`` or as ``metrics: {name: number}`` with ``protocols: {name: [classes]}``;
-            ``per_class: {'IoU': {class: number or None}}``; ``aAcc`` at the top or in ``metrics``; ``num_images``;
-            ``paper: {'name', 'per_class': {class: number}, 'means': {protocol: number}}`` or None. Numbers are
-            percentages.
-        curves: Steps and values by name, as ``read_scalars`` gives them.
-        note: A remark for below the headline table.
-        baseline: Whether the others are compared with this run.
+        name: Name in the report; each run needs a different one.
+        metrics: Content of the JSON file of ``DomainIoUMetric``, in percent. A report uses the mean of each protocol,
+            either as ``protocols: {name: number}`` or as ``metrics: {name: number}`` with
+            ``protocols: {name: [classes]}``; ``per_class: {'IoU': {class: number or None}}``; ``aAcc`` at the top or in
+            ``metrics``; ``num_images``; and ``paper``, None or
+            ``{'name', 'per_class': {class: number}, 'means': {protocol: number}}``.
+        curves: Steps and values by name, as returned by ``read_scalars``.
+        note: A remark, shown below the headline table.
+        baseline: Whether the other runs are compared with this run.
     """
 
     name: str
@@ -32,7 +34,13 @@ class RunSummary:
     baseline: bool = False
 
     def means(self) -> dict[str, float | None]:
-        """Return the mean by protocol, then the pixel accuracy ``aAcc``; None where there is no number."""
+        """Return the mean of each protocol, then the pixel accuracy ``aAcc`` if there is one.
+
+        A mean that is missing or not finite is None.
+
+        Raises:
+            ValueError: If no protocol has a mean.
+        """
         flat = self.metrics.get('metrics', {})
         means = {
             name: _number(flat.get(name) if isinstance(value, (list, tuple)) else value)
@@ -47,33 +55,33 @@ class RunSummary:
         return means if accuracy is None else {**means, 'aAcc': accuracy}
 
     def iou(self) -> dict[str, float | None]:
-        """Return the IoU by class; None where the class does not occur."""
+        """Return the IoU of each class; None for a class that does not occur."""
         return _numbers(self.metrics.get('per_class', {}).get('IoU'))
 
     @property
     def paper(self) -> str:
-        """Name of the published result beside this run, or ''."""
+        """Name of the published result for this run, or ''."""
         return (self.metrics.get('paper') or {}).get('name', '')
 
     def paper_means(self) -> dict[str, float | None]:
-        """Return the published mean by protocol."""
+        """Return the published mean of each protocol."""
         return _numbers((self.metrics.get('paper') or {}).get('means'))
 
     def paper_iou(self) -> dict[str, float | None]:
-        """Return the published IoU by class."""
+        """Return the published IoU of each class."""
         return _numbers((self.metrics.get('paper') or {}).get('per_class'))
 
 
 @dataclass
 class Sample:
-    """One picture with what the runs see in it.
+    """One image with its ground truth and the predictions of the runs.
 
     Args:
-        name: Names it.
+        name: Name in the report.
         image: (H, W, 3) uint8, RGB.
-        ground_truth: (H, W) uint8 train ids, 255 ignored.
-        predictions: (H, W) uint8 train ids by name of the run; runs may be missing.
-        entropies: (H, W) in [0, 1] by name of the run; runs may be missing.
+        ground_truth: (H, W) uint8 train ids, 255 is ignored.
+        predictions: (H, W) uint8 train ids by name of the run; runs can be missing.
+        entropies: (H, W) in [0, 1] by name of the run; runs can be missing.
     """
 
     name: str
@@ -84,22 +92,23 @@ class Sample:
 
 
 def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes: Sequence[str]) -> None:
-    """Refuse records that do not fit each other.
+    """Check that runs, samples and classes of a report are consistent.
 
     Raises:
-        ValueError: If there is no run, names repeat, a class or run is unknown, or shapes in a sample differ.
+        ValueError: If there is no run, if two runs have one name, if a class or run is unknown, or if shapes in a
+            sample differ.
     """
     names = [run.name for run in runs]
     if not names:
         raise ValueError('a report needs at least one run')
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f'runs in a report need different names; given more than once: {repeated}')
+        raise ValueError(f'runs in a report need different names; these occur more than once: {repeated}')
     for run in runs:
         unknown = [name for name in run.iou() if name not in classes]
         if unknown:
             raise ValueError(
-                f'run {run.name!r} was measured on classes {unknown} that the report does not have; '
+                f'run {run.name!r} has results for the classes {unknown}, which the report does not have; '
                 f'its classes are {list(classes)}'
             )
     for sample in samples:
@@ -109,7 +118,7 @@ def check_records(runs: Sequence[RunSummary], samples: Sequence[Sample], classes
 
 
 def _check_maps(sample: Sample, runs: Sequence[str], maps: Mapping[str, np.ndarray], what: str) -> None:
-    """Refuse maps of unknown runs or of another shape; the run '' stands for the ground truth."""
+    """Check that maps belong to known runs and have the size of the image; the run '' stands for the ground truth."""
     for run, values in maps.items():
         if run and run not in runs:
             raise ValueError(f'sample {sample.name!r} has a {what} of run {run!r}; the runs are {list(runs)}')
@@ -122,10 +131,10 @@ def _check_maps(sample: Sample, runs: Sequence[str], maps: Mapping[str, np.ndarr
 
 
 def _numbers(values: Mapping[str, float | None] | None) -> dict[str, float | None]:
-    """Return finite numbers, and None for all others."""
+    """Return each number, or None if it is missing or not finite."""
     return {name: _number(value) for name, value in (values or {}).items()}
 
 
 def _number(value: float | None) -> float | None:
-    """Return a finite number, else None."""
+    """Return the number, or None if it is None or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)

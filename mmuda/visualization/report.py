@@ -1,4 +1,4 @@
-"""One HTML page on a few runs: numbers, curves, pictures."""
+"""The report: one HTML page that compares runs with tables, curves and pictures."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -33,30 +33,30 @@ def write_report(
     palette: Palette,
     note: str = '',
 ) -> Path:
-    """Write the report as one HTML file that needs no other file, no network and no script.
+    """Write a report as one HTML file that needs no other file, no network and no script.
 
     Equal input gives equal bytes.
 
     Args:
-        path: Where to; missing folders are made, and a file there is replaced only by a whole one.
+        path: Path of the file. Missing folders are created, and the file is written atomically.
         title: Heading of the page.
-        runs: In the order to show them; differences are taken to those that are baselines, else to the first and to the
-            one named 'AdaBN', if any. The entropy maps are those of the last.
-        samples: Pictures to show; may be empty. Those wider than ``MAX_WIDTH`` are embedded at that width.
+        runs: The runs in the order of the report. They are compared with the runs that are baselines; if there are
+            none, with the first run and with the run named 'AdaBN', if any. Entropy maps are those of the last run.
+        samples: Images to show, possibly none. Pictures wider than ``MAX_WIDTH`` are embedded at that width.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.
-        note: Text for below the headline table; an empty line starts a paragraph.
+        note: Text below the headline table; an empty line starts a paragraph.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
-        ValueError: If the records do not fit each other (see ``check_records``), or the palette or a label map does
-            not fit the classes.
+        ValueError: If runs, samples and classes are not consistent (see ``check_records``), or if the palette or a
+            label map does not fit the classes.
     """
     colours = check_palette(palette)
     if len(colours) != len(classes):
-        raise ValueError(f'{len(classes)} classes need as many colours, the palette has {len(colours)}')
+        raise ValueError(f'{len(classes)} classes need as many colours, but the palette has {len(colours)}')
     check_records(runs, samples, classes)
     colors = series_colors(run.name for run in runs)
     context = dict(
@@ -88,7 +88,9 @@ def write_report(
 
 
 def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Draw the validation of all runs, scores without labels, then each loss, the one that most runs have first.
+    """Return the charts of all runs: validation mIoU, scores without labels, then losses.
+
+    Losses are sorted by the number of runs that have them, most first.
 
     Returns:
         Titles and SVG elements.
@@ -112,7 +114,10 @@ def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple
 def _pictures(
     sample: Sample, runs: Sequence[RunSummary], samples: Sequence[Sample], palette: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Return image, ground truth, the prediction of each run and the entropy of the last run, in one order for all."""
+    """Return the pictures of a sample: image, ground truth, the prediction of each run, the entropy of the last run.
+
+    The list has the same length for every sample. Where a run has no picture, only the caption is shown.
+    """
     last = runs[-1].name
     pictures = [
         _picture(sample.image, 'Image', f'{sample.name}: image'),
@@ -130,7 +135,7 @@ def _pictures(
 
 
 def _picture(picture: np.ndarray | None, caption: str, alt: str, nearest: bool = False) -> dict[str, Any]:
-    """Encode an RGB picture, at most MAX_WIDTH wide, for the template; without one there is only the caption."""
+    """Return an RGB picture for the template, at most MAX_WIDTH wide; only the caption if there is no picture."""
     if picture is None:
         return dict(caption=caption, src=None)
     height, width = picture.shape[:2]
@@ -144,5 +149,5 @@ def _picture(picture: np.ndarray | None, caption: str, alt: str, nearest: bool =
         src=f'data:image/png;base64,{base64.b64encode(content.tobytes()).decode()}',
         height=picture.shape[0],
         width=picture.shape[1],
-        crisp=width < SMALL,  # Small pictures grow in whole pixels.
+        crisp=width < SMALL,  # The browser enlarges small pictures without smoothing.
     )

@@ -1,27 +1,27 @@
-"""The numbers that a training run logged."""
+"""The scalars that a training run logged."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 Curve = tuple[list[int], list[float]]
-"""Steps, ascending, and the value at each."""
+"""Steps in ascending order, and the value at each step."""
 
 SCALARS = '*/vis_data/scalars.json'
 
 
 def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
-    """Read what mmengine's ``LocalVisBackend`` wrote during a run and its resumed continuations.
+    """Return the scalars that mmengine's ``LocalVisBackend`` wrote during a run, with all of its resumes.
 
-    Each start of a run has its own folder, named by its time. They are merged by step; where two have a value for the
-    same step, the newer one counts. The last line of a file may be torn, as the run may have been killed while writing.
-    The timings of validation are left out: they have the names of the timings of training.
+    Each start of a run has a folder, named after its time. The folders are merged by step: if several have a value for
+    a step, the newest value counts. An incomplete last line of a file is ignored, because the run can have been killed
+    while it wrote it. Timings of validations are left out, because they have the names of the timings of training.
 
     Args:
         work_dir: Folder with ``<timestamp>/vis_data/scalars.json``.
 
     Returns:
-        Steps, ascending, and values by name; NaN and infinite values as they are.
+        The curve of each scalar by name: steps in ascending order, and values, which can be NaN or infinite.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -31,7 +31,7 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
     if not files:
         raise FileNotFoundError(
             f'no file {SCALARS} under {work_dir}: give the work_dir of a run that has logged at '
-            'least once and has LocalVisBackend among its vis_backends'
+            'least once, with LocalVisBackend in its vis_backends'
         )
     found: dict[str, dict[int, float]] = {}
     for path in files:
@@ -46,10 +46,10 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
 
 
 def training_folders(path: str | Path) -> list[Path]:
-    """Return the work dirs of trainings at or below a folder, in the order of their names.
+    """Return the work dirs of all training runs at or below a folder, sorted by name.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there are none.
     """
     found = sorted({file.parents[2] for file in Path(path).rglob(SCALARS)})
     if not found:
@@ -58,13 +58,13 @@ def training_folders(path: str | Path) -> list[Path]:
 
 
 def _curve(values: Mapping[int, float]) -> Curve:
-    """Values by step as two lists in the order of the steps."""
+    """Return values by step as two lists in the order of the steps."""
     steps = sorted(values)
     return steps, [values[step] for step in steps]
 
 
 def _records(path: Path) -> Iterable[dict]:
-    """The JSON objects of a file, less a torn last one."""
+    """Yield the JSON objects of a file, one for each line; an incomplete last line is ignored."""
     lines = path.read_bytes().rstrip().split(b'\n')
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""The numbers of a report as texts: verdict, headline table and class table."""
+"""The tables of a report: verdict, headline table and class table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,9 +14,10 @@ class Cell(NamedTuple):
     """One cell of a table.
 
     Attributes:
-        text: Its content.
-        kind: CSS classes: 'best', 'up', 'down', 'paper'.
-        share: In [-1, 1], for a shade or a bar; None where there is no number.
+        text: The content of the cell.
+        kind: CSS class: 'best', 'up', 'down', 'paper' or ''.
+        share: Number for the shade or bar of the cell. Bars have a share in [0, 1]; cells with a difference have the
+            difference in percentage points, which :func:`class_table` scales to [-1, 1]. None without a number.
     """
 
     text: str = ''
@@ -25,7 +26,10 @@ class Cell(NamedTuple):
 
 
 def references(runs: Sequence[RunSummary]) -> list[str]:
-    """Return the runs that others are compared with: the baselines, else the first and the one named 'AdaBN'."""
+    """Return the names of the runs that others are compared with.
+
+    These are the baselines. If there are none, they are the first run and the run named 'AdaBN', if any.
+    """
     baselines = [run.name for run in runs if run.baseline]
     if baselines:
         return baselines
@@ -34,12 +38,13 @@ def references(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
-    """Compare the runs by the protocol that most of them have a number for, the first of several.
+    """Return a comparison of the runs under one protocol, the first of those for which most runs have a mean.
 
     Returns:
-        ``measure``; ``value``, the highest mean; ``best``, the names of its runs, and ``compared``, the number of runs
-        that have one; ``gains``, pairs of a reference and a cell with the difference to it; ``bars``, a dict for each
-        run with ``name`` and the cells ``ours`` and ``paper``, shares of the highest number.
+        A dict with ``measure``, the name of the protocol; ``value``, the highest mean as text; ``best``, the names of
+        the runs with this mean; ``compared``, the number of runs that have a mean; ``gains``, for each run of
+        :func:`references` its name and a cell with the difference of ``value`` to it; and ``bars``, for each run a dict
+        with ``name`` and the cells ``ours`` and ``paper``, with shares of the highest number.
     """
     means = {run.name: run.means() for run in runs}
     measures = dict.fromkeys(name for row in means.values() for name in row if name != 'aAcc')
@@ -66,15 +71,15 @@ def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
 
 
 def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
-    """Put the means of the runs side by side, with differences to the references and the figures of the papers.
+    """Return the table of the means of all runs, with differences to the references and the figures of papers.
 
     Returns:
-        ``measures``, a dict for each group of columns with ``name`` and ``columns``; ``rows``, a dict for each run with
-        ``name`` and ``groups``, lists of cells.
+        A dict with ``measures``, for each group of columns a dict with ``name`` and ``columns``; and ``rows``, for each
+        run a dict with ``name`` and ``groups``, a list of cells for each group.
     """
     means = {run.name: run.means() for run in runs}
     names = list(dict.fromkeys(name for row in means.values() for name in row))
-    # The pixel accuracy is no mean of a protocol: it stands alone.
+    # The pixel accuracy is not the mean of a protocol, so it gets no differences.
     compared = {name: references(runs) if name != 'aAcc' else [] for name in names}
     published = [name for name in names if any(run.paper_means().get(name) is not None for run in runs)]
     best = {name: _best([row.get(name) for row in means.values()]) for name in names}
@@ -99,11 +104,11 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
 
 
 def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str, Any]:
-    """Put the IoU of each class in the runs and papers side by side, and show where the last run gains.
+    """Return the table of the IoU of each class in all runs and papers, with the gain of the last run.
 
     Returns:
-        ``columns``, pairs of a heading and a CSS class; ``gain``, the two runs that the last column compares, or None;
-        ``rows``, lists of cells in the order of the classes.
+        A dict with ``columns``, pairs of a heading and a CSS class; ``gain``, the names of the two runs that the last
+        column compares, or None; and ``rows``, lists of cells in the order of the classes.
     """
     columns: list[tuple[str, str, Numbers]] = []
     for run in runs:
@@ -133,28 +138,28 @@ def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str,
 
 
 def _shown(value: float | None) -> float | None:
-    """Return the value as far as it is printed, so that numbers that look equal are equal."""
+    """Return the value rounded as in the table, so that numbers that look equal are equal."""
     return None if value is None else round(value, 1)
 
 
 def _best(values: Sequence[float | None]) -> float:
-    """Return the highest value as printed; infinity, which no value is, where nothing is to be marked."""
+    """Return the highest value, rounded as in the table; infinity, which equals no value, if none is to be marked."""
     shown = [round(value, 1) for value in values if value is not None]
     return max(shown) if len(values) > 1 and shown and max(shown) > 0 else float('inf')
 
 
 def _percent(value: float | None) -> str:
-    """Write a percentage."""
+    """Return a percentage as text."""
     return DASH if value is None else f'{value:.1f}'
 
 
 def _scaled(value: float | None, full: float) -> Cell:
-    """Return a cell of a number with its share of another."""
+    """Return a cell with a number, and its share of ``full``."""
     return Cell(_percent(value), '', None if value is None else min(max(value / full, 0), 1))
 
 
 def _difference(value: float | None, other: float | None) -> Cell:
-    """Return a cell of a signed difference, which is also its share."""
+    """Return a cell with the signed difference of two numbers, which is also the cell's ``share``."""
     if value is None or other is None:
         return Cell(DASH)
     difference = round(value - other, 1)

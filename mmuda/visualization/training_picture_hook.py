@@ -1,4 +1,4 @@
-"""Pictures of training iterations."""
+"""TrainingPictureHook: pictures of training iterations."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ from .training_pictures import arrange, training_pictures
 
 @HOOKS.register_module()
 class TrainingPictureHook(Hook):
-    """Draw an iteration now and then, and hand the picture to the visualizer, which writes it to all of its backends.
+    """Hook that draws every ``interval``-th training iteration and gives the pictures to the visualizer.
 
-    It shows the images of both domains as the network sees them, with labels, predictions and entropies, and whatever
-    else the adaptor shows (:meth:`BaseAdaptor.show`): pseudo labels, mixed images with their labels and weights, maps
-    of discriminators. The main process draws the first images of its batch, with one transfer from the device; other
-    iterations cost nothing. Without effect on networks that are no adaptors.
+    A picture has the images of both domains as the network gets them, with labels, predictions and entropies, and all
+    maps that the adaptor records with :meth:`BaseAdaptor.show`: pseudo labels, mixed images with labels and weights,
+    scores of discriminators. The main process draws the first images of its batch, with one transfer from the device.
+    Other iterations cost nothing. The hook has no effect on networks that are no adaptors.
 
     Args:
-        interval: Iterations between two pictures.
-        images: Images of a batch.
-        height: Of each map in the picture, in pixels.
+        interval: Number of iterations between two pictures.
+        images: Number of images of a batch to draw, one picture for each.
+        height: Height of each map in the picture, in pixels.
 
     Raises:
         ValueError: If a number is not positive.
@@ -42,7 +42,7 @@ class TrainingPictureHook(Hook):
         self.interval, self.images, self.height = interval, images, height
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
-        """Ask the adaptor to show this iteration."""
+        """Switch on the recording of maps for this iteration."""
         adaptor: Any = unwrap(runner.model)
         if is_main_process() and hasattr(adaptor, 'shown') and (runner.iter + 1) % self.interval == 0:
             adaptor.shown = {}
@@ -50,7 +50,7 @@ class TrainingPictureHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        """Draw what was shown."""
+        """Draw the recorded maps."""
         adaptor: Any = unwrap(runner.model)
         shown = getattr(adaptor, 'shown', None)
         if shown is None:

@@ -1,4 +1,4 @@
-"""Pictures of an iteration: the maps that an adaptor shows."""
+"""Pictures of a training iteration, from the maps that an adaptor records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,20 +18,20 @@ IMAGE = ' image'
 def training_pictures(
     shown: Mapping[str, Any], images: int, mean: Tensor, std: Tensor, bgr: bool, palette: Palette
 ) -> list[dict[str, np.ndarray]]:
-    """Paint the maps of the first images of a batch; all of them come from the device in one transfer.
+    """Return pictures of the recorded maps for the first images of a batch, with one transfer from the device.
 
-    Numbers that leave [0, 1] are scaled to their range, which the caption tells.
+    A map of numbers outside [0, 1] is scaled to [0, 1], and its caption gives the original range.
 
     Args:
-        shown: See :class:`mmuda.models.adaptors.showing.Showing`.
+        shown: Recorded maps by name, see :class:`mmuda.models.adaptors.showing.Showing`.
         images: Number of images.
-        mean: Mean that images were normalised with, (3, 1, 1).
-        std: Their deviation.
-        bgr: Whether the network sees images in BGR order.
+        mean: Mean of the normalisation of images, (3, 1, 1).
+        std: Standard deviation of the normalisation, (3, 1, 1).
+        bgr: Whether the images are in BGR order.
         palette: RGB colour of each class.
 
     Returns:
-        (H, W, 3) uint8 RGB by caption, for each image.
+        For each image a dict of pictures, (H, W, 3) uint8 RGB, by caption.
     """
     ready: dict[str, Tensor] = {}
     for name, value in shown.items():
@@ -55,11 +55,11 @@ def training_pictures(
 
 
 def arrange(pictures: Mapping[str, np.ndarray], height: int) -> np.ndarray:
-    """Put pictures into one, with a row for each first word of a caption: source, target, mix.
+    """Return one picture of several pictures; the first word of a caption (source, target, mix) selects the row.
 
     Args:
         pictures: (H, W, 3) uint8 RGB by caption.
-        height: Of each picture.
+        height: Height of each picture in pixels.
 
     Returns:
         (H', W', 3) uint8, RGB.
@@ -77,10 +77,10 @@ def arrange(pictures: Mapping[str, np.ndarray], height: int) -> np.ndarray:
 
 
 def _to_host(values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Bring tensors of uint8 and float32 to the CPU as one."""
+    """Return uint8 and float32 tensors as arrays on the CPU, with one transfer."""
     if not values:
         return {}
-    # Float32 first, so that each of them begins at a multiple of four bytes.
+    # Float32 first, because each float32 tensor must start at a multiple of four bytes.
     names = sorted(values, key=lambda name: values[name].dtype == torch.uint8)
     parts = {name: values[name].contiguous() for name in names}
     whole = torch.cat([part.view(torch.uint8).flatten() for part in parts.values()]).cpu()
@@ -106,7 +106,10 @@ def _painted(name: str, values: np.ndarray, palette: Palette) -> tuple[str, np.n
 
 
 def _in_three_channels(pixels: Tensor) -> Tensor:
-    """Return the first three channels of images (N, C, H, W), or the first alone; values beyond 8 bits are scaled."""
+    """Return images (N, C, H, W) as (N, 3, H, W): the first three channels, or the first one three times.
+
+    If values are far beyond 8 bits (above 510), all values are scaled so that the largest is 255.
+    """
     pixels = pixels[:, :3] if pixels.shape[1] >= 3 else pixels[:, :1].expand(-1, 3, -1, -1)
     highest = pixels.max()
     return torch.where(highest > 2 * 255, pixels * (255 / highest), pixels)

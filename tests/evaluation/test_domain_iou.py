@@ -168,7 +168,7 @@ def test_protocols_go_by_name_not_by_place():
         (dict(paper=dict(name='P', per_class=dict(raod=1.0))), "'P' has figures for .*raod"),
         (dict(paper=dict(per_class=[1.0, 2.0])), '2 figures for 3 classes'),
         (dict(paper=dict(per_class=[1.0, 2.0, 3.0], order='mIoU99')), 'unknown order'),
-        (dict(paper=dict(mIoU16=40.0)), 'mIoU16.*no evaluated protocol'),
+        (dict(paper=dict(mIoU16=40.0)), 'mIoU16.*but the evaluated protocols are'),
         (dict(iou_metrics='IoU'), 'iou_metrics'),
         (dict(absent='skip'), 'absent'),
     ],

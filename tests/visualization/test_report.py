@@ -197,5 +197,5 @@ def test_notes_stand_below_the_table_in_paragraphs(tmp_path):
 
 
 def test_palette_must_have_a_colour_for_each_class(tmp_path):
-    with pytest.raises(ValueError, match='3 classes need as many colours, the palette has 2'):
+    with pytest.raises(ValueError, match='3 classes need as many colours, but the palette has 2'):
         write_report(tmp_path / 'r.html', 'Demo', three_runs(), [], CLASSES, PALETTE[:2])

@@ -1,3 +1,5 @@
+"""Adaptors: models that train a segmentor together with the other networks of a method. One class is one method."""
+
 from .adabn import AdaBN
 from .adaptsegnet import AdaptSegNet
 from .advent import ADVENT

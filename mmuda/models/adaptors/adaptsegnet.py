@@ -12,23 +12,24 @@ from .adversarial import OutputSpaceAdversary
 class AdaptSegNet(OutputSpaceAdversary):
     r"""Structured output space adaptation (Tsai, Hung et al., CVPR 2018, eqs. 1-5, multi-level eq. 6).
 
-    The discriminators see class probabilities, :math:`D(\mathrm{softmax}(P))`, of the upsampled logits. Two levels by
-    default; the paper's "single-level" is ``loss_weights=dict(seg_aux=0, adv_aux=0)``, where the auxiliary level still
-    runs, and "LS-GAN" is ``gan='least_squares'``. The paper's feature-space baseline is :class:`FeatureAdversary`.
+    The input of a discriminator is the class probabilities of the upsampled logits, :math:`D(\mathrm{softmax}(P))`.
+    There is one discriminator for each level, the decode head (``main``) and the auxiliary head (``aux``). The paper's
+    "single-level" is ``loss_weights=dict(seg_aux=0, adv_aux=0)``; the auxiliary head still runs. Its "LS-GAN" is
+    ``gan='least_squares'``, and its feature-space baseline is :class:`FeatureAdversary`.
 
     Args:
         *args: As :class:`DomainAdversary`.
-        space: Must be ``'output'``; earlier configs of the feature-space baseline have ``'feature'``.
+        space: Must be ``'output'``. Earlier configs of the feature-space baseline have ``'feature'``.
         **kwargs: As :class:`DomainAdversary`.
 
     Raises:
-        ValueError: If ``space`` is another one.
+        ValueError: If ``space`` is not ``'output'``.
     """
 
     def __init__(self, *args: Any, space: str = 'output', **kwargs: Any) -> None:
         if space != 'output':
             raise ValueError(
-                f"AdaptSegNet: space={space!r}, expected 'output': features are adapted by type='FeatureAdversary'"
+                f"AdaptSegNet: space={space!r}, expected 'output': to adapt features, set type='FeatureAdversary'"
             )
         super().__init__(*args, **kwargs)
 

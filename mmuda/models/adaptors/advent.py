@@ -11,8 +11,8 @@ from .adversarial import OutputSpaceAdversary
 class ADVENT(OutputSpaceAdversary):
     r"""AdvEnt (Vu et al., CVPR 2019, section 3.2, eqs. 6-8).
 
-    The discriminators see weighted self-information maps :math:`I_c = -p_c \log p_c` of the upsampled prediction, one
-    channel for each class. Values are small (at most 0.125 for 19 classes).
+    The input of a discriminator is the weighted self-information of the upsampled prediction, with one channel for each
+    class: :math:`I_c = -p_c \log_2 p_c / \log_2 C`. Values are small (at most 0.125 for 19 classes).
     """
 
     def domain_map(self, logits: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Adversarial adaptation: the iteration that all methods with one discriminator for each level share."""
+"""Adversarial adaptation: the common iteration of all methods with one discriminator for each level."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -15,25 +15,31 @@ from .freezing import frozen
 
 
 class DomainAdversary(BaseAdaptor):
-    """Make both domains look alike to one discriminator for each level.
+    """Base of methods that train the segmentor against one discriminator for each level.
 
-    One iteration, in the order of the originals: segmentation losses on the source; adversarial losses on the target,
-    which is to be taken for source, through frozen discriminators; then each discriminator on the *detached* outputs of
-    both domains. The segmentor therefore learns from the discriminators of the iteration before, and they from the
-    outputs of the segmentor before its step.
+    A level is a head of the segmentor: ``main`` is the decode head, ``aux`` the auxiliary head. One iteration has three
+    parts, in the order of the originals:
 
-    A method implements :meth:`discriminator_input`, the map that a discriminator sees.
+    1. the segmentation losses on the source;
+    2. the adversarial losses on the target, through frozen discriminators, with the label of the source;
+    3. the loss of each discriminator on the *detached* outputs for both domains.
+
+    All optimizers step at the end. The segmentor therefore learns from the discriminators of the previous iteration,
+    and the discriminators learn from the outputs of the segmentor before its step.
+
+    A method implements :meth:`discriminator_input`, the input map of a discriminator.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`.
-        discriminator: Config of the discriminator of the ``main`` level.
-        aux_discriminator: Config of the discriminator of the ``aux`` level; needed when the segmentor has an auxiliary
-            head, and only then.
+        discriminator: Config of the discriminator of the level ``main``.
+        aux_discriminator: Config of the discriminator of the level ``aux``. Required if the segmentor has an auxiliary
+            head; must be None otherwise.
         gan: ``'vanilla'`` (binary cross-entropy) or ``'least_squares'``.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``seg_aux``, ``adv_main``, ``adv_aux``.
 
     Raises:
-        ValueError: If ``gan`` is unknown, or levels and discriminators do not match.
+        ValueError: If ``gan`` is unknown, if only one of auxiliary head and ``aux_discriminator`` is given, or if there
+            are several auxiliary heads.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv_main=0.001, adv_aux=0.0002)
@@ -53,24 +59,24 @@ class DomainAdversary(BaseAdaptor):
         if bool(auxiliary) != (aux_discriminator is not None):
             raise ValueError(
                 f'{type(self).__name__}: every level needs its discriminator: give both '
-                'segmentor.auxiliary_head and aux_discriminator (two levels), or neither (one level)'
+                'segmentor.auxiliary_head and aux_discriminator (two levels), or neither of them (one level)'
             )
         if auxiliary and auxiliary != ['aux']:
-            raise ValueError(f'{type(self).__name__} has one auxiliary level, but segmentor.auxiliary_head is a list')
+            raise ValueError(f'{type(self).__name__}: segmentor.auxiliary_head is a list, expected one auxiliary head')
         self.gan_loss = GAN_LOSSES[gan]
         self.discriminator = MODELS.build(discriminator)
         self.aux_discriminator = None if aux_discriminator is None else MODELS.build(aux_discriminator)
 
     @abstractmethod
     def discriminator_input(self, outputs: SegOutputs, level: str) -> Tensor:
-        """Return the map (N, K, h, w) that the discriminator of a level sees."""
+        """Return the input (N, K, h, w) of the discriminator of a level."""
 
     def forward_target(self, target: dict) -> SegOutputs:
-        """Forward the target images as far as :meth:`discriminator_input` needs."""
+        """Return the outputs for the target images that :meth:`discriminator_input` needs."""
         return self.segment(target)
 
     def detach_outputs(self, outputs: SegOutputs) -> SegOutputs:
-        """Return what :meth:`discriminator_input` needs of a pass, without its graph."""
+        """Return the detached outputs of a pass that :meth:`discriminator_input` needs."""
         return outputs.detach()
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
@@ -86,18 +92,18 @@ class DomainAdversary(BaseAdaptor):
         yield from self.train_discriminators(on_source, on_target)
 
     def train_discriminators(self, on_source: SegOutputs, on_target: SegOutputs) -> Iterator[tuple[str, Losses]]:
-        """Yield the losses of each discriminator, on the detached outputs of the source, then of the target."""
+        """Yield the losses of each discriminator on the detached outputs, first for the source, then for the target."""
         for level, child in self.discriminators().items():
             yield child, self.discriminator_losses(level, on_source, SOURCE)
             yield child, self.discriminator_losses(level, on_target, TARGET)
 
     def discriminators(self) -> dict[str, str]:
-        """Return the name of the discriminator (a child) of each level, auxiliary first."""
+        """Return the name of the discriminator of each level, which is a child of the adaptor; ``aux`` is first."""
         children = dict(aux='aux_discriminator', main='discriminator')
         return {level: child for level, child in children.items() if getattr(self, child) is not None}
 
     def adversarial_losses(self, outputs: SegOutputs) -> Losses:
-        """Return how far target outputs are from being taken for source, as ``loss_adv_<level>``."""
+        """Return ``loss_adv_<level>``: the GAN loss of target outputs with the label of the source, weighted."""
         return self.weigh(
             'adv',
             {
@@ -107,12 +113,12 @@ class DomainAdversary(BaseAdaptor):
         )
 
     def discriminator_losses(self, level: str, outputs: SegOutputs, domain: float) -> Losses:
-        """Return half the loss of the discriminator of a level, ``loss_dis_<level>_<domain>``.
+        """Return ``loss_dis_<level>_<domain>``: half the GAN loss of the discriminator of a level.
 
         Args:
             level: ``'main'`` or ``'aux'``.
-            outputs: Detached outputs of one domain.
-            domain: Which one, ``SOURCE`` or ``TARGET``.
+            outputs: Detached outputs for the images of one domain.
+            domain: The label of this domain, ``SOURCE`` or ``TARGET``.
         """
         discriminator = getattr(self, self.discriminators()[level])
         scores = discriminator(self.discriminator_input(outputs, level))
@@ -122,16 +128,16 @@ class DomainAdversary(BaseAdaptor):
 
 
 class OutputSpaceAdversary(DomainAdversary):
-    """A :class:`DomainAdversary` whose discriminators see maps made of the upsampled predictions."""
+    """A :class:`DomainAdversary` whose discriminator inputs are computed from the upsampled predictions."""
 
     @abstractmethod
     def domain_map(self, logits: Tensor) -> Tensor:
-        """Return the map (N, K, H, W) that the discriminator sees of upsampled logits (N, C, H, W)."""
+        """Return the discriminator's input (N, K, H, W) for upsampled logits (N, C, H, W) float32."""
 
     def discriminator_input(self, outputs: SegOutputs, level: str) -> Tensor:
         """Return :meth:`domain_map` of the upsampled logits of a level."""
         return self.domain_map(outputs.upsample(level))
 
     def detach_outputs(self, outputs: SegOutputs) -> SegOutputs:
-        """Return detached logits; features, which are large, are dropped."""
+        """Return the detached logits without the features, which are large."""
         return outputs.detach(features=False)

@@ -1,4 +1,4 @@
-"""Find mistakes in methods that would otherwise silently train something else."""
+"""Checks of methods: mistakes that would otherwise train the wrong network without an error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
 
     Args:
         adaptor: The parent of the children.
-        name: The child that may receive gradients.
+        name: The only child that is allowed to receive gradients.
 
     Raises:
         RuntimeError: If another child receives gradients, because a ``detach`` or a ``frozen`` is missing. The message
@@ -27,12 +27,12 @@ def only_reaches(adaptor: nn.Module, name: str) -> Iterator[None]:
     if reached:
         raise RuntimeError(
             f'{type(adaptor).__name__}.adapt: the losses yielded for {name!r} also reach the weights of '
-            f'{", ".join(reached)}: detach what comes from there, or put the pass under frozen(...)'
+            f'{", ".join(reached)}: detach its outputs, or run its forward pass in a frozen(...) context'
         )
 
 
 def _gradient_versions(adaptor: nn.Module) -> dict[str, list]:
-    """Return, for each child, a value per parameter that changes with every addition to its gradient."""
+    """Return for each child a list with a value for each parameter, which changes whenever its gradient changes."""
     return {
         child: [None if p.grad is None else (id(p.grad), version_of(p.grad)) for p in module.parameters()]
         for child, module in adaptor.named_children()

@@ -33,44 +33,52 @@ TEACHER_UPDATES = ('after_step', 'before_forward')
 class DACS(BaseAdaptor):
     r"""Domain adaptation via cross-domain mixed sampling (Tranheden et al., WACV 2021, algorithm 1).
 
-    Half of the classes of source image j are pasted into target image j with their labels; other pixels have the pseudo
-    labels of a teacher, the moving average of the segmentor. Mixed images are strongly augmented:
+    The pixels of half of the classes of source image j are pasted into target image j, with their labels. The other
+    pixels have the pseudo labels of a teacher, the moving average of the segmentor. Mixed images are strongly augmented
+    (colour jitter and blur). The loss is
 
     .. math:: L = H(f(x_s), y_s) + \lambda \frac{1}{N H W} \sum_n w_n \, h(f(x_m), y_m)_n
 
-    with :math:`w = 1` on source pixels and the share of confident pixels of the batch on target pixels. The defaults
-    are those of the released code; where it has a quirk, an option has a clean alternative.
+    where :math:`H` is the mean cross-entropy and :math:`h` that of a pixel. The weight :math:`w_n` is 1 for source
+    pixels, and the share of confident pixels in the batch for target pixels. The defaults are those of the released
+    code. Where that code has unintended side effects, an option avoids them, see the arguments.
 
-    **For methods that build on it.** The parts of an iteration are methods of their own:
+    **For methods that build on it.** Each part of an iteration is a method that can be overridden:
 
-    - :meth:`source_losses` returns the losses of the source pass: override it to add one that shares the pass.
+    - :meth:`source_losses` returns the losses of the source pass: override it to add a loss on the same pass.
     - :meth:`label_target` and :meth:`mix` return pseudo labels and mixed images.
     - :meth:`train_target` yields the losses on target images: override it and yield more after
       ``yield from super().train_target(...)``. :meth:`pixel_losses` forwards images with labels and weights.
-    - :meth:`adapt` may be called with other images: ``yield from super().adapt(stylised(source, target), target)``.
-    - :meth:`draw_classes` and :meth:`draw_augmentation` draw all random numbers. Draw further ones from
-      ``self.random.generator``, or from a :class:`RandomStream` of another name.
-    - A segmentor with more levels names them in its :class:`SegOutputs`, and their regions if they see a part of the
-      image; they are weighted by ``seg_<level>`` and ``mix_<level>``. The teacher may have a forward mode of its own.
-    - Other networks that are not trained are frozen children, see :meth:`freeze`.
+    - :meth:`adapt` can be called with other images: ``yield from super().adapt(stylised(source, target), target)``.
+    - :meth:`draw_classes` and :meth:`draw_augmentation` draw all random numbers. Draw further numbers from
+      ``self.random.generator``, or from a :class:`RandomStream` with another name.
+    - A segmentor with more levels lists them in its :class:`SegOutputs`, with their regions if they predict a part of
+      the image only. Their loss weights are ``seg_<level>`` and ``mix_<level>``. The teacher can use another forward
+      mode than the student, see :class:`EMATeacher`.
+    - Further networks that are not trained are frozen children, see :meth:`freeze`.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`.
-        teacher: Arguments of :class:`EMATeacher` that differ from DACS' (``decay=0.99, dropout=True``).
-        teacher_update: ``'after_step'``, or ``'before_forward'`` of the next iteration, as in DAFormer.
-        threshold: Probability from which on a pixel is confident.
+        teacher: Arguments of :class:`EMATeacher` that differ from those of DACS (``decay=0.99, dropout=True``).
+        teacher_update: When the teacher is updated: ``'after_step'``, or ``'before_forward'`` of the next iteration, as
+            in DAFormer.
+        threshold: Smallest probability of a confident pixel.
         pseudo_weight: Weight of pseudo labels, see :func:`mmuda.models.teachers.pseudo_labels`.
-        classes_of: Whose classes are halved, see :func:`class_mask`.
-        paste_ignored: Count 255 as a class that can be pasted; False is clean.
-        augmentation: Arguments of :class:`StrongAugmentation` that differ from DACS'.
-        source_mean: Pixels that the loss on the source is divided by, ``'labelled'`` or ``'all'`` (DAFormer).
-        mixed_mean: The same for mixed images; ``'labelled'`` is clean.
+        classes_of: Set of classes of which half are pasted: those of the image or of the batch, see
+            :func:`class_mask`.
+        paste_ignored: Count 255 as a class, as the released code does: unlabelled pixels can then be pasted. False
+            pastes labelled pixels only.
+        augmentation: Arguments of :class:`StrongAugmentation` that differ from those of DACS.
+        source_mean: Pixels by whose number the loss on the source is divided: ``'labelled'``, or ``'all'`` as in
+            DAFormer.
+        mixed_mean: The same for mixed images. The released code divides by ``'all'`` pixels, ignored ones included.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main`` and ``mix_main`` (:math:`\lambda`), and those of
             ``aux`` if there are auxiliary heads.
 
     Raises:
-        ValueError: If an option is unknown. In :meth:`train_step`, if the two domains differ in the number or the size
-            of their images, or label maps and images in size.
+        ValueError: If an option is unknown, or if the preprocessor has different statistics for the two domains. In
+            :meth:`train_step`, if the two domains differ in the number or size of their images, or if a label map and
+            its image differ in size.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, mix_main=1.0, mix_aux=0.1)
@@ -98,7 +106,7 @@ class DACS(BaseAdaptor):
         self.teacher = EMATeacher(self.segmentor, **{'decay': 0.99, 'dropout': True, **(teacher or {})})
         self.augmentation = StrongAugmentation(**(augmentation or {}))
         self.random = RandomStream('mix')
-        self.pixel_statistics()  # mixed images need one mean and one deviation for both domains
+        self.pixel_statistics()  # raises an error if the domains differ: mixed images need one mean and one std
 
     def adapt(self, source: dict, target: dict) -> Parts:
         check_mixable(source, target)
@@ -115,7 +123,7 @@ class DACS(BaseAdaptor):
     # The parts of an iteration.
 
     def update_teacher(self, moment: str) -> None:
-        """Take the segmentor into the teacher's average, if this is the moment and the last step changed it."""
+        """Update the teacher, if ``moment`` is that of ``teacher_update`` and the last step changed the segmentor."""
         if moment == self.teacher_update and self.stepped:
             self.teacher.update(self.segmentor)
 
@@ -124,14 +132,17 @@ class DACS(BaseAdaptor):
         return self.supervised_losses(self.segment(source), source)
 
     def label_target(self, target: dict) -> PseudoLabels:
-        """Return the teacher's labels of the target images; untrusted pixels of the data set get weight 0."""
+        """Return the teacher's labels of the target images.
+
+        Pixels that the data set does not trust, such as the bonnet of the car, get weight 0.
+        """
         found = label_batch(self.teacher, target, self.threshold, self.pseudo_weight)
         self.log(confident=found.share)
         self.show('target pseudo label', found.labels)
         return found
 
     def train_target(self, source: dict, target: dict, pseudo: PseudoLabels) -> Iterator[tuple[str, Losses]]:
-        """Yield the losses on target images, here those of mixed ones."""
+        """Yield the losses on target images, here on mixed images."""
         yield 'segmentor', self.pixel_losses('mix', self.mix(source, target, pseudo))
 
     @torch.no_grad()
@@ -148,23 +159,23 @@ class DACS(BaseAdaptor):
         )
 
     def pixel_losses(self, term: str, images: WeightedImages) -> Losses:
-        """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images."""
+        """Return ``loss_<term>_<level>``: the pixel-weighted cross-entropy of each level in a pass over images."""
         return pixel_losses(self, term, images, self.mixed_mean)
 
     def plain_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return cross-entropy, its mean over the pixels that ``source_mean`` says."""
+        """Return the cross-entropy, divided by the number of pixels that ``source_mean`` selects."""
         return pixel_cross_entropy(logits, labels, mean_over=self.source_mean)
 
     def draw_classes(self, count: int) -> Tensor:
-        """Draw the keys (count, 256) of :func:`class_mask`, on the CPU."""
+        """Return the random keys (count, 256) of :func:`class_mask`, on the CPU."""
         return draw_class_keys(self.random.generator, count)
 
     def draw_augmentation(self, count: int) -> AugmentationDraws:
-        """Draw the numbers with which a batch of ``count`` images is augmented."""
+        """Return the random numbers for the augmentation of ``count`` images."""
         return self.augmentation.draw(self.random.generator, count)
 
     def pixel_statistics(self) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation, (3, 1, 1), with which the preprocessor normalises grey values."""
+        """Return mean and standard deviation, each (3, 1, 1), with which the preprocessor normalises grey values."""
         return pixel_statistics(self.data_preprocessor)
 
 
@@ -176,7 +187,8 @@ def check_mixable(source: dict, target: dict) -> None:
         target: ``inputs`` (N, 3, H, W).
 
     Raises:
-        ValueError: If the two domains differ in number or size of their images, or a label map in size from its image.
+        ValueError: If the two domains differ in the number or size of their images, or a label map and its image differ
+            in size.
     """
     sizes = [tuple(batch['inputs'].shape[-2:]) for batch in (source, target)]
     counts = [len(batch['inputs']) for batch in (source, target)]
@@ -190,15 +202,15 @@ def check_mixable(source: dict, target: dict) -> None:
         if size != sizes[0]:
             raise ValueError(
                 f'{sample.metainfo.get("img_path")}: the label map is {size}, but the image {sizes[0]} (H, W): pixels '
-                'are pasted with their labels, so let the pipeline resize and crop both alike'
+                'are pasted with their labels, so the pipeline must resize and crop both in the same way'
             )
 
 
 def one_of(known: Sequence[str], **option: str) -> str:
-    """Return the value of an option.
+    """Return the value of an option, given as ``name=value``.
 
     Raises:
-        ValueError: If it is not one of the known values.
+        ValueError: If the value is not among the known ones.
     """
     ((name, value),) = option.items()
     if value not in known:

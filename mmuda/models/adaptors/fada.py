@@ -1,4 +1,4 @@
-"""FADA: adversarial learning class by class."""
+"""FADA: adversarial adaptation with a class-wise discriminator."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,28 +18,33 @@ from .freezing import frozen
 class FADA(BaseAdaptor):
     r"""Fine-grained adversarial adaptation (Wang, Shen, Zhang, Duan and Mei, ECCV 2020).
 
-    A discriminator classifies each pixel of the feature map by class and domain, 2C outputs in all. Its labels are the
+    A discriminator classifies each pixel of the feature map by class and domain, with 2C outputs. Its labels are the
     soft predictions of the segmentor, :math:`s = \min(\mathrm{softmax}(P / T), 0.9)`, in the half of their domain:
 
     .. math:: L_D = \tfrac12 \mathrm{SCE}(D(f_s), [s_s, 0]) + \tfrac12 \mathrm{SCE}(D(f_t), [0, s_t]), \quad
        L_{adv} = \lambda \, \mathrm{SCE}(D(f_t), [s_t, 0])
 
-    One iteration, in the order of the released code: cross-entropy on the source, *at temperature T too*; the
-    adversarial loss on the target, through a frozen discriminator, whose gradient reaches only the backbone; then the
-    discriminator, on the features and soft labels from before the step. Scores of the discriminator are upsampled to
-    the size of the image, where all pixels count, including unlabelled ones of the source.
+    SCE is :func:`soft_cross_entropy`. One iteration has three parts, in the order of the released code:
+
+    1. the cross-entropy on the source, *with logits divided by T too*;
+    2. the adversarial loss on the target through a frozen discriminator; its gradient reaches only the backbone;
+    3. the loss of the discriminator, on the detached features and soft labels of both domains.
+
+    The discriminator's scores are upsampled to the size of the image. All pixels count there, including unlabelled
+    pixels of the source.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that is the input of the decode head.
         discriminator: Config of a :class:`PixelDiscriminatorHead`.
         temperature: T, by which all logits are divided in training.
-        clip: Largest soft label; probability above it is dropped.
+        clip: Upper bound of soft labels.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``adv``, and ``seg_aux`` if there are auxiliary
-          heads.
+            heads.
 
     Raises:
-        ValueError: If the channels or classes of the discriminator differ from those of the decode head, the
-            temperature or the clip is out of range, or the decode head reads several feature maps.
+        ValueError: If the channels or classes of the discriminator differ from those of the decode head, if the
+            temperature or the clip is out of range, or if the decode head takes several feature maps or has its own
+            kind of loss.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, adv=0.001)
@@ -50,12 +55,12 @@ class FADA(BaseAdaptor):
         super().__init__(segmentor, **kwargs)
         if temperature <= 0 or not 0 < clip <= 1:
             raise ValueError(
-                f'FADA: temperature={temperature} and clip={clip}, expected a positive number and one in (0, 1]'
+                f'FADA: temperature={temperature} and clip={clip}, expected a positive number and a number in (0, 1]'
             )
         if 'main' in own_loss_levels(self.segmentor):
             raise ValueError(
                 'FADA divides the logits of the supervised loss by its temperature, but '
-                f'{type(self.decode_head).__name__} computes its loss in its own way: choose a head with the usual loss'
+                f"{type(self.decode_head).__name__} has its own kind of loss: choose a head with mmseg's usual loss"
             )
         self.temperature, self.clip = temperature, clip
         self.discriminator = MODELS.build(discriminator)
@@ -64,7 +69,7 @@ class FADA(BaseAdaptor):
             value = getattr(self.discriminator, name, wanted)  # a custom discriminator may lack the attribute
             if value != wanted:
                 raise ValueError(
-                    f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set both alike'
+                    f'FADA: discriminator.{name} is {value}, but the decode head has {wanted}: set the same number'
                 )
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:
@@ -82,17 +87,23 @@ class FADA(BaseAdaptor):
         yield 'discriminator', dict(loss_dis_target=self.domain_loss(on_target, TARGET) / 2)
 
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
-        """Return the losses of every level on the labels of a batch, at the temperature."""
+        """Return the losses of every level on the labels of a batch, with logits divided by the temperature."""
         return super().supervised_losses(self.apply_temperature(outputs), batch)
 
     def apply_temperature(self, outputs: SegOutputs) -> SegOutputs:
-        """Return outputs whose logits are divided by the temperature; upsampling is linear and may follow."""
+        """Return outputs with logits divided by the temperature; upsampling is linear, so it can follow."""
         return replace(outputs, logits={level: logits / self.temperature for level, logits in outputs.logits.items()})
 
     def domain_loss(self, outputs: SegOutputs, domain: float) -> Tensor:
-        """Return the cross-entropy of the discriminator's scores with the soft labels of one domain."""
+        """Return the cross-entropy of the discriminator's scores with the soft labels, in the half of one domain.
+
+        Args:
+            outputs: Outputs of the segmentor, after :meth:`apply_temperature`.
+            domain: ``SOURCE`` or ``TARGET``: the half of the scores that the soft labels belong to.
+        """
         scores = self.discriminator(self.head_features(outputs))
         scores = replace(outputs, logits=dict(main=scores)).upsample('main')
-        name = 'source' if domain == SOURCE else 'target'  # its last call sees the images of that domain
+        # In an iteration, the last call with each domain is on images of that domain; it replaces earlier pictures.
+        name = 'source' if domain == SOURCE else 'target'
         self.show(f'{name} discriminator', lambda: scores.softmax(dim=1).chunk(2, dim=1)[1].sum(dim=1))
         return soft_cross_entropy(scores, soft_labels(outputs.upsample('main'), self.clip), domain)

@@ -1,4 +1,4 @@
-"""Train one network through another that must not learn."""
+"""Gradients through networks that must not learn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from mmuda.internals import set_gradient_sync, syncs_gradients
 
 @contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
-    """Let gradients pass through modules without accumulating them in their parameters.
+    """Freeze the parameters of modules in a context; gradients still flow through the modules to their inputs.
 
-    DDP-wrapped modules also skip gradient synchronisation meanwhile; otherwise DDP would wait for gradients that are
-    never produced.
+    Modules in DistributedDataParallel also skip gradient synchronisation meanwhile. Otherwise they would wait for
+    gradients that are never produced.
 
     Args:
-        *modules: The modules; None is skipped, so that optional networks need no special case.
+        *modules: The modules. None is skipped, so that optional networks need no special case.
     """
     present = [module for module in modules if module is not None]
     parameters = [p for module in present for p in module.parameters() if p.requires_grad]

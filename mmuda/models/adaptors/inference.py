@@ -1,4 +1,4 @@
-"""Models that predict with a child segmentor: the interface that mmseg's test loop, inferencer and visualizers use."""
+"""Models that predict with their child ``segmentor``, for mmseg's test loop, inferencer and visualizers."""
 
 from typing import Any, cast
 
@@ -25,18 +25,18 @@ class SegmentorModel(BaseModel):
 
     def __init__(self, segmentor: dict, data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         if isinstance(data_preprocessor, dict):
-            data_preprocessor = MODELS.build(data_preprocessor)  # mmengine alone would not look in mmseg's registry
+            data_preprocessor = MODELS.build(data_preprocessor)  # mmengine would not search mmseg's registry
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.segmentor = MODELS.build(segmentor)
 
     @torch.no_grad()
     def probabilities(self, data: dict, at: str = 'image') -> list[Tensor]:
-        """Return the class probabilities (C, H, W), float32, of each image of a plain mmseg batch.
+        """Return the class probabilities (C, H, W) float32 of each image of a plain mmseg batch.
 
         Args:
             data: A collated batch that is not preprocessed.
-            at: ``'image'``: at the size of the original image. ``'input'``: at the size of the network's input.
-                ``'input_soft'``: there, with the softmax taken before upsampling.
+            at: Resolution of the result. ``'image'``: the size of the original image. ``'input'``: the size of the
+                network's input. ``'input_soft'``: the same, with the softmax before the upsampling.
 
         Raises:
             ValueError: If ``at`` is unknown, or the segmentor does not support it.
@@ -51,12 +51,15 @@ class SegmentorModel(BaseModel):
 
     @property
     def can_record(self) -> bool:
-        """Whether :meth:`recorded_probabilities` works."""
+        """Whether :meth:`recorded_probabilities` supports the segmentor."""
         return can_record(self._bare_segmentor)
 
     @torch.no_grad()
     def recorded_probabilities(self, data: dict, at: str = 'image') -> list[tuple[Tensor, Recording]]:
-        """As :meth:`probabilities`, each with a recording, which :meth:`replayed_probabilities` takes."""
+        """Return the result of :meth:`probabilities`, and for each image a recording.
+
+        From a recording, :meth:`replayed_probabilities` computes the probabilities again without the network.
+        """
 
         def recorded(part: dict) -> list[tuple[Tensor, Recording]]:
             part = self.data_preprocessor(part, training=False)
@@ -66,42 +69,46 @@ class SegmentorModel(BaseModel):
 
     @torch.no_grad()
     def replayed_probabilities(self, recording: Recording, at: str = 'image') -> Tensor:
-        """Return the probabilities (C, H, W) of a recorded image, at the same or another size."""
+        """Return the probabilities (C, H, W) float32 of a recorded image; ``at`` can differ from the recording's."""
         return replay(self._bare_segmentor, recording, **PROBABILITIES_AT[at])
 
     def val_step(self, data: dict) -> list:
-        """As in mmengine; images of a batch may differ in size."""
+        """Return predictions as in mmengine; images of a batch can differ in size."""
         return in_equal_sizes(super().val_step, data)
 
     def test_step(self, data: dict) -> list:
-        """As in mmengine; images of a batch may differ in size."""
+        """Return predictions as in mmengine; images of a batch can differ in size."""
         return in_equal_sizes(super().test_step, data)
 
     def forward(
         self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
     ) -> Tensor | list | dict:
-        """Forward to the segmentor, so that mmseg's loops, inferencers and visualizers work.
+        """Return the result of the segmentor, as mmseg's loops, inferencers and visualizers expect.
+
+        Args:
+            inputs: Normalised images, (N, 3, H, W).
+            data_samples: As in mmseg.
+            mode: A mode of the segmentor except ``'loss'``.
 
         Raises:
-            RuntimeError: For ``mode='loss'``: an adaptor is trained by :meth:`train_step`.
+            RuntimeError: If the mode is ``'loss'``: an adaptor is trained by :meth:`train_step`.
         """
         if mode == 'loss':
             raise RuntimeError(
-                f'{type(self).__name__} has no joint loss to return: its losses are back-propagated '
-                'part by part in train_step'
+                f"{type(self).__name__} has no mode='loss': its losses are back-propagated part by part in train_step"
             )
         return self.segmentor(inputs, data_samples, mode=mode)
 
-    # Attributes of the segmentor. mmseg's inferencer, visualizer and TTA look some of them up here.
+    # Attributes of the segmentor that mmseg's inferencer, visualizer and TTA model read here.
 
     @property
     def align_corners(self) -> bool:
-        """Corner convention of the upsampling."""
+        """Corner convention of the bilinear upsampling."""
         return self._bare_segmentor.align_corners
 
     @property
     def num_classes(self) -> int:
-        """Number C of classes."""
+        """Number of classes C."""
         return self._bare_segmentor.num_classes
 
     @property
@@ -111,7 +118,7 @@ class SegmentorModel(BaseModel):
 
     @property
     def decode_head(self) -> Any:
-        """The decode head, for reading its attributes; training calls the segmentor, never the head."""
+        """The decode head. Read its attributes only; training calls the segmentor, never the head."""
         return self._bare_segmentor.decode_head
 
     @property
@@ -119,4 +126,4 @@ class SegmentorModel(BaseModel):
         return cast(AdaptiveEncoderDecoder, unwrap(self.segmentor))
 
     def _dump_init_info(self) -> None:
-        """Log nothing, where mmengine logs a line for every parameter."""
+        """Do nothing. mmengine would log a line for every parameter."""

@@ -20,19 +20,20 @@ class WeightedLosses(SegmentorModel):
         segmentor: As in :class:`SegmentorModel`.
         data_preprocessor: As in :class:`SegmentorModel`.
         init_cfg: As in mmengine.
-        loss_weights: Weights that differ from :attr:`LOSS_WEIGHTS`. A term that has a weight for ``main`` may have one
-            for each level of the segmentor. ``self.loss_weights`` holds all of them; a hook may change them during
-            training. Every method also knows those of :attr:`SHARED_LOSS_WEIGHTS`.
+        loss_weights: Weights that differ from :attr:`LOSS_WEIGHTS`, and weights of :attr:`SHARED_LOSS_WEIGHTS`. Keys
+            are ``<term>`` or ``<term>_<level>``, where ``main`` is the decode head and ``aux`` an auxiliary head. A
+            term with a weight for ``main`` can have one for each level of the segmentor. The attribute
+            ``loss_weights`` has all weights of the method; hooks can change them during training.
 
     Raises:
-        ValueError: If ``loss_weights`` has a key that the method does not know.
+        ValueError: If ``loss_weights`` has an unknown key.
     """
 
     LOSS_WEIGHTS: Mapping[str, float] = dict(seg_main=1.0, seg_aux=0.1)
-    """Known loss weights and their values in the paper."""
+    """Loss weights of the method, with their values in the paper."""
 
     SHARED_LOSS_WEIGHTS: Mapping[str, float] = {TARGET_LABELLED: 1.0}
-    """Weights that belong to no method, and their values where ``loss_weights`` has none.
+    """Loss weights that exist for every method, with their default values.
 
     ``target_labelled`` multiplies the losses of target images with ground truth.
     """
@@ -59,7 +60,7 @@ class WeightedLosses(SegmentorModel):
     def weigh(
         self, term: str | Losses, losses: Tensor | Mapping[str, Tensor] | None = None, domain: str | None = None
     ) -> Losses:
-        """Log the losses of one term as they are and return them times their weights.
+        """Log the losses of one term and return them multiplied by their weights.
 
         ::
 
@@ -68,9 +69,12 @@ class WeightedLosses(SegmentorModel):
             self.weigh('feat', loss, domain='source')     # 'loss_feat_source' by 'feat'
 
         Args:
-            term: Name of the term. (Earlier plug-ins pass losses by name, ``{'loss_<term>_<level>': loss}``.)
+            term: Name of the term. (Deprecated: losses by name, ``{'loss_<term>_<level>': loss}``.)
             losses: A scalar, or scalars by level.
-            domain: Appended to the names in the log if a term has a loss for each domain.
+            domain: Name of the domain, for a term with a loss for each domain. It is appended to the names in the log.
+
+        Returns:
+            Weighted losses by name, which :meth:`BaseAdaptor.adapt` can yield. The log shows the unweighted values.
 
         Raises:
             KeyError: If ``loss_weights`` has no weight for the term or one of the levels.
@@ -87,12 +91,12 @@ class WeightedLosses(SegmentorModel):
         return weighted
 
     def loss_weight(self, term: str, level: str | None = None) -> float:
-        """Return the current weight of a term: ``loss_weights['<term>']``, or ``['<term>_<level>']`` of a level.
+        """Return the current weight of a term, ``loss_weights['<term>']``, or of a level, ``['<term>_<level>']``.
 
-        Several auxiliary levels (``aux_0``, ``aux_1``, ...) share the weight of ``aux`` unless they have their own.
+        Auxiliary levels ``aux_0``, ``aux_1``, ... have the weight of ``aux`` unless they have their own.
 
         Raises:
-            KeyError: If there is no such weight.
+            KeyError: If ``loss_weights`` has no such key.
         """
         if level is None and term in self.SHARED_LOSS_WEIGHTS:
             return self.loss_weights.get(term, self.SHARED_LOSS_WEIGHTS[term])
@@ -107,18 +111,21 @@ class WeightedLosses(SegmentorModel):
         return self.loss_weights[key]
 
     def log(self, **values: Tensor) -> None:
-        """Show values in the training log; they are never optimised. A name that is also yielded shows this value."""
+        """Add scalars to the training log; they are not optimised.
+
+        If a yielded loss has the same name, the log shows the value given here.
+        """
         self._logged.update({name: torch.as_tensor(value).detach() for name, value in values.items()})
 
     def _weights_of_levels(self) -> set[str]:
-        """Return the keys that ``loss_weights`` may have: one for each term and each level of the segmentor."""
+        """Return the allowed keys with a level: one for each level of each term that has a weight for ``main``."""
         terms = {key.removesuffix('_main') for key in self.LOSS_WEIGHTS if key.endswith('_main')}
         return {f'{term}_{level}' for term in terms for level in self._bare_segmentor.level_groups}
 
     def _weigh_by_name(self, losses: Losses) -> Losses:
-        """Weigh losses by their names in the log, as earlier plug-ins do."""
+        """Return weighted losses for the deprecated call with losses by name."""
         warnings.warn(
-            "weigh({'loss_<term>_<level>': loss}) is now written weigh('<term>', {level: loss})",
+            "weigh({'loss_<term>_<level>': loss}) is deprecated: write weigh('<term>', {level: loss})",
             FutureWarning,
             stacklevel=3,
         )

@@ -14,8 +14,8 @@ class MinEnt(BaseAdaptor):
 
     .. math:: \min \sum_k \lambda^k_{seg} L^k_{seg}(x_s) + \lambda^k_{ent} L^k_{ent}(x_t)
 
-    over the levels k in {aux, main}; :math:`L_{ent}` is the mean normalised pixel entropy in [0, 1].
-    Loss weights: ``seg_main``, ``seg_aux``, ``ent_main``, ``ent_aux``.
+    The sum is over the levels k: ``main`` is the decode head, ``aux`` the auxiliary head. :math:`L_{ent}` is the mean
+    normalised entropy of the pixels, in [0, 1]. Loss weights: ``seg_main``, ``seg_aux``, ``ent_main``, ``ent_aux``.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, ent_main=0.001, ent_aux=0.0002)

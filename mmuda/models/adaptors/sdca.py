@@ -16,11 +16,11 @@ from .lovasz import LovaszAdaptor
 
 
 class ContrastView(NamedTuple):
-    """Maps of pixels, and the class distributions that they are compared with.
+    """Pixel vectors, and the class distributions that they are compared with.
 
     Attributes:
-        statistics: Class distributions of vectors of D dimensions.
-        maps: (N, D, h, w).
+        statistics: Class distributions of vectors with D dimensions.
+        maps: Pixel vectors, (N, D, h, w).
     """
 
     statistics: ClassStatistics
@@ -31,31 +31,32 @@ class ContrastView(NamedTuple):
 class SDCA(LovaszAdaptor):
     r"""Semantic distribution-aware contrastive adaptation (Li et al., 2021, arXiv:2105.05013).
 
-    Features of both domains are drawn to the source distribution of their class and away from those of the other
-    classes, by :func:`contrastive_bound`; so are the low-resolution logits ("output level"):
+    The loss :func:`contrastive_bound` pulls the features of both domains towards the source distribution of their class
+    and away from the distributions of the other classes. The same loss is applied to the low-resolution logits
+    ("output level"):
 
     .. math:: L = L_{CE} + \lambda_{lov} L_{Lov} + \lambda_{feat} (L_{feat}^s + L_{feat}^t)
        + \lambda_{out} (L_{out}^s + L_{out}^t)
 
-    A distribution is the mean and diagonal variance of all source pixels of a class seen so far. It is updated before
-    the losses of an iteration, so it includes the current images. Source pixels have their true class (labels sampled
-    at the resolution of the features), target pixels the predicted class if its probability is at least ``delta``;
-    without such a pixel the loss is 0. Target pixels never change the distributions. :meth:`gather` starts them from
-    one pass over the source.
+    The distribution of a class is the mean and diagonal variance of all source pixels of this class seen so far. It is
+    updated before the losses of an iteration, so it includes the current images. Target pixels never change it. The
+    class of a source pixel is its label, sampled at the resolution of the features. The class of a target pixel is the
+    predicted one, if its probability is at least ``delta``; without such a pixel the loss is 0. :meth:`gather`
+    initialises the distributions in one pass over the source.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
-        tau: Temperature of the contrast.
-        delta: Smallest probability of a target pixel that takes part. (The first version of the released code compared
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that is the input of the decode head.
+        tau: Temperature of the contrastive loss.
+        delta: Smallest probability of a target pixel that contributes. (The first version of the released code compared
             it with logits.)
-        multi_level: Also contrast the logits.
-        reduce_statistics: Let the images of all processes enter the distributions, see :class:`ClassStatistics`.
+        multi_level: Also apply the loss to the logits.
+        reduce_statistics: Include the images of all processes in the distributions, see :class:`ClassStatistics`.
         **kwargs: As :class:`BaseAdaptor`; loss weights ``seg_main``, ``lov_main``, ``feat`` and ``out``, and
             ``seg_aux`` if there are auxiliary heads.
 
     Raises:
-        ValueError: If tau is not positive or the decode head reads several feature maps. In the first iteration: if the
-            logits do not have the size of the features.
+        ValueError: If tau is not positive or the decode head takes several feature maps. In the first iteration, if
+            logits and features differ in size.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, seg_aux=0.1, lov_main=0.75, feat=1.0, out=1.0)
@@ -114,7 +115,7 @@ class SDCA(LovaszAdaptor):
             view.statistics.update(view.maps, labels)
 
     def contrastive_losses(self, outputs: SegOutputs, labels: Tensor, domain: str) -> Losses:
-        """Return ``loss_feat_<domain>`` and, with several levels, ``loss_out_<domain>``.
+        """Return ``loss_feat_<domain>`` and, with ``multi_level``, ``loss_out_<domain>``, weighted.
 
         Args:
             outputs: Outputs for the images of one domain.
@@ -128,13 +129,17 @@ class SDCA(LovaszAdaptor):
         return losses
 
     def contrast_views(self, outputs: SegOutputs) -> dict[str, ContrastView]:
-        """Return the maps that are contrasted and their distributions, by loss term: ``feat`` and ``out``."""
+        """Return the pixel vectors and their distributions by loss term: ``feat`` and, with ``multi_level``, ``out``.
+
+        Raises:
+            ValueError: If features and logits differ in size.
+        """
         features, logits = self.head_features(outputs), outputs.logits['main']
         if features.shape[-2:] != logits.shape[-2:]:
             raise ValueError(
                 'SDCA compares features and predictions pixel by pixel, but the features are '
-                f'{tuple(features.shape[-2:])} and the logits {tuple(logits.shape[-2:])}: choose a decode head that '
-                'keeps the size'
+                f'{tuple(features.shape[-2:])} and the logits {tuple(logits.shape[-2:])} (H, W): choose a decode head '
+                'that keeps the size'
             )
         views = dict(feat=ContrastView(self.feature_statistics, features))
         if self.output_statistics is not None:

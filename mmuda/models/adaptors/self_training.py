@@ -1,4 +1,4 @@
-"""Self-training: train on pseudo labels as on true ones."""
+"""Self-training: training on pseudo labels in the same way as on true labels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,31 +22,32 @@ class SelfTraining(BaseAdaptor):
     .. math:: L = \frac{1}{\max(1, |\mathcal{V}_s| + |\mathcal{V}_t|)} \Big(
        \sum_{n \in \mathcal{V}_s} -\log p_{y_n}(n) + \sum_{n \in \mathcal{V}_t} -\log p_{\hat y_n}(n) \Big)
 
-    over the labelled pixels of both domains in the batch of a process, with no weight between the domains. A batch may
-    hold images of one domain or of both, all of one size; they are forwarded together. A batch without any labelled
-    pixel has no gradient, but momentum and weight decay act.
+    The sums run over the labelled pixels of the source and the target, :math:`\mathcal{V}_s` and :math:`\mathcal{V}_t`,
+    in the batch of a process; there is no weight between the domains. A batch can have images of one domain or of both,
+    all of one size. They are forwarded together. A batch without any labelled pixel has zero gradients, but momentum
+    and weight decay still change the weights.
 
-    The loss is taken at the size of the label maps: that of the logits (the paper: stride 8, labels sampled, logits
-    never upsampled), or that of the images. Auxiliary levels, if the network has any, add their loss times
-    ``seg_aux``.
+    The loss is computed at the size of the label maps: the size of the logits (as in the paper: stride 8, labels are
+    sampled, logits are never upsampled), or the size of the images. Auxiliary heads, if there are any, add their loss
+    times ``seg_aux``.
 
-    The log shows ``loss_seg_<level>``, and the mean loss of the main level over the pixels of each domain in the
-    batch, ``source_loss`` and ``target_loss``.
+    The log shows ``loss_seg_<level>``, where the level ``main`` is the decode head, and for this level also the mean
+    loss over the pixels of each domain in the batch, ``source_loss`` and ``target_loss``.
 
     Args:
         segmentor: As in :class:`BaseAdaptor`.
-        freeze_bn_statistics: Keep the running statistics of batch-norm and normalise with them in training too; scale
-            and shift are trained if they require gradients. In the paper this holds for the whole pipeline, source-only
-            training included. False leaves the choice to the segmentor (``backbone.norm_eval``).
+        freeze_bn_statistics: Normalise with the running statistics of batch-norm in training too, and do not update
+            them. Scale and shift are trained if they require gradients. In the paper this holds for the whole pipeline,
+            source-only training included. False leaves the choice to the segmentor (``backbone.norm_eval``).
         **kwargs: As :class:`BaseAdaptor`.
 
     Raises:
-        ValueError: In :meth:`train_step`, if an image has no label map, images or label maps differ in size, or label
-            maps have neither the size of the logits nor that of the images.
+        ValueError: In :meth:`train_step`, if an image has no label map, if images or label maps differ in size, or if
+            label maps have neither the size of the logits nor that of the images.
     """
 
     ACCEPTS_ONE_DOMAIN = True
-    USES_HEAD_LOSSES = False  # eq. 4 is one mean over the pixels of both domains
+    USES_HEAD_LOSSES = False  # because eq. 4 is one mean over the pixels of both domains
 
     def __init__(self, segmentor: dict, freeze_bn_statistics: bool = False, **kwargs: Any) -> None:
         super().__init__(segmentor, **kwargs)
@@ -65,7 +66,7 @@ class SelfTraining(BaseAdaptor):
         yield 'segmentor', self.weigh('seg', losses)
 
     def train(self, mode: bool = True) -> 'SelfTraining':
-        """Set the mode as usual, but keep frozen statistics."""
+        """Set the training mode; with ``freeze_bn_statistics``, batch-norm layers stay in eval mode."""
         super().train(mode)
         if self.freeze_bn_statistics:
             freeze_batch_norm_statistics(self.segmentor)
@@ -73,13 +74,13 @@ class SelfTraining(BaseAdaptor):
 
 
 def check_joinable(domains: dict[str, dict]) -> None:
-    """Check that the batches of several domains can be forwarded as one and have label maps.
+    """Check that the batches of several domains can be forwarded as one batch, and that they have label maps.
 
     Args:
         domains: ``inputs`` (n, 3, H, W) and ``data_samples`` by domain.
 
     Raises:
-        ValueError: If an image has no label map, or images or label maps are not all of one size.
+        ValueError: If an image has no label map, or if images or label maps differ in size.
     """
     image_sizes = {name: [tuple(batch['inputs'].shape[-2:])] for name, batch in domains.items()}
     if _differ(image_sizes):
@@ -92,7 +93,7 @@ def check_joinable(domains: dict[str, dict]) -> None:
         if bare:
             raise ValueError(
                 f'SelfTraining needs a label map for every image, but {len(bare)} of the {name} have none, the first '
-                f'is {bare[0]}: load label maps in the pipeline of the {name} images (pseudo labels for the target)'
+                f'is {bare[0]}: load label maps in the pipeline of the {name} images (for the target, pseudo labels)'
             )
     label_sizes = {
         name: sorted({tuple(sample.gt_sem_seg.data.shape[-2:]) for sample in batch['data_samples']})
@@ -101,17 +102,17 @@ def check_joinable(domains: dict[str, dict]) -> None:
     if _differ(label_sizes):
         raise ValueError(
             f'SelfTraining needs label maps of one size, but those of {_listed(label_sizes)} (H, W): crop and sample '
-            'the label maps of both domains alike'
+            'the label maps of both domains in the same way'
         )
 
 
 def joint_cross_entropy(logits: Tensor, labels: dict[str, Tensor]) -> tuple[Tensor, Losses]:
-    """Return the mean cross-entropy over the labelled pixels of all domains, and that of each domain.
+    """Return the mean cross-entropy over the labelled pixels of all domains, and the mean of each domain.
 
-    A mean over no labelled pixel is 0.
+    The mean is 0 if there is no labelled pixel.
 
     Args:
-        logits: (N, C, h, w), the images of one domain after those of the other.
+        logits: (N, C, h, w), first the images of one domain, then those of the other.
         labels: (n, h, w) int64 by domain, in the same order; 255 is ignored.
     """
     parts = logits.split([len(label) for label in labels.values()])

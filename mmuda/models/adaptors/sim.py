@@ -20,48 +20,52 @@ from .base import Losses
 from .freezing import frozen
 
 STUFF = (0, 1, 2, 3, 4, 8, 9, 10)
-"""Road, sidewalk, building, wall, fence, vegetation, terrain and sky of the 19 classes."""
+"""Train ids of road, sidewalk, building, wall, fence, vegetation, terrain and sky in the list of 19 classes."""
 
 THINGS = (5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
+"""Train ids of the other classes: poles, traffic lights and signs, persons and vehicles."""
 
 
 @MODELS.register_module()
 class SIM(OutputSpaceAdversary):
     r"""Differential treatment for stuff and things (Wang et al., CVPR 2020), on single-level AdaptSegNet.
 
-    Correctly classified source pixels fill two memories. For each **stuff** class in an image the memory takes the mean
-    feature of the class; for each **thing** class it takes the mean features of its instances, which are the
-    ``instances`` largest 8-connected components. A mean is stored only if the classifier assigns it to its class.
-    Target features are drawn to the nearest stored vector of their predicted class:
+    Two memories store mean features of correctly classified source pixels. For each **stuff** class in an image, one
+    stores the mean feature of the class. For each **thing** class, the other stores the mean feature of each instance;
+    instances are the ``instances`` largest 8-connected components. A mean is stored only if the classifier assigns it
+    to its class. Mean features of the target are pulled to the nearest stored vector of their predicted class:
 
     .. math:: L_{stuff} = \sum_{c \in S} \min_j \tfrac1C \|\bar f_c - m_{cj}\|_1, \quad
        L_{ins} = \sum_{c \in T} \frac{1}{n_c} \sum_{i=1}^{n_c} \min_j \tfrac1C \|\bar f_{ci} - m_{cj}\|_1
 
-    A target stuff mean contributes only if the classifier assigns it to its own class; thing instances are not checked.
-    A class takes part once its memory has been written more often than it has slots. Memories are updated before the
-    target is forwarded, in the same iteration. In the second phase the target has pseudo labels, whose cross-entropy is
-    added (``seg_target``).
+    where S and T are the stuff and thing classes, C is the number of channels, :math:`\bar f` is the mean feature of a
+    class or an instance in the target image, :math:`m_{cj}` are the stored vectors of class c, and :math:`n_c` is the
+    number of its instances. A target stuff mean contributes only if the classifier assigns it to its own class; thing
+    instances are not checked. A class contributes once more vectors have been written to its memory than it has slots.
 
-    The images of a batch are processed one by one, in order, and losses are means over images.
+    In each iteration the memories are updated before the target is forwarded. In the second phase of the paper the
+    target has pseudo labels, and their cross-entropy is added (``seg_target``). The images of a batch are processed one
+    by one, in order, and losses are means over images.
 
     Args:
-        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that its decode head reads.
+        segmentor: As in :class:`BaseAdaptor`; the method uses the feature map that is the input of the decode head.
         discriminator: Config of the discriminator of class probabilities, as in :class:`AdaptSegNet`.
-        stuff: Ids of the stuff classes.
-        things: Ids of the thing classes.
+        stuff: Train ids of the stuff classes.
+        things: Train ids of the thing classes.
         prototypes: Number of slots of a stuff class.
-        instances: Largest number of instances of a class per image. Thing classes have ``instances`` times as many
+        instances: Largest number of instances of a class in an image. Thing classes have ``instances`` times as many
             slots as stuff classes.
-        gather: In distributed training, store the images of all processes, so that all have the same memories. False
-            gives each process its own memories, of which the checkpoint keeps those of the first process.
-        count_empty: As in the original, let stuff that is not in the target image contribute a constant without
-            gradient if the classifier assigns a zero vector to its class.
+        gather: In distributed training, store the mean features of the images of all processes, so that all processes
+            have the same memories. False: each process has its own memories, and the checkpoint keeps those of the
+            first process.
+        count_empty: As in the original, a stuff class that is not in the target image contributes a constant without
+            gradient if the classifier assigns a zero vector to this class.
         **kwargs: As :class:`OutputSpaceAdversary`; loss weights ``seg_main``, ``adv_main``, ``stuff``, ``ins`` and
             ``seg_target``.
 
     Raises:
-        ValueError: If a class is both stuff and thing or unknown, there are auxiliary heads, or the decode head reads
-            several feature maps.
+        ValueError: If a class is unknown or both stuff and thing, if ``prototypes`` or ``instances`` is below 1, if
+            there are auxiliary heads, or if the decode head takes several feature maps.
     """
 
     LOSS_WEIGHTS = dict(seg_main=1.0, adv_main=0.001, stuff=0.01, ins=0.01, seg_target=1.0)
@@ -87,8 +91,8 @@ class SIM(OutputSpaceAdversary):
             )
         if min(prototypes, instances) < 1:
             raise ValueError(
-                f'SIM: prototypes={prototypes} and instances={instances} must be at least 1; a kind without classes '
-                '(stuff=() or things=()) is left out'
+                f'SIM: prototypes={prototypes} and instances={instances} must be at least 1; to leave out one kind of '
+                'classes, set stuff=() or things=()'
             )
         if self.segmentor.with_auxiliary_head:
             raise ValueError('SIM has one level: remove segmentor.auxiliary_head')
@@ -141,7 +145,7 @@ class SIM(OutputSpaceAdversary):
             self.thing_memory.write(*self.thing_regions(mean, ok))
 
     def alignment_losses(self, outputs: SegOutputs) -> Losses:
-        """Return ``loss_stuff`` and ``loss_ins``: distances of target stuff and instances to their memories."""
+        """Return ``loss_stuff`` and ``loss_ins``, the weighted distances of target features to the memories."""
         means, counts, regions = self.pool_regions(outputs, outputs.logits['main'].detach().argmax(dim=1))
         is_class = self.classify_vectors(means[:, : len(self.stuff)]) == self.region_classes[: len(self.stuff)]
         stuff, ins = [], []
@@ -149,20 +153,25 @@ class SIM(OutputSpaceAdversary):
             vectors, seen = self.stuff_regions(mean, there)
             ok = ok[:, None] & self.stuff_memory.started[:, None] & (seen | self.count_empty)
             stuff.append((self.stuff_memory.distance(vectors) * ok).sum())
-            # The largest instances come first, so ranks that no class reaches need no distances.
+            # Instances are sorted by size: distances are needed only up to the largest number of instances of a class.
             vectors, there = (part[:, : max(1, regions.most)] for part in self.thing_regions(mean, there))
             distances = self.thing_memory.distance(vectors) * (there & self.thing_memory.started[:, None])
             ins.append((distances.sum(dim=1) / number.clamp(min=1)).sum())
         return self.weigh('stuff', torch.stack(stuff).mean()) | self.weigh('ins', torch.stack(ins).mean())
 
     def pseudo_label_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
-        """Return the cross-entropy with the target's pseudo labels, ``loss_seg_target``; nothing without (phase 1)."""
+        """Return ``loss_seg_target``, the cross-entropy with the target's pseudo labels; empty if it has none."""
         if 'gt_sem_seg' not in batch['data_samples'][0]:
             return {}
         return self.weigh('seg_target', cross_entropy(*outputs.labelled('main', labels_of(batch))))
 
     def pool_regions(self, outputs: SegOutputs, classes: Tensor) -> tuple[Tensor, Tensor, Regions]:
-        """Return mean features (N, K, C) and sizes (N, K) of the regions of class maps (N, h, w), and the regions."""
+        """Return the mean features (N, K, C) and pixel counts (N, K) of all regions, and the regions.
+
+        Args:
+            outputs: Outputs of the segmentor with features.
+            classes: Class maps, (N, h, w) integers.
+        """
         regions = find_regions(classes, self.stuff, self.things, self.instances)
         means, counts = region_means(self.head_features(outputs), regions.region, len(self.region_classes))
         return means, counts, regions
@@ -173,7 +182,7 @@ class SIM(OutputSpaceAdversary):
         head = self.decode_head
         maps = vectors.detach().flatten(0, 1)[:, :, None, None]
         modes = [(module, module.training) for module in head.modules()]
-        head.eval()  # a vector's class must not change batch-norm statistics or depend on the other vectors
+        head.eval()  # so that batch-norm statistics do not change, and vectors do not influence each other
         try:
             logits = head([None] * head.in_index + [maps])
         finally:

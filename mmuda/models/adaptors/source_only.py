@@ -1,4 +1,4 @@
-"""Training on the source alone, the lower bound that adaptation is measured against."""
+"""Training on the source alone, the lower bound of adaptation."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,9 @@ from .lovasz import LovaszAdaptor
 class SourceOnly(LovaszAdaptor):
     """Supervised training on the labelled source.
 
-    The target is never forwarded: in train mode a pass alone would move the running batch-norm statistics towards it,
-    which already is an adaptation (see :class:`AdaBN`). SDCA's source training has the loss weight ``lov_main=0.75``.
+    The target is never forwarded. In train mode, a forward pass alone would move the running statistics of batch-norm
+    towards the target, which is an adaptation already (see :class:`AdaBN`). The source training of SDCA has the loss
+    weight ``lov_main=0.75``.
     """
 
     def adapt(self, source: dict, target: dict) -> Iterator[tuple[str, Losses]]:

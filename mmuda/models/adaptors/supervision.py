@@ -1,4 +1,4 @@
-"""The supervised part of a method: losses on images with labels, of whichever domain."""
+"""The supervised part of a method: losses on labelled images of either domain."""
 
 import functools
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ from .showing import Showing
 
 
 class Supervision(Showing, WeightedLosses):
-    """A model that learns from labels: by the losses of the config for each head, or by that of the method.
+    """A model that learns from labels, with the losses that the config sets for each head or with that of the method.
 
-    Arguments and errors are those of :class:`WeightedLosses`.
+    Arguments are those of :class:`WeightedLosses`.
 
     Raises:
-        ValueError: If a head is configured with losses that the method cannot use.
+        ValueError: As :class:`WeightedLosses`, and if the config sets losses of a head that the method cannot use.
     """
 
     USES_HEAD_LOSSES = True
-    """Whether losses that a config gives to heads replace the cross-entropy, see :meth:`seg_loss`."""
+    """Whether losses in the config of a head replace the cross-entropy, see :meth:`seg_loss`."""
 
     def __init__(
         self,
@@ -44,10 +44,13 @@ class Supervision(Showing, WeightedLosses):
         self._unused_heads = {level for level, head in heads_of(self.segmentor).items() if is_configured(head)}
 
     def segment(self, batch: dict) -> SegOutputs:
-        """Forward the images of one domain through the segmentor; batch-norm sees these images alone.
+        """Return the outputs of the segmentor for the images of one domain.
 
-        Images with labels are taken for ones that :meth:`supervised_losses` will learn: heads that only learn from
-        labels see them. Leave ``data_samples`` out for a pass that is not.
+        If ``data_samples`` have labels, heads with their own kind of loss run too, because :meth:`supervised_losses`
+        needs their outputs. Leave ``data_samples`` out of ``batch`` for a pass without supervised losses.
+
+        Args:
+            batch: ``inputs`` (N, 3, H, W), normalised, and optionally ``data_samples``.
         """
         learns = self._has_own_loss and 'gt_sem_seg' in (batch.get('data_samples') or [()])[0]
         outputs = self.segmentor(batch['inputs'], mode='supervised' if learns else 'outputs')
@@ -55,21 +58,21 @@ class Supervision(Showing, WeightedLosses):
         return outputs
 
     def supervised_losses(self, outputs: SegOutputs, batch: dict) -> Losses:
-        """Return the losses of every level on the labels of a batch, weighted: ``loss_seg_<level>``.
+        """Return the weighted losses of every level on the labels of a batch, ``loss_seg_<level>``.
 
-        See :meth:`seg_loss`, by default cross-entropy.
-
-        Labels have the size of the images, or that of the logits if they were sampled at the stride of the network.
+        The loss of a level is :meth:`seg_loss`, by default cross-entropy. Labels have the size of the images, or that
+        of the logits if they were sampled at the stride of the network.
 
         Args:
             outputs: Outputs of a pass over the images of ``batch``.
-            batch: With labelled ``data_samples``.
+            batch: A batch with labelled ``data_samples``.
         """
         labels = labels_of(batch)
         self._supervised = outputs.head_outputs, batch['data_samples']
         losses: Losses = {}
         for level in outputs.head_outputs:
-            if level not in outputs.levels:  # such as boundaries, of which only its head makes labels
+            # A level without class logits, such as boundaries: only its head can compute a loss from the labels.
+            if level not in outputs.levels:
                 losses |= self.weigh('seg', {level: self.seg_loss(level, None, labels)})
         for level in outputs.levels:
             for term, loss in self.supervised_terms(level, *outputs.labelled(level, labels)).items():
@@ -78,7 +81,7 @@ class Supervision(Showing, WeightedLosses):
         return losses
 
     def supervised_terms(self, level: str, logits: Tensor, labels: Tensor) -> Losses:
-        """Return the supervised losses of one level by term; the base has :meth:`seg_loss` as ``seg``.
+        """Return the unweighted supervised losses of one level by term, here :meth:`seg_loss` as ``seg``.
 
         A method with more terms overrides this. Each term needs a loss weight, see :meth:`weigh`.
 
@@ -90,11 +93,11 @@ class Supervision(Showing, WeightedLosses):
         return dict(seg=self.seg_loss(level, logits, labels))
 
     def seg_loss(self, level: str, logits: Tensor | None, labels: Tensor) -> Tensor:
-        """Return the losses that the config gives to the head of a level, or the :meth:`plain_loss` if it gives none.
+        """Return the unweighted loss of a level: that of the config for its head, or :meth:`plain_loss` by default.
 
-        ``loss_decode`` and ``sampler`` of a head are used as mmseg uses them (class weights, OHEM, Dice, focal, several
-        at once, their own ``loss_weight``); their sum is the loss of the level, and the log shows each as
-        ``<its name>_<level>``. A head whose ``loss_decode`` is mmseg's plain cross-entropy has the loss of the method.
+        mmseg computes ``loss_decode`` and ``sampler`` of the head (class weights, OHEM, Dice, focal, several losses,
+        their ``loss_weight``). Their sum is the loss of the level. If there are several, the log also shows each as
+        ``<its name>_<level>``. If ``loss_decode`` is mmseg's plain cross-entropy, the level has the loss of the method.
 
         Args:
             level: Name of the level.
@@ -115,7 +118,7 @@ class Supervision(Showing, WeightedLosses):
         return torch.stack([value.float() for value in losses.values()]).sum()
 
     def plain_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the supervised loss of a level whose head has no other; the base has cross-entropy.
+        """Return the method's supervised loss for a level whose head has no other loss; here cross-entropy.
 
         Args:
             logits: (N, C, H, W) float32, at the size of the labels.
@@ -124,9 +127,10 @@ class Supervision(Showing, WeightedLosses):
         return cross_entropy(logits, labels)
 
     def labelled_target_losses(self, batch: dict) -> Losses:
-        """Return the losses of a pass over target images with ground truth, which are those of the source images.
+        """Return the supervised losses of a pass over target images with ground truth.
 
-        Their names in the log end with ``_target_labelled``, and in training they have the loss weight of that name.
+        Their names in the log end with ``_target_labelled``. They are multiplied by the loss weight ``target_labelled``
+        in addition to their other weights.
 
         Args:
             batch: ``inputs`` (N, 3, H, W) and labelled ``data_samples``.
@@ -141,18 +145,18 @@ class Supervision(Showing, WeightedLosses):
         return bool(own_loss_levels(self._bare_segmentor))
 
     def _head_of(self, level: str) -> Any:
-        """Return the head that gives a level; a network may get several levels from its decode head."""
+        """Return the head of a level; for a level of another name, the decode head, which can produce several."""
         heads = heads_of(self._bare_segmentor)
         return heads.get(level, heads.get('main'))
 
     def check_heads_used(self) -> None:
-        """Check that all losses that the config gives to heads were used in the iterations so far.
+        """Check that all losses that the config sets for heads were used in the iterations so far.
 
         Raises:
-            RuntimeError: If some were not.
+            RuntimeError: If some were not used.
         """
         if self._unused_heads:
             raise RuntimeError(
                 f'{type(self).__name__}.adapt did not use the losses of the config (loss_decode, sampler) of the heads '
-                f'{sorted(self._unused_heads)}: take seg_loss or supervised_losses in the method, or remove them'
+                f'{sorted(self._unused_heads)}: call seg_loss or supervised_losses in the method, or remove them'
             )

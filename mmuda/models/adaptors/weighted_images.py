@@ -1,4 +1,4 @@
-"""Images to train on whose pixels have weights."""
+"""Training images with a weight for each pixel."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from .base import BaseAdaptor, Losses
 
 
 class WeightedImages(NamedTuple):
-    """Images to train on, with a weight for each pixel.
+    """Training images with labels and a weight for each pixel.
 
     Attributes:
         inputs: (N, 3, H, W) float32, normalised.
@@ -23,10 +23,10 @@ class WeightedImages(NamedTuple):
 
 
 def pixel_losses(adaptor: BaseAdaptor, term: str, images: WeightedImages, mean_over: str = 'all') -> Losses:
-    """Return the weighted cross-entropy of each level, ``loss_<term>_<level>``, of a pass over images.
+    """Return ``loss_<term>_<level>``: the pixel-weighted cross-entropy of each level in a pass over images.
 
     Args:
-        adaptor: Its segmentor is trained; its ``loss_weights`` weigh the term.
+        adaptor: The adaptor whose segmentor is trained and whose ``loss_weights`` multiply the losses.
         term: Name of the term.
         images: Images, labels and weights.
         mean_over: See :func:`mmuda.models.losses.pixel_cross_entropy`.

@@ -1,3 +1,5 @@
+"""Backbones of the adaptation papers."""
+
 from .deeplab_resnet import DeepLabResNet
 from .deeplab_vgg16 import DeepLabVGG16
 from .efficientnet_lite import EfficientNetLite

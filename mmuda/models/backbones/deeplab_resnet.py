@@ -12,20 +12,24 @@ from torch import nn
 class DeepLabResNet(ResNet):
     """mmseg's ResNet with the backbone of DeepLabV2 (Chen et al., TPAMI 2018) as AdaptSegNet and ADVENT built it.
 
-    Differences from mmseg's defaults: output stride 8 by dilation (1, 1, 2, 4) in **every** block of a stage, the
-    stride of a bottleneck in its first 1x1 convolution (``style='caffe'``), a stem pool with ``ceil_mode=True``
-    (720x1280 gives 91x161, not 90x160), and batch-norm whose scale and shift are frozen while its statistics are those
-    of the batch (``norm_eval=False``): source and target passes both move the running statistics.
+    Differences from mmseg's defaults:
 
-    Parameters have mmseg's names, so any mmseg or torchvision-style ResNet checkpoint loads.
+    - output stride 8, with the dilations (1, 1, 2, 4) of the stages in **every** block of a stage;
+    - the stride of a bottleneck is in its first 1x1 convolution (``style='caffe'``);
+    - the pooling of the stem has ``ceil_mode=True``: an image of 720x1280 gives 91x161, not 90x160;
+    - scale and shift of batch-norm are frozen. In training it normalises with the statistics of the batch
+      (``norm_eval=False``), so forward passes on source and target both update the running statistics.
+
+    Parameters have mmseg's names, so any ResNet checkpoint with the names of mmseg or torchvision loads.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         strides: Stride of the first block of each stage.
         dilations: Dilation of each stage.
-        out_indices: Stages that are handed out, (0, 1, 2, 3) by default; stage 2 feeds the auxiliary head.
-        norm_cfg: Norm layers; affine parameters frozen by default.
-        style: ``'caffe'`` or ``'pytorch'``.
+        out_indices: Stages whose features are returned, (0, 1, 2, 3) by default. The auxiliary head takes stage 2.
+        norm_cfg: Config of the norm layers; batch-norm with frozen scale and shift by default.
+        style: Layer of a bottleneck that has the stride: its first 1x1 convolution for ``'caffe'``, its 3x3
+            convolution for ``'pytorch'``.
         **kwargs: As :class:`mmseg.models.ResNet`.
     """
 

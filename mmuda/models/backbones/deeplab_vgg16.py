@@ -5,28 +5,28 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
-"""Widths of the convolutions, as multiples of the first one's."""
+"""Numbers of channels of the convolutions of each stage, as multiples of ``base_channels``."""
 
 FC = 16
-"""Width of fc6 and fc7 likewise."""
+"""Number of channels of fc6 and fc7, as a multiple of ``base_channels``."""
 
 
 @MODELS.register_module()
 class DeepLabVGG16(BaseModule):
     """VGG-16 at output stride 8 (AdaptSegNet's ``DeeplabVGG``).
 
-    Pools 1 to 3 are kept (2x2, rounding down), pools 4 and 5 left out; conv5_1 to conv5_3 have dilation 2; fc6 and fc7
-    are 3x3 convolutions to 1024 channels with dilation 4. No batch-norm, no dropout. One feature map, (N, 1024, H // 8,
-    W // 8).
+    Pools 1 to 3 are kept (2x2, rounding down), pools 4 and 5 are left out. The convolutions conv5_1 to conv5_3 have
+    dilation 2. The layers fc6 and fc7 are 3x3 convolutions to 1024 channels with dilation 4. There is no batch-norm and
+    no dropout. The output is one feature map, (N, 1024, H // 8, W // 8).
 
     Args:
-        base_channels: Width of the first convolutions, 64 in VGG-16. All other widths scale with it: fc6 and fc7, and
-            so the feature map, have 16 times as many channels.
+        base_channels: Channels of the first convolutions, 64 in VGG-16. All other widths scale with it: fc6, fc7 and
+            the feature map have 16 times as many channels.
         init_cfg: As in mmengine; by default PyTorch's initialisation.
     """
 
     NOT_PRETRAINED = ('features.29.', 'features.31.')
-    """fc6 and fc7: convolutions that no ImageNet file has; the papers draw them at random."""
+    """Prefixes of fc6 and fc7. No ImageNet file has these convolutions; they start at random, as in the papers."""
 
     def __init__(self, base_channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
@@ -44,5 +44,5 @@ class DeepLabVGG16(BaseModule):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """Features of images (N, 3, H, W)."""
+        """Return the feature map of images (N, 3, H, W), see the class."""
         return (self.features(x),)

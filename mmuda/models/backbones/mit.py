@@ -1,4 +1,4 @@
-"""MiT, the backbone of SegFormer and DAFormer, computing what its released weights were trained with."""
+"""MiT, the backbone of SegFormer and DAFormer, with the numerics of its released weights."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -15,8 +15,8 @@ class Variant(NamedTuple):
     """Sizes of a released variant.
 
     Attributes:
-        embed_dims: Channels of the first stage, and of each head of attention.
-        num_layers: Blocks of each stage.
+        embed_dims: Channels of the first stage, and of each attention head.
+        num_layers: Number of blocks of each stage.
     """
 
     embed_dims: int
@@ -33,26 +33,29 @@ VARIANTS = {
 }
 
 NUM_HEADS = (1, 2, 5, 8)
-"""Heads of attention of each stage, in every variant. A stage has ``embed_dims`` channels for each of them."""
+"""Number of attention heads of each stage, in every variant. A stage has ``embed_dims`` channels for each head."""
 
 
 @MODELS.register_module()
 class MiT(MixVisionTransformer):
-    """mmseg's ``MixVisionTransformer`` (Xie et al., SegFormer, NeurIPS 2021) by the names of its variants.
+    """mmseg's ``MixVisionTransformer`` (Xie et al., SegFormer, NeurIPS 2021) with the sizes of the named variants.
 
-    It differs from mmseg's in three ways. Stochastic depth is on, as in the training of SegFormer and DAFormer. The
-    layer norms behind patch embeddings and reductions have the epsilon of the original, 1e-5, where mmseg has 1e-6 for
-    all: nearly constant parts of an image would be scaled otherwise. And attention does not compute the mean of its
-    weights over the heads, which nobody reads: PyTorch then takes its fused kernels.
+    There are three differences from mmseg's:
 
-    The outputs are (N, K, H/4, W/4), (N, K', H/8, W/8), ... (N, K''', H/32, W/32), 64, 128, 320 and 512 channels but
-    for B0. ``StrictPretrained`` reads the files that NVIDIA released (``mit_b5.pth``) and those that mmseg converted.
+    - Stochastic depth is on, as in the training of SegFormer and DAFormer.
+    - The layer norms after patch embeddings and after the spatial reductions of attention have the epsilon of the
+      original, 1e-5. mmseg has 1e-6 everywhere, which changes the features of nearly constant parts of an image.
+    - Attention does not return its weights, which mmseg drops. PyTorch can then use its fused kernels.
+
+    The outputs have strides 4, 8, 16 and 32 and 64, 128, 320 and 512 channels; those of B0 have 32, 64, 160 and 256.
+    ``StrictPretrained`` loads the files that NVIDIA released (``mit_b5.pth``) and those that mmseg converted.
 
     Args:
         variant: ``'b0'`` to ``'b5'``.
-        reduction_eps: Epsilon of the layer norms behind patch embeddings and reductions. None keeps that of the others.
-        drop_path_rate: Stochastic depth of the last block; it grows linearly from 0 in the first.
-        **kwargs: As mmseg's ``MixVisionTransformer``; they replace what the variant says.
+        reduction_eps: Epsilon of the layer norms after patch embeddings and spatial reductions. None: that of the
+            other layer norms.
+        drop_path_rate: Rate of stochastic depth in the last block; it grows linearly from 0 in the first block.
+        **kwargs: As mmseg's ``MixVisionTransformer``; they override the settings of the variant.
 
     Raises:
         ValueError: For an unknown variant.
@@ -64,12 +67,13 @@ class MiT(MixVisionTransformer):
         self, variant: str = 'b5', reduction_eps: float | None = 1e-5, drop_path_rate: float = 0.1, **kwargs: Any
     ) -> None:
         if variant not in VARIANTS:
-            raise ValueError(f'there is no MiT {variant!r}, known are {", ".join(VARIANTS)}')
+            raise ValueError(f'MiT: variant={variant!r}, expected one of {", ".join(VARIANTS)}')
         size = dict(
             embed_dims=VARIANTS[variant].embed_dims, num_layers=VARIANTS[variant].num_layers, num_heads=NUM_HEADS
         )
         place = torch.empty(()).device
-        with torch.device('cpu'):  # mmseg computes rates with tensors and reads them, which has no result on "meta"
+        # On the CPU: mmseg computes drop-path rates as tensors and reads their values, and "meta" tensors have none.
+        with torch.device('cpu'):
             super().__init__(drop_path_rate=drop_path_rate, **{**size, **kwargs})
         self.to(place)
         for embedding, blocks, _ in self.layers:
@@ -86,5 +90,5 @@ class MiT(MixVisionTransformer):
 
 
 def _without_weights(attention: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """Ask an attention for its output alone; mmseg drops the weights that come with it."""
+    """Return the arguments of an attention layer with ``need_weights=False``."""
     return args, {**kwargs, 'need_weights': False}

@@ -1,4 +1,4 @@
-"""ResNet-38 (model A1), the backbone that CBST was published with."""
+"""ResNet-38 (model A1), the backbone of the published CBST."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,15 +16,15 @@ NORM = dict(type='BN', eps=1.001e-5)
 
 
 class Level(NamedTuple):
-    """Blocks of one resolution.
+    """Successive blocks with the same numbers of channels.
 
     Attributes:
-        blocks: How many.
-        widths: Channels of the convolutions of a block, in units of those of the stem.
-        stride: Of the first block.
+        blocks: Number of blocks.
+        widths: Channels of the convolutions of a block, as multiples of the channels of the stem.
+        stride: Stride of the first block.
         first: Dilation of each convolution of the first block.
         others: Dilation of each convolution of the other blocks.
-        dropout: Probability with which inputs of the last convolution are dropped.
+        dropout: Probability of dropout before the last convolution.
     """
 
     blocks: int
@@ -39,28 +39,28 @@ LEVELS = {
     2: Level(3, (2, 2), 2, (1, 1), (1, 1)),
     3: Level(3, (4, 4), 2, (1, 1), (1, 1)),
     4: Level(6, (8, 8), 2, (1, 1), (1, 1)),
-    5: Level(3, (8, 16), 1, (1, 2), (2, 2)),  # a stride that became dilation, from the second convolution on
+    5: Level(3, (8, 16), 1, (1, 2), (2, 2)),  # dilation replaces a stride, from the second convolution on
     6: Level(1, (8, 16, 32), 1, (1, 4, 1), dropout=0.3),
     7: Level(1, (16, 32, 64), 1, (1, 4, 1), dropout=0.5),
 }
-"""Model A1 at output stride 8. Two convolutions are 3x3 each, three are 1x1, 3x3, 1x1."""
+"""Levels of model A1 at output stride 8. Blocks of two convolutions have 3x3 kernels, blocks of three 1x1, 3x3, 1x1."""
 
 
 class PreActivationBlock(BaseModule):
-    """Norm, ReLU and convolution, two or three times, beside a shortcut (He et al., "Identity mappings", ECCV 2016).
+    """Norm, ReLU and convolution, two or three times, with a shortcut (He et al., "Identity mappings", ECCV 2016).
 
-    ``a = relu(bn1(x))``, then ``out = convs(a) + shortcut(a)`` where resolution or channels change, the 1x1 convolution
-    reading the *activated* input, and ``out = convs(a) + x`` elsewhere. Nothing follows the addition.
+    With ``a = relu(bn1(x))``, the output is ``convs(a) + shortcut(a)`` where resolution or channels change: the 1x1
+    convolution of the shortcut takes the *activated* input. Elsewhere it is ``convs(a) + x``. Nothing follows the sum.
 
     Args:
         in_channels: Channels of the input.
         widths: Channels of each convolution.
-        kernels: Side of each kernel.
+        kernels: Kernel size of each convolution.
         dilations: Dilation of each convolution.
-        stride: Of the first convolution and of the shortcut.
-        projection: Whether the shortcut is a convolution.
+        stride: Stride of the first convolution and of the shortcut.
+        projection: Whether the shortcut is a 1x1 convolution.
         dropout: Probability of dropout before the last convolution.
-        norm_cfg: Norm layers.
+        norm_cfg: Config of the norm layers; :data:`NORM` by default.
     """
 
     def __init__(
@@ -98,7 +98,11 @@ class PreActivationBlock(BaseModule):
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, widths[-1], H / stride, W / stride) of a map (N, in_channels, H, W), sizes rounded up."""
+        """Return the output of the block, (N, widths[-1], H / stride, W / stride), sizes rounded up.
+
+        Args:
+            x: (N, in_channels, H, W).
+        """
         out = self.bn1(x).relu_()
         identity = x if self.shortcut is None else self.shortcut(out)
         for i in range(1, self.num_convs + 1):
@@ -114,20 +118,19 @@ class PreActivationBlock(BaseModule):
 class ResNet38(BaseModule):
     """ResNet-38, model A1, at output stride 8 (Wu, Shen and van den Hengel, "Wider or deeper", 2016, arXiv:1611.10080).
 
-    A 3x3 stem without norm, six levels of pre-activation blocks (3, 3, 6, 3, 1, 1 of them, the last two bottlenecks),
-    norm and ReLU. Strides are in levels 2, 3 and 4; no pooling. Dropout of 0.3 and 0.5 before the last convolutions of
-    levels 6 and 7. Sizes are rounded up: 504x504 gives 63x63.
+    A 3x3 stem without norm, six levels (2 to 7) of 3, 3, 6, 3, 1 and 1 pre-activation blocks, norm and ReLU. The blocks
+    of the last two levels are bottlenecks. Levels 2, 3 and 4 have stride 2; there is no pooling. Dropout of 0.3 and 0.5
+    precedes the last convolutions of levels 6 and 7. Sizes are rounded up: 504x504 gives 63x63.
 
-    Running statistics of batch-norm are kept, in training too (``norm_eval``), as in every segmentation training of
-    the original; scale and shift are trained. Weights start from N(0, 2 / fan_in) unless ``init_cfg`` says where they
-    are.
+    Batch-norm normalises with its running statistics in training too (``norm_eval``), as in every segmentation training
+    of the original; scale and shift are trained. Weights start from N(0, 2 / fan_in) unless ``init_cfg`` loads a file.
 
     Args:
         base_channels: Channels of the stem, 64 in the paper; the output has 64 times as many.
-        norm_cfg: Norm layers; epsilon is 1.001e-5 in the original.
-        norm_eval: Keep the running statistics and normalise with them.
-        with_cp: Compute activations again in the backward pass instead of keeping them; 504x504 images then take half
-            the memory. The original does so.
+        norm_cfg: Config of the norm layers; batch-norm with epsilon 1.001e-5 by default, as in the original.
+        norm_eval: Normalise with the running statistics in training too, and do not update them.
+        with_cp: Recompute the activations of each block in the backward pass instead of keeping them, as the original
+            does. This halves the memory for 504x504 images.
         init_cfg: As in mmengine; ``dict(type='DeepLabPretrained', checkpoint=FILE)`` for a converted ``.params`` file.
     """
 
@@ -167,7 +170,11 @@ class ResNet38(BaseModule):
         self.bn7 = build_norm_layer(norm_cfg, channels)[1]
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """One feature map (N, 64 base_channels, H / 8, W / 8) of images (N, 3, H, W), not negative."""
+        """Return one non-negative feature map, (N, 64 * base_channels, H / 8, W / 8).
+
+        Args:
+            x: Images, (N, 3, H, W).
+        """
         x = self.conv1a(x)
         for number in LEVELS:
             for block in getattr(self, f'level{number}'):
@@ -176,7 +183,7 @@ class ResNet38(BaseModule):
         return (self.bn7(x).relu_(),)
 
     def train(self, mode: bool = True) -> 'ResNet38':
-        """As usual, but with ``norm_eval`` running statistics stay as they are."""
+        """Set the training mode; with ``norm_eval``, batch-norm layers stay in eval mode."""
         super().train(mode)
         if self.norm_eval:
             freeze_batch_norm_statistics(self)

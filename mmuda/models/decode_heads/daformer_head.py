@@ -1,4 +1,4 @@
-"""DAFormer's head: feature maps of all stages, embedded alike, joined at the finest size and fused."""
+"""DAFormer's head: feature maps of all stages are embedded, joined at the finest resolution and fused."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,25 +21,27 @@ FUSIONS = ('separable_aspp', 'aspp', 'conv')
 class DAFormerHead(BaseDecodeHead):
     """The decoder of DAFormer (Hoyer et al., CVPR 2022, section 4.1), with the names of its released weights.
 
-    Each feature map is embedded by a linear layer, enlarged to the size of the first one (bilinear) and joined with the
-    others. A fusion follows, then dropout of whole channels and a 1x1 convolution. Fusions are:
+    A linear layer embeds each feature map. All maps are resized to the size of the first one (bilinear) and
+    concatenated. A fusion follows, then dropout of whole channels and a 1x1 convolution. The fusions are:
 
-    - ``'separable_aspp'``, the published one: convolutions in parallel, one 1x1 and depthwise-separable 3x3 ones with
-      dilations, and a 3x3 convolution over their outputs. There is no image pooling;
-    - ``'aspp'``: the same with full 3x3 convolutions;
-    - ``'conv'``: one 1x1 convolution, as the scale attention of HRDA has it.
+    - ``'separable_aspp'``, the published one: parallel convolutions, one of them 1x1 and the others depthwise-separable
+      3x3 with dilation, then a 3x3 convolution over their concatenated outputs. There is no image pooling.
+    - ``'aspp'``: the same with full 3x3 convolutions.
+    - ``'conv'``: one 1x1 convolution, as in the scale attention of HRDA.
 
-    Every convolution of a fusion, depthwise ones too, is followed by a norm and ReLU.
+    Norm and ReLU follow every convolution of a fusion, depthwise ones included.
 
     Args:
         in_channels: Channels of each feature map.
-        in_index: Places of these feature maps among those of the backbone; the first one gives the size.
+        in_index: Indices of these feature maps in the output of the backbone. The first one determines the size.
         num_classes: C; the output is (N, C, h, w).
         channels: Channels of the fusion.
         embed_dims: Channels of each embedded feature map.
-        fusion: One of the above.
-        dilations: Of the parallel convolutions; 1 stands for the 1x1 convolution.
-        norm_cfg: Norm of the fusion. None for none; convolutions then have a bias.
+        fusion: ``'separable_aspp'``, ``'aspp'`` or ``'conv'``.
+        dilations: Dilations of the parallel convolutions; 1 stands for the 1x1 convolution.
+        norm_cfg: Config of the norm layers of the fusion. None: no norm, and convolutions have a bias.
+        align_corners: Corner convention of the bilinear resizing.
+        loss_decode: As in mmseg; by default cross-entropy, averaged over labelled pixels.
         **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`.
 
     Raises:
@@ -61,17 +63,17 @@ class DAFormerHead(BaseDecodeHead):
         **kwargs: Any,
     ) -> None:
         if fusion not in FUSIONS:
-            raise ValueError(f'DAFormerHead has no fusion {fusion!r}, known are {", ".join(FUSIONS)}')
+            raise ValueError(f'DAFormerHead: fusion={fusion!r}, expected one of {", ".join(FUSIONS)}')
         if len(in_channels) != len(in_index):
             raise ValueError(
-                f'DAFormerHead needs the channels of each feature map, but got in_channels={list(in_channels)} for '
-                f'in_index={list(in_index)}'
+                'DAFormerHead needs one number of channels for each feature map, but in_channels='
+                f'{list(in_channels)} has another length than in_index={list(in_index)}'
             )
         super().__init__(
             list(in_channels),
             channels,
             num_classes=num_classes,
-            out_channels=num_classes,  # mmseg would warn about one output channel for two classes
+            out_channels=num_classes,  # without it, mmseg warns if there are two classes
             in_index=list(in_index),
             input_transform='multiple_select',
             norm_cfg=norm_cfg,
@@ -91,11 +93,14 @@ class DAFormerHead(BaseDecodeHead):
             )
 
     def weights_meta(self) -> dict[str, Any]:
-        """Return the dilations, if there are any: the keys of a checkpoint do not tell."""
+        """Return the dilations, if the fusion has any, for the meta data of a checkpoint.
+
+        They cannot be derived from names and shapes of the weights.
+        """
         return {} if self.fusion == 'conv' else dict(dilations=list(self.dilations))
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Return logits (N, C, h, w) from the features by stage."""
+        """Return logits (N, C, h, w) from the feature maps of all stages, each (N, K, h, w)."""
         maps = [embed(x) for embed, x in zip(self.embed_layers, head_inputs(self, inputs), strict=True)]
         size = maps[0].shape[-2:]
         same_size = [
@@ -121,18 +126,18 @@ class Embedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, channels, h, w)."""
-        # A convolution leaves the pixels where they are; a linear layer would need two transposed copies.
+        # A 1x1 convolution needs no transposed copies; the linear layer would need two.
         return F.conv2d(x, self.proj.weight[..., None, None], self.proj.bias)
 
 
 class ParallelFusion(nn.Module):
-    """Parallel dilated convolutions and a 3x3 convolution over all of their outputs.
+    """Parallel dilated convolutions and a 3x3 convolution over their concatenated outputs.
 
     Args:
         in_channels: Channels of the input (N, K, h, w).
         channels: Channels of each parallel convolution and of the output.
-        dilations: Of the parallel convolutions; 1 stands for a 1x1 convolution.
-        separable: Split the others into a depthwise 3x3 and a 1x1 convolution.
+        dilations: Dilations of the parallel convolutions; 1 stands for a 1x1 convolution.
+        separable: Split each 3x3 convolution into a depthwise 3x3 and a 1x1 convolution.
         conv_cfg: As in mmcv.
         norm_cfg: As in mmcv.
         act_cfg: As in mmcv.

@@ -16,19 +16,21 @@ class DeepLabV2Head(BaseDecodeHead):
 
     .. math:: P = \sum_{k \in \text{summed}} \mathrm{conv}_{d_k}(x)
 
-    Which branches are summed is part of a method: the released AdaptSegNet and SIM sum only the first two of four
-    (their loop returns early), ADVENT and IntraDA all four. A branch that is not summed stays in the checkpoint,
-    untrained and bit-identical to its initial value, as in the originals: it does not require gradients.
+    The set of summed branches is part of a method: the released AdaptSegNet and SIM sum only the first two of four
+    (their loop returns early), ADVENT and IntraDA all four. The other branches do not require gradients. They stay in
+    the checkpoint with their initial values, as in the originals.
 
     Args:
         in_channels: Channels K of the feature map (N, K, h, w).
         num_classes: C; the output is (N, C, h, w).
-        out_channels: 1 for two classes by a sigmoid, with ``threshold=0.5``; otherwise C.
         dilations: Dilation (= padding) of each branch.
-        summed: Indices of the branches that are added; all by default.
-        init_cfg: By default weights N(0, 0.01) and PyTorch's uniform bias, as the papers' code.
-        **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``in_index``,
-            ``align_corners``, ``loss_decode``, ...).
+        summed: Indices of the branches that are summed; all by default.
+        align_corners: Corner convention of the bilinear upsampling of the logits.
+        dropout_ratio: Probability of dropout of whole channels of the feature map.
+        loss_decode: As in mmseg; by default cross-entropy, averaged over labelled pixels.
+        init_cfg: By default weights with standard deviation 0.01 and PyTorch's uniform bias, as in the papers' code.
+        out_channels: C by default. 1 for two classes with a sigmoid; then set ``threshold=0.5`` as well.
+        **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``in_index``, ...).
 
     Raises:
         ValueError: If ``summed`` is empty or names a branch that does not exist.
@@ -47,7 +49,7 @@ class DeepLabV2Head(BaseDecodeHead):
         out_channels: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # mmseg would warn about (and the papers do not use) one output channel for two classes.
+        # mmseg warns if there are two classes and no out_channels; the papers have one channel for each class.
         out_channels = num_classes if out_channels is None else out_channels
         super().__init__(
             in_channels,
@@ -79,11 +81,14 @@ class DeepLabV2Head(BaseDecodeHead):
                 nn.init.normal_(branch.weight, std=0.01)
 
     def weights_meta(self) -> dict[str, Any]:
-        """Return which branches are added, and all dilations: the keys of a checkpoint do not tell."""
+        """Return the summed branches and all dilations, for the meta data of a checkpoint.
+
+        They cannot be derived from names and shapes of the weights.
+        """
         return dict(summed_branches=list(self.summed), dilations=list(self.dilations))
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Logits (N, C, h, w) from the features by stage."""
+        """Return logits (N, C, h, w) from the feature maps of all stages; ``in_index`` selects one, (N, K, h, w)."""
         x = head_inputs(self, inputs)
         if self.dropout is not None:
             x = self.dropout(x)

@@ -13,13 +13,16 @@ from mmuda.internals import head_inputs
 class ResNet38Head(BaseDecodeHead):
     """Two dilated 3x3 convolutions with bias and a ReLU between them (Wu et al., 2016; conv6a and linear of CBST).
 
-    The score layer is 3x3 too, unlike mmseg's. Weights start from N(0, 2 / fan_in), biases from 0.
+    Unlike mmseg's, the last convolution, ``conv_seg``, is 3x3 too. Weights start from N(0, 2 / fan_in), biases from 0.
 
     Args:
         in_channels: Channels of the feature map (N, K, h, w), 4096 for ResNet-38.
         num_classes: C; the output is (N, C, h, w).
         channels: Channels between the two convolutions.
-        dilation: Dilation (= padding) of both.
+        dilation: Dilation (= padding) of both convolutions.
+        align_corners: Corner convention of the bilinear upsampling of the logits.
+        dropout_ratio: Probability of dropout of whole channels before the last convolution.
+        loss_decode: As in mmseg; by default cross-entropy, averaged over labelled pixels.
         init_cfg: As in mmengine.
         **kwargs: As :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`.
     """
@@ -41,7 +44,7 @@ class ResNet38Head(BaseDecodeHead):
             in_channels,
             channels=channels,
             num_classes=num_classes,
-            out_channels=num_classes,  # mmseg would warn about one output channel for two classes
+            out_channels=num_classes,  # without it, mmseg warns if there are two classes
             align_corners=align_corners,
             dropout_ratio=dropout_ratio,
             loss_decode=loss_decode or dict(type='CrossEntropyLoss', avg_non_ignore=True),
@@ -52,5 +55,5 @@ class ResNet38Head(BaseDecodeHead):
         self.conv_seg = nn.Conv2d(channels, num_classes, 3, padding=dilation, dilation=dilation)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Return logits (N, C, h, w) from the features by stage."""
+        """Return logits (N, C, h, w) from the feature maps of all stages; ``in_index`` selects one, (N, K, h, w)."""
         return self.cls_seg(self.conv6a(head_inputs(self, inputs)).relu_())

@@ -1,3 +1,5 @@
+"""Discriminators: networks that predict the domain from features or predictions."""
+
 from .fc_discriminator_head import FCDiscriminatorHead
 from .pixel_discriminator_head import PixelDiscriminatorHead
 

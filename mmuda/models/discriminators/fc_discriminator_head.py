@@ -11,12 +11,13 @@ from torch import Tensor, nn
 class FCDiscriminatorHead(BaseModule):
     """Five 4x4 convolutions of stride 2 that score the domain of each patch (Tsai et al., CVPR 2018, section 3.3).
 
-    Channels ``in_channels -> base -> 2 base -> 4 base -> 8 base -> 1``, biases, LeakyReLU(0.2) in between, no
-    normalisation, no sigmoid, no upsampling of the score map, PyTorch's default initialisation.
+    The numbers of channels are ``in_channels -> base -> 2 base -> 4 base -> 8 base -> 1``. Convolutions have biases,
+    with LeakyReLU(0.2) between them. There is no normalisation, no sigmoid and no upsampling of the score map. Weights
+    start from PyTorch's default initialisation.
 
     Args:
         in_channels: Channels C of the input map (class probabilities, weighted self-information, features).
-        base_channels: Width of the first layer, 64 in the papers.
+        base_channels: Channels of the first convolution, 64 in the papers.
         init_cfg: As in mmengine.
     """
 
@@ -32,12 +33,12 @@ class FCDiscriminatorHead(BaseModule):
         """Return domain logits (N, 1, H // 32, W // 32) of a map (N, C, H, W).
 
         Raises:
-            ValueError: If a side is shorter than 32 pixels.
+            ValueError: If height or width is below 32 pixels.
         """
         if min(x.shape[-2:]) < 32:
             raise ValueError(
                 f'FCDiscriminatorHead halves its input five times and needs at least 32 pixels per side, '
-                f'but got {tuple(x.shape[-2:])} (H, W): use larger crops'
+                f'but its input is {tuple(x.shape[-2:])} (H, W): use larger crops'
             )
         *hidden, last = self.convs
         for conv in hidden:

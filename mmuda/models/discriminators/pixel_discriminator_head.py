@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class PixelDiscriminatorHead(BaseModule):
-    """Classify each pixel of a feature map by class and domain (Wang et al., ECCV 2020, section 3.2).
+    """A discriminator of the class and the domain of each pixel of a feature map (Wang et al., ECCV 2020, section 3.2).
 
-    3x3 convolutions of stride 1 with LeakyReLU(0.2) between them, then one 3x3 convolution for the classes of the
-    source and one for those of the target. PyTorch's default initialisation, no normalisation.
+    3x3 convolutions of stride 1, each followed by LeakyReLU(0.2), then one 3x3 convolution for the classes of the
+    source and one for those of the target. There is no normalisation. Weights start from PyTorch's default
+    initialisation.
 
     Args:
         in_channels: Channels A of the features.
-        num_classes: Number C of classes.
-        channels: Widths of the hidden convolutions.
+        num_classes: Number of classes C.
+        channels: Channels of the hidden convolutions.
         init_cfg: As in mmengine.
     """
 
@@ -35,7 +36,11 @@ class PixelDiscriminatorHead(BaseModule):
         self.act = nn.LeakyReLU(0.2, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (N, 2C, h, w) of features (N, A, h, w): the classes of the source, then those of the target."""
+        """Return logits (N, 2C, h, w): the classes of the source, then those of the target.
+
+        Args:
+            x: Features, (N, A, h, w).
+        """
         for conv in self.convs:
             x = self.act(conv(x))
         return torch.cat([self.source_head(x), self.target_head(x)], dim=1)

@@ -1,3 +1,5 @@
+"""Losses: supervised, adversarial, entropy, contrastive, Lovász-softmax and soft labels."""
+
 from .adversarial import GAN_LOSSES, SOURCE, TARGET, least_squares_gan_loss, vanilla_gan_loss
 from .contrastive import contrastive_bound
 from .entropy import entropy_loss, self_information

@@ -4,9 +4,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SOURCE = 0.0
-"""The label of the source domain in AdaptSegNet, ADVENT and their descendants' code (the papers' text has 1)."""
+"""Label of the source domain, as in the code of AdaptSegNet, ADVENT and their successors (the papers' text has 1)."""
 
 TARGET = 1.0
+"""Label of the target domain."""
 
 
 def vanilla_gan_loss(scores: Tensor, domain: float) -> Tensor:
@@ -21,7 +22,12 @@ def vanilla_gan_loss(scores: Tensor, domain: float) -> Tensor:
 
 
 def least_squares_gan_loss(scores: Tensor, domain: float) -> Tensor:
-    """Return the mean squared distance to one domain label (Mao et al. 2017; AdaptSegNet's ``--gan LS``)."""
+    """Return the mean squared distance of scores to one domain label (Mao et al. 2017; AdaptSegNet's ``--gan LS``).
+
+    Args:
+        scores: Domain scores of any shape.
+        domain: ``SOURCE`` or ``TARGET``.
+    """
     return (scores.float() - domain).square().mean()
 
 

@@ -19,13 +19,17 @@ def self_information(logits: Tensor) -> Tensor:
         logits: (N, C, H, W).
 
     Returns:
-        (N, C, H, W), each value in [0, 0.531 / log2 C].
+        (N, C, H, W) float32, each value in [0, 0.531 / log2 C].
     """
     probs = logits.float().softmax(dim=1)
     return -probs * torch.log2(probs + LOG_EPSILON) / math.log2(logits.shape[1])
 
 
 def entropy_loss(logits: Tensor) -> Tensor:
-    """Return the mean normalised pixel entropy of logits (N, C, H, W), in [0, 1] (ADVENT eq. 3 over all pixels)."""
+    """Return the mean normalised entropy over all pixels, in [0, 1] (Vu et al., CVPR 2019, eq. 3).
+
+    Args:
+        logits: (N, C, H, W).
+    """
     n, _, height, width = logits.shape
     return self_information(logits).sum() / (n * height * width)

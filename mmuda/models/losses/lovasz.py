@@ -8,19 +8,19 @@ from torch import Tensor
 from mmuda.constants import IGNORE_INDEX
 
 BLOCK = 1 << 22
-"""Number of values that are sorted at a time, to bound the memory: the classes of large maps are sorted in blocks."""
+"""Number of values that are sorted at a time, to bound the memory: classes are processed in blocks for large maps."""
 
 EXACT = 1 << 24
-"""Number of pixels up to which float32 counts exactly."""
+"""Number of pixels below which float32 represents every count exactly."""
 
 
 def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     r"""Return the Lovász-softmax loss (Berman et al., CVPR 2018, eqs. 9-12) over all pixels of a batch.
 
     For each class c with a labelled pixel, errors :math:`e_n = |1[y_n = c] - p_{nc}|` are sorted in descending order
-    and multiplied by the increments of the Jaccard loss over the sorted prefixes (Alg. 1); the mean over these classes
-    is the loss. Without a labelled pixel the loss and its gradient are zero. The gradient is computed with the loss, so
-    that only one map of the size of the probabilities is kept.
+    and multiplied by the increments of the Jaccard loss over the sorted prefixes (Alg. 1). The loss is the mean over
+    these classes. Without a labelled pixel the loss and its gradient are zero. The forward pass also computes the
+    gradient, so that only one map of the size of the probabilities is kept for the backward pass.
 
     Args:
         logits: (N, C, H, W).
@@ -32,6 +32,8 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_IN
 
 
 class _Lovasz(torch.autograd.Function):
+    """The loss of :func:`lovasz_softmax` for probabilities (C, P) and labels (P,), with its gradient."""
+
     @staticmethod
     def forward(ctx: Any, probs: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         num_classes, pixels = probs.shape
@@ -52,7 +54,7 @@ class _Lovasz(torch.autograd.Function):
             slopes = _jaccard_slopes(is_class.gather(1, order), counted).masked_fill_(errors < 0, 0)
             losses[block] = (errors * slopes).sum(dim=1)
             present[block] = (is_class & valid).any(dim=1)
-            slopes = torch.empty_like(slopes).scatter_(1, order, slopes)  # back in the order of the pixels
+            slopes = torch.empty_like(slopes).scatter_(1, order, slopes)  # back to the order of the pixels
             grad[block] = torch.where(is_class, -slopes, slopes)
         share = present / present.sum().clamp(min=1)
         ctx.save_for_backward(grad.mul_(share[:, None]))
@@ -68,10 +70,10 @@ def _jaccard_slopes(is_class: Tensor, counted: torch.dtype) -> Tensor:
     """Return the increments (C, P) float32 of the Jaccard loss over growing prefixes of the sorted pixels.
 
     Args:
-        is_class: (C, P) bool, in the order of the errors.
+        is_class: (C, P) bool, sorted by descending error.
         counted: Floating type of the counts.
     """
-    # Integers: a GPU sums floating-point numbers in no fixed order, which PyTorch refuses in deterministic mode.
+    # Count in integers: on a GPU, cumsum of floating-point numbers is an error in PyTorch's deterministic mode.
     hits = is_class.cumsum(dim=1, dtype=torch.int32).to(counted)
     total = hits[:, -1:]
     ranks = torch.arange(1, is_class.shape[1] + 1, device=is_class.device, dtype=counted)

@@ -12,7 +12,7 @@ def soft_labels(logits: Tensor, clip: float = 0.9) -> Tensor:
 
     Args:
         logits: (N, C, H, W), divided by the temperature.
-        clip: The largest probability (FADA's only use of a "confidence threshold").
+        clip: Upper bound of the probabilities (FADA's "confidence threshold" has no other use).
     """
     return logits.float().softmax(dim=1).clamp_(max=clip)
 
@@ -24,12 +24,13 @@ def soft_cross_entropy(scores: Tensor, soft: Tensor, domain: float) -> Tensor:
 
     .. math:: L = -\frac{1}{N H W} \sum_{n,h,w} \sum_{k=1}^{C} s_k \log \mathrm{softmax}(q)_{d C + k}
 
-    with :math:`d` 0 for the source and 1 for the target; the softmax runs over all 2C channels. Every pixel is weighted
-    by the sum of its soft labels. The labels of the other domain, which are zero, are not computed.
+    where :math:`d` is 0 for the source and 1 for the target, and the softmax is over all 2C channels. The mean is over
+    all pixels; a pixel weighs as much as the sum of its soft labels. Labels for the classes of the other domain are
+    zero, so these terms are left out.
 
     Args:
-        scores: (N, 2C, H, W).
-        soft: (N, C, H, W), constants.
+        scores: (N, 2C, H, W): the classes of the source, then those of the target.
+        soft: Soft labels (N, C, H, W), constants.
         domain: ``SOURCE`` or ``TARGET``.
     """
     log_prob = scores.float().log_softmax(dim=1)

@@ -16,21 +16,21 @@ def cross_entropy(
 ) -> Tensor:
     """Return the mean over labelled pixels of ``-log softmax(logits)[label]``.
 
-    Without a labelled pixel it is a differentiable zero.
-
-    mmseg's CrossEntropyLoss divides by *all* pixels by default; the adaptation papers divide by labelled ones. A batch
-    whose pixels are all ignored gives 0 (the originals: NaN on current PyTorch, 0 on old versions).
+    By default mmseg's CrossEntropyLoss divides by the number of *all* pixels; the adaptation papers divide by the
+    number of labelled pixels. Without a labelled pixel the result is a differentiable zero (the originals: NaN on
+    current PyTorch, 0 on old versions).
 
     Args:
         logits: (N, C, H, W).
         labels: (N, H, W), int64; values below 0 and ``ignore_index`` are ignored.
         ignore_index: The ignored label.
-        weight: Class weights (C,) of a weighted mean; None weighs all classes alike.
+        weight: Class weights (C,). The sum is then divided by the sum of the weights of all labelled pixels. None: all
+            classes have weight 1.
     """
     labels = labels.masked_fill(labels < 0, ignore_index)
     total = _cross_entropy(logits, labels, weight=weight, ignore_index=ignore_index, reduction='sum')
     valid = labels != ignore_index
-    # Division by zero is avoided on the device, without a sync.
+    # The clamps avoid a division by zero on the device, without a sync.
     if weight is None:
         return total / valid.sum().clamp(min=1)
     return total / weight[labels.masked_fill(~valid, 0)].mul(valid).sum().clamp(min=1e-12)
@@ -50,13 +50,13 @@ def pixel_cross_entropy(
     Args:
         logits: (N, C, H, W).
         labels: (N, H, W), int64; values below 0 and ``ignore_index`` are ignored.
-        weight: (N, H, W) constants; None weighs all pixels alike.
-        mean_over: Number of pixels that the sum is divided by: ``'labelled'``, or ``'all'``, ignored ones included, as
-            in the mixed loss of DACS and in all losses of DAFormer.
+        weight: (N, H, W) constants; None: all pixels have weight 1.
+        mean_over: Pixels by whose number the sum is divided: ``'labelled'``, or ``'all'``, which includes ignored
+            pixels, as in the mixed loss of DACS and in all losses of DAFormer.
         ignore_index: The ignored label.
 
     Raises:
-        ValueError: For an unknown ``mean_over``.
+        ValueError: If ``mean_over`` is unknown.
     """
     if mean_over not in MEAN_OVER:
         raise ValueError(f'mean_over={mean_over!r}, expected one of {MEAN_OVER}')
@@ -80,5 +80,8 @@ def _cross_entropy(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
 
 
 def has_no_deterministic_kernel(logits: Tensor) -> bool:
-    """Return whether PyTorch would refuse the cross-entropy of a map; that of a list of pixels is deterministic."""
+    """Return whether PyTorch raises an error for the cross-entropy of maps, because it has no deterministic kernel.
+
+    This is the case on a GPU in deterministic mode. The cross-entropy of a list of pixels has such a kernel.
+    """
     return logits.is_cuda and torch.are_deterministic_algorithms_enabled()

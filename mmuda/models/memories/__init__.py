@@ -1,4 +1,4 @@
-"""State that methods keep beside their networks: class statistics, feature memories, regions."""
+"""State of methods in addition to their networks: class statistics and feature memories, and regions of class maps."""
 
 from .class_statistics import ClassStatistics
 from .feature_memory import FeatureMemory

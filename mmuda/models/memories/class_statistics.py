@@ -13,7 +13,13 @@ BLOCK = 512
 
 
 class Moments(NamedTuple):
-    """Counts (C,) float64, mean (C, D) and biased variance (C, D) by class."""
+    """Moments of the vectors of each class.
+
+    Attributes:
+        counts: Numbers of vectors, (C,) float64.
+        mean: (C, D) float32.
+        variance: Biased variance of each dimension, (C, D) float32.
+    """
 
     counts: Tensor
     mean: Tensor
@@ -23,27 +29,27 @@ class Moments(NamedTuple):
 class ClassStatistics(nn.Module):
     r"""Mean and diagonal variance of all vectors of each class seen so far (SDCA, Li et al. 2021, section 3.2).
 
-    With :math:`n_c` new vectors of class c, of mean :math:`\mu_c'` and biased variance :math:`v_c'`, and
-    :math:`w_c = n_c / (n_c + N_c)`,
+    Let class c have :math:`n_c` new vectors, with mean :math:`\mu_c'` and biased variance :math:`v_c'`, and
+    :math:`N_c` vectors seen before. With :math:`w_c = n_c / (n_c + N_c)`, the update is
 
     .. math:: v_c \leftarrow (1 - w_c) v_c + w_c v_c' + w_c (1 - w_c) (\mu_c - \mu_c')^2, \quad
        \mu_c \leftarrow (1 - w_c) \mu_c + w_c \mu_c', \quad N_c \leftarrow N_c + n_c
 
-    which is exact, not a moving average. A class without new vectors does not change. State is in buffers: it is saved,
-    resumed, and read by any number of processes.
+    This is exact, not a moving average. A class without new vectors does not change. The state is in buffers, so it is
+    saved and resumed, with any number of processes.
 
-    If new vectors of a class are not finite, as after an overflow in half precision, the class ignores the whole
+    If new vectors of a class are not finite, as after an overflow in half precision, the class does not change in this
     update.
 
     Sums by class are products of (C, pixels) and (pixels, D) matrices. Variances are computed from centred values,
-    because the difference of two large sums loses their digits.
+    because the difference of two large sums loses digits.
 
     Args:
-        num_classes: C.
-        channels: D.
-        reduce: Count the vectors of all processes, so that N processes have the statistics of one with the whole batch.
-            False lets each process see its own images only, as the original does. This saves a synchronisation in each
-            iteration, but statistics differ between processes and the checkpoint keeps those of the first.
+        num_classes: Number of classes C.
+        channels: Number of dimensions D.
+        reduce: Include the vectors of all processes, so that the statistics are those of one process with the whole
+            batch. False: each process includes its own images only, as in the original. This saves a synchronisation in
+            each iteration, but the statistics differ between processes, and the checkpoint keeps those of the first.
     """
 
     mean: Tensor
@@ -55,11 +61,12 @@ class ClassStatistics(nn.Module):
         self.reduce = reduce
         self.register_buffer('mean', torch.zeros(num_classes, channels))
         self.register_buffer('variance', torch.zeros(num_classes, channels))
-        self.register_buffer('count', torch.zeros(num_classes, dtype=torch.float64))  # whole numbers, far beyond 2^24
+        # float64, because float32 cannot represent all integers above 2^24.
+        self.register_buffer('count', torch.zeros(num_classes, dtype=torch.float64))
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Set all statistics to zero, as if no vector had been seen."""
+        """Set all statistics to zero, as before the first update."""
         for buffer in (self.count, self.mean, self.variance):
             buffer.zero_()
 
@@ -69,7 +76,7 @@ class ClassStatistics(nn.Module):
 
         Args:
             maps: (N, D, h, w); no gradient flows into them.
-            labels: (N, h, w) int64.
+            labels: (N, h, w) int64. Vectors with a label that is no class are ignored too.
             ignore_index: The ignored label.
         """
         with torch.autocast(maps.device.type, enabled=False):
@@ -77,7 +84,7 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def merge_processes(self) -> None:
-        """Merge statistics that processes gathered apart (with ``reduce=False``), so that all have the same ones."""
+        """Merge the separate statistics of all processes (``reduce=False``), so that all processes have the same."""
         if get_world_size() == 1:
             return
         gathered = [all_gather(value) for value in (self.count, self.mean, self.variance)]
@@ -86,7 +93,7 @@ class ClassStatistics(nn.Module):
             self._merge(Moments(count, mean, variance))
 
     def _moments(self, maps: Tensor, labels: Tensor, ignore_index: int) -> Moments:
-        """Return the moments of new vectors (N, D, P); zeros for classes without any."""
+        """Return the moments of new vectors (N, D, P) with labels (N, P); zeros for classes without vectors."""
         classes = torch.arange(len(self.count), device=labels.device)[:, None]
         members = ((labels[:, None] == classes) & (labels[:, None] != ignore_index)).to(maps.dtype)  # (N, C, P)
         count = members.sum(dim=(0, 2), dtype=torch.float64)

@@ -10,9 +10,9 @@ class FeatureMemory(nn.Module):
     Stored vectors are not updated when the network changes. State is in buffers, so it is saved and resumed.
 
     Args:
-        num_classes: Number R of rings.
-        slots: Number of vectors in a ring.
-        channels: Number C of channels of a vector.
+        num_classes: Number of classes R. Each has a ring buffer.
+        slots: Number of vectors in a ring buffer.
+        channels: Number of channels C of a vector.
     """
 
     entries: Tensor
@@ -25,21 +25,21 @@ class FeatureMemory(nn.Module):
 
     @property
     def slots(self) -> int:
-        """Number of vectors in a ring."""
+        """Number of vectors in a ring buffer."""
         return self.entries.shape[1]
 
     @property
     def started(self) -> Tensor:
-        """(R,) bool: whether a ring was written *more* often than it has slots, as the original counts."""
+        """Whether *more* vectors of a class were written than it has slots, as in the original; (R,) bool."""
         return self.count > self.slots
 
     @torch.no_grad()
     def write(self, vectors: Tensor, accepted: Tensor) -> None:
-        """Write the accepted vectors of every class, in order, without a host sync.
+        """Write the accepted vectors of every class, in order, without a sync with the device.
 
         Args:
-            vectors: (R, q, C), q at most the number of slots.
-            accepted: (R, q) bool.
+            vectors: (R, q, C), where q is at most the number of slots.
+            accepted: Mask of the vectors to write, (R, q) bool.
 
         Raises:
             ValueError: If there are more vectors than slots.
@@ -47,7 +47,7 @@ class FeatureMemory(nn.Module):
         if vectors.shape[1] > self.slots:
             raise ValueError(f'{vectors.shape[1]} vectors of a class at once do not fit into {self.slots} slots')
         written = accepted.sum(dim=1, keepdim=True)
-        # Rejected vectors get the slots after the written ones and write back what is there.
+        # Rejected vectors get the slots after the written ones, where the present values are written again.
         place = torch.where(accepted, accepted.cumsum(dim=1) - 1, written + (~accepted).cumsum(dim=1) - 1)
         place = ((self.count[:, None] + place) % self.slots)[..., None].expand_as(vectors)
         kept = self.entries.gather(1, place)
@@ -55,13 +55,13 @@ class FeatureMemory(nn.Module):
         self.count += written[:, 0]
 
     def distance(self, vectors: Tensor) -> Tensor:
-        r"""Return the mean absolute difference to the nearest entry of the ring, :math:`\min_j \|v - m_{rj}\|_1 / C`.
+        r"""Return the mean absolute difference to the nearest stored vector, :math:`\min_j \|v - m_{rj}\|_1 / C`.
 
         Args:
-            vectors: (R, q, C); gradients flow into them.
+            vectors: Vectors of each class, (R, q, C); gradients flow into them.
 
         Returns:
-            (R, q).
+            (R, q) float32.
         """
         with torch.autocast(vectors.device.type, enabled=False):
             vectors, entries = vectors.float(), self.entries.float()

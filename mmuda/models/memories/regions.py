@@ -1,4 +1,4 @@
-"""Regions of class maps, stuff and things, and the mean features of all regions at once."""
+"""Regions of class maps (stuff classes and thing instances), and the mean features of all regions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from torch import Tensor
 
 
 class Component(NamedTuple):
-    """A connected region.
+    """A connected component.
 
     Attributes:
-        number: Its number in raster order of first pixels, from 1 on.
-        area: Number of its pixels.
+        number: Number of the component, from 1 on, in raster order of the first pixels.
+        area: Number of pixels.
     """
 
     number: int
@@ -24,30 +24,31 @@ class Component(NamedTuple):
 def connected_components(mask: np.ndarray) -> tuple[np.ndarray, list[Component]]:
     """Return the 8-connected components of a mask, the largest first.
 
-    Of equal areas the component that begins later in raster order comes first, so the order does not depend on a
-    library.
+    Of two components with equal areas, the one whose first pixel is later in raster order comes first. So the order
+    does not depend on the library.
 
     Args:
         mask: (h, w) bool.
 
     Returns:
-        The numbers of the components by pixel, (h, w) int32, 0 outside of all, and the components.
+        The number of the component of each pixel, (h, w) int32, 0 outside of all components; and the components.
     """
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))  # numbers in raster order of first pixels
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))  # numbers are in raster order of the first pixels
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     ranked = np.argsort(areas[1:], kind='stable')[::-1] + 1
     return labels, [Component(int(number), int(areas[number])) for number in ranked]
 
 
 class Regions(NamedTuple):
-    """The regions of several images. Every image has K = S + T * keep regions, most of them empty.
+    """The regions of N images.
 
-    Region s < S is all pixels of stuff class s; S + t * keep + i is the i-th largest component of thing class t.
+    With S stuff classes and T thing classes, every image has K = S + T * keep regions, most of them empty. Region
+    s < S is all pixels of stuff class s. Region S + t * keep + i is the i-th largest component of thing class t.
 
     Attributes:
-        region: (N, h, w) int64, the index of the region of each pixel, K where there is none.
+        region: (N, h, w) int64, the index of the region of each pixel; K if it is in no region.
         instances: (N, T) int64, the number of kept components of each thing class.
-        most: The largest of these numbers.
+        most: The largest value in ``instances``.
     """
 
     region: Tensor
@@ -56,13 +57,13 @@ class Regions(NamedTuple):
 
 
 def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], keep: int = 10) -> Regions:
-    """Return the stuff regions and thing instances of class maps; they are computed on the host, with one sync.
+    """Return the stuff regions and thing instances of class maps. They are computed on the CPU, with one sync.
 
     Args:
         classes: (N, h, w) integers; values that are neither stuff nor things belong to no region.
-        stuff: Ids of the S stuff classes.
-        things: Ids of the T thing classes.
-        keep: Number of components kept of each thing class and image, the largest ones.
+        stuff: Train ids of the S stuff classes.
+        things: Train ids of the T thing classes.
+        keep: Number of components to keep for each thing class and image; the largest ones are kept.
     """
     maps = classes.cpu().numpy()
     total = len(stuff) + len(things) * keep
@@ -89,12 +90,12 @@ def find_regions(classes: Tensor, stuff: Sequence[int], things: Sequence[int], k
 
 
 def region_means(features: Tensor, index: Tensor, num_regions: int) -> tuple[Tensor, Tensor]:
-    """Return the mean feature of every region, with one sum over the pixels.
+    """Return the mean feature of every region, computed in one sum over the pixels.
 
     Args:
         features: (N, C, h, w); gradients flow into them.
-        index: (N, h, w) int64, the region of each pixel, as :attr:`Regions.region`.
-        num_regions: K.
+        index: (N, h, w) int64, the region of each pixel, as in :attr:`Regions.region`.
+        num_regions: Number of regions K.
 
     Returns:
         The means (N, K, C) float32, zero for an empty region, and the numbers of pixels (N, K) float32.
@@ -110,7 +111,7 @@ def region_means(features: Tensor, index: Tensor, num_regions: int) -> tuple[Ten
 
 
 class _RegionSums(torch.autograd.Function):
-    """Sum pixels (N, C, P) by their index (N, P) into (N, C, K); the backward pass keeps the layout of the features."""
+    """Sums of pixels (N, C, P) by their index (N, P), (N, C, K). The gradient has the memory layout of the features."""
 
     @staticmethod
     def forward(ctx: Any, pixels: Tensor, index: Tensor, num_regions: int) -> Tensor:

@@ -1,3 +1,5 @@
+"""Segmentors, their outputs, and the ways in which the papers predict."""
+
 from .adaptive_encoder_decoder import PROBABILITIES_AT, AdaptiveEncoderDecoder
 from .bicubic_encoder_decoder import BicubicEncoderDecoder, full_probabilities
 from .logit_ensemble import LogitEnsemble, network_weights

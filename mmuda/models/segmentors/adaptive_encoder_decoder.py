@@ -1,4 +1,4 @@
-"""mmseg's EncoderDecoder that also hands out features and every head's logits."""
+"""mmseg's EncoderDecoder that can also return the features and the logits of every head."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,23 +23,32 @@ from .seg_outputs import SegOutputs
 PROBABILITIES_AT: dict[str, dict[str, Any]] = dict(
     image=dict(size='image'), input=dict(size='input'), input_soft=dict(size='input', softmax_first=True)
 )
-"""Arguments of :meth:`AdaptiveEncoderDecoder.probabilities` for each value of ``at`` in a config."""
+"""Arguments of :meth:`AdaptiveEncoderDecoder.probabilities` for each value of ``at`` in a config.
+
+``at`` is the resolution of the predictions that become pseudo labels, see the glossary.
+"""
 
 
 @MODELS.register_module()
 class AdaptiveEncoderDecoder(EncoderDecoder):
-    """An :class:`mmseg.models.EncoderDecoder` with more forward modes, ``'outputs'``, ``'supervised'``, ``'features'``.
+    """An :class:`mmseg.models.EncoderDecoder` with the further forward modes ``outputs``, ``supervised``, ``features``.
 
-    Adaptation losses need the logits of every head and the features of images that may have no label. The modes go
-    through ``forward`` because a distributed wrapper sees nothing else. The rest (``loss``, ``predict``, ``tensor``,
-    the arguments) is mmseg's, so a config can name any of its backbones and necks, and any head that returns one map of
-    logits; of those with several, :data:`CLASS_MAPS`.
+    Adaptation losses need the logits of every head and the features, also for images without labels. The modes are
+    modes of ``forward`` because a distributed wrapper only forwards calls of ``forward``. Arguments and the modes
+    ``loss``, ``predict`` and ``tensor`` are mmseg's. A config can therefore use any backbone and neck of mmseg, and any
+    head that returns one map of logits. Of the heads that return several maps, those in :data:`CLASS_MAPS` are
+    supported.
 
-    An auxiliary head with a loss of its own (STDC's ``STDCHead``, which learns boundaries) is no level of the outputs:
-    it runs in passes that are to be supervised, and adaptation does not see it.
+    A level is a head that predicts classes: ``main`` is the decode head, ``aux`` an auxiliary head. An auxiliary head
+    with its own kind of loss (STDC's ``STDCHead``, which learns boundaries) is no level of the outputs. Of the further
+    modes, only ``supervised`` runs it, and adaptation losses do not use it.
 
-    A head with ``num_classes=2``, ``out_channels=1`` and ``threshold=0.5`` is trained and tested by its sigmoid, in any
-    method: see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
+    A head with ``num_classes=2``, ``out_channels=1`` and ``threshold=0.5`` works with every method: its sigmoid is
+    treated as a softmax of two classes, see :func:`~mmuda.models.segmentors.one_output.as_two_outputs`.
+
+    Args:
+        *args: As :class:`mmseg.models.EncoderDecoder`.
+        **kwargs: As :class:`mmseg.models.EncoderDecoder`. ``test_cfg`` also takes ``via_input``, see :meth:`predict`.
     """
 
     _compiled: Callable[..., SegOutputs] | None = None
@@ -53,14 +62,15 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
     def forward(
         self, inputs: Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
     ) -> SegOutputs | dict | list | Tensor:
-        """Run one of mmseg's modes, or return :class:`SegOutputs` of images (N, 3, H, W).
+        """Return the result of one of mmseg's modes, or :class:`SegOutputs`.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
             data_samples: As in mmseg.
-            mode: One of mmseg's modes, or ``'outputs'``: features and the logits of every head; ``'supervised'``: also
-                what the heads of :func:`own_loss_levels` return; ``'features'``: features alone. The latter runs no
-                head, because DDP would wait for gradients of heads that took part but do not matter for the loss.
+            mode: One of mmseg's modes, or one of three that return :class:`SegOutputs`. ``'outputs'``: features and the
+                logits of every head. ``'supervised'``: also the outputs of the heads in :func:`own_loss_levels`.
+                ``'features'``: features only. It runs no head, because DDP would wait for gradients of heads whose
+                outputs do not contribute to the loss.
         """
         outputs = self.outputs if self._compiled is None else partial(self._compiled, self)
         if mode == 'supervised':
@@ -70,12 +80,12 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         return super().forward(inputs, data_samples, mode)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile the modes that adaptors train with; arguments are those of :func:`torch.compile`.
+        """Compile the three modes that adaptors train with; arguments are those of :func:`torch.compile`.
 
-        Names in the state dict stay as they are. So do mmseg's modes: images of a test may all differ in size, and each
-        new size would be compiled.
+        Names in the state dict do not change. mmseg's modes are not compiled: images of a test can all differ in size,
+        and each new size would be compiled again.
         """
-        # The function of the class: a copy of this network would go on with the weights of a bound method.
+        # Compile the function of the class: a bound method would keep the weights of this network in copies of it.
         self._compiled = torch.compile(type(self).outputs, *args, **kwargs)
 
     def outputs(self, inputs: Tensor, logits: bool = True, supervised: bool = False) -> SegOutputs:
@@ -83,11 +93,11 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            logits: False runs no head; the result then has no levels.
-            supervised: Add what the heads of :func:`own_loss_levels` return.
+            logits: If False, no head runs and the result has no levels.
+            supervised: Add the outputs of the heads in :func:`own_loss_levels`.
 
         Raises:
-            TypeError: If a head returns anything but one tensor, see :func:`class_logits`.
+            TypeError: If a head returns something other than one tensor, see :func:`class_logits`.
         """
         features = self.extract_feat(inputs)
         heads = self.heads() if logits else {}
@@ -104,20 +114,31 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         )
 
     def heads(self) -> dict[str, nn.Module]:
-        """Return the heads by level, ``main`` last, for reading their attributes; training calls ``forward``."""
+        """Return the heads by level, ``main`` last.
+
+        Read their attributes only. In training, call ``forward`` of the segmentor instead of a head.
+        """
         return heads_of(self)
 
     @property
     def level_groups(self) -> dict[str, str]:
-        """For each level, the name under which loss weights know it: ``main``, or ``aux`` for every auxiliary head."""
+        """Name of each level in loss weights: ``main`` for the decode head, ``aux`` for every auxiliary head."""
         return {level: 'main' if level == 'main' else 'aux' for level in self.heads()}
 
     def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """Predict as mmseg does, but upsample logits once, straight to the size of the original image.
+        """Predict as mmseg does, but upsample the logits once, directly to the size of the original image.
 
-        mmseg upsamples to the size of the network's input and from there to that of the image, which shifts boundaries;
-        most papers evaluate with one bilinear step, and those on mmseg (DAFormer) say ``test_cfg.via_input=True`` for
-        two. Sliding windows, padded inputs and heads with their own ``predict`` are left to mmseg.
+        mmseg upsamples to the size of the network's input and from there to the size of the image, which shifts
+        boundaries. Most papers evaluate with one bilinear step. Papers that build on mmseg (DAFormer) have two; set
+        ``test_cfg.via_input=True`` for them. Sliding windows, padded inputs and heads with their own ``predict`` are
+        predicted by mmseg's method.
+
+        Args:
+            inputs: Normalised images, (N, 3, H, W).
+            data_samples: Their meta information; the predictions are added to them.
+
+        Returns:
+            Data samples with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W) at the size of each image.
         """
         plain = (
             self._whole_images()
@@ -130,7 +151,12 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         return self.postprocess_result(self.decode_head(self.extract_feat(inputs)), data_samples)
 
     def postprocess_result(self, seg_logits: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """As in mmseg, but with an argmax that is fast on a CPU, too."""
+        """Return data samples with logits and predictions as mmseg does, but with an argmax that is fast on a CPU too.
+
+        Args:
+            seg_logits: (N, C, h, w).
+            data_samples: Meta information of the images. Without it, the result is that of mmseg.
+        """
         if data_samples is None or seg_logits.shape[1] == 1:
             return super().postprocess_result(seg_logits, data_samples)
         for plane, sample in zip(seg_logits, data_samples, strict=True):
@@ -145,14 +171,14 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
     def probabilities(
         self, inputs: Tensor, data_samples: SampleList, size: str = 'image', softmax_first: bool = False
     ) -> list[Tensor]:
-        """Return the class probabilities of each image, from which pseudo labels are made.
+        """Return the class probabilities of each image, for pseudo labels.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
             data_samples: Their meta information. Padding is cut off, and mirrored images (``flip``) are mirrored back.
-            size: ``'image'``: the size of the original image, with the argmax of :meth:`predict`. ``'input'``: the size
-                of the network's input; IntraDA ranks and labels there.
-            softmax_first: Take the softmax before upsampling, as SIM labels; for the size of the input only.
+            size: ``'image'``: the size of the original image; the argmax is that of :meth:`predict`. ``'input'``: the
+                size of the network's input, at which IntraDA ranks and labels.
+            softmax_first: Take the softmax before upsampling, as in SIM's labelling. Only for the size of the input.
 
         Returns:
             (C, H, W) float32 for each image.
@@ -182,12 +208,16 @@ class AdaptiveEncoderDecoder(EncoderDecoder):
         return maps
 
     def _whole_images(self) -> bool:
-        """Return whether a prediction is nothing but the upsampled output of the decode head for the whole image."""
+        """Return whether a prediction is the upsampled output of the decode head for the whole image."""
         return has_usual_predict(self.decode_head) and (self.test_cfg or {}).get('mode', 'whole') == 'whole'
 
 
 def check_size(size: str) -> None:
-    """Raise ValueError unless ``size`` is ``'image'`` or ``'input'``."""
+    """Check that ``size`` is ``'image'`` or ``'input'``.
+
+    Raises:
+        ValueError: If it is not.
+    """
     if size not in ('image', 'input'):
         raise ValueError(
             f"size={size!r}, expected 'image' (the size of the original image) or 'input' (that of the network's input)"
@@ -195,14 +225,14 @@ def check_size(size: str) -> None:
 
 
 def pop_logits(sample: SegDataSample) -> Tensor:
-    """Remove the logits (C, H, W) from a prediction and return them; holding those of all images takes much memory."""
+    """Remove the logits (C, H, W) from a prediction and return them, because they take much memory."""
     logits = sample.seg_logits.data
     del sample.seg_logits
     return logits
 
 
 def padding_of(sample: SegDataSample) -> tuple[int, int, int, int]:
-    """Return the padding (left, right, top, bottom) that the preprocessor gave an image, in pixels."""
+    """Return the padding (left, right, top, bottom) that the preprocessor added to an image, in pixels."""
     left, right, top, bottom = sample.metainfo.get(
         'img_padding_size', sample.metainfo.get('padding_size', (0, 0, 0, 0))
     )

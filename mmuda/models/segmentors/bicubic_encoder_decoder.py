@@ -1,4 +1,4 @@
-"""Inference as in CBST: the mean with the mirrored image, and probabilities enlarged by Pillow's filters."""
+"""Inference as in CBST: mean with the prediction of the mirrored image, and upsampling with Pillow's filters."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from .pillow_resize import pillow_resize
 from .probability_encoder_decoder import ProbabilityEncoderDecoder
 
 PLANES = 4
-"""Number of classes that are enlarged at a time, to save memory."""
+"""Number of class maps that are upsampled at a time, to save memory."""
 
 
 @MODELS.register_module()
@@ -22,16 +22,16 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
 
     .. math:: P = \frac12 \big( \mathrm{softmax}(f(x)) + \mathrm{flip}(\mathrm{softmax}(f(\mathrm{flip}(x)))) \big)
 
-    at the resolution of the network's output, then :func:`full_probabilities`: bicubic to the size of the padded
-    input, padding cut off, and from there to the size of the image. The result is neither clamped nor normalised
-    again: single values may be below 0 or above 1, and each pixel's add up to 1.
+    is computed at the resolution of the network's output. :func:`full_probabilities` then upsamples it to the size of
+    the padded input (bicubic), cuts off the padding and resizes the rest to the size of the image. The result is
+    neither clamped nor normalised again: single values can be below 0 or above 1, but those of a pixel add up to 1.
 
-    Training is not changed. For the paper's numbers, the image is resized by ``ResizeLongSide`` and padded by the
-    preprocessor, ``DomainPairPreprocessor(test_cfg=dict(size_divisor=8))``; the image is mirrored with its padding.
+    Training is that of :class:`AdaptiveEncoderDecoder`. For the paper's results, resize images with ``ResizeLongSide``
+    and pad them with ``DomainPairPreprocessor(test_cfg=dict(size_divisor=8))``. Images are mirrored with their padding.
 
     Args:
-        flip: Average with the prediction for the mirrored image. The stages that label have a ``flip`` of their own for
-            other networks; one of the two is enough.
+        flip: Average with the prediction for the mirrored image. Labelling stages have an option ``flip`` too, for
+            other networks. One of the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
     """
@@ -55,17 +55,17 @@ class BicubicEncoderDecoder(ProbabilityEncoderDecoder):
 def full_probabilities(
     probs: Tensor, input_size: Sequence[int], padding: Sequence[int] = (0, 0, 0, 0), size: Sequence[int] | None = None
 ) -> Tensor:
-    """Enlarge the class probabilities of a network's output to the size of the image, by Pillow's filters.
+    """Return the class probabilities of a network's output at the size of the image, resized with Pillow's filters.
 
-    First bicubic to the size of the input, whatever the stride of the network. Then the padding is cut off, and the
-    rest is resized to the size of the image if it differs: bicubic if both sides grow, Lanczos if both shrink, else
-    bilinear.
+    First they are upsampled to the size of the input (bicubic, for every stride of the network). Then the padding is
+    cut off, and the rest is resized to the size of the image if the sizes differ: bicubic if both sides grow, Lanczos
+    if both shrink, bilinear otherwise.
 
     Args:
         probs: (C, h, w) of one image.
         input_size: (height, width) of the network's padded input.
         padding: (left, right, top, bottom) of the input in pixels.
-        size: (height, width) of the image; by default that of the input without padding.
+        size: (height, width) of the image; by default the size of the input without padding.
 
     Returns:
         (C, height, width) float32, not clamped and not normalised.

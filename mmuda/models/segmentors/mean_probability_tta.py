@@ -14,16 +14,16 @@ from mmuda.labeling import argmax_classes
 class MeanProbabilityTTA(SegTTAModel):
     """Mean of the class probabilities over all augmentations of an image, then argmax.
 
-    mmseg's model merges the predictions but keeps the logits of the last augmentation. Entropies and pictures need
-    logits that fit the merged prediction, so they are its log-probabilities here.
+    mmseg's TTA model merges the predictions, but its samples keep the logits of the last augmentation. Entropies and
+    pictures need logits that belong to the merged prediction. Here they are the logarithms of the mean probabilities.
     """
 
     def merge_preds(self, data_samples_list: list[SampleList]) -> SampleList:
-        """Return one data sample for each image.
+        """Return one data sample for each image, with ``seg_logits`` (C, H, W) and ``pred_sem_seg`` (1, H, W).
 
         Args:
-            data_samples_list: For each image the predictions of its augmentations, with logits (C, H, W) at image size
-                that are mirrored back.
+            data_samples_list: For each image the predictions of its augmentations, with logits (C, H, W) at the size of
+                the image, in its original orientation.
         """
         merged = []
         for samples in data_samples_list:

@@ -1,4 +1,4 @@
-"""Inference as FADA does it: mean of the probabilities for several sizes of the input, mirrored ones too."""
+"""Inference as in FADA: mean of the probabilities over several scales of the input, optionally mirrored too."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,27 +19,27 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
 
     .. math:: P = \frac1{|S|} \sum_{s \in S} \mathrm{softmax}(\mathrm{up}(f(\mathrm{resize}_s(x))))
 
-    and with ``flip`` the mean with the same for the mirrored input, mirrored back. :math:`\mathrm{resize}_s` enlarges
-    the *normalised input* (H, W), not the image file, bilinearly to ``(int(H * s), int(W * s))`` with aligned corners;
-    :math:`\mathrm{up}` enlarges the logits straight to the size of the original image, in the corner convention of
-    the decode head. The rows "FADA-MST" of the paper: ``scales=(0.7, 1.0, 1.3), flip=True``. The defaults are the
-    prediction of :class:`AdaptiveEncoderDecoder`. With ``at='input'`` every scale is enlarged to the size of the
-    unscaled input.
+    With ``flip``, the mean also includes the predictions for the mirrored input, mirrored back. The resizing
+    :math:`\mathrm{resize}_s` is bilinear with aligned corners, from the *normalised input* (H, W), not the image file,
+    to ``(int(H * s), int(W * s))``. The upsampling :math:`\mathrm{up}` goes directly to the size of the original image,
+    in the corner convention of the decode head. The rows "FADA-MST" of the paper have ``scales=(0.7, 1.0, 1.3),
+    flip=True``. The defaults give the prediction of :class:`AdaptiveEncoderDecoder`. With ``at='input'`` (the
+    resolution of pseudo labels) the logits of every scale are upsampled to the size of the unscaled input.
 
-    Training is not changed. Images go through the network one at a time and without the padding that the preprocessor
-    gave them, so that a prediction does not depend on the batch it is in; beside the result, two maps (C, H, W) at the
-    size of the image are held, however many scales there are.
+    Training is that of :class:`AdaptiveEncoderDecoder`. Images are predicted one at a time and without the padding of
+    the preprocessor, so that a prediction does not depend on its batch. Besides the result, two maps (C, H, W) at the
+    size of the image are in memory, for any number of scales.
 
     Args:
-        scales: Factors of the input's size; a repeated factor counts twice.
-        flip: Predict the mirrored input too. The stages that label have a ``flip`` of their own for other networks; one
-            of the two is enough.
+        scales: Factors of the input's size. A factor that is listed twice counts twice.
+        flip: Predict the mirrored input too. Labelling stages have an option ``flip`` too, for other networks. One of
+            the two is enough.
         *args: As :class:`mmseg.models.EncoderDecoder`.
         **kwargs: As :class:`mmseg.models.EncoderDecoder`.
 
     Raises:
-        ValueError: If there is no scale, or one is not a positive number. At prediction: if a scale shrinks an image to
-            less than one pixel.
+        ValueError: If ``scales`` is empty or has a value that is not a positive number. At prediction, if a scale gives
+            a height or width of 0 pixels.
     """
 
     def __init__(self, *args: Any, scales: Sequence[float] = (1.0,), flip: bool = False, **kwargs: Any) -> None:
@@ -66,7 +66,7 @@ class MultiScaleEncoderDecoder(ProbabilityEncoderDecoder):
                 if mirrored:
                     probs = probs.flip(-1)
                 total = probs if total is None else total.add_(probs)
-                del probs  # or it would be held while the next is made
+                del probs  # so that it is not in memory while the next map is computed
                 count += 1
         assert total is not None  # there is at least one scale
         return total.div_(count)[0]
@@ -77,7 +77,7 @@ def _scaled(image: Tensor, scale: float) -> Tensor:
     old = tuple(image.shape[-2:])
     new = tuple(int(length * scale) for length in old)
     if min(new) < 1:
-        raise ValueError(f'scale {scale} leaves {new} pixels of an input of {old} (H, W): use a larger one in scales')
+        raise ValueError(f'scale {scale} leaves {new} pixels of an input of {old} (H, W): use larger scales')
     if new == old:
         return image
     return F.interpolate(image, new, mode='bilinear', align_corners=True)

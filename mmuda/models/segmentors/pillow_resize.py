@@ -1,4 +1,4 @@
-"""Pillow's resampling of float maps, on tensors of any device."""
+"""Pillow's resampling of float maps, for tensors on any device."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,15 +16,15 @@ LOBES = 3
 """Support of the Lanczos kernel: it is zero at this distance from its centre."""
 
 BLOCK = 128
-"""Number of outputs per matrix product. Their inputs are neighbours, so the matrices stay small and dense."""
+"""Number of output rows per matrix product. Their input rows are neighbours, so the matrices are small and dense."""
 
 
 def pillow_resize(x: Tensor, size: Sequence[int], interpolation: str = 'auto') -> Tensor:
-    """Resize like ``PIL.Image.resize`` for images of mode ``F``, with antialiasing when an image shrinks.
+    """Resize maps like ``PIL.Image.resize`` resizes images of mode ``F``, with antialiasing where an image shrinks.
 
-    Computed in float64, plane by plane, as in Pillow: with positions in float32, ``interpolate(antialias=True)`` is off
-    by up to 1e-4 at the sizes of real images. PyTorch has no Lanczos filter; here it is two products with the matrices
-    of its weights. Values are not clamped: bicubic and Lanczos overshoot.
+    Each map is resized in float64, as in Pillow. In float32, ``interpolate(antialias=True)`` computes float32 positions
+    and is off by up to 1e-4 at the sizes of real images. PyTorch has no Lanczos filter: here it is the product with two
+    weight matrices. Values are not clamped: bicubic and Lanczos overshoot.
 
     Args:
         x: (N, C, H, W) of any floating type.
@@ -33,11 +33,11 @@ def pillow_resize(x: Tensor, size: Sequence[int], interpolation: str = 'auto') -
             Lanczos if both sides shrink, bicubic if both grow, bilinear otherwise.
 
     Returns:
-        (N, C, height, width) float32, equal to Pillow's up to a rounding or two; ``x`` itself if it is float32 and has
-        that size.
+        (N, C, height, width) float32, equal to Pillow's result up to rounding; ``x`` itself if it is float32 and has
+        that size already.
 
     Raises:
-        ValueError: If ``x`` does not have four dimensions, a size is empty, or the filter is unknown.
+        ValueError: If ``x`` does not have four dimensions, a height or width is 0, or the filter is unknown.
     """
     if x.dim() != 4 or min(x.shape[-2:]) < 1 or len(size) != 2 or min(size) < 1:
         raise ValueError(
@@ -70,10 +70,10 @@ def _lanczos_rows(plane: Tensor, length: int) -> Tensor:
 
 
 class _Band(NamedTuple):
-    """Neighbouring rows of the resampling matrix of one axis, without the columns in which they are zero.
+    """Adjacent rows of the resampling matrix of one axis, without the columns in which they are all zero.
 
     Attributes:
-        inputs: The columns.
+        inputs: Indices of the columns, which are positions in the input.
         weights: (rows, columns) float64.
     """
 
@@ -82,12 +82,12 @@ class _Band(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-@torch.inference_mode(False)  # the cached tensors may later be used outside of inference mode
+@torch.inference_mode(False)  # the cached tensors can be used outside of inference mode later
 def _lanczos_bands(n_in: int, n_out: int, device: torch.device) -> list[_Band]:
     scale = n_in / n_out
     stretch = max(scale, 1.0)  # shrinking widens the kernel: this is the antialiasing
     centers = (torch.arange(n_out, dtype=torch.float64) + 0.5)[:, None] * scale
-    # Pillow casts to int, which is towards zero, and then clips.
+    # Pillow casts to int, which rounds towards zero, and then clips.
     first = (centers - LOBES * stretch + 0.5).trunc().clamp(min=0)
     last = (centers + LOBES * stretch + 0.5).trunc().clamp(max=n_in)
     bands = []

@@ -19,20 +19,24 @@ from .adaptive_encoder_decoder import AdaptiveEncoderDecoder, check_size
 class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
     """Base of segmentors that predict from class probabilities P, not from one map of logits.
 
-    Predictions are the argmax of P, the first class winning ties. Their ``seg_logits`` are ``log(max(P, 1e-30))``, so
-    that pictures, entropies and ensembles find logits as usual: the softmax of these is P, clamped and normalised.
-    Training is that of :class:`AdaptiveEncoderDecoder`.
+    Predictions are the argmax of P; in a tie it is the first class. ``seg_logits`` are ``log(max(P, 1e-30))``, because
+    pictures, entropies and ensembles need logits. Their softmax is P, clamped and normalised. Training is that of
+    :class:`AdaptiveEncoderDecoder`.
+
+    Args:
+        *args: As :class:`AdaptiveEncoderDecoder`.
+        **kwargs: As :class:`AdaptiveEncoderDecoder`.
 
     Raises:
-        ValueError: For sliding windows (``test_cfg.mode``), or a head with its own way to predict.
+        ValueError: If ``test_cfg.mode`` is not ``'whole'``, or the decode head has its own ``predict``.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self._whole_images():
             raise ValueError(
-                f"{type(self).__name__} enlarges the decode head's output for whole images, but test_cfg "
-                f'is {self.test_cfg} and the decode head {type(self.decode_head).__name__}: set '
+                f"{type(self).__name__} upsamples the decode head's output for whole images, but test_cfg "
+                f'is {self.test_cfg} and the decode head is {type(self.decode_head).__name__}: set '
                 "test_cfg.mode='whole', or use AdaptiveEncoderDecoder for a head with its own predict"
             )
 
@@ -42,7 +46,8 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
 
         Args:
             inputs: Normalised images, (N, 3, H, W).
-            data_samples: Their meta information; None gives results at the size of the inputs.
+            data_samples: Their meta information; the predictions are added to them. None gives predictions at the size
+                of the inputs.
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
@@ -57,18 +62,22 @@ class ProbabilityEncoderDecoder(AdaptiveEncoderDecoder):
     def probabilities(
         self, inputs: Tensor, data_samples: SampleList, size: str = 'image', softmax_first: bool = False
     ) -> list[Tensor]:
-        """Return class probabilities as :class:`AdaptiveEncoderDecoder` does, but refuse ``softmax_first``."""
+        """Return the class probabilities of each image, as :meth:`AdaptiveEncoderDecoder.probabilities`.
+
+        Raises:
+            ValueError: If ``size`` is unknown, or ``softmax_first`` is set: each subclass has a fixed order of softmax
+                and upsampling.
+        """
         check_size(size)
         if softmax_first:
             raise ValueError(
-                f"at='input_soft': {type(self).__name__} defines by itself where its softmax is taken: use at='image' "
-                "or at='input'"
+                f"at='input_soft': {type(self).__name__} does not support it: use at='image' or at='input'"
             )
         return list(self.probability_maps(inputs, data_samples, size))
 
     @abstractmethod
     def probability_maps(self, inputs: Tensor, data_samples: SampleList, size: str) -> Iterator[Tensor]:
-        """Yield P of one image after the other, (C, H, W) float32; the caller may overwrite it.
+        """Yield P for each image, (C, H, W) float32. The caller can overwrite it.
 
         Args:
             inputs: Normalised images, (N, 3, H, W).

@@ -1,4 +1,4 @@
-"""Recordings of a network's output, from which probabilities are made again without the image and the network."""
+"""Recordings of the decode head's output, from which probabilities are computed again without running the network."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +15,17 @@ from .adaptive_encoder_decoder import AdaptiveEncoderDecoder
 from .bicubic_encoder_decoder import BicubicEncoderDecoder
 
 RECORDED = (AdaptiveEncoderDecoder, BicubicEncoderDecoder)
-"""Segmentors that do with features of an image nothing but hand them to the decode head."""
+"""Segmentors whose only use of the features of an image is as input of the decode head."""
 
 
 class Recording(NamedTuple):
-    """The network's part of a prediction for one image.
+    """Outputs of the decode head for one image, with the meta information that a prediction needs.
 
     Attributes:
         sample: Meta information of the image.
         size: Height and width of the network's input.
-        outputs: Every output of the decode head, each (1, C, h, w): at a stride of 8, a 64th of the probabilities.
+        outputs: Every output of the decode head, each (1, C, h, w) on the CPU. At stride 8 an output has a 64th of the
+            values of the probabilities at the size of the input.
     """
 
     sample: SegDataSample
@@ -33,20 +34,20 @@ class Recording(NamedTuple):
 
 
 def can_record(segmentor: AdaptiveEncoderDecoder) -> bool:
-    """Return whether recordings hold all that a segmentor predicts from."""
+    """Return whether a recording contains everything that a prediction of this segmentor needs."""
     return type(segmentor) in RECORDED and has_usual_predict(segmentor.decode_head)
 
 
 def record(
     segmentor: AdaptiveEncoderDecoder, inputs: Tensor, data_samples: SampleList, **options: Any
 ) -> list[tuple[Tensor, Recording]]:
-    """Return the probabilities of each image, and a recording on the CPU.
+    """Return the probabilities (C, H, W) float32 of each image, with a recording on the CPU.
 
     Args:
-        segmentor: One that :func:`can_record`.
+        segmentor: A segmentor for which :func:`can_record` is True.
         inputs: Normalised images, (N, 3, H, W).
         data_samples: Their meta information.
-        **options: Of :meth:`AdaptiveEncoderDecoder.probabilities`.
+        **options: Options of :meth:`AdaptiveEncoderDecoder.probabilities`.
     """
     outputs: list[Tensor] = []
     forward = segmentor.decode_head.forward
@@ -67,16 +68,16 @@ def record(
 
 
 def replay(segmentor: AdaptiveEncoderDecoder, recording: Recording, **options: Any) -> Tensor:
-    """Return the probabilities (C, H, W) of a recording.
+    """Return the probabilities (C, H, W) float32 that belong to a recording.
 
     Args:
-        segmentor: The one that it was made with.
-        recording: Made with these or other options.
-        **options: Of :meth:`AdaptiveEncoderDecoder.probabilities`.
+        segmentor: The segmentor that made the recording.
+        recording: Recording of one image, made with these or other options.
+        **options: Options of :meth:`AdaptiveEncoderDecoder.probabilities`.
     """
     device = next(segmentor.parameters()).device
     outputs = (output.to(device) for output in recording.outputs)
-    inputs = torch.zeros(1, device=device).expand(1, 3, *recording.size)  # which only its size matters of
+    inputs = torch.zeros(1, device=device).expand(1, 3, *recording.size)  # only its size is used
     with (
         _replaced(segmentor, 'extract_feat', lambda _: None),
         _replaced(segmentor.decode_head, 'forward', lambda _: next(outputs)),

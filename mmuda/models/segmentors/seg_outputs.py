@@ -1,4 +1,4 @@
-"""Outputs of a segmentor for an adaptor: logits of every head and features of every stage."""
+"""Outputs of a segmentor for an adaptor: logits of every head, and features of every stage of the backbone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SegOutputs:
-    """Low-resolution outputs of one forward pass, auxiliary levels first and ``main`` last.
+    """Low-resolution outputs of one forward pass.
 
     Attributes:
-        logits: Logits by level, each (N, C, h, w). The decode head is ``main``; one auxiliary head is ``aux``, several
-            are ``aux_0``, ``aux_1``, ...
+        logits: Logits by level, each (N, C, h, w), ``main`` last. The decode head is ``main``; one auxiliary head is
+            ``aux``, several are ``aux_0``, ``aux_1``, ...
         features: Outputs of the backbone (after the neck) by stage, each (N, K, h, w).
-        size: (H, W) of the images they come from.
-        align_corners: Corner convention of the bilinear upsampling (papers of the DeepLabV2 line: True).
-        head_outputs: What heads with a loss of their own return, by level (:func:`own_loss_levels`). Only passes that
-            are to be supervised have it.
+        size: Height and width (H, W) of the input images.
+        align_corners: Corner convention of the bilinear upsampling (True in papers that use DeepLabV2).
+        head_outputs: Outputs of heads with their own kind of loss by level, see :func:`own_loss_levels`. Empty except
+            in passes of the mode ``supervised``.
     """
 
     logits: dict[str, Tensor]
@@ -34,30 +34,36 @@ class SegOutputs:
         return tuple(self.logits)
 
     def upsample(self, level: str) -> Tensor:
-        """Return the logits of one level at image size, (N, C, H, W), always float32.
+        """Return the logits of one level at the size of the images, (N, C, H, W) float32.
 
-        Maps at image size are large, so they are made where they are used and not kept. Float32 because entropies of
-        a half-precision softmax lose the epsilon of the papers (1e-30 underflows).
+        Each call computes them again, because maps of this size are too large to be kept. They are float32 because the
+        epsilon in the papers' entropies, 1e-30, underflows in half precision.
         """
         return F.interpolate(
             self.logits[level].float(), size=self.size_of(level), mode='bilinear', align_corners=self.align_corners
         )
 
     def size_of(self, level: str) -> tuple[int, int]:
-        """Return the size (H, W) in pixels of what a level predicts: that of the images, see :meth:`region`."""
+        """Return the size (H, W), in pixels, of the region that a level predicts: the images, see :meth:`region`."""
         return self.size
 
     def region(self, level: str, maps: Tensor) -> Tensor:
-        """Return the part of maps (N, H, W), such as labels, whose pixels a level predicts: all of it.
+        """Return the region of maps (N, H, W), such as labels, that a level predicts; here the whole maps.
 
-        Outputs with a level that sees only a crop of the images (HRDA's detail crop) override this and :meth:`size_of`.
+        Subclasses with a level that predicts only a crop of the images (HRDA's detail crop) override this method and
+        :meth:`size_of`.
         """
         return maps
 
     def logits_at(self, level: str, size: Sequence[int]) -> Tensor:
-        """Return the logits of a level at the size (h, w) of label maps, (N, C, h, w) float32.
+        """Return the logits of a level at the size of label maps, (N, C, h, w) float32.
 
-        Labels have the size of the images, or were sampled at the stride of the network; then logits are not upsampled.
+        They are upsampled if the labels have the size of the images, but not if the labels were sampled at the stride
+        of the network.
+
+        Args:
+            level: Name of the level.
+            size: Height h and width w of the label maps.
 
         Raises:
             ValueError: If ``size`` is neither that of the logits nor that of the images.
@@ -69,25 +75,28 @@ class SegOutputs:
             return self.upsample(level)
         raise ValueError(
             f'label maps are {tuple(size)}, but the {level} logits are {own} and the images {self.size_of(level)} (H, '
-            'W): label maps must have the size of the images, or be sampled at the stride of the network'
+            'W): label maps need the size of the images, or must be sampled at the stride of the network'
         )
 
     def labelled(self, level: str, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of a level at the size of label maps, and the part of the maps that it predicts.
+        """Return the logits of a level at the size of label maps, and the region of the maps that it predicts.
 
         Args:
             level: Name of the level.
-            labels: (N, H, W), see :meth:`logits_at`.
+            labels: (N, H, W), at the size of the images or of the logits, see :meth:`logits_at`.
+
+        Returns:
+            Logits (N, C, h, w) float32, and labels (N, h, w).
         """
         seen = self.region(level, labels)
         return self.logits_at(level, seen.shape[-2:]), seen
 
     def detach(self, features: bool = True) -> 'SegOutputs':
-        """Return the same values without the graph that made them; :attr:`head_outputs` are left out.
+        """Return the same outputs, detached from the graph and without :attr:`head_outputs`.
 
         Args:
-            features: False drops the features, which are by far the largest part (270 MB for one 1280x720 image and a
-                ResNet-101), when only logits are needed later.
+            features: Set False to drop the features if only logits are needed later. Features are by far the largest
+                part: 270 MB for one 1280x720 image and a ResNet-101.
         """
         return replace(
             self,

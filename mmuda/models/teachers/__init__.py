@@ -1,3 +1,5 @@
+"""Parts of teacher-student methods: teacher, pseudo labels, class mixing, strong augmentation and block masks."""
+
 from .block_mask import block_mask, draw_blocks
 from .class_mix import CLASSES_OF, class_mask, draw_class_keys
 from .color_jitter import JitterFactors, color_jitter, draw_jitter

@@ -6,29 +6,30 @@ from torch import Tensor
 from mmuda.constants import IGNORE_INDEX
 
 VALUES = 256
-"""Labels are bytes."""
+"""Number of possible labels, which are bytes."""
 
 CLASSES_OF = ('image', 'batch')
 
 
 def draw_class_keys(generator: torch.Generator, count: int) -> Tensor:
-    """Draw the order in which :func:`class_mask` takes classes: (count, 256) float32 in [0, 1), on the CPU."""
+    """Return random keys by which :func:`class_mask` orders classes: (count, 256) float32 in [0, 1), on the CPU."""
     return torch.rand(count, VALUES, generator=generator)
 
 
 def class_mask(labels: Tensor, keys: Tensor, classes_of: str = 'image', ignored_is_class: bool = False) -> Tensor:
     """Return the mask of half of the classes of each image (Olsson et al., "ClassMix", WACV 2021; DACS, section 3.1).
 
-    Of the n classes that there are, the ceil(n / 2) with the smallest keys are chosen, so uniform keys choose any set
-    of that size with the same probability. The number of classes stays on the device, so that nothing waits for it.
+    Of n present classes, the ceil(n / 2) classes with the smallest keys are chosen. With uniform keys, every set of
+    this size has the same probability. The number of classes stays on the device, so there is no sync.
 
     Args:
         labels: (N, H, W) int64; values below 0 count as 255.
         keys: (N, 256) on the device of the labels: a number for each label value of each image.
-        classes_of: ``'image'`` chooses from the classes of each image (ClassMix, DACS); ``'batch'`` from those of all
-            images, as DAFormer's released code does, so that an image may lose less than half of its classes, or none.
-        ignored_is_class: Count 255 as a class, as the released code of DACS and its descendants does; unlabelled pixels
-            are then pasted as well.
+        classes_of: ``'image'``: choose from the classes of each image (ClassMix, DACS). ``'batch'``: choose from the
+            classes of all images, as in the released code of DAFormer. The mask of an image can then have any number
+            of its classes.
+        ignored_is_class: Count 255 as a class, as the released code of DACS and its successors does. Unlabelled pixels
+            can then be pasted as well.
 
     Returns:
         (N, H, W) bool, True where the pixel belongs to a chosen class.

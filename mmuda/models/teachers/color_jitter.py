@@ -9,18 +9,18 @@ from torch import Tensor
 from .random_stream import uniform
 
 GREY = (0.2989, 0.587, 0.114)
-"""Weights of red, green and blue in torchvision's grey."""
+"""Weights of red, green and blue in torchvision's conversion to grey."""
 
 
 class JitterFactors(NamedTuple):
-    """The random numbers of :func:`color_jitter`, on the CPU.
+    """The random numbers of :func:`color_jitter` for N images, on the CPU.
 
     Attributes:
-        brightness: (N,), around 1.
-        contrast: (N,), around 1.
-        hue: (N,), in turns around 0.
-        saturation: (N,), around 1.
-        order: (N, 4) permutations of 0 brightness, 1 contrast, 2 saturation, 3 hue.
+        brightness: (N,) factors around 1.
+        contrast: (N,) factors around 1.
+        hue: (N,) shifts around 0, in full circles.
+        saturation: (N,) factors around 1.
+        order: (N, 4) permutations of the operations 0 (brightness), 1 (contrast), 2 (saturation) and 3 (hue).
     """
 
     brightness: Tensor
@@ -31,15 +31,16 @@ class JitterFactors(NamedTuple):
 
 
 def draw_jitter(generator: torch.Generator, strength: float, count: int, one_order: bool = False) -> JitterFactors:
-    """Draw brightness, contrast and saturation from 1 +- strength, hue from 0 +- strength, and permutations.
+    """Return random numbers for the colour jitter of a batch.
 
-    One image's numbers are drawn in kornia's order: brightness, contrast, hue, saturation, permutation. A batch is
-    drawn image by image, or with ``one_order`` factor by factor, as kornia draws a batch.
+    Brightness, contrast and saturation are uniform in 1 +- strength, hue is uniform in 0 +- strength. The numbers are
+    drawn in kornia's order: brightness, contrast, hue, saturation, permutation. They are drawn image by image; with
+    ``one_order`` they are drawn factor by factor for the whole batch, as kornia does.
 
     Args:
         generator: A generator of the CPU.
-        strength: Below 1, for hue below 0.5.
-        count: Number N of images.
+        strength: Half the width of the ranges, at most 0.5.
+        count: Number of images N.
         one_order: Use one permutation for all images.
     """
     if not one_order:
@@ -53,21 +54,25 @@ def draw_jitter(generator: torch.Generator, strength: float, count: int, one_ord
 
 
 def color_jitter(images: Tensor, factors: JitterFactors, formulas: str = 'kornia') -> Tensor:
-    """Return images with changed colours.
+    """Return images with changed brightness, contrast, saturation and hue.
 
     Args:
-        images: (N, 3, H, W) RGB in [0, 1].
-        factors: See :func:`draw_jitter`.
-        formulas: ``'kornia'``: those of kornia 0.4.1 to 0.5.11, with which DACS and its descendants were published:
-            brightness is added (``factor - 1``) and contrast multiplied, both clamped to [0, 1]; saturation and hue
-            change in HSV. ``'torchvision'``: brightness multiplies, contrast and saturation blend with grey.
+        images: (N, 3, H, W) float32, RGB in [0, 1].
+        factors: Random numbers from :func:`draw_jitter`.
+        formulas: ``'kornia'``: the formulas of kornia 0.4.1 to 0.5.11, which DACS and its successors used. Brightness
+            is added (``factor - 1``) and contrast is a factor, both followed by clamping to [0, 1]; saturation and hue
+            change in HSV. ``'torchvision'``: brightness is a factor, contrast and saturation blend with grey, and hue
+            changes in HSV.
+
+    Returns:
+        (N, 3, H, W) float32.
 
     Raises:
-        ValueError: For unknown formulas.
+        ValueError: If ``formulas`` is unknown.
     """
     if formulas not in FORMULAS:
-        raise ValueError(f'formulas {formulas!r}, expected one of {sorted(FORMULAS)}')
-    # Numbers of the CPU, so that nothing waits for the device.
+        raise ValueError(f'formulas={formulas!r}, expected one of {sorted(FORMULAS)}')
+    # The numbers are on the CPU, so reading them is no sync with the device.
     values = zip(factors.brightness, factors.contrast, factors.saturation, factors.hue, strict=True)
     jittered = []
     for image, numbers, order in zip(images, values, factors.order.tolist(), strict=True):
@@ -83,27 +88,28 @@ def shift(image: Tensor, brightness: float) -> Tensor:
 
 
 def scale(image: Tensor, factor: float) -> Tensor:
-    """Multiply an image (3, H, W) and clamp it to [0, 1]."""
+    """Multiply an image (3, H, W) by a factor and clamp it to [0, 1]."""
     return (image * factor).clamp_(0, 1)
 
 
 def saturate(image: Tensor, saturation: float) -> Tensor:
-    """Multiply the saturation in HSV of an image (3, H, W) and clamp it to [0, 1]; value and hue stay.
+    """Multiply the HSV saturation of an image (3, H, W) by a factor and clamp it to [0, 1].
 
-    As in kornia, saturation is ``(max - min) / (max + 1e-6)``.
+    Value and hue do not change. As in kornia, saturation is ``(max - min) / (max + 1e-6)``.
     """
     value, lowest = image.amax(dim=0), image.amin(dim=0)
     spread = value - lowest
     chroma = (spread / (value + 1e-6) * saturation).clamp_(0, 1).mul_(value)
-    # Each channel lies below the largest by a share of the chroma that only depends on the hue.
+    # A channel is smaller than the largest channel by a share of the chroma, which depends on the hue only.
     below = (value - image).div_(spread.masked_fill_(spread == 0, 1))
     return value - below.mul_(chroma)
 
 
 def turn_hue(image: Tensor, turn: float) -> Tensor:
-    """Turn the hue in HSV of an image (3, H, W) by ``turn`` full circles; value and saturation stay.
+    """Rotate the HSV hue of an image (3, H, W) by ``turn`` full circles.
 
-    Of equal largest channels the first counts; grey has hue 0.
+    Value and saturation do not change. If several channels are the largest, the first one determines the hue. Grey has
+    hue 0.
     """
     value, first = image.max(dim=0)
     spread = value - image.amin(dim=0)
@@ -119,12 +125,12 @@ def turn_hue(image: Tensor, turn: float) -> Tensor:
 
 
 def blend_with_mean(image: Tensor, contrast: float) -> Tensor:
-    """Move an image (3, H, W) away from the mean of its grey version, as torchvision changes contrast."""
+    """Blend an image (3, H, W) with the mean of its grey version, as torchvision does for contrast."""
     return torch.lerp(_grey(image).mean().expand_as(image), image, contrast).clamp_(0, 1)
 
 
 def blend_with_grey(image: Tensor, saturation: float) -> Tensor:
-    """Move an image (3, H, W) away from its grey version, as torchvision changes saturation."""
+    """Blend an image (3, H, W) with its grey version, as torchvision does for saturation."""
     return torch.lerp(_grey(image).expand_as(image), image, saturation).clamp_(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""A count that checkpoints hold and that training reads without waiting for the device."""
+"""A counter that is saved in checkpoints and that training reads without a sync with the device."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from mmuda.internals import version_of
 
 
 class Counter(nn.Module):
-    """A whole number in a buffer, so that it is saved and resumed.
+    """An integer in a buffer, so that it is saved and resumed.
 
-    Its value is read from the device once. Later reads return what this process counted since, unless something else,
-    such as the loading of a checkpoint, wrote into the buffer.
+    Its value is read from the device once. Later reads return the count of this process, which is kept on the host too.
+    The device is read again only if something else, such as loading a checkpoint, wrote into the buffer.
     """
 
     value: Tensor
@@ -31,7 +31,7 @@ class Counter(nn.Module):
         return self._number
 
     def advance(self) -> None:
-        """Count one more."""
+        """Increase the number by one."""
         number = self.read() + 1
         self.value.fill_(number)
         self._number, self._state = number, (self.value, version_of(self.value))

@@ -1,4 +1,4 @@
-"""The teacher whose weights are a moving average of the student's."""
+"""The teacher: a network whose weights are the moving average of the student's weights."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -18,15 +18,15 @@ BUFFERS = ('own', 'copied', 'averaged')
 
 
 class EMATeacher(nn.Module):
-    r"""A copy of a network whose parameters are the moving average of the network's ("mean teacher").
+    r"""A copy of a network, the student, whose parameters are the moving average of the student's ("mean teacher").
 
-    Tarvainen and Valpola, NeurIPS 2017. Update k = 0, 1, ... is
+    From Tarvainen and Valpola, NeurIPS 2017. Update k = 0, 1, ... is
 
     .. math:: \theta_T \leftarrow a_k \theta_T + (1 - a_k) \theta, \quad a_k = \min(1 - 1 / (k + 1), \alpha)
 
-    so that the first copies the student and the next ones take the mean of all students so far, until :math:`\alpha` is
-    reached. The teacher is a child of an adaptor that is not trained: it gets no optimizer and no distributed wrapper.
-    The keys of its network in a checkpoint are ``<child>.segmentor.*``. ::
+    The first update copies the student. The next ones give the mean of all students so far, until :math:`a_k` reaches
+    :math:`\alpha`. The teacher is a child of an adaptor. It is not trained, so it has no optimizer and no distributed
+    wrapper. The keys of its network in a checkpoint are ``<child>.segmentor.*``. ::
 
         self.teacher = EMATeacher(self.segmentor)  # in __init__
 
@@ -37,19 +37,18 @@ class EMATeacher(nn.Module):
         if self.stepped:
             self.teacher.update(self.segmentor)
 
-    Every process computes the same average. Running statistics that come from the teacher's own passes differ between
-    processes until they are saved, as those of the student do (``BatchNormSyncHook``).
+    Every process computes the same average. Running statistics that the teacher's forward passes update differ between
+    processes, like those of the student; ``BatchNormSyncHook`` averages both before validations and in checkpoints.
 
     Args:
-        student: The network to copy, bare; the teacher's buffers begin as the student's are now.
+        student: The network to copy, without distributed wrapper. Its buffers are copied too.
         decay: :math:`\alpha`.
-        warm_up: False uses ``decay`` from the first update on.
-        batch_norm: How batch-norm normalises in training. ``'batch'``: as in the student, with statistics of the
-            teacher's images (unless the network itself keeps its statistics, ``norm_eval``). ``'running'``: with its
-            running statistics.
-        buffers: ``'own'``: running statistics that the teacher's passes update stay its own, and all other buffers are
-            the student's. ``'copied'``: all buffers are the student's. ``'averaged'``: buffers of a floating type are
-            averaged as parameters are, and the others are the student's.
+        warm_up: If False, every update has :math:`a_k = \alpha`.
+        batch_norm: Normalisation of batch-norm layers in training. ``'batch'``: as in the student, with the statistics
+            of the teacher's images (unless the network has ``norm_eval``). ``'running'``: with the running statistics.
+        buffers: ``'own'``: running statistics that the teacher's forward passes update are not changed by an update;
+            all other buffers are copied from the student. ``'copied'``: all buffers are copied. ``'averaged'``: buffers
+            of a floating type are averaged like parameters; the others are copied.
         dropout: Whether dropout and stochastic depth are active in training.
         mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`.
 
@@ -82,14 +81,14 @@ class EMATeacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, inputs: Tensor, **kwargs: Any) -> Any:
-        """Return what the network returns for images (N, 3, H, W), without a graph."""
+        """Return the outputs of the network for normalised images (N, 3, H, W), without a graph."""
         return self.segmentor(inputs, **{'mode': self.mode, **kwargs})
 
     def start(self, student: nn.Module) -> None:
-        """Copy the student unless the average has begun.
+        """Copy the student if there was no update yet.
 
-        Call it before the first pass of every iteration, because weights may be drawn or loaded after the teacher was
-        built.
+        Call it before the first forward pass of every iteration, because weights can be initialised or loaded after the
+        teacher was built.
 
         Args:
             student: As in :meth:`update`.
@@ -101,20 +100,20 @@ class EMATeacher(nn.Module):
             self._average(student, decay=0.0)
 
     def update(self, student: nn.Module) -> None:
-        """Take the student's weights into the average.
+        """Update the moving average with the student's weights.
 
         Args:
-            student: The network, bare or wrapped.
+            student: The network, with or without distributed wrapper.
 
         Raises:
-            ValueError: If its parameters and buffers are not those of the network that was copied.
+            ValueError: If the names of its parameters and buffers are not those of the network that was copied.
         """
         number = self.updates.read()
         self._average(student, min(1 - 1 / (number + 1), self.decay) if self.warm_up else self.decay)
         self.updates.advance()
 
     def train(self, mode: bool = True) -> 'EMATeacher':
-        """Set the modes that the method wants in training, or eval mode everywhere."""
+        """Set the training mode of batch-norm and dropout layers as the options say, or eval mode everywhere."""
         super().train(mode)
         with_batch = [layer for layer in self._batch_norms() if layer.training and self.batch_norm == 'batch']
         if not self.dropout:
@@ -130,7 +129,7 @@ class EMATeacher(nn.Module):
         ours, theirs = _tensors(self.segmentor, self._own), _tensors(unwrap(student), self._own)
         if ours.keys() != theirs.keys():
             raise ValueError(
-                'EMATeacher: the student is not the network that was copied, for only one of them has '
+                'EMATeacher: the student is not the network that was copied; only one of them has '
                 f'{", ".join(sorted(ours.keys() ^ theirs.keys())[:5])}'
             )
         averaged = [
@@ -145,7 +144,7 @@ class EMATeacher(nn.Module):
         return (module for module in self.segmentor.modules() if isinstance(module, BatchNorm))
 
     def _own_statistics(self) -> frozenset[str]:
-        """Return the names of the buffers that the network's passes update in training."""
+        """Return the names of the buffers that forward passes update in training."""
         updated = {layer for layer in self._batch_norms() if layer.training}
         return frozenset(
             f'{path}.{name}'.lstrip('.')
@@ -156,6 +155,6 @@ class EMATeacher(nn.Module):
 
 
 def _tensors(network: nn.Module, without: frozenset[str]) -> dict[str, Tensor]:
-    """Return parameters and buffers by name, except some."""
+    """Return parameters and buffers by name, except those in ``without``."""
     named = dict(network.named_parameters()) | dict(network.named_buffers())
     return {name: value for name, value in named.items() if name not in without}

@@ -1,4 +1,4 @@
-"""Gaussian blur with another strength for each image, on the device."""
+"""Gaussian blur with a different strength for each image, on the device."""
 
 import math
 
@@ -7,24 +7,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NEGLIGIBLE = 2.0**-24
-"""A neighbour with less than this share of the weight of the pixel itself is lost in the rounding of float32."""
+"""Smallest relevant weight of a neighbour, relative to that of the pixel itself: less is lost in float32 rounding."""
 
 
 def kernel_size(side: int) -> int:
-    """Return the length of DACS' kernel along an image side: a tenth of it, rounded up, less one if that is even."""
+    """Return the kernel size of DACS for a side of an image: ``ceil(side / 10)``, minus 1 if that is even."""
     tenth = math.ceil(0.1 * side)
     return tenth if tenth % 2 else tenth - 1
 
 
 def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Return images blurred by normalised Gaussians of :func:`kernel_size`; edges are reflected, as DACS has it.
+    """Return images blurred by normalised Gaussians of :func:`kernel_size`, with reflected borders as in DACS.
 
-    Each axis is a sum of shifted images. Convolutions with few channels are slower on a CPU, and on a GPU they would be
-    rounded to TF32 by default.
+    Each axis is blurred by a weighted sum of shifted images. Convolutions with few channels are slower on a CPU, and on
+    a GPU they are rounded to TF32 by default.
 
     Args:
-        images: (N, C, H, W) float32 of any scale.
-        sigma: (N,) standard deviations in pixels, on the CPU, so that nothing waits for the device.
+        images: (N, C, H, W) float32 of any range.
+        sigma: (N,) standard deviations in pixels, on the CPU, so that reading them is no sync with the device.
     """
     blurred = []
     for image, deviation in zip(images, sigma.tolist(), strict=True):
@@ -35,7 +35,9 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 def gaussian_weights(side: int, sigma: float) -> list[float]:
-    """Return the weights of a pixel and of its neighbours at distances 1, 2, ...; those of both sides sum to 1.
+    """Return the weights of a pixel and of its neighbours at distances 1, 2, ...
+
+    The weights of the pixel and of the neighbours in both directions sum to 1.
 
     Args:
         side: Number of pixels of the axis.
@@ -49,7 +51,7 @@ def gaussian_weights(side: int, sigma: float) -> list[float]:
 
 
 def _blur_axis(image: Tensor, axis: int, weights: list[float]) -> Tensor:
-    """Return an image (C, H, W) blurred along its last or last but one axis."""
+    """Return an image (C, H, W) blurred along the axis -1 or -2."""
     side, radius = image.shape[axis], len(weights) - 1
     padding = (radius, radius, 0, 0) if axis == -1 else (0, 0, radius, radius)
     padded = F.pad(image[None], padding, mode='reflect')[0]

@@ -1,4 +1,4 @@
-"""Pseudo labels of a teacher for the images of a training batch, and how much they are trusted."""
+"""Pseudo labels of a teacher for the images of a training batch, and their weights."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class PseudoLabels(NamedTuple):
     Attributes:
         labels: (N, H, W) int64.
         weight: (N, H, W) float32.
-        share: Share of confident pixels in the whole batch, a scalar.
+        share: Share of confident pixels in the whole batch, a scalar float32.
     """
 
     labels: Tensor
@@ -32,16 +32,16 @@ def pseudo_labels(logits: Tensor, threshold: float = 0.968, weight: str = 'share
     Args:
         logits: (N, C, H, W) of the teacher, at the size of the images.
         threshold: A pixel is confident if its largest probability is at least this.
-        weight: ``'share'``: every pixel has the share of confident pixels in the batch (DACS and its descendants).
-            ``'pixel'``: confident pixels have weight 1, others 0. ``'one'``: all have weight 1.
+        weight: ``'share'``: the weight of every pixel is the share of confident pixels in the batch (DACS and its
+            successors). ``'pixel'``: confident pixels have weight 1, others 0. ``'one'``: all pixels have weight 1.
 
     Raises:
-        ValueError: For an unknown ``weight``.
+        ValueError: If ``weight`` is unknown.
     """
     if weight not in WEIGHTS:
         raise ValueError(f'pseudo label weight {weight!r}, expected one of {WEIGHTS}')
     largest, labels = logits.float().max(dim=1)
-    # The largest of softmax(logits); a map of all probabilities is not needed beside that of the exponentials.
+    # The maximum of softmax(logits), without a map of all probabilities besides the map of exponentials.
     confident = 1 / (logits.float() - largest[:, None]).exp_().sum(dim=1) >= threshold
     share = (confident.sum(dtype=torch.float64) / confident.numel()).float()
     if weight == 'pixel':
@@ -50,11 +50,13 @@ def pseudo_labels(logits: Tensor, threshold: float = 0.968, weight: str = 'share
 
 
 def label_batch(teacher: EMATeacher, batch: dict, threshold: float = 0.968, weight: str = 'share') -> PseudoLabels:
-    """Return the pseudo labels of the images of a batch; untrusted pixels of the data set have weight 0.
+    """Return a teacher's pseudo labels of the images of a batch.
+
+    Pixels that the data set does not trust, and padding, have weight 0.
 
     Args:
-        teacher: The network that labels.
-        batch: ``inputs`` (N, 3, H, W) and ``data_samples``, see :func:`trust`.
+        teacher: The network that predicts the labels.
+        batch: ``inputs`` (N, 3, H, W), normalised, and ``data_samples``, see :func:`trust`.
         threshold: See :func:`pseudo_labels`.
         weight: See :func:`pseudo_labels`.
     """
@@ -65,22 +67,22 @@ def label_batch(teacher: EMATeacher, batch: dict, threshold: float = 0.968, weig
 
 
 def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.device) -> Tensor | None:
-    """Return where images may have a pseudo label: (N, H, W) float32, 1 or 0.
+    """Return the map of trusted pixels, those where pseudo labels count.
 
-    A sample may hold a map ``trusted``, (1, h, w), 0 where its data set does not trust predictions, such as at the
-    border of a rectified image or on the own car (:class:`~mmuda.datasets.transforms.LoadTrustedPixels`). Padding that
-    the preprocessor added is never trusted.
+    A sample can have a map ``trusted``, (1, h, w), that is 0 where pseudo labels must not count, such as at the borders
+    of a rectified image or on the bonnet of the car (:class:`~mmuda.datasets.transforms.LoadTrustedPixels`). Padding
+    that the preprocessor added is never trusted.
 
     Args:
-        samples: One for each image.
+        samples: One sample for each image.
         size: (H, W) of the network's input.
-        device: Where the result is needed.
+        device: Device of the result.
 
     Returns:
-        None if all pixels of all images are trusted.
+        (N, H, W) float32, 1 where a pixel is trusted and 0 elsewhere; None if all pixels of all images are trusted.
 
     Raises:
-        ValueError: If a map does not have the size of its image.
+        ValueError: If a map and its image differ in size.
     """
     shapes = [tuple(sample.metainfo.get('img_shape', size)[:2]) for sample in samples]  # without padding
     if all(shape == tuple(size) and 'trusted' not in sample for sample, shape in zip(samples, shapes, strict=True)):
@@ -93,8 +95,8 @@ def trust(samples: list[SegDataSample], size: tuple[int, int], device: torch.dev
         elif sample.trusted.data.shape[-2:] != image.shape:
             raise ValueError(
                 f'{sample.metainfo.get("img_path")}: the map of trusted pixels is '
-                f'{tuple(sample.trusted.data.shape[-2:])}, but the image {(height, width)} (H, W): let the pipeline '
-                'resize and crop both alike'
+                f'{tuple(sample.trusted.data.shape[-2:])}, but the image {(height, width)} (H, W): the pipeline must '
+                'resize and crop both in the same way'
             )
         else:
             image.copy_(sample.trusted.data[0])

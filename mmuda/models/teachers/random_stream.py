@@ -1,4 +1,4 @@
-"""Random numbers of a method that are the same after a resume, and others on every process."""
+"""Random numbers of a method: the same after a resume, and different in each process."""
 
 import zlib
 
@@ -11,16 +11,18 @@ from .counter import Counter
 
 
 class RandomStream(nn.Module):
-    """A generator that starts anew in every iteration, from (seed of the run, name, rank, number of the iteration).
+    """A generator that is seeded again in every iteration, with (seed of the run, name, rank, number of the iteration).
 
-    The state of a checkpoint is therefore one number, the same for all processes, and a resumed run draws what the
-    interrupted one would have drawn. The numbers are drawn on the CPU: those that decide what is computed (whether an
-    image is blurred) need no wait for the device, and CPU and GPU train alike. Few are needed, see :func:`to_device`.
+    The state in a checkpoint is therefore one number, the same for all processes, and a resumed run draws the same
+    numbers as a run without interruption. The numbers are drawn on the CPU. So decisions (whether an image is blurred)
+    need no sync with the device, and training on a CPU and on a GPU draws the same numbers. :func:`to_device` copies
+    numbers that are needed on the device.
 
     Args:
-        name: Streams of other names are independent; give each part of a method that draws its own.
-        seed: Seed of the run. By default that of PyTorch's generator at the first draw: the runner's
-            ``randomness.seed``, also one that it chose itself and restored with a checkpoint.
+        name: Name of the stream. Streams with different names are independent. Each part of a method that draws random
+            numbers should have its own stream.
+        seed: Seed of the run. By default the seed of PyTorch's generator at the first draw, which is the runner's
+            ``randomness.seed``, whether the config sets it, the runner chose it or a checkpoint restored it.
 
     Attributes:
         generator: The generator of the current iteration.
@@ -34,7 +36,7 @@ class RandomStream(nn.Module):
         self.generator = torch.Generator()
 
     def advance(self) -> torch.Generator:
-        """Go to the next iteration and return its generator."""
+        """Seed the generator for the next iteration and return it."""
         if self._seed is None:
             self._seed = torch.initial_seed()
         keys = [self._seed % 2**64, zlib.crc32(self.name.encode()), get_rank(), self.iterations.read()]
@@ -44,9 +46,9 @@ class RandomStream(nn.Module):
 
 
 def to_device(drawn: Tensor, device: torch.device) -> Tensor:
-    """Copy drawn numbers from the CPU to a device without waiting for it."""
+    """Copy random numbers from the CPU to a device without a sync."""
     if device.type == 'cuda':
-        drawn = drawn.pin_memory()  # a copy from other memory is not asynchronous
+        drawn = drawn.pin_memory()  # only copies from pinned memory are asynchronous
     return drawn.to(device, non_blocking=True)
 
 

@@ -17,8 +17,8 @@ class AugmentationDraws(NamedTuple):
     """The random numbers of one augmented batch, on the CPU.
 
     Attributes:
-        jitter: None leaves the colours as they are.
-        sigma: (N,) standard deviations of the blur in pixels; None does not blur.
+        jitter: Numbers of the colour jitter; None for no jitter.
+        sigma: (N,) standard deviations of the blur in pixels; None for no blur.
     """
 
     jitter: JitterFactors | None
@@ -26,10 +26,10 @@ class AugmentationDraws(NamedTuple):
 
 
 class StrongAugmentation:
-    """The augmentation of mixed images of DACS (Tranheden et al., WACV 2021, section 4) and its descendants.
+    """The augmentation of mixed images in DACS (Tranheden et al., WACV 2021, section 4) and its successors.
 
-    Whether a batch is jittered and whether it is blurred is drawn once for all of its images; the numbers themselves
-    are drawn for each image.
+    One random decision for the whole batch says whether its colours are jittered, another one whether it is blurred.
+    The strengths are drawn for each image.
 
     Args:
         strength: See :func:`draw_jitter`: 0.25 in DACS, 0.2 in DAFormer, HRDA and MIC.
@@ -37,13 +37,13 @@ class StrongAugmentation:
         blur_probability: Share of batches that are blurred.
         sigma: Range of the standard deviation of the blur in pixels.
         formulas: See :func:`color_jitter`.
-        channels: ``'as_rgb'``: take the channels of the network's input for red, green and blue, whatever they are. The
-            released DACS does so with BGR; hues then turn the other way round, with the same distribution. ``'bgr'``:
-            the input is BGR and is jittered in the right order.
-        shared: One order of the operations and one blur for the whole batch, as MIC's masked images have it.
+        channels: ``'as_rgb'``: treat the channels of the network's input as red, green and blue in this order. The
+            released DACS does so with BGR images: hues then rotate in the other direction, with the same distribution.
+            ``'bgr'``: the input is BGR and is jittered as such.
+        shared: Use one order of the operations and one blur for the whole batch, as for the masked images of MIC.
 
     Raises:
-        ValueError: For an unknown option, or a number out of range.
+        ValueError: If an option is unknown, or ``strength`` or ``sigma`` is out of range.
     """
 
     def __init__(
@@ -64,18 +64,18 @@ class StrongAugmentation:
         if not 0 <= strength <= 0.5 or not 0 < sigma[0] <= sigma[1]:
             raise ValueError(
                 f'StrongAugmentation: strength={strength} and sigma={sigma}, expected a number in [0, 0.5] and a range '
-                'of positive ones'
+                'of positive numbers'
             )
         self.strength, self.sigma, self.formulas = strength, sigma, formulas
         self.jitter_probability, self.blur_probability = jitter_probability, blur_probability
         self.flips_channels, self.shared = channels == 'bgr', shared
 
     def draw(self, generator: torch.Generator, count: int) -> AugmentationDraws:
-        """Draw the numbers for a batch.
+        """Return the random numbers for a batch.
 
         Args:
             generator: A generator of the CPU.
-            count: Number N of images.
+            count: Number of images N.
         """
         jitters, blurs = self.gates(*torch.rand(2, generator=generator, dtype=torch.float64).tolist())
         jitter = draw_jitter(generator, self.strength, count, one_order=self.shared) if jitters else None
@@ -88,13 +88,13 @@ class StrongAugmentation:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, draws: AugmentationDraws, mean: Tensor, std: Tensor) -> Tensor:
-        """Return augmented images.
+        """Return the augmented images, (N, 3, H, W) float32, normalised.
 
         Args:
             images: (N, 3, H, W) float32, normalised.
-            draws: See :meth:`draw`.
-            mean: (3, 1, 1), subtracted from grey values of 0 to 255 by the preprocessor.
-            std: (3, 1, 1), by which it divided.
+            draws: Random numbers from :meth:`draw`.
+            mean: (3, 1, 1), the mean that the preprocessor subtracted, in grey values of 0 to 255.
+            std: (3, 1, 1), the standard deviation by which the preprocessor divided.
         """
         if draws.jitter is not None:
             colors = images.mul(std).add_(mean).div_(LEVELS)

@@ -79,7 +79,7 @@ def test_levels_and_discriminators_must_match():
 def test_several_auxiliary_heads_are_refused():
     segmentor = tiny_segmentor()
     segmentor.auxiliary_head = [segmentor.auxiliary_head, dict(segmentor.auxiliary_head)]
-    with pytest.raises(ValueError, match='has one auxiliary level, but segmentor.auxiliary_head is a list'):
+    with pytest.raises(ValueError, match='segmentor.auxiliary_head is a list, expected one auxiliary head'):
         tiny_adaptor('ADVENT', segmentor=segmentor)
 
 

@@ -110,7 +110,7 @@ def test_several_auxiliary_levels_share_a_weight_unless_they_have_their_own():
 def test_losses_by_name_are_still_weighed():
     adaptor = tiny_adaptor(Terms, segmentor=three_levels())
     by_name = dict(loss_adv=TWO, loss_ent_main=ONE, loss_ent_aux=ONE, loss_ent_aux_0=ONE, loss_ent_aux_1=ONE)
-    with pytest.warns(FutureWarning, match="is now written weigh\\('<term>', {level: loss}\\)"):
+    with pytest.warns(FutureWarning, match="is deprecated: write weigh\\('<term>', {level: loss}\\)"):
         weighted = adaptor.weigh(by_name)
     assert weighted == dict(loss_adv=1.0, loss_ent_main=2.0, loss_ent_aux=3.0, loss_ent_aux_0=3.0, loss_ent_aux_1=7.0)
     with pytest.warns(FutureWarning), pytest.raises(KeyError, match=r"no loss weights for \['loss_mine'\], known are"):
@@ -208,7 +208,7 @@ def test_a_frozen_child_stays_in_eval_mode():
 
 @pytest.mark.parametrize('options', [dict(train_cfg=dict()), dict(pretrained='file.pth')])
 def test_settings_of_a_segmentor_are_refused(options):
-    with pytest.raises(ValueError, match='takes no train_cfg and no pretrained: they belong into segmentor'):
+    with pytest.raises(ValueError, match='takes no train_cfg and no pretrained: set them in segmentor'):
         tiny_adaptor('SourceOnly', **options)
 
 

@@ -125,7 +125,8 @@ def test_a_head_of_several_stages_is_refused():
     segmentor.decode_head = two_stage_head()
     critic = dict(type='PixelDiscriminatorHead', in_channels=48, num_classes=NUM_CLASSES, channels=(8, 4))
     with pytest.raises(
-        ValueError, match=r'FADA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
+        ValueError,
+        match=r'FADA needs a decode head that takes one feature map, .* its in_index is \(2, 3\) and .*: choose a head',
     ):
         tiny_adaptor('FADA', segmentor=segmentor, discriminator=critic)
 

@@ -104,7 +104,8 @@ def test_ignored_images_add_nothing():
 @pytest.mark.parametrize('head', [dict(loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)), HARD])
 def test_a_method_with_a_loss_of_its_own_refuses_them(level, head):
     message = (
-        f'{level}: loss_decode and sampler of a head have no effect here, for the supervised loss of SelfTraining is'
+        f'{level}: loss_decode and sampler of a head have no effect here, because the supervised loss of '
+        'SelfTraining is'
     )
     with pytest.raises(ValueError, match=message):
         tiny_adaptor('SelfTraining', segmentor=network(level, **head))

@@ -29,7 +29,7 @@ def test_it_looks_like_a_segmentor():
 
 
 def test_joint_loss_is_refused():
-    with pytest.raises(RuntimeError, match='no joint loss'):
+    with pytest.raises(RuntimeError, match="has no mode='loss'"):
         tiny_adaptor('SourceOnly')(torch.zeros(1, 3, 32, 32), mode='loss')
 
 

@@ -212,7 +212,7 @@ def test_a_head_that_enlarges_is_refused(batch, monkeypatch):
     forward = adaptor.decode_head.forward
     monkeypatch.setattr(adaptor.decode_head, 'forward', lambda inputs: forward(inputs).repeat_interleave(2, dim=-1))
     with pytest.raises(
-        ValueError, match=r'the features are \(\d+, \d+\) and the logits \(\d+, \d+\): choose a decode head'
+        ValueError, match=r'the features are \(\d+, \d+\) and the logits \(\d+, \d+\) \(H, W\): choose a decode head'
     ):
         adaptor.train_step(batch, wrappers_of(adaptor))
 
@@ -221,7 +221,8 @@ def test_a_head_of_several_stages_is_refused():
     segmentor = tiny_segmentor(two_levels=False)
     segmentor.decode_head = two_stage_head()
     with pytest.raises(
-        ValueError, match=r'SDCA looks at the one feature map .* its in_index is \(2, 3\), .*: choose a head'
+        ValueError,
+        match=r'SDCA needs a decode head that takes one feature map, .* its in_index is \(2, 3\) and .*: choose a head',
     ):
         sdca(segmentor=segmentor)
 

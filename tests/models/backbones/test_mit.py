@@ -41,5 +41,5 @@ def test_it_is_built_where_it_should_be():
 
 
 def test_an_unknown_variant_is_an_error():
-    with pytest.raises(ValueError, match="there is no MiT 'b6', known are b0"):
+    with pytest.raises(ValueError, match="MiT: variant='b6', expected one of b0"):
         MiT('b6')

@@ -119,11 +119,11 @@ def test_what_it_cannot_do_is_refused():
     with pytest.raises(ValueError, match="test_cfg is .*slide.*set test_cfg.mode='whole'"):
         adaptor(test_cfg=slide)
     head = dict(type='FussyHead', in_channels=32, in_index=3, channels=4, num_classes=CLASSES, num_convs=1)
-    with pytest.raises(ValueError, match='the decode head FussyHead'):
+    with pytest.raises(ValueError, match='the decode head is FussyHead'):
         adaptor(decode_head=head)
     with pytest.raises(ValueError, match="at='raw'"):
         adaptor().probabilities(plain_batch((16, 24)), at='raw')
-    with pytest.raises(ValueError, match="at='input_soft': BicubicEncoderDecoder defines by itself"):
+    with pytest.raises(ValueError, match="at='input_soft': BicubicEncoderDecoder does not support it"):
         adaptor().probabilities(plain_batch((16, 24)), at='input_soft')
 
 

@@ -61,12 +61,14 @@ def test_pidnet_learns_its_four_losses_and_is_adapted_by_its_classes():
 def test_pidnet_without_boundaries_and_under_methods_of_one_feature_map_is_refused():
     adaptor = pidnet('SourceOnly').train()
     batch = dict(source=labelled_side(1, 2, label_size=(48, 64), size=(48, 64)), target=side(2, False, (48, 64)))
-    with pytest.raises(ValueError, match="no gt_edge_map: put dict.type='GenerateEdge', edge_width=4. in front of"):
+    with pytest.raises(ValueError, match="no gt_edge_map: add dict.type='GenerateEdge', edge_width=4. before"):
         adaptor.train_step(batch, wrappers_of(adaptor))
-    with pytest.raises(ValueError, match='SDCA looks at the one feature map .* but PIDHead reads several'):
+    with pytest.raises(
+        ValueError, match='SDCA needs a decode head that takes one feature map, but PIDHead takes several'
+    ):
         pidnet('SDCA')
     critic = dict(type='PixelDiscriminatorHead', in_channels=16, num_classes=NUM_CLASSES, channels=(8, 4))
-    with pytest.raises(ValueError, match='FADA divides the logits .* but PIDHead computes its loss in its own way'):
+    with pytest.raises(ValueError, match='FADA divides the logits .* but PIDHead has its own kind of loss'):
         pidnet('FADA', discriminator=critic)
 
 

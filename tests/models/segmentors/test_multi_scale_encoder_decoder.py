@@ -134,7 +134,7 @@ def test_what_it_cannot_do_is_refused():
     with pytest.raises(ValueError, match="test_cfg is .*slide.*set test_cfg.mode='whole'"):
         adaptor(test_cfg=slide)
     head = dict(type='FussyHead', in_channels=32, in_index=3, channels=4, num_classes=NUM_CLASSES, num_convs=1)
-    with pytest.raises(ValueError, match='the decode head FussyHead'):
+    with pytest.raises(ValueError, match='the decode head is FussyHead'):
         adaptor(decode_head=head)
     with pytest.raises(ValueError, match="at='raw'"):
         adaptor().probabilities(plain_batch((16, 24)), at='raw')

@@ -12,7 +12,7 @@ def test_the_grid_has_whole_blocks_halves_rounded_to_even(size, block, grid):
 
 
 def test_a_block_larger_than_the_image_is_an_error():
-    with pytest.raises(ValueError, match=r'a block of 64 pixels is more than twice as large as the image, \(20, 200\)'):
+    with pytest.raises(ValueError, match=r'a block of 64 pixels is at least twice as large as the image, \(20, 200\)'):
         draw_blocks(torch.Generator(), 1, (20, 200), 64)
 
 

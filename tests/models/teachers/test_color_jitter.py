@@ -96,5 +96,5 @@ def test_draws_have_their_ranges_and_one_order_if_wanted():
 
 
 def test_unknown_formulas_are_an_error(images):
-    with pytest.raises(ValueError, match="formulas 'opencv', expected one of"):
+    with pytest.raises(ValueError, match="formulas='opencv', expected one of"):
         color_jitter(images, factors(), 'opencv')

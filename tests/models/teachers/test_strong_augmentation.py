@@ -60,7 +60,7 @@ def test_gates_open_for_their_share_of_the_batches():
     'options, message',
     [
         (dict(strength=0.6), r'strength=0.6 and sigma=\(0.15, 1.15\), expected a number in \[0, 0.5\]'),
-        (dict(sigma=(0.0, 1.0)), r'sigma=\(0.0, 1.0\), expected .* a range of positive ones'),
+        (dict(sigma=(0.0, 1.0)), r'sigma=\(0.0, 1.0\), expected .* a range of positive numbers'),
         (dict(formulas='opencv'), "formulas='opencv' and channels='as_rgb', expected one of"),
         (dict(channels='rgb'), "channels='rgb', expected one of"),
     ],
