@@ -135,7 +135,7 @@ def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
     changed = dict(b=dict(type='AppendStage', text='B', after='{a}/out'))
     build_runner(config(tmp_path, stages=['a', 'b'], **changed)).train(restart_from='b')
     with pytest.raises(
-        RuntimeError, match=r"(?s)stage 'deep/c'.*b is not what it was made from any more.*--restart-from deep/c"
+        RuntimeError, match=r"(?s)stage 'deep/c'.*b has changed since this stage was started.*--restart-from deep/c"
     ):
         build_runner(config(tmp_path, resume=True, **changed)).train()
     build_runner(config(tmp_path, **changed)).train(restart_from='deep/c')
