@@ -1,4 +1,4 @@
-"""Schedulers follow optimizer steps."""
+"""Schedulers count optimizer steps."""
 
 import pytest
 from mmengine.hooks import Hook
