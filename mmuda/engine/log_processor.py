@@ -6,7 +6,7 @@ from mmengine.runner import LogProcessor, Runner
 from mmseg.registry import LOG_PROCESSORS
 
 SUMMARIES = ('mean', 'deviation')
-"""Last parts of names that :class:`LabelFreeHook` tells in a line of its own."""
+"""Last parts of the names of values that :class:`LabelFreeHook` logs in a separate line."""
 
 
 @LOG_PROCESSORS.register_module()

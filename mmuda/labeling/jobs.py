@@ -28,12 +28,12 @@ class Job:
     Args:
         folder: Output folder; it is made if it does not exist.
         name: Name of the file.
-        settings: Plain values that decide the result. A folder that was begun with other settings is refused.
+        settings: Plain values that decide the result. A folder that was started with other settings is refused.
         results: Plain values that are written from the start but not compared.
         plan: The settings as earlier versions wrote them, to compare with files of these versions.
 
     Raises:
-        RuntimeError: If the folder was begun with other settings, or holds labels of unknown origin.
+        RuntimeError: If the folder was started with other settings, or holds labels of unknown origin.
         ValueError: If the file is damaged.
     """
 
@@ -84,7 +84,7 @@ class Job:
         write_json(self.path, {**self.content, CHECKSUM: checksum(self.content)})
 
     def _stored(self, fresh: dict[str, Any], keys: list[str], plan: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the content of a job that was begun before, or None."""
+        """Return the content of a job that was started before, or None."""
         old_plan = _read(self.folder / 'plan.json')
         content = _read(self.path)
         if content is not None:
@@ -107,7 +107,7 @@ class Job:
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
-                f'{self.folder} was begun with other settings:\n  {told}\nChoose another folder, delete this one, or, '
+                f'{self.folder} was started with other settings:\n  {told}\nChoose another folder, delete this one, or, '
                 'in a run of stages, use --restart-from STAGE'
             )
 

@@ -59,7 +59,7 @@ def label_images(
         strategy: Rule that chooses the pixels.
         classes: Names of the C classes.
         facts: Origin of the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest,
-            and a folder that was begun with other facts is refused.
+            and a folder that was started with other facts is refused.
         prior: Spatial prior (C, H, W) of the size of the probabilities, which are multiplied by it first.
         for_statistics: Probabilities from which the thresholds are taken, for example of another resolution; default:
             ``probabilities``.
@@ -72,7 +72,7 @@ def label_images(
 
     Raises:
         ValueError: If the list of images is empty or ambiguous, or a map has NaN, or another number of classes or size.
-        RuntimeError: If the folder was begun with other images, facts or settings, or another run uses it.
+        RuntimeError: If the folder was started with other images, facts or settings, or another run uses it.
         OSError: If the disk is full, or clearly too small for all label files.
     """
     with only_run(out_dir, 'labelling'):

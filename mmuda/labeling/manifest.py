@@ -111,8 +111,8 @@ class Manifest:
         changed = [label for label, digest, now in zip(self.labels, self.digests, found, strict=True) if digest != now]
         if changed:
             raise ValueError(
-                f'{len(changed)} of {len(self.labels)} label files of {self.folder} are not what the labelling wrote, '
-                f'the first is {changed[0]}: put them back, or delete the folder and label again (in a run of stages: '
+                f'{len(changed)} of {len(self.labels)} label files of {self.folder} differ from what was written, the '
+                f'first is {changed[0]}: put them back, or delete the folder and label again (in a run of stages: '
                 '--restart-from STAGE)'
             )
 

@@ -40,7 +40,7 @@ class ResumablePass(Generic[Place]):
 
     Args:
         folder: Folder of the snapshots; :meth:`Job.finish` deletes them.
-        places: Places of this process: what identifies its items, such as the indices of its images.
+        places: Places of the items of this process. A place identifies an item, such as the index of an image.
         name: Name of the work, for the progress display.
         snapshot_every: Seconds between two snapshots. There is always a snapshot after the last item.
         unit: Plural of one item, for the progress display.

@@ -63,7 +63,7 @@ def rank_images(
 
     Raises:
         ValueError: If there are no images, one of the lists would be empty, or a score is not finite.
-        RuntimeError: If the folder was begun with other images, facts or settings, or another run uses it.
+        RuntimeError: If the folder was started with other images, facts or settings, or another run uses it.
     """
     with only_run(out_dir, 'ranking'):
         return _rank_images(images, probabilities, Path(out_dir), easy, rare_classes, facts, snapshot_every)

@@ -44,7 +44,7 @@ class Stage(metaclass=ABCMeta):
 
     @abstractmethod
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return everything in the config that decides the result, with references as they are written.
+        """Return everything in the config that decides the result, with references not yet resolved to paths.
 
         The :class:`~mmuda.stages.ledger.Ledger` of the run compares it when the run is resumed.
         """
@@ -84,7 +84,7 @@ class Stage(metaclass=ABCMeta):
         )
 
     def config(self, ctx: StageContext) -> Config:
-        """Return the config of the network that the stage trains, with references as they are written.
+        """Return the config of the network that the stage trains, with references not yet resolved to paths.
 
         Raises:
             ValueError: If the stage trains no network.

@@ -130,13 +130,13 @@ def check_batch(folder: Path, batch: int, name: str) -> None:
         name: Name of the stage.
 
     Raises:
-        RuntimeError: If the round was begun with another number.
+        RuntimeError: If the round was started with another number.
     """
     path = folder / 'batch.json'
     begun = from_main(lambda: json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch)
     if begun != batch:
         raise RuntimeError(
-            f'stage {name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size times '
+            f'stage {name!r} was started with {begun} images in an iteration, now there are {batch} (batch size times '
             'processes): continue with the same batch size and number of processes, or run the round again with '
             f'--restart-from {name}'
         )

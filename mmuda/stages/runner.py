@@ -95,7 +95,7 @@ class StagedRunner:
         from_main(self._belong_to_run)
         if restart_from is not None:
             first = self.stages.index(self._find(restart_from)[0])
-            self._forget_all(self.stages[first:], f'{restart_from} and what came after it')
+            self._forget_all(self.stages[first:], f'{restart_from} and the stages after it')
         wanted = (
             self.stages
             if only is None

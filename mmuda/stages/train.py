@@ -39,7 +39,7 @@ class TrainStage(Stage):
         self.weights = weights
 
     def config(self, ctx: StageContext) -> Config:
-        """Return the config of this training, with references as they are written."""
+        """Return the config of this training, with references not yet resolved to paths."""
         return overridden(ctx, self.overrides)
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
