@@ -34,8 +34,7 @@ def install_safe_loading() -> None:
     - Files, URLs and files of packages (``package://``) are read by :func:`load_from_local`, :func:`load_from_http` and
       :func:`load_from_package`.
     - Loaders of other prefixes (``open-mmlab://``, ``torchvision://``, ``s3://``, those of plug-ins) are kept. While
-    they
-      run, :func:`torch.load` uses ``weights_only=True``.
+      they run, :func:`torch.load` uses ``weights_only=True``.
 
     It can be called again to cover loaders that were registered meanwhile. ``torch.load`` itself and
     ``mmengine.fileio`` are not changed.

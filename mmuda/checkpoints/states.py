@@ -68,9 +68,8 @@ def with_counters(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 def weight_problems(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
     """Describe why weights cannot be loaded, one line for each kind of problem; return '' if they can be.
 
-    The kinds are: missing keys, unexpected keys, keys of another shape, and floating-point numbers where the network
-        has
-    integers or the other way round (except counters of batch-norm, which ``half()`` converts to floating point).
+    The kinds are missing keys, unexpected keys, keys of another shape, and floating-point numbers where the network
+    has integers or the other way round (except counters of batch-norm, which ``half()`` converts to floating point).
     """
     both = sorted(set(expected) & set(given))
     problems = {

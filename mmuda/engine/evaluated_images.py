@@ -79,7 +79,7 @@ def check_labelled(dataset: Any, evaluator: Any) -> None:
         evaluator: ``test_evaluator`` of the config. Metrics with ``format_only`` need no labels.
 
     Raises:
-        ValueError: If the first image has no label.
+        ValueError: If the first image has no label, or the test pipeline does not load it.
     """
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
     if any(metric.get('format_only') for metric in metrics) or not hasattr(dataset, 'get_data_info'):

@@ -19,8 +19,8 @@ from .run_settings import changed_settings, changed_since_older, not_allowed, re
 def find_resumable(work_dir: str | Path) -> str | None:
     """Return the newest checkpoint of the run in a work directory that is not damaged, or None if it has none.
 
-    Damaged checkpoints that are newer are moved aside. Checkpoints of an earlier run are ignored. Only the main process
-    must call it.
+    Damaged checkpoints that are newer are moved aside. Checkpoints of an earlier run are ignored. Call it only on the
+    main process.
 
     Raises:
         RuntimeError: If all checkpoints of the run are damaged.
@@ -57,7 +57,7 @@ def find_resumable(work_dir: str | Path) -> str | None:
 def set_aside_earlier_run(work_dir: str | Path) -> None:
     """Move all checkpoints of an earlier run aside, so that a new run neither overwrites nor resumes them.
 
-    Only the main process must call it.
+    Call it only on the main process.
     """
     root = Path(work_dir)
     earlier = [path.name for pattern in ('iter_*.pth', 'best_*.pth', NOTE) for path in root.glob(pattern)]
@@ -70,7 +70,10 @@ def set_aside_earlier_run(work_dir: str | Path) -> None:
 
 
 def begin_training(work_dir: str | Path) -> str | None:
-    """Move checkpoints of an earlier run aside; return the identity of the new run. Only for the main process."""
+    """Move checkpoints of an earlier run aside, and return the identity of the new run.
+
+    Call it only on the main process.
+    """
     set_aside_earlier_run(work_dir)
     record = RunRecord(work_dir)
     if not record.exists:  # with --resume, but without a checkpoint
@@ -84,7 +87,7 @@ def adopt_run(work_dir: str | Path, filename: str, iteration: int, meta: Mapping
 
     A checkpoint in the work directory keeps its run, and checkpoints of later iterations are moved aside. A checkpoint
     from another folder begins a new run, and all checkpoints in the work directory are moved aside. So the next
-    ``--resume`` does not use them. Only the main process must call it.
+    ``--resume`` does not use them. Call it only on the main process.
 
     Args:
         work_dir: Folder of the run.

@@ -63,15 +63,14 @@ MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_sche
 class AdaptationRunner(Runner):
     """:class:`mmengine.runner.Runner` for adaptors. Configs select it by ``runner_type='AdaptationRunner'``.
 
-    Differences to mmengine's runner:
+    Differences from mmengine's runner:
 
-    - distributed runs work without a GPU (gloo), and each child of the adaptor has its own wrapper;
+    - distributed runs work without a GPU (gloo), and each trainable child of the adaptor has its own wrapper;
     - checkpoints hold tensors and plain values only, are written atomically, and are read without unpickling objects;
     - every load is strict, or logs the children that it left out;
     - ``resume=True`` continues from the newest checkpoint in ``work_dir``, and uses ``load_from`` only if there is
-    none.
-      A path resumes from that file. With :class:`RandomStateHook`, a run that was killed at any time and resumed ends
-      with the same weights as an uninterrupted run;
+      none. A path resumes from that file. With :class:`RandomStateHook`, a run that was killed at any time and resumed
+      ends with the same weights as an uninterrupted run;
     - an empty data set is an error before the first iteration;
     - several runs in one process, such as stages, share nothing, even if they start in the same second.
     """

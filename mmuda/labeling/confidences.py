@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 
-BLOCK = 2**20  # values; the temporaries of a block fit into the cache of a CPU: a third of the time of a whole map
+BLOCK = 2**20  # values of a block: its temporaries fit into the CPU cache, which takes a third of the time
 
 
 def row_blocks(maps: Tensor) -> tuple[Tensor, ...]:

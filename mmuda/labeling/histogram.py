@@ -14,7 +14,7 @@ def _bits(value: float) -> int:
 
 
 # Three ranges of bins. A bin is a bit pattern without its last SHIFT bits, or OVER_SHIFT bits in the third range.
-SHIFT, OVER_SHIFT = 11, 9  # 12 and 14 of the 23 bits of a mantissa stay
+SHIFT, OVER_SHIFT = 11, 9  # 12 and 14 of the 23 bits of a mantissa are kept
 LOW = (_bits(2**-40) >> SHIFT) - 1  # q < 0.5 is in bin bits(q) - LOW, below 2^-40 in bin 0
 HIGH = (_bits(0.5) >> SHIFT) - LOW  # the bin of q = 0.5
 MIRROR = HIGH + (_bits(0.5) - 1 >> SHIFT)  # 0.5 <= q < 1 is in bin MIRROR - bits(1 - q)

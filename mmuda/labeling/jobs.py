@@ -22,8 +22,7 @@ class Job:
     known.
 
     Files of earlier versions are read, too: files of format 1, which were written only at the end, and ``plan.json``
-        and
-    ``thresholds.json`` of a job that was interrupted.
+    and ``thresholds.json`` of a job that was interrupted.
 
     Args:
         folder: Output folder; it is made if it does not exist.
@@ -107,8 +106,8 @@ class Job:
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
-                f'{self.folder} was started with other settings:\n  {told}\nChoose another folder, delete this one, or, '
-                'in a run of stages, use --restart-from STAGE'
+                f'{self.folder} was started with other settings:\n  {told}\nChoose another folder, delete this one, or '
+                '(in a run of stages) use --restart-from STAGE'
             )
 
 

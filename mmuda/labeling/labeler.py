@@ -46,8 +46,8 @@ def label_images(
     """Write a pseudo label for each image.
 
     A strategy with thresholds needs two passes over the images: the first collects statistics, the second writes
-        labels.
-    Probabilities are not kept between the passes: ``probabilities`` is called in both and can cache its own work.
+    labels. Probabilities are not kept between the passes: ``probabilities`` is called in both, and can keep values that
+    speed up the second call.
 
     After an interruption, a call with the same arguments continues the work. The statistics continue from a snapshot.
     Only missing label files are written; complete ones are never changed. Several processes share the images.

@@ -14,7 +14,7 @@ from .inference import InferenceStage, outside_files
 
 @STAGES.register_module()
 class LabelStage(InferenceStage):
-    """Write pseudo labels for images; ``PseudoLabelDataset(labels='{name}')`` reads them.
+    """Stage that writes pseudo labels for images; ``PseudoLabelDataset(labels='{name}')`` reads them.
 
     Args:
         name: See :class:`Stage`.

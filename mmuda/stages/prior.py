@@ -19,7 +19,9 @@ from .context import StageContext
 
 @STAGES.register_module()
 class PriorStage(Stage):
-    """Write ``prior.npz``, the spatial prior of CBST-SP from source labels (Zou et al., ECCV 2018, section 4.3).
+    """Stage that writes ``prior.npz``, the spatial prior of CBST-SP (Zou et al., ECCV 2018, section 4.3).
+
+    The prior is computed from the source labels, see :func:`estimate_prior`.
 
     Args:
         name: See :class:`Stage`.

@@ -14,9 +14,10 @@ from .inference import InferenceStage
 
 @STAGES.register_module()
 class RankStage(InferenceStage):
-    """Order images by the entropy of their prediction, and split them (IntraDA, Pan et al., CVPR 2020, section 3.2).
+    """Stage that sorts images by the entropy of their predictions and splits them (IntraDA, Pan et al., CVPR 2020).
 
-    Writes ``easy.txt`` and ``hard.txt``, one image path per line, and ``scores.json``.
+    Section 3.2 of the paper. The stage writes ``easy.txt`` and ``hard.txt``, one image path per line, and
+    ``scores.json``.
 
     Args:
         name: See :class:`Stage`.

@@ -30,11 +30,11 @@ CHECKPOINT = 'statistics.pth'
 
 @STAGES.register_module()
 class StatisticsStage(Stage):
-    """Collect the initial class distributions of an adaptation, in one pass over the source (SDCA's warm start).
+    """Stage that collects the initial class distributions of an adaptation in one pass over the source.
 
-    The network is in eval mode and is not changed. The result, ``statistics.pth``, is a checkpoint of the model of the
-    adaptation that includes the statistics. The adaptation starts from it with ``weights='{name}'``. The processes
-    share the images. After an interruption each continues from its last snapshot.
+    This is SDCA's warm start. The network is in eval mode and is not changed. The result, ``statistics.pth``, is a
+    checkpoint of the model of the adaptation that includes the statistics. The adaptation starts from it with
+    ``weights='{name}'``. The processes share the images. After an interruption each continues from its last snapshot.
 
     Args:
         name: See :class:`Stage`.

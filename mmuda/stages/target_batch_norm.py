@@ -19,7 +19,7 @@ CHECKPOINT = 'target_bn.pth'
 
 @STAGES.register_module()
 class TargetBatchNorm(Stage):
-    """Estimate the batch-norm statistics of a trained network again, on unlabelled target images alone.
+    """Stage that estimates the batch-norm statistics of a trained network again, on unlabelled target images alone.
 
     The result, ``target_bn.pth``, is a checkpoint of the same network in which only these statistics differ. Later
     stages use it as ``weights='{name}'``. See :func:`mmuda.engine.batch_norm_estimation.estimate_batch_norm` for the

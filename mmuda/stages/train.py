@@ -19,7 +19,7 @@ from .inference import outside_files
 
 @STAGES.register_module()
 class TrainStage(Stage):
-    """Train the config that names this stage, with some keys changed.
+    """Stage that trains the config of the run with some keys changed.
 
     The last checkpoint is evaluated with the ``val_evaluator`` of the config. Later stages get it as
     ``weights='{name}'``.

@@ -18,8 +18,8 @@ class RandomStateHook(Hook):
     - Each checkpoint holds the random states of every process (Python, NumPy, PyTorch, CUDA).
     - They are restored right before the first iteration after a resume, because building a data loader draws random
       numbers, too.
-    - An interrupted run validates between two iterations, but the resumed run does not repeat that validation. So the
-      states before a validation are restored after it.
+    - A resumed run does not repeat the validations before its checkpoint. So a validation must not change the states:
+      those before it are restored after it.
     """
 
     priority = 'VERY_HIGH'
