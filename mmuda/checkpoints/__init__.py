@@ -15,7 +15,7 @@ latest.py         Which checkpoint of a run is the newest, and the newest intact
 own_names.py      How do they get into a model that mmengine or mmseg load? :func:`install_own_names`
 plain.py          What can our own files hold? Tensors and plain values: :func:`to_plain`, :func:`write_checkpoint`
 publish.py        How does a trained segmentor get to users of plain mmseg? :func:`publish`
-key_maps.py       What do the original implementations call their weights?
+key_maps.py       Which names do the weights have in the original implementations?
 ================= ==================================================================================================
 """
 

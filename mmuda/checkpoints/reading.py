@@ -60,7 +60,7 @@ def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trus
 
 
 def read_meta(filename: str | Path) -> Any:
-    """Return ``meta`` of a checkpoint without reading its tensors; None if it has no ``meta``."""
+    """Return ``meta`` of a checkpoint, without its config; None if it has none. Tensors are not read."""
     with stand_ins():
         content = sound_content(torch.load(filename, map_location='cpu', weights_only=True, mmap=True))
     return content.get('meta') if isinstance(content, dict) else None

@@ -2,8 +2,9 @@
 
 Our own checkpoints need none of them, see :mod:`mmuda.checkpoints.plain`. ``torch.load(weights_only=True)`` calls
 allowed classes and functions with arguments from the file. Those of NumPy are not safe with arbitrary arguments:
-``np.ndarray((1,), 'O', bytes)`` makes objects out of raw numbers. So these stand-ins are allowed under the names of the
-real classes and functions. They check and keep their arguments, and :func:`restore` builds the real objects.
+``np.ndarray((1,), 'O', bytes)`` takes the bytes for addresses of objects. So these stand-ins are allowed under the
+names of the real classes and functions. They check and keep their arguments, and :func:`restore` builds the real
+objects.
 """
 
 import re
