@@ -39,7 +39,7 @@ class Strategy(ABC):
 class ThresholdStrategy(Strategy):
     """Base of strategies that compare the confidence of a pixel with the threshold of its class.
 
-    A first pass collects the confidences of all images (each process its share) in :meth:`new_statistics`.
+    A first pass adds the confidences of all images (each process its share) to :meth:`new_statistics`.
     :meth:`thresholds` turns the merged statistics into the thresholds that :meth:`label` applies in a second pass.
     """
 

@@ -16,7 +16,7 @@ from .inference import InferenceStage
 class RankStage(InferenceStage):
     """Stage that sorts images by the entropy of their predictions and splits them (IntraDA, Pan et al., CVPR 2020).
 
-    Section 3.2 of the paper. The stage writes ``easy.txt`` and ``hard.txt``, one image path per line, and
+    It follows section 3.2 of the paper, and writes ``easy.txt`` and ``hard.txt``, one image path per line, and
     ``scores.json``.
 
     Args:
