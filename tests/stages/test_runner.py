@@ -177,8 +177,8 @@ def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
     'changes, message',
     [
         (dict(stages=[]), 'needs stages'),
-        (dict(stages=['a', 'x']), "names 'x', but .* has no x = dict"),
-        (dict(stages=['a', 'model'], model=dict(type='A')), "names 'model'"),
+        (dict(stages=['a', 'x']), "lists 'x', but .* has no stage x = dict"),
+        (dict(stages=['a', 'model'], model=dict(type='A')), "lists 'model'"),
         (dict(stages=['b', 'a']), "'b' refers to a, which is no stage before it"),
         (dict(stages=['a', 'a']), 'the same name'),
         (dict(stages=['a'], a=dict(type='AppendStage', text='{nobody}/x')), 'refers to nobody'),
