@@ -8,14 +8,14 @@ safe_loading.py   How does mmengine read checkpoints, from files, URLs and other
 archives.py       Is this file damaged? :func:`damage` compares checksums
 reading.py        What is in this file? :func:`read_checkpoint` runs no code that is in it
 stand_ins.py      How are the NumPy arrays and log histories in the files of mmengine read without their classes?
-states.py         Which part of a file are the weights, and what keeps them from fitting a network?
-weights_meta.py   Which facts about a network do the names of its weights not tell? :func:`weights_meta`
+states.py         Which part of a file are the weights, and why do they not fit a network?
+weights_meta.py   Which facts about a network are not in the names of its weights? :func:`weights_meta`
 loading.py        How do the weights get into a model? :func:`load_weights`
 latest.py         Which checkpoint of a run is the newest, and the newest intact one? :func:`latest_checkpoint`
-own_names.py      And when mmengine or mmseg load them, on their own? :func:`install_own_names`
-plain.py          What may our own files hold? Tensors and plain values: :func:`to_plain`, :func:`write_checkpoint`
+own_names.py      How do they get into a model that mmengine or mmseg load? :func:`install_own_names`
+plain.py          What can our own files hold? Tensors and plain values: :func:`to_plain`, :func:`write_checkpoint`
 publish.py        How does a trained segmentor get to users of plain mmseg? :func:`publish`
-key_maps.py       What do the original implementations call their weights?
+key_maps.py       Which names do the weights have in the original implementations?
 ================= ==================================================================================================
 """
 

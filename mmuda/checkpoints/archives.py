@@ -1,4 +1,4 @@
-"""Is a file that PyTorch wrote damaged? Its zip archive has a checksum of each part, which PyTorch does not look at."""
+"""Damaged files of PyTorch. Their zip archives have a checksum of each part, which PyTorch does not compare."""
 
 import os
 import zipfile
@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 
 def damage(file: str | Path | BinaryIO) -> str | None:
-    """Return how a checkpoint is damaged, or None.
+    """Describe how a checkpoint is damaged; return None if it is intact.
 
-    All of it is read, about a second for a gigabyte. Files of PyTorch before 1.6 are no archives and have no checksums:
-    nothing is found in them.
+    The whole file is read, which takes about a second for a gigabyte. Files of PyTorch before 1.6 are not archives and
+    have no checksums, so their damage is not found.
 
     Args:
-        file: A path or an open file, which is at its beginning afterwards.
+        file: A path, or an open file, which is then set to its beginning.
     """
     if isinstance(file, (str, Path)) and os.path.getsize(file) == 0:
         return 'it is empty'
@@ -25,7 +25,7 @@ def damage(file: str | Path | BinaryIO) -> str | None:
 
 
 def archive_damage(file: str | Path | BinaryIO) -> str | None:
-    """Return how the archive in a file is damaged, or None; also None if the file is no archive.
+    """Describe how the archive in a file is damaged; return None if it is intact, or if the file is not an archive.
 
     Args:
         file: As in :func:`damage`.
@@ -35,7 +35,7 @@ def archive_damage(file: str | Path | BinaryIO) -> str | None:
             return None
         with zipfile.ZipFile(file) as archive:
             part = archive.testzip()
-        return None if part is None else f'its part {part} is not what was written (the checksum differs)'
+        return None if part is None else f'its part {part} was changed after writing (the checksum differs)'
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
         return f'its archive cannot be read ({error})'
     finally:
@@ -51,7 +51,7 @@ def _is_archive(file: str | Path | BinaryIO) -> bool:
 
 
 def _is_other_format(file: str | Path | BinaryIO) -> bool:
-    """Return whether a file begins as a pickle does, and not as an archive whose end is missing or as text."""
+    """Return whether a file begins like a pickle. Text, and an archive whose end is missing, begin otherwise."""
     if isinstance(file, (str, Path)):
         with open(file, 'rb') as opened:
             head = opened.read(2)

@@ -1,9 +1,10 @@
-"""Names of weights in the original implementations, and the names that mmuda has for them.
+"""Names of weights in the original implementations, and their names in mmuda.
 
-A layout is a list of rules (pattern, ours). The first pattern that matches a whole key decides: ``ours`` is the new
-name, a function of the match that returns it, or None, which leaves the key out on purpose. A third element, if there
-is one, changes the weight. Names that end in ``#0``, ``#1``, ... are parts of one weight, whose rows are joined in this
-order. The parts of a segmentor are ``backbone.``, ``decode_head.`` and ``auxiliary_head.``.
+A layout is a list of rules (pattern, ours). The first pattern that matches a whole key is used. ``ours`` is the new
+name, or a function of the match that returns the new name, or None, which leaves the key out on purpose. An optional
+third element is a function that changes the weight. Names that end in ``#0``, ``#1``, ... are parts of one weight,
+whose rows are joined in this order. The parts of a segmentor are ``backbone.``, ``decode_head.`` and
+``auxiliary_head.``.
 """
 
 import re
@@ -23,7 +24,7 @@ class Renamed(NamedTuple):
     """Weights under our names.
 
     Attributes:
-        weights: Tensors or arrays by our names; a key that no rule knows keeps its own.
+        weights: Tensors or arrays by our names. A key that matches no rule keeps its name.
         left_out: Keys that the layout leaves out on purpose.
     """
 
@@ -35,11 +36,11 @@ def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
     """Rename all keys of a state dict by a layout.
 
     Args:
-        weights: Tensors or arrays by the original's keys.
-        layout: Its rules.
+        weights: Tensors or arrays by the keys of the original implementation.
+        layout: Rules for these keys.
 
     Raises:
-        ValueError: If two keys get one name.
+        ValueError: If two keys get the same name.
     """
     renamed: dict[str, T] = {}
     came_from: dict[str, str] = {}
@@ -50,13 +51,13 @@ def rename(weights: Mapping[str, T], layout: Layout) -> Renamed:
             left_out.append(key)
             continue
         if ours in renamed:
-            raise ValueError(f'{came_from[ours]} and {key} are both {ours} here: one file holds two networks')
+            raise ValueError(f'{came_from[ours]} and {key} are both named {ours} in mmuda: one file holds two networks')
         renamed[ours], came_from[ours] = changed, key
     return Renamed(_join_parts(renamed), left_out)
 
 
 def _apply(layout: Layout, key: str, value: T) -> tuple[str | None, T]:
-    """Return the new name and the weight after the first rule that matches."""
+    """Apply the first rule that matches, and return the new name and the weight."""
     for pattern, ours, *change in layout:
         match = re.fullmatch(pattern, key)
         if match:
@@ -66,7 +67,7 @@ def _apply(layout: Layout, key: str, value: T) -> tuple[str | None, T]:
 
 
 def _join_parts(weights: dict[str, T]) -> dict[str, Any]:
-    """Join the rows of ``name#0``, ``name#1``, ...; parts of a weight that is not complete keep their names."""
+    """Join the rows of ``name#0``, ``name#1``, ...; the parts of an incomplete weight keep their names."""
     parts: dict[str, list[str]] = {}
     for key in weights:
         if re.fullmatch(r'.+#[0-9]+', key):
@@ -77,7 +78,7 @@ def _join_parts(weights: dict[str, T]) -> dict[str, Any]:
         if len(keys) < 2 or keys != [f'{name}#{i}' for i in range(len(keys))]:
             continue
         if name in weights:
-            raise ValueError(f'{name} is there as a whole and in parts: one file holds two networks')
+            raise ValueError(f'{name} exists as a whole and in parts: one file holds two networks')
         joined[name] = torch.cat([joined.pop(key) for key in keys])
     return joined
 
@@ -96,10 +97,10 @@ DEEPLAB: Layout = (
     _head('layer6', 'decode_head'),
     _head('classifier', 'decode_head'),
 )
-"""AdaptSegNet, ADVENT and IntraDA: ``layer5`` is the auxiliary head. Its VGG-16 has one head."""
+"""AdaptSegNet, ADVENT and IntraDA: ``layer5`` is the auxiliary head. With VGG-16 they have one head, ``classifier``."""
 
 DEEPLAB_ORACLE: Layout = (RESNET, _head('layer5', 'decode_head'))
-"""AdaptSegNet's oracle: one head, called ``layer5`` although it sits on layer4."""
+"""AdaptSegNet's oracle: one head, named ``layer5`` although it follows layer4."""
 
 DEEPLAB_ONE_LEVEL: Layout = ((r'layer5\..+', None), *DEEPLAB)
 """SIM: as AdaptSegNet, but ``layer5`` is never called and never trained."""
@@ -109,17 +110,17 @@ FADA: Layout = (
     (r'feature_extractor\.backbone\.([0-9]+)\.(weight|bias)', r'backbone.features.\1.\2'),
     _head('classifier', 'decode_head'),
 )
-"""FADA and SDCA, their two networks joined under ``feature_extractor.`` and ``classifier.``."""
+"""FADA and SDCA: the weights of their two networks, below ``feature_extractor.`` and ``classifier.``."""
 
 
 def _torchvision_vgg(match: Match) -> str:
     index = int(match[1])
-    # Without the fourth pool the convolutions behind it move up by one.
+    # Our network has no fourth pooling layer, so the convolutions after it have an index lower by one.
     return f'backbone.features.{index - 1 if index > 23 else index}.{match[2]}'
 
 
 TORCHVISION_VGG: Layout = ((r'features\.([0-9]+)\.(weight|bias)', _torchvision_vgg), (r'classifier\..+', None))
-"""torchvision's VGG-16, and the Caffe weights under its names. fc6 and fc7 are others here: they are left out."""
+"""VGG-16 of torchvision, and the Caffe weights under the same names. Our fc6 and fc7 differ: theirs are left out."""
 
 INITIAL_RESNET: Layout = (
     RESNET,
@@ -127,7 +128,7 @@ INITIAL_RESNET: Layout = (
     (r'[^.]+\.(conv1|bn1|layer[1-4])\.(.+)', r'backbone.\1.\2'),
     (r'[^.]+\.(?:fc|layer[56])\..+', None),
 )
-"""Starting points: a ResNet of torchvision or Caffe, or DeepLab's with one component (``Scale.``) before every key."""
+"""Initial weights: a ResNet of torchvision or Caffe, or DeepLab's with a prefix (``Scale.``) before every key."""
 
 _SLOTS = dict(branch1='shortcut', branch2a='{}1', branch2b1='{}2', branch2b2='{}3')
 _KINDS = dict(res='conv', bn='bn')
@@ -152,10 +153,10 @@ RESNET38: Layout = (
         lambda match: f'backbone.bn7.{_SUFFIXES[match[1] or match[2]]}',
     ),
     (r'arg:conv6a_(weight|bias)', r'decode_head.conv6a.\1'),
-    (r'arg:linear1000_(weight|bias)', None),  # of ImageNet
+    (r'arg:linear1000_(weight|bias)', None),  # the classifier of ImageNet
     (r'arg:linear[0-9]+_(weight|bias)', r'decode_head.conv_seg.\1'),
     (r'(?!arg:|aux:)[^:]*:.*', None),
-)  # MXNet reads parameters and auxiliary states only
+)  # the last rule leaves out all that MXNet does not read: it reads only parameters and auxiliary states
 """ResNet-38 of ademxapp and CBST, as MXNet names it.
 
 ``res4b2_branch2b1_weight`` is the second convolution of block 2 of level 4.
@@ -165,7 +166,7 @@ OWN: Layout = (
     (r'(?:segmentor\.)?backbone\.(.+)', r'backbone.\1'),
     (r'(?:segmentor\.)?(?:neck|decode_head|auxiliary_head)\..+', None),
 )
-"""Our own checkpoints, of which the backbone is wanted."""
+"""The backbone of our own checkpoints."""
 
 _LITE_CONVOLUTIONS = ('expand', 'depthwise', 'project')
 
@@ -182,17 +183,17 @@ EFFICIENTNET_LITE: Layout = (
 )
 """EfficientNet-Lite as the package ``efficientnet-lite-pytorch`` names it.
 
-Left out are the last 1x1 convolution, to 1280 channels, and the classifier of ImageNet.
+The last 1x1 convolution, to 1280 channels, and the classifier of ImageNet are left out.
 """
 
 
 def _as_convolution(weight: Any) -> Any:
-    """Return the weight of a linear layer as that of a 1x1 convolution."""
+    """Return the weight (O, I) of a linear layer as the weight (O, I, 1, 1) of a 1x1 convolution."""
     return weight[..., None, None]
 
 
 def _mit(prefix: str) -> Layout:
-    """Return the rules for MiT as NVIDIA's code names it, below a prefix; mmseg counts its stages from 0."""
+    """Return the rules for MiT as NVIDIA's code names it, below a prefix. mmseg numbers the stages from 0."""
 
     def rule(theirs: str, ours: str, *change: Callable[[Any], Any]) -> Rule:
         def rename_stage(match: Match) -> str:
@@ -218,11 +219,11 @@ def _mit(prefix: str) -> Layout:
 
 
 MIT: Layout = (*_mit(r'(?:backbone\.)?'), (r'head\..+', None), *OWN)
-"""MiT as NVIDIA released it (``mit_b5.pth``). Left out is the classifier of ImageNet."""
+"""MiT as NVIDIA released it (``mit_b5.pth``). The classifier of ImageNet is left out."""
 
 DAFORMER: Layout = (
     *_mit(r'model\.backbone\.'),
     (r'model\.(backbone|decode_head)\.(.+)', r'\1.\2'),
     (r'(?:.+\.)?(?:ema_model|imnet_model)\..+', None),
 )
-"""DAFormer, HRDA and MIC: student, teacher (``ema_model.``) and ImageNet copy, of which the student is tested."""
+"""The student of DAFormer, HRDA and MIC. The teacher (``ema_model.``) and the ImageNet copy are left out."""

@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the newest, and the newest that is not damaged?"""
+"""The newest checkpoint of a run, and the newest one that is not damaged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,26 +6,26 @@ from pathlib import Path
 from .archives import damage
 
 NOTE = 'last_checkpoint'
-"""File in which mmengine notes the name of the checkpoint that was written last."""
+"""File in which mmengine stores the name of the checkpoint that was written last."""
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
     """Return the checkpoint that training wrote last into a work directory, or None.
 
-    mmengine notes its name in ``last_checkpoint``. If a kill left that note incomplete, the highest number counts.
-    Checkpoints themselves are written whole or not at all.
+    mmengine stores its name in ``last_checkpoint``. If that file is incomplete because the process was killed, the
+    checkpoint with the highest iteration is returned. Checkpoints themselves are written atomically.
     """
     newest = next(checkpoints_of(work_dir), None)
     return None if newest is None else str(newest)
 
 
 def newest_intact(work_dir: str | Path) -> Path | None:
-    """Return the newest checkpoint of a work directory that is not damaged; reads all newer ones."""
+    """Return the newest checkpoint of a work directory that is not damaged, or None. All newer ones are read, too."""
     return next((path for path in checkpoints_of(work_dir) if damage(path) is None), None)
 
 
 def checkpoints_of(work_dir: str | Path) -> Iterator[Path]:
-    """Yield the checkpoints ``iter_N.pth`` of a work directory: the one that was noted, then those before it."""
+    """Yield the checkpoints of a work directory: first the one in ``last_checkpoint``, then by descending iteration."""
     folder = Path(work_dir)
     found = {number: path for path in folder.glob('iter_*.pth') if (number := iteration_of(path)) is not None}
     noted = _noted(folder)

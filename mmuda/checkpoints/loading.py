@@ -1,4 +1,4 @@
-"""Loading the weights of a checkpoint into a model: everything fits, or the error lists what does not."""
+"""Loading of the weights of a checkpoint into a model: all of them fit, or the error lists the differences."""
 
 import hashlib
 from collections.abc import Container, Mapping
@@ -14,28 +14,30 @@ from .states import check_finite_weights, meta_of, plain_state, weight_problems,
 from .weights_meta import check_weights_meta
 
 SEGMENTOR = 'segmentor'
-"""The child of an adaptor that a plain checkpoint of mmseg goes into."""
+"""The child of an adaptor (a network in one of its attributes) into which a plain checkpoint of mmseg is loaded."""
 
 
 def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool = False) -> list[str]:
-    """Load the weights of a checkpoint into a model, or say exactly why not.
+    """Load the weights of a checkpoint into a model, or raise an error that lists all differences.
 
-    A plain checkpoint of mmseg goes into an adaptor's ``segmentor``; a plain segmentor takes that of an adaptor's
-    checkpoint. Each direct child that checkpoint and model both have must match key by key and shape by shape. Without
-    ``strict``, children that only one of them has are left out, and returned and logged.
+    A plain checkpoint of mmseg is loaded into an adaptor's ``segmentor``. Of an adaptor's checkpoint, a plain segmentor
+    gets the weights of the ``segmentor``. Each direct child that both checkpoint and model have must match in all keys
+    and shapes. Without ``strict``, children that only one of them has are left out; their names are logged and
+    returned.
 
     Args:
-        model: A bare adaptor (children may be wrapped) or a plain segmentor.
+        model: An adaptor without wrapper (its children can be wrapped) or a plain segmentor.
         checkpoint: Content of the file, from :func:`read_checkpoint`.
-        filename: For messages.
-        strict: Everything must match (resuming).
+        filename: Name of the file, for messages.
+        strict: Whether all children must match, as for resuming.
 
     Returns:
         Names of the children that were left out.
 
     Raises:
-        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key; if the file holds no weights, or
-            those of a network that computes something else (:mod:`mmuda.checkpoints.weights_meta`).
+        RuntimeError: If a key is missing, unexpected, or of another shape or type: with all such keys. Also if the file
+            holds no weights, or weights of a network that computes something else
+            (:mod:`mmuda.checkpoints.weights_meta`).
         FloatingPointError: If weights are NaN or infinite.
     """
     if isinstance(model, BaseTTAModel):
@@ -43,7 +45,7 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
     full, left_out = fit_weights(model, plain_state(checkpoint, filename), filename, strict)
     check_weights_meta(model, checkpoint, filename)
     if left_out:
-        print_log(f'{filename}: left out {", ".join(left_out)} (only on one side)', logger='current')
+        print_log(f'{filename}: left out {", ".join(left_out)} (only in the file or in the model)', logger='current')
     load_state_dict_through_wrappers(model, full, strict=True)
     return left_out
 
@@ -51,16 +53,18 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
 def fit_weights(
     model: nn.Module, weights: dict[str, Tensor], filename: str, strict: bool = False
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return all weights of a model, those of a checkpoint where it has them, and the children that were left out.
+    """Return the weights that a model has after loading, and the names of the children that are left out.
+
+    Weights that the checkpoint does not hold are those of the model.
 
     Args:
         model: As in :func:`load_weights`.
         weights: Plain tensors, by the names of an adaptor or of a plain segmentor.
-        filename: For messages.
+        filename: Name of the file, for messages.
         strict: As in :func:`load_weights`.
 
     Raises:
-        RuntimeError: As :func:`load_weights`.
+        RuntimeError: If a key is missing, unexpected, or of another shape or type.
         FloatingPointError: If weights are NaN or infinite.
     """
     expected = model.state_dict()
@@ -75,13 +79,13 @@ def fit_weights(
 
 
 def network_of(checkpoint: Any, child: str, filename: str) -> Any:
-    """Return a checkpoint of one network of an adaptor, as a plain checkpoint of mmseg.
+    """Return a plain checkpoint of mmseg that holds one network of an adaptor.
 
     Args:
         checkpoint: Content of the file of an adaptor, from :func:`read_checkpoint`.
-        child: ``'segmentor'`` returns the checkpoint as it is. The weights of a child that keeps another version of
-            the segmentor, such as ``'teacher'``, are those below ``<child>.segmentor.``.
-        filename: For messages.
+        child: ``'segmentor'`` returns the checkpoint as it is. Another child that holds a segmentor, such as
+            ``'teacher'``, returns the weights below ``<child>.segmentor.``.
+        filename: Name of the file, for messages.
 
     Raises:
         RuntimeError: If the file holds no such network.
@@ -98,7 +102,7 @@ def network_of(checkpoint: Any, child: str, filename: str) -> Any:
 
 
 def _under_names_of(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights of an adaptor or a segmentor by the names that the model has for them."""
+    """Return the weights of an adaptor or a segmentor under the names of the model."""
     prefix = f'{SEGMENTOR}.'
     of_adaptor = any(key.startswith(prefix) for key in weights)
     if hasattr(model, SEGMENTOR) and not of_adaptor:
@@ -133,11 +137,11 @@ def _check_fit(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[st
 
 
 def weights_digest(checkpoint: Any, filename: str) -> str:
-    """Return the SHA-256 of the weights in a checkpoint: names, types, shapes, values, whatever else the file holds.
+    """Return the SHA-256 of the weights in a checkpoint: names, types, shapes, values. Other content does not count.
 
     Args:
         checkpoint: Content of the file, from :func:`read_checkpoint`.
-        filename: For messages.
+        filename: Name of the file, for messages.
     """
     digest = hashlib.sha256()
     for name, value in sorted(plain_state(checkpoint, filename).items()):

@@ -1,4 +1,4 @@
-"""Weights of adaptors in plain segmentors, and the other way round, when mmengine or mmseg load them."""
+"""Loading by mmengine or mmseg: weights of adaptors into plain segmentors, and the other way round."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ NAME = 'the checkpoint'
 
 
 def install_own_names() -> None:
-    """Let mmengine's functions map the names of weights, **for the whole process**.
+    """Make mmengine's loading functions map the names of weights, **for the whole process**.
 
-    ``init_model`` and ``MMSegInferencer`` of mmseg end in them. On their own they would leave a network at random
-    values, with a warning, if all names of the checkpoint begin with ``segmentor.`` and those of the network do not.
+    ``init_model`` and ``MMSegInferencer`` of mmseg call these functions. Without the mapping, a plain network would
+    keep its random weights, with a mere warning, if all names in the checkpoint begin with ``segmentor.``.
     """
     replace_state_dict_loader(load_state_dict)
 
@@ -27,16 +27,17 @@ def install_own_names() -> None:
 def load_state_dict(
     module: nn.Module, state_dict: Mapping[str, Tensor], strict: bool = False, logger: Any = None
 ) -> None:
-    """Load weights as mmengine does, but those of an adaptor, or into an adaptor, by their own names and strictly.
+    """Load weights as mmengine does; if they come from an adaptor or go into one, map their names and load strictly.
 
     Args:
-        module: Any module; only adaptors, and segmentors that get the weights of an adaptor, are treated otherwise.
-        state_dict: Weights.
-        strict: As in mmengine.
+        module: Any module. Only adaptors, and segmentors that get weights of an adaptor, are treated differently.
+        state_dict: Weights by name.
+        strict: As in mmengine; ignored for adaptors, and for segmentors that get weights of an adaptor.
         logger: As in mmengine.
 
     Raises:
-        RuntimeError: If weights of an adaptor, or for one, do not fit; or if a segmentor has none of the weights.
+        RuntimeError: If weights that come from an adaptor or go into one do not fit, or a segmentor gets none of its
+            weights.
     """
     model = unwrap(module)
     if isinstance(model, BaseTTAModel):
@@ -51,7 +52,7 @@ def load_state_dict(
     if hasattr(model, 'decode_head') and not own.keys() & state_dict.keys():
         raise RuntimeError(
             f'{NAME} has none of the {len(own)} weights of {type(model).__name__}, such as {next(iter(own))}, but '
-            f'{", ".join(list(state_dict)[:3]) or "no weights at all"}: the network would stay random. Use the config '
-            'that it was trained with'
+            f'{", ".join(list(state_dict)[:3]) or "no weights at all"}: the network would keep random weights. Use the '
+            'config that it was trained with'
         )
     load_as_it_is(module, state_dict, strict, logger)

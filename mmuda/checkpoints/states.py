@@ -1,4 +1,4 @@
-"""State dicts from anywhere: plain tensors by name, and what keeps them from fitting a network."""
+"""State dicts of any file: plain tensors by name, and the reasons why they do not fit a network."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ def plain_state(content: Any, filename: str) -> dict[str, Tensor]:
     """Return the weights in the content of a file, without the prefixes (``module.``) of distributed wrappers.
 
     Args:
-        content: A dict of names and tensors, or one that holds it as ``state_dict``.
-        filename: For messages.
+        content: A dict of names and tensors, or a dict that holds such a dict as ``state_dict``.
+        filename: Name of the file, for messages.
 
     Raises:
-        RuntimeError: If it is anything else, or two names differ in the prefix only.
+        RuntimeError: If it is anything else, or two names differ only in the prefix.
     """
     state = content.get('state_dict', content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
@@ -54,11 +54,11 @@ def meta_of(content: Any) -> Mapping:
 
 
 COUNTERS = ('num_batches_tracked', 'iterations.value')
-"""Ends of the names of counters: those of batch-norm, and those of the random streams of a network."""
+"""Last parts of the names of counters of batch-norm and of the random streams of a network."""
 
 
 def with_counters(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights, with zeros for counters that are missing, as they are in the papers' files."""
+    """Return the weights, with zeros for missing counters: the files of the papers do not hold these counters."""
     counters = {
         key: torch.zeros(value.shape, dtype=value.dtype) for key, value in expected.items() if key.endswith(COUNTERS)
     }
@@ -66,10 +66,10 @@ def with_counters(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 
 
 def weight_problems(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Describe what keeps weights from being loaded, one line for each kind of problem; empty if nothing does.
+    """Describe why weights cannot be loaded, one line for each kind of problem; return '' if they can be.
 
-    Kinds are keys that are missing, unexpected or of another shape, and floating-point numbers where the network has
-    integers or the other way round (except counters of batch-norm, which ``half()`` makes floating).
+    The kinds are missing keys, unexpected keys, keys of another shape, and floating-point numbers where the network
+    has integers or the other way round (except counters of batch-norm, which ``half()`` converts to floating point).
     """
     both = sorted(set(expected) & set(given))
     problems = {
@@ -91,21 +91,21 @@ def weight_problems(expected: Mapping[str, Tensor], given: Mapping[str, Tensor])
 
 
 def check_finite_weights(state: Mapping[str, Tensor], name: str) -> None:
-    """Check that weights hold neither NaN nor infinity; one transfer from the device.
+    """Check that weights hold neither NaN nor infinity, with one transfer from each device.
 
     Args:
-        state: Tensors by name; those of integers are passed over.
-        name: For the message: a file, or a network.
+        state: Tensors by name. Integer tensors are not checked.
+        name: Name of the file or network, for the message.
 
     Raises:
-        FloatingPointError: If some do, naming them.
+        FloatingPointError: If weights are NaN or infinite. The message names the first of them.
     """
     floating = {key: value for key, value in state.items() if value.is_floating_point() and value.numel()}
     if not floating:
         return
     found: dict[torch.device, dict[str, Tensor]] = {}
     for key, value in floating.items():
-        # Both are NaN if a value is; to ask each value whether it is finite takes ten times as long on a CPU.
+        # Minimum and maximum are NaN if a value is NaN. isfinite() of all values takes ten times as long on a CPU.
         found.setdefault(value.device, {})[key] = torch.stack(value.detach().aminmax()).isfinite().all()
     bad = [
         key

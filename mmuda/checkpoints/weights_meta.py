@@ -1,8 +1,8 @@
-"""Facts about a network that decide what its weights compute, but that their names and shapes do not tell.
+"""Facts about a network that change what its weights compute, but are not visible in their names and shapes.
 
-A head, or any other part of a segmentor, states them by a method ``weights_meta()`` that returns a dict of plain
-values, such as ``{'order': 'rgb'}``. A checkpoint holds them in ``meta``, by fact and by the name of the part:
-``meta['order'] == {'decode_head': 'rgb'}``. Loading it into a network that states something else is an error.
+A head, or any other part of a segmentor, states its facts with a method ``weights_meta()``. The method returns a dict
+of plain values, such as ``{'order': 'rgb'}``. A checkpoint holds them in ``meta``, by fact and by the name of the part:
+``meta['order'] == {'decode_head': 'rgb'}``. Loading it into a network with another value is an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ from .states import meta_of
 
 @runtime_checkable
 class StatesWeightsMeta(Protocol):
-    """A part of a network that states facts about its weights."""
+    """Part of a network that states facts about its weights."""
 
     def weights_meta(self) -> dict[str, Any]:
-        """Return the facts, by names that are keys of ``meta`` in checkpoints; values are plain."""
+        """Return the facts as plain values, by the keys that they have in ``meta`` of checkpoints."""
 
 
 def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
-    """Return the facts that the parts of a segmentor, or of an adaptor's segmentor, state, and the channel order.
+    """Return the channel order, and the facts that the parts of a segmentor (or of an adaptor's segmentor) state.
 
     Args:
-        network: May be wrapped for distributed training.
+        network: A segmentor or an adaptor; it can be wrapped for distributed training.
 
     Returns:
         Values by fact and by the name of the part in the segmentor.
@@ -47,17 +47,17 @@ def weights_meta(network: nn.Module) -> dict[str, dict[str, Any]]:
 
 
 def check_weights_meta(network: nn.Module, checkpoint: Any, filename: str) -> None:
-    """Compare what a checkpoint says about its weights with the network that is to be given them.
+    """Compare the facts in a checkpoint with those of the network into which it is loaded.
 
-    Only facts that both state are compared.
+    Facts that only one of them has are not compared.
 
     Args:
         network: As in :func:`weights_meta`.
         checkpoint: Content of the file.
-        filename: For messages.
+        filename: Name of the file, for messages.
 
     Raises:
-        RuntimeError: If they differ: the network would compute something else, without a word.
+        RuntimeError: If a fact differs: the network would silently compute something else.
     """
     meta = meta_of(checkpoint)
     for fact, parts in weights_meta(network).items():
@@ -73,15 +73,15 @@ def check_weights_meta(network: nn.Module, checkpoint: Any, filename: str) -> No
 
 
 def differing_classes(checkpoint: Any, classes: Sequence[str] | None, filename: str) -> str | None:
-    """Compare the class names that a network was trained with, as its checkpoint has them, with those of data.
+    """Compare the class names in a checkpoint with those of data. Predictions would get wrong names if they differ.
 
     Args:
-        checkpoint: Content of the file. One without class names is not compared.
+        checkpoint: Content of the file. A checkpoint without class names is not compared.
         classes: Names of the classes of the data, by train id; None if they are not known.
-        filename: For the message.
+        filename: Name of the file, for the message.
 
     Returns:
-        What differs, with the remedy; None if nothing does. Predictions would have the wrong names.
+        A description of the difference, with the remedy; None if there is none.
     """
     meta = meta_of(checkpoint).get('dataset_meta')
     trained = meta.get('classes') if isinstance(meta, Mapping) else None

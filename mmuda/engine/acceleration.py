@@ -1,4 +1,4 @@
-"""Options that change how fast the networks of any method are computed: memory format and compilation."""
+"""Options for the speed of the networks of any method: memory format and compilation."""
 
 import importlib.util
 import inspect
@@ -21,29 +21,29 @@ COMPILERS = ('c++', 'g++', 'clang++')
 
 
 def set_memory_format(model: nn.Module, memory_format: str | None) -> None:
-    """Store the weights of convolutions in a memory format, in place; activations follow them.
+    """Store the weights of convolutions in a memory format, in place; activations get the same format.
 
-    Values, names and shapes stay as they are, so checkpoints of all formats can be exchanged.
+    Values, names and shapes do not change, so checkpoints do not depend on the format.
 
     Args:
         model: Any network, before it is wrapped for distributed training.
         memory_format: A key of :data:`MEMORY_FORMATS`, or None, which changes nothing.
 
     Raises:
-        ValueError: For another one.
+        ValueError: If the format is unknown.
     """
     if memory_format is None:
         return
     if memory_format not in MEMORY_FORMATS:
         raise ValueError(f'memory_format={memory_format!r}, expected None or one of {list(MEMORY_FORMATS)}')
-    model.to(memory_format=MEMORY_FORMATS[memory_format])  # type: ignore[call-overload]  # as its documentation has it
+    model.to(memory_format=MEMORY_FORMATS[memory_format])  # type: ignore[call-overload]  # a documented call
 
 
 def compile_options(option: Any) -> dict[str, Any] | None:
-    """Return the arguments of :func:`torch.compile` that the value of ``compile`` stands for; None for none.
+    """Return the arguments of :func:`torch.compile` for the value of ``compile`` in a config; None for no compilation.
 
-    By default every size of images has kernels of its own (``dynamic=False``): those of a training are few. Which
-    kernels run then depends on nothing that came before, so a resumed training has the same.
+    By default every image size gets its own kernels (``dynamic=False``), since a training has few sizes. The choice of
+    kernels then does not depend on earlier sizes, so a resumed training uses the same kernels.
 
     Args:
         option: True, False, None, or a dict of arguments, as in mmengine.
@@ -77,12 +77,12 @@ def networks_to_compile(adaptor: nn.Module) -> Iterator[nn.Module]:
 def compile_networks(adaptor: nn.Module, options: Mapping[str, Any]) -> None:
     """Compile each network of an adaptor in place, inside its wrapper for distributed training.
 
-    What stands between the networks (losses, mixing, memories) is not compiled: it reads lists of samples. Names in the
-    state dict stay as they are. A head that ran but is in no loss of an iteration gets gradients of zero instead of
+    The code between the networks (losses, mixing, memories) is not compiled, because it reads lists of samples. Names
+    in the state dict do not change. A head that runs but is in no loss of an iteration gets zero gradients instead of
     none, so momentum and weight decay act on it.
 
     Args:
-        adaptor: The model, bare or wrapped.
+        adaptor: The model, with or without wrapper.
         options: See :func:`compile_options`.
 
     Raises:
@@ -96,7 +96,7 @@ def compile_networks(adaptor: nn.Module, options: Mapping[str, Any]) -> None:
 
 
 def _check_compiler(device: str) -> None:
-    """Check that inductor can write kernels for a device, which it would only find out in the first iteration."""
+    """Check that inductor can compile for a device. Otherwise it would fail only in the first iteration."""
     if device == 'cpu' and not any(map(shutil.which, (os.environ.get('CXX', ''), *COMPILERS))):
         raise RuntimeError(
             f'compile needs a C++ compiler on a CPU: none of {", ".join(COMPILERS)} was found, and the environment '

@@ -20,9 +20,9 @@ from mmuda.ranks import from_main, is_main_process, own_share
 from .batch_norm_order import Plan, estimated_layers, hooked, nothing_estimated, plan_passes, sees_whole_images
 from .pooled_moments import PooledMoments
 
-# torch.optim.swa_utils.update_bn and PreciseBNHook of mmpretrain are no basis. Both make one pass in train mode, whose
-# deep layers see the statistics of single batches; update_bn averages the variances of batches without the variance
-# between them, and neither goes on after an interruption.
+# torch.optim.swa_utils.update_bn and PreciseBNHook of mmpretrain are not used here. Both make one pass in train mode,
+# in which deep layers get inputs that were normalised with the statistics of single batches. update_bn averages the
+# variances of batches without the variance between them. Neither continues after an interruption.
 
 
 def estimate_batch_norm(
@@ -41,33 +41,34 @@ def estimate_batch_norm(
 
     .. math:: \mu_j = \mathbb E(x_j), \quad \sigma_j = \sqrt{\mathrm{Var}(x_j)},
 
-    then test with :math:`\gamma_j (x_j - \mu_j) / \sigma_j + \beta_j`. The responses of a layer depend on how the
-    layers before it normalise. They are taken here as the tested network has them, with the target statistics of all
-    earlier layers. So the statistics are a property of the network and the images: they depend neither on batches nor
-    on the order of the images, nor on the statistics that the network had. For that, layers are estimated one after
-    the other, each in a pass over all images in eval mode. Layers that do not depend on each other share a pass, and a
-    pass ends where its layers are. A network whose longest chain has L batch-norm layers takes L passes, which cost
-    about as much as L / 2 evaluations of the images. The variance is the unbiased one, which batch-norm keeps.
+    then test with :math:`\gamma_j (x_j - \mu_j) / \sigma_j + \beta_j`. The responses of a layer depend on the
+    statistics of the layers before it. Here they are the responses of the tested network, in which all earlier layers
+    have target statistics. So the result depends only on the network and the images. It does not depend on batches, on
+    the order of the images, or on the former statistics of the network. To achieve this, layers are estimated one after
+    the other, each in a pass over all images in eval mode. Layers that do not depend on each other share a pass. Where
+    possible, a pass computes the network only up to the last of its layers. A network whose longest chain has L
+    batch-norm layers takes L passes, which cost about as much as L / 2 evaluations of the images. The variance is the
+    unbiased one, as batch-norm stores it.
 
-    If a batch holds all images, a single pass gives the same: each layer sees the responses on all images at once.
-    That is the quick way to the statistics of a sample of the images.
+    If a batch holds all images, a single pass gives the same result: each layer gets the responses on all images at
+    once. This is the quick way to the statistics of a sample of the images.
 
     The usual shortcut is a single pass in train mode that averages the moments of the batches. It normalises deep
     layers with the statistics of single batches. On MiniCity (ResNet-18 of half width, source-only training) its
-    statistics lie up to 1.6 % of a standard deviation from the exact ones with batches of 4 images, and up to 6 % with
-    batches of 1.
+    statistics differ from the exact ones by up to 1.6 % of a standard deviation with batches of 4 images, and by up to
+    6 % with batches of 1.
 
-    The sums are exact far beyond float64 (:class:`PooledMoments`), and batches do not depend on the number of
+    The sums are far more precise than float64 (:class:`PooledMoments`), and batches do not depend on the number of
     processes. So the result is bit for bit the same on 1 and N processes of one machine, and after an interruption.
-    Only the rounding of the kernels may depend on ``batch_size``.
+    Only the rounding of the kernels can depend on ``batch_size``.
 
     Args:
-        model: Bare model with ``test_step``; it is in eval mode afterwards. Images go through it as in a test, with
-            its sliding windows, mirrored images and scales.
+        model: Model without wrapper, with ``test_step``. It is in eval mode afterwards. Images are predicted as in a
+            test, with sliding windows, mirrored images and scales if the model uses them.
         dataset: Images with a test pipeline. Labels are not used.
-        folder: Where the state is kept: an interrupted call with the same model, images and folder goes on there.
-            Nothing is left in the end.
-        batch_size: Images for one forward pass; must have one size if there are several.
+        folder: Folder of the state. After an interruption, a call with the same model, images and folder continues from
+            it. It is deleted at the end.
+        batch_size: Images in one forward pass. If there are several, they must have the same size.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
@@ -75,7 +76,7 @@ def estimate_batch_norm(
         Numbers of ``layers``, ``passes`` and ``images``.
 
     Raises:
-        NothingToEstimateError: If the model has no layer to estimate, or predictions go through none.
+        NothingToEstimateError: If the model has no layer to estimate, or its predictions use none of them.
         FloatingPointError: If the input of a layer is NaN or infinite.
     """
     layers = estimated_layers(model)
@@ -108,10 +109,10 @@ def estimate_batch_norm(
 
 
 def _estimate_at_once(model: Any, layers: Mapping[str, Any], batch: dict) -> int:
-    """Estimate all layers in one pass of a batch that holds all images; all processes do the same.
+    """Estimate all layers in one pass of a batch that holds all images. All processes compute the same.
 
     Returns:
-        Number of layers; 0, with any statistics, if images do not go through the network as a whole and once.
+        Number of layers; 0 if images do not go through the network whole and once. The statistics are then not valid.
     """
     if not sees_whole_images(model):
         return 0
@@ -131,9 +132,9 @@ def _estimate_at_once(model: Any, layers: Mapping[str, Any], batch: dict) -> int
 
 
 class _Estimation:
-    """How far the estimation of the layers of a network has come.
+    """Progress of an estimation: its plan, the number of finished passes, and the statistics of their layers.
 
-    ``estimation.pth`` in the folder is replaced after every pass. The snapshots of a pass are in a folder of its own.
+    ``estimation.pth`` in the folder is replaced after every pass. The snapshots of each pass are in a separate folder.
     """
 
     def __init__(self, layers: Mapping[str, Any], folder: Path) -> None:
@@ -142,11 +143,11 @@ class _Estimation:
 
     @property
     def pass_folder(self) -> Path:
-        """Folder of the pass that comes next."""
+        """Folder of the next pass."""
         return self.folder / f'pass_{self.done}'
 
     def resume(self) -> bool:
-        """Go on from the file in the folder; return whether there was one."""
+        """Continue from the file in the folder; return whether there was one."""
         if not from_main(self.file.is_file):
             return False
         content = read_checkpoint(self.file)
@@ -156,7 +157,7 @@ class _Estimation:
         return True
 
     def finish_pass(self, moments: Mapping[str, PooledMoments]) -> None:
-        """Take over the statistics that a pass has gathered, and note it in the file."""
+        """Set the statistics of the layers of a pass, and write the file."""
         for name, of_layer in moments.items():
             _take_over(self.layers[name], name, of_layer)
         finished = self.pass_folder
@@ -184,7 +185,7 @@ def _set(layer: Any, mean: Tensor, variance: Tensor) -> None:
 
 
 def _take_over(layer: Any, name: str, moments: PooledMoments) -> None:
-    """Give a layer the statistics of some moments.
+    """Set the statistics of a layer from moments.
 
     Raises:
         FloatingPointError: If they are not finite.
@@ -192,18 +193,18 @@ def _take_over(layer: Any, name: str, moments: PooledMoments) -> None:
     mean, variance = moments.mean_and_variance()
     if not bool((mean + variance).isfinite().all()):
         raise FloatingPointError(
-            f'the input of the batch-norm layer {name} is NaN or infinite for some target images: look at the weights '
+            f'the input of the batch-norm layer {name} is NaN or infinite for some target images: check the weights '
             'and the images'
         )
     _set(layer, mean, variance)
 
 
 class _EndOfPassError(Exception):
-    """The last layer of a pass has its input: the network behind it need not be computed."""
+    """Signal that the last layer of a pass has its input, so the rest of the network need not be computed."""
 
 
 class _Gathering:
-    """Moments of the inputs of some layers: the state of a pass."""
+    """State of a pass: the moments of the inputs of some layers."""
 
     def __init__(self, model: Any, layers: Mapping[str, Any], ends_early: bool) -> None:
         self.model = model
@@ -213,7 +214,7 @@ class _Gathering:
         }
 
     def take(self, name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        """Take the input of a layer."""
+        """Add the input of a layer. After the last layer of the pass, raise the signal that ends the forward pass."""
         self.moments[name].add(inputs[0])
         if name == self.last:
             raise _EndOfPassError
@@ -233,7 +234,7 @@ class _Gathering:
             moments.load_state_dict(state[name])
 
     def merged(self) -> dict[str, PooledMoments]:
-        """Return the moments of all processes together."""
+        """Merge the moments of all processes, and return them."""
         for moments in self.moments.values():
             moments.merge_processes()
         return self.moments

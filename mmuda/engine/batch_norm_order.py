@@ -1,4 +1,4 @@
-"""Which batch-norm layers of a network depend on which: the order in which statistics are estimated."""
+"""The order in which batch-norm statistics are estimated, from the dependencies between the layers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from mmuda.ranks import unwrap
 
 
 class NothingToEstimateError(ValueError):
-    """A network has no batch-norm layer whose statistics could be estimated."""
+    """Error about a network without a batch-norm layer whose statistics can be estimated."""
 
 
 class Plan(NamedTuple):
-    """Passes over the images, one after the other.
+    """Passes over the images, in their order.
 
     Attributes:
         groups: Names of the layers that are estimated in each pass, in the order in which images reach them.
-        ends_early: Whether images need not go on behind the last layer of a pass.
+        ends_early: Whether the forward pass can stop at the last layer of a pass.
     """
 
     groups: list[list[str]]
@@ -29,16 +29,16 @@ class Plan(NamedTuple):
 
 
 def estimated_layers(model: nn.Module) -> dict[str, Any]:
-    """Return the batch-norm layers by name whose running statistics a training moves.
+    """Return the batch-norm layers, by name, whose running statistics change in a training.
 
     Layers that stay in eval mode when the model is put into train mode (``norm_eval``, frozen children) are left out:
-    their statistics are constants of the network, as its method wants them.
+    in their method these statistics are constants of the network.
 
     Args:
         model: A model without wrappers. Its mode is not changed.
 
     Raises:
-        NothingToEstimateError: If there is none.
+        NothingToEstimateError: If there is no such layer.
     """
     layers = {
         name: layer
@@ -63,10 +63,10 @@ def estimated_layers(model: nn.Module) -> dict[str, Any]:
 
 
 def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Plan:
-    """Find out which layers depend on which.
+    """Find the dependencies between layers, and return the passes that estimate them.
 
-    Layers that are not estimated yet hand out NaN, which reaches everything that depends on them. A pass may end at its
-    last layer if images go through the network as a whole, once, and all images of a batch together.
+    Layers that are not estimated yet return NaN, which reaches every layer that depends on them. A pass can end at its
+    last layer if images go through the network whole, once, and all images of a batch together.
 
     Args:
         model: Model in eval mode with ``test_step``.
@@ -74,8 +74,9 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
         batch: A collated test batch of two images.
 
     Raises:
-        NothingToEstimateError: If a prediction goes through none of the layers.
-        FloatingPointError: If the input of a layer has NaN whatever the layers before it do, or is its own output.
+        NothingToEstimateError: If a prediction uses none of the layers.
+        FloatingPointError: If the input of a layer is NaN although all layers before it are estimated, or depends on
+            the output of the same layer.
     """
     groups: list[list[str]] = []
     once = True
@@ -92,8 +93,8 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
     lost = [name for name in poison.sound if name not in done]
     if lost:
         raise FloatingPointError(
-            f'the batch-norm layer {lost[0]} cannot be estimated: its input is NaN for the first target image, look at '
-            'the weights; or the layer gets its own output, which no order of estimation allows'
+            f'the batch-norm layer {lost[0]} cannot be estimated: its input is NaN for the first target image (check '
+            'the weights), or it depends on its own output, so that no order of estimation exists'
         )
     if not groups:
         raise nothing_estimated(model, layers)
@@ -101,26 +102,27 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
 
 
 def nothing_estimated(model: nn.Module, layers: Mapping[str, nn.Module]) -> NothingToEstimateError:
-    """Return the error for a network whose predictions go through none of its layers."""
+    """Return the error for a network whose predictions use none of its layers."""
     return NothingToEstimateError(
         f'predictions of this {type(model).__name__} go through none of its {len(layers)} batch-norm layers'
     )
 
 
 def sees_whole_images(model: Any) -> bool:
-    """Return whether a test puts whole images into the network, and no windows of them."""
+    """Return whether a test puts whole images into the network, not sliding windows."""
     test_cfg = getattr(unwrap(getattr(model, 'segmentor', model)), 'test_cfg', None)
     return test_cfg is not None and test_cfg.get('mode', 'whole') == 'whole'
 
 
 @contextmanager
 def hooked(layers: Mapping[str, nn.Module], hook: Callable[..., Any], after: bool = False) -> Iterator[None]:
-    """Show the inputs of layers to a hook inside of a ``with`` block.
+    """Call a hook with the inputs of layers inside a ``with`` block.
 
     Args:
         layers: Layers by name.
-        hook: Called with name, layer and inputs before each call of a layer.
-        after: Call it after the layer instead, with the output as a fourth argument, which a result replaces.
+        hook: Function that is called with name, layer and inputs before each call of a layer.
+        after: Call the hook after the layer, with the output as fourth argument. A result of the hook replaces the
+            output.
     """
     register = nn.Module.register_forward_hook if after else nn.Module.register_forward_pre_hook
     handles = [register(layer, partial(hook, name)) for name, layer in layers.items()]
@@ -132,14 +134,14 @@ def hooked(layers: Mapping[str, nn.Module], hook: Callable[..., Any], after: boo
 
 
 class _Poison:
-    """Lets layers hand out NaN.
+    """Hook that replaces the outputs of layers by NaN.
 
     Attributes:
         calls: Number of calls by layer.
         sound: Whether all inputs of a layer were free of NaN, in the order of the first calls.
 
     Args:
-        done: Names of those that work as usual.
+        done: Names of the layers whose outputs are kept.
     """
 
     def __init__(self, done: set[str]) -> None:
@@ -148,7 +150,7 @@ class _Poison:
         self.sound: dict[str, bool] = {}
 
     def look(self, name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        """Note a call of a layer; return NaN in place of its output."""
+        """Record a call of a layer; return NaN in place of its output, or None to keep it."""
         self.calls[name] = self.calls.get(name, 0) + 1
         self.sound[name] = self.sound.get(name, True) and not bool(inputs[0].isnan().any())
         return None if name in self.done else torch.full_like(output, float('nan'))

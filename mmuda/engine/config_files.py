@@ -1,4 +1,4 @@
-"""Config files as they are written: a config and its bases, their names, and the environment that they read."""
+"""The source code of config files: a config and its bases, the names in them, and pasted environment variables."""
 
 import ast
 import os
@@ -8,32 +8,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PASTED = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')
-"""mmengine's ``{{$NAME:default}}``, which is replaced by the value of a variable before Python reads the file."""
+"""mmengine's ``{{$NAME:default}}``. The value of the environment variable replaces it before Python reads the file."""
 
 HARMFUL = re.compile(r'[\'"\\{}\n\r]')
-"""Signs that end a string of Python, or that mmengine's replacement reads in its own way."""
+"""Characters that end a Python string, or that mmengine's replacement interprets."""
 
 
 OWN_SCOPE = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
-"""Nodes with a scope of their own: names in them are no top-level names."""
+"""Syntax nodes with a separate scope: names in them are no top-level names."""
 
 
 @dataclass
 class ConfigFile:
-    """Names in one file.
+    """Names in one config file.
 
     Attributes:
         path: The file.
-        assigned: Names that it gives a value: in assignments, loops, imports, ``with`` and ``if``.
-        alone: Those of plain assignments. Others come from taking a list apart, or count a loop.
-        used: Names that it uses, its own and those of its bases.
-        bases: Its bases that were found.
-        whole: Whether all of its bases were found.
-        dumped: Whether mmengine wrote it: all keys of a config in alphabetical order, variables among them, without
-            the expressions that used them.
+        assigned: Top-level names that the file assigns, also in loops, imports, ``with`` and ``if``.
+        alone: The names of plain assignments among them. Other names unpack a list, or are loop variables.
+        used: Names that the file reads, its own and those of its bases.
+        bases: The bases that were found.
+        whole: Whether all bases were found.
+        dumped: Whether mmengine wrote the file: all keys of a config in alphabetical order, including variables, but
+            without the expressions in which they were used.
     """
 
     path: Path
@@ -46,7 +46,11 @@ class ConfigFile:
 
 
 def read_chain(path: str | Path) -> list[ConfigFile]:
-    """Return a config file and all of its bases; a file that is no Python has no variables and no entry."""
+    """Return a config file and all of its bases. Files that are not Python (YAML, JSON) are left out.
+
+    Raises:
+        ValueError: If a file is no valid Python.
+    """
     left, found = [Path(path)], {}
     while left:
         one = left.pop(0)
@@ -63,10 +67,11 @@ def check_pasted_variables(path: str | Path) -> None:
     Shipped configs read variables with ``os.environ.get``, where any value is a plain string.
 
     Args:
-        path: A config; its bases are looked at, too.
+        path: A config; its bases are checked, too.
 
     Raises:
-        ValueError: If a file pastes the value of a variable with quotes, backslashes, braces or line breaks.
+        ValueError: If a file pastes the value of a variable with quotes, backslashes, braces or line breaks, or is no
+            valid Python.
     """
     for file in read_chain(path):
         for name in PASTED.findall(file.path.read_text(encoding='utf-8')):
@@ -82,7 +87,7 @@ def _read(path: Path) -> ConfigFile:
     text = path.read_text(encoding='utf-8')
     found = ConfigFile(path)
     found.used |= set(re.findall(r'\{\{\s*_base_\.(\w+)', text))
-    # mmengine fills these in; a number stands for them here, so that the rest can be parsed.
+    # mmengine replaces these before it parses the file. Here a number replaces them.
     try:
         tree = ast.parse(re.sub(r'\{\{[^{}]*\}\}', '0', text))
     except SyntaxError as error:
@@ -93,7 +98,7 @@ def _read(path: Path) -> ConfigFile:
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == '_base_':
             found.used.add(node.attr)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            found.whole = False  # mmengine's other style of configs
+            found.whole = False  # mmengine's new style of configs, which imports its bases
     for node in _same_scope(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.assigned.add(node.id)
@@ -113,7 +118,7 @@ def _read(path: Path) -> ConfigFile:
 
 
 def _is_dump(tree: ast.Module) -> bool:
-    """Return whether a file has the form of mmengine's dumps: nothing but values, sorted, those of a run among them."""
+    """Return whether a file looks like a dump of mmengine: only assignments, sorted by name, with the keys of a run."""
     firsts = [node.targets[0] for node in tree.body if isinstance(node, ast.Assign)]
     names = [target.id for target in firsts if isinstance(target, ast.Name)]
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
@@ -123,7 +128,7 @@ def _is_dump(tree: ast.Module) -> bool:
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below one whose names are names of the file: not those in functions and comprehensions."""
+    """Yield the nodes below a node that have the same scope, without those in functions and comprehensions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, OWN_SCOPE):
             continue
@@ -142,4 +147,4 @@ def _find_bases(file: ConfigFile, value: ast.expr) -> None:
         if base.is_file():
             file.bases.append(base.resolve())
         else:
-            file.whole = False  # of another package, such as mmseg::_base_/x.py
+            file.whole = False  # a base in another package, such as mmseg::_base_/x.py

@@ -1,4 +1,4 @@
-"""Distributed training of adaptors: each child in its own wrapper, and processes that also start without a GPU."""
+"""Distributed training of adaptors: each child in a separate wrapper, and processes with or without GPUs."""
 
 import atexit
 import gc
@@ -26,28 +26,28 @@ from mmuda.internals import SYNC_BUFFERS, BatchNorm, is_timeout
 
 
 class ChildDistributedDataParallel(DistributedDataParallel):
-    """DistributedDataParallel whose checkpoint keys do not know that it is there."""
+    """DistributedDataParallel whose state dict has the keys of the module without wrapper."""
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """The state of the wrapped module, without ``module.`` in its keys."""
+        """Return the state of the wrapped module, without ``module.`` in its keys."""
         return self.module.state_dict(*args, **kwargs)
 
 
 @MODEL_WRAPPERS.register_module()
 class AdaptorDistributedDataParallel(nn.Module):
-    """Wraps every trainable child of an adaptor in its own DistributedDataParallel.
+    """Wrapper of an adaptor that puts every trainable child into a separate DistributedDataParallel.
 
-    The parts of an adaptor are back-propagated one after the other and some of them are frozen meanwhile, which one
-    common wrapper cannot follow. Checkpoints have the keys of the bare adaptor, so 1 and N processes read each other's
-    files.
+    The parts of an adaptor are back-propagated one after the other, and some of them are frozen meanwhile. A single
+    wrapper around the adaptor does not support this. Checkpoints have the keys of the adaptor without wrapper, so 1 and
+    N processes can read each other's files.
 
     Args:
         module: The adaptor; its trainable children are replaced by their wrappers.
-        find_unused_parameters: A part may use only some weights of a child (an auxiliary head, say); looking for
-            them costs about a millisecond for a ResNet-101. False is an error for such methods.
-        sync_buffers: Copy the buffers of rank 0 to all in each forward pass. Off by default: batch-norm statistics are
-            averaged when they are needed, see :class:`BatchNormSyncHook`.
-        **kwargs: As :class:`torch.nn.parallel.DistributedDataParallel`.
+        find_unused_parameters: Whether a loss can use only some weights of a child (for example no auxiliary head). The
+            search for unused weights takes about a millisecond for a ResNet-101. With False, such methods fail.
+        sync_buffers: Copy the buffers of rank 0 to all processes in each forward pass. Off by default: batch-norm
+            statistics are averaged when they are needed, see :class:`BatchNormSyncHook`.
+        **kwargs: Arguments of :class:`torch.nn.parallel.DistributedDataParallel`.
     """
 
     def __init__(
@@ -69,29 +69,29 @@ class AdaptorDistributedDataParallel(nn.Module):
         self.module: Any = module
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict:
-        """As :meth:`BaseAdaptor.train_step`; gradients are averaged over processes by the children's wrappers."""
+        """Call :meth:`BaseAdaptor.train_step`; the wrappers of the children average gradients over processes."""
         return self.module.train_step(data, optim_wrapper)
 
     def val_step(self, data: dict) -> list:
-        """As :meth:`BaseAdaptor.val_step`."""
+        """Call :meth:`BaseAdaptor.val_step`."""
         return self.module.val_step(data)
 
     def test_step(self, data: dict) -> list:
-        """As :meth:`BaseAdaptor.test_step`."""
+        """Call :meth:`BaseAdaptor.test_step`."""
         return self.module.test_step(data)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """As :meth:`BaseAdaptor.forward`."""
+        """Call :meth:`BaseAdaptor.forward`."""
         return self.module(*args, **kwargs)
 
 
 def start_gloo(timeout: float | None = None) -> None:
     """Join the process group that ``torchrun`` describes in the environment, over gloo.
 
-    mmengine's launcher insists on a GPU.
+    mmengine's launcher needs a GPU.
 
     Args:
-        timeout: Seconds that processes wait for each other; by default as PyTorch has it, half an hour.
+        timeout: Seconds that processes wait for each other; by default PyTorch's half an hour.
 
     Raises:
         RuntimeError: If the environment was not set by ``torchrun``.
@@ -99,18 +99,18 @@ def start_gloo(timeout: float | None = None) -> None:
     missing = [key for key in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT') if key not in os.environ]
     if missing:
         raise RuntimeError(
-            f'distributed training was asked for, but {", ".join(missing)} are not set: start it with '
+            f'distributed training was requested, but {", ".join(missing)} are not set: start it with '
             'tools/dist_train.sh CONFIG NUM_PROCESSES (or torchrun) instead of python'
         )
     dist.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))
 
 
 def join_processes(launcher: str, env_cfg: dict) -> None:
-    """Join the process group of a launcher once: gloo without a GPU, otherwise as mmengine does.
+    """Join the process group of a launcher, if that was not done before: gloo without a GPU, otherwise as in mmengine.
 
     Args:
-        launcher: ``'none'`` does nothing.
-        env_cfg: Of the config; ``dist_cfg`` is handed to mmengine.
+        launcher: As in mmengine; ``'none'`` does nothing.
+        env_cfg: ``env_cfg`` of the config. mmengine gets its ``dist_cfg``; gloo gets the ``timeout`` in it.
     """
     if launcher == 'none':
         return
@@ -125,12 +125,12 @@ def join_processes(launcher: str, env_cfg: dict) -> None:
 
 
 def end_with_launcher(every: float = 1.0) -> None:
-    """End this process, and its data workers, soon after the process that started it was killed.
+    """End this process and its data workers soon after the process that started it was killed.
 
-    Without it the processes of a killed launcher train on, beside those of the run that was resumed.
+    Otherwise the processes of a killed launcher would continue to train, beside those of the resumed run.
 
     Args:
-        every: Seconds between two looks.
+        every: Seconds between two checks.
     """
     launcher = os.getppid()
 
@@ -140,17 +140,17 @@ def end_with_launcher(every: float = 1.0) -> None:
         print(f'process {os.getpid()} ends: its launcher, process {launcher}, is gone', file=sys.stderr, flush=True)
         for worker in multiprocessing.active_children():
             worker.kill()
-        os.kill(os.getpid(), signal.SIGKILL)  # the main thread may wait in C++ for a process that is gone
+        os.kill(os.getpid(), signal.SIGKILL)  # the main thread can be waiting in C++ for a process that is gone
 
     threading.Thread(target=watch, name='launcher watch', daemon=True).start()
 
 
 @contextmanager
 def told_when_silent(cfg: Mapping[str, Any]) -> Iterator[None]:
-    """Say in plain words that another process does not answer, when an exchange in the block waits too long.
+    """Raise a clear error if another process does not answer an exchange in the ``with`` block in time.
 
     Raises:
-        RuntimeError: Instead of that of gloo or NCCL.
+        RuntimeError: In place of the error of gloo or NCCL.
     """
     try:
         yield
@@ -160,25 +160,25 @@ def told_when_silent(cfg: Mapping[str, Any]) -> Iterator[None]:
         seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout', 1800)
         raise RuntimeError(
             f'another process did not answer for {seconds} s (env_cfg.dist_cfg.timeout): it hangs, was stopped, or its '
-            'machine is gone; its log may say more. End all processes, and go on with --resume'
+            'machine is gone; see its log. End all processes, and continue with --resume'
         ) from error
 
 
 def leave_at_exit() -> None:
-    """Leave the process group when Python ends; gloo's threads may abort the process otherwise."""
+    """Leave the process group when Python ends. Otherwise the threads of gloo can abort the process."""
     atexit.register(_leave)
 
 
 def _leave() -> None:
-    gc.collect()  # runners are full of cycles, and wrappers in them hold on to the group
+    gc.collect()  # runners have reference cycles, and wrappers in them keep the group alive
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def average_batch_norm(model: nn.Module) -> None:
-    """Average running means and variances over all processes, so that all predict alike.
+    """Average running means and variances over all processes, so that all predict the same.
 
-    All processes must call it; in a single process nothing happens.
+    All processes must call it. A single process changes nothing.
     """
     all_reduce_params(list(batch_norm_buffers(model).values()), op='mean')
 

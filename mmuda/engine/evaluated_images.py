@@ -1,4 +1,4 @@
-"""Tests on other images of a config than those of its test, such as the source that a network was trained with."""
+"""Tests on other splits of a config than its test images, such as the source images of the training."""
 
 import copy
 import os
@@ -10,23 +10,23 @@ from mmengine.config import Config, ConfigDict
 from .launch import metrics_with
 
 SPLITS = ('test', 'val', 'source', 'target')
-"""Images that :func:`evaluate_on` chooses from."""
+"""Splits that :func:`evaluate_on` can choose."""
 
 
 def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None:
-    """Let a config test a network on another split.
+    """Change a config so that it tests a network on another split.
 
-    ``'source'`` and ``'target'`` are the images that the network was trained with, read by the test pipeline; they are
-    resized as in the training, where both pipelines have a resizing step of one kind, so that images of GTA5 do not get
-    the proportions of Cityscapes. The figures of a paper are those of its test images, so none are shown.
+    ``'source'`` and ``'target'`` are training images, read by the test pipeline. If the test pipeline and the training
+    pipeline each have exactly one resizing step of the same type, the step of the training is used. So images of GTA5
+    do not get the aspect ratio of Cityscapes. Figures of a paper are not shown: they belong to its test images.
 
     Args:
-        cfg: Config of the network, which is changed.
+        cfg: Config of the network. It is changed.
         split: One of :data:`SPLITS`.
-        training: Config with the training, if ``cfg`` has none: that of a run in stages.
+        training: Config with the training, if ``cfg`` has none, as in a run with stages.
 
     Raises:
-        ValueError: For an unknown split.
+        ValueError: If the split is unknown.
         KeyError: If the config has no such split.
     """
     if split not in SPLITS:
@@ -35,14 +35,14 @@ def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None
         return
     if split == 'val':
         if cfg.get('val_dataloader') is None:
-            raise KeyError(f'{cfg.filename} has no val_dataloader, which --on val reads')
+            raise KeyError(f'{cfg.filename} has no val_dataloader, which --on val needs: choose another split')
         cfg.test_dataloader = copy.deepcopy(cfg.val_dataloader)
         cfg.test_evaluator = copy.deepcopy(cfg.get('val_evaluator') or cfg.test_evaluator)
     else:
         pair = ((training or cfg).get('train_dataloader') or {}).get('dataset') or {}
         if not isinstance(pair.get(split), Mapping):
             raise KeyError(
-                f'{cfg.filename} has no train_dataloader.dataset.{split}, which --on {split} reads, but a '
+                f'{cfg.filename} has no train_dataloader.dataset.{split}, which --on {split} needs, but a '
                 f'{pair.get("type")}'
             )
         pipeline = cfg.test_dataloader.dataset.pipeline
@@ -53,7 +53,7 @@ def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None
         if isinstance(preprocessor, Mapping):
             cfg.model.data_preprocessor = of_domain(preprocessor, split)
     if split == 'source' and not metrics_with(cfg.test_evaluator, 'iou_metrics'):
-        cfg.test_evaluator = ConfigDict(type='DomainIoUMetric')  # the target had no labels to compare with
+        cfg.test_evaluator = ConfigDict(type='DomainIoUMetric')  # the metrics of an unlabelled target need no labels
     evaluator = cfg.test_evaluator
     for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
         if metric.get('paper') is not None:
@@ -61,10 +61,10 @@ def evaluate_on(cfg: Config, split: str, training: Config | None = None) -> None
 
 
 def of_domain(preprocessor: Mapping, domain: str) -> ConfigDict:
-    """Return the config of a preprocessor that treats test images as those of one domain.
+    """Return the config of a preprocessor that treats test images as images of one domain.
 
     Args:
-        preprocessor: Of both domains; ``source=dict(...)`` and ``target=dict(...)`` are what differs.
+        preprocessor: Config for both domains; ``source=dict(...)`` and ``target=dict(...)`` hold the differences.
         domain: ``'source'`` or ``'target'``.
     """
     both = {key: value for key, value in preprocessor.items() if key not in ('source', 'target')}
@@ -72,14 +72,14 @@ def of_domain(preprocessor: Mapping, domain: str) -> ConfigDict:
 
 
 def check_labelled(dataset: Any, evaluator: Any) -> None:
-    """Check that the images of a test have labels, by the first one.
+    """Check that test images have labels; only the first image is checked.
 
     Args:
-        dataset: The images.
-        evaluator: ``test_evaluator`` of the config; metrics with ``format_only`` need no labels.
+        dataset: Data set of the test.
+        evaluator: ``test_evaluator`` of the config. Metrics with ``format_only`` need no labels.
 
     Raises:
-        ValueError: If they have none.
+        ValueError: If the first image has no label, or the test pipeline does not load it.
     """
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
     if any(metric.get('format_only') for metric in metrics) or not hasattr(dataset, 'get_data_info'):
@@ -102,7 +102,7 @@ def check_labelled(dataset: Any, evaluator: Any) -> None:
 
 
 def _loads_labels(pipeline: Any) -> bool:
-    """Return whether a step of a built pipeline loads labels, be it in the branches of ``TestTimeAug``."""
+    """Return whether a step of a built pipeline loads labels, also in the branches of ``TestTimeAug``."""
     return any(
         'Annotations' in type(step).__name__ or any(map(_loads_labels, getattr(step, 'subroutines', ())))
         for step in pipeline.transforms
@@ -110,7 +110,7 @@ def _loads_labels(pipeline: Any) -> bool:
 
 
 def _tested(dataset: Any, test_pipeline: Sequence[dict]) -> Any:
-    """Return the config of a data set for training that is read for a test, or of all data sets in it."""
+    """Change the config of a training data set, and of all data sets in it, to be read for a test, and return it."""
     if dataset.get('datasets'):
         dataset['datasets'] = [_tested(one, test_pipeline) for one in dataset['datasets']]
     if dataset.get('pipeline'):
@@ -119,7 +119,7 @@ def _tested(dataset: Any, test_pipeline: Sequence[dict]) -> Any:
 
 
 def _test_pipeline(training: Sequence[dict], test: Sequence[dict]) -> list[dict]:
-    """Return the steps of a test with the reading, the labels and the size of a training pipeline."""
+    """Return a test pipeline with the image reader, the label loader and the resizing of a training pipeline."""
     steps = [_counterpart(step, training, test) for step in test]
     labels = [step for step in training if 'Annotations' in step['type']]
     places = [place for place, step in enumerate(steps) if 'Annotations' in step['type']]
@@ -130,7 +130,7 @@ def _test_pipeline(training: Sequence[dict], test: Sequence[dict]) -> list[dict]
 
 
 def _counterpart(step: dict, training: Sequence[dict], test: Sequence[dict]) -> dict:
-    """Return the step of a training pipeline that does what one of the test does: reads the image, or resizes it."""
+    """Return the step of the training pipeline that reads or resizes images as a test step does, or the test step."""
     if step['type'].startswith('Load') and step is test[0]:
         return _of_whole_images(training[0])
     same = [[one for one in steps if one['type'] == step['type']] for steps in (training, test)]
@@ -138,7 +138,7 @@ def _counterpart(step: dict, training: Sequence[dict], test: Sequence[dict]) -> 
 
 
 def _of_whole_images(step: dict) -> dict:
-    """Return a step that reads an image as one that reads no window of it."""
+    """Return a step that reads an image, changed to read the whole image if it reads a window."""
     if step['type'] != 'LoadDomainWindow':
         return step
     settings = {key: value for key, value in step.items() if key not in ('size', 'draws')}

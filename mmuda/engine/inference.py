@@ -1,4 +1,4 @@
-"""Predictions for a few images, outside of a runner."""
+"""Predictions for a few images, without a runner."""
 
 import copy
 from collections.abc import Sequence
@@ -26,19 +26,20 @@ def load_model(
 ) -> nn.Module:
     """Return the trained model of a config, in eval mode, on the device that mmengine finds.
 
-    As by mmseg's ``init_model``, its attribute ``dataset_meta`` is the classes and colours in the checkpoint, or None.
+    As with ``init_model`` of mmseg, its attribute ``dataset_meta`` holds the classes and colours in the checkpoint, or
+    None.
 
     Args:
-        cfg: As :func:`mmuda.engine.launch.load_config` returns it.
-        checkpoint: File that training wrote for it, or published weights.
-        classes: Names of the classes that its predictions are used for; None does not compare them.
-        child: Which network of the checkpoint of an adaptor, such as ``'teacher'``.
+        cfg: Config, as :func:`mmuda.engine.launch.load_config` returns it.
+        checkpoint: Checkpoint of a training with this config, or published weights.
+        classes: Class names of the data; they must be those of the checkpoint. None does not compare them.
+        child: Network of an adaptor's checkpoint to use, such as ``'teacher'``.
 
     Raises:
         RuntimeError: If the weights do not fit, or were trained for other classes.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(copy.deepcopy(cfg.model))  # building takes keys out of a config
+    model = MODELS.build(copy.deepcopy(cfg.model))  # building removes keys from a config
     content = network_of(read_checkpoint(checkpoint), child, str(checkpoint))
     different = differing_classes(content, classes, str(checkpoint))
     if different:
@@ -50,12 +51,12 @@ def load_model(
 
 @torch.no_grad()
 def predict(model: Any, cfg: Config, indices: Sequence[int]) -> list:
-    """Data samples with ``pred_sem_seg``, ``seg_logits`` (C, H, W) and ground truth for images of the test set.
+    """Return data samples with ``pred_sem_seg``, ``seg_logits`` (C, H, W) and ground truth for images of the test set.
 
     Args:
-        model: From :func:`load_model`.
-        cfg: Its config, whose ``test_dataloader.dataset`` is read.
-        indices: Which images.
+        model: Result of :func:`load_model`.
+        cfg: Config of the model; the images are those of ``test_dataloader.dataset``.
+        indices: Indices of the images.
     """
     dataset = build_dataset(cfg.test_dataloader.dataset)
     return [model.test_step(pseudo_collate([dataset[index]]))[0] for index in indices]

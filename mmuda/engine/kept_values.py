@@ -1,4 +1,4 @@
-"""Values that a second pass finds again, in a file that is gone when nobody uses it any more."""
+"""Values that a second pass reads again, in a temporary file."""
 
 import os
 import pickle
@@ -10,12 +10,13 @@ from typing import Any
 
 
 class KeptValues:
-    """Values by key, in a temporary file without a name: what ends the process, or the machine, leaves nothing behind.
+    """Values by key, in a temporary file without a name. The file disappears however the process or the machine ends.
 
-    The file takes a quarter of the free disk at most; further values are not kept, nor are any if the disk fills up.
+    The file takes at most a quarter of the free disk space. Further values are not kept, and none after the disk was
+    full.
 
     Args:
-        folder: On the disk that is to hold them.
+        folder: Folder on the disk of the file.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -25,7 +26,7 @@ class KeptValues:
 
     @property
     def size(self) -> int:
-        """Bytes that they take."""
+        """Size of the file in bytes."""
         return self._file.seek(0, os.SEEK_END)
 
     def __contains__(self, key: Hashable) -> bool:

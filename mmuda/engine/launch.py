@@ -1,4 +1,4 @@
-"""From a command line to a runner."""
+"""From the command line to a runner: config, options, work directory."""
 
 import difflib
 import inspect
@@ -37,28 +37,28 @@ LIVE_KEYS = {
     'efficient_conv_bn_eval',
     'stages',
     'target_statistics',
-} - {'cfg', 'data_preprocessor'}  # our models name their preprocessor themselves
-"""Top-level keys that something reads. Others are variables of a config file, used up when it was parsed."""
+} - {'cfg', 'data_preprocessor'}  # our models contain their preprocessor
+"""Top-level keys that are read. All others are variables of a config file, without effect after it was parsed."""
 
 
 def load_config(filename: str | Path, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
-    """Read a config, apply ``--cfg-options``, and fill in where results go and the figures of its paper.
+    """Read a config, apply ``--cfg-options``, and set the work directory and the figures of its paper.
 
     Args:
         filename: A config file.
-        options: Dotted keys and values. A key that does not exist is an error; a leading ``+`` adds a new one.
-        work_dir: Overrides that of the config; the default is ``work_dirs/<folder of the config, or project>/<its
-            name>``.
+        options: Dotted keys and values. A key that does not exist is an error; a leading ``+`` adds a new key.
+        work_dir: Work directory, in place of that of the config. The default is ``work_dirs/<folder of the config, or
+            project>/<its name>``.
 
     Raises:
-        FileNotFoundError: If there is no such config.
-        KeyError: For a key that does not exist, or that has no effect.
+        FileNotFoundError: If the file does not exist.
+        KeyError: If a key does not exist, or has no effect.
         ValueError: If a file is no valid Python, or pastes a harmful environment variable, see
             :func:`check_pasted_variables`.
     """
     path = Path(filename)
     if not path.is_file():
-        raise FileNotFoundError(f'config {path} does not exist')
+        raise FileNotFoundError(f'config {path} does not exist: check the path')
     find_plug_ins(path)
     check_pasted_variables(path)
     cfg = Config.fromfile(path)
@@ -91,11 +91,11 @@ def config_name(filename: str | Path) -> str:
 
 
 def find_plug_ins(config: Path) -> None:
-    """Let ``custom_imports`` of a config find packages of plug-ins, such as ``projects.daformer``.
+    """Make packages of plug-ins, such as ``projects.daformer``, importable for ``custom_imports`` of a config.
 
-    They are named from the folder that holds ``projects/``: that of the config, if it is in one, before that where the
-    command is run. The two may be different copies of mmuda, a checkout and an installation; a process reads plug-ins
-    of one of them.
+    The package ``projects`` is looked for first in the copy of mmuda that contains the config, if the config is in a
+    folder ``projects/``, and then in the current folder. The two can be different copies of mmuda, such as a checkout
+    and an installation. A process reads the plug-ins of one copy only.
 
     Args:
         config: Config file.
@@ -109,21 +109,22 @@ def find_plug_ins(config: Path) -> None:
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Override keys of a config; mmengine would accept any spelling without a word.
+    """Override keys of a config. mmengine would silently accept misspelt keys.
 
-    A key may be missing in the config if it is a parameter of the component there.
+    A key can be missing in the config if it is a parameter of the component at its place.
 
     Raises:
-        KeyError: Naming the key, the part that does not exist, and what is there instead.
+        KeyError: If a key does not exist, or has no effect. The message names the part that does not exist, and the
+            keys that do.
     """
     for key in options:
         new, plain = key.startswith('+'), key.lstrip('+')
         parts = plain.split('.')
         if parts[0] in cfg and parts[0] not in LIVE_KEYS and parts[0] not in cfg.get('stages', ()):
             raise KeyError(
-                f'--cfg-options {key}: {parts[0]!r} is a variable of the config file that was used up when the '
-                'file was read, setting it has no effect. Set the keys where its value went, or, for '
-                'data roots, the environment variable that the file names.'
+                f'--cfg-options {key}: {parts[0]!r} is a variable of the config file. Its value was used when the '
+                'file was read, so setting it now has no effect. Set the keys that got its value or, for data roots, '
+                'the environment variable that the file names.'
             )
         if not new:
             _check_exists(cfg, key, parts)
@@ -138,7 +139,7 @@ def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
             place = '.'.join(parts[:depth]) or 'the config'
             names = dict.fromkeys([*known, *defaults])
             close = [] if part.isdigit() else difflib.get_close_matches(part, names, n=3)
-            listed = [name for name in names if depth or name in LIVE_KEYS]  # the others are variables of the file
+            listed = [name for name in names if depth or name in LIVE_KEYS]  # without variables of the file
             hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(listed) or "no keys"}.'
             raise KeyError(
                 f'--cfg-options {key}: {part!r} does not exist in {place}; {hint} To add it on purpose, write '
@@ -147,7 +148,7 @@ def _check_exists(cfg: Config, key: str, parts: list[str]) -> None:
         if part not in known:
             node = defaults[part]
             if node is None:
-                return  # only the component knows what is inside
+                return  # the value is a parameter without a known default: keys in it cannot be checked
         else:
             node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
             if isinstance(node, dict):
@@ -161,10 +162,10 @@ def _keys(node: Any) -> list[str]:
 
 
 def _defaults(node: Any) -> dict[str, Any]:
-    """Return the parameters of the component that a part of a config describes, which may be left out there.
+    """Return the parameters of the component that a part of a config describes. The config can omit them.
 
     Parameters of a base class count if the component passes its keyword arguments on. The value of ``loss_weights`` is
-    that of the method, the others are None.
+    the default of the method; all other values are None.
     """
     name = node.get('type') if isinstance(node, dict) else None
     component = next((known for registry in REGISTRIES if name and (known := registry.get(name))), None)
@@ -185,10 +186,10 @@ def _defaults(node: Any) -> dict[str, Any]:
 
 
 def set_precision(cfg: Config, precision: str) -> None:
-    """``--amp``: train under autocast.
+    """Set the precision of the training under autocast (``--amp``).
 
     Raises:
-        KeyError: If the optimizers of the config are not those of an adaptor.
+        KeyError: If the optimizers of the config have another constructor than those of an adaptor.
     """
     if cfg.get('optim_wrapper', {}).get('constructor') != 'PerModuleOptimWrapperConstructor':
         raise KeyError(
@@ -199,19 +200,19 @@ def set_precision(cfg: Config, precision: str) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner that ``runner_type`` names."""
+    """Return the runner that ``runner_type`` names; without it, mmengine's runner."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
 def use_tta(cfg: Config) -> None:
-    """``--tta``: average with the mirrored image. The test pipeline gets a flip before labels are loaded.
+    """Average predictions with those of the mirrored image (``--tta``). A flip before the label loader is inserted.
 
-    A config may name its own ``tta_model`` and ``tta_pipeline``.
+    A config can have its own ``tta_model`` and ``tta_pipeline``.
 
     Raises:
-        ValueError: If the segmentor mirrors on its own, or the pipeline does not begin with loading an image.
+        ValueError: If the segmentor mirrors images itself, or the pipeline does not begin by loading an image.
     """
-    check_mirrored_once(cfg.model['models'][0] if 'models' in cfg.model else cfg.model)  # of an ensemble, all are alike
+    check_mirrored_once(cfg.model['models'][0] if 'models' in cfg.model else cfg.model)  # all of an ensemble are alike
     if cfg.get('tta_pipeline') is None:
         cfg.tta_pipeline = mirrored_pipeline(cfg.test_dataloader.dataset.pipeline)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
@@ -219,29 +220,32 @@ def use_tta(cfg: Config) -> None:
 
 
 def check_mirrored_once(model: dict) -> None:
-    """Refuse test-time augmentation with the mirrored image for a network that mirrors on its own.
+    """Refuse test-time augmentation with the mirrored image for a network that mirrors images itself.
 
     Args:
         model: Config of an adaptor or a segmentor.
 
     Raises:
-        ValueError: If it does.
+        ValueError: If the segmentor mirrors images itself.
     """
     segmentor = model.get('segmentor', model)
     if segmentor.get('flip', segmentor.get('type') == 'BicubicEncoderDecoder'):
         raise ValueError(
             f'--tta averages with the mirrored image, which {segmentor["type"]} of this config does already: '
-            'leave it out'
+            'leave --tta out'
         )
 
 
 def mirrored_pipeline(pipeline: list[dict], scales: Sequence[float] = (1.0,), mirror: bool = True) -> list[dict]:
-    """Return a test pipeline that hands out each image as it is and mirrored; labels, loaded after the flip, are not.
+    """Return a test pipeline that returns each image as it is and mirrored. Labels are loaded later and not mirrored.
 
     Args:
-        pipeline: The test pipeline; it begins with loading an image.
-        scales: Factors of the size that the pipeline gives an image: it is handed out at each of them.
-        mirror: Mirror, too.
+        pipeline: The test pipeline; it begins by loading an image.
+        scales: Factors of the image size of the pipeline. Each image is returned at every scale.
+        mirror: Whether to return mirrored images, too.
+
+    Raises:
+        ValueError: If the pipeline does not begin by loading an image.
     """
     load, *steps = pipeline
     if not load['type'].startswith('Load'):

@@ -1,4 +1,4 @@
-"""Lines of the log that fit a screen."""
+"""Log lines that fit on a screen."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ from mmengine.runner import LogProcessor, Runner
 from mmseg.registry import LOG_PROCESSORS
 
 SUMMARIES = ('mean', 'deviation')
-"""Last parts of names that :class:`LabelFreeHook` tells in a line of its own."""
+"""Last parts of the names of values that :class:`LabelFreeHook` logs in a separate line."""
 
 
 @LOG_PROCESSORS.register_module()
 class BriefLogProcessor(LogProcessor):
-    """mmengine's :class:`LogProcessor` whose line after a validation or a test has no numbers of single classes.
+    """mmengine's :class:`LogProcessor`, without numbers of single classes in the line after a validation or a test.
 
-    They stand in the table of the metric above that line, and all of them go to the visualizer as before. Values are
-    those of classes if their names end with ``/<class>``.
+    These numbers are in the table of the metric above that line, and the visualizer still gets all of them. A value
+    belongs to a class if its name ends with ``/<class>``.
     """
 
     def get_log_after_epoch(
         self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False
     ) -> tuple[dict, str]:
-        """As in mmengine, with a shorter text."""
+        """Return the values and the text as mmengine does, with a shorter text."""
         tag, text = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
         loop: Any = runner.val_loop if mode == 'val' else runner.test_loop
         classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get('classes') or ()

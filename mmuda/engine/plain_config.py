@@ -12,7 +12,7 @@ from mmuda.files import write_atomically
 from .standalone import OWN, Extract
 
 PLAIN = dict(AdaptiveEncoderDecoder='EncoderDecoder', LoadDomainImage='LoadImageFromFile')
-"""Names of components of mmseg that predict the same."""
+"""Components of mmuda, with the components of mmseg that predict the same."""
 
 _HEAD = """# {title}
 # Needs mmseg alone. From mmseg.apis: init_model('{name}.py', '{weights}').
@@ -27,19 +27,19 @@ sys.path.insert(0, '{{ fileDirname }}')  # the parts of the network that mmseg d
 def write_plain_config(cfg: Config, weights: str | Path) -> list[Path]:
     """Write a config of plain mmseg beside published weights; it needs no mmuda.
 
-    Components that mmseg does not have are taken along, as one module beside it: the code of their classes, and of what
-    these use. The config names them by that module; the registries stay as they are, so that mmuda, and other published
-    networks, may be used in the same process.
+    Components that mmseg does not have are copied into a module beside the config: the code of their classes, and the
+    code of mmuda that these use. The config refers to them by the name of that module. No registry is changed, so mmuda
+    and other published networks can be used in the same process.
 
     Args:
         cfg: Config of the network.
         weights: File of its published weights, ``NAME.pth``.
 
     Returns:
-        The files: ``NAME.py``, and ``NAME_parts.py`` (with ``_`` for every ``-`` and ``.``) if it is needed.
+        The written files: ``NAME.py``, and ``NAME_parts.py`` (with ``_`` for every ``-`` and ``.``) if it is needed.
 
     Raises:
-        ValueError: If the code cannot be taken along.
+        ValueError: If the code cannot be copied, see :class:`Extract`.
     """
     weights = Path(weights)
     parts = f'{weights.stem}_parts'.replace('-', '_').replace('.', '_')
@@ -47,7 +47,7 @@ def write_plain_config(cfg: Config, weights: str | Path) -> list[Path]:
     model = _renamed(cfg.model.segmentor, PLAIN)
     model['data_preprocessor'] = _preprocessor(cfg.model.get('data_preprocessor') or {})
     for part in (model['backbone'], model):
-        part.pop('init_cfg', None)  # the weights are beside it
+        part.pop('init_cfg', None)  # the published weights are loaded instead of initial ones
         part.pop('pretrained', None)
     extract, own = Extract(), {}
     for registry, tree in ((MODELS, model), (TRANSFORMS, pipeline)):
@@ -82,7 +82,7 @@ def _prediction_steps(cfg: Config) -> list[dict]:
 
 
 def _renamed(node: Any, names: Mapping[str, str]) -> Any:
-    """Return a copy of a config with other names of components."""
+    """Return a copy of a config with the names of components replaced."""
     if isinstance(node, dict):
         return {
             key: names.get(value, value) if key == 'type' and isinstance(value, str) else _renamed(value, names)
@@ -92,10 +92,10 @@ def _renamed(node: Any, names: Mapping[str, str]) -> Any:
 
 
 def _preprocessor(cfg: dict) -> dict:
-    """Return mmseg's preprocessor that treats test images alike; padding of training images has no meaning there."""
+    """Return the config of mmseg's preprocessor for the same test images, without the padding of training images."""
     left_out = ('type', 'size', 'size_divisor', 'source', 'target')
     kept = {key: value for key, value in _renamed(cfg, PLAIN).items() if key not in left_out}
-    # Images without a domain are normalised as those of the target.
+    # Images without a domain are normalised as target images.
     return dict(type='SegDataPreProcessor', **{**kept, **(cfg.get('target') or {})})
 
 

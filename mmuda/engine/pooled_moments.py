@@ -1,4 +1,4 @@
-"""Mean and variance of more values than memory holds, equal for every order and number of processes."""
+"""Mean and variance of more values than memory holds, independent of their order and of the number of processes."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from torch import Tensor
 class PooledMoments:
     """Mean and variance, channel by channel, of all values that were added.
 
-    The sums of values and of squares are float64, and what an addition rounds away is kept beside them (Knuth's
-    two-sum). They are good for about 100 bits, so that the order of the additions, and how they are shared among
-    processes, do not show in a float32 result. The relative error of a variance is about 1e-16 mean^2 / variance.
+    The sums of values and of squares are float64, and the rounding errors of the additions are summed beside them
+    (Knuth's two-sum). Together they have about 100 bits. So a float32 result does not depend on the order of the
+    additions, or on how they are shared among processes. The relative error of a variance is about
+    1e-16 mean^2 / variance.
 
     Args:
         channels: Number C of channels.
@@ -21,12 +22,12 @@ class PooledMoments:
 
     def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:
         self.count = 0
-        # By [sum, what it lacks], then by [of the values, of their squares].
+        # First index: sum, rounding error. Second index: values, squares.
         self._sums = torch.zeros(2, 2, channels, dtype=torch.float64, device=device)
 
     @torch.no_grad()
     def add(self, values: Tensor) -> None:
-        """Add values; nothing is read from the device.
+        """Add values, without a synchronisation with the device.
 
         Args:
             values: (N, C, ...), floating-point.
@@ -37,18 +38,18 @@ class PooledMoments:
         self.count += values.numel() // values.shape[1]
 
     def mean_and_variance(self) -> tuple[Tensor, Tensor]:
-        """Return mean and unbiased variance, (C,) float64 each; batch-norm keeps the unbiased one, too.
+        """Return mean and unbiased variance, (C,) float64 each; batch-norm stores the unbiased one, too.
 
         Raises:
             ValueError: If a channel has fewer than two values.
         """
         if self.count < 2:
-            raise ValueError(f'a variance needs two values of each channel, there were {self.count}')
+            raise ValueError(f'a variance needs at least two values in each channel, but there were {self.count}')
         mean, square = self._sums.sum(dim=0) / self.count
         return mean, (square - mean.square()).clamp_(min=0) * (self.count / (self.count - 1))
 
     def merge_processes(self) -> None:
-        """Add up what all processes have, so that each has the moments of all values. All must call it."""
+        """Add up the moments of all processes, and store the result in each of them. All processes must call it."""
         if get_world_size() == 1:
             return
         counts = all_gather(torch.tensor(self.count, device=self._sums.device))
@@ -60,11 +61,11 @@ class PooledMoments:
                 self._add(sums)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything as tensors and plain values."""
+        """Return the moments as tensors and plain values."""
         return dict(count=self.count, sums=self._sums)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take what :meth:`state_dict` returned."""
+        """Load moments that :meth:`state_dict` returned."""
         self.count = state['count']
         self._sums.copy_(state['sums'])
 

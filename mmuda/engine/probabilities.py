@@ -29,23 +29,23 @@ def class_probabilities(
     num_workers: int = 0,
     kept: KeptValues | None = None,
 ) -> Iterator[Tensor]:
-    """Probabilities (C, H, W), float32, of one image after the other.
+    """Yield the probabilities (C, H, W), float32, of one image after the other.
 
     Args:
-        model: In eval mode: an adaptor, or anything with ``test_step``.
+        model: Network in eval mode: an adaptor, or any model with ``test_step``.
         dataset: Images with a test pipeline.
-        indices: Which images, in this order.
-        at: ``'image'``: at the size of the original image; ``'input'``: at the size that the network saw, which only
-            adaptors know; ``'input_soft'``: there, with the softmax taken before upsampling (SIM).
-        flip: Average with the probabilities of the mirrored image (unpadded; :class:`BicubicEncoderDecoder` mirrors on
-            its own, so it is not needed there).
-        batch_size: Images that are read together; an adaptor forwards those of one size at once.
+        indices: Indices of the images, in the order of the results.
+        at: Resolution. ``'image'`` is the size of the original image. ``'input'`` is the size at which the network gets
+            the image (adaptors only). ``'input_soft'`` is ``'input'`` with the softmax before the upsampling (SIM).
+        flip: Average with the probabilities of the mirrored image, which is mirrored before padding.
+            :class:`BicubicEncoderDecoder` mirrors images itself and does not need this.
+        batch_size: Images that are read together. An adaptor forwards images of the same size in one batch.
         num_workers: Processes that read images.
-        kept: Gets what an adaptor's network puts out for each image, if its segmentor can be recorded. Another call
-            with the same model, data set and ``flip`` then neither reads the image nor runs the network.
+        kept: Storage for the network outputs of each image, used if the segmentor of an adaptor can record them.
+            Another call with the same model, data set and ``flip`` then neither reads the image nor runs the network.
 
     Raises:
-        ValueError: For another ``at`` than ``'image'`` and a model that only predicts at image size.
+        ValueError: If ``at`` is not ``'image'``, but the model is no adaptor.
     """
     if not isinstance(model, BaseAdaptor) and at != 'image':
         raise ValueError(f'{type(model).__name__} predicts at image size only: at={at!r} needs an adaptor')
@@ -94,16 +94,16 @@ def _predict(model: Any, batch: dict, at: str) -> list[Tensor]:
 
 
 def _copy(batch: dict) -> dict:
-    """Return a batch for the preprocessor, which changes data samples and may be asked twice."""
+    """Return a copy of a batch: the preprocessor changes data samples, and a batch can be used twice."""
     return dict(batch, data_samples=copy.deepcopy(batch['data_samples']))
 
 
 def inference_dataset(cfg: Config, pipeline: Sequence[dict] | None = None) -> dict:
-    """Config of the target images that a config trains with, read as its test images are, without their labels.
+    """Return the config of the target images of a training, with its test pipeline and without labels.
 
     Args:
-        cfg: With ``train_dataloader.dataset.target`` and ``test_dataloader``.
-        pipeline: Instead of that of the test images.
+        cfg: Config with ``train_dataloader.dataset.target`` and ``test_dataloader``.
+        pipeline: Pipeline to use instead of the test pipeline.
     """
     pipeline = cfg.test_dataloader.dataset.pipeline if pipeline is None else pipeline
     steps = [step for step in pipeline if 'Annotations' not in step['type']]

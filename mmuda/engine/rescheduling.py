@@ -1,4 +1,4 @@
-"""Resume a training with other learning rates, or another schedule, than its checkpoint has."""
+"""Resuming a training with other learning rates, or another schedule, than those of its checkpoint."""
 
 import warnings
 from typing import Any
@@ -8,10 +8,10 @@ from mmengine.runner import Runner
 
 
 class ConfiguredSchedule:
-    """Hyper-parameters and schedulers of a runner as its config has them.
+    """Hyper-parameters and schedulers of a runner, as its config has them.
 
-    A checkpoint replaces both when it is resumed. :meth:`apply` puts them back, at the place of the schedule where the
-    training is, as if it had always been this one.
+    A checkpoint replaces both on resume. :meth:`apply` restores those of the config and moves the schedule to the
+    current step, as if it had been used from the start.
 
     Args:
         runner: Runner whose optimizers and schedulers are built and have not made a step.
@@ -26,10 +26,10 @@ class ConfiguredSchedule:
         self.schedulers = [[scheduler.state_dict() for scheduler in chain] for chain in _chains(runner)]
 
     def apply(self, steps: int) -> str:
-        """Put them back.
+        """Restore the hyper-parameters and schedulers of the config.
 
         Args:
-            steps: Optimizer steps that the training has made.
+            steps: Number of optimizer steps so far.
 
         Returns:
             Learning rates before and after, for the log.
@@ -43,7 +43,7 @@ class ConfiguredSchedule:
                 scheduler.load_state_dict(state)
             by_step = [scheduler for scheduler in chain if not scheduler.by_epoch]
             with warnings.catch_warnings():
-                warnings.simplefilter('ignore')  # it would miss the steps of the optimizer in between
+                warnings.simplefilter('ignore')  # PyTorch warns that the optimizer made no step in between
                 for _ in range(steps):
                     for scheduler in by_step:
                         scheduler.step()
@@ -51,7 +51,7 @@ class ConfiguredSchedule:
 
 
 def optim_wrappers(runner: Runner) -> list[Any]:
-    """Return the optimizer wrappers of a runner, one for each module, or one alone."""
+    """Return the optimizer wrappers of a runner: one for each module of an adaptor, otherwise a single one."""
     wrapper = runner.optim_wrapper
     return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
 

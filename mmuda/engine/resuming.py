@@ -1,4 +1,4 @@
-"""From which checkpoint does a training go on, and whose are the others in its folder?"""
+"""The checkpoint from which a training continues, and the other checkpoints in its folder."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -19,8 +19,8 @@ from .run_settings import changed_settings, changed_since_older, not_allowed, re
 def find_resumable(work_dir: str | Path) -> str | None:
     """Return the newest checkpoint of the run in a work directory that is not damaged, or None if it has none.
 
-    Newer ones that are damaged are moved aside. Those of an earlier run do not count. Only the main process may call
-    it.
+    Damaged checkpoints that are newer are moved aside. Checkpoints of an earlier run are ignored. Call it only on the
+    main process.
 
     Raises:
         RuntimeError: If all checkpoints of the run are damaged.
@@ -39,57 +39,61 @@ def find_resumable(work_dir: str | Path) -> str | None:
     told = ''.join(f'\n  {path}: {problem}' for path, problem in damaged.items())
     if found is None and damaged and not foreign:
         raise RuntimeError(
-            f'all checkpoints in {work_dir} are damaged:{told}\nCopy them again from where they are sound, or start '
-            'anew without --resume'
+            f'all checkpoints in {work_dir} are damaged:{told}\nCopy them again from an intact source, or start again '
+            'without --resume'
         )
     if damaged:
         folder = move_aside(work_dir, [path.name for path in damaged])
         _warn(f'damaged checkpoints were moved to {folder}:{told}\nThe newest intact one is {found}')
     if found is None and foreign:
         _warn(
-            f'{foreign[0]} belongs to an earlier run in {work_dir}, which a new one was to replace; that one was '
-            'stopped before its first checkpoint, so it starts again. To go on with the earlier run: --resume '
-            f'BEFORE/{foreign[0].name}, from the folder that its checkpoints are moved to'
+            f'{foreign[0]} belongs to an earlier run in {work_dir}. The run that replaces it was stopped before its '
+            'first checkpoint, so it starts from the beginning. To continue the earlier run instead: --resume '
+            f'BEFORE/{foreign[0].name}, where BEFORE is the folder that its checkpoints are moved to'
         )
     return None if found is None else str(found)
 
 
 def set_aside_earlier_run(work_dir: str | Path) -> None:
-    """Move all checkpoints of an earlier run aside: a new one must neither overwrite nor ever resume them.
+    """Move all checkpoints of an earlier run aside, so that a new run neither overwrites nor resumes them.
 
-    Only the main process may call it.
+    Call it only on the main process.
     """
     root = Path(work_dir)
     earlier = [path.name for pattern in ('iter_*.pth', 'best_*.pth', NOTE) for path in root.glob(pattern)]
     folder = move_aside(root, earlier)
     if folder is not None:
         print_log(
-            f'checkpoints of an earlier run were moved to {folder} (--resume would have gone on with them)',
+            f'checkpoints of an earlier run were moved to {folder} (--resume would have continued from them)',
             logger='current',
         )
 
 
 def begin_training(work_dir: str | Path) -> str | None:
-    """Move checkpoints of an earlier run aside; return the identity of the run that begins. For the main process."""
+    """Move checkpoints of an earlier run aside, and return the identity of the new run.
+
+    Call it only on the main process.
+    """
     set_aside_earlier_run(work_dir)
     record = RunRecord(work_dir)
-    if not record.exists:  # asked to resume, with nothing to resume
+    if not record.exists:  # with --resume, but without a checkpoint
         record.begin()
     record.settle()
     return record.run
 
 
 def adopt_run(work_dir: str | Path, filename: str, iteration: int, meta: Mapping[str, Any]) -> str | None:
-    """Note in a work directory that the run of a checkpoint goes on there; return the identity of that run.
+    """Record in a work directory that a training continues there from a checkpoint; return the identity of its run.
 
-    Checkpoints of later iterations, or of another run if this one comes from elsewhere, are moved aside: the next
-    ``--resume`` must not take them. Only the main process may call it.
+    A checkpoint in the work directory keeps its run, and checkpoints of later iterations are moved aside. A checkpoint
+    from another folder begins a new run, and all checkpoints in the work directory are moved aside. So the next
+    ``--resume`` does not use them. Call it only on the main process.
 
     Args:
         work_dir: Folder of the run.
         filename: The checkpoint.
-        iteration: Its iteration.
-        meta: Its meta information.
+        iteration: Iteration of the checkpoint.
+        meta: ``meta`` of the checkpoint.
     """
     root, record = Path(work_dir), RunRecord(work_dir)
     if Path(filename).resolve().parent != root.resolve():
@@ -100,7 +104,7 @@ def adopt_run(work_dir: str | Path, filename: str, iteration: int, meta: Mapping
     later = [path.name for path in checkpoints_of(root) if (iteration_of(path) or 0) > iteration]
     folder = move_aside(root, [*later, NOTE]) if later else None
     if folder is not None:
-        print_log(f'the training goes on from {filename}: later checkpoints were moved to {folder}', logger='current')
+        print_log(f'the training continues from {filename}: later checkpoints were moved to {folder}', logger='current')
     return record.run
 
 
@@ -108,12 +112,12 @@ def check_resumable(checkpoint: Any, filename: str) -> None:
     """Check that a checkpoint holds the state of a training, and not only weights.
 
     Raises:
-        RuntimeError: If it does not, with the reason.
+        RuntimeError: If it holds only weights. The message has the reason and the remedy.
     """
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if not isinstance(meta, dict) or 'iter' not in meta:
         raise RuntimeError(
-            f'{filename} holds no state of a training that could go on: start anew from its weights with load_from'
+            f'{filename} holds no state of a training to resume: start a new training from its weights with load_from'
         )
     if 'optimizer' in checkpoint:
         return
@@ -122,8 +126,8 @@ def check_resumable(checkpoint: Any, filename: str) -> None:
     why = ' (the best checkpoint is kept for tests)' if path.name.startswith('best_') else ''
     how = f'resume from {whole}, of the same iteration, or ' if whole.is_file() else ''
     raise RuntimeError(
-        f'{filename} holds weights, but not the state of optimizers and schedules{why}, so its training cannot go on '
-        f'from it: {how}start anew from its weights with load_from'
+        f'{filename} holds weights, but not the state of optimizers and schedules{why}, so its training cannot be '
+        f'resumed: {how}start a new training from its weights with load_from'
     )
 
 
@@ -134,20 +138,20 @@ def compare_settings(
     allowed: Collection[str],
     all_known: bool = True,
 ) -> list[str]:
-    """Compare the settings of a checkpoint with those of the run that is to go on from it; warn of what may differ.
+    """Compare the settings of a checkpoint with those of the run that continues from it; warn about allowed changes.
 
     Args:
         checkpoint: Content of the file.
-        filename: For messages.
+        filename: Name of the file, for messages.
         now: The facts of the run, see :func:`training_facts`.
-        allowed: Keys that may differ.
-        all_known: Each of them must be a setting.
+        allowed: Keys that are allowed to differ.
+        all_known: Whether each allowed key must be a setting.
 
     Returns:
-        The settings that differ, and may.
+        The settings that differ, one line for each.
 
     Raises:
-        RuntimeError: If others differ, or a key that may differ is none.
+        RuntimeError: If other settings differ, or an allowed key is no setting.
     """
     meta = checkpoint['meta']
     before = meta.get('training', {})
@@ -159,7 +163,7 @@ def compare_settings(
     else:
         changed = changed_since_older(before, meta.get('seed'), now)
         _warn(
-            f'{filename} was written by an earlier version of mmuda, which did not note the settings of a run: '
+            f'{filename} was written by an earlier version of mmuda, which did not record the settings of a run: '
             'whether model, optimizers, schedule, data, threads and versions are the same cannot be checked'
         )
     refused = not_allowed(changed, list(allowed))
@@ -167,11 +171,11 @@ def compare_settings(
         raise RuntimeError(refusal(filename, changed, refused))
     if changed:
         told = '\n  '.join(changed)
-        _warn(f'{filename} was trained with other settings; the training goes on with\n  {told}')
+        _warn(f'{filename} was trained with other settings; the training continues with\n  {told}')
     if 'random_states' not in checkpoint:
         _warn(
-            f'{filename} holds no random states (RandomStateHook writes them): training goes on, but '
-            'will not equal a run that was never interrupted'
+            f'{filename} holds no random states (RandomStateHook writes them): the training continues, but its result '
+            'will differ from that of an uninterrupted run'
         )
     return changed
 

@@ -1,4 +1,4 @@
-"""The config of a run, whose text is formatted once."""
+"""The config of a run, whose text is formatted only once."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from typing import Any
 from mmengine.config import Config
 
 _KEPT = 8
-"""Texts that are kept: stages of a run have a config each."""
+"""Number of texts that are kept: each stage of a run has a config."""
 _TEXTS: OrderedDict[str, str] = OrderedDict()
 
 
 class RunConfig(Config):
-    """A config that is formatted once for as long as its values stay the same.
+    """Config that is formatted only once while its values stay the same.
 
-    mmengine asks for the text at the start (log, message hub, visualizer) and for every checkpoint. To format it takes
-    half a second to seven seconds each time.
+    mmengine needs the text at the start (log, message hub, visualizer) and for every checkpoint. Formatting takes half
+    a second to seven seconds each time.
     """
 
     @classmethod
@@ -29,7 +29,7 @@ class RunConfig(Config):
 
     @property
     def pretty_text(self) -> str:
-        """Return the text of the values as Python, formatted."""
+        """Formatted Python source of the values."""
         values = repr(self)
         if values not in _TEXTS:
             _TEXTS[values] = super().pretty_text

@@ -1,4 +1,4 @@
-"""``run.json``: the run that a work directory belongs to, and what of it is not in its checkpoints."""
+"""``run.json``: the identity of the run in a work directory, and the part of its state that checkpoints do not hold."""
 
 import json
 import secrets
@@ -18,17 +18,17 @@ NAME = 'run.json'
 
 
 class RunRecord:
-    """The identity of the run in a work directory, written before anything else of it, and its last validation.
+    """The identity of the run in a work directory, and its last validation. It is written before all other files.
 
-    A run that is killed before its first checkpoint leaves those of an earlier run in the folder. They have another
-    identity in ``meta['run']``, so nobody takes them for its own.
+    If a run is killed before its first checkpoint, checkpoints of an earlier run are still in the folder. They have
+    another identity in ``meta['run']``, so they are not resumed by mistake.
 
     Attributes:
         exists: Whether there is a record; folders of earlier versions have none.
-        run: Identity; None for a run that an earlier version began.
-        validated: Iteration of the last validation that was complete, or None.
-        before: While results of an earlier run are still in their places, its content of the file (empty if it had
-            none); None otherwise.
+        run: Identity; None for a run of an earlier version.
+        validated: Iteration of the last complete validation, or None.
+        before: Record of an earlier run while its results are still in the folder (empty if it had no record);
+            otherwise None.
 
     Args:
         work_dir: Folder of the run.
@@ -52,25 +52,25 @@ class RunRecord:
                 self.before = content.get('before')
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
-                    f'{self.path} cannot be read ({error}): delete it, and --resume takes the newest checkpoint of the '
-                    'folder'
+                    f'{self.path} cannot be read ({error}): delete it; --resume then takes the newest checkpoint in '
+                    'the folder'
                 ) from error
 
     def begin(self) -> None:
-        """Note that a new run begins, which may replace an earlier one."""
+        """Record that a new run begins, and keep the record of an earlier one that it replaces."""
         if self.before is None:
             self.before = dict(run=self.run, validated=self.validated) if self.exists else {}
         self.run, self.validated = secrets.token_hex(8), None
         self._write()
 
     def settle(self) -> None:
-        """Note that nothing of an earlier run is left in its place."""
+        """Record that no results of an earlier run are left in the folder."""
         if self.before is not None:
             self.before = None
             self._write()
 
     def give_back(self) -> None:
-        """Let the folder belong to the earlier run again, if its results are still in their places."""
+        """Restore the record of the earlier run, if its results are still in the folder."""
         if self.before:
             self.run, self.validated, self.before = self.before['run'], self.before['validated'], None
             self._write()
@@ -78,18 +78,18 @@ class RunRecord:
             self.path.unlink(missing_ok=True)
 
     def adopt(self, meta: Any) -> None:
-        """Note that the run of a checkpoint goes on."""
+        """Record that the run of a checkpoint continues; ``meta`` is that of the checkpoint."""
         run = meta.get('run') if isinstance(meta, dict) else None
         if not self.exists or run != self.run:
             self.run, self.validated = run, None
             self._write()
 
     def owns(self, meta: Any) -> bool:
-        """Return whether a checkpoint with some meta information belongs to the run in the folder."""
+        """Return whether a checkpoint with this ``meta`` belongs to the run in the folder."""
         return not self.exists or (meta.get('run') if isinstance(meta, dict) else None) == self.run
 
     def note_validated(self, iteration: int) -> None:
-        """Note that the validation after an iteration is complete."""
+        """Record that the validation after an iteration is complete."""
         self.validated = iteration
         self._write()
 
@@ -103,17 +103,17 @@ class RunRecord:
 
 @contextmanager
 def own_run(work_dir: str | Path, resume: bool | str) -> Iterator[None]:
-    """Hold a work directory for one training; all processes must call it. A new run is noted at once.
+    """Hold a work directory for one training, and record a new run at once. All processes must call it.
 
-    If it ends with an error before results of an earlier run are moved aside, the directory belongs to that one again,
-    and ``--resume`` goes on with it. A process that holds the directory may call it again: nothing happens then.
+    If the block fails before results of an earlier run were moved aside, the directory belongs to the earlier run
+    again, and ``--resume`` continues that run. If this process holds the directory already, nothing happens.
 
     Args:
         work_dir: Folder of the run.
-        resume: Whether a run goes on, or from which checkpoint.
+        resume: Whether to continue a run, or the checkpoint from which to continue.
 
     Raises:
-        RuntimeError: If another run holds the folder.
+        RuntimeError: If another run uses the folder.
     """
     held = from_main(lambda: holds(work_dir))
     with only_run(work_dir, 'training'):

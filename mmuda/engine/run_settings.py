@@ -1,4 +1,4 @@
-"""Which settings of a run decide its weights, and are they those of a checkpoint?"""
+"""The settings of a run that decide its weights, and their comparison with those of a checkpoint."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ from mmuda.version import __version__
 from .launch import LIVE_KEYS
 
 EVALUATION = ('val_', 'test_', 'tta_', 'target_statistics')
-"""Top-level keys with these beginnings do not change weights."""
+"""Beginnings of top-level keys that do not change weights."""
 RUNTIME = {
     'runner_type',
     'default_hooks',
@@ -36,10 +36,10 @@ RUNTIME = {
     'work_dir',
     'experiment_name',
 }
-"""Top-level keys that say where and how a run takes place."""
+"""Top-level keys that decide where and how a run is executed, but not its weights."""
 
 SCHEDULE = ('optim_wrapper', 'param_scheduler', 'auto_scale_lr')
-"""Beginnings of the settings that a checkpoint has values of."""
+"""Beginnings of the settings whose values a checkpoint holds."""
 
 
 def deciding_settings(cfg: Config) -> dict[str, Any]:
@@ -56,23 +56,23 @@ def deciding_settings(cfg: Config) -> dict[str, Any]:
 
 
 def training_facts(runner: Runner, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that a training that goes on from a checkpoint must share with the one that wrote it.
+    """Return all facts in which a resumed training must agree with the training that wrote the checkpoint.
 
     Args:
         runner: Runner whose training data and optimizers are built.
-        settings: Its settings, see :func:`deciding_settings`.
+        settings: Settings of the run, see :func:`deciding_settings`.
 
     Returns:
         Plain values: ``settings``, ``world_size``, ``batch_size``, ``accumulative_counts``, ``precision``, ``device``,
-        ``threads`` (None on a GPU, where they change nothing), ``versions`` of packages, and for each domain of the
-        training ``data`` the number of its files and a digest of their names.
+        ``threads`` (None on a GPU, where they change nothing), ``versions`` of packages, and ``data``: for each domain,
+        the number of its samples and a digest of the names of their files.
     """
     wrapper, device = runner.optim_wrapper, get_device()
     plain = comparable(settings)
     if isinstance(plain.get('randomness'), dict):
-        plain['randomness']['seed'] = runner.seed  # one that was drawn, if the config has none
+        plain['randomness']['seed'] = runner.seed  # the drawn seed, if the config has none
     if isinstance(plain.get('load_from'), str):
-        plain['load_from'] = os.path.basename(plain['load_from'])  # its folder may have moved
+        plain['load_from'] = os.path.basename(plain['load_from'])  # its folder can have moved
     return dict(
         settings=plain,
         world_size=runner.world_size,
@@ -99,7 +99,7 @@ def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 
 def changed_since_older(before: Mapping[str, Any], seed: int | None, now: Mapping[str, Any]) -> list[str]:
-    """Return the lines of :func:`changed_settings` for a checkpoint of an earlier version, which has few facts."""
+    """Return the lines of :func:`changed_settings` for a checkpoint of an earlier version, which holds few facts."""
     keys = dict(batch_size='train_dataloader.batch_size', precision='precision', world_size='processes')
     keys['accumulative_counts'] = 'optim_wrapper.accumulative_counts'
     first = {place: before[key] for key, place in keys.items() if key in before}
@@ -110,12 +110,12 @@ def changed_since_older(before: Mapping[str, Any], seed: int | None, now: Mappin
 
 
 def not_allowed(lines: Sequence[str], allowed: Sequence[str]) -> list[str]:
-    """Return the lines of :func:`changed_settings` whose key, or its beginning, is none of those that are allowed."""
+    """Return the lines of :func:`changed_settings` whose key is neither an allowed key nor below one."""
     return [line for line in lines if not any(is_below(line, key) for key in allowed)]
 
 
 def unknown_allowance(before: Mapping[str, Any], now: Mapping[str, Any], allowed: Sequence[str]) -> str | None:
-    """Return why a key that may differ makes no sense: neither of two :func:`training_facts` has it; None if all do."""
+    """Return an error message if neither of two :func:`training_facts` has an allowed key; None if all are known."""
     known: set[str] = set()
     for facts in (before, now):
         _collect(_by_key(facts), '', known)
@@ -128,7 +128,7 @@ def unknown_allowance(before: Mapping[str, Any], now: Mapping[str, Any], allowed
 
 
 def _collect(node: Any, place: str, found: set[str]) -> None:
-    """Add the dotted places of all parts of plain values."""
+    """Add the dotted keys of all parts of nested plain values to ``found``."""
     if isinstance(node, Mapping):
         parts = list(node.items())
     else:
@@ -140,35 +140,35 @@ def _collect(node: Any, place: str, found: set[str]) -> None:
 
 
 def changes_schedule(lines: Sequence[str]) -> bool:
-    """Return whether a change concerns optimizers or their schedules, of which a checkpoint holds values."""
+    """Return whether a change concerns optimizers or their schedules, whose values a checkpoint holds."""
     return any(is_below(line, key) for line in lines for key in SCHEDULE)
 
 
 def changes_optimizer(lines: Sequence[str]) -> bool:
-    """Return whether another optimizer is used, which can do nothing with the state of the one before."""
+    """Return whether an optimizer was replaced by one of another type, which cannot use the stored state."""
     places = [line.split(': ', 1)[0].split('.') for line in lines]
     return any(place[0] == 'optim_wrapper' and place[-1] in ('type', 'optimizer') for place in places)
 
 
 def refusal(filename: str, changed: Sequence[str], refused: Sequence[str]) -> str:
-    """Return the message about changes that were not allowed.
+    """Return the error message about changes that are not allowed.
 
     Args:
         filename: The checkpoint.
         changed: All changes.
-        refused: Those that are not allowed.
+        refused: The changes that are not allowed.
     """
     told = '\n  '.join(shortened(list(changed)))
     keys = ' '.join(line.split(': ', 1)[0] for line in refused)
     return (
         f'{filename} was trained with other settings:\n  {told}\n'
-        f'Undo the change, or, if the training is to go on with it from here, add --allow {keys}. To start anew from '
-        'its weights, leave --resume out and set load_from'
+        f'Undo the change or, to continue with it from here, add --allow {keys}. To start a new training from its '
+        'weights, omit --resume and set load_from'
     )
 
 
 def _by_key(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts by the keys that ``--allow`` takes: those of the config, and names of what is not in it."""
+    """Return facts by the keys of ``--allow``: keys of the config, and names for the other facts."""
     names = dict(processes='world_size', device='device', threads='threads', versions='versions', data='data')
     found = {**facts.get('settings', {}), **{name: facts.get(key) for name, key in names.items()}}
     if found.get('threads') is None:
@@ -191,7 +191,7 @@ def _data_facts(dataset: Any, name: str = 'images') -> Iterator[tuple[str, str]]
 
 
 def _names_digest(dataset: Any) -> str:
-    """Return the number of samples and a digest of the names of their files, wherever these are."""
+    """Return the number of samples and a digest of the names of their files, relative to their common folder."""
     get_data_info = getattr(dataset, 'get_data_info', None)
     if not callable(get_data_info):
         return f'{len(dataset)} samples'

@@ -56,24 +56,23 @@ from .stopping import outlive_signals, saving_first
 from .terminal import quieten
 
 MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
-"""Default hooks that a runner has even if a config names none; None in a config takes them away."""
+"""Default hooks that a runner has even if a config does not name them. None in a config removes them."""
 
 
 @RUNNERS.register_module()
 class AdaptationRunner(Runner):
-    """:class:`mmengine.runner.Runner` for adaptors; configs name it by ``runner_type='AdaptationRunner'``.
+    """:class:`mmengine.runner.Runner` for adaptors. Configs select it by ``runner_type='AdaptationRunner'``.
 
-    What differs:
+    Differences from mmengine's runner:
 
-    - distributed runs work without a GPU (gloo) and wrap each child of the adaptor on its own;
-    - checkpoints hold tensors and plain values only, are written whole or not at all, and are read without unpickling
-      objects;
-    - every load is strict or says what it left out, on every rank;
-    - ``resume=True`` goes on from the newest checkpoint in ``work_dir``; only if there is none is ``load_from`` used. A
-      path resumes from that file. With :class:`RandomStateHook` a run killed at any time and resumed ends with the same
-      weights;
+    - distributed runs work without a GPU (gloo), and each trainable child of the adaptor has its own wrapper;
+    - checkpoints hold tensors and plain values only, are written atomically, and are read without unpickling objects;
+    - every load is strict, or logs the children that it left out;
+    - ``resume=True`` continues from the newest checkpoint in ``work_dir``, and uses ``load_from`` only if there is
+      none. A path resumes from that file. With :class:`RandomStateHook`, a run that was killed at any time and resumed
+      ends with the same weights as an uninterrupted run;
     - an empty data set is an error before the first iteration;
-    - runs of one process, such as stages, share nothing, even if they start in the same second.
+    - several runs in one process, such as stages, share nothing, even if they start in the same second.
     """
 
     all_allowed = True
@@ -85,11 +84,11 @@ class AdaptationRunner(Runner):
 
     @classmethod
     def from_cfg(cls, cfg: Config | dict) -> Runner:
-        """As in mmengine, but the text of the config is formatted once a run, not for every checkpoint."""
+        """Build a runner as mmengine does. The text of the config is formatted once, not for every checkpoint."""
         return super().from_cfg(RunConfig.of(cfg))
 
     def setup_env(self, env_cfg: dict) -> None:
-        """As in mmengine, over gloo where there is no GPU.
+        """Set up the environment as mmengine does, over gloo if there is no GPU.
 
         mmengine names a run after its start time in whole seconds. Two runs that start in the same second would share a
         message hub, and the second would delete checkpoints of the first.
@@ -101,7 +100,7 @@ class AdaptationRunner(Runner):
             set_timestamp(self, f'{self.timestamp}_{self._started[self.timestamp]}')
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """As in mmengine; on the terminal one line stands for the environment, the config and the list of hooks."""
+        """Build the logger as mmengine does. On the terminal, one line replaces environment, config and hook list."""
         logger = super().build_logger(*args, **kwargs)
         quieten(logger)
         logger.info(
@@ -110,24 +109,29 @@ class AdaptationRunner(Runner):
         return logger
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """As in mmengine, but None switches any of them off, not only mmengine's own."""
+        """Register default hooks as mmengine does, but None removes any of them, not only mmengine's own."""
         kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in MMENGINE_HOOKS}
         super().register_default_hooks(kept)
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
-        """As in mmengine, but named by the run: one of an earlier run would go on writing into its folder."""
+        """Build the visualizer as mmengine does, named after the run.
+
+        Otherwise the visualizer of an earlier run in this process would be used, which writes into the folder of that
+        run.
+        """
         if isinstance(visualizer, dict):
             visualizer = {**visualizer, 'name': self.experiment_name}
         return super().build_visualizer(visualizer)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Adaptors are wrapped by :class:`AdaptorDistributedDataParallel` unless the config names another wrapper.
+        """Wrap adaptors in :class:`AdaptorDistributedDataParallel`, unless the config names another wrapper.
 
-        The weights take the ``memory_format`` of the config before: a wrapper keeps gradients in the order of weights.
+        The weights get the ``memory_format`` of the config first, because a wrapper stores gradients in the memory
+        order of the weights.
         """
         set_memory_format(model, self.cfg.get('memory_format'))
         if self.distributed and get_device() == 'cpu' and self.cfg.get('sync_bn') is not None:
-            self.logger.warning('sync_bn needs GPUs: on CPUs each process normalises with its own images')
+            self.logger.warning('sync_bn needs GPUs: on CPUs each process normalises only with its own images')
             self.cfg.pop('sync_bn')
         given = dict(model_wrapper_cfg or {})
         if self.distributed and hasattr(model, 'adapt'):
@@ -143,7 +147,7 @@ class AdaptationRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine, and log a line about each data set.
+        """Build a data loader as mmengine does, and log a line about each data set.
 
         Raises:
             FileNotFoundError: If a folder or list of the data set does not exist, or holds nothing.
@@ -161,7 +165,7 @@ class AdaptationRunner(Runner):
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Return the part of the config that decides the weights; a stage puts its own here."""
+        """Part of the config that decides the weights. A stage replaces it by its own settings."""
         return deciding_settings(self.cfg)
 
     @cached_property
@@ -169,10 +173,10 @@ class AdaptationRunner(Runner):
         return training_facts(self, self.settings)
 
     def train(self) -> nn.Module:
-        """As in mmengine, in a work directory that no other run uses meanwhile.
+        """Train as mmengine does, in a work directory that no other run uses meanwhile.
 
         Raises:
-            RuntimeError: If another run uses it.
+            RuntimeError: If another run uses the work directory.
         """
         resume = resume_option(self)
         with own_run(self.work_dir, resume), saving_first() as stoppable, told_when_silent(self.cfg):
@@ -182,10 +186,10 @@ class AdaptationRunner(Runner):
             return super().train()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop, then check that labels of the source have pixels of classes.
+        """Build the loop, and check that labels of the source contain pixels of classes.
 
         Raises:
-            ValueError: If they have none.
+            ValueError: If they contain none.
         """
         built = super().build_train_loop(loop)
         check = getattr(built.dataloader.dataset, 'check_labels', None)
@@ -194,7 +198,7 @@ class AdaptationRunner(Runner):
         return built
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop, then look for classes that no label shows, and for images of the training.
+        """Build the loop, and check its data set for classes that no label contains, and for images of the training.
 
         Raises:
             ValueError: If the foreground of 0/255 masks is ignored, or a label has an id that is no class.
@@ -217,7 +221,7 @@ class AdaptationRunner(Runner):
             self.logger.info('networks are compiled: the first iterations take minutes')
 
     def _take_over_seed(self, resume: bool | str) -> None:
-        """Let a resumed run without a seed have the one that was drawn for the run before."""
+        """Set the seed in the checkpoint of a resumed run, if the config has none: it was drawn at the first start."""
         if not resume or configured_seed(self) is not None:
             return
         found = self._checkpoint_to_resume
@@ -228,14 +232,14 @@ class AdaptationRunner(Runner):
     # Saving.
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any) -> None:
-        """Save from the main process; called by **all** ranks, which gather their states first.
+        """Save a checkpoint from the main process. **All** processes must call it: they gather their states first.
 
-        Hooks may define ``before_gather_checkpoint(runner)``, called on every rank. The file appears under its name
+        Hooks can define ``before_gather_checkpoint(runner)``, which is called on every process. The file gets its name
         only when it is complete and on the disk.
 
         Raises:
-            FloatingPointError: If weights are NaN or infinite: nothing is saved.
-            OSError: If the disk is full, with the name of the file and the remedy. The checkpoints before it stay.
+            FloatingPointError: If weights are NaN or infinite. Nothing is saved.
+            OSError: If the disk is full; the message has the file and the remedy. Earlier checkpoints are kept.
         """
         self.call_hook('before_gather_checkpoint')
         check_finite_weights(unwrap(self.model).state_dict(), f'the network after iteration {self.iter + 1}')
@@ -249,10 +253,10 @@ class AdaptationRunner(Runner):
             super().save_checkpoint(out_dir, draft.name, *args, meta=meta, **kwargs)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
-        """As in mmengine. When all hooks have added to a checkpoint that is about to be written, make it plain.
+        """Call hooks as mmengine does. After all hooks have added to a checkpoint, convert it to plain values.
 
         Raises:
-            TypeError: If a hook, or the message hub, adds something that has no plain form: see :func:`to_plain`.
+            TypeError: If a hook, or the message hub, adds a value without plain form, see :func:`to_plain`.
         """
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':
@@ -261,7 +265,7 @@ class AdaptationRunner(Runner):
     # Loading.
 
     def load_or_resume(self) -> None:
-        """Resume if asked to and if there is something to resume, else load ``load_from``."""
+        """Resume if the config says so and there is a checkpoint; otherwise load ``load_from``, if it is set."""
         if has_loaded(self):
             return
         resume, load_from = resume_option(self), load_from_option(self)
@@ -274,22 +278,22 @@ class AdaptationRunner(Runner):
         if load_from is not None:
             self.load_checkpoint(load_from)
         if is_training(self):
-            barrier()  # load_from may be one of the files that are moved now
+            barrier()  # load_from can be one of the files that are moved now
             self._run = from_main(lambda: begin_training(self.work_dir))
-            mark_loaded(self)  # val() and test() after it must not begin another one
+            mark_loaded(self)  # val() and test() after this must not begin another run
 
     @cached_property
     def _checkpoint_to_resume(self) -> str | None:
-        """Return the checkpoint that training goes on from, on all processes alike, or None."""
+        """Checkpoint from which training continues, the same on all processes; None if there is none."""
         resume = resume_option(self)
         return from_main(lambda: resume if isinstance(resume, str) else find_resumable(self.work_dir))
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', strict: bool = False, **kwargs: Any) -> dict:
-        """Load weights; see :func:`load_weights` for what may be left out and what is an error.
+        """Load weights. For differences that are allowed or an error see :func:`load_weights`.
 
         Raises:
-            RuntimeError: If the weights do not fit; in a test or on resume, if they were trained for other classes than
-                those of the data. A new training only warns.
+            RuntimeError: If the weights do not fit. In a test or on resume, also if they were trained for other classes
+                than those of the data; a new training only logs a warning.
         """
         checkpoint = self._content
         if checkpoint is None:
@@ -297,7 +301,7 @@ class AdaptationRunner(Runner):
         different = differing_classes(checkpoint, self._classes(), filename)
         if different and not (is_training(self) and self._content is None):
             raise RuntimeError(different)
-        if different:  # a new training learns its own classes from there
+        if different:  # a new training can learn other classes from these weights
             self.logger.warning(different)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         load_weights(unwrap(self.model), checkpoint, filename, strict=strict or self._content is not None)
@@ -312,11 +316,11 @@ class AdaptationRunner(Runner):
         resume_param_scheduler: bool = True,
         map_location: str = 'cpu',
     ) -> None:
-        """Go on where a checkpoint of the same config stopped.
+        """Continue where a checkpoint of the same config stopped.
 
-        Settings that decide the result must be the same, but for those that ``resume_allow`` of the config names. If
-        optimizers or schedules are among these, those of the config are used from here on, at the place of the
-        schedule where the training is.
+        Settings that decide the result must be the same, except for those in ``resume_allow`` of the config. If
+        optimizers or schedules are among these, those of the config are used from here on, at the current step of the
+        schedule.
 
         Raises:
             RuntimeError: If settings differ, or the checkpoint holds no state of a training.
@@ -327,11 +331,11 @@ class AdaptationRunner(Runner):
         changed = compare_settings(content, filename, self._facts, allowed, self.all_allowed)
         restore_histories(content, filename)
         if changes_optimizer(changed):
-            self.logger.warning('another optimizer than before begins without a state')
+            self.logger.warning('an optimizer was replaced by one of another type: optimizers begin without a state')
             resume_optimizer = False
         schedule = ConfiguredSchedule(self) if changes_schedule(changed) else None
         if any(is_below(line, 'randomness.seed') for line in changed):
-            content['meta'].pop('seed', None)  # mmengine would take the one of the checkpoint
+            content['meta'].pop('seed', None)  # mmengine would use the seed of the checkpoint
         self._content = content
         try:
             super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
@@ -343,12 +347,12 @@ class AdaptationRunner(Runner):
             self._run = from_main(lambda: adopt_run(self.work_dir, filename, self.iter, content['meta']))
             if self.iter >= self.max_iters:
                 self.logger.info(
-                    f'the training is complete: {filename} is its iteration {self.iter} of {self.max_iters}. To go on, '
-                    'raise train_cfg.max_iters and the end of param_scheduler, and name both with --allow'
+                    f'the training is complete: {filename} is its iteration {self.iter} of {self.max_iters}. To train '
+                    'longer, raise train_cfg.max_iters and the end of param_scheduler, and name both with --allow'
                 )
 
     def _classes(self) -> Sequence[str] | None:
-        """Return the class names of the data that the network is trained or tested with; None if nobody says."""
+        """Return the class names of the training or test data; None if they are not known."""
         for loop in built_loops(self):
             return (getattr(loop.dataloader.dataset, 'metainfo', None) or {}).get('classes')
         return None

@@ -8,11 +8,11 @@ from types import ModuleType
 from typing import Any
 
 OWN = ('mmuda', 'projects')
-"""Packages whose code is taken along; everything else is imported."""
+"""Packages whose code is copied; all other code is imported."""
 
 
 class Extract:
-    """Definitions of modules, and all that they use of other modules of mmuda, in an order in which they can be run.
+    """Definitions of classes and all code of mmuda that they use, in an order in which they can be executed.
 
     Raises:
         ValueError: From :meth:`add`, if two modules define different things under one name.
@@ -24,14 +24,14 @@ class Extract:
         self._definitions: dict[str, tuple[str, ast.stmt]] = {}
 
     def add(self, component: type) -> None:
-        """Take a class along."""
+        """Add the definition of a class and all code of mmuda that it uses."""
         self._add(component.__module__, component.__name__)
 
     def text(self, title: str) -> str:
         """Return the source code of the module.
 
         Args:
-            title: Its docstring.
+            title: Docstring of the module.
         """
         lines = [f'"""{title}"""', '', *sorted(set(self._imports.values())), '']
         for _, node in self._definitions.values():
@@ -47,7 +47,7 @@ class Extract:
         known = self._definitions.get(name)
         if known is not None:
             if known[0] != module:
-                raise ValueError(f'{known[0]} and {module} both define {name}, which one file cannot')
+                raise ValueError(f'{known[0]} and {module} both define {name}: one file can hold only one, rename one')
             return
         if name in source.open:
             return  # a definition that uses itself
@@ -64,7 +64,7 @@ class Extract:
             whole = target if original is None else original
             self._imports[name] = line if whole == name else f'{line} as {name}'
         elif original is None or original != name:
-            raise ValueError(f'{source.name} imports {target} as {name}: only single names of mmuda can be taken along')
+            raise ValueError(f'{source.name} imports {target} as {name}: import single names of mmuda, without "as"')
         else:
             self._add(*_home(target, original))
 
@@ -105,19 +105,19 @@ def _targets(nodes: Iterable[ast.expr]) -> list[ast.Name]:
 
 
 def _names(node: ast.stmt) -> list[str]:
-    """Return the names that a definition uses, in their order, once each."""
+    """Return the names that a definition uses, each once, in their order."""
     return list(dict.fromkeys(found.id for found in ast.walk(node) if isinstance(found, ast.Name)))
 
 
 def _home(module: str, name: str) -> tuple[str, str]:
-    """Return the module that defines what another one hands on."""
+    """Return the module that defines an imported name, and the name."""
     value: Any = getattr(sys.modules[module], name)
     home = getattr(value, '__module__', module)
     return (home, name) if home in sys.modules and home.split('.')[0] in OWN else (module, name)
 
 
 def _unregistered(node: ast.stmt) -> ast.stmt:
-    """Take the registering decorators away: a copy must not replace the component of mmuda in a registry."""
+    """Remove the registering decorators: a copy must not replace the component of mmuda in a registry."""
     if isinstance(node, ast.ClassDef):
         node.decorator_list = [one for one in node.decorator_list if not _registers(one)]
     return node

@@ -17,29 +17,29 @@ from .batch_norm_estimation import estimate_batch_norm
 from .inference import load_model
 
 FACT = 'target_batch_norm'
-"""Key in ``meta`` of the checkpoints that :func:`write_target_batch_norm` makes."""
+"""Key in ``meta`` of the checkpoints that :func:`write_target_batch_norm` writes."""
 
 
 def write_target_batch_norm(
     cfg: Config, images: dict, checkpoint: str | Path, output: str | Path, sample: int | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Write a copy of a checkpoint with the batch-norm statistics of target images; its other weights stay the same.
+    """Write a copy of a checkpoint with the batch-norm statistics of target images and otherwise the same weights.
 
-    All processes must call it. If ``output`` was made from the same weights and images, it is kept as it is. Images of
-    another ``data_root`` are other images: statistics of theirs are estimated anew.
+    All processes must call it. If ``output`` was made from the same weights and images, it is kept. Images of another
+    ``data_root`` are other images: their statistics are estimated again.
 
     Args:
         cfg: Config of the network.
         images: Config of the images, from :func:`mmuda.engine.probabilities.inference_dataset`.
-        checkpoint: Trained weights.
+        checkpoint: Checkpoint with the trained weights.
         output: File to write. The state of an interrupted call is in a folder beside it.
-        sample: Number of images, evenly spaced in the data set, that stand for all of them. They make one batch, so
-            they need one size, and memory for a batch of as many.
+        sample: Number of images, evenly spaced in the data set, that represent all images. They form one batch, so they
+            must have the same size and fit into memory together. None uses all images.
         **options: Arguments of :func:`estimate_batch_norm`.
 
     Returns:
-        The facts in ``meta`` of the new checkpoint: ``weights``, the SHA-256 of the weights that it was made from;
-        ``config``, a digest of the configs of network and images and of the root of the images; and the result of
+        The facts in ``meta`` of the new checkpoint: ``weights``, the SHA-256 of the original weights; ``config``, a
+        digest of the configs of network and images and of the root of the images; and the result of
         :func:`estimate_batch_norm`.
 
     Raises:
@@ -72,7 +72,7 @@ def sample_of(cfg: Config) -> int | None:
     """Return ``target_statistics.sample`` of a config, the ``sample`` of :func:`write_target_batch_norm`; None for all.
 
     Raises:
-        ValueError: If ``target_statistics`` holds anything else than a number of images above 1.
+        ValueError: If ``target_statistics`` has other keys, or ``sample`` is no number of images above 1.
     """
     settings = {} if cfg.get('target_statistics') is None else cfg['target_statistics']
     known = isinstance(settings, Mapping) and not set(settings) - {'sample'}
@@ -90,5 +90,5 @@ def is_sample(value: Any) -> bool:
 
 
 def _facts_of(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint says about its estimation; nothing if there is none."""
+    """Return the facts about the estimation in a checkpoint; an empty dict if there are none."""
     return dict(meta_of(read_checkpoint(path)).get(FACT, {})) if path.is_file() else {}

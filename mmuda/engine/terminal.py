@@ -1,4 +1,4 @@
-"""Keep records of the log off the terminal, or out of the log."""
+"""Records of the log: which of them are shown on the terminal, and where."""
 
 import logging
 import sys
@@ -11,27 +11,27 @@ from mmuda.internals import LONG_RECORDS
 
 
 def quieten(logger: logging.Logger) -> None:
-    """Keep records that fill a screen or say nothing off the terminal."""
+    """Hide the records of :data:`LONG_RECORDS`, which fill a screen or have no information, on the terminal."""
     for handler in stream_handlers(logger):
         if not any(isinstance(one, ShortRecords) for one in handler.filters):
             handler.addFilter(ShortRecords())
 
 
 def write_through_stdout(logger: logging.Logger) -> None:
-    """Let a logger write to what standard output is now: a bar on the terminal puts its own stream there."""
+    """Make a logger write to the current standard output: a progress bar replaces it by a stream of its own."""
     for handler in stream_handlers(logger):
         handler.setStream(sys.stdout)
 
 
 def stream_handlers(logger: logging.Logger) -> Iterator[logging.StreamHandler]:
-    """Return the handlers that write to the terminal."""
+    """Yield the handlers that write to the terminal."""
     for handler in logger.handlers:
         if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
             yield handler
 
 
 class ShortRecords(logging.Filter):
-    """Passes records that do not begin as those of :data:`LONG_RECORDS`."""
+    """Filter that hides records that begin like one of :data:`LONG_RECORDS`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is shown."""
@@ -40,7 +40,7 @@ class ShortRecords(logging.Filter):
 
 @contextmanager
 def log_from(level: int) -> Iterator[None]:
-    """Keep records below a level out of the log inside: mmengine writes one for each weight that is initialised."""
+    """Keep records below a level out of the log in a block: mmengine writes one for each initialised weight."""
     logger = MMLogger.get_current_instance()
     before = logger.level
     logger.setLevel(level)

@@ -1,3 +1,5 @@
+"""Pseudo labels, made from class probabilities: thresholds, priors, rankings, label files and their manifest."""
+
 from .confidences import Confidences, ExactConfidences, argmax_classes, most_likely
 from .histogram import ConfidenceHistogram
 from .labeler import label_images

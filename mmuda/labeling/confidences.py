@@ -10,27 +10,28 @@ from torch import Tensor
 
 from mmuda.constants import IGNORE_INDEX
 
-BLOCK = 2**20  # values whose temporaries stay in the cache of a CPU: a third of the time of a whole map at once
+BLOCK = 2**20  # values of a block: its temporaries fit into the CPU cache, which takes a third of the time
 
 
 def row_blocks(maps: Tensor) -> tuple[Tensor, ...]:
-    """Views of (C, H, W) maps, some rows each, of about :data:`BLOCK` values."""
+    """Return views of (C, H, W) maps: blocks of rows of about :data:`BLOCK` values."""
     return maps.split(max(1, BLOCK // (maps.shape[0] * maps.shape[2])), dim=1)
 
 
 def most_likely(scores: Tensor, divisors: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Greatest score of each pixel, and the lowest of the classes that have it.
+    """Return the greatest score of each pixel and its class; of classes with equal scores, the lowest.
 
-    ``scores.max(dim=0)`` takes longer on a CPU and promises nothing about equal scores.
+    ``scores.max(dim=0)`` takes longer on a CPU and does not define the class of equal scores.
 
     Args:
         scores: (C, H, W), at most 255 classes.
-        divisors: (C,) that the scores are divided by first, in the type of the scores.
+        divisors: (C,). The scores are divided by them first, in the dtype of the scores.
 
     Returns:
-        Scores (H, W), and classes (H, W) uint8. Where a score is NaN the first is NaN and the second is 255.
+        Scores (H, W), and classes (H, W) uint8. A pixel with a NaN score has the score NaN and the class 255.
     """
-    # Of equal scores the lowest class has the greatest code; NaN equals nothing, so that its code is 0.
+    # The lowest class has the greatest code, so the greatest code gives the lowest of several best classes. NaN is
+    # equal to nothing, so its code is 0 and its class 255.
     codes = IGNORE_INDEX - torch.arange(len(scores), dtype=torch.uint8, device=scores.device)[:, None, None]
     best, labels = [], []
     for block in row_blocks(scores):
@@ -58,23 +59,24 @@ def argmax_classes(scores: Tensor) -> Tensor:
 
 
 def check_rate(rate: int) -> None:
-    """Raise ValueError unless every ``rate``-th pixel is a way to choose pixels."""
+    """Raise ValueError unless ``rate`` is a whole number of at least 1."""
     if not isinstance(rate, int) or rate < 1:
-        raise ValueError(f'rate={rate!r}: must be a whole number from 1 (every pixel) on')
+        raise ValueError(f'rate={rate!r}: must be a whole number of at least 1 (1 uses every pixel)')
 
 
 class Confidences(ABC):
     """Order statistics of the confidences in each class over many images.
 
-    In each image the confidences in a class are taken in row-major order, and every ``rate``-th of them is kept,
-    beginning with the first. Negative ones (bicubic undershoot) count as 0. Ranks count down from the greatest, 1.
+    In each image the confidences of the pixels of a class are taken in row-major order. The first and then every
+    ``rate``-th of them is kept. Negative confidences (bicubic resampling undershoots) count as 0. The greatest
+    confidence has rank 1.
 
     Args:
         num_classes: C, at most 255.
         rate: 1 keeps every pixel; CBST keeps every fourth.
 
     Raises:
-        ValueError: If one of them is out of range.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(self, num_classes: int, rate: int = 1) -> None:
@@ -85,27 +87,30 @@ class Confidences(ABC):
         self.rate = rate
 
     def add(self, confidence: Tensor, labels: Tensor) -> None:
-        """Take in one image; on a GPU a histogram does not make the host wait.
+        """Add one image. A histogram on a GPU needs no synchronisation with the host.
 
         Args:
             confidence: (H, W) float32.
-            labels: (H, W) integers below C, as of :func:`most_likely`; fastest as uint8.
+            labels: (H, W) integers below C, as :func:`most_likely` returns them; fastest as uint8.
 
         Raises:
-            ValueError: If shapes or types are others. A confidence that is NaN and a label of C or more are told as
-                soon as the values are known: now if statistics are exact, otherwise when a rank is asked for.
+            ValueError: If a shape or dtype is wrong. Also if a confidence is NaN or a label is C or more: immediately
+                with exact statistics; with a histogram when :attr:`counts` or a rank is read next.
         """
         if confidence.shape != labels.shape or confidence.ndim != 2 or confidence.dtype != torch.float32:
             raise ValueError(
                 f'confidence is {confidence.dtype} {tuple(confidence.shape)}, labels are '
-                f'{tuple(labels.shape)}: expected float32 (H, W) and labels of that size'
+                f'{tuple(labels.shape)}: expected float32 (H, W) and labels of the same size'
             )
         labels = labels.to(torch.uint8)
         invalid = (confidence.isnan() | (labels >= self.num_classes)).sum()
         self._count(*self._sample(confidence.flatten(), labels.flatten()), invalid)
 
     def _sample(self, values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Kept values (K,) and their classes (K,); K depends on no data, slots to spare have class C."""
+        """Return the kept confidences and their classes, both (K,).
+
+        K depends only on the image size and ``rate``, so no host sync is needed. Unused slots have class C.
+        """
         if self.rate == 1:
             return values, labels
         labels, order = labels.sort(stable=True)
@@ -126,64 +131,72 @@ class Confidences(ABC):
 
     @abstractmethod
     def _count(self, values: Tensor, labels: Tensor, invalid: Tensor) -> None:
-        """Keep values (K,) of classes (K,), but those of class C or more; ``invalid`` pixels were no good."""
+        """Store the values (K,) of classes (K,) below C; ``invalid`` is the number of NaN values and wrong labels."""
 
     @property
     @abstractmethod
     def counts(self) -> np.ndarray:
-        """(C,) int64: how many confidences were kept."""
+        """Number of kept confidences of each class, (C,) int64."""
 
     @property
     def total(self) -> int:
-        """How many confidences were kept."""
+        """Number of kept confidences of all classes."""
         return int(self.counts.sum())
 
     @abstractmethod
     def kth_largest(self, ranks: np.ndarray) -> np.ndarray:
-        """The confidence that has a rank in its class.
+        """Return the confidence of a given rank in each class.
 
         Args:
-            ranks: (C,) integers.
+            ranks: (C,) integers; the greatest confidence has rank 1.
 
         Returns:
-            (C,) float64 that hold float32 values; 0 where the rank is below 1 or beyond the count.
+            (C,) float64 that hold float32 values; 0 where the rank is below 1 or above the count.
         """
 
     @abstractmethod
     def kth_largest_overall(self, rank: int) -> float:
-        """The confidence that has a rank among all classes together; 0 as in :meth:`kth_largest`."""
+        """Return the confidence of a given rank among all classes together; 0 if no confidence has this rank."""
 
     @abstractmethod
     def merge(self, other: 'Confidences') -> None:
-        """Take in all that another one, of the same kind, classes and rate, has seen."""
+        """Add everything that ``other`` has collected.
+
+        Raises:
+            ValueError: If ``other`` has another :attr:`layout`.
+        """
 
     @abstractmethod
     def all_reduce(self) -> None:
-        """Merge those of all processes into each; without processes nothing happens."""
+        """Merge the statistics of all processes, and store the sum in each. A single process changes nothing."""
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
-        """Return everything that was added, as small arrays."""
+        """Return the collected statistics as arrays."""
 
     @abstractmethod
     def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Forget what was seen, and take a :meth:`state` instead."""
+        """Replace the collected statistics by a :meth:`state`.
+
+        Raises:
+            ValueError: If the state has another :attr:`layout`.
+        """
 
     @property
     def layout(self) -> np.ndarray:
-        """Return the settings in which statistics must agree to be merged or loaded."""
+        """Settings that must be equal in statistics that are merged or loaded."""
         return np.array([self.num_classes, self.rate])
 
     def _check_layout(self, layout: np.ndarray) -> None:
         if not np.array_equal(layout, self.layout):
             raise ValueError(
                 f'statistics of layout {np.asarray(layout).tolist()} do not fit a {type(self).__name__} '
-                f'of layout {self.layout.tolist()} (classes, rate, bins): collect them anew'
+                f'of layout {self.layout.tolist()} (classes, rate, bins): collect them again'
             )
 
 
 class ExactConfidences(Confidences):
-    """All confidences, 5 bytes each: for small data, and to judge :class:`ConfidenceHistogram` by."""
+    """All confidences, 5 bytes each: for small data, and as the reference for :class:`ConfidenceHistogram`."""
 
     def __init__(self, num_classes: int, rate: int = 1) -> None:
         super().__init__(num_classes, rate)
@@ -220,7 +233,7 @@ class ExactConfidences(Confidences):
         return float(np.partition(values, -rank)[-rank]) if 1 <= rank <= len(values) else 0.0
 
     def merge(self, other: Confidences) -> None:
-        self._check_layout(other.layout)  # first: its error says what to do
+        self._check_layout(other.layout)  # before the assertion, because this error names the remedy
         assert isinstance(other, ExactConfidences)
         self._values += other._values
         self._labels += other._labels

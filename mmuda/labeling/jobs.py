@@ -1,4 +1,4 @@
-"""A JSON file that says what a resumable job makes, from which settings, and whether it is done."""
+"""The JSON file of a resumable job: its settings, its results, and whether it is complete."""
 
 import json
 from pathlib import Path
@@ -16,22 +16,23 @@ CHECKSUM = 'checksum'
 
 
 class Job:
-    """A job that fills a folder, shared by all processes and continued after an interruption.
+    """A job that fills an output folder and can be continued after an interruption. All processes share it.
 
-    The file appears when the job begins (``status: running``) and is replaced, atomically, whenever a result is known.
+    The JSON file is written when the job begins (``status: running``). It is atomically replaced whenever a result is
+    known.
 
-    Files of earlier versions are read too: format 1, which was written at the end only, and the ``plan.json`` (and
-    ``thresholds.json``) of a job that was interrupted then.
+    Files of earlier versions are read, too: files of format 1, which were written only at the end, and ``plan.json``
+    and ``thresholds.json`` of a job that was interrupted.
 
     Args:
         folder: Output folder; it is made if it does not exist.
         name: Name of the file.
-        settings: Plain values that decide the result. A folder that was begun with others is refused.
-        results: Plain values that are known from the start and decide nothing.
-        plan: The settings as earlier versions wrote them.
+        settings: Plain values that decide the result. A folder that was started with other settings is refused.
+        results: Plain values that are written from the start but not compared.
+        plan: The settings as earlier versions wrote them, to compare with files of these versions.
 
     Raises:
-        RuntimeError: If the folder was begun with other settings, or holds labels of unknown origin.
+        RuntimeError: If the folder was started with other settings, or holds labels of unknown origin.
         ValueError: If the file is damaged.
     """
 
@@ -54,9 +55,9 @@ class Job:
         return self.content['status'] == DONE
 
     def update(self, **results: Any) -> None:
-        """Write results that are known now. All processes must call it with the same values."""
+        """Add results and write the file. All processes must call it with the same values."""
         self.content.update(results)
-        barrier()  # the work that the results stand for is complete on all processes
+        barrier()  # the results are valid only after the work of all processes
         from_main(self._write)
 
     def finish(self, **results: Any) -> None:
@@ -73,7 +74,7 @@ class Job:
         if content is None:
             content = self.content = fresh
             self._write()
-        for draft in self.folder.rglob('.*.tmp'):  # of a process that was killed
+        for draft in self.folder.rglob('.*.tmp'):  # left by a process that was killed
             draft.unlink()
         return content
 
@@ -82,7 +83,7 @@ class Job:
         write_json(self.path, {**self.content, CHECKSUM: checksum(self.content)})
 
     def _stored(self, fresh: dict[str, Any], keys: list[str], plan: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the content of a job that was begun before, or None."""
+        """Return the content of a job that was started before, or None."""
         old_plan = _read(self.folder / 'plan.json')
         content = _read(self.path)
         if content is not None:
@@ -94,8 +95,8 @@ class Job:
             return {**fresh, **(_read(self.folder / 'thresholds.json') or {})}
         if (self.folder / 'labels').is_dir():
             raise RuntimeError(
-                f'{self.folder} holds labels, but no {self.path.name} that says what they are: choose another folder, '
-                'or delete this one'
+                f'{self.folder} holds labels, but no {self.path.name} with their origin: choose another folder, or '
+                'delete this one'
             )
         return None
 
@@ -105,16 +106,16 @@ class Job:
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
-                f'{self.folder} was begun for something else:\n  {told}\nChoose another folder, delete this one, or, '
-                'in a run of stages, use --restart-from STAGE'
+                f'{self.folder} was started with other settings:\n  {told}\nChoose another folder, delete this one, or '
+                '(in a run of stages) use --restart-from STAGE'
             )
 
 
 def check_sum(content: dict[str, Any]) -> None:
-    """Compare the content of a file with the checksum in it, if it has one; those of earlier versions have none.
+    """Compare the content of a file with its checksum. Files of earlier versions have none and are not checked.
 
     Raises:
-        ValueError: If they differ.
+        ValueError: If the checksum is wrong.
     """
     if CHECKSUM in content and content[CHECKSUM] != checksum({k: v for k, v in content.items() if k != CHECKSUM}):
         raise ValueError('its checksum differs: it is damaged, or was changed by hand')

@@ -1,4 +1,4 @@
-"""From class probabilities to label files, in two passes over the images and in the memory of one batch."""
+"""The labelling: from class probabilities to label files, in the memory of one batch."""
 
 import hashlib
 import shutil
@@ -27,7 +27,7 @@ from .strategies import Strategy, ThresholdStrategy
 from .writer import LabelWriter
 
 Probabilities = Callable[[Sequence[int]], Iterator[Tensor]]
-"""Gives the maps (C, H, W), float32, of the images at some places in the list, in that order."""
+"""Function from places (indices in the list of images) to the probabilities (C, H, W), float32, of these images."""
 
 
 def label_images(
@@ -45,33 +45,35 @@ def label_images(
 ) -> Manifest:
     """Write a pseudo label for each image.
 
-    A strategy with thresholds needs two passes: statistics of all images, then the labels. Nothing of an image is kept
-    here between them: probabilities are asked for twice, and their giver may keep what it takes to make them again.
-    Called again after an interruption, with the same arguments, it goes on: statistics from a snapshot, labels with the
-    first file that is missing; complete files are never touched. Called on several ranks, each does its share.
+    A strategy with thresholds needs two passes over the images: the first collects statistics, the second writes
+    labels. Probabilities are not kept between the passes: ``probabilities`` is called in both, and can keep values that
+    speed up the second call.
+
+    After an interruption, a call with the same arguments continues the work. The statistics continue from a snapshot.
+    Only missing label files are written; complete ones are never changed. Several processes share the images.
 
     Args:
-        images: Paths of all images, the same on every rank.
-        probabilities: Asked for the images of this rank that are still to do.
-        out_dir: Where ``labels/`` and ``manifest.json`` go.
-        strategy: How pixels are chosen.
+        images: Paths of all images, the same on every process.
+        probabilities: Called for the images of this process that are not yet complete.
+        out_dir: Folder for ``labels/`` and ``manifest.json``.
+        strategy: Rule that chooses the pixels.
         classes: Names of the C classes.
-        facts: What made the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest,
-            and a folder that was begun with others is refused.
-        prior: Spatial prior (C, H, W) that probabilities are multiplied by first, at their size.
-        for_statistics: Probabilities that thresholds are taken from, if not the same: at another resolution, say.
-        writers: Threads that encode and write.
+        facts: Origin of the probabilities, as plain values (digest of the weights, ...). They are kept in the manifest,
+            and a folder that was started with other facts is refused.
+        prior: Spatial prior (C, H, W) of the size of the probabilities, which are multiplied by it first.
+        for_statistics: Probabilities from which the thresholds are taken, for example of another resolution; default:
+            ``probabilities``.
+        writers: Number of threads that encode and write.
         snapshot_every: Seconds between two snapshots of the statistics.
-        palette: RGB colour of each class, for those who look at the files. Readers get ids.
+        palette: RGB colour of each class, for image viewers. The pixel values stay the train ids.
 
     Returns:
         The manifest of the complete labelling.
 
     Raises:
-        ValueError: If the list of images is empty or ambiguous, or a map has another number of classes or size, or NaN.
-        RuntimeError: If the folder was begun with other images, facts or another strategy.
-            Also if another labelling holds the folder.
-        OSError: If the disk is full.
+        ValueError: If the list of images is empty or ambiguous, or a map has NaN, or another number of classes or size.
+        RuntimeError: If the folder was started with other images, facts or settings, or another run uses it.
+        OSError: If the disk is full, or clearly too small for all label files.
     """
     with only_run(out_dir, 'labelling'):
         return _label_images(
@@ -144,7 +146,7 @@ def _label_images(
 
 
 class _Maps:
-    """Checked probabilities, times the prior."""
+    """Probabilities, checked and multiplied by the prior."""
 
     def __init__(
         self, images: Sequence[str], probabilities: Probabilities, num_classes: int, prior: np.ndarray | None
@@ -158,13 +160,13 @@ class _Maps:
             if prob.ndim != 3 or len(prob) != self.num_classes:
                 raise ValueError(
                     f'{self.images[place]}: probabilities are {tuple(prob.shape)}, expected '
-                    f'({self.num_classes}, H, W) for as many class names'
+                    f'({self.num_classes}, H, W), one map for each class name'
                 )
             if self.prior is not None:
                 if prob.shape != self.prior.shape:
                     raise ValueError(
                         f'{self.images[place]}: probabilities are {tuple(prob.shape)}, but the prior is '
-                        f'{tuple(self.prior.shape)}: all images must have one size, and the prior that size'
+                        f'{tuple(self.prior.shape)}: all images and the prior must have the same size'
                     )
                 self.prior = self.prior.to(prob.device)
                 prob = prob * self.prior
@@ -172,7 +174,7 @@ class _Maps:
 
 
 class _Statistics:
-    """Confidences of the most likely classes: the state of the first pass."""
+    """State of the first pass: confidences of the most likely classes."""
 
     def __init__(self, confidences: Confidences, maps: _Maps, folder: Path) -> None:
         self.confidences, self.maps, self.folder = confidences, maps, folder
@@ -199,7 +201,7 @@ def _write_labels(
     folder: Path,
     label_writer: LabelWriter,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Write what is missing; return pixels by label (256,) of all files of this rank, and their digests by place."""
+    """Write the missing files of this process. Return pixels by label (256,) and digests by place of all its files."""
     present = {place for place in own if (folder / names[place]).is_file()}
     missing = [place for place in own if place not in present]
     wanted = None if thresholds is None else torch.tensor(thresholds, dtype=torch.float64)
@@ -207,7 +209,7 @@ def _write_labels(
         for place in present:
             writer.count(folder / names[place])
         for place, prob in zip(missing, progress(maps(missing), len(missing), 'labels'), strict=True):
-            if wanted is None:  # with thresholds, the first pass has checked the maps
+            if wanted is None:  # the first pass of a strategy with thresholds has checked the maps
                 _check_finite(prob, maps.images[place])
             label = strategy.label(prob, wanted)
             _tell_disk_need(maps, folder, label, len(missing) * (len(maps.images) // max(len(own), 1)))
@@ -223,7 +225,7 @@ def _check_finite(values: Tensor, image: str) -> None:
 
 
 def _tell_disk_need(maps: _Maps, folder: Path, label: Tensor, count: int) -> None:
-    """With the first map, say what the files will take, and stop if that is clearly not there."""
+    """Log with the first map how much room all files need, and raise OSError if there is clearly less."""
     if maps.disk_need_told or not is_main_process():
         return
     maps.disk_need_told = True

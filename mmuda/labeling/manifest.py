@@ -1,4 +1,4 @@
-"""``manifest.json``: the pseudo labels in a folder, and what made them."""
+"""``manifest.json``: the list of the pseudo labels in a folder, and their origin."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from .jobs import DONE, check_sum
 from .writer import label_digest
 
 NAME = 'manifest.json'
-INTERRUPTED = 'the labelling was interrupted: run it again and it goes on'
+INTERRUPTED = 'the labelling was interrupted: run it again to continue'
 READABLE = (1, 2)
-"""Formats; files of format 1 were written when a labelling was complete, and have no status."""
+"""Formats that can be read. Files of format 1 were written when a labelling was complete, and have no status."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Manifest:
     """A complete labelling.
 
     Attributes:
-        folder: Where it is.
+        folder: Folder of the manifest.
         images: Paths of the images, as they were given.
         labels: Their label files (8-bit PNG of train ids, 255 is ignored), relative to the folder.
-        classes: Names of the classes; a label is a place in this list.
-        strategy: How pixels were chosen.
-        facts: What made the probabilities: digests of weights and config.
-        thresholds: Of each class; None if every pixel was labelled.
-        sizes: Of each class, for small-class mining; None as above.
-        counts: Labelled pixels of each class.
-        ignored: Pixels without a label.
-        digests: Of the label files, see :meth:`check_labels`; None in those of earlier versions.
+        classes: Names of the classes; a label is an index into this list.
+        strategy: Type and arguments of the strategy, the rule that chose the pixels.
+        facts: Origin of the probabilities: digests of weights and config.
+        thresholds: Threshold of each class; None for a strategy without thresholds.
+        sizes: Size of each class for small-class mining; None for a strategy without thresholds.
+        counts: Number of labelled pixels of each class.
+        ignored: Number of pixels without a label.
+        digests: Digests of the label files, see :meth:`check_labels`; None in manifests of earlier versions.
     """
 
     folder: Path
@@ -56,11 +56,11 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: str | Path) -> 'Manifest':
-        """Read and check a labelling.
+        """Read and check the manifest of a complete labelling.
 
         Raises:
-            FileNotFoundError: If there is none, it is not complete, or label files are missing.
-            ValueError: If the manifest is damaged, or of another version.
+            FileNotFoundError: If the folder has no manifest, the labelling is not complete, or label files are missing.
+            ValueError: If the manifest is damaged, or has an unknown format.
         """
         folder = Path(folder)
         path = folder / NAME
@@ -76,7 +76,7 @@ class Manifest:
             if content['format'] not in READABLE:
                 raise ValueError(f'format {content["format"]}, expected one of {READABLE}')
             if content.get('status', DONE) != DONE:
-                raise FileNotFoundError(f'{folder} {INTERRUPTED}')
+                raise FileNotFoundError(f'{folder}: {INTERRUPTED}')
             check_sum(content)
             wanted = [field.name for field in fields(cls)[1:]]
             manifest = cls(
@@ -99,10 +99,10 @@ class Manifest:
         return manifest
 
     def check_labels(self) -> None:
-        """Read all label files and compare them with what was written.
+        """Compare all label files with the digests in the manifest. Manifests of earlier versions have no digests.
 
         Raises:
-            ValueError: If some are others.
+            ValueError: If a file has another content.
         """
         if self.digests is None:
             return
@@ -111,20 +111,20 @@ class Manifest:
         changed = [label for label, digest, now in zip(self.labels, self.digests, found, strict=True) if digest != now]
         if changed:
             raise ValueError(
-                f'{len(changed)} of {len(self.labels)} label files of {self.folder} are not what the labelling wrote, '
-                f'the first is {changed[0]}: put them back, or delete the folder and label again (in a run of stages: '
+                f'{len(changed)} of {len(self.labels)} label files of {self.folder} differ from what was written, the '
+                f'first is {changed[0]}: put them back, or delete the folder and label again (in a run of stages: '
                 '--restart-from STAGE)'
             )
 
 
 def label_names(images: Sequence[str]) -> list[str]:
-    """File names for the labels of images, relative to the folder of a labelling.
+    """Return the file names for the labels of images, relative to the folder of a labelling.
 
-    They keep the folders below the deepest one that all images share, so equal names in different folders do not
+    A name keeps the folders below the deepest common folder of all images, so equal names in different folders do not
     collide.
 
     Raises:
-        ValueError: If there are no images, one is listed twice, or two differ in their extension only.
+        ValueError: If there are no images, an image is listed twice, or two images differ only in their extension.
     """
     if not images:
         raise ValueError('there are no images to label')
@@ -149,7 +149,7 @@ def missing_labels(folder: Path, labels: Sequence[str]) -> list[str]:
 
 
 def _files(folder: Path) -> list[str]:
-    """All files below a folder, relative to its parent; one look into each folder, not one at each file."""
+    """Return all files below a folder, relative to its parent. Listing folders is faster than looking for each file."""
     return [
         os.path.relpath(os.path.join(where, name), folder.parent)
         for where, _, names in os.walk(folder)

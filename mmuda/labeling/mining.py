@@ -4,16 +4,17 @@ import numpy as np
 
 
 def mining_classes(sizes: np.ndarray, threshold: float = 0.001, number: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Classes that small-class patch mining looks for (CBST, Zou et al., ECCV 2018, as the authors' code).
+    """Return the classes that small-class patch mining looks for (CBST, Zou et al., ECCV 2018, as the authors' code).
 
     Args:
-        sizes: (C,), such as the pixels of each class.
+        sizes: (C,) size of each class, such as its number of pixels.
         threshold: Share of all pixels below which a class has priority.
-        number: How many classes come next.
+        number: Number of smallest classes to return.
 
     Returns:
-        Train ids with priority, ascending, among them classes of size 0; and the ``number`` smallest classes, the
-        smallest first, lower ids first if equal (there the order of the authors' code depends on NumPy's version).
+        Two int64 arrays of train ids. The first holds the classes with priority, including classes of size 0, in
+        ascending order. The second holds the ``number`` smallest classes, the smallest first, with or without priority.
+        Of equal classes the lower id comes first; in the authors' code their order depends on the version of NumPy.
 
     Raises:
         ValueError: If all sizes are 0.

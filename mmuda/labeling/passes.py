@@ -1,4 +1,4 @@
-"""One pass over many images that goes on after an interruption: for labelling, ranking and class statistics."""
+"""A pass over many images that continues after an interruption: for labelling, ranking and class statistics."""
 
 import time
 import zipfile
@@ -22,26 +22,27 @@ class PassState(Protocol[PlaceIn, Item]):
     """State of a pass on one process."""
 
     def add(self, place: PlaceIn, item: Item) -> None:
-        """Take in one item."""
+        """Add one item."""
 
     def state(self) -> dict[str, Any]:
-        """Return what was gathered as tensors and plain values."""
+        """Return the collected state as tensors and plain values."""
         ...
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take what :meth:`state` returned."""
+        """Replace the collected state by one that :meth:`state` returned."""
 
 
 class ResumablePass(Generic[Place]):
     """A pass of this process over its share of the work, with snapshots.
 
-    A snapshot belongs to one rank of as many processes: with another number of processes the pass begins anew.
+    A snapshot belongs to one rank and one number of processes. With another number of processes the pass starts from
+    the beginning.
 
     Args:
         folder: Folder of the snapshots; :meth:`Job.finish` deletes them.
-        places: Share of this process, such as image indices.
+        places: Places of the items of this process. A place identifies an item, such as the index of an image.
         name: Name of the work, for the progress display.
-        snapshot_every: Seconds between two snapshots. The last item is always followed by one.
+        snapshot_every: Seconds between two snapshots. There is always a snapshot after the last item.
         unit: Plural of one item, for the progress display.
     """
 
@@ -53,11 +54,11 @@ class ResumablePass(Generic[Place]):
         self.snapshot = Path(folder) / f'snapshot_{rank}_of_{world_size}.pth'
 
     def run(self, items: Callable[[Sequence[Place]], Iterable], state: PassState) -> None:
-        """Take in all items that no snapshot holds yet.
+        """Add all items to the state that its snapshot does not hold yet.
 
         Args:
-            items: Called with the places that are left; gives their items in order.
-            state: Takes the items in. A snapshot is loaded into it first.
+            items: Function that is called with the remaining places. It yields their items in order.
+            state: Collects the items. A snapshot is loaded into it first.
         """
         done = self._load(state)
         left = self.places[done:]
@@ -70,7 +71,7 @@ class ResumablePass(Generic[Place]):
                 saved = time.monotonic()
 
     def _load(self, state: PassState) -> int:
-        """Return how many items the snapshot holds; 0 if there is none, or it is damaged."""
+        """Load the snapshot into the state. Return its number of items; 0 if there is none, or it is damaged."""
         if not self.snapshot.is_file():
             return 0
         try:
@@ -82,7 +83,7 @@ class ResumablePass(Generic[Place]):
             if not 0 <= done <= len(self.places):
                 raise ValueError(f'it holds {done} of {len(self.places)} {self.unit}')
         except (ValueError, KeyError, TypeError, RuntimeError, OSError, EOFError, zipfile.BadZipFile) as error:
-            print_log(f'{self.snapshot} cannot be used ({error}): the pass begins again', logger='current')
+            print_log(f'{self.snapshot} cannot be used ({error}): the pass starts from the beginning', logger='current')
             return 0
         state.load_state(content['state'])
         return done

@@ -1,6 +1,7 @@
-"""Where in an image each class is likely: the spatial priors of CBST-SP (Zou et al., ECCV 2018).
+"""Spatial priors: the places in an image where each class is likely (CBST-SP, Zou et al., ECCV 2018).
 
-A prior is float32 (C, H, W). Each class sums to 1, or to 0 if it was never seen; probabilities are multiplied by it.
+A prior is float32 (C, H, W). Each class sums to 1, or to 0 if it never occurs. Probabilities are multiplied by the
+prior.
 """
 
 import io
@@ -50,24 +51,28 @@ def load_prior(path: str | Path) -> np.ndarray:
         path: ``.npz`` of :func:`save_prior`, ``.npy``, or the authors' ``.mat`` with the variable ``prior_array``.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If it is none of them, or has another shape or values that are no weights.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file has another type or is damaged, or the array has another shape or impossible values.
     """
     path = Path(path)
     if path.suffix not in READERS:
-        raise ValueError(f'{path}: a prior is one of {", ".join(READERS)}')
+        raise ValueError(f'{path}: the extension of a prior is one of {", ".join(READERS)}')
     with path.open('rb') as file:
         try:
             prior = READERS[path.suffix](file)
-        except Exception as error:  # the readers have many names for a damaged file
+        except Exception as error:  # each reader raises other types of errors for a damaged file
             raise ValueError(f'{path}: not a prior that can be read: {error}') from error
     return _checked(prior, f'{path}: ')
 
 
 def save_prior(path: str | Path, prior: np.ndarray) -> None:
-    """Write a prior (C, H, W) as float32 to a ``.npz`` file, whole or not at all."""
+    """Write a prior (C, H, W) atomically as float32 to a ``.npz`` file.
+
+    Raises:
+        ValueError: If ``path`` has another extension, or the prior another shape or impossible values.
+    """
     if Path(path).suffix != '.npz':
-        raise ValueError(f'{path}: a prior is saved as .npz')
+        raise ValueError(f'{path}: a prior is saved as .npz: choose this extension')
     content = io.BytesIO()
     np.savez(content, prior=_checked(prior, ''))
     write_atomically(path, content.getvalue())
@@ -79,7 +84,7 @@ def _checked(prior: np.ndarray, where: str) -> np.ndarray:
     prior = prior.astype(np.float32, copy=False)
     if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.any()):
         raise ValueError(
-            f'{where}a prior is made of finite weights from 0 on, not all 0, but this has values from '
+            f'{where}the values of a prior must be finite, at least 0, and not all 0, but this one has values from '
             f'{prior.min()} to {prior.max()}'
         )
     return prior
@@ -88,27 +93,30 @@ def _checked(prior: np.ndarray, where: str) -> np.ndarray:
 def estimate_prior(
     labels: Iterable[np.ndarray], num_classes: int, size: tuple[int, int], kernel: int = 70
 ) -> np.ndarray:
-    """How often each class is at each place of the source labels, smoothed; each class sums to 1.
+    """Return how often each class occurs at each place of the source labels, smoothed; each class sums to 1.
 
-    A class that is in no label gets zeros, so that it is never a pseudo label. Memory is that of one prior.
+    A class that occurs in no label gets zeros and never becomes a pseudo label. The memory is that of one prior.
 
     Args:
-        labels: (H, W) uint8 train ids, 255 ignored; brought to ``size`` by nearest neighbours.
+        labels: (H, W) uint8 train ids, 255 is ignored; resized to ``size`` by nearest neighbour.
         num_classes: C.
-        size: (H, W) of the prior; that of the target images.
-        kernel: Side of the Gaussian kernel in pixels; 70 in the paper. It covers three standard deviations to each
-            side, and an even side gets one more pixel to have a centre. Beyond the border the map is mirrored.
+        size: (H, W) of the prior, which is the size of the target images.
+        kernel: Width of the Gaussian kernel in pixels; 70 in the paper. It covers three standard deviations in each
+            direction. An even width becomes odd by one more pixel. Maps are mirrored beyond their border.
+
+    Returns:
+        The prior, (C, H, W) float32.
 
     Raises:
-        ValueError: If there is no label at all, one has a class of C or more, or the kernel has no pixel.
+        ValueError: If no label has a class, a label has a class of C or more, or the kernel has no pixel.
     """
     return prior_of_counts(count_classes(labels, num_classes, size), kernel)
 
 
 def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: tuple[int, int]) -> np.ndarray:
-    """How often each class is at each place, (C, H, W) float32; counts of several processes can be added up.
+    """Return how often each class occurs at each place, (C, H, W) float32. Counts of several processes can be added.
 
-    Args are those of :func:`estimate_prior`.
+    The arguments are those of :func:`estimate_prior`.
 
     Raises:
         ValueError: If a label has a class of C or more.
@@ -130,19 +138,19 @@ def count_classes(labels: Iterable[np.ndarray], num_classes: int, size: tuple[in
 
 
 def prior_of_counts(counts: np.ndarray, kernel: int = 70) -> np.ndarray:
-    """Smooth what :func:`count_classes` returned, in place; each class sums to 1.
+    """Smooth the result of :func:`count_classes` in place, and scale each class to the sum 1.
 
     Args:
         counts: (C, H, W) float32.
         kernel: See :func:`estimate_prior`.
 
     Raises:
-        ValueError: If nothing was counted, or the kernel has no pixel.
+        ValueError: If all counts are 0, or the kernel has no pixel.
     """
     if kernel < 1:
-        raise ValueError(f'kernel={kernel}: must be at least 1 pixel, which does not smooth')
+        raise ValueError(f'kernel={kernel}: must be at least 1 pixel (1 does not smooth)')
     if not counts.any():
-        raise ValueError('no label has a class: a prior needs labelled pixels')
+        raise ValueError('no label has a class: a prior needs labelled pixels; check the label files')
     prior = counts
     for plane in prior:
         cv2.GaussianBlur(plane, (kernel | 1,) * 2, kernel / 6, dst=plane, borderType=cv2.BORDER_REFLECT)
@@ -150,7 +158,7 @@ def prior_of_counts(counts: np.ndarray, kernel: int = 70) -> np.ndarray:
 
 
 def resize_prior(prior: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A prior (C, H, W) at another size (H, W): bilinear, the sum of each class stays."""
+    """Return a prior (C, H, W) at another size (H, W): bilinear, with the same sum of each class."""
     if prior.shape[1:] == tuple(size):
         return prior
     resized = np.stack([cv2.resize(plane, tuple(size)[::-1], interpolation=cv2.INTER_LINEAR) for plane in prior])
@@ -158,7 +166,7 @@ def resize_prior(prior: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _scaled(prior: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """The prior, in place, with these sums (C,) of its classes; a class of zeros stays."""
+    """Scale the classes of a prior in place to these sums (C,); a class of zeros keeps its zeros."""
     found = prior.sum(axis=(1, 2), dtype=np.float64)
     prior *= np.divide(sums, found, out=np.zeros_like(found), where=found > 0)[:, None, None].astype(np.float32)
     return prior

@@ -1,4 +1,4 @@
-"""Which images are easy: scores of all, and two lists."""
+"""The ranking of images: a score for each image, and the lists of easy and hard images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from .ranking import entropy_score, rare_factor, split_by_score
 
 @dataclass(frozen=True)
 class Ranking:
-    """Images by how sure a network is of them.
+    """Images, ranked by the entropy of their predictions.
 
     Attributes:
-        folder: Where ``easy.txt``, ``hard.txt`` (one image path per line, lowest score first) and ``scores.json`` are.
+        folder: Folder of ``easy.txt``, ``hard.txt`` (one image path per line, lowest score first) and ``scores.json``.
         easy: Paths of the easy images.
-        hard: Paths of the others.
-        scores: By image path.
+        hard: Paths of the hard images.
+        scores: Score of each image, by its path.
     """
 
     folder: Path
@@ -50,20 +50,20 @@ def rank_images(
 ) -> Ranking:
     """Order images by entropy and split them (IntraDA, Pan et al., CVPR 2020, section 3.2).
 
-    Goes on after an interruption and shares the work among ranks, as :func:`label_images` does.
+    It continues after an interruption and shares the work among the processes, as :func:`label_images` does.
 
     Args:
-        images: Paths of all images, the same on every rank.
-        probabilities: Asked for the images of this rank that are still to do.
-        out_dir: Where the lists go.
+        images: Paths of all images, the same on every process.
+        probabilities: Called once for the images of this process that have no score yet.
+        out_dir: Folder for the lists.
         easy: Share of the images that is easy: the paper's lambda.
-        rare_classes: Train ids whose presence makes an image easier (the paper's normalisation); None: it is off.
-        facts: What made the probabilities, as plain values.
+        rare_classes: Train ids whose presence makes an image easier (the paper's normalisation). None switches it off.
+        facts: Origin of the probabilities, as plain values.
         snapshot_every: Seconds between two snapshots of the scores.
 
     Raises:
         ValueError: If there are no images, one of the lists would be empty, or a score is not finite.
-        RuntimeError: If the folder was begun with other images, facts or settings, or another run holds it.
+        RuntimeError: If the folder was started with other images, facts or settings, or another run uses it.
     """
     with only_run(out_dir, 'ranking'):
         return _rank_images(images, probabilities, Path(out_dir), easy, rare_classes, facts, snapshot_every)

@@ -1,4 +1,4 @@
-"""Easy and hard images, by the entropy of what a network says of them (IntraDA, Pan et al., CVPR 2020, section 3.2)."""
+"""Easy and hard images, by the entropy of their predictions (IntraDA, Pan et al., CVPR 2020, section 3.2)."""
 
 import math
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ RARE_CLASSES = (
 
 
 def entropy_score(prob: Tensor) -> Tensor:
-    r"""Mean over classes and pixels of :math:`-p \log_2(p + 10^{-30}) / \log_2 C`; low is easy.
+    r"""Return the mean over classes and pixels of :math:`-p \log_2(p + 10^{-30}) / \log_2 C`; low is easy.
 
-    The mean over classes, too, is that of the authors' code: the score is the mean normalised entropy divided by C.
+    As in the authors' code, the score is a mean over classes, too: the mean normalised entropy divided by C.
 
     Args:
         prob: (C, H, W) float32 probabilities of at least two classes.
@@ -46,8 +46,8 @@ def rare_factor(labels: Tensor, rare_classes: Sequence[int]) -> float:
     """Return the factor of IntraDA's normalisation, (K - r) / K + 0.5: images with rare classes become easier.
 
     Args:
-        labels: (H, W) uint8 train ids, most likely class of each pixel.
-        rare_classes: K train ids; r of them are somewhere in the image.
+        labels: (H, W) uint8 train ids, the most likely class of each pixel.
+        rare_classes: K train ids; r of them occur in the image.
 
     Raises:
         ValueError: If K is 0.
@@ -59,11 +59,11 @@ def rare_factor(labels: Tensor, rare_classes: Sequence[int]) -> float:
 
 
 def split_by_score(names: Sequence[str], scores: Sequence[float], easy: float = 0.67) -> tuple[list[str], list[str]]:
-    """Names in ascending order of their scores (equal ones keep their order), cut into easy and hard.
+    """Sort names by ascending score (names of equal score keep their order), and cut them into easy and hard.
 
     Args:
-        names: Of N images.
-        scores: (N,).
+        names: Names of N images.
+        scores: N numbers.
         easy: Share of the first part, which has int(N * easy) images: the paper's lambda.
 
     Raises:

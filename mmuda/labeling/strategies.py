@@ -1,4 +1,4 @@
-"""Which pixels become pseudo labels: the rules of the papers."""
+"""Strategies: the rules of the papers that decide which pixels become pseudo labels."""
 
 from abc import ABC, abstractmethod
 
@@ -14,7 +14,7 @@ from .histogram import ConfidenceHistogram
 
 
 class Strategy(ABC):
-    """Which pixels get a pseudo label. Attributes are the arguments of the constructor."""
+    """Rule that decides which pixels get a pseudo label. Its attributes are the arguments of its constructor."""
 
     @abstractmethod
     def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
@@ -22,13 +22,13 @@ class Strategy(ABC):
 
         Args:
             prob: (C, H, W) float32; it is not changed.
-            thresholds: (C,) float64 on any device, of a :class:`ThresholdStrategy`; otherwise None.
+            thresholds: (C,) float64 on any device if this is a :class:`ThresholdStrategy`; otherwise None.
 
         Returns:
-            (H, W) uint8 train ids; 255 is ignored, as is a pixel with NaN.
+            (H, W) uint8 train ids; 255 is ignored. A pixel with NaN gets 255.
 
         Raises:
-            ValueError: If shapes or types are others.
+            ValueError: If a strategy with thresholds gets none, or a wrong shape or dtype.
         """
 
     def describe(self) -> dict:
@@ -37,9 +37,9 @@ class Strategy(ABC):
 
 
 class ThresholdStrategy(Strategy):
-    """Base of strategies that compare confidences with thresholds of the classes.
+    """Base of strategies that compare the confidence of a pixel with the threshold of its class.
 
-    A first pass collects the confidences of all images (each process its share) in :meth:`new_statistics`.
+    A first pass adds the confidences of all images (each process its share) to :meth:`new_statistics`.
     :meth:`thresholds` turns the merged statistics into the thresholds that :meth:`label` applies in a second pass.
     """
 
@@ -52,12 +52,12 @@ class ThresholdStrategy(Strategy):
         """Return the thresholds, (C,) float64."""
 
     def sizes(self, statistics: Confidences) -> np.ndarray:
-        """Return how large each class is for small-class mining, (C,) int64."""
+        """Return the size of each class for small-class mining, (C,) int64."""
         return statistics.counts
 
 
 def _checked(prob: Tensor, thresholds: Tensor | None) -> Tensor:
-    """Return the thresholds (C,) float64 on the device of the probabilities."""
+    """Check shapes and dtypes, and return the thresholds (C,) as float64 on the device of the probabilities."""
     if thresholds is None:
         raise ValueError('thresholds are missing: collect statistics first')
     thresholds = torch.as_tensor(thresholds, dtype=torch.float64, device=prob.device)
@@ -70,16 +70,16 @@ def _checked(prob: Tensor, thresholds: Tensor | None) -> Tensor:
 
 
 class PortionStrategy(ThresholdStrategy):
-    r"""Base of both policies of CBST (Zou et al., ECCV 2018, as the authors' code).
+    r"""Base of the two policies of CBST (Zou et al., ECCV 2018, as the authors' code).
 
     With thresholds :math:`t_c = \exp(-k_c)` and :math:`R_c = p_c / t_c` in float32, a pixel has the label
-    :math:`\arg\max_c R_c` (the lowest of equal ones) if :math:`\max_c R_c \ge 1`. A threshold of 0, that is none,
-    becomes 1: only overshooting probabilities reach it.
+    :math:`\arg\max_c R_c` (the lowest class if several are equal) if :math:`\max_c R_c \ge 1`. A threshold of 0 means
+    that there is none. It is replaced by 1, which only probabilities of 1 and more reach.
 
     Args:
-        portion: Share of the pixels that become labels, in [0, 1]. With 1 the threshold is one of the extra zeros, so
-            nothing is labelled.
-        rate: Every so many pixels count, see :class:`Confidences`; the authors' value is 4.
+        portion: Share of the pixels that become labels, in [0, 1]. With 1 the threshold is one of the zeros that the
+            authors append to the confidences, so nothing is labelled.
+        rate: Every ``rate``-th pixel counts, see :class:`Confidences`; the authors' value is 4.
         exact: Keep all confidences instead of a histogram.
     """
 
@@ -96,19 +96,27 @@ class PortionStrategy(ThresholdStrategy):
 
     @abstractmethod
     def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
-        """(C,) float64: thresholds as the authors store them, 0 where there is none."""
+        """Return the thresholds as the authors store them, (C,) float64; 0 where there is none."""
 
     def thresholds(self, statistics: Confidences) -> np.ndarray:
         raw = self.raw_thresholds(statistics)
         return np.where(raw == 0, 1, raw)
 
     def sizes(self, statistics: Confidences) -> np.ndarray:
-        """(C,) int64: kept pixels of each class and one extra zero; 0 for a class that was never predicted."""
+        """Return the kept pixels of each class plus the appended zero, (C,) int64; 0 for a class without pixels."""
         counts = statistics.counts
         return counts + (counts > 0)
 
     def reweighted(self, prob: Tensor, thresholds: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Greatest ratio (H, W) float32 of probability (C, H, W) and threshold (C,), and its class (H, W) uint8."""
+        """Return the greatest ratio of probability and threshold, (H, W) float32, and its class, (H, W) uint8.
+
+        Args:
+            prob: (C, H, W) float32.
+            thresholds: (C,).
+
+        Raises:
+            ValueError: If thresholds are None, or a shape or dtype is wrong.
+        """
         return most_likely(prob, _checked(prob, thresholds))
 
     def label(self, prob: Tensor, thresholds: Tensor | None) -> Tensor:
@@ -120,7 +128,8 @@ class PortionStrategy(ThresholdStrategy):
 class ClassBalanced(PortionStrategy):
     """CBST: the threshold of a class keeps ``portion`` of the pixels predicted as that class (policy "cb").
 
-    Of n confidences, among them an extra zero, it is the one of rank floor(n * portion).
+    The threshold is the confidence of rank floor(n * portion) of the n confidences of the class, which include one
+    appended zero.
     """
 
     def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
@@ -131,8 +140,9 @@ class ClassBalanced(PortionStrategy):
 class Global(PortionStrategy):
     """ST: one threshold keeps ``portion`` of all pixels (policy "global").
 
-    Of all n confidences, among them C + 1 extra zeros, it is the one of rank floor(n * portion). The authors say that
-    every class has size n, which makes mining pick classes by accident; :meth:`sizes` are those of the classes here.
+    The threshold is the confidence of rank floor(n * portion) of all n confidences, which include C + 1 appended zeros.
+    In the authors' code every class has size n, so mining picks classes by accident. Here :meth:`sizes` returns the
+    size of each class.
     """
 
     def raw_thresholds(self, statistics: Confidences) -> np.ndarray:
@@ -142,10 +152,10 @@ class Global(PortionStrategy):
 
 @LABEL_STRATEGIES.register_module()
 class MedianCap(ThresholdStrategy):
-    """The median of a class, or ``cap`` if that is less (SIM, Wang et al., CVPR 2020, and SDCA, as the authors' code).
+    """Threshold of a class: its median, at most ``cap`` (SIM, Wang et al., CVPR 2020, and SDCA, as the authors' code).
 
-    Of n confidences in ascending order it is the one at index rint(n / 2), halves to even, from 0 on; 0 for n = 0.
-    A pixel below the threshold of its class is ignored.
+    The median of n confidences in ascending order is the one with index rint(n / 2); indices begin with 0, and halves
+    are rounded to even. It is 0 for n = 0. A pixel below the threshold of its class is ignored.
 
     Args:
         cap: Greatest threshold, in (0, 1].
@@ -154,7 +164,7 @@ class MedianCap(ThresholdStrategy):
 
     def __init__(self, cap: float = 0.9, exact: bool = False) -> None:
         if not 0 < cap <= 1:
-            raise ValueError(f'cap={cap}: must be in (0, 1], the confidence that is always enough')
+            raise ValueError(f'cap={cap}: must be in (0, 1]; pixels of this confidence always become labels')
         self.cap = float(cap)
         self.exact = exact
 
@@ -179,7 +189,7 @@ class MedianCap(ThresholdStrategy):
 
 @LABEL_STRATEGIES.register_module()
 class Argmax(Strategy):
-    """Every pixel is labelled, in one pass (IntraDA, Pan et al., CVPR 2020)."""
+    """The most likely class of every pixel, in one pass (IntraDA, Pan et al., CVPR 2020)."""
 
     def label(self, prob: Tensor, thresholds: Tensor | None = None) -> Tensor:
         return most_likely(prob)[1]

@@ -1,4 +1,4 @@
-"""Label files, written by threads while the network works on."""
+"""The writer of label files. Its threads work while the network computes the next maps."""
 
 import hashlib
 import io
@@ -18,13 +18,14 @@ from mmuda.label_png import label_png
 
 
 class LabelWriter:
-    """Encodes and writes label maps, counts their pixels by class, and keeps a digest of each file.
+    """Writer that encodes label maps, counts their pixels by class, and keeps a digest of each file.
 
-    Use it as a context: leaving it waits for what is under way. An error of a thread is raised by the next call.
+    Use it in a ``with`` statement, which waits at its end for all files. An error of a thread is raised by a later call
+    or at the end.
 
     Args:
-        threads: How many; as many maps again may wait.
-        palette: RGB colour of each class for viewers of the files; the pixel values are the ids with it, too.
+        threads: Number of threads. As many further maps can wait.
+        palette: RGB colour of each class, for image viewers. The pixel values stay the train ids.
     """
 
     def __init__(self, threads: int = 2, palette: Sequence[Sequence[int]] | None = None) -> None:
@@ -46,13 +47,13 @@ class LabelWriter:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def put(self, path: Path, label: Tensor) -> None:
-        """Write a label map (H, W) uint8 as a PNG; waits if too many are under way."""
+        """Write a label map (H, W) uint8 as a PNG. Wait first if too many maps are pending."""
         while len(self._pending) >= self._limit:
             self._collect()
         self._pending.append(self._pool.submit(_write, path, label.cpu().numpy(), self._palette))
 
     def count(self, path: Path) -> None:
-        """Count the pixels of a file that is there already."""
+        """Count the pixels of a label file that exists already."""
         while len(self._pending) >= self._limit:
             self._collect()
         self._pending.append(self._pool.submit(_read_counts, path))
@@ -64,7 +65,7 @@ class LabelWriter:
 
 
 def label_digest(content: bytes) -> str:
-    """Return the digest of the content of a label file that its manifest holds."""
+    """Return the digest of the content of a label file, as its manifest holds it."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -77,7 +78,7 @@ def _write(path: Path, label: np.ndarray, palette: Sequence[Sequence[int]] | Non
 def _read_counts(path: Path) -> tuple[Path, np.ndarray, str]:
     content = path.read_bytes()
     try:
-        # OpenCV would look the colours of a palette up and lose the ids.
+        # OpenCV would return the colours of the palette instead of the ids.
         with Image.open(io.BytesIO(content)) as image:
             label, mode = np.asarray(image), image.mode
     except (OSError, SyntaxError, ValueError):

@@ -26,24 +26,27 @@ class Stage(metaclass=ABCMeta):
     """
 
     weights: str | None = None
-    """Network that the stage starts from or looks through: ``'{stage}'``, a checkpoint file, or None."""
+    """Network that the stage trains further or predicts with: ``'{stage}'``, a checkpoint file, or None."""
 
     FILES: ClassVar[tuple[str, ...] | None] = None
-    """Files in its folder that others may take as ``'{name}/file'``, if that can be said beforehand."""
+    """Files in the folder of the stage that later stages can use as ``'{name}/file'``; None if not known beforehand."""
 
     ARGUMENTS_OF: ClassVar[Mapping[str, type]] = {}
-    """Arguments that are dicts of arguments of another class, and that class, so that their keys can be checked."""
+    """Arguments that are dicts of arguments of another class, with that class, so that their keys can be checked."""
 
     def __init__(self, name: str) -> None:
         if not name or name != name.strip('/ ') or '..' in name or any(sign in name for sign in '{}\\,'):
-            raise ValueError(f'{name!r} cannot be the name of a stage: it is a folder name, without braces and commas')
+            raise ValueError(
+                f'{name!r} cannot be the name of a stage: use the name of a folder in the work directory, without '
+                "braces, commas, backslashes and '..'"
+            )
         self.name = name
 
     @abstractmethod
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return everything in the config that decides the result, with references as they are written.
+        """Return everything in the config that decides the result, with references not yet resolved to paths.
 
-        The ledger compares it when a run is resumed.
+        The :class:`~mmuda.stages.ledger.Ledger` of the run compares it when the run is resumed.
         """
 
     @abstractmethod
@@ -53,26 +56,26 @@ class Stage(metaclass=ABCMeta):
         Args:
             ctx: Config, folders and ledger of the run.
             folder: Existing folder for the results.
-            resume: Whether to continue what an interrupted call left in the folder.
+            resume: Whether to continue the work of an interrupted call in this folder.
 
         Returns:
-            Plain values for the ledger. ``metrics`` is shown in the summary; ``checkpoint`` is the file, in the
-            folder, that later stages get as ``weights='{name}'``.
+            Plain values for the ledger. ``metrics`` is shown in the summary. ``checkpoint`` is the name of the file in
+            the folder that later stages get as ``weights='{name}'``.
         """
 
     def inputs(self, ctx: StageContext) -> set[str]:
-        """Return references to earlier stages, and files from outside of the run, that decide the result."""
+        """Return the inputs that decide the result: references to earlier stages, and files outside the run."""
         found = {f'{{{name}}}' for name in references(self.settings(ctx))}
         return found | ({self.weights} if self.weights else set())
 
     def files(self, folder: Path, result: dict[str, Any]) -> list[str]:
-        """Return the names of the files in the folder that later stages may use; the ledger keeps their digests.
+        """Return the names of the files in the folder that later stages can use; the ledger keeps their digests.
 
-        By default all that are directly in it, without logs.
+        By default these are all files directly in the folder, without logs and hidden files.
 
         Args:
             folder: Folder of the stage.
-            result: What :meth:`execute` returned.
+            result: Result of :meth:`execute`.
         """
         return sorted(
             path.name
@@ -81,13 +84,13 @@ class Stage(metaclass=ABCMeta):
         )
 
     def config(self, ctx: StageContext) -> Config:
-        """Return the config of the network that the stage trains, with references as they are written.
+        """Return the config of the network that the stage trains, with references not yet resolved to paths.
 
         Raises:
-            ValueError: If it trains none.
+            ValueError: If the stage trains no network.
         """
         raise ValueError(f'stage {self.name!r}, a {type(self).__name__}, trains no network')
 
     def expand(self) -> list['Stage']:
-        """Return the stages that this one stands for; most stand for themselves."""
+        """Return the stages that replace this one in a run. Most stages return only themselves."""
         return [self]

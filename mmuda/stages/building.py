@@ -17,15 +17,15 @@ from .train import TrainStage
 
 
 def build_stages(cfg: Config) -> list[Stage]:
-    """Return the stages of a config, in order; entries that stand for several are expanded.
+    """Return the stages of a config, in order. An entry for several stages is expanded (:meth:`Stage.expand`).
 
     Raises:
-        ValueError: If there are none, two have the same name, or an entry is no stage.
+        ValueError: If the config has no stages, two have the same name, or an entry is no stage.
     """
     if not cfg.get('stages'):
         raise ValueError(
-            f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, names of "
-            'dicts in it'
+            f"runner_type='StagedRunner' needs stages = ['first', 'second', ...] in {cfg.filename}, a list of names of "
+            'dicts in this config'
         )
     stages = [stage for entry in cfg.stages for stage in _build(cfg, entry).expand()]
     twice = [name for name, count in Counter(stage.name for stage in stages).items() if count > 1]
@@ -41,15 +41,16 @@ def make_context(cfg: Config, stages: list[Stage], launcher: str = 'none') -> St
 
 
 def training_config(cfg: Config, stage: str | None = None) -> Config:
-    """Return the plain config of a training: of the first one if there are stages.
+    """Return the config of one training: a config without stages itself, otherwise that of its first training stage.
+
+    References to files of earlier stages are replaced by paths.
 
     Args:
         cfg: Any config.
-        stage: Name of another training stage, whose references to files of earlier stages are resolved.
+        stage: Name of another training stage.
 
     Raises:
         KeyError: If there is no such training stage.
-        FileNotFoundError: If an earlier stage that it refers to is not done.
     """
     stages, trainings = _trainings(cfg, stage)
     if not stages:
@@ -67,10 +68,10 @@ def needs(stage: Stage, ctx: StageContext) -> list[str]:
 
 
 def check_references(stages: list[Stage], ctx: StageContext) -> None:
-    """Check that stages refer to stages before them.
+    """Check that stages refer only to stages before them.
 
     Raises:
-        ValueError: If one does not.
+        ValueError: If a stage refers to another name.
     """
     before: list[str] = []
     for stage in stages:
@@ -78,15 +79,15 @@ def check_references(stages: list[Stage], ctx: StageContext) -> None:
         if unknown:
             raise ValueError(
                 f'stage {stage.name!r} refers to {", ".join(unknown)}, which is no stage before it; '
-                f'those are {", ".join(before) or "none"}'
+                f'stages before it: {", ".join(before) or "none"}'
             )
         before.append(stage.name)
 
 
 def network_config(cfg: Config, stage: str | None = None) -> Config:
-    """Return the plain config of the network that a config trains: of the last training stage if it has stages.
+    """Return the config of the network that a config trains; with stages, that of the last training stage.
 
-    It lacks the training, which needs results of other stages.
+    Of a config with stages, the keys of the training are removed, because they need results of other stages.
 
     Args:
         cfg: Any config.
@@ -109,10 +110,10 @@ def network_config(cfg: Config, stage: str | None = None) -> Config:
 
 
 def _trainings(cfg: Config, stage: str | None) -> tuple[list[Stage], dict[str, TrainStage]]:
-    """Return all stages, and the trainings among them by name; nothing for a plain config."""
+    """Return all stages, and the training stages by name; both are empty for a config without stages."""
     if cfg.get('runner_type') != 'StagedRunner':
         if stage is not None:
-            raise KeyError(f'{cfg.filename} has no stages, but stage {stage!r} was asked for')
+            raise KeyError(f'{cfg.filename} has no stages, so it has no stage {stage!r}: leave the stage out')
         return [], {}
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     stages = build_stages(cfg)
@@ -128,24 +129,24 @@ def _no_training(cfg: Config, name: str | None, trainings: dict[str, TrainStage]
 def _build(cfg: Config, entry: str | dict) -> Stage:
     if isinstance(entry, str):
         if not isinstance(cfg.get(entry), dict) or entry in LIVE_KEYS:
-            raise ValueError(f'stages names {entry!r}, but {cfg.filename} has no {entry} = dict(type=...) of its own')
+            raise ValueError(f'stages lists {entry!r}, but {cfg.filename} has no stage {entry} = dict(type=...)')
         entry = dict(cfg[entry], name=entry)
     try:
         return STAGES.build(copy.deepcopy(entry))
     except ValueError as error:
-        place = f'stage {entry.get("name")!r}: '  # stages say it themselves, their parts do not
+        place = f'stage {entry.get("name")!r}: '  # errors of stages begin with it already, errors of their parts do not
         raise ValueError(f'{cfg.filename}, {place}{str(error).removeprefix(place)}') from error
 
 
 def _name_references(stages: list[Stage]) -> None:
-    """Put braces around bare names of stages in ``weights``, which configs of earlier versions have."""
+    """Put braces around bare names of stages in ``weights``, as configs of earlier versions have them."""
     names = {stage.name for stage in stages}
     for stage in stages:
         if stage.weights in names:
             warnings.warn(
                 f"stage {stage.name!r}: weights={stage.weights!r} is read as '{{{stage.weights}}}', the weights of "
                 'that stage; write it with braces',
-                FutureWarning,  # Python hides DeprecationWarning from those who run a config
+                FutureWarning,  # Python hides DeprecationWarning from users of a config
                 stacklevel=2,
             )
             stage.weights = f'{{{stage.weights}}}'

@@ -19,7 +19,7 @@ from .references import resolve, stage_of
 
 
 class NetworkStage(Protocol):
-    """A stage that may have trained a network."""
+    """Stage that can have the config of a network."""
 
     def config(self, ctx: 'StageContext') -> Config:
         """Return the config of the network."""
@@ -46,7 +46,7 @@ class StageContext:
         self._digests: dict[str, str] = {}
 
     def base_config(self) -> Config:
-        """Return the config without its stages and used-up variables."""
+        """Return a copy of the config with only the keys of a training: without stages and variables of the file."""
         kept = {
             key: copy.deepcopy(value)
             for key, value in self.cfg.items()
@@ -59,32 +59,32 @@ class StageContext:
         return resolve(value, self.folders)
 
     def identity(self, source: str) -> str | None:
-        """Return what tells one state of an input from another.
+        """Return a text that changes whenever an input changes.
 
         Args:
             source: Reference to a stage, or a file.
 
         Returns:
-            The identity of a finished stage, or the SHA-256 of a file; None if it is not there.
+            The id of the execution of a finished stage, or the SHA-256 of a file; None if there is no such result.
         """
         name = stage_of(source)
         return self._file_digest(source) if name is None else self.ledger.identity(name)
 
     def checkpoint(self, weights: str) -> Path:
-        """Return the checkpoint file that ``weights`` of a stage stands for.
+        """Return the checkpoint file of ``weights`` of a stage.
 
         Args:
             weights: ``'{stage}'`` for the last checkpoint of a training, ``'{stage}/file'``, or a file.
 
         Raises:
-            FileNotFoundError: If it is no file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the stage has no checkpoint.
         """
         name = stage_of(weights)
         if name is not None and weights == f'{{{name}}}':
             result = self.ledger.result(name)
             if 'checkpoint' not in result:
-                raise ValueError(f'stage {name!r} has no weights, it is no training')
+                raise ValueError(f'stage {name!r} has no weights: refer to a stage that writes a checkpoint')
             return self.folders[name] / result['checkpoint']
         path = Path(self.resolve(weights))
         if not path.is_file():
@@ -95,7 +95,7 @@ class StageContext:
         return path
 
     def network_config(self, weights: str) -> Config:
-        """Return the config that belongs to weights: that of their stage, or, for a file, that of the run."""
+        """Return the config that belongs to weights: the config of their stage, or for a file the config of the run."""
         name = stage_of(weights)
         return self.base_config() if name is None else self.stages[name].config(self)
 
@@ -104,7 +104,7 @@ class StageContext:
         return load_model(self.network_config(weights), self.checkpoint(weights), classes)
 
     def weights_digest(self, weights: str) -> str:
-        """Return the SHA-256 of the weights; unlike that of their file it does not change with the times in the log."""
+        """Return the SHA-256 of the weights. Unlike the SHA-256 of their file, it does not depend on logged times."""
         path = self.checkpoint(weights)
         return weights_digest(read_checkpoint(path), str(path))
 

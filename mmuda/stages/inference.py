@@ -1,4 +1,4 @@
-"""Stages that look at images through a trained network."""
+"""The base of stages that predict images with a trained network."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,11 @@ from .references import stage_of
 
 
 class ImageSet:
-    """The images of a data set, or those of them that a list names.
+    """All images of a data set, or the ones in a list.
 
     Args:
         dataset: Data set with a test pipeline.
-        keep: Text file of image paths.
+        keep: Text file with one image path per line; None keeps all images.
 
     Raises:
         ValueError: If the list names an image that the data set does not have.
@@ -38,24 +38,24 @@ class ImageSet:
         self.palette: Sequence[Sequence[int]] | None = dataset.metainfo.get('palette')
 
     def size(self, at: str) -> tuple[int, int]:
-        """Return (H, W) of the first image's probabilities."""
+        """Return (H, W) of the probabilities of the first image; for ``at`` see :class:`InferenceStage`."""
         sample = self.dataset[self.indices[0]]['data_samples']
         height, width = (sample.ori_shape if at == 'image' else sample.img_shape)[:2]
         return height, width
 
 
 class InferenceStage(Stage):
-    """Base of stages that look at images through a trained network.
+    """Base of stages that predict images with a trained network.
 
     Args:
         name: See :class:`Stage`.
         weights: Network: ``'{stage}'`` of an earlier training, or a checkpoint file.
-        dataset: Config of the images; by default the target images of the config, read as its test images are.
-        pipeline: Pipeline of the images, if the default data set is read another way.
+        dataset: Config of the images; by default the target images of the config with its test pipeline.
+        pipeline: Pipeline for the target images of the config, instead of its test pipeline.
         images: Text file of image paths to keep, such as ``'{rank}/easy.txt'``.
         at: Resolution of probabilities: ``'image'``, ``'input'`` or ``'input_soft'``, see :func:`class_probabilities`.
         flip: Average with the probabilities of the mirrored image.
-        batch_size: Images for one forward pass.
+        batch_size: Images in one forward pass.
         num_workers: Processes that read images.
 
     Raises:
@@ -83,7 +83,7 @@ class InferenceStage(Stage):
         self.flip, self.batch_size, self.num_workers = flip, batch_size, num_workers
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return network, images and how they are looked at."""
+        """Return the network, the images and the options of the prediction."""
         return dict(
             weights=self.weights,
             model=ctx.network_config(self.weights).model,
@@ -94,7 +94,7 @@ class InferenceStage(Stage):
         )
 
     def inputs(self, ctx: StageContext) -> set[str]:
-        """Add the list of images."""
+        """Return also the file with the list of images."""
         return super().inputs(ctx) | outside_files(self.images)
 
     def load_images(self, ctx: StageContext) -> ImageSet:
@@ -105,13 +105,13 @@ class InferenceStage(Stage):
     def probabilities(
         self, ctx: StageContext, images: ImageSet, keep_in: Path | None = None
     ) -> Callable[..., Iterator[Tensor]]:
-        """Load the network; return a function from places in the list of images to probabilities.
+        """Load the network, and return a function from places (indices in ``images.paths``) to probabilities.
 
         Args:
-            ctx: Of the run.
-            images: Of this stage.
-            keep_in: Folder for a temporary file of the network's outputs, if the function is called for each image
-                again: see :func:`class_probabilities`.
+            ctx: Context of the run.
+            images: Images of this stage.
+            keep_in: Folder for a temporary file with the outputs of the network, for a function that is called twice
+                for each image; see :func:`class_probabilities`.
         """
         model = ctx.load_network(self.weights, images.classes)
         kept = None if keep_in is None else KeptValues(keep_in)
@@ -124,8 +124,8 @@ class InferenceStage(Stage):
         return predict
 
     def facts(self, ctx: StageContext) -> dict[str, Any]:
-        """Return what made the result, for its manifest."""
-        # Files count by their content, wherever they are: weights here, lists and priors in the labelling itself.
+        """Return the origin of the result, for its manifest."""
+        # Files are identified by their content and not by their path: weights here, lists and priors by the labelling.
         settings = {
             key: value for key, value in self.settings(ctx).items() if key not in ('weights', 'images', 'prior')
         }
@@ -136,23 +136,23 @@ class InferenceStage(Stage):
 
 
 def outside_files(*values: str | None) -> set[str]:
-    """Return the values that name files from outside of the run."""
+    """Return the values that name files outside the run."""
     return {value for value in values if value and stage_of(value) is None}
 
 
 def _places(keep: Path, paths: list[str]) -> list[int]:
-    """Return where the images of a list are; one from another machine is found by its file name."""
+    """Return the indices of the images of a list. A path from another machine is found by its file name."""
     places = {path: i for i, path in enumerate(paths)}
     by_name: dict[str, int | None] = {}
     for path, i in places.items():
         name = os.path.basename(path)
-        by_name[name] = None if name in by_name else i  # a name that occurs twice is found by its whole path only
+        by_name[name] = None if name in by_name else i  # a name that occurs twice is found only by its whole path
     names = [line.split('\t')[0] for line in keep.read_text(encoding='utf-8').splitlines() if line]
     found = [places.get(name, by_name.get(os.path.basename(name))) for name in names]
     unknown = [name for name, place in zip(names, found, strict=True) if place is None]
     if unknown or not found:
         raise ValueError(
             f'{keep}: of {len(names)} images {len(unknown)} are not in the data set (the first: '
-            f'{unknown[0] if unknown else None!r}); its own are like {paths[0]!r}'
+            f'{unknown[0] if unknown else None!r}); paths of the data set look like {paths[0]!r}'
         )
     return [place for place in found if place is not None]

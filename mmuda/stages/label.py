@@ -1,4 +1,4 @@
-"""Pseudo labels as a stage."""
+"""The stage that writes pseudo labels."""
 
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,16 @@ from .inference import InferenceStage, outside_files
 
 @STAGES.register_module()
 class LabelStage(InferenceStage):
-    """Write pseudo labels for images; ``PseudoLabelDataset(labels='{name}')`` reads them.
+    """Stage that writes pseudo labels for images; ``PseudoLabelDataset(labels='{name}')`` reads them.
 
     Args:
         name: See :class:`Stage`.
         weights: See :class:`InferenceStage`.
-        strategy: Which pixels get a label, such as ``dict(type='ClassBalanced', portion=0.2)``.
-        prior: File of a spatial prior (.mat, .npz, .npy), such as ``'{prior}/prior.npz'``; it is resized to the images.
-        thresholds_at: Resolution that thresholds are taken at, if not ``at``: SDCA takes them at ``'input'`` and labels
-            at ``'image'``.
+        strategy: Rule that decides which pixels get a label, such as ``dict(type='ClassBalanced', portion=0.2)``.
+        prior: File of a spatial prior (.mat, .npz, .npy), such as ``'{prior}/prior.npz'``. It is resized to the size of
+            the probabilities.
+        thresholds_at: Resolution at which thresholds are computed; default: ``at``. SDCA computes them at ``'input'``
+            and labels at ``'image'``.
         **kwargs: Arguments of :class:`InferenceStage`.
 
     Raises:
@@ -50,14 +51,14 @@ class LabelStage(InferenceStage):
             raise ValueError(f'stage {name!r}: {error}') from error
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Add strategy and prior."""
+        """Return also the strategy, the prior and the resolution of the thresholds."""
         settings = dict(super().settings(ctx), strategy=self.strategy, prior=self.prior)
         if self.thresholds_at is not None:
             settings['thresholds_at'] = self.thresholds_at
         return settings
 
     def inputs(self, ctx: StageContext) -> set[str]:
-        """Add the prior."""
+        """Return also the file of the prior."""
         return super().inputs(ctx) | outside_files(self.prior)
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:

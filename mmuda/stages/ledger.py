@@ -1,4 +1,4 @@
-"""Which stages of a run are done: ``ledger.json`` in its work directory."""
+"""The ledger of a run: the states of its stages, in ``ledger.json`` in its work directory."""
 
 import json
 import secrets
@@ -13,11 +13,11 @@ _FORMAT = 2
 
 
 class Ledger:
-    """Stages by name, each ``running`` or ``done``, with the settings and the inputs that it was run with.
+    """Record of the stages by name. Each is ``running`` or ``done``, and has the settings and inputs of its execution.
 
-    A finished stage has its result, and the digests of the files that later stages may take from it.
+    A finished stage also has its result, and the digests of the files that later stages can use.
 
-    The file is replaced as a whole after every change, so a kill at any time leaves the state before or after it.
+    The file is replaced atomically after every change.
 
     Args:
         work_dir: Folder of the run.
@@ -52,29 +52,29 @@ class Ledger:
                     raise ValueError(f'its format is {content["format"]}, expected 1 or {_FORMAT}')
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
-                    f'{self.path} cannot be read ({error}): move the folder away and start anew, or delete this file '
-                    'alone: the stages are then executed again, and their results moved aside'
+                    f'{self.path} cannot be read ({error}): move the folder away and start again, or delete only this '
+                    'file: all stages are then executed again, and their earlier results are moved aside'
                 ) from error
 
     def status(self, name: str) -> str | None:
-        """Return ``'running'``, ``'done'`` or None."""
+        """Return ``'running'``, ``'done'``, or None for a stage that was not started."""
         return self.entries.get(name, {}).get('status')
 
     def result(self, name: str) -> dict[str, Any]:
-        """Return what a finished stage returned."""
+        """Return the result of a finished stage."""
         return self.entries[name]['result']
 
     def identity(self, name: str) -> str | None:
-        """Return what tells one execution of a stage from another; None unless it is done."""
+        """Return the random id of the execution of a stage; None unless the stage is done."""
         return self.entries[name]['id'] if self.status(name) == 'done' else None
 
     def begin(self, name: str, settings: Any, inputs: dict[str, str | None]) -> None:
-        """Note that a stage was started.
+        """Record that a stage was started.
 
         Args:
             name: Name of the stage.
-            settings: Its settings.
-            inputs: Identities of the stages, and digests of the files, that it is made from.
+            settings: Settings of the stage.
+            inputs: Identities of the stages, and digests of the files, that the stage uses.
         """
         self.entries[name] = dict(
             status='running', id=secrets.token_hex(8), settings=comparable(settings), inputs=inputs
@@ -82,73 +82,73 @@ class Ledger:
         self._write()
 
     def finish(self, name: str, result: dict[str, Any], seconds: float, digests: dict[str, str] | None = None) -> None:
-        """Note that a stage is done.
+        """Record that a stage is done.
 
         Args:
             name: Name of the stage.
-            result: What it returned.
-            seconds: Seconds that it took.
-            digests: SHA-256 of the files that it made, by their names in its folder.
+            result: Result of its execution.
+            seconds: Time of its execution.
+            digests: SHA-256 of the files that it wrote, by their names in its folder.
         """
         self.entries[name].update(status='done', result=result, seconds=round(seconds, 1), digests=digests or {})
         self._write()
 
     def begin_run(self, run: str | None) -> None:
-        """Note which run the stages belong to from now on."""
+        """Record the run to which the stages belong from now on."""
         self.run = run
         self._write()
 
     def changed_files(self, name: str, folder: Path) -> list[str]:
-        """Return the files of a finished stage that are not what it wrote, and how; of earlier versions, none."""
+        """Return the files of a finished stage that are missing or changed. Earlier versions recorded no files."""
         found = []
         for file, digest in self.entries[name].get('digests', {}).items():
             path = folder / file
             if not path.is_file():
                 found.append(f'{file} is missing')
             elif file_digest(path) != digest:
-                found.append(f'{file} is another file')
+                found.append(f'{file} was changed')
         return found
 
     def forget(self, names: list[str]) -> None:
-        """Remove stages that will be executed again."""
+        """Remove the entries of stages that will be executed again."""
         for name in names:
             self.entries.pop(name, None)
         self._write()
 
     def check(self, name: str, settings: Any, inputs: dict[str, str | None], allowed: Sequence[str] = ()) -> list[str]:
-        """Compare with the settings and inputs that a stage was begun with.
+        """Compare settings and inputs with those of the start of a stage.
 
         Args:
             name: Name of the stage.
-            settings: Its settings now.
+            settings: Settings of the stage now.
             inputs: As for :meth:`begin`.
-            allowed: Keys of settings, or their beginnings, that may differ.
+            allowed: Keys of settings, or their beginnings, that are allowed to differ.
 
         Returns:
-            The differences that are allowed.
+            The allowed differences.
 
         Raises:
-            RuntimeError: If they differ, naming where and what to do.
+            RuntimeError: If something else differs. The message lists the differences and the remedy.
         """
         changed = differences(self.entries[name]['settings'], comparable(settings))
         permitted = [line for line in changed if any(is_below(line, key) for key in allowed)]
         changed = [line for line in changed if line not in permitted]
         changed += [
-            f'{used} is not what it was made from any more'
+            f'{used} has changed since this stage was started'
             for used, identity in self.entries[name]['inputs'].items()
             if inputs.get(used) != identity
         ]
         if changed:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
-                f'stage {name!r} in {self.path.parent} was run with something else:\n  {told}\n'
-                f'Undo the change, or run it and all after it again with --restart-from {name} (or, if what is done '
-                'may stay as it is, go on with the change: --allow KEY)'
+                f'stage {name!r} in {self.path.parent} was started with other settings or inputs:\n  {told}\n'
+                f'Undo the change, or run this stage and all later ones again with --restart-from {name} (or keep the '
+                'finished results and continue with other settings: --allow KEY)'
             )
         return permitted
 
     def change(self, name: str, settings: Any, lines: list[str]) -> None:
-        """Note that an interrupted stage goes on with other settings."""
+        """Record that an interrupted stage continues with other settings."""
         entry = self.entries[name]
         entry.update(settings=comparable(settings), allowed=[*entry.get('allowed', []), *lines])
         self._write()
@@ -158,10 +158,10 @@ class Ledger:
 
 
 def _check_entries(entries: dict[str, Any]) -> None:
-    """Check that entries have what is read of them.
+    """Check that entries have all keys that are read.
 
     Raises:
-        ValueError: Naming the first that does not.
+        ValueError: If an entry lacks one. The message names the first such entry.
     """
     for name, entry in entries.items():
         if not isinstance(entry, dict) or entry.get('status') not in ('running', 'done'):
@@ -173,7 +173,7 @@ def _check_entries(entries: dict[str, Any]) -> None:
 
 
 def _name_references(entries: dict[str, dict]) -> None:
-    """Bring ledgers of format 1 up to date, where ``weights`` and ``labels`` named stages without braces."""
+    """Update a ledger of format 1, in which ``weights`` and ``labels`` name stages without braces."""
     for entry in entries.values():
         for key in ('weights', 'labels'):
             value = entry['settings'].get(key)

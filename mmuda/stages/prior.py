@@ -1,4 +1,4 @@
-"""Where classes are in source images, as a stage."""
+"""The stage that estimates a spatial prior from source labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +19,15 @@ from .context import StageContext
 
 @STAGES.register_module()
 class PriorStage(Stage):
-    """Write ``prior.npz``, the spatial prior of CBST-SP from source labels (Zou et al., ECCV 2018, section 4.3).
+    """Stage that writes ``prior.npz``, the spatial prior of CBST-SP (Zou et al., ECCV 2018, section 4.3).
+
+    The prior is computed from the source labels, see :func:`estimate_prior`.
 
     Args:
         name: See :class:`Stage`.
         size: (H, W) of the prior; labels are resized to it.
-        kernel: Side of the Gaussian kernel, in pixels of ``size``.
-        dataset: Config of the labelled images; by default the source of the config, images not read.
+        kernel: Width of the Gaussian kernel, in pixels of ``size``.
+        dataset: Config of the labelled images; by default the source of the config, of which only labels are read.
     """
 
     FILES = ('prior.npz',)
@@ -36,11 +38,11 @@ class PriorStage(Stage):
         self.size, self.kernel, self.dataset = (height, width), kernel, dataset
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return labels, size and smoothing."""
+        """Return the data set of the labels, the size and the kernel."""
         return dict(size=self.size, kernel=self.kernel, dataset=self._dataset(ctx))
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
-        """Read all source labels, each process its share; after an interruption, begin anew."""
+        """Read all source labels, each process its share. After an interruption, start from the beginning."""
         dataset = build_dataset(self._dataset(ctx))
         own = own_share(len(dataset))
         labels = (dataset[i]['gt_seg_map'] for i in progress(own, len(own), 'prior', 'labels'))

@@ -1,4 +1,4 @@
-"""An order of images as a stage."""
+"""The stage that ranks images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,17 @@ from .inference import InferenceStage
 
 @STAGES.register_module()
 class RankStage(InferenceStage):
-    """Order images by the entropy of their prediction, and split them (IntraDA, Pan et al., CVPR 2020, section 3.2).
+    """Stage that sorts images by the entropy of their predictions and splits them (IntraDA, Pan et al., CVPR 2020).
 
-    Writes ``easy.txt`` and ``hard.txt``, one image path per line, and ``scores.json``.
+    It follows section 3.2 of the paper, and writes ``easy.txt`` and ``hard.txt``, one image path per line, and
+    ``scores.json``.
 
     Args:
         name: See :class:`Stage`.
         weights: See :class:`InferenceStage`.
         easy: Share of the images that is easy: the paper's lambda.
-        normalize: Multiply each entropy by a factor that is smaller for predictions with more of the rare classes.
-        rare_classes: Names of the rare classes; those that the data set does not have do not count.
+        normalize: Multiply each entropy by a factor that is smaller for predictions with more rare classes.
+        rare_classes: Names of the rare classes. Names that the data set does not have are ignored.
         **kwargs: Arguments of :class:`InferenceStage`.
     """
 
@@ -42,7 +43,7 @@ class RankStage(InferenceStage):
         self.easy, self.normalize, self.rare_classes = easy, normalize, rare_classes
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Add the split and the rare classes."""
+        """Return also the share of easy images and the rare classes."""
         rare = self.rare_classes if self.normalize else None
         return dict(super().settings(ctx), easy=self.easy, rare_classes=rare)
 

@@ -1,4 +1,4 @@
-"""``'{rank}/easy.txt'``: a string in a stage's config that begins with the name of an earlier stage in braces."""
+"""References: strings in the config of a stage that begin with the name of an earlier stage, ``'{rank}/easy.txt'``."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def resolve(value: Any, folders: Mapping[str, Path]) -> Any:
 
 
 def rename(value: Any, names: Mapping[str, str]) -> Any:
-    """Return a copy of a (nested) value whose references by a short name use the full one; others stay as they are."""
+    """Return a copy of a (nested) value with short names in references replaced by full names; others are kept."""
     return _replaced(value, {name: f'{{{names.get(name, name)}}}' for name in references(value)})
 
 

@@ -23,20 +23,20 @@ from .train import TrainStage
 
 POLICIES = ('cumulative', 'random')
 SOURCE_PORTION = dict(init=0.3, step=0.0025, max=0.06)
-"""As in the original's driver."""
+"""Schedule of the share of source images, as in the driver of the original implementation."""
 
 
 def portion_schedule(init: float, step: float, maximum: float, rounds: int) -> list[float]:
-    """Portions by round, as the original's driver computes them.
+    """Return the portion (share of pixels or images) of each round, as the original driver computes it.
 
-    The step is added while the portion is *below* the maximum, so the last one may lie above it by almost a step; and
-    values pass through 12 significant digits, which decides how ``floor(n * portion)`` falls.
+    The step is added while the portion is *below* the maximum, so the last portion can exceed the maximum by almost one
+    step. Portions are rounded to 12 significant digits, which affects ``floor(n * portion)``.
 
     Args:
         init: Portion of round 0.
-        step: What is added after a round.
+        step: Value that is added after a round.
         maximum: Portion from which on nothing is added.
-        rounds: How many.
+        rounds: Number of rounds.
     """
     portions, value = [], float(init)
     for _ in range(rounds):
@@ -48,17 +48,17 @@ def portion_schedule(init: float, step: float, maximum: float, rounds: int) -> l
 
 @STAGES.register_module(name=['RoundStage', 'SelfTrainingRound'])
 class RoundStage(TrainStage):
-    """The training of one round: some source images with their labels, all target images with their pseudo labels.
+    """Training of one round: on some source images with labels, and on all target images with pseudo labels.
 
     Args:
         name: See :class:`Stage`.
         overrides: See :class:`TrainStage`.
         weights: See :class:`TrainStage`.
         labels: ``'{stage}'`` of the labelling of this round.
-        source_portion: Share of the source images, a random subset.
-        sample_seed: Seed of the subset; with equal seeds a larger share is a superset.
+        source_portion: Share of the source images that is used, a random subset.
+        sample_seed: Seed of the subset. With the same seed, a larger share includes every smaller one.
         epochs: Passes over the union of both domains.
-        lr_factor: Factor of the learning rates of all modules.
+        lr_factor: Factor of the learning rates of all optimizers.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class RoundStage(TrainStage):
         self.epochs, self.lr_factor = epochs, lr_factor
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Add the labels and the settings of the round."""
+        """Return also the labels and the settings of the round."""
         settings = super().settings(ctx)
-        settings['train_cfg'].pop('max_iters', None)  # follows from the images
+        settings['train_cfg'].pop('max_iters', None)  # computed from the number of images
         return dict(
             settings,
             labels=self.labels,
@@ -90,11 +90,11 @@ class RoundStage(TrainStage):
         )
 
     def prepare(self, ctx: StageContext, cfg: Config) -> None:
-        """Draw the source images, set the length of the round and its learning rate."""
+        """Draw the source images, and set the length of the round and its learning rates."""
         loader = cfg.train_dataloader
         if 'indices' in loader.dataset.source:
             raise ValueError(
-                f'stage {self.name!r} chooses the source images itself: take indices out of the source data set, '
+                f'stage {self.name!r} chooses the source images itself: remove indices from the source data set, '
                 'and list the images that you want in a file (ann_file)'
             )
         total = len(build_dataset(copy.deepcopy(loader.dataset.source)))
@@ -105,22 +105,22 @@ class RoundStage(TrainStage):
         iterations = (num_source + num_target) // batch
         if iterations == 0:
             raise ValueError(
-                f'stage {self.name!r}: {num_source} source and {num_target} target images make no batch of '
+                f'stage {self.name!r}: {num_source} source and {num_target} target images are fewer than a batch of '
                 f'{batch}: raise the portions or lower train_dataloader.batch_size'
             )
         check_batch(ctx.folders[self.name], batch, self.name)
         loader.sampler.drop_to = batch
         cfg.train_cfg.max_iters = self.epochs * iterations
-        cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # every round is evaluated, once
+        cfg.train_cfg.val_interval = cfg.train_cfg.max_iters  # evaluate each round once, at its end
         for scheduler in cfg.param_scheduler or []:
-            scheduler.setdefault('end', cfg.train_cfg.max_iters + 1)  # one without an end ends with the round
+            scheduler.setdefault('end', cfg.train_cfg.max_iters + 1)  # a scheduler without an end ends with the round
         for entry in cfg.optim_wrapper.values():
             if isinstance(entry, dict) and 'optimizer' in entry:
                 entry['optimizer']['lr'] *= self.lr_factor
 
 
 def check_batch(folder: Path, batch: int, name: str) -> None:
-    """Check that a round continues with the batch that it began with: it has a fixed number of passes.
+    """Check that a round continues with the batch size of its start: its number of iterations follows from it.
 
     All processes must call it.
 
@@ -130,14 +130,14 @@ def check_batch(folder: Path, batch: int, name: str) -> None:
         name: Name of the stage.
 
     Raises:
-        RuntimeError: If the round was begun with another batch.
+        RuntimeError: If the round was started with another number.
     """
     path = folder / 'batch.json'
     begun = from_main(lambda: json.loads(path.read_text(encoding='utf-8')) if path.is_file() else batch)
     if begun != batch:
         raise RuntimeError(
-            f'stage {name!r} was begun with {begun} images in an iteration, now there are {batch} (batch size times '
-            'processes): continue with as many processes, or run the round again with '
+            f'stage {name!r} was started with {begun} images in an iteration, now there are {batch} (batch size times '
+            'processes): continue with the same batch size and number of processes, or run the round again with '
             f'--restart-from {name}'
         )
     from_main(lambda: write_json(path, batch))
@@ -145,30 +145,31 @@ def check_batch(folder: Path, batch: int, name: str) -> None:
 
 @STAGES.register_module(name=['CBSTRounds', 'SelfTrainingRounds'])
 class CBSTRounds(Stage):
-    r"""The alternating optimisation of CBST (Zou et al., ECCV 2018, alg. 1), one labelling and one training per round.
+    r"""Alternating optimisation of CBST (Zou et al., ECCV 2018, alg. 1), with one labelling and one training per round.
 
-    Stands for the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label`` and ``train``,
-    ``'{label}'`` means the labelling of the same round. Every round trains from the weights of the one before, with a
-    fresh optimizer and the rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`, and is evaluated when it ends. A
-    scheduler in ``train.param_scheduler`` without ``end`` ends with the round (the paper has none: the rate is constant
-    in a round).
+    In a run it is replaced by the stages ``<name>/0/label``, ``<name>/0/train``, ``<name>/1/label``, ... In ``label``
+    and ``train``, ``'{label}'`` refers to the labelling of the same round. Every round trains from the weights of the
+    previous round, with a new optimizer and the learning rate :math:`\eta_r = \eta_0 \cdot \texttt{lr\_decay}^r`. It is
+    evaluated at its end. A scheduler in ``train.param_scheduler`` without ``end`` ends with the round (the paper has
+    none: the learning rate is constant in a round).
 
     Args:
         name: See :class:`Stage`.
-        weights: Where round 0 starts: ``'{stage}'`` of an earlier training, or a checkpoint file.
-        label: Arguments of :class:`LabelStage` but ``name`` and ``weights``; ``strategy.portion`` is set by round.
+        weights: Initial weights of round 0: ``'{stage}'`` of an earlier training, or a checkpoint file.
+        label: Arguments of :class:`LabelStage` without ``name`` and ``weights``.
         train: ``overrides`` of :class:`TrainStage` for the trainings.
-        num_rounds: Rounds R.
+        num_rounds: Number of rounds R.
         epochs_per_round: Passes over the union of both domains in a round.
-        target_portion: ``dict(init=, step=, max=)`` of the share of pixels to label, see :func:`portion_schedule`.
-        source_portion: The same for the share of source images.
-        sample_policy: ``'cumulative'``: the source images of a round include those of the round before. ``'random'``:
-            each round draws its own.
-        sample_seed: Seed of the cumulative draw (the random one uses the number of the round).
-        lr_decay: Factor of the learning rate from round to round.
+        target_portion: ``dict(init=, step=, max=)`` of the share of pixels to label, see :func:`portion_schedule`. It
+            sets ``strategy.portion`` of each round; None keeps the strategy as it is in ``label``.
+        source_portion: The same for the share of source images; default: :data:`SOURCE_PORTION`.
+        sample_policy: ``'cumulative'``: the source images of a round include those of the previous round.
+            ``'random'``: each round draws its images independently.
+        sample_seed: Seed of the cumulative draw. The random policy uses the number of the round.
+        lr_decay: Factor of the learning rate from one round to the next.
 
     Raises:
-        ValueError: For an unknown policy, or portions that are no shares.
+        ValueError: If the policy is unknown, or a portion is not above 0 and at most 1.
     """
 
     weights: str
@@ -198,12 +199,12 @@ class CBSTRounds(Stage):
         self.target_portions = None if target_portion is None else _portions(name, 'target', target_portion, num_rounds)
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Raise: the stages of the rounds have settings."""
-        raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
+        """Raise RuntimeError: only the stages of the rounds have settings."""
+        raise RuntimeError(f'stage {self.name!r} is replaced by other stages: use the stages that expand() returns')
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
-        """Raise: the stages of the rounds are executed."""
-        raise RuntimeError(f'stage {self.name!r} stands for other stages, see expand')
+        """Raise RuntimeError: only the stages of the rounds are executed."""
+        raise RuntimeError(f'stage {self.name!r} is replaced by other stages: use the stages that expand() returns')
 
     def expand(self) -> list[Stage]:
         """Return two stages for each round."""
@@ -232,13 +233,13 @@ class CBSTRounds(Stage):
 
 
 def _portions(stage: str, domain: str, schedule: Mapping[str, float], rounds: int) -> list[float]:
-    """Return the portions of a domain by round, checked."""
+    """Check the schedule of a domain, and return its portions by round."""
     if set(schedule) != {'init', 'step', 'max'}:
         raise ValueError(f'stage {stage!r}: {domain}_portion needs init, step and max, but has {sorted(schedule)}')
     portions = portion_schedule(schedule['init'], schedule['step'], schedule['max'], rounds)
     if not all(0 < portion <= 1 for portion in portions):
         raise ValueError(
-            f'stage {stage!r}: {domain}_portion runs through {portions}, but a share is above 0 and at most 1 (the '
-            'step is added while below max, so the last one may exceed it)'
+            f'stage {stage!r}: {domain}_portion runs through {portions}, but each must be above 0 and at most 1 (the '
+            'step is added while below max, so the last one can exceed max)'
         )
     return portions

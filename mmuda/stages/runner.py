@@ -1,4 +1,4 @@
-"""A paper of several steps, run by one command."""
+"""The runner of configs with stages: all steps of a paper in one command."""
 
 import copy
 import gc
@@ -28,25 +28,28 @@ from .references import stage_of
 
 @RUNNERS.register_module()
 class StagedRunner:
-    """Runs the ``stages`` of a config one after the other; configs name it by ``runner_type='StagedRunner'``.
+    """Runner that executes the ``stages`` of a config in order. Configs select it by ``runner_type='StagedRunner'``.
 
-    ``stages`` is a list of names; each is a dict of the config, so a config that inherits changes one by its name
-    (``rounds = dict(num_rounds=3)``). Dicts with a ``name`` may stand in the list as well. :class:`TrainStage` trains
-    this very config with some keys changed, :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits images,
-    :class:`PriorStage` estimates where classes are, :class:`CBSTRounds` stands for all rounds of CBST; plug-ins
-    register their own in :data:`mmuda.registry.STAGES`. Each has a folder in ``work_dir``, and ``ledger.json`` there
-    says which are done, with which settings and results. A stage takes weights, lists and labels from an earlier one
-    as ``'{name}'`` or ``'{name}/file'``.
+    ``stages`` is a list of names. Each name is a dict in the config, so an inheriting config can change one stage by
+    its name (``rounds = dict(num_rounds=3)``). The list can also contain dicts with a ``name``. :class:`TrainStage`
+    trains this config with some keys changed, :class:`LabelStage` writes pseudo labels, :class:`RankStage` splits
+    images, :class:`PriorStage` estimates a spatial prior, :class:`StatisticsStage` collects class statistics of the
+    source, :class:`TargetBatchNorm` estimates batch-norm statistics of the target, and :class:`CBSTRounds` is replaced
+    by the stages of all rounds of CBST. Plug-ins register their stages in :data:`mmuda.registry.STAGES`.
 
-    With ``resume``, finished stages are skipped and the interrupted one continues. Killed at any time and resumed, a
-    run ends with the same weights and labels as one that was not interrupted (on a CPU, bit for bit). Without
-    ``resume`` a run starts anew, and the results of an earlier one are moved into ``before_<time>``.
+    Each stage has a folder in ``work_dir``. The ledger, ``ledger.json`` in ``work_dir``, records the settings and
+    results of finished stages. A stage refers to weights, lists and labels of an earlier stage as ``'{name}'`` or
+    ``'{name}/file'``.
+
+    With ``resume``, finished stages are skipped and the interrupted one continues. A run that was killed at any time
+    and resumed ends with the same weights and labels as an uninterrupted run (on a CPU, bit for bit). Without
+    ``resume`` a run starts from the beginning, and the results of an earlier run are moved into ``before_<time>``.
 
     Args:
         cfg: The whole config.
 
     Raises:
-        ValueError: If stages have the same name, or one refers to a stage that does not come before it.
+        ValueError: If stages have the same name, or a stage refers to a stage that does not come before it.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -71,13 +74,13 @@ class StagedRunner:
         """Execute all stages that are not done.
 
         Args:
-            only: Run just these, by name or by the beginning of their names (``rounds/0``); what they take from other
-                stages must be there.
-            restart_from: Run this stage and all after it anew.
+            only: Execute only these stages, by name or by the beginning of their names (``rounds/0``). The results of
+                other stages that they need must exist.
+            restart_from: Execute this stage and all later ones again.
 
         Raises:
-            RuntimeError: If another run uses the work directory; if a finished or interrupted stage had other
-                settings, or results of another stage are missing or were changed.
+            RuntimeError: If another run uses the work directory, a finished or interrupted stage had other settings, or
+                results of a stage that others need are missing or were changed.
             KeyError: If a stage is unknown.
         """
         resume = bool(self.cfg.get('resume')) or only is not None or restart_from is not None
@@ -92,13 +95,13 @@ class StagedRunner:
         from_main(self._belong_to_run)
         if restart_from is not None:
             first = self.stages.index(self._find(restart_from)[0])
-            self._forget_all(self.stages[first:], f'{restart_from} and what came after it')
+            self._forget_all(self.stages[first:], f'{restart_from} and the stages after it')
         wanted = (
             self.stages
             if only is None
             else [stage for stage in self.stages if stage in {found for name in only for found in self._find(name)}]
         )
-        for stage in self.stages:  # a change is told before anything long starts
+        for stage in self.stages:  # report changed settings before the first long stage
             if self.ctx.ledger.status(stage.name) is not None:
                 self._check(stage)
         for stage in wanted:
@@ -106,67 +109,68 @@ class StagedRunner:
         self._summary()
 
     def _leave_single_training(self, resume: bool) -> None:
-        """Move checkpoints of a training without stages aside; no stage can go on from them."""
+        """Move checkpoints of a training without stages aside. No stage can continue from them: with resume, raise."""
         found = latest_checkpoint(self.ctx.work_dir)
         if found is not None and resume:
             raise RuntimeError(
                 f'{found} comes from a training without stages, and this config has the stages '
-                f'{", ".join(stage.name for stage in self.stages)}: choose another --work-dir, or leave --resume out, '
+                f'{", ".join(stage.name for stage in self.stages)}: choose another --work-dir, or omit --resume, '
                 'which moves the results of that training aside'
             )
         if found is not None:
             set_aside_earlier_run(self.ctx.work_dir)
 
     def _take_ledger(self, resume: bool) -> None:
-        """Read the ledger again now that nobody else writes it; an earlier run's is none of a run that was to begin."""
+        """Read the ledger again: another run could write to it until now."""
         from_main(lambda: self._reload_ledger(resume))
         self._share_ledger()
 
     def _reload_ledger(self, resume: bool) -> None:
+        """Read the ledger, and forget its stages if the interrupted run was started to replace them."""
         ledger, record = self.ctx.ledger, RunRecord(self.ctx.work_dir)
         ledger.reload()
         if resume and record.exists and ledger.entries and ledger.run != record.run:
             self.logger.warning(
-                f'the stages in {self.ctx.work_dir} belong to an earlier run, which a new one was to replace; that '
-                'one was stopped before its first stage, so it starts again'
+                f'the stages in {self.ctx.work_dir} belong to an earlier run; the run that replaces it was stopped '
+                'before its first stage, so it now starts from the beginning'
             )
             names = [stage.name for stage in self.stages]
             ledger.forget(names)
             move_aside(self.ctx.work_dir, names)
 
     def _belong_to_run(self) -> None:
-        """Note the run in the ledger, when nothing of an earlier one is left in it."""
+        """Record the run in the ledger, after all stages of an earlier run were removed from it."""
         record = RunRecord(self.ctx.work_dir)
         if self.ctx.ledger.run != record.run:
             self.ctx.ledger.begin_run(record.run)
         record.settle()
 
     def _check(self, stage: Stage) -> None:
-        """Compare the settings of a stage with those that it was begun with."""
+        """Compare the settings of a stage with those at its start."""
         ledger, settings = self.ctx.ledger, stage.settings(self.ctx)
         lines = ledger.check(stage.name, settings, self._inputs(stage), list(self.cfg.get('resume_allow') or []))
         if not lines:
             return
         running = ledger.status(stage.name) == 'running'
         told = '\n  '.join(lines)
-        how = 'goes on with other settings' if running else 'is done, and stays as it was made with other settings'
+        how = 'continues with other settings' if running else 'is done, and keeps its results of other settings'
         self.logger.warning(f'stage {stage.name!r} {how}:\n  {told}')
         if running:
             from_main(lambda: ledger.change(stage.name, settings, lines))
 
     def _verify(self, name: str) -> None:
-        """Check that the files of a finished stage are what it wrote, before another one uses them.
+        """Check that the files of a finished stage are unchanged, before another stage uses them.
 
         Raises:
-            RuntimeError: If they are not.
+            RuntimeError: If a file is missing or was changed.
         """
         if name in self._verified:
             return
         changed = from_main(lambda: self.ctx.ledger.changed_files(name, self.ctx.folders[name]))
         if changed:
             raise RuntimeError(
-                f'stage {name!r} is done, but in {self.ctx.folders[name]} {", ".join(changed)}: put back what it '
-                f'wrote, or run it and all after it again with --restart-from {name}'
+                f'stage {name!r} is done, but in {self.ctx.folders[name]} {", ".join(changed)}: restore the files, or '
+                f'run this stage and all later ones again with --restart-from {name}'
             )
         self._verified.add(name)
 
@@ -177,8 +181,8 @@ class StagedRunner:
         if status == 'done':
             if not folder.is_dir():
                 raise RuntimeError(
-                    f'stage {stage.name!r} is done, but its folder {folder} is gone: put it back, or run it and all '
-                    f'after it again with --restart-from {stage.name}'
+                    f'stage {stage.name!r} is done, but its folder {folder} is gone: restore it, or run this stage and '
+                    f'all later ones again with --restart-from {stage.name}'
                 )
             self.logger.info(f'stage {number} {stage.name}: done before')
             return
@@ -190,12 +194,12 @@ class StagedRunner:
             )
         for name in needs(stage, self.ctx):
             self._verify(name)
-        self._log_here()  # what a stage says is in stages.log, and not in the log of the training before it
-        self.logger.info(f'stage {number} {stage.name}: {"going on" if status else "starting"}')
+        self._log_here()  # messages of the stage go to stages.log, not to the log of the training before it
+        self.logger.info(f'stage {number} {stage.name}: {"continuing" if status else "starting"}')
         start = time.time()
         from_main(lambda: self._begin(stage))
         result = stage.execute(self.ctx, folder, resume=status == 'running')
-        barrier()  # a stage is done when it is done on all processes
+        barrier()  # a stage is done only when all processes are done
         from_main(lambda: self._finish(stage, folder, result, time.time() - start))
         self._share_ledger()
         _free_memory()
@@ -203,16 +207,16 @@ class StagedRunner:
         self.logger.info(f'stage {number} {stage.name}: done in {time.time() - start:.0f} s')
 
     def _begin(self, stage: Stage) -> None:
-        """Note that a stage begins, or goes on, and make its folder."""
+        """Make the folder of a stage; if the stage was not started before, record its start."""
         folder = self.ctx.folders[stage.name]
         if self.ctx.ledger.status(stage.name) is None:
-            if folder.is_dir():  # of a run that the ledger does not know any more
+            if folder.is_dir():  # left by a run that is no longer in the ledger
                 move_aside(self.ctx.work_dir, [stage.name])
             self.ctx.ledger.begin(stage.name, stage.settings(self.ctx), self._inputs(stage))
         folder.mkdir(parents=True, exist_ok=True)
 
     def _finish(self, stage: Stage, folder: Path, result: dict[str, Any], seconds: float) -> None:
-        """Note that a stage is done, and the digests of what it wrote."""
+        """Record that a stage is done, with the digests of its files."""
         digests = {file: file_digest(folder / file) for file in stage.files(folder, result)}
         self.ctx.ledger.finish(stage.name, result, seconds, digests)
         self._verified.add(stage.name)
@@ -224,14 +228,14 @@ class StagedRunner:
         return found
 
     def _forget_all(self, stages: Sequence[Stage], what: str) -> None:
-        """Forget stages, on all processes."""
+        """Remove stages from the ledger on all processes, and move their folders aside."""
         from_main(lambda: self._forget(stages, what))
         self._share_ledger()
 
     def _forget(self, stages: Sequence[Stage], what: str) -> None:
         names = [stage.name for stage in stages]
         if any(self.ctx.ledger.status(name) or self.ctx.folders[name].is_dir() for name in names):
-            # The ledger comes first: a folder without an entry is set aside later, but an entry must have its folder.
+            # Change the ledger first: a folder without an entry is moved aside later, but an entry needs its folder.
             self.ctx.ledger.forget(names)
             folder = move_aside(self.ctx.work_dir, names)
             self.logger.info(
@@ -249,11 +253,11 @@ class StagedRunner:
         )
 
     def _inputs(self, stage: Stage) -> dict[str, str | None]:
-        """Return the identities of the stages and files that a stage is made from."""
+        """Return the identities of the stages and files that a stage uses."""
         return {stage_of(source) or source: self.ctx.identity(source) for source in stage.inputs(self.ctx)}
 
     def _share_ledger(self) -> None:
-        """Take over the ledger of the main process."""
+        """Copy the entries of the ledger from the main process to all processes."""
         self.ctx.ledger.entries = from_main(lambda: self.ctx.ledger.entries)
 
     def _summary(self) -> None:
@@ -273,7 +277,7 @@ class StagedRunner:
 
 
 def _free_memory() -> None:
-    """Give back what a stage has left on the device."""
+    """Free the device memory of a finished stage."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""Statistics of source features before an adaptation, as a stage."""
+"""The stage that collects class statistics of source features before an adaptation."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,26 +30,27 @@ CHECKPOINT = 'statistics.pth'
 
 @STAGES.register_module()
 class StatisticsStage(Stage):
-    """Gather the class distributions that an adaptation starts with, in one pass over the source (SDCA's warm start).
+    """Stage that collects the initial class distributions of an adaptation in one pass over the source.
 
-    The network is in eval mode and is not changed. The result, ``statistics.pth``, is a checkpoint of the model that is
-    adapted next, with its statistics: that stage starts from ``weights='{name}'``. Each process takes its share of the
-    images; after an interruption it continues behind the last snapshot.
+    This is SDCA's warm start. The network is in eval mode and is not changed. The result, ``statistics.pth``, is a
+    checkpoint of the model of the adaptation that includes the statistics. The adaptation starts from it with
+    ``weights='{name}'``. The processes share the images. After an interruption each continues from its last snapshot.
 
     Args:
         name: See :class:`Stage`.
         weights: Trained network: ``'{stage}'`` of an earlier training, or a checkpoint file.
-        overrides: Changes to the config that make it the config of the adaptation. Its model gathers: it needs a method
-            ``gather(batch)``.
-        model: Name of a later training stage whose overrides are taken instead; deprecated.
-        dataset: Config of the labelled images; by default the source that the network was trained with. It should not
-            augment.
-        batch_size: Images for one forward pass, which must have one size if there are several.
+        overrides: Changes to the config that make it the config of the adaptation. Its model must have a method
+            ``gather(batch)``, which adds a batch to the statistics.
+        model: Deprecated: name of a later training stage whose overrides are used instead.
+        dataset: Config of the labelled images; by default the source with which the network was trained. Its pipeline
+            should not augment.
+        batch_size: Images in one forward pass. If there are several, they must have the same size.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
     Raises:
-        ValueError: If both ``overrides`` and ``model`` are given, or neither.
+        ValueError: If both ``overrides`` and ``model`` are given, or neither. When the stage is executed: if the model
+            has no method ``gather``.
     """
 
     weights: str
@@ -67,7 +68,9 @@ class StatisticsStage(Stage):
     ) -> None:
         super().__init__(name)
         if (overrides is None) == (model is None):
-            raise ValueError(f'stage {name!r}: give overrides, as those of the training that goes on from here')
+            raise ValueError(
+                f'stage {name!r}: give overrides, those of the training that uses the statistics, and no model'
+            )
         if model is not None:
             warnings.warn(
                 f'stage {name!r}: model={model!r} is deprecated: write the overrides of the stage {model!r} as '
@@ -79,23 +82,23 @@ class StatisticsStage(Stage):
         self.batch_size, self.num_workers, self.snapshot_every = batch_size, num_workers, snapshot_every
 
     def config(self, ctx: StageContext) -> Config:
-        """Return the config of the training that continues from here."""
+        """Return the config of the adaptation that uses the statistics."""
         if self.model is not None:
             return ctx.stages[self.model].config(ctx)
         return overridden(ctx, self.overrides or {})
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return network and images."""
+        """Return the weights, the model and the data set."""
         return dict(weights=self.weights, model=self.config(ctx).model, dataset=self._dataset(ctx))
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
-        """Gather, or continue gathering."""
+        """Collect the statistics, or continue to collect them."""
         model = self._load(ctx)
         statistics = [module for module in model.modules() if isinstance(module, ClassStatistics)]
         reduce = [part.reduce for part in statistics]
         for part in statistics:
-            part.reset()  # the weights may come with statistics of their own
-            part.reduce = False  # shares may differ in length: they are put together at the end
+            part.reset()  # the checkpoint of the weights can contain older statistics
+            part.reduce = False  # processes can have different numbers of batches, so merge only once, at the end
         dataset = build_dataset(ctx.resolve(self._dataset(ctx)))
         own = own_share(len(dataset))
         batches = [own[start : start + self.batch_size] for start in range(0, len(own), self.batch_size)]
@@ -123,7 +126,10 @@ class StatisticsStage(Stage):
     def _load(self, ctx: StageContext) -> nn.Module:
         model = MODELS.build(self.config(ctx).model)
         if not hasattr(model, 'gather'):
-            raise ValueError(f'stage {self.name!r}: its model, a {type(model).__name__}, gathers no statistics')
+            raise ValueError(
+                f'stage {self.name!r}: its model, a {type(model).__name__}, gathers no statistics: it needs a method '
+                'gather(batch), choose such a model in overrides'
+            )
         checkpoint = ctx.checkpoint(self.weights)
         load_weights(model, read_checkpoint(checkpoint), str(checkpoint))
         return model.to(get_device()).eval()
@@ -139,7 +145,7 @@ def _save(model: nn.Module, path: Path) -> None:
 
 
 class _Gathering:
-    """Class statistics of a model: the state of the pass."""
+    """State of the pass: the class statistics of a model."""
 
     def __init__(self, model: Any, statistics: list[ClassStatistics]) -> None:
         self.model, self.statistics = model, statistics

@@ -1,4 +1,4 @@
-"""Batch-norm statistics of the target after a training, as a stage."""
+"""The stage that estimates batch-norm statistics of the target domain after a training."""
 
 import shutil
 from pathlib import Path
@@ -19,28 +19,28 @@ CHECKPOINT = 'target_bn.pth'
 
 @STAGES.register_module()
 class TargetBatchNorm(Stage):
-    """Estimate the batch-norm statistics of a trained network anew, on unlabelled target images alone.
+    """Stage that estimates the batch-norm statistics of a trained network again, on unlabelled target images alone.
 
-    The result, ``target_bn.pth``, is a checkpoint of the same network with the same other weights; later stages take
-    it as ``weights='{name}'``. See :func:`mmuda.engine.batch_norm_estimation.estimate_batch_norm` for the statistics
-    (Li et al., arXiv:1603.04779) and their cost. Each process takes its share of the images; after an interruption it
-    continues behind the last snapshot.
+    The result, ``target_bn.pth``, is a checkpoint of the same network in which only these statistics differ. Later
+    stages use it as ``weights='{name}'``. See :func:`mmuda.engine.batch_norm_estimation.estimate_batch_norm` for the
+    statistics (Li et al., arXiv:1603.04779) and their cost. The processes share the images. After an interruption each
+    continues from its last snapshot.
 
     Args:
         name: See :class:`Stage`.
         weights: Trained network: ``'{stage}'`` of an earlier training, or a checkpoint file.
-        dataset: Config of the images; by default the target images of the config, read as the test images of the
-            network are.
-        batch_size: Images for one forward pass, which must have one size if there are several.
-        sample: Number of images, evenly spaced in the data set, that stand for all of them in one batch: one pass
-            instead of a pass for each layer.
+        dataset: Config of the images; by default the target images of the config, read with the test pipeline of the
+            network.
+        batch_size: Images in one forward pass. If there are several, they must have the same size.
+        sample: Number of images, evenly spaced in the data set, that represent all images in one batch. This takes one
+            pass instead of one pass for each layer. None uses all images.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
     Raises:
         ValueError: If ``sample`` is below 2.
-        NothingToEstimateError: When it is executed, if the network has no batch-norm layer with statistics that its
-            training moved.
+        NothingToEstimateError: When the stage is executed, if the network has no batch-norm layer with statistics that
+            the training changed.
     """
 
     weights: str
@@ -68,12 +68,12 @@ class TargetBatchNorm(Stage):
         return ctx.network_config(self.weights)
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return network and images."""
+        """Return the weights, the model, the data set and the size of the sample."""
         decisive = dict(weights=self.weights, model=self.config(ctx).model, dataset=self._dataset(ctx))
         return decisive if self.sample is None else dict(decisive, sample=self.sample)
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
-        """Estimate, or continue estimating."""
+        """Estimate the statistics, or continue to estimate them."""
         if not resume:
             from_main(lambda: _empty(folder))
         images = ctx.resolve(self._dataset(ctx))
@@ -93,11 +93,11 @@ def _empty(folder: Path) -> None:
 
 
 def target_images(cfg: Config, network: Config) -> dict:
-    """Return the config of the unlabelled target images of a run, read as the test images of a network are.
+    """Return the config of the unlabelled target images of a run, with the test pipeline of a network.
 
     Args:
-        cfg: Config of the run, whose ``train_dataloader.dataset.target`` lists the images.
-        network: Config of the network, whose ``test_dataloader`` says how they are read.
+        cfg: Config of the run; ``train_dataloader.dataset.target`` is the data set.
+        network: Config of the network; ``test_dataloader`` has the pipeline.
 
     Raises:
         KeyError: If the run has no target images.

@@ -1,4 +1,4 @@
-"""A training as a stage."""
+"""The stage that trains a network."""
 
 import copy
 import json
@@ -19,18 +19,18 @@ from .inference import outside_files
 
 @STAGES.register_module()
 class TrainStage(Stage):
-    """Train the config that names this stage, with some keys changed.
+    """Stage that trains the config of the run with some keys changed.
 
-    The last checkpoint is evaluated with the config's ``val_evaluator``; later stages get it as ``weights='{name}'``.
+    The last checkpoint is evaluated with the ``val_evaluator`` of the config. Later stages get it as
+    ``weights='{name}'``.
 
     Args:
         name: See :class:`Stage`.
-        overrides: Changes to the config, merged as those of an inheriting config are. ``_replace_=True`` in a dict
-            replaces that dict of the config. (mmengine's ``_delete_=True`` does so too, but inheritance uses it up if
-            an inheriting config changes the stage.) Strings like ``'{rank}/easy.txt'`` stand for files of earlier
-            stages.
-        weights: Where the network starts: ``'{stage}'`` of an earlier training, or a checkpoint file. By default as
-            the config says (``load_from``, ``init_cfg``).
+        overrides: Changes to the config, merged like those of an inheriting config. ``_replace_=True`` in a dict
+            replaces that dict of the config. (mmengine's ``_delete_=True`` does the same, but it is lost if an
+            inheriting config changes the stage.) Strings like ``'{rank}/easy.txt'`` refer to files of earlier stages.
+        weights: Initial weights: ``'{stage}'`` of an earlier training, or a checkpoint file. By default those of the
+            config (``load_from``, ``init_cfg``).
     """
 
     def __init__(self, name: str, overrides: dict | None = None, weights: str | None = None) -> None:
@@ -39,15 +39,15 @@ class TrainStage(Stage):
         self.weights = weights
 
     def config(self, ctx: StageContext) -> Config:
-        """Return the config of this training, with references as they are written."""
+        """Return the config of this training, with references not yet resolved to paths."""
         return overridden(ctx, self.overrides)
 
     def settings(self, ctx: StageContext) -> dict[str, Any]:
-        """Return the config without its evaluation and runtime."""
+        """Return the config without the keys of evaluation and runtime, and the initial weights."""
         return dict(deciding_settings(self.config(ctx)), weights=self.weights)
 
     def inputs(self, ctx: StageContext) -> set[str]:
-        """Add the file that the config starts from."""
+        """Return also the file of the initial weights in the config."""
         start = self.config(ctx).get('load_from') if self.weights is None else None
         return super().inputs(ctx) | outside_files(start)
 
@@ -56,7 +56,7 @@ class TrainStage(Stage):
         return [result['checkpoint']]
 
     def prepare(self, ctx: StageContext, cfg: Config) -> None:
-        """Fill in what is only known when earlier stages are done; ``cfg`` has its references resolved."""
+        """Set keys of ``cfg`` whose values depend on results of earlier stages. References in it are paths already."""
 
     def execute(self, ctx: StageContext, folder: Path, resume: bool) -> dict[str, Any]:
         """Train, or continue training, and evaluate the last checkpoint."""
@@ -66,15 +66,15 @@ class TrainStage(Stage):
         if self.weights is not None:
             cfg.load_from = str(ctx.checkpoint(self.weights))
         metrics = folder / 'metrics.json'
-        from_main(lambda: metrics.unlink(missing_ok=True))  # of a validation before the interruption
+        from_main(lambda: metrics.unlink(missing_ok=True))  # left by a validation before the interruption
         written = metrics_with(cfg.get('val_evaluator'), 'json_file')[:1]
         for metric in written:
             metric['json_file'] = str(metrics)
         name = f'{ctx.work_dir.name}-{self.name.replace("/", "-")}'
         cfg.update(work_dir=str(folder), launcher=ctx.launcher, resume=resume, experiment_name=name)
         runner: Any = build_runner(cfg)
-        runner.settings = self.settings(ctx)  # with references, whatever the folder of the run is called
-        runner.all_allowed = False  # keys that may differ may be those of another stage
+        runner.settings = self.settings(ctx)  # with references instead of paths, so that the run can be moved
+        runner.all_allowed = False  # a key in resume_allow can belong to another stage
         runner.train()
         if written and runner.val_loop is not None and not from_main(metrics.is_file):
             runner.val()

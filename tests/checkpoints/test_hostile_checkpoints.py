@@ -111,7 +111,7 @@ def test_what_cannot_be_resumed_is_named(tmp_path, minicity, content):
     torch.save(content, tmp_path / 'a.pth')
     cfg = tiny_config('source_only', minicity, tmp_path / 'work')
     cfg.resume = str(tmp_path / 'a.pth')
-    with pytest.raises(RuntimeError, match='a.pth holds no state of a training that could go on'):
+    with pytest.raises(RuntimeError, match='a.pth holds no state of a training to resume: start a new training'):
         build_runner(cfg).train()
 
 

@@ -27,7 +27,7 @@ def test_objects_are_not_unpickled(tmp_path):
     'content, protocol, message',
     [
         (dict(a=torch.rand(2)), 4, r'holds more than weights, or is damaged \(Unsupported operand 149\)'),
-        (dict(a=np.array(['text'])), 2, 'arrays of .U4. of numpy'),
+        (dict(a=np.array(['text'])), 2, 'NumPy arrays of dtype .U4., expected numbers'),
         (dict(a=Exception('a')), 2, r'it holds \w+\.Exception'),
     ],
 )

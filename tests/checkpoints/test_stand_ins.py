@@ -77,5 +77,5 @@ def test_what_is_one_thing_stays_one_thing(tmp_path):
     content = read_checkpoint(tmp_path / 'a.pth')
     assert content['first'] is content['second'] and content['first'] == [np.dtype('f4')]
     torch.save(dict(a=np.ndarray), tmp_path / 'b.pth')
-    with pytest.raises(UntrustedCheckpoint, match="'numpy.ndarray' of itself"):
+    with pytest.raises(UntrustedCheckpoint, match="it holds 'numpy.ndarray' itself"):
         read_checkpoint(tmp_path / 'b.pth')

@@ -45,7 +45,7 @@ def test_a_pass_does_not_end_early_where_images_pass_twice_or_in_windows():
 def test_a_layer_that_follows_itself_is_one_clear_error():
     model = Branches().eval()
     model.long = nn.Sequential(model.short, model.short)
-    with pytest.raises(FloatingPointError, match='or the layer gets its own output'):
+    with pytest.raises(FloatingPointError, match='or it depends on its own output'):
         plan_passes(model, estimated_layers(model), batch())
 
 

@@ -48,7 +48,7 @@ def test_a_state_goes_on():
 
 
 def test_a_variance_needs_two_values():
-    with pytest.raises(ValueError, match='needs two values of each channel, there were 1'):
+    with pytest.raises(ValueError, match='needs at least two values in each channel, but there were 1'):
         moments_of([torch.ones(1, 3)]).mean_and_variance()
 
 

@@ -200,7 +200,7 @@ def test_labels_that_were_changed_are_noticed(tmp_path):
     manifest.check_labels()
     path = Path(manifest.label_paths[1])
     cv2.imwrite(str(path), np.full_like(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), 1))
-    with pytest.raises(ValueError, match='1 of [0-9]+ label files .* not what the labelling wrote, the first is lab'):
+    with pytest.raises(ValueError, match='1 of [0-9]+ label files .* differ from what was written, the first is lab'):
         manifest.check_labels()
 
 

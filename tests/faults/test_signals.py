@@ -55,7 +55,7 @@ def test_a_signal_saves_a_checkpoint_that_resumes_exactly(minicity, tmp_path, nu
     told = capsys.readouterr()
     name = signal.Signals(number).name
     assert f'{name}: stopped after iteration 3, saved' in told.out + told.err
-    assert 'the same command with --resume goes on' in told.out + told.err
+    assert 'the same command with --resume continues' in told.out + told.err
     cfg = tiny_config(method, minicity, tmp_path / 'cut', save=4)
     cfg.resume = True
     train(cfg, Dropout())

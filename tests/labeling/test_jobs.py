@@ -56,7 +56,7 @@ def test_an_interrupted_labelling_of_an_earlier_version_goes_on(tmp_path):
 )
 def test_a_folder_belongs_to_what_it_was_begun_for(tmp_path, changes, message):
     label(tmp_path)
-    with pytest.raises(RuntimeError, match=f'(?s)was begun for something else:.*{message}.*--restart-from STAGE'):
+    with pytest.raises(RuntimeError, match=f'(?s)was started with other settings:.*{message}.*--restart-from STAGE'):
         label(tmp_path, **changes)
 
 

@@ -50,9 +50,9 @@ def test_save(tmp_path):
     [
         (some_prior()[0], r'\(C, H, W\), but this is float32 \(8, 12\)'),
         (some_prior().astype(str), 'array of numbers .* but this is <U'),
-        (np.full((2, 3, 4), np.nan), 'finite weights .* nan'),
-        (np.full((2, 3, 4), np.inf), 'finite weights .* inf'),
-        (-some_prior(), 'finite weights from 0 on'),
+        (np.full((2, 3, 4), np.nan), 'must be finite.* nan'),
+        (np.full((2, 3, 4), np.inf), 'must be finite.* inf'),
+        (-some_prior(), 'must be finite, at least 0'),
         (np.zeros((2, 3, 4)), 'not all 0'),
     ],
 )

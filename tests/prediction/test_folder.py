@@ -93,7 +93,7 @@ def test_interrupted_before_the_end(predictor, images, tmp_path, monkeypatch):
 def test_other_results_are_never_mixed(predictor, second_checkpoint, images, tmp_path):
     predict_into(tmp_path / 'out', predictor, images / 'a')
     other = mmuda.predict(network_config(), second_checkpoint)
-    with pytest.raises(RuntimeError, match='out was begun for something else:\n  weights.0: was .*\nChoose another'):
+    with pytest.raises(RuntimeError, match='out was started with other settings:\n  weights.0: was .*\nChoose another'):
         predict_into(tmp_path / 'out', other, images / 'a')
     windows = mmuda.predict(network_config(), predictor_checkpoint(predictor, tmp_path), window=32)
     with pytest.raises(RuntimeError, match='window: was null, is 32'):

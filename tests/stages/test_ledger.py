@@ -18,7 +18,7 @@ def test_ledger_survives_and_notices_changes(tmp_path):
     assert again.identity('a') and again.identity('b') is None
     with pytest.raises(RuntimeError, match=r'(?s)lr: was 0.1, is 0.3.*--restart-from a'):
         again.check('a', dict(lr=0.3), dict(file='123'))
-    with pytest.raises(RuntimeError, match='file is not what it was made from any more'):
+    with pytest.raises(RuntimeError, match='file has changed since this stage was started'):
         again.check('a', dict(lr=0.1), dict(file='456'))
     again.forget(['a'])
     assert Ledger(tmp_path).status('a') is None

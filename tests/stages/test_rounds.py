@@ -56,6 +56,6 @@ def test_a_round_does_not_go_on_with_another_batch(tmp_path):
     for _ in range(2):
         check_batch(tmp_path, 4, 'rounds/0/train')
     with pytest.raises(
-        RuntimeError, match=r'begun with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'
+        RuntimeError, match=r'started with 4 images in an iteration, now there are 8.*--restart-from rounds/0/train'
     ):
         check_batch(tmp_path, 8, 'rounds/0/train')

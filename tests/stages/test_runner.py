@@ -135,7 +135,7 @@ def test_what_was_made_from_an_earlier_run_is_noticed(tmp_path):
     changed = dict(b=dict(type='AppendStage', text='B', after='{a}/out'))
     build_runner(config(tmp_path, stages=['a', 'b'], **changed)).train(restart_from='b')
     with pytest.raises(
-        RuntimeError, match=r"(?s)stage 'deep/c'.*b is not what it was made from any more.*--restart-from deep/c"
+        RuntimeError, match=r"(?s)stage 'deep/c'.*b has changed since this stage was started.*--restart-from deep/c"
     ):
         build_runner(config(tmp_path, resume=True, **changed)).train()
     build_runner(config(tmp_path, **changed)).train(restart_from='deep/c')
@@ -177,8 +177,8 @@ def test_a_part_runs_if_what_it_needs_is_there(tmp_path):
     'changes, message',
     [
         (dict(stages=[]), 'needs stages'),
-        (dict(stages=['a', 'x']), "names 'x', but .* has no x = dict"),
-        (dict(stages=['a', 'model'], model=dict(type='A')), "names 'model'"),
+        (dict(stages=['a', 'x']), "lists 'x', but .* has no stage x = dict"),
+        (dict(stages=['a', 'model'], model=dict(type='A')), "lists 'model'"),
         (dict(stages=['b', 'a']), "'b' refers to a, which is no stage before it"),
         (dict(stages=['a', 'a']), 'the same name'),
         (dict(stages=['a'], a=dict(type='AppendStage', text='{nobody}/x')), 'refers to nobody'),

@@ -27,4 +27,4 @@ def test_a_folder_is_predicted(minicity, tmp_path):
     log = run(minicity, *command, fails=True)
     assert 'error: 1 images could not be predicted; all others are done:' in log and 'b/x.png cannot be decoded' in log
     log = run(minicity, *command, '--tta', fails=True)
-    assert 'was begun for something else' in log and 'Choose another folder' in log
+    assert 'was started with other settings' in log and 'Choose another folder' in log

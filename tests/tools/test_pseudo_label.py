@@ -37,4 +37,4 @@ def test_pseudo_labels_by_hand(minicity, trained, tmp_path):
     )
     assert times == [Path(path).stat().st_mtime_ns for path in manifest.label_paths]
     log = run(minicity, *command, fails=True)
-    assert 'was begun for something else' in log and 'strategy.rate: was 1, is 4' in log
+    assert 'was started with other settings' in log and 'strategy.rate: was 1, is 4' in log

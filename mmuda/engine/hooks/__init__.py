@@ -1,3 +1,5 @@
+"""Hooks of a training."""
+
 from .batch_norm_sync_hook import BatchNormSyncHook
 from .checkpoint_hook import AdaptationCheckpointHook
 from .loss_weight_ramp_hook import LossWeightRampHook

@@ -1,4 +1,4 @@
-"""One set of batch-norm statistics for all processes where it matters."""
+"""The same batch-norm statistics on all processes, in validations and checkpoints."""
 
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
@@ -11,18 +11,19 @@ from mmuda.ranks import unwrap
 from ..distributed import average_batch_norm, batch_norm_buffers
 
 BY_PROCESS = 'batch_norm_by_process'
-"""Key of a checkpoint: the statistics of each process before they were averaged."""
+"""Key in a checkpoint of the statistics of each process before they were averaged."""
 
 
 @HOOKS.register_module()
 class BatchNormSyncHook(Hook):
-    """Averages running statistics over ranks before validation and before a checkpoint is written.
+    """Hook that averages running statistics over processes before a validation and before a checkpoint is written.
 
-    Train-mode batch-norm does not read them, so nothing needs to be synchronised in between. Without this every rank
-    would validate a different network, and the file would be that of rank 0 alone.
+    Train-mode batch-norm does not read them, so nothing is synchronised in between. Without this hook every process
+    would validate a different network, and the file would hold the statistics of rank 0 alone.
 
-    A run that receives a signal to stop saves at an iteration without averaging. Its checkpoint also holds the
-    statistics of each process, and as many processes go on with them.
+    A run that receives a signal to stop saves at an iteration at which an uninterrupted run does not average. So its
+    checkpoint also holds the statistics of each process. A resumed run with the same number of processes continues with
+    them.
     """
 
     priority = 'HIGH'
@@ -32,31 +33,31 @@ class BatchNormSyncHook(Hook):
         self._to_restore: dict | None = None
 
     def before_val(self, runner: Runner) -> None:
-        """All ranks validate the network that a checkpoint would hold."""
+        """Average, so that all processes validate the network that a checkpoint would hold."""
         average_batch_norm(unwrap(runner.model))
 
     def before_stop(self, runner: Runner) -> None:
-        """Keep the statistics of all ranks for the checkpoint that is saved next."""
+        """Keep the statistics of all processes for the checkpoint that is saved next."""
         if get_world_size() > 1:
             own = {name: value.cpu() for name, value in batch_norm_buffers(unwrap(runner.model)).items()}
             self._by_process = all_gather_object(own)
 
     def before_gather_checkpoint(self, runner: Runner) -> None:
-        """All ranks go on with what is saved, as they would after a resume."""
+        """Average. Training continues with the averaged statistics, as it would after a resume."""
         average_batch_norm(unwrap(runner.model))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the statistics of all ranks into the file of a run that stops."""
+        """Add the statistics of all processes to the checkpoint of a run that stops."""
         if self._by_process:
             checkpoint[BY_PROCESS] = self._by_process
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember those of this rank if training is resumed."""
+        """Keep the statistics of this process for a resumed training."""
         by_process = checkpoint.get(BY_PROCESS, [])
         self._to_restore = by_process[get_rank()] if len(by_process) == get_world_size() else None
 
     def before_train(self, runner: Runner) -> None:
-        """Go on with them."""
+        """Restore the statistics of this process in a resumed training."""
         if self._to_restore is not None and runner.iter > 0:
             with torch.no_grad():
                 for name, buffer in batch_norm_buffers(unwrap(runner.model)).items():

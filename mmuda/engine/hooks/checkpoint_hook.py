@@ -1,4 +1,4 @@
-"""Checkpoints of which one is complete at any time."""
+"""Writing of checkpoints so that a complete one exists at any time."""
 
 import os
 from collections.abc import Iterable
@@ -16,28 +16,29 @@ from mmuda.ranks import from_main
 from ..run_record import RunRecord
 
 OUTDATED = 'outdated_ckpt_ids'
-"""Name in the message hub of the list of checkpoints to delete once the checkpoint that holds the list is complete."""
+"""Key in the message hub of the checkpoints to delete once the checkpoint that holds this list is complete."""
 
 RULES = {f'{LABEL_FREE_PREFIX}/{name}': rule for name, rule in LABEL_FREE_SCORES.items()}
-"""Which values of scores without labels are the better ones."""
+"""Rules of the scores without labels: whether the greater or the less value is better."""
 
 MORE_GREATER = ('IoU', 'mFscore', 'mRecall')
-"""Parts of the names of scores of mmuda and mmseg, beside mmengine's, of which the greater value is the better one."""
+"""Parts of the names of scores of mmuda and mmseg whose greater value is better, in addition to mmengine's."""
 
 
 @HOOKS.register_module()
 class AdaptationCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that deletes an old checkpoint only after the new one is on the disk.
 
-    A validation that an interruption has cut off, although its checkpoint was saved, is made up for on resume.
+    A validation that was interrupted after its checkpoint was saved is repeated on resume.
 
-    Args as in mmengine. ``save_best`` may name scores without labels of the target, ``'label_free/IM'`` (see
-    :class:`LabelFreeMetric`); ``rule`` is known for them.
+    The arguments are those of mmengine. ``save_best`` can also be a score that needs no labels of the target,
+    ``'label_free/IM'`` (see :class:`LabelFreeMetric`); it needs no ``rule``.
 
     Raises:
-        ValueError: Before training, if checkpoints (or the best one, after a validation) would be written where
-            gradients are gathered over ``optim_wrapper.accumulative_counts`` iterations: they are not saved, so such a
-            checkpoint could not be resumed exactly. Also for ``by_epoch=True``, and for an ``out_dir``.
+        ValueError: If ``by_epoch`` is True, ``out_dir`` is set, or the rule of ``save_best`` is not known. Before
+            training, if ``interval`` (or ``val_interval`` with ``save_best``) is no multiple of
+            ``optim_wrapper.accumulative_counts``. Partly accumulated gradients are not saved, so such a checkpoint
+            could not be resumed exactly.
     """
 
     max_keep_ckpts: int
@@ -45,12 +46,13 @@ class AdaptationCheckpointHook(CheckpointHook):
     def __init__(self, interval: int = -1, by_epoch: bool = False, **kwargs: Any) -> None:
         if by_epoch:
             raise ValueError(
-                'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream'
+                'AdaptationCheckpointHook counts iterations: by_epoch=True makes no sense for an endless stream: omit '
+                'it'
             )
         if kwargs.get('out_dir') is not None:
             raise ValueError(
-                f'AdaptationCheckpointHook: out_dir={kwargs["out_dir"]!r} is not supported, since --resume and stages '
-                'look for checkpoints in the work dir: set work_dir instead'
+                f'AdaptationCheckpointHook: out_dir={kwargs["out_dir"]!r} is not supported, because --resume and '
+                'stages look for checkpoints in the work dir: set work_dir instead'
             )
         greater, less = default_rule_keys()
         by_rule = {rule: [name for name, one in RULES.items() if one == rule] for rule in ('greater', 'less')}
@@ -66,7 +68,7 @@ class AdaptationCheckpointHook(CheckpointHook):
             ) from error
 
     def before_train(self, runner: Runner) -> None:
-        """Check the intervals, and remove what the run before had no time to remove."""
+        """Check the intervals, and delete the checkpoints that an interrupted run had no time to delete."""
         self._find_best(runner)
         super().before_train(runner)
         self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
@@ -79,30 +81,30 @@ class AdaptationCheckpointHook(CheckpointHook):
                 raise ValueError(f'{key}={interval} must be a multiple of optim_wrapper.accumulative_counts={gathered}')
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Validate a resumed checkpoint whose validation was cut off."""
+        """Validate a resumed checkpoint whose validation was interrupted."""
         if not runner.iter or runner.val_loop is None or runner.iter < runner.val_begin:
             return
         due = runner.iter % runner.val_interval == 0 or runner.iter == runner.max_iters
         if due and from_main(lambda: RunRecord(runner.work_dir).validated) != runner.iter:
             runner.logger.info(
-                f'it is not known that the validation after iteration {runner.iter} was completed: it is made again'
+                f'there is no record that the validation after iteration {runner.iter} was completed: it is repeated'
             )
             self.last_ckpt = os.path.join(self.out_dir, self.filename_tmpl.format(runner.iter))
             runner.val_loop.run()
 
     def after_val(self, runner: Runner) -> None:
-        """Note that the validation is complete."""
+        """Record that the validation is complete."""
         if is_main_process() and is_training(runner):
             RunRecord(runner.work_dir).note_validated(runner.iter)
 
     def save(self, runner: Runner, iteration: int) -> str:
-        """Save a checkpoint between two regular ones; return its file.
+        """Save a checkpoint between two regular ones, and return its path.
 
-        All processes must call it. Nothing happens if it was saved already.
+        All processes must call it. Nothing is written if the checkpoint was saved already.
 
         Args:
             runner: The runner.
-            iteration: Number of iterations that the training has made.
+            iteration: Number of finished iterations of the training.
         """
         path = os.path.join(self.out_dir, self.filename_tmpl.format(iteration))
         if self.last_ckpt != path:
@@ -110,9 +112,10 @@ class AdaptationCheckpointHook(CheckpointHook):
         return path
 
     def _find_best(self, runner: Runner) -> None:
-        """Look for the best checkpoints in the folder of this run: it may have moved, or go on from that of another.
+        """Replace the paths of the best checkpoints by paths in the folder of this run.
 
-        mmengine would delete that of the other run when a better one is found.
+        The folder can have moved, or the run can continue from a checkpoint of another folder. mmengine would delete
+        the best checkpoint there when it finds a better one.
         """
         info = runner.message_hub.runtime_info
         for key in [key for key in info if key.startswith('best_ckpt')]:
@@ -136,8 +139,8 @@ class AdaptationCheckpointHook(CheckpointHook):
                     outdated.append(kept.popleft())
                 kept.append(step)
             runner.message_hub.update_info('keep_ckpt_ids', list(kept))
-            runner.message_hub.update_info(OUTDATED, outdated)  # if a kill comes before they are removed
-        self.max_keep_ckpts = -1  # mmengine would delete first and write then
+            runner.message_hub.update_info(OUTDATED, outdated)  # for a run that is killed before it deletes them
+        self.max_keep_ckpts = -1  # mmengine would delete old checkpoints before it writes the new one
         try:
             super()._save_checkpoint_with_step(runner, step, meta)
         finally:

@@ -12,18 +12,19 @@ from mmuda.ranks import unwrap
 
 @HOOKS.register_module()
 class LossWeightRampHook(Hook):
-    """Moves one loss weight of an adaptor linearly from its start to its end value.
+    """Hook that moves one loss weight of an adaptor linearly from a start value to an end value.
 
-    A pure function of the iteration, so it needs no state to be resumed.
+    The weight depends only on the iteration, so no state is needed for a resume.
 
     Args:
         name: Key of ``adaptor.loss_weights``.
         begin: First iteration of the ramp; before it the weight is ``start``.
         end: Iteration from which on the weight is ``stop``.
         start: Weight before the ramp.
-        stop: Weight after it; by default the one that the adaptor was built with.
+        stop: Weight after the ramp; default: the weight of the adaptor before the training.
 
     Raises:
+        ValueError: If ``begin`` is negative, or ``end`` is not after ``begin``.
         KeyError: Before training, if the adaptor has no such weight.
     """
 
@@ -35,7 +36,7 @@ class LossWeightRampHook(Hook):
         self.name, self.begin, self.end, self.start, self.stop = name, begin, end, start, stop
 
     def before_train(self, runner: Runner) -> None:
-        """Look the weight up."""
+        """Check that the weight exists, and look up the default of ``stop``."""
         weights = self._weights(runner)
         if self.name not in weights:
             raise KeyError(f'LossWeightRampHook: no loss weight {self.name!r}, the adaptor has {sorted(weights)}')

@@ -1,4 +1,4 @@
-"""A bar of the training on a terminal."""
+"""The progress bar of a training on a terminal."""
 
 import atexit
 from contextlib import ExitStack
@@ -16,9 +16,10 @@ from ..terminal import write_through_stdout
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Show how far training and validation are, their rate and the time that is left, where there is a terminal.
+    """Hook that shows the progress of training and validation, their rate and the remaining time on a terminal.
 
-    Lines of the log stand above the bar. In a file, or on other processes, nothing is shown: the log tells the same.
+    Log lines appear above the bar. Without a terminal, and on other processes, no bar is shown; the log has the same
+    information.
     """
 
     priority = 'LOWEST'
@@ -29,7 +30,7 @@ class ProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Show a bar of all iterations."""
-        atexit.register(self._close)  # an error leaves the training without a call of a hook
+        atexit.register(self._close)  # no hook is called when an error ends the training
         self._open(runner, ProgressDisplay(runner.max_iters, 'training', 'iterations', done=runner.iter))
 
     def after_train_iter(
@@ -39,7 +40,7 @@ class ProgressHook(Hook):
         self._update()
 
     def after_train(self, runner: Runner) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._close()
         atexit.unregister(self._close)
 
@@ -55,11 +56,11 @@ class ProgressHook(Hook):
         self._update()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Go back to the bar of the training, if it goes on."""
+        """Remove the bar of the validation."""
         self._close()
 
     def after_val(self, runner: Runner) -> None:
-        """Show the bar of the training again."""
+        """Show the bar of the training again, if the training is not complete."""
         if 0 < runner.iter < runner.max_iters:
             self._open(runner, ProgressDisplay(runner.max_iters, 'training', 'iterations', done=runner.iter))
 
@@ -67,7 +68,7 @@ class ProgressHook(Hook):
         self._close()
         if not display.file.isatty():
             return
-        self._shown.callback(write_through_stdout, runner.logger)  # when the bar has given standard output back
+        self._shown.callback(write_through_stdout, runner.logger)  # called after the bar has restored standard output
         self._display = self._shown.enter_context(display)
         write_through_stdout(runner.logger)
 

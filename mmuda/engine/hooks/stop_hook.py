@@ -1,4 +1,4 @@
-"""Save a checkpoint and end the training after a signal to stop, on all processes after the same iteration."""
+"""The hook that saves and ends a training after a signal to stop, on all processes after the same iteration."""
 
 import time
 from typing import Any
@@ -15,21 +15,21 @@ from ..stopping import Stopped, asked_to_stop
 from .checkpoint_hook import AdaptationCheckpointHook
 
 PATIENCE = 2.0
-"""Seconds, about, between two exchanges of processes."""
+"""Approximate seconds between two exchanges of the processes."""
 MOST = 100
-"""Iterations between two exchanges, at most."""
+"""Greatest number of iterations between two exchanges."""
 
 
 @HOOKS.register_module()
 class StopHook(Hook):
-    """Ends a training by :class:`Stopped` after a signal, when it has saved its state.
+    """Hook that ends a training with :class:`Stopped` after a signal, once the state of the training is saved.
 
-    The runner adds it where signals are handled, see :mod:`mmuda.engine.stopping`. Hooks may define
-    ``before_stop(runner)``, called on every rank before the state is saved.
+    The runner adds it if the process handles signals, see :mod:`mmuda.engine.stopping`. Other hooks can define
+    ``before_stop(runner)``, which is called on every process before the state is saved.
 
-    One process looks at its own flag after each iteration. Several exchange theirs over gloo, on the hosts, so that no
-    device is waited for: every few iterations, about every two seconds. A validation is left in the middle; when the
-    training is resumed it is made anew.
+    A single process checks its flag after each iteration. Several processes exchange their flags about every two
+    seconds over gloo, between the hosts, so that no device is synchronised. A validation is stopped in the middle, and
+    repeated when the training is resumed.
     """
 
     priority = 'LOWEST'
@@ -40,7 +40,7 @@ class StopHook(Hook):
         self._same_length = False
 
     def before_train(self, runner: Runner) -> None:
-        """Make a group of processes that exchanges numbers of the hosts."""
+        """Make a process group that exchanges numbers between hosts."""
         if get_world_size() > 1:
             self._group = dist.group.WORLD if dist.get_backend() == 'gloo' else dist.new_group(backend='gloo')
         self._count_from(runner.iter)
@@ -48,13 +48,13 @@ class StopHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        """Stop if somebody asked for it, where no gradients are gathered."""
+        """Stop after a signal, unless gradients are being accumulated."""
         iteration = runner.iter + 1
         if not _gathers(runner, iteration) and self._asked(iteration):
             self._stop(runner, saved=False)
 
     def before_val(self, runner: Runner) -> None:
-        """Find out whether all processes validate in as many steps."""
+        """Check whether all processes validate the same number of batches."""
         length = len(runner.val_dataloader)
         if self._group is not None:
             lengths = torch.tensor([length, -length])
@@ -65,7 +65,7 @@ class StopHook(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Any = None
     ) -> None:
-        """Stop in the middle of a validation, where no gradients are gathered."""
+        """Stop in the middle of a validation after a signal, unless gradients are being accumulated."""
         if _gathers(runner, runner.iter):
             return
         if (self._group is None or self._same_length) and self._asked(batch_idx + 1):
@@ -93,7 +93,7 @@ class StopHook(Hook):
         return bool(found[0])
 
     def _stop(self, runner: Runner, saved: bool) -> None:
-        """Save, wait for the others and end.
+        """Save a checkpoint, wait for the other processes and end.
 
         Args:
             runner: The runner.
@@ -107,14 +107,14 @@ class StopHook(Hook):
             runner.call_hook('before_stop')
             kept = f'saved {hook.save(runner, iteration)}'
         if self._group is not None:
-            dist.barrier(self._group)  # a launcher ends the others as soon as one has ended
+            dist.barrier(self._group)  # a launcher ends all other processes as soon as one has ended
         runner.logger.warning(
-            f'{asked_to_stop() or "another process was asked to stop"}: stopped after iteration {iteration}, {kept}; '
-            'the same command with --resume goes on'
+            f'{asked_to_stop() or "another process received a signal"}: stopped after iteration {iteration}, {kept}; '
+            'the same command with --resume continues'
         )
         raise Stopped
 
 
 def _gathers(runner: Runner, iteration: int) -> bool:
-    """Return whether gradients are being gathered after an iteration: a checkpoint does not hold them."""
+    """Return whether gradients are being accumulated after an iteration. A checkpoint does not hold them."""
     return bool(iteration % getattr(runner.optim_wrapper, 'accumulative_counts', 1))

@@ -1,4 +1,4 @@
-"""Training scalars stay on the device until somebody looks at them."""
+"""The losses of a training, which stay on the device until they are logged."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,36 +20,36 @@ WITHOUT_LOGGER = 50
 MOST = 1000
 """Iterations after which values are read in any case."""
 HISTORY = 10_000
-"""Values of a scalar that are kept: mmengine keeps a million, and copies all of them to add one in each iteration."""
+"""Number of values that are kept of a scalar. mmengine keeps a million, and copies all of them in each iteration."""
 
 
 @HOOKS.register_module()
 class TrainScalarsHook(RuntimeInfoHook):
-    """mmengine's :class:`RuntimeInfoHook` that reads losses once in ``interval`` iterations and not in each.
+    """mmengine's :class:`RuntimeInfoHook` that reads losses once in ``interval`` iterations, not in each iteration.
 
-    Reading a scalar waits for the GPU. Here losses are kept on the device; at each interval they are read in one
-    transfer, and their means over it are handed on. The message hub keeps the last :data:`HISTORY` values of each
-    scalar of the training, or all of them if the log processor has a longer window.
+    Reading a scalar waits for the GPU. So losses are kept on the device. At each interval they are read in one
+    transfer, and their means over the interval are passed to the message hub. The message hub keeps the last
+    :data:`HISTORY` values of each scalar of the training, or all values if the log processor has a longer window.
 
     Args:
-        interval: Iterations between two readings; None takes that of the logger, which would otherwise log a mean again
-            or miss one.
+        interval: Iterations between two readings. None takes the interval of the logger. With another interval, the
+            logger would log a mean twice or miss one.
 
     Raises:
-        FloatingPointError: From the training loop, if a loss was NaN or infinite, with the first iteration and the
-            images of it. With a loss scaler (float16) single overflows are its business: then only if a loss was never
-            finite in the interval.
+        FloatingPointError: From the training loop, if a loss was NaN or infinite. The message has the first such
+            iteration and its images. With a loss scaler (float16), which skips single overflows, only if a loss was
+            never finite in the interval.
     """
 
     def __init__(self, interval: int | None = None) -> None:
         self.wanted, self.interval = interval, interval or WITHOUT_LOGGER
-        # Of each iteration since the last reading: its number, names and values (K,) of losses, and images.
+        # For each iteration since the last reading: its number, names and values (K,) of losses, and images.
         self._kept: list[tuple[int, tuple[str, ...], Tensor, list[str]]] = []
         self._sums: dict[str, tuple[float, int]] = {}
         self._bounded = False
 
     def before_train(self, runner: Runner) -> None:
-        """Look the interval of the logger up, and the windows of its means."""
+        """Look up the interval of the logger and the windows of its means."""
         super().before_train(runner)
         processor = runner.log_processor
         windows = [processor.window_size, *(one.get('window_size', 0) for one in processor.custom_cfg)]
@@ -61,7 +61,7 @@ class TrainScalarsHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        """Keep the values; read at the interval and after the last iteration."""
+        """Keep the values on the device; read them at the interval and after the last iteration."""
         if outputs:
             device = next((value.device for value in outputs.values() if isinstance(value, Tensor)), 'cpu')
             values = torch.stack([torch.as_tensor(value, device=device).detach().float() for value in outputs.values()])
@@ -76,7 +76,7 @@ class TrainScalarsHook(RuntimeInfoHook):
         self.flush(runner)
 
     def flush(self, runner: Runner) -> None:
-        """Hand the means since the last flush to the message hub."""
+        """Pass the means since the last flush to the message hub."""
         self._read(runner)
         sums, self._sums = self._sums, {}
         for name, (total, count) in sums.items():
@@ -87,7 +87,7 @@ class TrainScalarsHook(RuntimeInfoHook):
                     history.max_length = min(history.max_length, HISTORY)
 
     def _read(self, runner: Runner) -> None:
-        """Read the values that are kept, and add them up."""
+        """Read the kept values, and add them to the sums."""
         kept, self._kept = self._kept, []
         if not kept:
             return
@@ -97,7 +97,7 @@ class TrainScalarsHook(RuntimeInfoHook):
         bad: dict[str, list[int]] = {}
         good: dict[str, int] = {}
         for place, (_, names, _, _) in enumerate(kept):
-            for name, (value, sound) in zip(names, flat, strict=False):  # the rest is of later iterations
+            for name, (value, sound) in zip(names, flat, strict=False):  # the rest belongs to later iterations
                 if sound:
                     total, count = self._sums.get(name, (0.0, 0))
                     self._sums[name] = total + value, count + 1
@@ -124,7 +124,7 @@ def _report(runner: Runner, losses: list[str], iteration: int, images: list[str]
 
 
 def _images(batch: Any) -> Iterator[str]:
-    """Yield the files that a batch, of one or both domains, was read from."""
+    """Yield the image files of a batch of one or both domains."""
     if not isinstance(batch, Mapping):
         return
     for sample in batch.get('data_samples') or ():

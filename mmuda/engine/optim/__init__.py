@@ -1,3 +1,5 @@
+"""Optimizers of adaptors, one for each trainable child, and learning rate schedules."""
+
 from .constructor import ENTRY_KEYS, SHARED_KEYS, PerModuleOptimWrapperConstructor
 from .legacy_sgd import LegacySGD
 from .schedulers import WarmupPolyLR

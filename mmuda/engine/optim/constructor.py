@@ -13,15 +13,15 @@ from ..terminal import log_from
 from .wrappers import AdaptorOptimWrapperDict, ModuleOptimWrapper, make_scaler
 
 SHARED_KEYS = ('constructor', 'type', 'precision', 'loss_scale', 'accumulative_counts')
-"""Keys of ``optim_wrapper`` that hold for all modules."""
+"""Keys of ``optim_wrapper`` that apply to all modules."""
 
 ENTRY_KEYS = ('optimizer', 'paramwise_cfg', 'clip_grad', 'repeats')
-"""Keys of the entry of a module."""
+"""Keys in the entry of a module."""
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class PerModuleOptimWrapperConstructor:
-    """Builds an :class:`AdaptorOptimWrapperDict` from a config with one entry for each trainable child.
+    """Constructor of an :class:`AdaptorOptimWrapperDict` from a config with one entry for each trainable child.
 
     ::
 
@@ -34,25 +34,27 @@ class PerModuleOptimWrapperConstructor:
                 paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.)))),
             discriminator=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))))
 
-    ``paramwise_cfg`` is mmengine's. Weights with equal settings share one parameter group, so a step takes a few fused
-    calls and not one for each weight; weights without gradients (frozen batch-norm) are left out.
+    ``paramwise_cfg`` has mmengine's format. Weights with equal settings share one parameter group, so a step takes a
+    few fused calls instead of one call for each weight. Weights without gradients (frozen batch-norm) are left out.
 
-    A module's ``repeats='backbone'`` reproduces the duplicate listing of the released AdaptSegNet and ADVENT code for
-    the child ``backbone`` of the module: each weight counts as often as modules enclose it there (stem convolution 1,
-    bottleneck convolutions 3, shortcut convolutions 4). It needs ``optimizer.type='LegacySGD'``.
+    ``repeats='backbone'`` in the entry of a module reproduces the duplicate listing of weights in the released code of
+    AdaptSegNet and ADVENT for the child ``backbone`` of the module: each weight counts once for every module in the
+    backbone that encloses it (stem convolution 1, bottleneck convolutions 3, shortcut convolutions 4). It needs
+    ``optimizer.type='LegacySGD'``.
 
     Args:
         optim_wrapper_cfg: The config above without ``constructor``.
+        paramwise_cfg: Must be None: ``paramwise_cfg`` belongs in the entry of a module.
 
     Raises:
-        ValueError: If an entry names no trainable child, a trainable child has no entry, or an entry has an unknown
-            key.
+        ValueError: If ``paramwise_cfg`` is given. When it is called: if an entry names no trainable child, a trainable
+            child has no entry, or an entry has an unknown key.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         if paramwise_cfg is not None:
             raise ValueError(
-                'PerModuleOptimWrapperConstructor: paramwise_cfg belongs into the entry of a module, '
+                'PerModuleOptimWrapperConstructor: paramwise_cfg belongs in the entry of a module, '
                 'for instance optim_wrapper.segmentor.paramwise_cfg'
             )
         cfg = optim_wrapper_cfg
@@ -71,9 +73,9 @@ class PerModuleOptimWrapperConstructor:
         if set(trainable) != set(self.modules):
             raise ValueError(
                 f'optim_wrapper has entries for {sorted(self.modules)}, but the trainable children of '
-                f'{type(model).__name__} are {sorted(trainable)}: give each its entry of the same name'
+                f'{type(model).__name__} are {sorted(trainable)}: write one entry with the name of each child'
             )
-        # In the order of the config: it is the order of the steps and of the log.
+        # The order of the config is the order of the steps and of the log.
         wrappers = {name: self._build(name, trainable[name], dict(cfg)) for name, cfg in self.modules.items()}
         return AdaptorOptimWrapperDict(self.precision, **wrappers)
 
@@ -82,12 +84,12 @@ class PerModuleOptimWrapperConstructor:
         if extra:
             raise ValueError(
                 f'optim_wrapper.{name}: unknown keys {sorted(extra)}, known are {", ".join(ENTRY_KEYS)}; '
-                f'{", ".join(SHARED_KEYS)} hold for all modules and stand beside them in optim_wrapper'
+                f'{", ".join(SHARED_KEYS)} apply to all modules and belong directly in optim_wrapper'
             )
         repeats = cfg.pop('repeats', None)
         clip_grad = cfg.pop('clip_grad', None)
         rules = _GroupRules(cfg, cfg.pop('paramwise_cfg', None))
-        with log_from(logging.ERROR):  # and a warning for each frozen weight
+        with log_from(logging.ERROR):  # mmengine logs a line for each weight, and a warning for each frozen one
             groups: list[dict] = []
             rules.add_params(groups, module)
         if repeats is not None:
@@ -103,11 +105,11 @@ class PerModuleOptimWrapperConstructor:
 
 
 class _GroupRules(DefaultOptimWrapperConstructor):
-    """mmengine's rules for ``paramwise_cfg``; only its listing of groups is used."""
+    """mmengine's rules for ``paramwise_cfg``, of which only ``add_params`` is used."""
 
 
 def _merge(groups: list[dict]) -> list[dict]:
-    """One group for each distinct set of options, in order of first appearance."""
+    """Return one group for each distinct set of options, in the order of their first appearance."""
     merged: dict[tuple, dict] = {}
     for group in groups:
         options = {key: value for key, value in group.items() if key not in ('params', 'lr_mult', 'decay_mult')}
@@ -119,7 +121,7 @@ def _merge(groups: list[dict]) -> list[dict]:
 
 
 def _count_listings(groups: list[dict], module: nn.Module, child: str, where: str) -> None:
-    """Set ``repeats`` of the weights below ``child`` to the number of modules around them there."""
+    """Set ``repeats`` of the weights below ``child`` to the number of modules in ``child`` that enclose them."""
     prefix = child + '.'
     counts = {id(p): name[len(prefix) :].count('.') for name, p in module.named_parameters() if name.startswith(prefix)}
     if not counts:

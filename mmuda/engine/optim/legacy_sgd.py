@@ -1,4 +1,4 @@
-"""SGD as the released codes of AdaptSegNet's line ran it: the same weight listed several times in one group."""
+"""SGD as in the released code of AdaptSegNet and its successors: with weights that are listed several times."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,32 +14,32 @@ VERSIONS = ('0.4', '1.5', '1.9')
 
 @OPTIMIZERS.register_module()
 class LegacySGD(Optimizer):
-    r"""PyTorch's SGD with weights that are listed ``repeats`` times, one after the other.
+    r"""PyTorch's SGD with weights that are listed ``repeats`` times in a group.
 
-    The generator with which AdaptSegNet, ADVENT and DACS list the backbone walks nested modules, so a weight appears
-    once for every module around it: 3 times for a convolution of a bottleneck, 4 times for one of a shortcut. With
-    gradient :math:`g`, weight :math:`p`, momentum buffer :math:`v`, decay :math:`w`, each step then does,
-    ``repeats`` times,
+    The code of AdaptSegNet, ADVENT and DACS lists the weights of the backbone by a walk over nested modules. So a
+    weight is listed once for every module that encloses it: 3 times for a convolution of a bottleneck, 4 times for one
+    of a shortcut. With gradient :math:`g`, weight :math:`p`, momentum buffer :math:`v` and decay :math:`w`, each step
+    then does the following ``repeats`` times:
 
     .. math:: d \leftarrow g + w p, \quad v \leftarrow \mu v + d, \quad p \leftarrow p - \eta v
 
-    with :math:`v = d` the first time ever. The published numbers were trained with this (about 3x to 4x the nominal
+    In the very first update :math:`v = d`. The published numbers were trained with this (about 3x to 4x the nominal
     learning rate in the backbone). With ``repeats=1`` everywhere the result equals :class:`torch.optim.SGD`.
 
-    ``repeats`` is a key of the parameter groups; ``PerModuleOptimWrapperConstructor(repeats=...)`` fills it in.
+    ``repeats`` is a key of the parameter groups; ``repeats`` of :class:`PerModuleOptimWrapperConstructor` sets it.
 
     Args:
         params: Parameters or groups.
         lr: Learning rate.
         momentum: Momentum factor.
         weight_decay: L2 penalty.
-        repeats: How often each weight of a group is listed.
-        version: The release of PyTorch from which on repeated weights were treated so. ``'0.4'`` (AdaptSegNet, ADVENT):
-            the decay is added **into** the gradient, :math:`g \leftarrow g + w p`, so it accumulates over the repeats.
-            ``'1.5'`` (DACS): as above. ``'1.9'``: as above, but in the first step ever every repeat has :math:`v = d`.
+        repeats: Number of times that each weight of a group is listed.
+        version: Release of PyTorch whose treatment of repeated weights is used. ``'0.4'`` (AdaptSegNet, ADVENT): the
+            decay is added **into** the gradient, :math:`g \leftarrow g + w p`, so it accumulates over the repeats.
+            ``'1.5'`` (DACS): as above. ``'1.9'``: as above, but in the very first step every repeat has :math:`v = d`.
 
     Raises:
-        ValueError: If a number is out of range, or the version is none of these.
+        ValueError: If a number is out of range, or the version is unknown.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class LegacySGD(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> Any:
-        """Make one step; with ``version='0.4'`` gradients are changed in place."""
+        """Make one step. With ``version='0.4'`` and weight decay, gradients are changed in place."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -93,7 +93,7 @@ class LegacySGD(Optimizer):
         return ['momentum_buffer' in self.state[p] for p in params]
 
     def _momentum(self, params: list, updates: list, momentum: float, moving: list[bool]) -> list:
-        """Add updates to the momentum buffers, or begin new ones with them, and return the buffers."""
+        """Add updates to the momentum buffers, or start new buffers with them, and return the buffers."""
         known = [(self.state[p]['momentum_buffer'], u) for p, u, m in zip(params, updates, moving, strict=True) if m]
         if known:
             buffers, additions = map(list, zip(*known, strict=True))

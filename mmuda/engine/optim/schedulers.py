@@ -1,4 +1,4 @@
-"""Learning rates that mmengine's schedulers, one on top of the other, do not give."""
+"""Learning rate schedules that combinations of mmengine's schedulers do not give."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from mmseg.registry import PARAM_SCHEDULERS
 
 @PARAM_SCHEDULERS.register_module()
 class WarmupPolyLR(PolyLR):
-    r"""Polynomial decay with a linear warm-up on top, as mmseg 0.x had it and DAFormer was trained with.
+    r"""Polynomial decay, multiplied by a linear warm-up, as in mmseg 0.x and the training of DAFormer.
 
     .. math:: \eta_t = w_t \left( (\eta - \eta_{min}) \Big(1 - \frac{t}{T}\Big)^p + \eta_{min} \right), \quad
        w_t = 1 - \Big(1 - \frac{t}{W}\Big) (1 - r) \text{ for } t < W, \text{ else } 1
 
-    The decay goes on during the warm-up. Each value follows from t alone. mmengine's ``LinearLR`` and ``PolyLR``, which
-    change the last value, give the same if :math:`\eta_{min} = 0`.
+    The decay continues during the warm-up. Each value depends on t alone. mmengine's ``LinearLR`` and ``PolyLR``, which
+    change the previous value, give the same only if :math:`\eta_{min} = 0`.
 
     Args:
         optimizer: As in mmengine.
-        warmup: W, steps of the warm-up; 0 for none.
+        warmup: W, number of steps of the warm-up; 0 for no warm-up.
         warmup_ratio: r, the factor of the first step.
-        **kwargs: As :class:`mmengine.optim.PolyLR`: ``power``, ``eta_min``, ``begin``, ``end`` (the first step behind
-            the schedule: T + 1), ``by_epoch``.
+        **kwargs: Arguments of :class:`mmengine.optim.PolyLR`: ``power``, ``eta_min``, ``begin``, ``end`` (the first
+            step after the schedule: T + 1), ``by_epoch``.
 
     Raises:
         ValueError: If the warm-up is negative, or the ratio not in (0, 1].

@@ -18,17 +18,17 @@ PRECISIONS = {'float16': torch.float16, 'fp16': torch.float16, 'bfloat16': torch
 
 @OPTIM_WRAPPERS.register_module()
 class ModuleOptimWrapper(OptimWrapper):
-    """The optimizer of one module, with several backward passes for each step.
+    """Wrapper of the optimizer of one module, with several backward passes for each step.
 
-    mmengine counts backward passes and steps every ``accumulative_counts`` of them; an adaptor has several in one
-    iteration, so here iterations are counted, by :meth:`update`. Float16 uses a loss scaler of its own for each
-    module, so an overflow in a discriminator does not cost the segmentor its step.
+    mmengine counts backward passes, and steps after every ``accumulative_counts`` of them. An adaptor has several
+    backward passes in one iteration, so :meth:`update` counts iterations instead. With float16 each module has its own
+    loss scaler, so that an overflow in a discriminator does not skip the step of the segmentor.
 
     Args:
         optimizer: The optimizer of the module.
         scaler: Loss scaler, or None without float16.
-        fixed_scale: Loss scale that is kept, also after an overflow; None adapts it.
-        accumulative_counts: Iterations whose gradients are averaged for one step.
+        fixed_scale: Loss scale that is never changed, even after an overflow. None adapts the scale.
+        accumulative_counts: Number of iterations whose gradients are averaged for one step.
         clip_grad: As in mmengine.
     """
 
@@ -53,7 +53,7 @@ class ModuleOptimWrapper(OptimWrapper):
         loss.backward(**kwargs)
 
     def update(self) -> None:
-        """End an iteration: step and clear the gradients if enough iterations are gathered."""
+        """End an iteration: step and clear the gradients if enough iterations are accumulated."""
         count_iteration(self)
         if not self.should_update():
             return
@@ -65,7 +65,7 @@ class ModuleOptimWrapper(OptimWrapper):
             super().step(**kwargs)
             return
         if not any(p.grad is not None for group in self.optimizer.param_groups for p in group['params']):
-            return  # A scaler asserts that there was a gradient to look at; a module may rest in an iteration.
+            return  # a scaler fails if there is no gradient at all, and a module can be without loss in an iteration
         if self.clip_grad_kwargs:
             self.scaler.unscale_(self.optimizer)
             self._clip_grad()
@@ -73,7 +73,7 @@ class ModuleOptimWrapper(OptimWrapper):
         self.scaler.update(self.fixed_scale)
 
     def _clip_grad(self) -> None:
-        # mmengine's reads the norm at once, which waits for the GPU, and under one name for all modules.
+        # mmengine's method reads the norm at once, which waits for the GPU, and logs it under one name for all modules.
         params = [p for group in self.optimizer.param_groups for p in group['params'] if p.grad is not None]
         if params:
             self.grad_norm = self.clip_func(params, **self.clip_grad_kwargs)
@@ -93,9 +93,9 @@ class ModuleOptimWrapper(OptimWrapper):
 
 
 class AdaptorOptimWrapperDict(OptimWrapperDict):
-    """The optimizers of an adaptor by module name, stepped together once for each iteration (or few).
+    """Optimizer wrappers of an adaptor by module name, stepped together after every ``accumulative_counts`` iterations.
 
-    mmengine's dictionary refuses to step and loses the counts of gradient accumulation; this one does both.
+    mmengine's dictionary cannot step all of them, and loses the counts of gradient accumulation.
 
     Args:
         precision: ``None`` for float32, or ``'float16'`` (GPU only) or ``'bfloat16'`` autocast.
@@ -108,7 +108,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast, and no gradient synchronisation in iterations that only accumulate."""
+        """Enter autocast, and skip gradient synchronisation in iterations that only accumulate."""
         with ExitStack() as stack:
             if not self._leader.should_sync():
                 for child in model.children():
@@ -125,7 +125,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
             wrapper.update()
 
     def grad_norms(self) -> dict[str, Tensor]:
-        """Norms before clipping of the modules that clip theirs, for the log."""
+        """Return the gradient norms before clipping, for the log; only of modules with ``clip_grad``."""
         return {
             f'{name}.grad_norm': wrapper.grad_norm
             for name, wrapper in self.optim_wrappers.items()
@@ -133,20 +133,20 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
         }
 
     def stepped(self) -> bool:
-        """Whether the iteration that :meth:`step` ended last changed the weights."""
+        """Return whether the last iteration that :meth:`step` ended changed the weights."""
         return self._leader.should_update()
 
     def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
-        """Tell every wrapper where training stands, so that the last, incomplete group of iterations counts in full."""
+        """Set the current iteration of every wrapper, so that the mean over a last, incomplete group is correct."""
         bare = unwrap(model)
         for name, wrapper in self.optim_wrappers.items():
             wrapper.initialize_count_status(getattr(bare, name), cur_iter, max_iters)
 
     def load_state_dict(self, state_dict: dict[str, dict]) -> None:
-        """Load every optimizer.
+        """Load the state of every optimizer.
 
         Raises:
-            KeyError: If the names differ.
+            KeyError: If the names of the modules differ.
         """
         if set(state_dict) != set(self.optim_wrappers):
             raise KeyError(
@@ -157,7 +157,7 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
 
     @property
     def accumulative_counts(self) -> int:
-        """Iterations for one step."""
+        """Number of iterations for one step."""
         return accumulative_counts(self._leader)
 
     @property
@@ -166,14 +166,14 @@ class AdaptorOptimWrapperDict(OptimWrapperDict):
 
 
 def make_scaler(precision: str | None, loss_scale: str | float) -> torch.amp.GradScaler | None:
-    """The loss scaler that a precision needs: one for float16, none otherwise.
+    """Return the loss scaler for a precision: a scaler for float16, otherwise None.
 
     Args:
         precision: As in :class:`AdaptorOptimWrapperDict`.
-        loss_scale: ``'dynamic'``, or the first scale.
+        loss_scale: ``'dynamic'``, or the initial scale.
 
     Raises:
-        ValueError: For an unknown precision, or float16 without a GPU.
+        ValueError: If the precision is unknown, or is float16 without a GPU.
     """
     if precision is None:
         return None
