@@ -1,4 +1,4 @@
-"""Tables of results in READMEs, made from the metafile beside them."""
+"""Tables of results in READMEs, which are made from the metafile beside them."""
 
 import statistics
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def results_table(models: Sequence[dict[str, Any]]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown; its cells are not padded, so that a change of one changes one line.
+    """Return a table in Markdown. Its cells are not padded, so that a change of one cell changes only one line.
 
     Args:
         rows: Cells; the first row is the header.
@@ -36,10 +36,10 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:
-    """Return a README with the table of results between its marks made anew.
+    """Return a README with a new table of results between its marks.
 
     Args:
-        text: The README.
+        text: Text of the README, with the lines :data:`BEGIN` and :data:`END` around the table.
         models: Models of the metafile.
         where: Name of the file, for messages.
 
@@ -54,7 +54,7 @@ def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'READ
 
 
 def update_readme(folder: str | Path) -> bool:
-    """Make the table of results in the README of a folder anew; return whether it changed.
+    """Update the table of results in the README of a folder; return whether it changed.
 
     Args:
         folder: Folder of README.md and metafile.yml.
@@ -71,16 +71,16 @@ def update_readme(folder: str | Path) -> bool:
 
 
 def folders_with_results(root: str | Path) -> list[Path]:
-    """Return the folders below a project that have a metafile.
+    """Return the folders in ``configs/`` and ``projects/`` that have a metafile.
 
     Args:
-        root: The project.
+        root: Folder that holds ``configs/`` and ``projects/``.
     """
     return sorted(path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
 
 
 def _rows(model: dict[str, Any]) -> list[list[str]]:
-    """Return a line for each data set that the model has results on; one if there are none."""
+    """Return a row for each data set that the model has results on, or one row if it has none."""
     title = model.get('Row') or model['Name'].split('/')[-1]
     title += f' ({model["Remark"]})' if 'Remark' in model else ''
     results = model.get('Results', [])
@@ -110,7 +110,7 @@ def _ours(result: dict[str, Any] | None, names: Sequence[str]) -> list[str]:
 
 
 def _by_name(shown: dict[str, str], names: Sequence[str]) -> str:
-    """Return a cell with the number of each metric of its line, in the order of the names."""
+    """Return a cell with the numbers of the metrics of its row, in the order of their names."""
     return ' / '.join(shown.get(name, NONE) for name in names)
 
 
