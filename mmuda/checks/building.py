@@ -89,7 +89,7 @@ def _is_slip(key: str, parts: set[str]) -> bool:
 
 @torch.no_grad()
 def check_channels(model: Any) -> Iterator[Finding]:
-    """Compare the channels that a backbone gives with those that heads and discriminators take.
+    """Compare the output channels of a backbone with the input channels of heads and discriminators.
 
     The model cannot be used afterwards. Networks that cannot run on the meta device, or that need images of another
     shape, are not checked.

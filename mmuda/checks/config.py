@@ -40,7 +40,7 @@ def check_config(cfg: Config) -> list[Finding]:
 
 
 def check_test(cfg: Config) -> list[Finding]:
-    """Check what a test of a network needs: the network, the test images and the evaluator."""
+    """Check the parts of a config that a test of a network needs: the network, the test images and the evaluator."""
     found = [*check_scope(cfg), *check_top_level(cfg)]
     if _wrong(found):
         return found
@@ -51,7 +51,7 @@ def check_test(cfg: Config) -> list[Finding]:
     for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
         if cfg.get(key) is None:
             found.append(
-                Finding(key, 'is None or missing', 'what the test needs: test_dataloader, test_cfg and test_evaluator')
+                Finding(key, 'is None or missing', 'a dict; a test needs test_dataloader, test_cfg and test_evaluator')
             )
     if not _wrong(found):
         found += check_samplers(cfg, TEST)

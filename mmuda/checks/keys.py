@@ -54,7 +54,7 @@ BESIDE: dict[str, tuple[str, ...]] = dict(
 _UNTYPED = 'the base config has no such dict whose parts could be changed: write the whole dict'
 
 READ_BY_OWNER = ('test_cfg', 'train_cfg', 'data_prefix')
-"""Dicts whose allowed keys are those that the source of their owner, or of its parts, reads."""
+"""Dicts whose allowed keys are found in the source of their owner and of its parts."""
 
 METAINFO = ('classes', 'palette')
 

@@ -52,7 +52,7 @@ def check_entries(cfg: Config) -> Iterator[Finding]:
 
 
 def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
-    """Return the stages of a config and their context, or the finding that says why they cannot be built."""
+    """Return the stages of a config and their context, or a finding if they cannot be built."""
     try:
         stages = build_stages(cfg)
         context = make_context(cfg, stages)

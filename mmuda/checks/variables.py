@@ -1,7 +1,7 @@
 """Checks of the top-level keys of config files. A key is read by a component, or it is a variable of the files.
 
 A variable (``root``, ``crop``) is a name that the config file or one of its bases uses: as ``name``, ``_base_.name`` or
-``{{_base_.name}}``. Any other name that nothing reads is a mistake if it stands in the config itself, or if it is
+``{{_base_.name}}``. Any other name that nothing reads is a mistake if the config itself has it, or if it is
 similar to a key. Bases can offer variables that only other configs use. A config that mmengine has dumped holds the
 values of all variables, but does not show their use. A name in it that is similar to a key is therefore only a warning.
 """

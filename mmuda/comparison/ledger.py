@@ -67,7 +67,7 @@ class RunLedger:
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
-        """Compare the settings of a run with those that it was begun with. A run without a checkpoint can be changed.
+        """Check that a run has the settings that it was begun with. They can change until it has a checkpoint.
 
         Raises:
             RuntimeError: If they differ; the message lists the differences and the remedy.

@@ -130,7 +130,7 @@ def _whole_config(config: Path, options: Mapping[str, Any]) -> Config:
 
 
 def _backbone_state(segmentor: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of the backbone without those that a starting point lacks (``NOT_PRETRAINED``)."""
+    """Return the weights of the backbone without the parts that a starting point lacks (``NOT_PRETRAINED``)."""
     fresh = tuple(f'backbone.{name}' for name in getattr(segmentor.backbone, 'NOT_PRETRAINED', ()))
     return {
         key: value

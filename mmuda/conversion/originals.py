@@ -17,8 +17,8 @@ from .mxnet_params import is_params, read_params
 from .origins import Origin
 
 TRUST = (
-    '--trust reads it all the same: that runs whatever code somebody put into the file, with your rights. Use it '
-    'only if you know where the file comes from.'
+    '--trust reads it all the same: that runs whatever code the file contains, with your rights. Use it only if you '
+    'know where the file comes from.'
 )
 HEADS = ('decode_head.', 'auxiliary_head.')
 

@@ -177,7 +177,7 @@ def _first(given: dict, images: dict, count: int) -> dict:
 
     Args:
         given: The config.
-        images: The same config with the files that its references stand for.
+        images: The same config with files in place of its references.
         count: Number of images.
     """
     few = dict(images)

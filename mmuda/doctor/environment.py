@@ -51,7 +51,7 @@ def examine_environment(cfg: Any = None) -> Section:
     """Examine the machine and its packages.
 
     Args:
-        cfg: A config, as a dict; its components are compared with those that need compiled operators.
+        cfg: A config as a dict, to find its components that need compiled operators.
     """
     section = Section('environment')
     section.add('Python', f'{platform.python_version()}, {sys.executable}')

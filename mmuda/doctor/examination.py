@@ -136,7 +136,7 @@ class Examination:
 
 
 def _untold(networks: dict[str, list[Finding]], findings: list[Finding]) -> dict[str, list[Finding]]:
-    """Return the findings about networks without those that a wrong key causes, which has its own finding."""
+    """Return the findings about networks, except consequences of a wrong key, which has its own finding."""
     own = {one.key for found in networks.values() for one in found}
     told = [one.key for one in findings if one.level == ERROR and one.key not in own]
     keys = {one.key for one in findings}

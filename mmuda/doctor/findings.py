@@ -1,4 +1,4 @@
-"""All mistakes of a config, also those that another mistake hides."""
+"""All mistakes of a config, also mistakes that another one hides."""
 
 import copy
 from collections.abc import Iterator

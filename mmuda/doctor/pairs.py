@@ -36,7 +36,7 @@ def _is_raw(node: dict) -> bool:
 
 
 def kept_images(node: dict) -> list[int] | None:
-    """Return the indices, among all images, of those that a data set with ``mismatched='skip'`` trains with.
+    """Return the indices (among all images) of the images that a data set with ``mismatched='skip'`` trains with.
 
     Args:
         node: Config of a data set. Its ``indices`` count only the images that are not left out.

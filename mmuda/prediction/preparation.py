@@ -180,7 +180,7 @@ def test_pipeline(cfg: Config) -> list[dict]:
 
 
 def without_labels(steps: Sequence[Any]) -> list[Any]:
-    """Return the steps of a pipeline without those that load labels, also inside of ``TestTimeAug``."""
+    """Return the steps of a pipeline that do not load labels, also inside of ``TestTimeAug``."""
     return _less(steps, lambda step: 'Annotation' in _name(step))
 
 
