@@ -168,7 +168,7 @@ def configured_seed(runner: Runner) -> int | None:
 
 
 def default_rule_keys() -> tuple[list[str], list[str]]:
-    """Return parts of names of scores: first of scores for which greater is better, then of scores for which less is."""
+    """Return parts of the names of scores for which greater is better, then of those for which less is better."""
     return CheckpointHook._default_greater_keys, CheckpointHook._default_less_keys
 
 
