@@ -72,7 +72,7 @@ def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[
 
 
 def check_pipelines(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
-    """Check that no step uses labels that no earlier step loads, as happens in pipelines of the target domain."""
+    """Check that no step uses labels that no earlier step loads, for example in the pipeline of the target domain."""
     for place, node in datasets_of(cfg, loaders):
         steps = node.get('pipeline')
         loaded = False

@@ -51,7 +51,7 @@ BESIDE: dict[str, tuple[str, ...]] = dict(
 )
 """Keys that are no arguments of a component but are read by its builder, by the key of the config."""
 
-_UNTYPED = 'the base config has no such dict whose parts could be changed: write the whole dict'
+_UNTYPED = 'no base config has this dict, so its keys cannot be changed alone: write the whole dict'
 
 READ_BY_OWNER = ('test_cfg', 'train_cfg', 'data_prefix')
 """Dicts whose allowed keys are found in the source of their owner and of its parts."""

@@ -22,7 +22,7 @@ PLACE = 'default_hooks.checkpoint.save_best'
 def check_scores(cfg: Config, phases: tuple[str, ...] = ('val', 'test')) -> Iterator[Finding]:
     """Check that :class:`DomainIoUMetric` fits the classes, and that the validation gives the score of ``save_best``.
 
-    The metric has protocols (means over named classes) and figures of the paper, both by class names.
+    Protocols (means over named classes) and the paper's figures in the config of the metric must fit the classes.
 
     Args:
         cfg: Config of a training whose keys, data sets and evaluators have no mistakes.

@@ -20,7 +20,7 @@ from .runs import Run
 
 
 class Comparison:
-    """A call of ``tools/train.py`` and ``tools/test.py`` for each method and seed, unless the ledger has its result.
+    """Calls of ``tools/train.py`` and ``tools/test.py`` for each method and seed whose results are not in the ledger.
 
     A comparison can be interrupted at any time. If it is started again, it keeps finished runs and resumes interrupted
     trainings. A run that fails does not stop the others.

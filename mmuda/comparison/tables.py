@@ -66,7 +66,7 @@ def legend(results: Results) -> str:
     lines = [
         f'Percent on {results.num_images} images, last checkpoints, mean and standard deviation over seeds.',
         f'Worth is measured in {results.measure}, seed by seed.',
-        'Statistics of batch-norm: those of the training (stored), or those of the unlabelled target images alone.',
+        'Statistics of batch-norm: those of the training (stored), or of the unlabelled target images alone (target).',
         'Seconds are the wall time of the trainings, memory is the peak of the GPU or else of the process.',
     ]
     if best is not None:

@@ -52,7 +52,7 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
     Args:
         cfg: The config.
         images: Number of images of each data set to decode; None decodes all.
-        fast: Whether to read no image or label and only count their names.
+        fast: Whether to count images without reading them.
     """
     result = DataSets()
     first: dict[str, str] = {}

@@ -26,8 +26,10 @@ from .memory import peak_memory
 from .pairs import kept_images, leave_unchecked
 
 LEAST = 2
-"""Least number of iterations, and of validation images. The first of each allocates memory and chooses algorithms, so
-it is not measured."""
+"""Least number of iterations, and of passes over the validation image.
+
+The first of each is not measured, because it allocates memory and chooses algorithms.
+"""
 
 CHECKPOINT = 'dry.pth'
 
