@@ -84,7 +84,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1, allow_nan
         path: File to write or replace.
         content: Dicts, lists, strings, numbers, booleans and None.
         indent: Blanks per level; None writes one line.
-        allow_nan: Whether NaN and infinity are written as in Python's ``json``. Other readers of JSON reject them.
+        allow_nan: Whether NaN and infinity are written as in Python's ``json``. The standard of JSON lacks them.
 
     Raises:
         ValueError: If NaN or infinity occurs and ``allow_nan`` is False.

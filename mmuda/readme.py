@@ -1,4 +1,4 @@
-"""Tables of results in READMEs, which are made from the metafile beside them."""
+"""Tables of results in READMEs, made from the metafile beside them."""
 
 import statistics
 from collections.abc import Sequence

@@ -67,7 +67,7 @@ class LabelValues:
 
     @property
     def mixtures(self) -> str:
-        """A remark on colours that are mixtures of the colours of adjacent regions; empty if fewer than half are."""
+        """A remark on colours that are mixtures of those of adjacent regions; empty unless more than half are."""
         values = [value for value in self.values if isinstance(value, tuple)]
         mixed = [value for value in values if _is_mixture(value, self.pixels)]
         if 2 * len(mixed) <= len(values):
@@ -95,7 +95,7 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
     """Count the values in label files.
 
     Files are read as in a training. Files with several different channels hold ids if only one channel is not 0 (the
-    red one in CARLA), and colours otherwise. The first files, evenly spread, decide this for all.
+    red one in CARLA), and colours otherwise. Up to 16 files, evenly spread, decide this for all.
 
     Args:
         paths: Absolute paths.

@@ -1,4 +1,4 @@
-"""The way from the folders of a user to a pair of domains: inspect the data, name the classes, plan a training."""
+"""Decisions about a pair of domains from the folders of a user: pairs of files, names of classes, a training plan."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field

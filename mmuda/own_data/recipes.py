@@ -45,7 +45,7 @@ class Network(NamedTuple):
     Attributes:
         file: Config of the network, relative to the folder of configs.
         title: Name of the network, with its starting weights.
-        rate: Learning rate of the segmentor with AdamW; None keeps that of the schedule.
+        rate: Learning rate of AdamW for the backbone, of which heads have a multiple; None keeps that of the schedule.
     """
 
     file: str
