@@ -36,10 +36,10 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'README.md') -> str:
-    """Return a README with a new table of results between its marks.
+    """Return a README with the table of results between its marks made anew.
 
     Args:
-        text: Text of the README, with the lines :data:`BEGIN` and :data:`END` around the table.
+        text: The README.
         models: Models of the metafile.
         where: Name of the file, for messages.
 
@@ -54,7 +54,7 @@ def with_results(text: str, models: Sequence[dict[str, Any]], where: str = 'READ
 
 
 def update_readme(folder: str | Path) -> bool:
-    """Update the table of results in the README of a folder; return whether it changed.
+    """Make the table of results in the README of a folder anew; return whether it changed.
 
     Args:
         folder: Folder of README.md and metafile.yml.
