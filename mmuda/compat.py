@@ -85,7 +85,7 @@ def _series(version: str, newest: str) -> Version:
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Import mmseg without its messages about optional packages that mmuda never uses.
+    """Suppress the messages of mmseg and mmcv at their import about optional packages that mmuda never uses.
 
     mmcv without compiled operators warns about one of them, and mmseg prints twice that OneDL is missing.
     """

@@ -67,7 +67,7 @@ ALL = (*dict.fromkeys(BY_KEY.values()), EVALUATOR, OPTIM_WRAPPER_CONSTRUCTORS, T
 
 
 def find(kind: Any, registry: Registry | None) -> Any:
-    """Return the class or function that a ``type`` names, first in one registry, then in all; None if there is none."""
+    """Return the class or function that a ``type`` names, from ``registry`` or else from any other; None if unknown."""
     if not isinstance(kind, str):
         return kind if callable(kind) else None
     for one in (*((registry,) if registry is not None else ()), *ALL):

@@ -74,7 +74,7 @@ class Commands:
         return Outcome(process.returncode, time.monotonic() - start, _megabytes(usage))
 
     def stop(self) -> None:
-        """End all commands, and start no other."""
+        """End all running commands. Later calls of :meth:`run` raise."""
         with self._lock:
             self._stopped = True
             for process in self._running:

@@ -34,7 +34,7 @@ EMPTY = np.empty(0, np.float32)
 
 
 class ParamsError(ValueError):
-    """A file that is no valid list of arrays."""
+    """A file is not a valid list of arrays."""
 
 
 def read_params(path: str | Path) -> dict[str, np.ndarray]:

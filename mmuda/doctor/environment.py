@@ -24,7 +24,7 @@ from mmuda.files import existing_folder
 from .rows import ERROR, OK, WARNING, Row, Section, count, size_of, some
 
 OPERATORS = 'mmcv._ext'
-"""The module that a build of mmcv with compiled operators has."""
+"""Module that only a build of mmcv with compiled operators has."""
 
 NEED_OPERATORS: dict[str, str] = {
     'CCHead': 'mmseg, cc_head',

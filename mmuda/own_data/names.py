@@ -17,7 +17,7 @@ OTHER_WORDS = frozenset(
     'boundary color colors colored colour colours depth disp disparity edges flow instance instanceid instanceids '
     'instances invalid invgt normal normals panoptic polygons vis viz visualization'.split()
 )
-"""Kinds of pictures that are neither photographs nor maps of class ids. ``color`` is one among labels only."""
+"""Words for pictures that are neither photographs nor maps of class ids. ``color`` counts only in names of labels."""
 
 _PARTS = re.compile(r'[\W_]+')
 
