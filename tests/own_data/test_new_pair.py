@@ -33,7 +33,7 @@ def test_one_screen_shows_what_there_is(tmp_path):
     assert f'source  {root}/renders: 3 images, 3 with labels\n        sizes   64x48\n        images  PNG RGB' in shown
     assert 'labels  PNG L, as labels/town/0001.png' in shown
     assert f'target  {root}/photographs: 3 images, without labels' in shown and 'images  JPEG RGB' in shown
-    assert 'not used: 1, no image (.txt), such as notes.txt' in shown
+    assert 'not used: 1, not an image (.txt), such as notes.txt' in shown
     assert '3 ids in all 3 labels:' in shown and shown.count('house') == 2
     assert pair.validates and pair.plan.crop == (48, 64)
     assert pair.source.pairing.pairs[0] == ('rgb/town/0001.png', 'labels/town/0001.png')
