@@ -3,9 +3,9 @@
 Importing the package registers all of its components in mmseg's registries, so a config only needs
 ``custom_imports = dict(imports=['mmuda'])`` and ``default_scope = 'mmseg'``.
 
-It changes two things for the whole process. mmengine's loaders of checkpoints no longer unpickle files that hold more
-than weights, see :func:`mmuda.checkpoints.install_safe_loading`. They load weights of adaptors into plain segmentors
-and the other way round, see :func:`mmuda.checkpoints.install_own_names`.
+The import changes two things for the whole process. mmengine's loaders of checkpoints no longer unpickle files that
+hold more than weights, see :func:`mmuda.checkpoints.install_safe_loading`. They also load weights of adaptors into
+plain segmentors and the reverse, see :func:`mmuda.checkpoints.install_own_names`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def predict(config: Any, checkpoint: Any, **options: Any) -> 'Predictor':
 
     See :func:`mmuda.prediction.predict` for the arguments.
     """
-    from .prediction import predict as make  # only who predicts waits for its modules
+    from .prediction import predict as make  # imported late: only predictions need its modules
 
     return make(config, checkpoint, **options)
 

@@ -1,4 +1,4 @@
-"""Versions of the packages that mmuda plugs into: too old is one clear error, newer than tested is one warning."""
+"""Versions of the packages that mmuda extends. A too old one is an error; one newer than tested is a warning."""
 
 import io
 import warnings
@@ -14,9 +14,9 @@ class Tested(NamedTuple):
     """Versions of one package.
 
     Attributes:
-        lowest: Lowest version that is allowed.
-        newest: Newest release series that the test suite has passed with; ``2.15`` stands for all of 2.15.x.
-        distribution: Name to install it by.
+        lowest: Lowest allowed version.
+        newest: Newest release series that the tests have passed with. ``2.15`` stands for all versions 2.15.x.
+        distribution: Name of the package for pip.
     """
 
     lowest: str
@@ -32,15 +32,15 @@ TESTED: dict[str, Tested] = {
 }
 """Tested versions by import name.
 
-The lowest versions of mmengine, mmcv and mmseg are OpenMMLab's own; the onedl distributions start higher. Before
-PyTorch 2.6 a file can run code although only its weights are read (CVE-2025-32434). Development builds of 2.6
-(``2.6.0a0``) may lack the remedy and count as older."""
+The lowest versions of mmengine, mmcv and mmseg are releases of OpenMMLab; the onedl distributions start with higher
+versions. Before PyTorch 2.6, a file can run code even with ``weights_only=True`` (CVE-2025-32434). Development builds
+of 2.6 (``2.6.0a0``) may lack the correction and count as older."""
 
 
 def check_dependencies() -> None:
-    """Check the versions of the packages that mmuda plugs into.
+    """Check the versions of the packages that mmuda extends.
 
-    A newer version than the tested ones is one warning that names the tested range.
+    Versions newer than the tested ones give one warning with the tested range.
 
     Raises:
         ImportError: If a package is missing or too old.
@@ -79,13 +79,13 @@ def is_newer(version: str, tested: Tested) -> bool:
 
 
 def _series(version: str, newest: str) -> Version:
-    """Cut a version to as many numbers as the newest tested one has: 2.13.1 is of the series 2.13."""
+    """Return a version cut to as many numbers as the newest tested one has: 2.13.1 belongs to the series 2.13."""
     return Version('.'.join(map(str, Version(version).release[: newest.count('.') + 1])))
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Import mmseg without its messages about optional packages that mmuda never uses.
+    """Suppress the messages of mmseg and mmcv at their import about optional packages that mmuda never uses.
 
     mmcv without compiled operators warns about one of them, and mmseg prints twice that OneDL is missing.
     """

@@ -1,4 +1,4 @@
-"""Environment variables for a while."""
+"""Temporary environment variables."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment_variable(name: str, value: str) -> Iterator[None]:
-    """Set a variable of this process inside of a ``with`` block; afterwards it is as it was before."""
+    """Set an environment variable of this process inside of a ``with`` block, and restore it afterwards."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

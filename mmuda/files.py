@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and folders of earlier runs."""
+"""Atomic writing of files, and folders of earlier runs."""
 
 import errno
 import hashlib
@@ -18,16 +18,16 @@ import torch
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a draft to write to; it becomes ``path`` when the block ends, and is deleted if the block fails.
+    """Yield a temporary file to write to. It becomes ``path`` when the block ends, and is deleted if the block fails.
 
-    Missing folders are made. The content is on the disk before the name is: a power cut leaves the old file or the new
-    one.
+    Missing folders are made. The content is written to the disk before the file gets its name, so that a power cut
+    leaves either the old file or the new one.
 
     Args:
         path: Name of the complete file.
 
     Raises:
-        OSError: If the disk is full, with the name of the file and the remedy.
+        OSError: If the file cannot be written. If the disk is full, the message has the file and the remedy.
     """
     path = Path(path)
     draft = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
@@ -39,8 +39,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
                 error.errno,
-                f'the disk is full at {path}: make room and run the same command again (a training: with --resume), it '
-                'goes on here',
+                f'the disk is full at {path}: make room and run the same command again (a training with --resume), '
+                'which continues here',
             ) from error
         raise
     finally:
@@ -48,7 +48,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def publish_draft(draft: Path, path: Path) -> None:
-    """Give a complete draft its name when its content is on the disk."""
+    """Flush a complete temporary file to the disk, then rename it to ``path``."""
     with open(draft, 'rb') as written:
         os.fsync(written.fileno())
     os.replace(draft, path)
@@ -60,14 +60,14 @@ def publish_draft(draft: Path, path: Path) -> None:
 
 
 def remove_drafts(folder: str | Path) -> None:
-    """Remove drafts in a folder that processes left when they were killed; nobody else may write there meanwhile."""
+    """Remove temporary files that killed processes have left in a folder, where no other process writes meanwhile."""
     for pattern in ('.*.tmp', '*.pth.part'):
         for draft in Path(folder).glob(pattern):
             draft.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write bytes so that no reader ever sees half of them.
+    """Write bytes so that a reader sees all of them or none.
 
     Args:
         path: File to write or replace.
@@ -84,10 +84,10 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1, allow_nan
         path: File to write or replace.
         content: Dicts, lists, strings, numbers, booleans and None.
         indent: Blanks per level; None writes one line.
-        allow_nan: Write NaN and infinity as Python's ``json`` does; other readers of JSON do not know them.
+        allow_nan: Whether NaN and infinity are written as in Python's ``json``. The standard of JSON lacks them.
 
     Raises:
-        ValueError: For NaN or infinity that are not allowed.
+        ValueError: If NaN or infinity occurs and ``allow_nan`` is False.
     """
     separators = (',', ':') if indent is None else None
     text = json.dumps(content, indent=indent, separators=separators, allow_nan=allow_nan)
@@ -95,7 +95,7 @@ def write_json(path: str | Path, content: Any, indent: int | None = 1, allow_nan
 
 
 def checksum(content: Any) -> str:
-    """Return the SHA-256 of plain values as JSON has them, whatever the order of keys."""
+    """Return the SHA-256 of plain values as JSON, in hexadecimal digits. It does not depend on the order of keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -107,14 +107,14 @@ def save_torch(path: str | Path, content: Any) -> None:
         content: Anything that ``torch.load(weights_only=True)`` reads.
     """
     with whole_file(path) as draft, open(draft, 'wb') as file:
-        torch.save(content, file)  # an open file: the archive would carry the name of the draft
+        torch.save(content, file)  # an open file, because torch.save writes the name of a path into the archive
 
 
 def torch_bytes(content: Any) -> bytes:
-    """Return the bytes of the file that :func:`save_torch` writes, for those who need them before its name.
+    """Return the bytes of the file that :func:`save_torch` writes, for names that depend on the content.
 
     Args:
-        content: As in :func:`save_torch`.
+        content: Anything that ``torch.load(weights_only=True)`` reads.
     """
     stream = io.BytesIO()
     torch.save(content, stream)
@@ -125,7 +125,7 @@ def file_digest(path: str | Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits.
 
     Args:
-        path: A file of any size; it is read piece by piece.
+        path: A file of any size. It is read in blocks.
     """
     digest = hashlib.sha256()
     with open(path, 'rb') as content:
@@ -135,10 +135,10 @@ def file_digest(path: str | Path) -> str:
 
 
 def fresh_folder(path: str | Path) -> Path:
-    """Make a folder that did not exist: ``path``, or else ``path_2``, ``path_3``, ...
+    """Make a new folder, ``path``, or if it exists ``path_2``, ``path_3``, ..., and return it.
 
     Args:
-        path: Wanted name.
+        path: Wanted path.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,11 +155,11 @@ def fresh_folder(path: str | Path) -> Path:
 def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:
     """Move files and folders of an earlier run into a new folder ``before_<time>``; nothing is deleted.
 
-    Only the main process may call it.
+    Call it only in the main process.
 
     Args:
         root: Folder of the run.
-        names: Paths relative to ``root``; they keep their relative paths. Names that do not exist are passed over.
+        names: Paths relative to ``root``, which they keep in the new folder. Paths that do not exist are skipped.
 
     Returns:
         The new folder, or None if there was nothing to move.
@@ -176,6 +176,6 @@ def move_aside(root: str | Path, names: Iterable[str | Path]) -> Path | None:
 
 
 def existing_folder(folder: str | Path) -> Path:
-    """Return a folder, or the nearest one above it that exists."""
+    """Return a folder if it exists, else its nearest parent that exists."""
     folder = Path(folder).absolute()
     return next(place for place in (folder, *folder.parents) if place.exists())

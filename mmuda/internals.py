@@ -1,9 +1,9 @@
-"""Facts about mmengine, mmcv, mmseg and PyTorch that mmuda relies on although nobody promises them.
+"""Facts about mmengine, mmcv, mmseg and PyTorch that mmuda relies on although they are not part of the public API.
 
-Private attributes and methods, undocumented names and texts of errors may change with any release of these packages.
-Each one that mmuda needs is one constant or function here, and each has a test in ``tests/test_internals.py``: after an
-update the names of the tests that fail are the list of what changed. No other module of mmuda may use a private name
-of another package; a test reads the source for them.
+Private attributes and methods, undocumented names and texts of errors can change with any release of these packages.
+Each of them that mmuda needs is one constant or function here, and has a test in ``tests/test_internals.py``. After an
+update, the tests that fail show the facts that have changed. No other module of mmuda uses a private name of another
+package; a test checks the source.
 """
 
 import inspect
@@ -28,13 +28,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 class Overridden(NamedTuple):
-    """A private method of another package's class that a class of mmuda overrides.
+    """A private method of a class of another package that a class of mmuda overrides.
 
     Attributes:
-        owner: The class that defines it.
-        name: Its name.
+        owner: The class that defines the method.
+        name: Name of the method.
         parameters: Names of its parameters.
-        why: The reason to override it.
+        why: Reason to override it.
     """
 
     owner: type
@@ -64,7 +64,7 @@ OVERRIDDEN: tuple[Overridden, ...] = (
         BaseModule, '_dump_init_info', ('self',), 'BaseAdaptor does not log one line for each of its parameters'
     ),
 )
-"""Private methods that mmuda overrides; others call them, so no function here can stand for them."""
+"""Private methods that mmuda overrides. The other packages call them, so a function here cannot replace them."""
 
 
 # mmengine: runners.
@@ -100,7 +100,7 @@ RUNNER_ARGUMENTS = frozenset(
         'cfg',
     }
 )
-"""Arguments of :class:`mmengine.runner.Runner`: the top-level keys of a config that it reads."""
+"""Arguments of :class:`mmengine.runner.Runner`, which are the top-level keys of a config that it reads."""
 
 
 DEFAULT_HOOKS: Mapping[str, str] = {
@@ -111,29 +111,29 @@ DEFAULT_HOOKS: Mapping[str, str] = {
     'param_scheduler': 'ParamSchedulerHook',
     'checkpoint': 'CheckpointHook',
 }
-"""Hooks that ``Runner.register_default_hooks`` registers unless ``default_hooks`` of a config says otherwise."""
+"""Hooks that ``Runner.register_default_hooks`` registers unless ``default_hooks`` of a config changes them."""
 
 
 def set_timestamp(runner: Runner, timestamp: str) -> None:
-    """Set the name that mmengine gives a run: log folder, experiment and message hub are named after it.
+    """Set the time stamp of a run, after which mmengine names the log folder, the experiment and the message hub.
 
-    ``setup_env`` fills it in, before the three are made. ``Runner.timestamp`` reads it.
+    mmengine sets it in ``setup_env``, before these three are made. ``Runner.timestamp`` reads it.
     """
     runner._timestamp = timestamp
 
 
 def has_loaded(runner: Runner) -> bool:
-    """Return whether a checkpoint was loaded; ``train``, ``val`` and ``test`` do not load a second one."""
+    """Return whether a checkpoint was loaded. If so, ``train``, ``val`` and ``test`` load none."""
     return runner._has_loaded
 
 
 def mark_loaded(runner: Runner) -> None:
-    """Note that a checkpoint was loaded, see :func:`has_loaded`."""
+    """Record that a checkpoint was loaded, see :func:`has_loaded`."""
     runner._has_loaded = True
 
 
 def resume_option(runner: Runner) -> bool | str:
-    """Return the argument ``resume`` of a runner; mmuda allows a path there."""
+    """Return the argument ``resume`` of a runner. In mmuda it can also be a path."""
     return runner._resume
 
 
@@ -143,24 +143,24 @@ def load_from_option(runner: Runner) -> str | None:
 
 
 def is_training(runner: Runner) -> bool:
-    """Return whether ``Runner.train`` was called: it replaces the config of the training loop by the loop.
+    """Return whether ``Runner.train`` was called, which replaces the config of the training loop by the loop.
 
-    ``Runner.train_loop`` would build the loop.
+    The public property ``Runner.train_loop`` would build the loop.
     """
     return isinstance(runner._train_loop, BaseLoop)
 
 
 def built_loops(runner: Runner) -> list[BaseLoop]:
-    """Return the loops of a runner that are built: training, test, validation.
+    """Return the loops of a runner that are built, in the order training, test, validation.
 
-    ``Runner.train`` and ``Runner.test`` replace the config of a loop by the loop; the properties would build it.
+    ``Runner.train`` and ``Runner.test`` replace the config of a loop by the loop. The public properties would build it.
     """
     loops = (runner._train_loop, runner._test_loop, runner._val_loop)
     return [loop for loop in loops if isinstance(loop, BaseLoop)]
 
 
 def configured_seed(runner: Runner) -> int | None:
-    """Return the seed of the argument ``randomness``; ``Runner.seed`` is a drawn one if there is none."""
+    """Return the seed of the argument ``randomness``, or None. ``Runner.seed`` is then a random seed."""
     return runner._randomness_cfg.get('seed')
 
 
@@ -168,15 +168,15 @@ def configured_seed(runner: Runner) -> int | None:
 
 
 def default_rule_keys() -> tuple[list[str], list[str]]:
-    """Return parts of the names of scores of which ``save_best`` keeps the greatest, and the least value."""
+    """Return parts of the names of scores for which greater is better, then of those for which less is better."""
     return CheckpointHook._default_greater_keys, CheckpointHook._default_less_keys
 
 
 def kept_checkpoints(hook: CheckpointHook) -> Any:
-    """Return the iterations of the checkpoints that a hook will delete one day: a deque, the oldest first.
+    """Return the iterations of the checkpoints that a hook keeps for now and deletes later: a deque, oldest first.
 
-    mmengine appends in ``_save_checkpoint_with_step`` and, on resuming, restores the deque from the entry
-    ``keep_ckpt_ids`` of the message hub. The attribute exists if ``max_keep_ckpts`` is positive.
+    mmengine appends to it in ``_save_checkpoint_with_step``, and restores it from the entry ``keep_ckpt_ids`` of the
+    message hub when a run is resumed. The attribute exists if ``max_keep_ckpts`` is positive.
     """
     return hook.keep_ckpt_ids
 
@@ -185,9 +185,9 @@ def kept_checkpoints(hook: CheckpointHook) -> Any:
 
 
 def count_iteration(wrapper: OptimWrapper) -> None:
-    """Count one iteration; ``should_update`` and ``should_sync`` compare the count with the accumulation.
+    """Count one iteration. ``should_update`` and ``should_sync`` compare the count with ``accumulative_counts``.
 
-    mmengine counts backward passes, in ``backward``.
+    mmengine itself counts backward passes, in ``backward``.
     """
     wrapper._inner_count += 1
 
@@ -201,9 +201,9 @@ def accumulative_counts(wrapper: OptimWrapper) -> int:
 
 
 def records_init(module: nn.Module) -> bool:
-    """Return whether a module takes notes of where its weights come from, which ``update_init_info`` requires.
+    """Return whether a module records the origin of its weights, which ``update_init_info`` requires.
 
-    ``BaseModule.init_weights`` starts the notes in the outermost module and removes them when it is done.
+    ``BaseModule.init_weights`` starts the record in the outermost module and removes it at its end.
     """
     return hasattr(module, '_params_init_info')
 
@@ -221,7 +221,7 @@ def history_state(buffer: HistoryBuffer) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def make_history(log: np.ndarray, count: np.ndarray, max_length: int) -> HistoryBuffer:
-    """Return the log history that :func:`history_state` describes; dtypes are kept."""
+    """Return the log history with a state from :func:`history_state`. The dtypes of its arrays are kept."""
     return HistoryBuffer(log, count, max_length)
 
 
@@ -229,12 +229,12 @@ def make_history(log: np.ndarray, count: np.ndarray, max_length: int) -> History
 
 
 def checkpoint_loaders() -> Mapping[str, Callable]:
-    """Return a copy of mmengine's table of loaders of checkpoints, by the prefix of a name (``https://``)."""
+    """Return a copy of mmengine's table of loaders of checkpoints by the prefix of a path, such as ``https://``."""
     return dict(CheckpointLoader._schemes)
 
 
 FINAL_LOADERS = ('load_from_local', 'load_from_http', '_safe_torch_load')
-"""Functions of ``mmengine.runner.checkpoint`` in which its loaders of all prefixes end, looked up by these names.
+"""Functions of ``mmengine.runner.checkpoint`` that its loaders of all prefixes finally call, by these names.
 
 ``_safe_torch_load(file, map_location)`` calls :func:`torch.load`, and falls back to full unpickling.
 """
@@ -244,7 +244,7 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
     """Replace functions of :data:`FINAL_LOADERS`, for the whole process.
 
     Raises:
-        KeyError: For a name that is none of them.
+        KeyError: If a name is none of them.
     """
     for name, function in replacements.items():
         if name not in FINAL_LOADERS:
@@ -255,7 +255,7 @@ def replace_final_loaders(replacements: Mapping[str, Callable]) -> None:
 def replace_state_dict_loader(function: Callable) -> None:
     """Replace ``load_state_dict(module, state_dict, strict, logger)`` of mmengine, for the whole process.
 
-    All functions of mmengine, and so ``init_model`` and ``MMSegInferencer`` of mmseg, look it up by this name.
+    All functions of mmengine look it up by this name, and so do ``init_model`` and ``MMSegInferencer`` of mmseg.
     """
     mmengine_checkpoint.load_state_dict = function
 
@@ -272,19 +272,19 @@ LONG_RECORDS = (
     '"FileClient" will be deprecated in future.',
     '"HardDiskBackend" is the alias of "LocalBackend"',
 )
-"""Beginnings of what a runner logs that fills a screen or says nothing; the terminal does not show it."""
+"""Beginnings of long or useless messages in the log of a runner, which the terminal does not show."""
 
 
 # mmengine and mmseg: preprocessors.
 
 
 def copy_without_waiting(preprocessor: BaseDataPreprocessor) -> None:
-    """Let ``cast_data`` of a preprocessor copy to the GPU while the host goes on: mmseg's has no argument for it."""
+    """Make ``cast_data`` of a preprocessor copy to the GPU asynchronously, for which mmseg's has no argument."""
     preprocessor._non_blocking = True
 
 
 def converts_channels(preprocessor: Any) -> bool | None:
-    """Return whether a preprocessor of images exchanges red and blue; None if it is of a kind that cannot."""
+    """Return whether a preprocessor of images exchanges red and blue; None if its class cannot do so."""
     return getattr(preprocessor, 'reverses_channels', getattr(preprocessor, '_channel_conversion', None))
 
 
@@ -292,26 +292,26 @@ def converts_channels(preprocessor: Any) -> bool | None:
 
 
 def head_inputs(head: BaseDecodeHead, features: Sequence[Tensor]) -> Tensor | list[Tensor]:
-    """Return the feature maps that ``in_index`` and ``input_transform`` of a head choose, from those of all stages."""
+    """Return the feature maps that ``in_index`` and ``input_transform`` of a head select from all feature maps."""
     return head._transform_inputs(features)
 
 
 def has_usual_predict(head: nn.Module) -> bool:
-    """Return whether ``head.predict`` is mmseg's: ``forward``, then upsampled to the size of the network's input."""
+    """Return whether ``head.predict`` is mmseg's: ``forward``, then upsampling to the size of the network's input."""
     return getattr(type(head), 'predict', None) is BaseDecodeHead.predict
 
 
 # PyTorch: modules and tensors.
 
 BatchNorm = _BatchNorm
-"""Base of all batch-norm layers (1d, 2d, 3d, synchronised, lazy), of which PyTorch has no public name."""
+"""Base class of all batch-norm layers (1d, 2d, 3d, synchronised, lazy), which has no public name in PyTorch."""
 
 SYNC_BUFFERS = next(
     name
     for name in ('forward_sync_buffers', 'broadcast_buffers')
     if name in inspect.signature(DistributedDataParallel.__init__).parameters
 )
-"""The option of DistributedDataParallel that copies the buffers of rank 0 to all; PyTorch 2.13 gave it another name."""
+"""Option of DistributedDataParallel that copies the buffers of rank 0 to all ranks. PyTorch 2.13 has renamed it."""
 
 
 def syncs_gradients(module: nn.Module) -> bool:
@@ -328,12 +328,12 @@ def set_gradient_sync(module: nn.Module, sync: bool) -> None:
 
 
 def version_of(tensor: Tensor) -> int:
-    """Return a number that grows with every change of a tensor in place."""
+    """Return a counter that every change of a tensor in place increases."""
     return tensor._version
 
 
 def add_each(tensors: list[Tensor], others: list[Tensor], alpha: float = 1.0) -> list[Tensor]:
-    """Return the tensors of one list plus ``alpha`` times those of another, in few kernels."""
+    """Return the tensors of one list plus ``alpha`` times the tensors of another, in few kernels."""
     return list(torch._foreach_add(tensors, others, alpha=alpha))
 
 
@@ -357,27 +357,27 @@ def multiply_each_(tensors: list[Tensor], factor: float) -> None:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Return whether an error says that a process of the group did not answer in time."""
+    """Return whether the message of an error says that a process of the group did not respond in time."""
     return bool(re.search(r'Timed out waiting|collective operation timeout', str(error)))
 
 
 # PyTorch: files.
 
 ARCHIVE_PICKLE, TORCHSCRIPT_PICKLE = 'data.pkl', 'constants.pkl'
-"""Members of the zip archives that ``torch.save`` and ``torch.jit.save`` write; TorchScript has both."""
+"""Members of the zip archives that ``torch.save`` writes (the first) and ``torch.jit.save`` writes (both)."""
 
 LEGACY_MAGIC = b'\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
-"""The number with which files of PyTorch before 1.6 begin, as pickle writes it."""
+"""Number at the beginning of files of PyTorch before 1.6, as pickle writes it."""
 
 STATE_DICT_ATTRIBUTES = frozenset({'_metadata'})
-"""Attributes of the OrderedDict that ``Module.state_dict`` returns: the modules' versions, for ``load_state_dict``."""
+"""Attributes of the OrderedDict from ``Module.state_dict``: the versions of modules, for ``load_state_dict``."""
 
 FORCE_WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
-"""Environment variable with which :func:`torch.load` reads weights only, whatever its caller asks for."""
+"""Environment variable with which :func:`torch.load` reads weights only, whatever the arguments are."""
 
 
 def safe_name(thing: Any) -> str:
-    """Return the name in files under which PyTorch's reader of weights finds an allowed class or function."""
+    """Return the name by which files refer to a class or function that PyTorch's reader of weights allows."""
     return thing[1] if isinstance(thing, tuple) else f'{thing.__module__}.{thing.__qualname__}'
 
 
@@ -388,10 +388,10 @@ def refused_global(message: str) -> str | None:
 
 
 def refusal(message: str) -> str:
-    """Return the reason from the error of PyTorch's reader of weights, without its advice to trust the file."""
+    """Return the reason in an error of PyTorch's reader of weights, without its advice to trust the file."""
     return re.split(r'\n|\. ', message.rpartition('WeightsUnpickler error: ')[2].strip())[0]
 
 
 def names_weights_only(error: Exception) -> bool:
-    """Return whether an error says that a file cannot be read with ``weights_only=True``: formats before 1.0."""
+    """Return whether an error says that a format (one before PyTorch 1.0) cannot be read with ``weights_only=True``."""
     return 'weights_only' in str(error)

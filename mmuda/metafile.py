@@ -1,4 +1,4 @@
-"""``metafile.yml`` beside the configs of a method: the one source of published figures and ours."""
+"""``metafile.yml`` beside the configs of a method: the only source of published results and of ours."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +10,17 @@ from .files import write_atomically
 
 NAME = 'metafile.yml'
 IN_ONE_LINE = {'Paper', 'Metrics', 'Target Statistics', 'Seeds', 'Per Class'}
-"""Keys whose values are written in one line."""
+"""Keys whose values are written on one line."""
 
 
 def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Return the models of a metafile by their names, such as ``'advent/gta2city'``.
 
-    The format is that of OpenMMLab's model zoos. A model may have a ``Remark`` and has a list of ``Results``; each says
-    its ``Source`` (``paper`` or ``ours``), ``Dataset`` and ``Metrics`` in percent: one number each for a paper, a list
-    over ``Seeds`` for ours. A paper's result also has the ``Name`` of its column and, where it is known, the IoU ``Per
-    Class``. Ours may have the same metrics with ``Target Statistics`` of batch-norm, and the ``Commit`` of the code.
-    Both may have a ``Remark``.
+    The format is that of OpenMMLab's model zoos. A model has a list of ``Results``. Each result has its ``Source``
+    (``paper`` or ``ours``), ``Dataset`` and ``Metrics`` in percent: one number for each metric of a paper, and a list
+    over ``Seeds`` for ours. A result of a paper also has the ``Name`` of its column and, if it is known, the IoU ``Per
+    Class``. Ours can have the same metrics with ``Target Statistics`` of batch-norm, and the ``Commit`` of the code.
+    Models and results can have a ``Remark``.
 
     Args:
         folder: Folder of the metafile.
@@ -32,15 +32,15 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     models = _read(folder)['Models']
     found = {model['Name']: model for model in models}
     if len(found) < len(models):
-        raise ValueError(f'{Path(folder) / NAME} has two models of one name: {[model["Name"] for model in models]}')
+        raise ValueError(f'{Path(folder) / NAME} has several models of one name: {[model["Name"] for model in models]}')
     return found
 
 
 def paper_of(config: str | Path) -> dict[str, Any] | None:
-    """Return the paper's figures for a config, as :class:`DomainIoUMetric` takes them, or None if it has none.
+    """Return the results of the paper for a config, as :class:`DomainIoUMetric` takes them, or None if it has none.
 
     Args:
-        config: Config file; its metafile is in the same folder, or, for ``projects/NAME/configs``, in the one above.
+        config: Config file. Its metafile is in the same folder, or, for ``projects/NAME/configs``, in the one above.
     """
     found = model_of(config)
     results = [] if found is None else [one for one in found[1].get('Results', ()) if one['Source'] == 'paper']
@@ -65,17 +65,17 @@ def model_of(config: str | Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Path:
-    """Put our results for a config into its metafile, in the place of earlier ones on the same data sets.
+    """Write our results for a config into its metafile, in place of our earlier results on the same data sets.
 
     Args:
         config: See :func:`paper_of`.
-        results: Entries of ``Results``; a ``Dataset`` may be missing if the metafile names one for this config.
+        results: Entries of ``Results``. Without ``Dataset``, the last one in the metafile for this config is used.
 
     Returns:
         The folder of the metafile.
 
     Raises:
-        ValueError: If no metafile lists the config, or a data set is not known.
+        ValueError: If no metafile lists the config, or the name of the data set is not known.
     """
     found = model_of(config)
     if found is None:
@@ -98,11 +98,11 @@ def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Pat
 
 
 def write_metafile(folder: str | Path, content: dict[str, Any]) -> None:
-    """Write a metafile in its layout: a line for each key, and one line for numbers that belong together.
+    """Write a metafile with a line for each key, and one line for numbers that belong together.
 
     Args:
         folder: Folder of the metafile.
-        content: All of it.
+        content: Whole content of the metafile.
     """
     text = yaml.dump(
         _laid_out(content), Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=10_000, allow_unicode=True
@@ -122,14 +122,14 @@ def _figures(result: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Line:
-    """A value to write in one line."""
+    """A value to write on one line."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists and dicts in lines of their own, but for those in a :class:`_Line`."""
+    """Dumper that writes each entry of lists and dicts on a separate line, except in a :class:`_Line`."""
 
 
 def _represent_line(dumper: yaml.SafeDumper, line: _Line) -> yaml.Node:

@@ -1,8 +1,9 @@
-"""Folders that belong to one run at a time.
+"""Ownership of folders: a folder belongs to one run at a time.
 
-The lock of a file in the folder decides, wherever the file system has locks that other machines see. Some shared disks
-have none, or locks that only one machine sees. So the holder also writes its name into the file and touches the file
-every few seconds; a machine that finds the name of another one waits and looks whether the file is still touched.
+The lock of a file in the folder decides if the file system has locks that all machines see. Some shared disks have no
+locks, or locks that only one machine sees. A run that holds the folder therefore also writes its machine and process
+into the file, and updates the time of the file (touches it) every few seconds. A run that finds the name of another
+machine in the file waits to see whether the file is still touched.
 """
 
 import errno
@@ -24,12 +25,12 @@ from mmengine.logging import print_log
 from .ranks import from_main
 
 LOCK = '.lock'
-"""File in a folder whose lock is held by the run that the folder belongs to. Its text says which run that is."""
+"""File in a folder whose lock is held by the run that owns the folder. Its text describes that run."""
 
 HEARTBEAT = 5.0
 """Seconds between two touches of the lock file by the run that holds the folder."""
 PATIENCE = 3.5
-"""Heartbeats that a newcomer waits for a touch before it takes the holder on another machine for dead."""
+"""Number of heartbeats without a touch after which a run on another machine counts as dead."""
 
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _SHOWN = 300
@@ -40,17 +41,18 @@ _HELD: dict[Path, TextIO] = {}
 def only_user(folder: str | Path, what: str) -> Iterator[int]:
     """Hold a folder for one run while the block is executed.
 
-    The system gives the folder back when the process and all children that inherited the file descriptor have ended,
-    however they ended. Forked children (workers of data loaders) do not hold it. Machines that share the disk see the
-    lock of each other, where their file system has locks (NFS has), and the touches of each other's lock files
-    elsewhere.
+    The operating system releases the folder when this process and all child processes that inherited the file
+    descriptor have ended, in any way. Forked child processes (workers of data loaders) do not hold it. Machines that
+    share the disk detect each other by the lock if the file system has locks (NFS has), and else by the touches of the
+    lock file.
 
     Args:
-        folder: Folder, made if missing.
-        what: Name of such a run, for the message: ``'comparison'``.
+        folder: The folder; it is made if it does not exist.
+        what: Kind of the run, for the message, such as ``'comparison'``.
 
     Yields:
-        A file descriptor. Children that get it (``pass_fds``) hold the folder, too, even if this process dies.
+        A file descriptor. Child processes that inherit it (``pass_fds``) hold the folder, too, even if this process
+        dies.
 
     Raises:
         RuntimeError: If another run holds it.
@@ -62,21 +64,21 @@ def only_user(folder: str | Path, what: str) -> Iterator[int]:
             try:
                 yield file.fileno()
             finally:
-                file.truncate(0)  # children may still hold it, so the file stays
+                file.truncate(0)  # the file stays, because child processes may still hold it
 
 
 @contextmanager
 def only_run(folder: str | Path, what: str) -> Iterator[None]:
-    """Hold a folder for a run of one or several processes; all of them must call it. Nothing is left in the folder.
+    """Hold a folder for a run of one or several processes, all of which must call it. The lock file is removed later.
 
-    A process that holds the folder may call it again.
+    A process that holds the folder can call it again.
 
     Args:
-        folder: Folder, made if missing.
-        what: Name of such a run, for the message: ``'training'``.
+        folder: The folder; it is made if it does not exist.
+        what: Kind of the run, for the message, such as ``'training'``.
 
     Raises:
-        RuntimeError: If another run holds it, on all processes.
+        RuntimeError: On all processes, if another run holds the folder.
     """
     with ExitStack() as stack:
         from_main(lambda: None if holds(folder) else stack.enter_context(_held_alone(Path(folder), what)))
@@ -84,7 +86,7 @@ def only_run(folder: str | Path, what: str) -> Iterator[None]:
 
 
 def holds(folder: str | Path) -> bool:
-    """Return whether this process holds a folder; of several processes only the main one does."""
+    """Return whether this process holds a folder. In a run of several processes only the main process does."""
     return Path(folder).resolve() in _HELD
 
 
@@ -95,8 +97,8 @@ def _held_alone(folder: Path, what: str) -> Iterator[None]:
     while True:
         with open(path, 'a+', encoding='utf-8') as file:
             _lock(file, folder, what)
-            # The run before may have removed the file after it was opened here: the lock of a removed file is worth
-            # nothing.
+            # The earlier run may have removed the file after it was opened here. The lock of a removed file protects
+            # nothing, so try again.
             if not _is_file_at(file, path):
                 continue
             with _noted(file, folder):
@@ -123,8 +125,8 @@ def _lock(file: TextIO, folder: Path, what: str) -> None:
         if error.errno not in _WITHOUT_LOCKS:
             raise
         print_log(
-            f'{folder}: its file system has no locks ({error.strerror}); a second {what} is noticed by what the first '
-            'one writes there, but not if both begin at the same moment',
+            f'{folder}: its file system has no locks ({error.strerror}); a second {what} is detected by the text that '
+            'the first one writes there, but not if both start at the same moment',
             logger='current',
             level=logging.WARNING,
         )
@@ -136,7 +138,7 @@ def _lock(file: TextIO, folder: Path, what: str) -> None:
 
 @contextmanager
 def _noted(file: TextIO, folder: Path) -> Iterator[None]:
-    """Write who holds the folder, and remember that this process does."""
+    """Write process, machine and command into the lock file, touch it while the block runs, and add it to ``_HELD``."""
     file.truncate(0)
     command = shlex.join(sys.argv)
     file.write(
@@ -157,19 +159,19 @@ def _noted(file: TextIO, folder: Path) -> Iterator[None]:
 
 
 def _touch(path: str, over: threading.Event) -> None:
-    """Set the time of the lock file again and again. A disk that is away for a while only delays a touch."""
+    """Update the time of the lock file at each heartbeat. If the disk is temporarily unavailable, try again later."""
     while not over.wait(HEARTBEAT):
         with suppress(OSError):
             os.utime(path)
 
 
 def _beats(file: TextIO, folder: Path) -> bool:
-    """Return whether a run on another machine still touches the lock file; it waits only if such a run is named."""
+    """Return whether a run on another machine still touches the lock file. Wait only if the file names such a run."""
     holder = _text(file)
     if _node(holder) in (None, platform.node()):
         return False
     print_log(
-        f'{folder} was last held by {holder}: looking for {PATIENCE * HEARTBEAT:g} seconds whether that run is alive',
+        f'{folder} was last held by {holder}: waiting {PATIENCE * HEARTBEAT:g} seconds to see if that run is alive',
         logger='current',
     )
     first, end = _touched(file.name), time.monotonic() + PATIENCE * HEARTBEAT
@@ -181,7 +183,7 @@ def _beats(file: TextIO, folder: Path) -> bool:
 
 
 def _touched(path: str) -> int | None:
-    """Return the time of the last touch. Network disks ask their server for it when a file is opened, not before."""
+    """Return the time of the last touch in ns. The file is opened, because network disks update the time only then."""
     try:
         with open(path, 'rb') as file:
             return os.fstat(file.fileno()).st_mtime_ns
@@ -202,13 +204,13 @@ def _refusal(file: TextIO, folder: Path, what: str) -> RuntimeError:
 
 
 def _node(holder: str) -> str | None:
-    """Return the machine in the text of a lock file."""
+    """Return the name of the machine in the text of a lock file; None if there is none."""
     words = holder.split()
     return words[3] if len(words) > 3 and words[0] == 'process' else None
 
 
 def _is_alive(holder: str) -> bool:
-    """Return whether the process in the text of a lock file runs on this machine."""
+    """Return whether the process in the text of a lock file is another running process of this machine."""
     if _node(holder) != platform.node():
         return False
     number = holder.split()[1]
@@ -222,7 +224,7 @@ def _is_alive(holder: str) -> bool:
 
 
 def _let_go_in_child() -> None:
-    """A forked child shares the lock: it would hold the folder for as long as it lives."""
+    """Close the lock files in a forked child process, which otherwise holds the folders as long as it lives."""
     for file in _HELD.values():
         file.close()
     _HELD.clear()

@@ -1,4 +1,4 @@
-"""PNG files that are written a few rows at a time, so that an image never has to be in memory as a whole."""
+"""Writing of PNG files a few rows at a time, without the whole image in memory."""
 
 import struct
 import zlib
@@ -13,15 +13,15 @@ _GREY, _PALETTE = 0, 3
 
 
 class PNGRows:
-    """Write an 8-bit PNG of one channel, from its first row to its last; use it as a context.
+    """Writer of an 8-bit PNG of one channel, from its first row to its last. Use it as a context.
 
     Args:
         file: A file that is open for writing bytes.
-        size: (height, width).
-        palette: RGB colour of each value, the rest is black; without one the PNG is grey.
+        size: (height, width) of the image.
+        palette: RGB colours by value; all other values are black. Without a palette, the PNG is grey.
 
     Raises:
-        ValueError: For an empty image, rows of another width or type, or, at the end, another number of rows.
+        ValueError: If the image is empty, if rows have another width or type, or if their number is not the height.
     """
 
     def __init__(self, file: BinaryIO, size: tuple[int, int], palette: Sequence[Sequence[int]] | None = None) -> None:
@@ -29,7 +29,7 @@ class PNGRows:
         if min(size) < 1:
             raise ValueError(f'an image has at least one pixel, but its size is {size}')
         self._file, self._written = file, 0
-        # Label maps are runs of equal values.
+        # Label maps have long runs of equal values.
         self._compressor = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
         colour = _GREY if palette is None else _PALETTE
         file.write(_SIGNATURE)
@@ -57,12 +57,12 @@ class PNGRows:
         if rows.ndim != 2 or rows.shape[1] != self._width or rows.dtype != np.uint8:
             raise ValueError(f'rows must be (n, {self._width}) uint8, but are {rows.shape} {rows.dtype}')
         self._written += len(rows)
-        filtered = np.zeros((len(rows), self._width + 1), np.uint8)  # each row begins with its filter: none
+        filtered = np.zeros((len(rows), self._width + 1), np.uint8)  # each row begins with its filter type, 0 for none
         filtered[:, 1:] = rows
         self._data(self._compressor.compress(filtered.data))
 
     def close(self) -> None:
-        """Write the end of the file, which stays open."""
+        """Write the end of the PNG. The file stays open."""
         if self._written != self._height:
             raise ValueError(f'{self._written} rows were written to an image of {self._height}')
         self._data(self._compressor.flush())

@@ -1,4 +1,4 @@
-"""One display of progress: a bar on a terminal, a line now and then in a log file, nothing on other processes."""
+"""Display of progress: a bar on a terminal, a line every few seconds in a log file, nothing on other ranks."""
 
 import sys
 import time
@@ -16,13 +16,13 @@ T = TypeVar('T')
 
 
 def progress(items: Iterable[T], total: int, name: str, unit: str = 'images') -> Iterator[T]:
-    """Pass items on, and show how many are done, their rate and the time that is left.
+    """Yield items, and show how many are done, their rate and the remaining time.
 
     Args:
-        items: Items to pass on.
+        items: Items to yield.
         total: Number of items.
         name: Name of the work.
-        unit: Plural of one item, for the rate.
+        unit: Plural noun for the items, for the rate.
     """
     with ProgressDisplay(total, name, unit) as display:
         for item in items:
@@ -31,15 +31,15 @@ def progress(items: Iterable[T], total: int, name: str, unit: str = 'images') ->
 
 
 class ProgressDisplay:
-    """Show the progress of work that is not a loop over items; use it as a context.
+    """Display for the progress of work that is not a loop over items. Use it as a context.
 
     Args:
         total: Number of units.
         name: Name of the work.
-        unit: Plural of one unit.
-        seconds_between_lines: Seconds between two lines where there is no terminal.
+        unit: Plural noun for the units.
+        seconds_between_lines: Seconds between two lines if the output is not a terminal.
         file: Stream to write to; standard error by default.
-        done: Units that were done before, by an interrupted run; they do not count for the rate.
+        done: Number of units that an interrupted run has done before. They do not count for the rate.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ProgressDisplay:
                 _RateColumn(self.unit),
                 TimeRemainingColumn(),
                 console=Console(file=self.file),
-                redirect_stdout=sys.stdout.isatty(),  # else prints would go where the bar is
+                redirect_stdout=sys.stdout.isatty(),  # prints must not overwrite the bar
             )
             self._bar.start()
             self._task = self._bar.add_task(self.name, total=self.total, completed=self.done)
@@ -79,7 +79,7 @@ class ProgressDisplay:
             self._bar.stop()
 
     def update(self, count: int) -> None:
-        """Count units that were done since the last call."""
+        """Add the number of units that were done since the last call."""
         self.done += count
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done)
@@ -98,7 +98,7 @@ class ProgressDisplay:
 
 
 class _RateColumn(ProgressColumn):
-    """Units per second."""
+    """Column with the units per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()

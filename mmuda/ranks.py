@@ -1,4 +1,4 @@
-"""Several processes, one run: decisions of the main process, shares of the work, models without their wrappers."""
+"""Runs with several processes: decisions of the main process, shares of the work, models without their wrappers."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,23 +13,23 @@ T = TypeVar('T')
 
 
 def from_main(decide: Callable[[], T]) -> T:
-    """Return on every process what ``decide`` returns on the main process.
+    """Call a function on the main process, and return its result on every process.
 
-    All processes must call it. It is also a barrier: no process goes on before the main process has decided.
+    All processes must call it. It is also a barrier: no process continues before the main process has the result.
 
     Args:
-        decide: Called on the main process only. The result must be picklable.
+        decide: Function that is called on the main process only. Its result must be picklable.
 
     Raises:
-        Exception: On the main process, what ``decide`` raises.
-        RuntimeError: On the other processes, if ``decide`` raised, with its message.
+        Exception: On the main process, any error of ``decide``.
+        RuntimeError: On the other processes, if ``decide`` raised an error, with its message.
     """
     outcome: list[Any] = [None, None]
     failure = None
     if is_main_process():
         try:
             outcome[0] = decide()
-        except Exception as error:  # the other processes must not wait for ever
+        except Exception as error:  # the other processes must not wait forever
             failure, outcome[1] = error, f'{type(error).__name__}: {error}'
     broadcast_object_list(outcome)
     if failure is not None:
@@ -40,7 +40,7 @@ def from_main(decide: Callable[[], T]) -> T:
 
 
 def own_share(count: int) -> range:
-    """Return the indices of this process out of ``count`` items: rank r of W takes r, r + W, r + 2W, ..."""
+    """Return the indices of the items of this process among ``count`` items: rank r of W has r, r + W, r + 2W, ..."""
     rank, world_size = rank_and_world_size()
     return range(rank, count, world_size)
 

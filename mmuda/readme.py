@@ -31,7 +31,7 @@ def results_table(models: Sequence[dict[str, Any]]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown; its cells are not padded, so that a change of one changes one line.
+    """Return a table in Markdown. Its cells are not padded, so that a change of one cell changes only one line.
 
     Args:
         rows: Cells; the first row is the header.
@@ -151,17 +151,17 @@ def update_readme(folder: str | Path) -> bool:
 
 
 def folders_with_results(root: str | Path) -> list[Path]:
-    """Return the folders below a project that have a metafile: baselines, methods by their years, others.
+    """Return the folders in ``configs/`` and ``projects/`` that have a metafile: baselines, methods by year, others.
 
     Args:
-        root: The project.
+        root: Folder that holds ``configs/`` and ``projects/``.
     """
     found = (path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
     return sorted(found, key=lambda folder: _place(folder.name))
 
 
 def _rows(model: dict[str, Any]) -> list[list[str]]:
-    """Return a line for each data set that the model has results on; one if there are none."""
+    """Return a row for each data set that the model has results on, or one row if it has none."""
     title = model.get('Row') or model['Name'].split('/')[-1]
     title += f' ({model["Remark"]})' if 'Remark' in model else ''
     results = model.get('Results', [])
@@ -191,7 +191,7 @@ def _ours(result: dict[str, Any] | None, names: Sequence[str]) -> list[str]:
 
 
 def _by_name(shown: dict[str, str], names: Sequence[str]) -> str:
-    """Return a cell with the number of each metric of its line, in the order of the names."""
+    """Return a cell with the numbers of the metrics of its row, in the order of their names."""
     return ' / '.join(shown.get(name, NONE) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Registries of mmuda's own kinds of components, whose errors list the names that exist."""
+"""Registries of the kinds of components that only mmuda has. Their errors list the known names."""
 
 import difflib
 from typing import Any
@@ -8,22 +8,23 @@ from mmseg.registry import TASK_UTILS
 
 
 class NamedRegistry(Registry):
-    """A registry that builds from ``dict(type=..., ...)`` and explains what is wrong with a config.
+    """A registry that builds components from ``dict(type=..., ...)``, with clear errors for wrong configs.
 
-    Names that are not found here are looked for in mmseg's ``TASK_UTILS``, where plug-ins registered such components
-    before these registries existed.
+    Names that it does not have are looked up in mmseg's ``TASK_UTILS``, where older plug-ins have registered such
+    components.
     """
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
         """Build a component.
 
         Args:
-            cfg: ``type``, a registered name or a class, and the arguments.
-            *args: Further positional arguments.
-            **kwargs: Arguments that the config does not give.
+            cfg: Dict with ``type``, a registered name or a class, and the arguments.
+            *args: Positional arguments.
+            **kwargs: Defaults of arguments that the config does not have.
 
         Raises:
-            ValueError: If the type is missing or unknown, or the arguments do not fit; with the known names.
+            ValueError: If the type is missing or unknown (the message lists the known names), or if the arguments do
+                not fit.
         """
         arguments = {**kwargs, **cfg}
         kind = arguments.pop('type', None)
@@ -37,7 +38,7 @@ class NamedRegistry(Registry):
         """Return the registered class of a name.
 
         Raises:
-            ValueError: If there is none, with the known names.
+            ValueError: If there is none. The message lists the known names.
         """
         found = self.module_dict.get(name) or (None if name is None else TASK_UTILS.get(name))
         if found is None:

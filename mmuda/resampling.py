@@ -1,14 +1,14 @@
-"""Which of Pillow's filters CBST resizes with."""
+"""Choice of the filter of Pillow with which CBST resizes."""
 
 from collections.abc import Sequence
 
 
 def auto_filter(from_size: Sequence[int], to_size: Sequence[int]) -> str:
-    """Return CBST's filter for a change of size: Lanczos if both sides shrink, bicubic if both grow, else bilinear.
+    """Return CBST's filter for a change of size: Lanczos if both lengths shrink, bicubic if both grow, else bilinear.
 
     Args:
-        from_size: Two sides, in any order.
-        to_size: The same two sides after resizing.
+        from_size: Height and width, in any order.
+        to_size: Height and width after resizing, in the same order.
 
     Returns:
         ``'lanczos'``, ``'bicubic'`` or ``'bilinear'``.

@@ -1,4 +1,4 @@
-"""Settings that decide a result: kept as plain values, compared line by line."""
+"""Comparison of settings that decide a result, as plain values."""
 
 import copy
 import hashlib
@@ -8,11 +8,11 @@ from typing import Any
 INDIFFERENT = {
     *('data_root', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'backend_args', 'cache_bytes')
 }
-"""Keys at any depth that change where and how fast data is read, and nothing else."""
+"""Keys, at any depth, that only change the place of data and the speed of reading it."""
 
 
 def comparable(settings: Any) -> Any:
-    """Return settings as JSON has them, without keys that cannot change a result."""
+    """Return settings as values that JSON has, without keys that cannot change a result (:data:`INDIFFERENT`)."""
 
     def plain(node: Any) -> Any:
         if isinstance(node, dict):
@@ -25,7 +25,7 @@ def comparable(settings: Any) -> Any:
 
 
 def settings_digest(settings: Any) -> str:
-    """Return a short digest of :func:`comparable` settings."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of :func:`comparable` settings."""
     return hashlib.sha256(json.dumps(comparable(settings), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -50,7 +50,7 @@ def is_below(line: str, key: str) -> bool:
 
 
 def shortened(lines: list[str], most: int = 10) -> list[str]:
-    """Return the first lines of a list, and how many more there are."""
+    """Return the first lines of a list, and a line with the number of the others if there are more."""
     return lines[:most] + ([f'... and {len(lines) - most} more'] if len(lines) > most else [])
 
 

@@ -1,7 +1,7 @@
-"""Files in zip archives, read where they are: mmengine's file backend for paths that begin with ``zip://``.
+"""Files in zip archives, which are read without unpacking: mmengine's file backend for paths with ``zip://``.
 
-``zip:///data/gta5`` is a folder of archives, as downloaded; their contents together are one tree, so
-``zip:///data/gta5/images/00001.png`` is read from whichever of them has ``images/00001.png``. A path may also name one
+``zip:///data/gta5`` is a folder of archives as downloaded. Their contents together are one tree, so
+``zip:///data/gta5/images/00001.png`` is read from the archive that has ``images/00001.png``. A path can also name one
 archive: ``zip:///data/gta5/01_images.zip/images/00001.png``. ``zip://data/gta5`` is relative to the working directory.
 """
 
@@ -22,14 +22,14 @@ from .zip_tree import ZipTree, archives_at, stamps_at
 PREFIX = 'zip://'
 
 HEADER_BYTES = 1 << 16
-"""How much of a file is unpacked when it is opened: the size of an image is nearly always in there."""
+"""Number of bytes that are unpacked when a file is opened. They nearly always contain the size of an image."""
 
 _trees: dict[str, ZipTree] = {}
 
 
 @lru_cache(maxsize=1 << 16)
 def _located(folder: str) -> tuple[str, str]:
-    """Split a folder into the deepest place with archives and the folder inside of them."""
+    """Split a folder into the deepest path that is or holds archives, and the folder inside of the archives."""
     place = folder
     while not archives_at(place):
         if osp.dirname(place) == place:
@@ -43,12 +43,12 @@ def find_archives(path: str, fresh: bool = False) -> tuple[ZipTree, str]:
     """Return the archives of a path, and the path inside of them.
 
     Args:
-        path: With or without ``zip://``.
-        fresh: The path may be a folder, and archives that have changed are read again.
+        path: Path with or without ``zip://``.
+        fresh: Whether the path can be a folder, and archives that have changed are read again.
 
     Raises:
-        FileNotFoundError: If no archive is on the path.
-        OSError: If one is damaged.
+        FileNotFoundError: If there is no archive on the path.
+        OSError: If an archive is damaged.
     """
     whole = osp.abspath(str(path).removeprefix(PREFIX))
     if fresh:
@@ -69,29 +69,29 @@ def is_zipped(path: str | os.PathLike | None) -> bool:
 
 
 def is_local(path: str | os.PathLike, backend_args: dict | None = None) -> bool:
-    """Return whether files can be looked at where they are: on a local disk, or in a zip archive there.
+    """Return whether files are on a local disk, or in a zip archive there, so that they can be opened directly.
 
     Args:
         path: A file or a folder.
-        backend_args: Of mmengine's file backend.
+        backend_args: Arguments of mmengine's file backend.
     """
     backend = (backend_args or {}).get('backend', 'local')
     return backend == 'local' and ('://' not in str(path) or is_zipped(path))
 
 
 def absolute(path: str | os.PathLike) -> str:
-    """Return a path that does not depend on the working directory, in an archive or not."""
+    """Return the absolute form of a path, in an archive or not."""
     text = str(path)
     return PREFIX + osp.abspath(text.removeprefix(PREFIX)) if is_zipped(text) else osp.abspath(text)
 
 
 def is_file(path: str | os.PathLike) -> bool:
-    """Return whether there is such a file, in an archive or not."""
+    """Return whether a file exists, in an archive or not."""
     return ZipBackend().isfile(str(path)) if is_zipped(path) else osp.isfile(path)
 
 
 def file_size(path: str | os.PathLike) -> int:
-    """Return the number of bytes of a file, in an archive those of the file as it unpacks.
+    """Return the number of bytes of a file; for a file in an archive, the number of unpacked bytes.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -100,9 +100,9 @@ def file_size(path: str | os.PathLike) -> int:
 
 
 def stamp(path: str | os.PathLike) -> list:
-    """Return what changes when a file does: its absolute path, size and modification time, or checksum in an archive.
+    """Return values that change if a file changes: its absolute path, size and modification time in ns.
 
-    A file that does not exist has its path alone.
+    For a file in an archive, its checksum replaces the time. For a file that does not exist, only the path is returned.
     """
     try:
         if is_zipped(path):
@@ -116,13 +116,13 @@ def stamp(path: str | os.PathLike) -> list:
 
 
 class PackedFile(io.RawIOBase):
-    """A file in an archive, of which the first bytes are unpacked, and the rest when it is read.
+    """A file in an archive. Its first bytes are unpacked when it is opened, and the rest only when it is read.
 
     Args:
-        path: As in :func:`find_archives`.
+        path: Path with or without ``zip://``.
 
     Raises:
-        OSError: As in :meth:`ZipTree.read`.
+        OSError: If the file does not exist or cannot be read, see :meth:`ZipTree.read`.
     """
 
     def __init__(self, path: str) -> None:
@@ -140,11 +140,11 @@ class PackedFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the position of the next byte."""
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, as in a file on a disk."""
+        """Move to a position and return it, as in a file on a disk."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         self._place = max(0, start + offset)
         return self._place
@@ -171,19 +171,23 @@ def open_file(path: str | os.PathLike) -> BinaryIO:
 
 @register_backend('zip', prefixes='zip')
 class ZipBackend(BaseStorageBackend):
-    """mmengine's file backend for files in zip archives. It reads only; see the module for the paths."""
+    """mmengine's file backend for files in zip archives. It is read-only. The module explains the paths."""
 
     def get(self, filepath: str) -> bytes:
-        """Return a file; the errors are those of :meth:`ZipTree.read`."""
+        """Return the content of a file.
+
+        Raises:
+            OSError: If it does not exist or cannot be read, see :meth:`ZipTree.read`.
+        """
         tree, name = find_archives(filepath)
         return tree.read(name)
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
-        """Return a text file."""
+        """Return the text of a file."""
         return self.get(filepath).decode(encoding)
 
     def isfile(self, filepath: str) -> bool:
-        """Return whether an archive has such a file."""
+        """Return whether an archive has the file."""
         try:
             tree, name = find_archives(filepath)
         except FileNotFoundError:
@@ -191,7 +195,7 @@ class ZipBackend(BaseStorageBackend):
         return name in tree.members
 
     def isdir(self, filepath: str) -> bool:
-        """Return whether an archive has files below such a folder, or the path is one or a folder of them."""
+        """Return whether an archive has files below the folder, or the path is an archive or a folder of archives."""
         try:
             tree, name = find_archives(filepath, fresh=True)
         except FileNotFoundError:
@@ -199,16 +203,16 @@ class ZipBackend(BaseStorageBackend):
         return name in tree.folders
 
     def exists(self, filepath: str) -> bool:
-        """Return whether there is such a file or folder."""
+        """Return whether the file or folder exists."""
         return self.isfile(filepath) or self.isdir(filepath)
 
     def join_path(self, filepath: str, *filepaths: str) -> str:
-        """Join paths as those of files."""
+        """Return the joined path, as for files on a disk."""
         return osp.join(filepath, *filepaths)
 
     @contextmanager
     def get_local_path(self, filepath: str) -> Iterator[str]:
-        """Give a copy on the disk, which is deleted afterwards."""
+        """Yield the path of a copy on the disk, which is deleted afterwards."""
         with tempfile.NamedTemporaryFile(suffix=osp.splitext(filepath)[1]) as file:
             file.write(self.get(filepath))
             file.flush()
@@ -222,18 +226,18 @@ class ZipBackend(BaseStorageBackend):
         suffix: str | tuple[str, ...] | None = None,
         recursive: bool = False,
     ) -> Iterator[str]:
-        """Yield paths below a folder, relative to it and sorted; hidden files are left out, as from a disk.
+        """Yield sorted paths below a folder, relative to it, without hidden files, as mmengine does for a disk.
 
         Args:
             dir_path: The folder.
-            list_dir: Yield folders.
-            list_file: Yield files.
-            suffix: End of the names of files.
-            recursive: Yield also what is in folders below.
+            list_dir: Whether to yield folders.
+            list_file: Whether to yield files.
+            suffix: Suffix, or suffixes, of the files to yield; None yields all.
+            recursive: Whether to yield also the content of folders below.
 
         Raises:
             FileNotFoundError: If there is no such folder.
-            TypeError: If folders should have a suffix.
+            TypeError: If ``suffix`` is given with ``list_dir=True``.
         """
         if list_dir and suffix is not None:
             raise TypeError('`list_dir` should be False when `suffix` is not None')

@@ -1,4 +1,4 @@
-"""The contents of zip archives as one tree, and their files, read where they are."""
+"""The contents of zip archives as one tree, whose files are read without unpacking the archives."""
 
 import errno
 import io
@@ -10,15 +10,25 @@ import zlib
 from typing import NamedTuple
 
 MAX_BYTES = 1 << 31
-"""Unpacked size from which on a file is refused: a few bytes can unpack to any size."""
+"""Largest unpacked size of a file. Larger ones are refused, because a few bytes can unpack to any size."""
 
-_LOCAL_HEADER = struct.Struct('<4s22xHH')  # signature, and the lengths of the name and of what stands behind it
+_LOCAL_HEADER = struct.Struct('<4s22xHH')  # signature, lengths of the name and of the extra field after it
 _ENCRYPTED = 0x1
 _MAC_COPIES = '__MACOSX/'
 
 
 class Member(NamedTuple):
-    """A file in an archive, as its central directory has it."""
+    """Entry of a file in the central directory of an archive.
+
+    Attributes:
+        archive: The open archive.
+        offset: Position of the local header in the archive.
+        packed: Number of packed bytes.
+        size: Number of unpacked bytes.
+        crc: CRC-32 of the unpacked bytes.
+        method: Compression method, such as ``zipfile.ZIP_DEFLATED``.
+        flags: General purpose bits of the zip format.
+    """
 
     archive: io.BufferedReader
     offset: int
@@ -32,8 +42,8 @@ class Member(NamedTuple):
 class ZipTree:
     """The contents of one archive, or of all archives of a folder, as one tree.
 
-    The central directories are read once. Files are read at their place (``os.pread``), which leaves the position of
-    the open file alone: threads and forked processes share it without locks.
+    The central directories are read once. Files are read with ``os.pread``, which does not move the position of the
+    open archive, so that threads and forked processes can share it without locks.
 
     Args:
         root: An archive, or a folder with archives.
@@ -56,12 +66,12 @@ class ZipTree:
                 folder = osp.dirname(folder)
 
     def _add(self, path: str) -> None:
-        archive = open(path, 'rb')  # noqa: SIM115 - read from as long as the process lives
+        archive = open(path, 'rb')  # noqa: SIM115 - files are read from it until the process ends
         try:
             infos = zipfile.ZipFile(archive).infolist()
         except (zipfile.BadZipFile, NotImplementedError) as error:
             archive.close()
-            raise OSError(f'{path} is no whole zip archive ({error}): download it again') from error
+            raise OSError(f'{path} is not a complete zip archive ({error}): download it again') from error
         for info in infos:
             if info.is_dir() or info.filename.startswith(_MAC_COPIES):
                 continue
@@ -79,7 +89,7 @@ class ZipTree:
                 self.different[info.filename] = f'{kept.archive.name} and {path}'
 
     def read(self, name: str, count: int | None = None) -> bytes:
-        """Return a file, whose checksum is compared; or its first bytes, without.
+        """Return the content of a file, or its first bytes. The checksum is verified only if all bytes are read.
 
         Args:
             name: Path inside of the archives.
@@ -87,8 +97,8 @@ class ZipTree:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            OSError: If it is damaged, encrypted, too large or packed in another way than zip's usual one, or two
-                archives have different files of this name.
+            OSError: If the file is damaged, encrypted, larger than :data:`MAX_BYTES` or neither stored nor packed by
+                deflate, or if two archives have different files of this name.
         """
         member = self.members.get(name)
         where = f'{name} in {member.archive.name if member else self.root}'
@@ -97,7 +107,7 @@ class ZipTree:
         if name in self.different:
             raise OSError(f'{self.different[name]} have different files {name}: name the archive in the path')
         if member.flags & _ENCRYPTED or member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise OSError(f'{where} is encrypted or not packed by deflate: pack the archive anew')
+            raise OSError(f'{where} is encrypted or not packed by deflate: pack the archive again')
         if member.size > MAX_BYTES:
             raise OSError(f'{where} unpacks to {member.size:,} bytes, more than {MAX_BYTES:,}')
         data = self._unpack(member, where, count)
@@ -113,20 +123,20 @@ class ZipTree:
         _, name_length, extra_length = _LOCAL_HEADER.unpack(head)
         start = member.offset + _LOCAL_HEADER.size + name_length + extra_length
         stored = member.method == zipfile.ZIP_STORED
-        # Deflate makes data at most a little larger, so the first bytes are in about as many packed ones.
+        # Deflate enlarges data only slightly, so `count` bytes never need many more packed bytes.
         wanted = member.packed if count is None else min(member.packed, count if stored else count + 1024)
         packed = os.pread(descriptor, wanted, start)
         if stored:
             return packed
         try:
-            # One byte more than there should be shows a wrong size, and no more memory is taken for it.
+            # Limit the output to one byte more than the expected size: it shows a wrong size and bounds the memory.
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.size + 1 if count is None else count)
         except zlib.error as error:
             raise OSError(f'{where} is damaged ({error}): download the archive again') from error
 
 
 def archives_at(root: str) -> list[str]:
-    """Return the path itself if it is an archive, or those in a folder, sorted by name."""
+    """Return the path itself if it is a file, else the archives in the folder, sorted by name."""
     if osp.isfile(root):
         return [root]
     try:
@@ -136,6 +146,6 @@ def archives_at(root: str) -> list[str]:
 
 
 def stamps_at(root: str) -> list[tuple[str, int, int]]:
-    """Return path, size and modification time of each archive there."""
+    """Return path, size in bytes and modification time in ns of each archive that :func:`archives_at` finds."""
     statuses = ((path, os.stat(path)) for path in archives_at(root))
     return [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]

@@ -160,7 +160,7 @@ def test_damage_is_an_error_that_names_archive_and_file(tmp_path):
         fileio.get(f'zip://{tmp_path}/b.zip/a.bin')
 
     (tmp_path / 'c.zip').write_bytes((tmp_path / 'b.zip').read_bytes()[:80])
-    with pytest.raises(OSError, match='c.zip is no whole zip archive'):
+    with pytest.raises(OSError, match='c.zip is not a complete zip archive'):
         fileio.get(f'zip://{tmp_path}/c.zip/a.bin')
 
 

@@ -1,4 +1,4 @@
-"""Build networks and optimizers of a config without memory or files, and compare the channels of their parts."""
+"""Checks of networks and optimizers, which are built without memory or files: channels and ``custom_keys``."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from .registries import find
 from .signatures import attributes_of
 
 IMAGES = (1, 3, 256, 256)
-"""Shape of the images of the dry forward pass, which computes nothing."""
+"""Shape (N, C, H, W) of the images for the forward pass on the meta device, which computes shapes alone."""
 
 
 def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding]:
@@ -30,11 +30,11 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 
     Args:
         cfg: Config of a training.
-        with_optimizers: Build them as well.
+        with_optimizers: Whether to build the optimizers as well.
     """
     try:
         model = build_without_memory(cfg.model)
-    except Exception as error:  # a run would end with it
+    except Exception as error:  # a run would end with the same error
         yield Finding('model', one_line(error))
         return
     yield from check_channels(model)
@@ -57,10 +57,11 @@ def check_network(cfg: Config, with_optimizers: bool = True) -> Iterator[Finding
 def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterator[Finding]:
     """Check that each entry of ``custom_keys`` is in the name of a parameter: otherwise it has no effect.
 
-    One that names a part which this network could have passes: schedules are shared by networks, some of which lack a
-    neck. Such a part is an attribute that a class of the network sets or reads, or an argument of it. Lists of what has
-    no weight decay are copied from network to network (that of mmseg's SegFormer has a ``pos_block``): there it is a
-    mistake only if the key is almost a name.
+    An entry that names a part which this network could have is accepted, because networks share schedules and some, for
+    example, have no neck. A part is possible if a class of the network has an attribute or argument of that name. Lists
+    of parameters without weight decay are copied from network to network (the list of mmseg's SegFormer has a
+    ``pos_block``). An entry that only changes the weight decay is therefore an error if it is similar to a name, and
+    else a warning.
     """
     names = [name for name, _ in module.named_parameters()]
     parts = {part for name in names for part in name.split('.') if not part.isdigit()}
@@ -80,7 +81,7 @@ def _check_custom_keys(place: str, entry: Mapping, module: nn.Module) -> Iterato
 
 
 def _is_slip(key: str, parts: set[str]) -> bool:
-    """Return whether a part of a key is almost a part of a name, and not the same with another number."""
+    """Return whether a part of a key is a misspelt part of a name. The same name with another number is not."""
     known = {part.rstrip('0123456789') for part in parts} | parts
     left = [part for part in key.split('.') if part and part.rstrip('0123456789') not in known and part not in known]
     return any(difflib.get_close_matches(part, parts, n=1, cutoff=0.8) for part in left)
@@ -88,15 +89,16 @@ def _is_slip(key: str, parts: set[str]) -> bool:
 
 @torch.no_grad()
 def check_channels(model: Any) -> Iterator[Finding]:
-    """Compare the channels that a backbone gives with those that heads and discriminators take; the model is used up.
+    """Compare the output channels of a backbone with the input channels of heads and discriminators.
 
-    Networks that cannot be run without memory, or need other images, are not looked at.
+    The model cannot be used afterwards. Networks that cannot run on the meta device, or that need images of another
+    shape, are not checked.
     """
     segmentor = getattr(model, 'segmentor', model)
     prefix = 'model.segmentor' if segmentor is not model else 'model'
     device = next((parameter.device for parameter in model.parameters()), torch.device('cpu'))
     for module in model.eval().modules():
-        if isinstance(module, BatchNorm):  # takes most of the time on the meta device, and keeps the shape
+        if isinstance(module, BatchNorm):  # it takes most of the time on the meta device, and keeps the shape
             module.forward = lambda input: input  # type: ignore[method-assign]
     images = torch.zeros(IMAGES, device=device)
     try:
@@ -104,7 +106,7 @@ def check_channels(model: Any) -> Iterator[Finding]:
     except Exception:
         return
     if not isinstance(features, (list, tuple)) or not all(isinstance(one, torch.Tensor) for one in features):
-        return  # transformers may give a token of the class beside each map
+        return  # transformers can return a class token beside each feature map
     segmentor.extract_feat = lambda inputs: features
     wrong = False
     for name in ('decode_head', 'auxiliary_head'):
@@ -125,7 +127,7 @@ def check_channels(model: Any) -> Iterator[Finding]:
 
 
 def _check_outputs(segmentor: AdaptiveEncoderDecoder, prefix: str, features: Any) -> Iterator[Finding]:
-    """Check that heads give class logits, see :func:`class_logits`; heads that need memory are not looked at."""
+    """Check that heads give class logits, see :func:`class_logits`, if they can run without memory."""
     heads = segmentor.heads()
     for level in class_levels(segmentor):
         try:

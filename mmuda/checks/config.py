@@ -1,4 +1,4 @@
-"""All checks of a config: as findings for whoever shows them, or as one error."""
+"""All checks of a config. Their result is a list of findings, which :func:`require` turns into one error."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def check_config(cfg: Config) -> list[Finding]:
         cfg: As :func:`mmuda.engine.launch.load_config` returns it. It is not changed.
 
     Returns:
-        What is wrong. What is built from keys that are wrong is not looked at.
+        The findings. Nothing is built from a config with wrong keys, so later findings can be missing.
     """
     found = [*check_scope(cfg), *check_top_level(cfg)]
     if _wrong(found):
@@ -40,7 +40,7 @@ def check_config(cfg: Config) -> list[Finding]:
 
 
 def check_test(cfg: Config) -> list[Finding]:
-    """Check what a test of a network needs: the network, the test images and the evaluator."""
+    """Check the parts of a config that a test of a network needs: the network, the test images and the evaluator."""
     found = [*check_scope(cfg), *check_top_level(cfg)]
     if _wrong(found):
         return found
@@ -51,7 +51,7 @@ def check_test(cfg: Config) -> list[Finding]:
     for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
         if cfg.get(key) is None:
             found.append(
-                Finding(key, 'is None or missing', 'what the test needs: test_dataloader, test_cfg and test_evaluator')
+                Finding(key, 'is None or missing', 'a dict; a test needs test_dataloader, test_cfg and test_evaluator')
             )
     if not _wrong(found):
         found += check_samplers(cfg, TEST)
@@ -65,7 +65,7 @@ def require(cfg: Config, findings: list[Finding]) -> None:
     """Log the warnings among findings, and raise the errors together.
 
     Raises:
-        ConfigError: With one line for each error.
+        ConfigError: If there are errors. The message has one line for each.
     """
     for finding in findings:
         if finding.level == WARNING:
@@ -103,7 +103,7 @@ def _check_staged(cfg: Config) -> list[Finding]:
     built: set[str] = set()
     for stage in stages[0]:
         found += _check_stage(stage, stages[1], built)
-    # A mistake in the config itself is one of each of its stages; it is told for the first.
+    # All stages share the config, so a mistake in it is found in each stage. Keep the finding of the first stage.
     return list({(one.key.split(': ')[-1], one.found): one for one in reversed(found)}.values())[::-1]
 
 
@@ -115,7 +115,7 @@ def _check_stage(stage: Any, context: Any, built: set[str]) -> Iterator[Finding]
     if isinstance(stage, TrainStage):
         try:
             cfg = stage.config(context)
-        except Exception as error:  # a dict merged into what is none
+        except Exception as error:  # such as overrides that merge a dict into a value that is not a dict
             yield Finding(f'{of_stage(stage.name)}overrides', str(error))
             return
         for finding in _check_training(cfg, stage, built):
@@ -124,7 +124,7 @@ def _check_stage(stage: Any, context: Any, built: set[str]) -> Iterator[Finding]
 
 
 def _one_for_each_key(findings: list[Finding]) -> list[Finding]:
-    """Return the last finding about each key: rules of a name come after types, and say more."""
+    """Return the last finding about each key: checks of rules run after checks of types and are more precise."""
     return list({finding.key: finding for finding in findings}.values())
 
 

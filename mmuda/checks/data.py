@@ -1,4 +1,4 @@
-"""Data sets of a config, built without reading their files: class lists, and samplers that fit."""
+"""Checks of the samplers, pipelines, class lists and folders of data sets, which are built without reading files."""
 
 import copy
 import inspect
@@ -31,11 +31,11 @@ from .signatures import parameters_of
 from .training import LOADERS
 
 TEST = 'test_dataloader'
-"""A training needs no files of the test images."""
+"""Loader whose folders are not checked: a training does not need the test images."""
 
 
 def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
-    """Check that the sampler of each loader yields what its data set is indexed by."""
+    """Check that the sampler of each loader yields indices of the kind that its data set takes."""
     for place in loaders:
         loader = cfg.get(place)
         if not isinstance(loader, Mapping):
@@ -72,27 +72,27 @@ def check_samplers(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[
 
 
 def check_pipelines(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
-    """Check that no step looks at labels that no step before it loads, as in the pipeline of a target."""
+    """Check that no step uses labels that no earlier step loads, for example in the pipeline of the target domain."""
     for place, node in datasets_of(cfg, loaders):
         steps = node.get('pipeline')
         loaded = False
         for number, step in enumerate(steps if isinstance(steps, (list, tuple)) else ()):
             kind = find(step.get('type'), TRANSFORMS) if isinstance(step, Mapping) else None
             if not isinstance(kind, type):
-                break  # a step that is not known may load a label
+                break  # an unknown step can load labels
             loaded = loaded or issubclass(kind, LABEL_STEPS)
             ratio = step.get('cat_max_ratio', 1.0)
             if not loaded and issubclass(kind, RandomCrop) and isinstance(ratio, (int, float)) and ratio < 1:
                 yield Finding(
                     f'{place}.pipeline.{number}.cat_max_ratio',
-                    f'is {short(ratio)}, so {kind.__name__} looks at labels, but no step before it loads any',
+                    f'is {short(ratio)}, so {kind.__name__} needs labels, but no earlier step loads any',
                     '1.0',
-                    'images of a target domain are cropped without a look at labels',
+                    'images of a target domain are cropped without labels',
                 )
 
 
 def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[Finding]:
-    """Check that all data sets have the same classes in the same order, and that the heads have as many outputs."""
+    """Check that all data sets have the same classes in the same order, and that the heads have one output for each."""
     lists: dict[str, tuple[str, ...]] = {}
     for place, node in datasets_of(cfg, loaders):
         try:
@@ -100,7 +100,7 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
             check_indices(node)
             if not place.startswith(TEST) and not _refers(node):
                 check_folders(dataset)
-        except Exception as error:  # whatever a class raises for its arguments, a run would end with
+        except Exception as error:  # a run would end with the same error
             yield Finding(place, one_line(error))
             continue
         classes = None if dataset is None else (getattr(dataset, 'metainfo', None) or {}).get('classes')
@@ -120,10 +120,10 @@ def check_classes(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[F
 
 
 def check_folders(dataset: Any) -> None:
-    """Check that the folders of a data set, or its list, exist.
+    """Check that the folders or the list of a data set exist.
 
     Raises:
-        FileNotFoundError: If one does not.
+        FileNotFoundError: If one of them does not exist.
     """
     if isinstance(dataset, RawSegDataset):
         dataset.check_folders()
@@ -139,8 +139,8 @@ def check_folders(dataset: Any) -> None:
 def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
     """Check the number of outputs of the heads of the segmentor.
 
-    An adaptor compares the outputs of its heads with the labels, so that a difference is a mistake. For a plain network
-    it is a warning: its head may have more outputs than classes, or its own loss.
+    An adaptor compares the outputs of its heads with the labels, so a different number is an error. For a plain network
+    it is a warning, because its head can have more outputs than classes, or its own loss.
 
     Args:
         model: Config of the model.
@@ -165,7 +165,7 @@ def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
                 or not _classifies(head, auxiliary=key != 'decode_head', adapts=adapts)
             ):
                 continue
-            if adapts or outputs > 2:  # one or two outputs tell a class from the rest
+            if adapts or outputs > 2:  # one or two outputs can separate one class from the rest
                 yield Finding(
                     f'{joined(f"{place}.{key}", number) if many else f"{place}.{key}"}.num_classes',
                     f'is {outputs}, but {dataset} has {count} classes',
@@ -175,7 +175,7 @@ def check_heads(model: Any, dataset: str, count: int) -> Iterator[Finding]:
 
 
 def check_edges(cfg: Config) -> Iterator[Finding]:
-    """Check that labelled images of the training come with boundaries, if a head of an adaptor learns them."""
+    """Check that labelled training images have edge maps (``GenerateEdge``), if the head of an adaptor learns edges."""
     segmentor = cfg.model.get('segmentor') if isinstance(cfg.get('model'), Mapping) else None
     head = segmentor.get('decode_head') if isinstance(segmentor, Mapping) else None
     kind = find(head.get('type'), MODELS) if isinstance(head, Mapping) else None
@@ -193,9 +193,10 @@ def check_edges(cfg: Config) -> Iterator[Finding]:
 
 
 def _classifies(head: Mapping, auxiliary: bool, adapts: bool) -> bool:
-    """Return whether the outputs of a head are the classes: an auxiliary one may learn something else by its loss.
+    """Return whether the outputs of a head are class logits. An auxiliary head can learn something else by its loss.
 
-    An adaptor takes those of all heads for classes, but of ones that compute their loss in their own way.
+    In an adaptor, all heads give class logits, except auxiliary heads with a ``loss_by_feat`` of their own. In a plain
+    network, an auxiliary head must also have a softmax cross-entropy loss.
     """
     kind = find(head.get('type'), MODELS)
     usual = inspect.getattr_static(kind, 'loss_by_feat', None) is inspect.getattr_static(BaseDecodeHead, 'loss_by_feat')
@@ -207,7 +208,7 @@ def _classifies(head: Mapping, auxiliary: bool, adapts: bool) -> bool:
 
 
 def datasets_of(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[tuple[str, dict]]:
-    """Yield the place and the config of each data set that holds images itself."""
+    """Yield the place and the config of each data set that is not a wrapper of other data sets."""
     for name in loaders:
         loader = cfg.get(name)
         if isinstance(loader, Mapping) and isinstance(loader.get('dataset'), Mapping):
@@ -215,7 +216,7 @@ def datasets_of(cfg: Config, loaders: tuple[str, ...] = LOADERS) -> Iterator[tup
 
 
 def build_without_files(node: dict) -> Any:
-    """Build a data set with its pipeline, and read no file; None if its class cannot do so."""
+    """Build a data set with its pipeline without reading a file; None if its class cannot be built so."""
     kind = find(node.get('type'), DATASETS)
     if not isinstance(kind, type) or not issubclass(kind, BaseDataset) or 'lazy_init' not in parameters_of(kind).known:
         return None
@@ -244,7 +245,7 @@ def _leaves(place: str, node: Any) -> Iterator[tuple[str, dict]]:
 
 
 def _refers(node: Mapping) -> bool:
-    """Return whether a data set is made of files that a stage will write."""
+    """Return whether a data set reads files that a stage will write."""
     return any(stage_of(value) is not None for value in node.values() if isinstance(value, str))
 
 

@@ -1,4 +1,4 @@
-"""A mistake in a config, as a value: checks return them, callers raise or print them."""
+"""Findings: the mistakes in a config, as values. Checks return them, and callers raise or print them."""
 
 import difflib
 import re
@@ -13,13 +13,13 @@ _STAGE = re.compile(r"stage '([^']+)': ")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a config.
+    """A mistake in a config.
 
     Attributes:
         key: Dotted place in the config, such as ``'train_cfg.max_iters'``.
         found: Short text of the value there, or of the problem.
-        expected: What may stand there.
-        remedy: What to do, if the expected value does not say it.
+        expected: The allowed values in words.
+        remedy: A way to correct the mistake, if ``expected`` does not say it.
         level: :data:`ERROR` or :data:`WARNING`.
     """
 
@@ -30,13 +30,13 @@ class Finding:
     level: str = ERROR
 
     def __str__(self) -> str:
-        """Return all of it in one line."""
+        """Return key, found value, expected value and remedy in one line."""
         text = f'{self.key}: {self.found}'
         text += f', expected {self.expected}' if self.expected else ''
         return f'{text}; {self.remedy}' if self.remedy else text
 
     def below(self, place: str) -> 'Finding':
-        """Return the same finding with its key below another place."""
+        """Return the same finding with ``place`` in front of its key."""
         return Finding(f'{place}{self.key}', self.found, self.expected, self.remedy, self.level)
 
 
@@ -45,7 +45,7 @@ class ConfigError(ValueError):
 
     Args:
         source: Name of the config.
-        findings: The mistakes; there is at least one.
+        findings: The mistakes, at least one.
     """
 
     def __init__(self, source: str, findings: Iterable[Finding]) -> None:
@@ -59,7 +59,7 @@ class ConfigError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the known names that are like one, as 'did you mean a or b?', or a list of all if none is."""
+    """Return a hint for a misspelt name: similar known names ('did you mean a or b?'), or else up to 25 known names."""
     names = sorted(set(known) - {'self', 'params', 'runner'})
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
@@ -68,13 +68,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown_key(place: str, key: str, owner: str, known: Iterable[str]) -> Finding:
-    """Return the finding that nothing reads a key.
+    """Return the finding about a key that nothing reads.
 
     Args:
         place: Dotted place of the dict.
         key: The key.
-        owner: Reader of the dict, for the text.
-        known: The keys that it reads.
+        owner: Name of the component that reads the dict, for the message.
+        known: The keys that this component reads.
     """
     return Finding(joined(place, key), f'{owner} has no key {key!r}', remedy=nearest(key, known))
 
@@ -85,18 +85,18 @@ def joined(place: str, key: Any) -> str:
 
 
 def short(value: Any) -> str:
-    """Return the text of a value, cut to a line."""
+    """Return the ``repr`` of a value in one line of at most 80 characters."""
     text = ' '.join(repr(value).split())
     return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 def of_stage(name: str) -> str:
-    """Return the beginning of the keys in the config of a stage; nothing without a stage."""
+    """Return the prefix of keys in the config of a stage (``"stage 'name': "``); '' if there is no stage."""
     return f'stage {name!r}: ' if name else ''
 
 
 def split_stage(key: str) -> tuple[str, str]:
-    """Return the name of the stage that a key is of, '' for none, and the key in its config."""
+    """Split a key into the name of its stage ('' for none) and the key in the config of that stage."""
     match = _STAGE.match(key)
     return ('', key) if match is None else (match[1], key[match.end() :])
 

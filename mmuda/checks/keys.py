@@ -1,4 +1,4 @@
-"""Keys that nothing reads, and values that do not fit their key, in the components of a config."""
+"""Checks of the components of a config: keys that nothing reads, and values that do not fit their key."""
 
 import copy
 import difflib
@@ -24,7 +24,7 @@ from .signatures import keys_read, parameters_of, passes_on
 from .values import NOT_NEGATIVE, OPTIMIZER, check_argument, check_rule, is_own, number
 
 MARKS = {'type', '_scope_', '_delete_', '_replace_'}
-"""Keys of every dict of a config, which its reader or the merging of configs uses up."""
+"""Keys that any dict of a config can have. mmengine removes them when it merges configs or builds a component."""
 
 SURE = (
     *('model', 'segmentor', 'backbone', 'decode_head', 'auxiliary_head', 'data_preprocessor', 'dataset', 'pipeline'),
@@ -32,16 +32,16 @@ SURE = (
     *('visualizer', 'vis_backends', 'log_processor', 'test_ensemble', 'tta_model', 'tta_pipeline', 'batch_sampler'),
     'model_wrapper_cfg',
 )
-"""Keys whose ``type`` is certainly built from their registry."""
+"""Keys whose value is always built from their registry, so that an unknown ``type`` is a mistake."""
 
 TYPED = ('init_cfg', 'loss_decode', 'norm_cfg', 'act_cfg', 'conv_cfg', 'vis_backends', 'pipeline', 'custom_hooks')
-"""Keys under which each dict needs a type: their owner has no other use for it."""
+"""Keys under which each dict needs a ``type``, because it is built and has no other use."""
 
 PLAIN = (str, bytes, bool, int, float)
-"""Types of values that are no component."""
+"""Types of values that are not components."""
 
 PASSED_TO: dict[type, Any] = {CheckpointHook: Runner.save_checkpoint}
-"""Classes that pass their keyword arguments on when they are at work, and the function that gets them."""
+"""Classes that pass their keyword arguments on during the run, and the function that takes them."""
 
 BESIDE: dict[str, tuple[str, ...]] = dict(
     custom_hooks=('priority',),
@@ -49,12 +49,12 @@ BESIDE: dict[str, tuple[str, ...]] = dict(
     param_scheduler=('convert_to_iter_based',),
     init_cfg=('override', 'layer', 'bias', 'bias_prob'),
 )
-"""Keys beside the arguments of a component that its builder reads, by the key of the config."""
+"""Keys that are no arguments of a component but are read by its builder, by the key of the config."""
 
-_UNTYPED = 'a part of it cannot be changed alone if the config does not have it: write the whole of it'
+_UNTYPED = 'no base config has this dict, so its keys cannot be changed alone: write the whole dict'
 
 READ_BY_OWNER = ('test_cfg', 'train_cfg', 'data_prefix')
-"""Dicts that their owner looks into: their keys are those that its source, or that of its parts, reads."""
+"""Dicts whose allowed keys are found in the source of their owner and of its parts."""
 
 METAINFO = ('classes', 'palette')
 
@@ -65,11 +65,11 @@ def check_component(place: str, node: Any, key: str, registry: Registry | None =
     Args:
         place: Dotted place of the part.
         node: The part.
-        key: Key of the config that it stands under, without numbers.
-        registry: Registry that it is built from; by default that of the key.
+        key: Key of the config that holds it, without indices of lists.
+        registry: Registry that it is built from, for keys that are not in :data:`BY_KEY`.
 
     Yields:
-        Keys that nothing reads, unknown types, and values that make no sense.
+        Findings about keys that nothing reads, unknown types, and values that are not allowed.
     """
     registry = BY_KEY.get(key, registry)
     if isinstance(node, (list, tuple)):
@@ -105,7 +105,7 @@ def check_component(place: str, node: Any, key: str, registry: Registry | None =
 
 
 def check_arguments(place: str, node: Mapping, key: str, component: Any) -> Iterator[Finding]:
-    """Check the arguments of one component, without looking into them."""
+    """Check the arguments of one component, but not the components among them."""
     parameters = parameters_of(component)
     known = {*parameters.known, *BESIDE.get(key, ())}
     passed = [
@@ -129,12 +129,14 @@ def check_arguments(place: str, node: Mapping, key: str, component: Any) -> Iter
 
 
 def check_built(place: str, node: Any, registry: Registry) -> Iterator[Finding]:
-    """Build a component of mmuda, whose constructor does nothing but check its arguments and keep them.
+    """Build a component of mmuda whose constructor only checks and keeps its arguments, and yield its error.
+
+    Components of other packages are not built.
 
     Args:
-        place: Dotted place of its dict.
+        place: Dotted place of the dict of the component.
         node: The dict.
-        registry: Registry that it is built from.
+        registry: Registry that the component is built from.
     """
     kind = find(node.get('type'), registry) if isinstance(node, Mapping) else None
     if kind is None or not is_own(kind):
@@ -145,12 +147,12 @@ def check_built(place: str, node: Any, registry: Registry) -> Iterator[Finding]:
     try:
         with log_from(logging.ERROR):
             kind(**given)
-    except Exception as error:  # a run would end with it
+    except Exception as error:  # a run would end with the same error
         yield Finding(place, one_line(error))
 
 
 def check_optimizer(place: str, node: Any) -> Iterator[Finding]:
-    """Check an optimizer and its numbers."""
+    """Check an optimizer and the numbers among its arguments."""
     if not isinstance(node, Mapping):
         yield Finding(place, f'is {short(node)}', "a dict such as dict(type='SGD', lr=0.01)")
         return
@@ -199,11 +201,11 @@ def check_paramwise(place: str, node: Any, optimizer: Any) -> Iterator[Finding]:
 
 
 def check_loss_weights(place: str, value: Any, component: Any) -> Iterator[Finding]:
-    """Check that the weights of losses are numbers; their names are checked by the model."""
+    """Check that the weights of losses are numbers. The model checks their names when it is built."""
     if not hasattr(component, 'LOSS_WEIGHTS'):
         return
     if not isinstance(value, Mapping):
-        yield Finding(place, f'is {short(value)}', 'a dict of numbers', 'dict(_delete_=True) takes those of the method')
+        yield Finding(place, f'is {short(value)}', 'a dict of numbers', 'dict(_delete_=True) gives the default weights')
         return
     for name, weight in value.items():
         if name not in MARKS:
@@ -211,7 +213,7 @@ def check_loss_weights(place: str, value: Any, component: Any) -> Iterator[Findi
 
 
 def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]) -> Iterator[Finding]:
-    """Check a dict that components look into, by the keys that their source reads."""
+    """Compare the keys of a dict with the keys that the source of its readers uses."""
     if not isinstance(node, Mapping) or 'type' in node:
         return
     known = keys_read(name, *readers)
@@ -230,12 +232,12 @@ def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]
 
 
 def check_windows(place: str, node: Mapping, usual: bool) -> Iterator[Finding]:
-    """Check how a segmentor looks at an image: whole, or in sliding windows.
+    """Check how a segmentor predicts an image: whole, or in sliding windows.
 
     Args:
         place: Dotted place of ``test_cfg``.
-        node: It.
-        usual: Whether the segmentor is mmseg's, which has these two modes.
+        node: Value of ``test_cfg``.
+        usual: Whether the segmentor is an ``EncoderDecoder`` of mmseg, which has these two modes alone.
     """
     mode = node.get('mode', 'whole')
     if usual and mode not in ('whole', 'slide'):
@@ -253,7 +255,7 @@ def check_windows(place: str, node: Mapping, usual: bool) -> Iterator[Finding]:
 
 
 def near_misses(place: str, node: Mapping, known: Iterable[str], owner: str) -> Iterator[Finding]:
-    """Check a dict that may hold any key: one that is almost a known key is a slip."""
+    """Check a dict that can hold any key: a key that is similar to a known one is a misspelling."""
     names = set(known)
     for key in node:
         if key not in names and key not in MARKS and difflib.get_close_matches(key, names, n=1, cutoff=0.8):
@@ -261,7 +263,7 @@ def near_misses(place: str, node: Mapping, known: Iterable[str], owner: str) -> 
 
 
 def owners(node: Any) -> set[Any]:
-    """Return all classes that a component and its parts are built from."""
+    """Return the classes of a component and of all its parts, without modules of PyTorch."""
     found: set[Any] = set()
     if isinstance(node, Mapping):
         component = find(node['type'], MODELS) if 'type' in node else None
@@ -279,5 +281,5 @@ def owners(node: Any) -> set[Any]:
 
 
 def _inherited(registry: Registry | None) -> Registry | None:
-    """Return the registry of parts whose key does not name one: that of models, whose parts have many names."""
+    """Return the registry for parts whose key names none: MODELS in models, whose parts have many names, else None."""
     return MODELS if registry is MODELS else None

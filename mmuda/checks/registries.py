@@ -1,4 +1,4 @@
-"""Which component a ``type`` in a config names."""
+"""Look-up of the component that a ``type`` in a config names."""
 
 from typing import Any
 
@@ -61,13 +61,13 @@ BY_KEY: dict[str, Registry] = dict(
     param_scheduler=PARAM_SCHEDULERS,
     optim_wrapper=OPTIM_WRAPPERS,
 )
-"""The registry that a key of a config is built from."""
+"""Keys of configs, with the registry that their value is built from."""
 
 ALL = (*dict.fromkeys(BY_KEY.values()), EVALUATOR, OPTIM_WRAPPER_CONSTRUCTORS, TASK_UTILS, STAGES)
 
 
 def find(kind: Any, registry: Registry | None) -> Any:
-    """Return the class or function that a ``type`` names, first in one registry, then in all; None if there is none."""
+    """Return the class or function that a ``type`` names, from ``registry`` or else from any other; None if unknown."""
     if not isinstance(kind, str):
         return kind if callable(kind) else None
     for one in (*((registry,) if registry is not None else ()), *ALL):
@@ -78,10 +78,10 @@ def find(kind: Any, registry: Registry | None) -> Any:
 
 
 def lookup(registry: Registry, name: str) -> Any:
-    """Return what a registry, or one that it looks in, has for a name; None if nothing."""
+    """Return the entry of a name in a registry or in the registries that it falls back to; None if there is none."""
     try:
         found = registry.get(name)
-    except Exception:  # a name like 'package.x' of a package that is not there
+    except Exception:  # a name such as 'package.x' of a package that is not installed
         return None
     if found is None and isinstance(registry, NamedRegistry):
         found = TASK_UTILS.get(name)
@@ -89,7 +89,7 @@ def lookup(registry: Registry, name: str) -> Any:
 
 
 def unknown_type(place: str, kind: Any, registry: Registry) -> Finding:
-    """Return the finding that a registry does not have a name."""
+    """Return the finding about a ``type`` that a registry does not have."""
     known = set(registry.module_dict)
     parent = getattr(registry, 'parent', None)
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Loops, schedules and hooks: a training that ends, is saved, and has a learning rate until then."""
+"""Checks of loops, schedules and hooks: the training ends, is saved, and its learning rate is not zero before."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,10 @@ def check_loop(cfg: Config) -> Iterator[Finding]:
 
 
 def _check_dynamic(pairs: Any) -> Iterator[Finding]:
-    """Check the changes of the validation's interval; mmengine takes tuples alone, and asserts without a word."""
+    """Check ``train_cfg.dynamic_intervals``, the changes of the validation interval.
+
+    mmengine accepts only tuples, and fails with an assertion that has no message.
+    """
     if pairs is None:
         return
     right = isinstance(pairs, list) and all(
@@ -79,11 +82,12 @@ def _check_dynamic(pairs: Any) -> Iterator[Finding]:
 
 
 def check_schedulers(cfg: Config, length_follows: bool = False) -> Iterator[Finding]:
-    """Check that the schedulers begin, do not end before the training, and count what the loop counts.
+    """Check each scheduler: it begins, it does not leave a learning rate of zero early, and it counts as the loop does.
 
     Args:
         cfg: Config of a training.
-        length_follows: The training sets its own length, and ends schedulers without an end.
+        length_follows: Whether the training computes its own length, as a round of self-training does. It then also
+            sets the end of schedulers that have none.
     """
     schedulers = cfg.get('param_scheduler', ())
     if schedulers is None:
@@ -136,7 +140,7 @@ def check_hooks(cfg: Config) -> Iterator[Finding]:
 
 
 def _is_own_hook(name: str, hook: Any) -> bool:
-    """Return whether a hook under a new name is meant: not one of mmengine's whose name is misspelt."""
+    """Return whether a key of ``default_hooks`` adds a hook under a new name, and is no misspelt name of mmengine."""
     meant = get_close_matches(name, DEFAULT_HOOKS, 1, 0.8)
     if hook is None or not isinstance(hook, Mapping):
         return hook is None and not meant
@@ -199,7 +203,7 @@ def _check_reach(
         return
     if issubclass(kind, DECAYING) and end == math.inf and not length_follows and 'T_max' not in node:
         yield Finding(
-            joined(where, 'end'), 'is missing, so that the value never changes', 'the step behind the last one'
+            joined(where, 'end'), 'is missing, so that the value never changes', 'the number of optimizer steps'
         )
     if steps is None:
         return
@@ -207,7 +211,7 @@ def _check_reach(
         yield Finding(
             joined(where, 'begin'),
             f'is {begin}, but the training has {steps} optimizer steps',
-            'a begin before its end',
+            'a begin below that number',
         )
     taken_over = any(isinstance(one, Mapping) and (one.get('end') or math.inf) >= steps for one in later)
     if issubclass(kind, DECAYING) and end < steps and not taken_over and _ends_at_zero(node, kind):
@@ -233,7 +237,7 @@ def _check_intervals(place: str, node: Any) -> Iterator[Finding]:
     plain = saver and not kind.__module__.startswith('mmuda.')
     if 'interval' in node and (saver or issubclass(kind, LoggerHook) or kind.__module__.startswith('mmuda.')):
         if node['interval'] is not None or saver:
-            # mmengine's own saves nothing on the way if the interval is not above 0.
+            # mmengine's CheckpointHook saves nothing during the training if the interval is not above 0.
             found = check_rule(joined(place, 'interval'), node['interval'], NUMBER if plain else COUNT)
             if found is not None:
                 remedy = 'to save only the end, set it to train_cfg.max_iters' if saver else ''

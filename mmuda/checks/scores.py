@@ -1,4 +1,4 @@
-"""Scores of the validation: metrics that fit the classes, and a best checkpoint by a score that there will be."""
+"""Checks of scores: the metrics fit the classes, and ``save_best`` names a score that the validation gives."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,13 @@ PLACE = 'default_hooks.checkpoint.save_best'
 
 
 def check_scores(cfg: Config, phases: tuple[str, ...] = ('val', 'test')) -> Iterator[Finding]:
-    """Check that protocols and figures of :class:`DomainIoUMetric` fit the classes, and ``save_best`` the validation.
+    """Check that :class:`DomainIoUMetric` fits the classes, and that the validation gives the score of ``save_best``.
+
+    Protocols (means over named classes) and the paper's figures in the config of the metric must fit the classes.
 
     Args:
-        cfg: Config of a training whose keys, data sets and evaluators are sound.
-        phases: Those whose evaluators are looked at.
+        cfg: Config of a training whose keys, data sets and evaluators have no mistakes.
+        phases: Phases whose evaluators are checked.
     """
     known: list[str] | None = None
     for phase in phases:
@@ -52,7 +54,7 @@ def check_scores(cfg: Config, phases: tuple[str, ...] = ('val', 'test')) -> Iter
 
 
 def _classes(cfg: Config, loader: str) -> tuple[str, ...] | None:
-    """Return the class names of the images of a loader; None if nobody knows them before."""
+    """Return the class names of the images of a loader; None if they are unknown before the data set is read."""
     for _, node in datasets_of(cfg, (loader,)):
         dataset = build_without_files(node)
         return tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ()) or None
@@ -60,7 +62,7 @@ def _classes(cfg: Config, loader: str) -> tuple[str, ...] | None:
 
 
 def _names(evaluator: Any, classes: tuple[str, ...]) -> list[str] | None:
-    """Return the names of all scores of an evaluator; None if it has metrics whose names nobody knows before.
+    """Return the names of all scores of an evaluator; None if a metric has scores whose names are not known here.
 
     Raises:
         ValueError: If a metric does not fit the classes.
@@ -73,7 +75,7 @@ def _names(evaluator: Any, classes: tuple[str, ...]) -> list[str] | None:
         if find(node.get('type'), METRICS) is not DomainIoUMetric:
             complete = False
             continue
-        with log_from(logging.ERROR):  # of mmengine, that a metric has no prefix
+        with log_from(logging.ERROR):  # mmengine warns about a metric without prefix
             metric = METRICS.build(dict(node))
         metric.dataset_meta = dict(classes=classes)
         names += metric.score_names()
@@ -81,7 +83,7 @@ def _names(evaluator: Any, classes: tuple[str, ...]) -> list[str] | None:
 
 
 def _label_free(cfg: Config, classes: tuple[str, ...]) -> Iterator[str]:
-    """Yield the names of the scores without labels."""
+    """Yield the names of the scores that need no labels; none if there is no :class:`LabelFreeHook`."""
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
     if not any(isinstance(hook, Mapping) and find(hook.get('type'), HOOKS) is LabelFreeHook for hook in hooks):
         return

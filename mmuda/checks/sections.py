@@ -1,4 +1,4 @@
-"""Parts of a config that have no type: dicts and switches that the runner reads itself."""
+"""Checks of the parts of a config that have no ``type``: dicts and switches that the runner reads itself."""
 
 import logging
 import multiprocessing
@@ -31,20 +31,20 @@ SWITCHES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ('auto_scale_lr', lambda value: isinstance(value, Mapping), 'a dict such as dict(enable=True, base_batch_size=8)'),
     ('model_wrapper_cfg', lambda value: isinstance(value, Mapping), 'a dict(type=...)'),
 )
-"""Top-level keys that may be missing or None, when their value makes sense, and what they are expected to be."""
+"""Optional top-level keys, each with a test of its value and the expected value in words. None is always allowed."""
 
 
 def check_section(
     place: str, node: Any, name: str, functions: tuple[Any, ...], extra: Iterable[str] = ()
 ) -> Iterator[Finding]:
-    """Check a dict of the runner that has no type, by the functions that take or read it.
+    """Check a dict without ``type`` by the functions that take its values as arguments or read its keys.
 
     Args:
-        place: Dotted place.
+        place: Dotted place of the dict.
         node: The dict.
-        name: Name of the variable that holds it in the functions that read it.
-        functions: Those whose arguments it holds, or that read it.
-        extra: More keys.
+        name: Name of the variable that holds the dict in the functions that read it.
+        functions: Functions that take its values as arguments, or read its keys.
+        extra: Further allowed keys.
     """
     if not isinstance(node, Mapping):
         if node is not None:
@@ -65,7 +65,7 @@ def check_section(
 
 
 def check_environment(node: Any) -> Iterator[Finding]:
-    """Check ``env_cfg``."""
+    """Check ``env_cfg``: cuDNN, worker processes and the distributed backend."""
     from mmengine.dist import init_dist
     from mmengine.utils.dl_utils import set_multi_processing
 
@@ -94,7 +94,7 @@ def check_environment(node: Any) -> Iterator[Finding]:
 
 
 def check_switches(cfg: Config) -> Iterator[Finding]:
-    """Check what mmengine's runner looks up when it builds the model, and raises or logs about late."""
+    """Check the optional top-level keys of :data:`SWITCHES`. mmengine raises or logs only late if one is wrong."""
     for key, holds, expected in SWITCHES:
         value = cfg.get(key)
         if value is not None and not holds(value):

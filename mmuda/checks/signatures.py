@@ -1,4 +1,4 @@
-"""Keys that a component reads, from its signature and its source: nothing here is a written list."""
+"""Keys that a component reads. They are found in its signature and its source, so that no list must be kept."""
 
 import ast
 import functools
@@ -16,8 +16,8 @@ class Parameters:
     """Arguments of a component.
 
     Attributes:
-        known: Names that it takes, with their annotations (``inspect.Parameter.empty`` for none) and defaults.
-        open: Whether it takes any other name as well.
+        known: Names of the arguments, each with its annotation and its default (``inspect.Parameter.empty`` for none).
+        open: Whether the component takes any other name as well.
     """
 
     known: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -26,12 +26,12 @@ class Parameters:
 
 @dataclass
 class _Keywords:
-    """Where a constructor passes its ``**kwargs``.
+    """Uses of the ``**kwargs`` of a constructor.
 
     Attributes:
-        forwarded: To the constructor of a base class.
-        parts: To these classes.
-        elsewhere: To code that nobody looks into.
+        forwarded: Whether they are passed to the constructor of a base class.
+        parts: Classes that they are passed to.
+        elsewhere: Whether they are passed to code that is not inspected.
         keys: Keys that are read from them.
     """
 
@@ -45,8 +45,8 @@ class _Keywords:
 def parameters_of(component: Any) -> Parameters:
     """Return the arguments of a class or function.
 
-    Those of a base class, or of a part, count where the class passes its keyword arguments on to it; where it passes
-    them elsewhere, any name is taken.
+    If a constructor passes its ``**kwargs`` to its base class or to another class, the arguments of that class count as
+    well. If it passes them to other code, any name is accepted.
     """
     found = Parameters()
     if not inspect.isclass(component):
@@ -89,10 +89,10 @@ def keys_read(name: str, *owners: Any, passed_on: bool = False) -> frozenset[str
     Args:
         name: Name of a variable, or of an attribute of ``self``.
         *owners: Classes and functions whose source is read.
-        passed_on: The caller knows where the rest goes if all of them are passed on (``**name``).
+        passed_on: Accept sources that pass all keys on (``**name``): the caller checks the functions that take them.
 
     Returns:
-        The keys; None if a source cannot be read, or passes all of them on.
+        The keys; None if a source cannot be read, or if it passes all keys on and ``passed_on`` is False.
     """
     found: set[str] = set()
     for owner in owners:
@@ -110,7 +110,8 @@ def keys_read(name: str, *owners: Any, passed_on: bool = False) -> frozenset[str
 def passes_on(name: str, *owners: Any) -> bool:
     """Return whether classes or functions pass the whole dict ``name`` to other code, which may read any key of it.
 
-    A method of one of the owners that takes it under the same name does not count: its source is read as well.
+    A call of a method of one of the owners that takes the dict under the same name does not count, because the source
+    of that method is inspected as well.
     """
     kinds = {kind for owner in owners for kind in (inspect.getmro(owner) if inspect.isclass(owner) else [owner])}
     for kind in kinds - {object}:
@@ -127,7 +128,7 @@ def passes_on(name: str, *owners: Any) -> bool:
 
 @functools.cache
 def attributes_of(kind: type) -> frozenset[str]:
-    """Return the names of attributes that a class and its bases, up to those of PyTorch, set or read, and arguments."""
+    """Return all names (attributes, arguments, variables) in the methods of a class and its bases outside PyTorch."""
     found: set[str] = set()
     for one in inspect.getmro(kind):
         if one is object or one.__module__.partition('.')[0] == 'torch':

@@ -1,4 +1,4 @@
-"""Uses of a dict in the source of a function: the keys that are read from it, and the places that it goes to."""
+"""Uses of a dict in the source of a function: the keys that are read from it, and the code that it is passed to."""
 
 import ast
 import inspect
@@ -10,11 +10,11 @@ from typing import Any
 _READERS = {'get', 'pop', 'setdefault'}
 
 METHODS = {*_READERS, 'items', 'keys', 'values', 'update', 'copy', 'to_dict', 'merge'}
-"""Those of dicts and configs."""
+"""Methods of dicts and configs; any other attribute of a config is a key."""
 
 
 def functions_of(owner: Any) -> Iterator[types.FunctionType]:
-    """Yield a function, or those that a class itself defines."""
+    """Yield a function itself, or the functions that a class defines without those of its bases."""
     for member in vars(owner).values() if inspect.isclass(owner) else [owner]:
         parts = (member.fget, member.fset) if isinstance(member, property) else (getattr(member, '__func__', member),)
         for part in parts:
@@ -24,14 +24,14 @@ def functions_of(owner: Any) -> Iterator[types.FunctionType]:
 
 
 def mentions(code: types.CodeType, name: str) -> bool:
-    """Return whether compiled code has a variable or attribute of a name: parsing its source takes far longer."""
+    """Return whether compiled code has a variable or attribute of a name. Parsing its source would be much slower."""
     inside = (one for one in code.co_consts if isinstance(one, types.CodeType))
     names = (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
     return name in names or any(mentions(one, name) for one in inside)
 
 
 def uses_of(node: ast.AST, name: str) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
-    """Yield each place where a variable, or an attribute of that name, is read, with the nodes around it."""
+    """Yield each node that reads a variable or attribute of a name, with the nodes around it, outermost first."""
 
     def visit(one: ast.AST, parents: list[ast.AST]) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
         named = (isinstance(one, ast.Name) and one.id == name) or (isinstance(one, ast.Attribute) and one.attr == name)
@@ -44,7 +44,10 @@ def uses_of(node: ast.AST, name: str) -> Iterator[tuple[ast.AST, list[ast.AST]]]
 
 
 def key_of(use: ast.AST, parents: list[ast.AST]) -> str | None:
-    """Return the key that is read, as in ``d.key``, ``d['key']``, ``(d or {}).get('key')`` or ``'key' in d``."""
+    """Return the key that a use of a dict reads; None if it reads none, or one that is not a literal.
+
+    Recognised are ``d.key``, ``d['key']``, ``(d or {}).get('key')`` and ``'key' in d``.
+    """
     above = list(reversed(parents))
     while above and isinstance(above[0], ast.BoolOp):
         above.pop(0)
@@ -64,13 +67,13 @@ def key_of(use: ast.AST, parents: list[ast.AST]) -> str | None:
 
 
 def gives_away(use: ast.AST, parents: list[ast.AST], name: str, kinds: set[Any]) -> bool:
-    """Return whether a use of a dict is a place from which unknown keys may be read.
+    """Return whether a use of a dict hands it to code that can read keys unknown here.
 
     Args:
-        use: From :func:`uses_of`, with the nodes around it.
-        parents: These nodes.
+        use: A node from :func:`uses_of`.
+        parents: The nodes around it, outermost first.
         name: Name of the dict.
-        kinds: Classes whose source is read as well.
+        kinds: Classes whose source is inspected as well.
     """
     above = list(reversed(parents))
     while isinstance(above[0], ast.BoolOp):
@@ -99,11 +102,11 @@ def _has_text(call: ast.AST | None) -> bool:
 
 
 def _takes(call: ast.AST, position: int | None, name: str, kinds: set[Any]) -> bool:
-    """Return whether all methods that a call may mean take an argument under a name, by keyword or at a position."""
+    """Return whether all methods that a call can refer to take an argument of a name, by keyword or at a position."""
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return False
     if call.func.attr == '__init__' and position is None:
-        return True  # of a base class
+        return True  # the constructor of a base class
     found = False
     for method in (vars(kind)[call.func.attr] for kind in kinds if call.func.attr in vars(kind)):
         if not isinstance(method, types.FunctionType):
@@ -112,7 +115,7 @@ def _takes(call: ast.AST, position: int | None, name: str, kinds: set[Any]) -> b
         if position is None:
             found |= name in [one.name for one in parameters]
         elif position < len(parameters) or any(one.kind is one.VAR_POSITIONAL for one in parameters):
-            # A method with fewer arguments is another one of that name.
+            # A method with fewer arguments is a different method of the same name.
             if [one.name for one in parameters[position : position + 1]] != [name]:
                 return False
             found = True

@@ -1,4 +1,7 @@
-"""The checks of a config with stages: all of them before the first one is executed."""
+"""Checks of a config with stages (:class:`mmuda.stages.Stage`, one step of a method of several steps).
+
+All stages are checked before the first one is executed.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,11 +20,11 @@ from .keys import MARKS, check_arguments, check_component
 from .registries import find, unknown_type
 
 SET_BY_ROUND = ('max_iters', 'val_interval')
-"""Keys of ``train_cfg`` that follow from the images of a round."""
+"""Keys of ``train_cfg`` that a round of self-training (:class:`mmuda.stages.RoundStage`) computes from its images."""
 
 
 def check_entries(cfg: Config) -> Iterator[Finding]:
-    """Check ``stages`` and the dict of each stage, as it stands in the config."""
+    """Check ``stages`` and the dict of each stage as the config has it."""
     entries = cfg.get('stages')
     if not isinstance(entries, (list, tuple)) or not entries:
         yield Finding(
@@ -49,12 +52,12 @@ def check_entries(cfg: Config) -> Iterator[Finding]:
 
 
 def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
-    """Return the stages of a config and their context, or why there are none."""
+    """Return the stages of a config and their context, or a finding if they cannot be built."""
     try:
         stages = build_stages(cfg)
         context = make_context(cfg, stages)
         check_references(stages, context)
-    except Exception as error:  # of a stage of a plug-in: anything
+    except Exception as error:  # a stage of a plug-in can raise anything
         text = one_line(error).removeprefix(f'{cfg.filename}, ')
         name, problem = split_stage(text)
         return Finding(f'stage {name!r}' if name else 'stages', problem)
@@ -62,7 +65,7 @@ def expand(cfg: Config) -> tuple[list[Stage], StageContext] | Finding:
 
 
 def check_overrides(stage: Stage) -> Iterator[Finding]:
-    """Check the top level of the overrides of a training; what is below is checked in the config that they make."""
+    """Check the top-level keys of the overrides of a training. Deeper keys are checked in the merged config."""
     overrides = getattr(stage, 'overrides', None)
     if not isinstance(overrides, Mapping):
         return
@@ -78,7 +81,7 @@ def check_overrides(stage: Stage) -> Iterator[Finding]:
 
 
 def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
-    """Check that everything that a stage takes from elsewhere is there, or will be."""
+    """Check that each input of a stage exists, or that another stage writes it."""
     place = f'stage {stage.name!r}'
     for source in sorted(stage.inputs(context)):
         name = stage_of(source)
@@ -87,7 +90,7 @@ def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
                 close = nearest(source, [f'{{{known}}}' for known in context.stages])
                 yield Finding(
                     _argument(stage, source),
-                    f'is {short(source)}, which is neither a file nor, in braces, a stage',
+                    f'is {short(source)}, which is neither a file nor a stage in braces',
                     remedy=close,
                 )
             continue
@@ -114,23 +117,26 @@ def check_inputs(stage: Stage, context: StageContext) -> Iterator[Finding]:
 
 
 def _argument(stage: Stage, value: str) -> str:
-    """Return the place of a value: the argument of the stage that has it."""
+    """Return the dotted place of a value: the argument of the stage that has this value."""
     name = next((name for name, given in vars(stage).items() if given == value), 'load_from')
     return f'{of_stage(stage.name)}{name}'
 
 
 def _references(stage: Stage) -> list[str]:
-    """Return the arguments of a stage that refer to others, whole."""
+    """Return the arguments of a stage that refer to a file of another stage, such as ``'{label}/file'``."""
     values = [value for value in vars(stage).values() if isinstance(value, str) and stage_of(value) is not None]
     return [value for value in values if value != f'{{{stage_of(value)}}}']
 
 
 def inherited_hint(finding: Finding, overrides: Any) -> Finding:
-    """Return a finding about a key that a stage has from the config it changes, with the remedy for that.
+    """Add a remedy to a finding if the stage inherits its key from the config that its overrides change.
 
     Args:
-        finding: About the merged config of a training.
-        overrides: Overrides of its stage.
+        finding: A finding about the merged config of a training.
+        overrides: Overrides of the stage.
+
+    Returns:
+        The finding. It is changed only if the overrides give the ``type`` of the dict with this key, but not the key.
     """
     node: Any = overrides
     for part in finding.key.split('.'):
@@ -143,8 +149,8 @@ def inherited_hint(finding: Finding, overrides: Any) -> Finding:
                 finding.key,
                 f'{finding.found} (it comes from the config that the stage changes)',
                 finding.expected,
-                'write _replace_=True beside type= in the overrides to replace the dict; _delete_ is used up '
-                'where a config inherits',
+                'write _replace_=True beside type= in the overrides to replace the dict; _delete_ has no effect here, '
+                'because mmengine removes it when a config inherits',
                 finding.level,
             )
         node = node[part]

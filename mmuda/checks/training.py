@@ -1,4 +1,4 @@
-"""The checks of one training: its keys and values first, then what is built from them."""
+"""Checks of the keys and values in the config of one training."""
 
 import importlib.util
 import re
@@ -29,14 +29,14 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_settings(cfg: Config, length_follows: bool = False) -> Iterator[Finding]:
-    """Check keys and values of the config of a training; nothing is built.
+    """Check keys and values of the config of a training. No model, data set or optimizer is built.
 
     Args:
         cfg: The config.
-        length_follows: The training sets its own length, as a round of self-training does.
+        length_follows: Whether the training computes its own length, as a round of self-training does.
 
     Yields:
-        What is wrong.
+        The findings.
     """
     yield from check_scope(cfg)
     yield from check_runtime(cfg)
@@ -59,7 +59,7 @@ def check_settings(cfg: Config, length_follows: bool = False) -> Iterator[Findin
 
 
 def check_scope(cfg: Config) -> Iterator[Finding]:
-    """Check that registries can look in the default scope."""
+    """Check that the default scope of the registries is an installed package."""
     scope = cfg.get('default_scope')
     if scope is None:
         return
@@ -68,7 +68,7 @@ def check_scope(cfg: Config) -> Iterator[Finding]:
 
 
 def check_runtime(cfg: Config) -> Iterator[Finding]:
-    """Check what belongs to the run and not to its method."""
+    """Check the keys that belong to the run and not to its method, such as the seed, the folder and the checkpoint."""
     yield from check_environment(cfg.get('env_cfg'))
     yield from check_switches(cfg)
     yield from check_section('randomness', cfg.get('randomness'), 'randomness', (Runner.set_randomness,))
@@ -118,7 +118,10 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
 
 
 def check_children(model: Mapping) -> Iterator[Finding]:
-    """Check that parts which a model needs are there: None for them is an error deep inside."""
+    """Check that a model has the segmentor and the discriminator that it needs.
+
+    Without this check, building the model fails with an unclear error.
+    """
     kind = find(model.get('type'), None)
     for key, (_, default) in parameters_of(kind).known.items() if isinstance(kind, type) else ():
         if key in ('segmentor', 'discriminator') and default is not None:
@@ -160,7 +163,7 @@ def check_loader(place: str, node: Any) -> Iterator[Finding]:
 
 
 def check_evaluation(cfg: Config) -> Iterator[Finding]:
-    """Check validation and test: data, loop and evaluator belong together."""
+    """Check that validation and test each have data, loop and evaluator, or none of them, and check these."""
     for phase in ('val', 'test'):
         keys = [f'{phase}_dataloader', f'{phase}_cfg', f'{phase}_evaluator']
         given = [key for key in keys if cfg.get(key) is not None]
@@ -186,7 +189,7 @@ def check_evaluation(cfg: Config) -> Iterator[Finding]:
 
 
 def check_optimizers(node: Any) -> Iterator[Finding]:
-    """Check ``optim_wrapper``: of an adaptor, one entry for each module; or mmengine's, for a plain model."""
+    """Check ``optim_wrapper``: an adaptor has one entry for each module, and a plain model has mmengine's keys."""
     place = 'optim_wrapper'
     if not isinstance(node, Mapping):
         yield Finding(place, f'is {short(node)}', 'a dict')
@@ -200,7 +203,7 @@ def check_optimizers(node: Any) -> Iterator[Finding]:
         yield from _check_entries(place, node)
         return
     if node.get('constructor') is not None:
-        return  # of a plug-in: it knows its keys
+        return  # the constructor of a plug-in, whose keys are not known here
     own = {key: value for key, value in node.items() if key not in ('optimizer', 'paramwise_cfg', 'constructor')}
     yield from check_component(place, {'type': 'OptimWrapper', **own}, place, OPTIM_WRAPPERS)
     yield from check_optimizer(joined(place, 'optimizer'), node.get('optimizer'))
@@ -219,7 +222,7 @@ def _check_entries(place: str, node: Mapping) -> Iterator[Finding]:
             yield Finding(
                 where,
                 f'is {short(entry)}',
-                f'the dict of a module, with optimizer; beside them stand {", ".join(SHARED_KEYS)}',
+                f'the dict of a module with its optimizer; keys of all modules are {", ".join(SHARED_KEYS)}',
             )
             continue
         for key in entry:
@@ -236,5 +239,5 @@ def _check_entries(place: str, node: Mapping) -> Iterator[Finding]:
 
 
 def _is_there(name: str) -> bool:
-    """Return whether a name is that of a file, or of something that is not on this disk."""
+    """Return whether a name is an existing file, or has a prefix such as ``https:`` and is not on this disk."""
     return bool(re.match(r'[\w-]+:', name)) or Path(name).is_file()

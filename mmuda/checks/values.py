@@ -1,4 +1,4 @@
-"""Find values that a component does not accept: a wrong type, or a number outside the range of its name."""
+"""Checks of single values: the type of an argument, and the range of a number by the name of its argument."""
 
 import inspect
 import math
@@ -24,26 +24,26 @@ NAMES = dict(
     seq='a list',
     map='a dict',
 )
-"""Kinds of plain values, and how they are called."""
+"""Kinds of plain values, and their names in messages."""
 
 
 def whole(value: Any) -> bool:
-    """Return whether a value is a whole number, and no truth value."""
+    """Return whether a value is a whole number, and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def number(value: Any) -> bool:
-    """Return whether a value is a finite number, and no truth value."""
+    """Return whether a value is a finite number, and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Rule(NamedTuple):
-    """The condition that the values of a name must meet.
+    """A condition on the values of an argument.
 
     Attributes:
-        holds: Whether a value makes sense.
-        expected: The same in words.
-        each: Whether a list of such values makes sense, too.
+        holds: Function that returns whether a value is allowed.
+        expected: The allowed values in words.
+        each: Whether a list of allowed values is allowed as well.
     """
 
     holds: Callable[[Any], bool]
@@ -80,10 +80,13 @@ RULES: dict[str, Rule] = {
     'std': Rule(POSITIVE.holds, 'numbers above 0', each=True),
     'mean': Rule(number, 'numbers', each=True),
 }
-"""By the name of the argument of a component of mmuda, mmseg, mmcv, mmengine or PyTorch. None is left to its type."""
+"""Rules by the name of an argument, for components of mmuda, mmseg, mmcv, mmengine and PyTorch.
+
+They do not apply to None, which only the type of an argument allows or forbids.
+"""
 
 OWN_RULES: dict[str, Rule] = {'threshold': SHARE, 'size_divisor': COUNT, 'size': COUNTS}
-"""The same of components of mmuda alone: mmseg's thresholds are those of logits, too."""
+"""Further rules for components of mmuda alone. In mmseg, for example, a threshold can be one of logits."""
 
 OPTIMIZER: dict[str, Rule] = {
     'lr': POSITIVE,
@@ -92,13 +95,13 @@ OPTIMIZER: dict[str, Rule] = {
     'weight_decay': NOT_NEGATIVE,
     'eps': POSITIVE,
 }
-"""The same of optimizers; a name that they have a number for as default must have one."""
+"""Rules for arguments of optimizers, by name. Here None is not allowed either."""
 
 FAMILIES = ('mmuda', 'mmseg', 'mmcv', 'mmengine', 'torch')
 
 
 def check_rule(place: str, value: Any, rule: Rule) -> Finding | None:
-    """Compare a value with the rule of its name."""
+    """Return a finding if a value breaks a rule, else None. A dict passes, because it is the config of a component."""
     values = value if rule.each and isinstance(value, (list, tuple)) else [value]
     if isinstance(value, dict) or all(rule.holds(one) for one in values):
         return None
@@ -110,7 +113,7 @@ def check_rule(place: str, value: Any, rule: Rule) -> Finding | None:
 
 
 def check_argument(place: str, key: str, value: Any, component: Any) -> Finding | None:
-    """Compare the value of an argument with its annotation, then with the rule of its name."""
+    """Return a finding if the value of an argument does not fit its annotation or the rule of its name, else None."""
     annotation, default = parameters_of(component).known.get(key, (inspect.Parameter.empty, inspect.Parameter.empty))
     where = joined(place, key)
     if isinstance(value, float) and math.isnan(value):
@@ -124,7 +127,7 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
             kinds = kinds | {_kind(default)}
         exact = is_own(declared_by(component, key))
         if not exact and kinds & {'map', 'seq'}:
-            kinds = kinds | {'map', 'seq'}  # mmengine and mmseg write one for the other
+            kinds = kinds | {'map', 'seq'}  # annotations of mmengine and mmseg confuse dicts and lists
         kind = _kind(value)
         if kind != 'other' and kind not in kinds and not _is_as_good(kind, value, kinds, exact):
             names = [name for family, name in NAMES.items() if family in kinds]
@@ -138,7 +141,10 @@ def check_argument(place: str, key: str, value: Any, component: Any) -> Finding 
 
 
 def _is_strange(value: Any, default: Any) -> bool:
-    """Return whether a plain value is of another kind than the default: mmseg annotates few of its arguments."""
+    """Return whether a plain value is of another kind than the default.
+
+    This check is for arguments without annotation, which are common in mmseg.
+    """
     kind, usual = _kind(value), _kind(default)
     if kind == 'str':
         return usual in ('bool', 'int', 'float')
@@ -158,9 +164,9 @@ def is_own(component: Any) -> bool:
 
 
 def _is_as_good(kind: str, value: Any, kinds: frozenset[str], exact: bool) -> bool:
-    """Return whether a number may stand for one of another kind.
+    """Return whether a number is accepted although its kind differs from the annotation.
 
-    mmseg writes ``int`` where its configs have 0.03; 1e4 iterations are as good as 10000, and 1 is as good as True.
+    mmseg annotates arguments as ``int`` for which its configs give 0.03. Also, 1e4 can replace 10000, and 1 True.
     """
     if kind == 'int' and 'float' in kinds:
         return True
@@ -183,7 +189,7 @@ def _kind(value: Any) -> str:
 
 
 def _kinds(annotation: Any) -> frozenset[str] | None:
-    """Return the kinds of plain values that an annotation allows; None if it does not say."""
+    """Return the kinds of plain values that an annotation allows; None if it allows any or cannot be interpreted."""
     if annotation is inspect.Parameter.empty or annotation is Any or isinstance(annotation, (str, typing.TypeVar)):
         return None
     origin = typing.get_origin(annotation)

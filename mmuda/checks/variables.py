@@ -1,10 +1,9 @@
-"""Top-level keys of config files: those that something reads, and variables of the files.
+"""Checks of the top-level keys of config files. A key is read by a component, or it is a variable of the files.
 
-A file may have variables (``root``, ``crop``): names that it, or another file of its chain of bases, uses: by name, as
-``_base_.name``, or as ``{{_base_.name}}``. Any other name that nothing reads is a mistake if it stands in the config
-itself, or if it is almost that of a key. Bases may offer variables that only other configs use. A config that mmengine
-has dumped holds the values of all variables and no sign of their use, so in a dump a name that is almost a key is only
-a warning.
+A variable (``root``, ``crop``) is a name that the config file or one of its bases uses: as ``name``, ``_base_.name`` or
+``{{_base_.name}}``. Any other name that nothing reads is a mistake if the config itself has it, or if it is
+similar to a key. Bases can offer variables that only other configs use. A config that mmengine has dumped holds the
+values of all variables, but does not show their use. A name in it that is similar to a key is therefore only a warning.
 """
 
 import difflib

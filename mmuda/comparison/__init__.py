@@ -1,4 +1,4 @@
-"""Methods and seeds at one budget, beside their baselines: the honest table."""
+"""Comparison of methods and seeds at one budget of iterations, beside their baselines: ``tools/compare.py``."""
 
 from .budget import set_budget
 from .comparison import Comparison

@@ -1,4 +1,4 @@
-"""Trainings of another length."""
+"""Budget of a comparison: the same number of iterations for all methods."""
 
 import copy
 import math
@@ -12,17 +12,17 @@ LENGTHS = ('end', 'warmup', 'T_max', 'step_size', 'total_iters')
 
 
 def set_budget(method: Method, iterations: int) -> Method:
-    """Return a copy of a method whose trainings are scaled so that they have a number of iterations together.
+    """Return a copy of a method whose trainings are scaled to a total number of iterations.
 
-    Learning rate schedules, validations and checkpoints are scaled alike. Numbers of iterations that are part of a
-    method, such as those of a ramp of a loss weight, stay as they are.
+    Learning rate schedules and the intervals of validations and checkpoints are scaled by the same factor. Numbers of
+    iterations that belong to the method, such as those of a ramp of a loss weight, stay as they are.
 
     Args:
         method: Method to copy; it stays as it is.
         iterations: Iterations of all its trainings together.
 
     Raises:
-        ValueError: If the config does not say how long its trainings are, or a training would vanish.
+        ValueError: If a training has no ``max_iters``, or if there are fewer iterations than trainings.
     """
     before = method.iterations()
     if before is None:

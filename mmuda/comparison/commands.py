@@ -1,4 +1,4 @@
-"""Commands of other processes: with a log, a measured peak of memory, and an end when this process ends."""
+"""Commands as child processes, with a log and a measured peak of memory. All of them can be stopped together."""
 
 import os
 import resource
@@ -26,10 +26,10 @@ class Outcome(NamedTuple):
 
 
 class Commands:
-    """Runs commands, each in the thread that calls; all of them can be stopped.
+    """Child processes for commands. Each call waits in its thread; :meth:`stop` ends all of them.
 
     Args:
-        inherited: File descriptors that children inherit.
+        inherited: File descriptors that the child processes inherit.
     """
 
     def __init__(self, inherited: Sequence[int] = ()) -> None:
@@ -64,7 +64,7 @@ class Commands:
                     pass_fds=self.inherited,
                 )
                 self._running.add(process)
-            # Other than Popen.wait, wait4 tells the memory of this child alone.
+            # wait4 returns the peak memory of this child alone, which Popen.wait does not.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             with self._lock:
@@ -74,7 +74,7 @@ class Commands:
         return Outcome(process.returncode, time.monotonic() - start, _megabytes(usage))
 
     def stop(self) -> None:
-        """End all commands, and start no other."""
+        """End all running commands. Later calls of :meth:`run` raise."""
         with self._lock:
             self._stopped = True
             for process in self._running:

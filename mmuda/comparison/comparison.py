@@ -1,4 +1,4 @@
-"""Trains and tests all runs of a comparison, some at a time."""
+"""Training and tests of all runs of a comparison, one or several at a time."""
 
 import json
 import os
@@ -20,18 +20,18 @@ from .runs import Run
 
 
 class Comparison:
-    """Runs ``tools/train.py`` and ``tools/test.py`` for each method and seed, as far as that was not done before.
+    """Calls of ``tools/train.py`` and ``tools/test.py`` for each method and seed whose results are not in the ledger.
 
-    A comparison that is interrupted at any time and started again keeps what is finished and continues the trainings
-    that were interrupted. A run that fails does not stop the others.
+    A comparison can be interrupted at any time. If it is started again, it keeps finished runs and resumes interrupted
+    trainings. A run that fails does not stop the others.
 
     Args:
         runs: All runs.
-        ledger: What was done before.
+        ledger: State of the runs.
         tools: Folder of the scripts.
         statistics: Batch-norm statistics to test with, of :data:`STATISTICS`.
-        jobs: Runs at a time. Each has a GPU of its own as long as there are enough.
-        say: Takes lines for the user.
+        jobs: Number of runs at a time. Each has its own GPU if there are enough.
+        say: Function that shows a line to the user.
 
     Raises:
         RuntimeError: If a run was begun with other settings.
@@ -56,10 +56,10 @@ class Comparison:
             self._wanted(run)  # a network that cannot be built is an error before anything starts
 
     def execute(self, inherited: Sequence[int] = ()) -> None:
-        """Do everything that is left; ``failures`` tells what went wrong, by run.
+        """Train and test all runs that are not finished. ``failures`` then has the errors by the name of the run.
 
         Args:
-            inherited: File descriptors for the processes that are started.
+            inherited: File descriptors that the started processes inherit.
         """
         commands = Commands(inherited)
         devices: SimpleQueue[dict[str, str]] = SimpleQueue()
@@ -108,7 +108,7 @@ class Comparison:
             raise RuntimeError(f'{run.folder} is not from this comparison: move it away')
         run.write_config()
         self.ledger.begin(run, self._commit)
-        run.folder.mkdir(parents=True, exist_ok=True)  # a folder without an entry would be a stranger's
+        run.folder.mkdir(parents=True, exist_ok=True)  # after the entry: a folder without one is refused above
         options = ['--work-dir', str(run.folder), '--resume']
         before = time.monotonic()
         try:
@@ -123,7 +123,7 @@ class Comparison:
 
     def _test(self, run: Run, statistics: str, commands: Commands, device: dict[str, str]) -> None:
         log = run.folder / 'test.log'
-        run.write_config()  # what is tested may have changed since the training
+        run.write_config()  # the settings of the test may have changed since the training
         options = ['--work-dir', str(run.folder / 'test'), '--batch-norm', statistics]
         outcome = commands.run(self._command('test.py', run, str(run.checkpoint()), *options), log, device)
         if outcome.code:
@@ -139,7 +139,7 @@ class Comparison:
 
 
 def commit_of(folder: Path) -> str:
-    """Return the git commit of the code in a folder, with ``+`` if files were changed since; '' without git."""
+    """Return the git commit of the code in a folder, with ``+`` if tracked files have changed since; '' without git."""
 
     def git(*arguments: str) -> str:
         command = ['git', '-C', str(folder), *arguments]
@@ -153,7 +153,7 @@ def commit_of(folder: Path) -> str:
 
 @contextmanager
 def _stopped_by_errors(commands: Commands) -> Iterator[None]:
-    """End all commands if the block does not end by itself, as on Ctrl-C."""
+    """Stop all commands if the block raises, for example on Ctrl-C."""
     try:
         yield
     except BaseException:
@@ -162,7 +162,7 @@ def _stopped_by_errors(commands: Commands) -> Iterator[None]:
 
 
 def _device(slot: int) -> dict[str, str]:
-    """Return the environment that gives a job its GPU; empty where there are not several."""
+    """Return the environment variables that give a job its GPU; none if there are fewer than two GPUs."""
     count = torch.cuda.device_count()
     if count < 2:
         return {}
@@ -171,17 +171,20 @@ def _device(slot: int) -> dict[str, str]:
 
 
 def _import_path() -> dict[str, str]:
-    """Return the environment that lets children import what this process can: configs may lie in any folder."""
+    """Return the environment variables that give child processes the import path of this process.
+
+    Plug-ins of the configs can be in any folder.
+    """
     return dict(PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
 
 
 def _memory(run: Run, process: float) -> dict[str, float]:
-    """Return the peaks of an attempt: of the process, and of the GPU as the logs say."""
+    """Return the peaks of memory of an attempt in MB: of the process, and of the GPU as logged by the training."""
     peaks = [0.0]
     for path in run.folder.rglob('vis_data/scalars.json'):
         for line in path.read_text(encoding='utf-8').splitlines():
             try:
                 peaks.append(float(json.loads(line).get('memory', 0.0)))
-            except ValueError:  # a line that a kill has torn
+            except ValueError:  # a kill has cut the line off
                 continue
     return dict(process=process, **(dict(gpu=max(peaks)) if max(peaks) else {}))

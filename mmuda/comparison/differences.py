@@ -1,4 +1,4 @@
-"""Where methods differ that are compared as if they did not."""
+"""Differences between methods that make their comparison unfair, such as another network or another budget."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,13 +15,14 @@ NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler
 
 
 def differences_between(methods: Sequence[Method], iterations: Mapping[str, int | None] | None = None) -> list[str]:
-    """Return one warning for each method and respect in which it differs from the first source-only method.
+    """Return one warning for each method and each respect in which it differs from the first source-only method.
 
-    Without a source-only method, all are compared with the first.
+    Respects are network, batch, iterations, starting weights and tested images. Without a source-only method, all
+    methods are compared with the first one.
 
     Args:
         methods: Methods that are compared.
-        iterations: Iterations by method, as they were trained; by default as the configs say.
+        iterations: Iterations of the finished trainings by the name of the method; by default those of the configs.
     """
     if not methods:
         return []

@@ -1,4 +1,4 @@
-"""Which runs of a comparison are trained and tested: ``comparison.json`` in its folder."""
+"""State of the runs of a comparison, trained or tested: ``comparison.json`` in its folder."""
 
 import json
 import threading
@@ -15,13 +15,20 @@ _FORMAT = 1
 
 
 class RunLedger:
-    """Runs by name, with the settings, costs and results of each; several threads may write.
+    """Runs by name, with the settings, costs and tests of each. Several threads can write.
 
-    An entry has ``settings``; ``state``, which is ``'running'`` or ``'trained'``; ``commit``, the version of the code;
-    ``seconds`` of training and ``memory`` in MB, over all attempts; ``roots``, the folders that its data sets were read
-    from, by place in the config; ``checkpoint`` and ``iterations`` when it is trained; and ``tests``, by batch-norm
-    statistics, with the digest of their settings. The file is replaced as a whole after every change, so a kill at any
-    time leaves the state before or after it.
+    An entry of ``entries`` has these keys:
+
+    - ``settings``: everything in the config that decides the weights.
+    - ``state``: ``'running'`` or ``'trained'``.
+    - ``commit``: version of the code.
+    - ``seconds`` of training and ``memory`` in MB, over all attempts.
+    - ``began``: time at which the current attempt began, None after its end.
+    - ``roots``: folders that its data sets were read from, by place in the config.
+    - ``checkpoint`` and ``iterations``, when it is trained.
+    - ``tests``: digests of the settings of its tests, by batch-norm statistics.
+
+    The file is replaced as a whole after every change, so that a kill at any time leaves the state before or after it.
 
     Args:
         work_dir: Folder of the comparison.
@@ -42,11 +49,11 @@ class RunLedger:
                 self.entries = dict(content['runs'])
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
-                    f'{self.path} cannot be read ({error}): move the folder away and start anew'
+                    f'{self.path} cannot be read ({error}): move the folder away and start again'
                 ) from error
 
     def entry(self, run: Run) -> dict[str, Any]:
-        """Return what is known of a run; empty if it was not begun or its folder is gone."""
+        """Return the entry of a run; empty if it was not begun or its folder is gone."""
         return self.entries.get(run.name, {}) if run.folder.is_dir() else {}
 
     def is_trained(self, run: Run) -> bool:
@@ -54,16 +61,16 @@ class RunLedger:
         return self.entry(run).get('state') == 'trained' and (run.folder / self.entry(run)['checkpoint']).is_file()
 
     def is_tested(self, run: Run, statistics: str) -> bool:
-        """Return whether the last checkpoint was tested as the config says now."""
+        """Return whether the last checkpoint was tested with the present settings of the config."""
         tests = self.entry(run).get('tests', {})
         tested = self.is_trained(run) and tests.get(statistics) == settings_digest(run.test_settings)
         return tested and run.result_file(statistics).is_file()
 
     def check(self, run: Run) -> None:
-        """Compare the settings of a run with those that it was begun with; one without a checkpoint may be changed.
+        """Check that a run has the settings that it was begun with. They can change until it has a checkpoint.
 
         Raises:
-            RuntimeError: If they differ, naming where and what to do.
+            RuntimeError: If they differ; the message lists the differences and the remedy.
         """
         entry = self.entry(run)
         begun = bool(entry) and any(run.folder.rglob('*.pth'))
@@ -72,14 +79,14 @@ class RunLedger:
             told = '\n  '.join(shortened(changed))
             raise RuntimeError(
                 f'{run.name} was trained with other settings in {run.folder}:\n  {told}\n'
-                'Undo the change, compare in another --work-dir, or move that folder away to train it anew'
+                'Undo the change, compare in another --work-dir, or move that folder away to train it again'
             )
 
     def begin(self, run: Run, commit: str) -> None:
-        """Note that a run is trained from now on.
+        """Record that the training of a run begins or continues.
 
-        One that goes on with the same settings keeps its costs and the commit of its beginning. Its tests, and
-        everything that is known of a run of other settings, are forgotten.
+        A run that continues with the same settings keeps its costs and its first commit, but not its tests. With other
+        settings, it keeps nothing.
         """
         before = self.entry(run)
         known = before if before.get('settings') == run.settings else {}  # other settings make another training
@@ -88,13 +95,13 @@ class RunLedger:
         entry['roots'] = {
             place: list(dict.fromkeys([*entry['roots'].get(place, []), root])) for place, root in run.roots.items()
         }
-        if entry.get('began') is not None:  # the attempt before was killed: its last sign of life is in its log
+        if entry.get('began') is not None:  # the earlier attempt was killed: it ended when its log was last written
             log = run.folder / 'train.log'
             entry['seconds'] += max(log.stat().st_mtime - entry['began'], 0.0) if log.is_file() else 0.0
         self._update(run, {**entry, 'state': 'running', 'began': time.time()}, replace=True)
 
     def add_costs(self, run: Run, seconds: float, memory: dict[str, float]) -> None:
-        """Add what an attempt took, however it ended.
+        """Add the costs of an attempt, however it ended.
 
         Args:
             run: The run.
@@ -106,12 +113,12 @@ class RunLedger:
         self._update(run, dict(seconds=entry['seconds'] + seconds, memory={**entry['memory'], **peaks}, began=None))
 
     def finish(self, run: Run) -> None:
-        """Note that a run is trained."""
+        """Record that a run is trained."""
         checkpoint = run.checkpoint().relative_to(run.folder).as_posix()
         self._update(run, dict(state='trained', checkpoint=checkpoint, iterations=run.iterations()))
 
     def tested(self, run: Run, statistics: str) -> None:
-        """Note that the last checkpoint was tested."""
+        """Record that the last checkpoint was tested with some batch-norm statistics."""
         tests = {**self.entries[run.name]['tests'], statistics: settings_digest(run.test_settings)}
         self._update(run, dict(tests=tests))
 

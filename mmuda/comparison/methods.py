@@ -1,4 +1,4 @@
-"""The methods of a comparison: a config each."""
+"""Methods of a comparison. Each is a config."""
 
 import copy
 import functools
@@ -17,10 +17,13 @@ from mmuda.engine.launch import config_name, load_config, set_precision
 from mmuda.stages import RoundStage, TrainStage, build_stages, make_context, network_config, target_images
 
 STATISTICS = ('stored', 'target')
-"""Batch-norm statistics that a network is read with, as ``tools/test.py --batch-norm`` names them."""
+"""Batch-norm statistics that a network is tested with, as ``tools/test.py --batch-norm`` names them.
+
+``'stored'`` are those of the checkpoint, and ``'target'`` those of the unlabelled target images alone.
+"""
 
 BASELINES = ('SourceOnly', 'AdaBN')
-"""Registered names of the models whose worth is that of the batch-norm statistics alone."""
+"""Registered names of the models that adapt nothing but batch-norm statistics."""
 
 
 @dataclass
@@ -44,19 +47,19 @@ class Method:
 
     @property
     def kind(self) -> str:
-        """Registered name of the model, or '' for a paper of several steps, which is no baseline."""
+        """Registered name of the model, or '' for a config with stages, which is no baseline."""
         return '' if self.staged else self.cfg.model.type
 
     @property
     def is_oracle(self) -> bool:
-        """Whether the labelled images are those of the target: an upper bound, whatever the method is."""
+        """Whether source and target are the same images, so that any method gives an upper bound."""
         dataset = self.cfg.get('train_dataloader', {}).get('dataset', {})
         source, target = (_images(dataset.get(domain) or {}) for domain in ('source', 'target'))
         return source is not None and source == target
 
     @property
     def has_target_labels(self) -> bool:
-        """Whether the method also learns labels of target images (``target_labelled``), as no baseline does."""
+        """Whether the method also learns labels of target images (``target_labelled``); it is then no baseline."""
         return bool(self.cfg.get('train_dataloader', {}).get('dataset', {}).get(TARGET_LABELLED))
 
     @property
@@ -71,30 +74,30 @@ class Method:
 
     @functools.cached_property
     def stages(self) -> list[TrainStage]:
-        """The trainings of a config with stages."""
+        """Training stages of a config with stages; empty for another config."""
         init_default_scope(self.cfg.get('default_scope', 'mmseg'))
         return [stage for stage in build_stages(self.cfg) if isinstance(stage, TrainStage)] if self.staged else []
 
     @functools.cached_property
     def trainings(self) -> list[Config]:
-        """The configs of all trainings, in order."""
+        """Configs of all trainings, in order."""
         if not self.staged:
             return [self.cfg]
         ctx = make_context(self.cfg, build_stages(self.cfg))
         return [stage.config(ctx) for stage in self.stages]
 
     def iterations(self) -> int | None:
-        """Return how many iterations all trainings have together; None where only training tells."""
+        """Return the iterations of all trainings together; None if the config does not determine them."""
         counts = [training.get('train_cfg', {}).get('max_iters') for training in self.trainings]
-        fixed = not any(isinstance(stage, RoundStage) for stage in self.stages)  # rounds have a number of passes
+        fixed = not any(isinstance(stage, RoundStage) for stage in self.stages)  # a round has a number of passes
         return sum(counts) if fixed and None not in counts else None
 
     @functools.cached_property
     def without_target_statistics(self) -> str:
-        """Why the network cannot be read with target statistics; '' if it can."""
+        """Reason why the network cannot be tested with target statistics; '' if it can."""
         network = network_config(self.cfg)
         init_default_scope(network.get('default_scope', 'mmseg'))
-        model = MODELS.build(network.model)  # an error of the config must not pass for a reason
+        model = MODELS.build(network.model)  # outside of the try: an error of the config is no such reason
         try:
             estimated_layers(model)
         except NothingToEstimateError as error:
@@ -107,7 +110,7 @@ class Method:
 
 
 def load_methods(configs: Sequence[str | Path], options: dict[str, Any] | None = None) -> list[Method]:
-    """Read configs that are to be compared.
+    """Read the configs to compare.
 
     Args:
         configs: Config files; each is one method.
@@ -148,6 +151,6 @@ def with_precision(method: Method, precision: str) -> Method:
 
 
 def _images(dataset: dict) -> tuple[str, str] | None:
-    """Return root and folder, or list, of the images of a data set; None where its config does not name them so."""
+    """Return the root and the folder or list of the images of a data set; None if its config does not have both."""
     root, place = dataset.get('data_root'), dataset.get('ann_file') or dataset.get('data_prefix', {}).get('img_path')
     return None if root is None or place is None else (root, place)

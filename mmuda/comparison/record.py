@@ -1,4 +1,4 @@
-"""Results of a comparison go into the metafiles of the configs, and from there into the READMEs."""
+"""Record of the results of a comparison in the metafiles of the configs, and from there in the READMEs."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from .results import Reading, Results
 
 
 def record(results: Results, dataset: str | None = None) -> list[Path]:
-    """Write the numbers of all methods into their metafiles, and make the tables of the READMEs beside them anew.
+    """Write the numbers of all methods into their metafiles, and update the tables of the READMEs beside them.
 
     Args:
-        results: The numbers; each method must have been read with the statistics of its training.
-        dataset: Name of the tested images, such as ``'MiniCity val'``; by default that which the metafile has.
+        results: The numbers. Methods without results for the statistics of their training (``'stored'``) are left out.
+        dataset: Name of the tested images, such as ``'MiniCity val'``; by default the name in the metafile.
 
     Returns:
         The folders of the metafiles.
@@ -48,9 +48,9 @@ def _entry(results: Results, reading: Reading, target: Reading | None, dataset: 
 
 
 def _metrics(results: Results, reading: Reading) -> dict[str, list[float]]:
-    """Return the numbers of all seeds by protocol; that of all classes is left out where the configs name others.
+    """Return the numbers of all seeds by protocol. The mean of all classes is left out if there are other protocols.
 
-    Three digits, so that a table with one digit that is made from them rounds as one that is made from the results.
+    Three digits are kept, so that a table with one digit rounds as if it were made from the full results.
     """
     names = [name for name in results.measures if name != 'aAcc']
     names = [name for name in names if name != ALL_CLASSES] or names

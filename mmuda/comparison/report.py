@@ -26,10 +26,10 @@ def write_comparison_report(
     Numbers are means over seeds; curves and pictures are those of the first seed that a method has.
 
     Args:
-        path: Where to.
+        path: File to write.
         results: The numbers.
         runs: All runs.
-        ledger: What was done.
+        ledger: State of the runs.
         pictures: Number of test images to show; each is segmented by all methods now.
 
     Returns:
@@ -87,7 +87,7 @@ def _means(results: Results, reading: Reading) -> dict:
 
 
 def _curves(run: Run) -> dict[str, Curve]:
-    """Return the curves of a training; those of several trainings would lie on top of each other."""
+    """Return the curves of a training; none for a method of several trainings, whose curves would overlap."""
     if run.method.staged:
         return {}
     try:

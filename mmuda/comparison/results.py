@@ -1,4 +1,4 @@
-"""The numbers of a comparison: means, deviations, and what each method is worth."""
+"""Numbers of a comparison: means and deviations over seeds, and the worth (gain) of each method over the others."""
 
 import json
 import statistics as stats
@@ -15,11 +15,11 @@ from .runs import Run
 
 
 class Summary(NamedTuple):
-    """Numbers of several seeds.
+    """Summary of one number over several seeds.
 
     Attributes:
-        mean: Their mean.
-        deviation: Their standard deviation (n - 1), None for a single seed.
+        mean: Mean over the seeds.
+        deviation: Standard deviation over the seeds (n - 1 in the denominator), None for a single seed.
     """
 
     mean: float
@@ -27,21 +27,17 @@ class Summary(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> 'Summary':
-        """Summarise numbers.
-
-        Args:
-            values: One number or more.
-        """
+        """Return the summary of one or more numbers."""
         return cls(stats.fmean(values), stats.stdev(values) if len(values) > 1 else None)
 
 
 @dataclass
 class Reading:
-    """A method, read with the batch-norm statistics that training left or with those of the target.
+    """Results of a method with the batch-norm statistics of its training, or with those of the target domain.
 
     Attributes:
         method: The method.
-        statistics: One of :data:`STATISTICS`.
+        statistics: One of :data:`STATISTICS`: ``'stored'`` or ``'target'``.
         results: Content of the JSON file of :class:`DomainIoUMetric` by seed.
         entries: Entries of the ledger by seed.
     """
@@ -53,11 +49,11 @@ class Reading:
 
     @property
     def name(self) -> str:
-        """Method and, if they are not those of the checkpoint, statistics."""
+        """Name of the method, with ``', target statistics'`` if they are not those of the training."""
         return self.method.name + (', target statistics' if self.statistics == 'target' else '')
 
     def values(self, measure: str) -> dict[int, float]:
-        """Return a mean over classes, or ``aAcc``, in percent by seed."""
+        """Return a measure (a mean over classes, or ``aAcc``) in percent by seed."""
         return {seed: result['metrics'][measure] for seed, result in self.results.items()}
 
     def per_class(self) -> dict[str, list[float | None]]:
@@ -70,7 +66,10 @@ class Reading:
         return [self.entries[seed][key] for seed in self.results]
 
     def memory(self) -> tuple[str, float] | None:
-        """Return the place and the peak in MB over all seeds: ``'gpu'`` if there was one, else ``'process'``."""
+        """Return the kind of memory, ``'gpu'`` if known, else ``'process'``, and its highest peak over all seeds in MB.
+
+        None if neither was measured.
+        """
         for place in ('gpu', 'process'):
             peaks = [self.entries[seed]['memory'].get(place) for seed in self.results]
             known = [peak for peak in peaks if peak]
@@ -79,7 +78,7 @@ class Reading:
         return None
 
     def worth(self, other: 'Reading', measure: str) -> Summary | None:
-        """Return the difference to another reading, seed by seed; None if no seed has both."""
+        """Return the difference to another reading, taken seed by seed; None if they have no seed in common."""
         own, others = self.values(measure), other.values(measure)
         both = [own[seed] - others[seed] for seed in own if seed in others]
         return Summary.of(both) if both else None
@@ -90,12 +89,12 @@ class Results:
     """All numbers of a comparison.
 
     Attributes:
-        readings: Methods in the order of the command line, each with its statistics.
-        measure: The mean that worth is measured in.
+        readings: Methods in the order of the command line, each with each of its statistics.
+        measure: The mean over classes in which worth, the difference between two readings, is measured.
         measures: All means over classes that every reading has, then ``aAcc``.
         classes: Names of all classes.
         num_images: Number of tested images.
-        notes: Warnings and remarks for below the table.
+        notes: Warnings and remarks to print below the table.
     """
 
     readings: list[Reading]
@@ -113,7 +112,7 @@ class Results:
 
     @property
     def best_baseline(self) -> Reading | None:
-        """The highest of source-only and AdaBN, with the statistics of their training and of the target."""
+        """The baseline (source-only or AdaBN, with either statistics) with the highest mean; None without baselines."""
         baselines = [reading for reading in self.readings if reading.method.is_baseline]
         return max(baselines, key=lambda one: Summary.of(list(one.values(self.measure).values())).mean, default=None)
 
@@ -166,10 +165,10 @@ def gather(
 
     Args:
         runs: All runs.
-        ledger: What was done.
-        statistics: Of :data:`STATISTICS`.
-        measure: The mean that worth is measured in; by default see :func:`main_measure`.
-        notes: Warnings so far; seeds that are missing, and what else limits the comparison, are added.
+        ledger: State of the runs.
+        statistics: Batch-norm statistics to read, of :data:`STATISTICS`.
+        measure: The mean over classes in which worth is measured; by default see :func:`main_measure`.
+        notes: Warnings so far. Notes on missing seeds and on other limits of the comparison are added.
 
     Raises:
         ValueError: If there is no result, the measure is unknown, or methods were tested on other images or classes.
@@ -199,12 +198,12 @@ def gather(
         if method.cfg.get('test_ensemble') is not None
     )
     if not any(reading.method.is_source_only for reading in readings):
-        notes.append('there is no source-only method: name its config, and the table tells what the others are worth')
+        notes.append('there is no source-only method: add its config to see the worth of the others over it')
     return Results(readings, measure, [*measures, 'aAcc'], contents[0]['classes'], contents[0]['num_images'], notes)
 
 
 def main_measure(contents: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first mean that the configs name besides that of all classes, if all results have it, else ``mIoU``.
+    """Return the first mean over named classes that all results have, else ``mIoU``, the mean of all classes.
 
     Args:
         contents: Contents of the JSON files of :class:`DomainIoUMetric`.
@@ -225,7 +224,7 @@ def _check_comparable(readings: Sequence[Reading]) -> None:
 
 
 def _tested(runs: Sequence[Run], readings: Sequence[Reading]) -> list[Run]:
-    """Return the runs that have a result in some reading."""
+    """Return the runs that have a result in at least one reading."""
     tested = {(reading.method.name, seed) for reading in readings for seed in reading.results}
     return [run for run in runs if (run.method.name, run.seed) in tested]
 
@@ -237,6 +236,6 @@ def _missing(method: Method, statistics: str, seeds: Sequence[int]) -> str:
 
 
 def _known(values: Sequence[float | None]) -> dict[str, float | None]:
-    """Return mean and deviation of a class; None if it does not occur in some seed."""
+    """Return mean and deviation of the IoU of a class; both None if the class does not occur for some seed."""
     known = [value for value in values if value is not None]
     return dict(Summary.of(known)._asdict()) if len(known) == len(values) else dict(mean=None, deviation=None)

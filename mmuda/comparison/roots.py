@@ -1,4 +1,4 @@
-"""Where configs read their data, which decides a result but is no setting: a data set may move."""
+"""Data roots of configs. They decide the data of a run, but are no settings, because a data set can be moved."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,8 @@ def root_notes(roots_by_run: dict[str, dict[str, Sequence[str]]]) -> list[str]:
     """Return one note for each data set that runs were trained with from different roots.
 
     Args:
-        roots_by_run: Roots by place by run, as the ledger keeps them; a run that went on with moved data has several.
+        roots_by_run: Roots by place, by run, as in the ledger. A run that was continued with moved data has several
+            roots for a place.
     """
     notes = []
     for place in dict.fromkeys(place for roots in roots_by_run.values() for place in roots):

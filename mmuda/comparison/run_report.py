@@ -1,4 +1,4 @@
-"""An HTML report on runs that are there, whatever trained them."""
+"""An HTML report on existing runs, by their work directories."""
 
 import json
 import math
@@ -27,20 +27,20 @@ CONFIG = '*/vis_data/config.py'
 def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures: int = 4) -> Path:
     """Write one HTML page on trainings: their numbers, curves and predictions.
 
-    The numbers are those of the newest test of a run (``tools/test.py``), else of its last validation; curves are what
-    it logged, and predictions those of its last checkpoint. Source-only and AdaBN are the baselines.
+    Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Curves come from
+    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines.
 
     Args:
-        path: Where to.
-        work_dirs: Of one training each, or folders of several.
+        path: File to write.
+        work_dirs: Work directories of trainings, or folders that contain several.
         pictures: Number of test images to show; each is segmented by all runs now.
 
     Returns:
         The path.
 
     Raises:
-        FileNotFoundError: If a folder holds no training, or a training has neither a test nor a validation; or, with
-            pictures, if a checkpoint or the images are not there.
+        FileNotFoundError: If a folder holds no training, if a training has neither a test nor a validation, or, with
+            pictures, if a checkpoint or the images are missing.
     """
     folders = list(dict.fromkeys(folder for work_dir in work_dirs for folder in training_folders(work_dir)))
     names = _names(folders)
@@ -69,14 +69,14 @@ def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """Return short names: the paths below the folder that all have in common."""
+    """Return short names: the paths relative to the deepest folder that contains all of them."""
     whole = [folder.resolve() for folder in folders]
     common = os.path.commonpath([folder.parent for folder in whole])
     return [folder.relative_to(common).as_posix() for folder in whole]
 
 
 def _config(folder: Path) -> Config:
-    """Return the config that the newest start of a run has written."""
+    """Return the config that the newest start of a training has written to its work directory."""
     found = sorted(folder.glob(CONFIG), key=lambda path: path.parts[-3])
     if not found:
         raise FileNotFoundError(f'no file {CONFIG} under {folder}: LocalVisBackend writes it when a training starts')
@@ -102,7 +102,7 @@ def _summary(name: str, folder: Path, cfg: Config) -> RunSummary:
 
 
 def _last_validation(curves: dict[str, Curve]) -> dict[str, Any]:
-    """Return the last validation in the form of a test."""
+    """Return the last validation in the form of the JSON file of a test."""
     last = {name: values[-1] for name, (_, values) in curves.items() if values}
     means = {name: last[name] for name in last if name.startswith('mIoU') and '/' not in name}
     classes = {name.removeprefix('IoU/'): value for name, value in last.items() if name.startswith('IoU/')}

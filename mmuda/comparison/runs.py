@@ -41,7 +41,7 @@ class Run:
 
     @property
     def config(self) -> Path:
-        """Config file of the run: everything that the command line changed is in it."""
+        """Config file of the run, which includes the changes of the command line."""
         return self.folder.with_suffix('.py')
 
     def full_config(self) -> Config:
@@ -51,7 +51,7 @@ class Run:
         return cfg
 
     def write_config(self) -> None:
-        """Write the config file, without the variables of the files that it was made from."""
+        """Write the config file, without the variables of the config files that it comes from."""
         cfg = self.full_config()
         text = Config({key: cfg[key] for key in cfg if key in self._live(cfg) or key == 'custom_imports'}).pretty_text
         if not self.config.is_file() or self.config.read_text(encoding='utf-8') != text:
@@ -59,17 +59,17 @@ class Run:
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        """Return everything in the config that decides the weights, as the ledger keeps it."""
+        """Everything in the config that decides the weights, as the ledger keeps it."""
         return comparable(self._of_training())
 
     @functools.cached_property
     def roots(self) -> dict[str, str]:
-        """Return the roots of the data that the run is trained with, by place: see :func:`data_roots`."""
+        """Roots of the training data by place in the config, see :func:`data_roots`."""
         return data_roots(self._of_training())
 
     @functools.cached_property
     def test_settings(self) -> dict[str, Any]:
-        """Return everything in the config that decides how the weights are tested, and where the images are."""
+        """Everything in the config that decides the result of a test, with the folders of the images."""
         network = network_config(self.full_config())
         kept = {key: network.get(key) for key in ('model', 'test_dataloader', 'test_evaluator', 'tta_model')}
         if 'target_statistics' in network:
@@ -86,7 +86,7 @@ class Run:
         return {*LIVE_KEYS, *(name for name in cfg.get('stages', ()) if isinstance(name, str))}
 
     def checkpoint(self) -> Path:
-        """Return the last checkpoint of the finished training; of several stages, that of the last with weights.
+        """Return the last checkpoint of the finished training; with stages, that of the last stage that writes one.
 
         Raises:
             FileNotFoundError: If there is none.
@@ -108,7 +108,7 @@ class Run:
         return Path(found)
 
     def iterations(self) -> int:
-        """Return how many iterations all finished trainings had together, as their checkpoints say."""
+        """Return the iterations of all finished trainings together, from the names of their checkpoints."""
         if not self.method.staged:
             return _iteration(self.checkpoint())
         results = json.loads((self.folder / 'ledger.json').read_text(encoding='utf-8'))['stages']
@@ -116,13 +116,13 @@ class Run:
         return sum(_iteration(Path(entry['result']['checkpoint'])) for name, entry in results.items() if name in names)
 
     def result_file(self, statistics: str) -> Path:
-        """Return where ``tools/test.py`` writes its results for some batch-norm statistics."""
+        """Return the file to which ``tools/test.py`` writes its results with some batch-norm statistics."""
         ending = '_target_bn' if statistics == 'target' else ''
         return self.folder / 'test' / f'{self.checkpoint().stem}{ending}.json'
 
 
 def plan_runs(methods: Sequence[Method], seeds: Sequence[int], work_dir: str | Path) -> list[Run]:
-    """Return all runs, seed by seed, so that an early table has all methods.
+    """Return all runs, ordered by seed, so that a table of unfinished runs soon has all methods.
 
     Args:
         methods: Methods to compare.

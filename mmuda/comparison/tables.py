@@ -12,11 +12,11 @@ DASH = '-'
 
 
 def comparison_text(results: Results, markdown: bool = False) -> str:
-    """Return the table of methods, that of classes, and the notes.
+    """Return the table of methods, the table of classes, and the notes.
 
     Args:
         results: The numbers.
-        markdown: Whether to write tables of Markdown instead of lines and corners.
+        markdown: Whether to write tables in Markdown instead of ASCII.
     """
 
     def table(rows: list[list[str]]) -> str:
@@ -33,7 +33,7 @@ def comparison_text(results: Results, markdown: bool = False) -> str:
 
 
 def headline_rows(results: Results) -> list[list[str]]:
-    """Return the table of methods, a line for each reading."""
+    """Return the table of methods, a row for each :class:`Reading` (a method with some batch-norm statistics)."""
     source, best = results.source_only, results.best_baseline
     header = [
         *('', 'method', 'statistics', 'seeds'),
@@ -61,12 +61,12 @@ def headline_rows(results: Results) -> list[list[str]]:
 
 
 def legend(results: Results) -> str:
-    """Return how the table of methods is to be read."""
+    """Return the explanation of the table of methods."""
     best = results.best_baseline
     lines = [
         f'Percent on {results.num_images} images, last checkpoints, mean and standard deviation over seeds.',
         f'Worth is measured in {results.measure}, seed by seed.',
-        'Statistics: those that training left in batch-norm (stored), or those of the unlabelled target images alone.',
+        'Statistics of batch-norm: those of the training (stored), or of the unlabelled target images alone (target).',
         'Seconds are the wall time of the trainings, memory is the peak of the GPU or else of the process.',
     ]
     if best is not None:
@@ -88,7 +88,7 @@ def class_rows(results: Results) -> list[list[str]]:
 
 
 def shown(summary: Summary, sign: str = '') -> str:
-    """Return mean and deviation with one decimal.
+    """Return mean and deviation as text with one decimal.
 
     Args:
         summary: Percentages.

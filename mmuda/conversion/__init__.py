@@ -1,7 +1,7 @@
-"""Published networks of other code bases become our checkpoints.
+"""Conversion of published networks of other code bases to checkpoints of mmuda.
 
-:func:`convert` is the table of contents; ``tools/convert.py ORIGIN SOURCE OUTPUT`` is its command line. ``origins.py``
-lists whose networks are known, ``originals.py`` reads their files, ``mxnet_params.py`` those of MXNet.
+:func:`convert` is the entry point, and ``tools/convert.py ORIGIN SOURCE OUTPUT`` its command line. ``origins.py`` lists
+the known code bases, ``originals.py`` reads their files, and ``mxnet_params.py`` reads files of MXNet.
 """
 
 from .convert import Converted, convert

@@ -1,4 +1,4 @@
-"""Checkpoints of the original implementations become plain mmseg checkpoints."""
+"""Conversion of a checkpoint of an original implementation to a plain mmseg checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,14 +22,14 @@ from .origins import ORIGINS, Origin, describe
 
 
 class Converted(NamedTuple):
-    """The result of a conversion.
+    """Result of a conversion.
 
     Attributes:
         path: The file that was written.
-        config: The config that it fits.
-        meta: Its meta information.
-        left_out: Keys of the original that have no place in a segmentor.
-        backbone_only: It is a starting point, without a classifier.
+        config: Config of the network.
+        meta: Meta information in the written file.
+        left_out: Keys of the original file that no segmentor of mmuda has.
+        backbone_only: Whether the file is a starting point, without a classifier.
     """
 
     path: Path
@@ -48,25 +48,31 @@ def convert(
     trust: bool = False,
     backbone_only: bool = False,
 ) -> Converted:
-    """Write a plain mmseg checkpoint of a checkpoint that an original implementation wrote.
+    """Convert a checkpoint of an original implementation to a plain mmseg checkpoint.
 
-    Nothing is written unless every weight of the config's network is found with its shape, and nothing else.
-    The meta information says ``origin``, ``method``, ``classes``, ``palette`` (also as mmseg's ``dataset_meta``) and
-    what the keys do not tell about the network, see :mod:`mmuda.checkpoints.weights_meta`.
+    The file is written only if the original has exactly the weights of the config's network, with the same shapes. The
+    meta information has ``origin``, ``method``, ``classes``, ``palette`` (also as mmseg's ``dataset_meta``), and the
+    facts about the network that its keys do not show, see :mod:`mmuda.checkpoints.weights_meta`.
 
     Args:
         origin: A key of :data:`ORIGINS`.
-        source: The original's file, ``.pth`` or MXNet's ``.params``.
-        output: File to write, whole or not at all.
+        source: File of the original implementation, ``.pth`` or MXNet's ``.params``.
+        output: File to write; it is written whole or not at all.
         configs: Folder of the shipped configs.
-        config: Config whose network it is; by default the origin's for what the file holds.
-        trust: Allow full unpickling.
-        backbone_only: Leave the classifier out, whatever its classes; the result is a starting point (``init_cfg``).
+        config: Config of the network; by default the config of the origin for the network in the file.
+        trust: Whether to allow full unpickling.
+        backbone_only: Whether to leave the classifier out. The result is a starting point, for ``init_cfg``.
+
+    Returns:
+        The written file and facts about it.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        RuntimeError: With every missing, unexpected, mis-shaped and mistyped key, or every one with infinite values; or
-            if the file is refused, no checkpoint, or of a network that the origin has no config for.
+        FileNotFoundError: If ``source`` does not exist.
+        RuntimeError: If weights are missing, unexpected, of another shape or type, or not finite (the message lists
+            all), if the file is not a checkpoint of the origin, if the origin has no config for the network, or if
+            ``output`` is a folder or the same file.
+        UntrustedCheckpoint: If the file needs full unpickling and ``trust`` is False.
+        ParamsError: If a file of MXNet is damaged.
     """
     kind, source, output = ORIGINS[origin], Path(source), Path(output)
     _check_paths(source, output)
@@ -124,7 +130,7 @@ def _whole_config(config: Path, options: Mapping[str, Any]) -> Config:
 
 
 def _backbone_state(segmentor: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of the backbone that a starting point has: not those that are always drawn at random."""
+    """Return the weights of the backbone without the parts that a starting point lacks (``NOT_PRETRAINED``)."""
     fresh = tuple(f'backbone.{name}' for name in getattr(segmentor.backbone, 'NOT_PRETRAINED', ()))
     return {
         key: value
@@ -136,7 +142,11 @@ def _backbone_state(segmentor: nn.Module) -> dict[str, Tensor]:
 def _fit(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], kind: Origin, source: Path, config: Path
 ) -> dict[str, Tensor]:
-    """Return the weights in the order and with the types of the network, which half precision is widened to."""
+    """Return the weights in the order and with the types of the network; half precision is widened.
+
+    Raises:
+        RuntimeError: If the weights do not fit the network; the message lists all problems.
+    """
     weights = with_counters(weights, expected)
     problems = weight_problems(expected, weights)
     if problems:
@@ -160,8 +170,8 @@ def _check_finite(weights: Mapping[str, Tensor], source: Path) -> None:
 def _check_classes(segmentor: nn.Module, classes: list[str], config: Path) -> None:
     if segmentor.num_classes != len(classes):
         raise RuntimeError(
-            f'{config} has a network of {segmentor.num_classes} classes and a data set of {len(classes)}: name '
-            "the network's in test_dataloader.dataset.metainfo.classes"
+            f'{config} has a network of {segmentor.num_classes} classes and a data set of {len(classes)}: list the '
+            'classes of the network in test_dataloader.dataset.metainfo.classes'
         )
 
 

@@ -1,9 +1,10 @@
-"""Reading MXNet's ``.params`` files (lists of named arrays) with NumPy alone.
+"""Reading of MXNet's ``.params`` files (lists of named arrays) with NumPy alone.
 
 The format, little-endian: u64 0x112, u64 0, u64 n and n array records, u64 m and m names (u64 length, UTF-8). A record
-begins with a u32 that tells its generation: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or
-the number of dimensions itself (files of 2016 and 2017). Files come from anywhere, so every number in one is compared
-with the bytes that are left before it is used, and reading allocates at most twice the size of the file.
+begins with a u32 for its version: 0xF993FAC9 (V2, MXNet 1.0 and later, dense or sparse), 0xF993FAC8 (V1), or the number
+of dimensions itself (files of 2016 and 2017). Files can come from anywhere. Every number in a file is therefore
+compared with the bytes that are left before it is used, and reading allocates at most twice the size of the file plus
+64 KiB.
 """
 
 import io
@@ -23,31 +24,31 @@ DTYPES = {0: '<f4', 1: '<f8', 2: '<f2', 3: 'u1', 4: '<i4', 5: 'i1', 6: '<i8'}
 MAX_DIMS = 32
 MAX_NAME = 1 << 16
 ARRAY, SIDE = 250, 32
-"""Bytes that an array takes beside its data and its name, with its places in lists and dicts; and for each side."""
+"""Bytes of an array beside its data and its name, entries of lists and dicts included; and bytes of each dimension."""
 FLOOR = 1 << 16
-"""Bytes that reading may take however small the file is."""
+"""Bytes that reading can always allocate, however small the file is."""
 CHUNK = 1 << 12
-"""Entries of a CSR array that are placed at a time."""
+"""Entries of a CSR array that are written to the dense array at a time."""
 EMPTY = np.empty(0, np.float32)
-"""All records without dimensions are this one array."""
+"""The array for all records without dimensions."""
 
 
 class ParamsError(ValueError):
-    """A file that is no valid list of arrays."""
+    """A file is not a valid list of arrays."""
 
 
 def read_params(path: str | Path) -> dict[str, np.ndarray]:
     """Return all arrays of a file by name, in the order of the file.
 
-    Names keep their ``arg:`` or ``aux:``; a list without names has '0', '1', ... Sparse arrays become dense. Memory,
-    objects of Python included, stays below twice the size of the file plus 64 KiB.
+    Names keep their prefix ``arg:`` or ``aux:``. In a list without names they are '0', '1', ... Sparse arrays become
+    dense. Memory, objects of Python included, stays below twice the size of the file plus 64 KiB.
 
     Args:
         path: A ``.params`` file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ParamsError: If anything in it is not as it should be: with the place, what was found and what was expected.
+        ParamsError: If the file is malformed. The message has the byte offset, the value found and the value expected.
     """
     path = Path(path)
     if not path.is_file():
@@ -61,20 +62,20 @@ def read_params(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def is_params(path: str | Path) -> bool:
-    """Return whether a file begins as MXNet's do, whatever its name."""
+    """Return whether a file begins as the files of MXNet do, whatever its name."""
     with open(path, 'rb') as file:
         return file.read(8) == MAGIC.to_bytes(8, 'little')
 
 
 class _Reader:
-    """A cursor over the file that knows how much is left."""
+    """A cursor over the file, with the bytes that are left and the bytes that can still be allocated."""
 
     def __init__(self, file: io.BufferedReader, path: Path) -> None:
         self.file, self.path = file, path
         self.size = os.fstat(file.fileno()).st_size
         self.place = 0
         self.budget = 2 * self.size + FLOOR
-        """Bytes that may still be allocated."""
+        """Bytes that can still be allocated."""
 
     @property
     def left(self) -> int:
@@ -84,16 +85,20 @@ class _Reader:
         self,
         found: str,
         place: int = -1,
-        remedy: str = 'It is no whole .params file of MXNet (V2, V1 or older): copy or download it again',
+        remedy: str = 'It is not a complete .params file of MXNet (V2, V1 or older): copy or download it again',
     ) -> ParamsError:
         return ParamsError(f'{self.path}, byte {self.place if place < 0 else place}: {found}. {remedy}')
 
     def allow(self, count: int, what: str) -> None:
-        """Count what is about to be allocated."""
+        """Subtract bytes that are about to be allocated from the budget.
+
+        Raises:
+            ParamsError: If they exceed the budget.
+        """
         if count > self.budget:
             raise self.error(
                 f'{what} would take {count} bytes: more than twice the size of the file ({self.size} bytes) for all',
-                remedy='No network consists of so many tiny or so sparse arrays: copy or download it again',
+                remedy='The arrays of a network are larger and less sparse: copy or download the file again',
             )
         self.budget -= count
 
@@ -119,7 +124,7 @@ class _Reader:
             raise self.error(f'the file begins with {magic:#x}, expected {MAGIC:#x}', 0)
         reserved = self.number('Q', 'the header')
         if reserved:
-            raise self.error(f'the header goes on with {reserved:#x}, expected 0', 8)
+            raise self.error(f'the header continues with {reserved:#x}, expected 0', 8)
         count = self.number('Q', 'the number of arrays')
         if count > self.left // 4:  # the smallest record
             raise self.error(f'{count} arrays cannot be in the {self.left} bytes that are left', 16)
@@ -143,7 +148,7 @@ class _Reader:
                 name = self.take(length, 'a name').decode()
             except UnicodeDecodeError:
                 raise self.error('a name that is not UTF-8', place) from None
-            self.allow(sys.getsizeof(name), 'names')  # four bytes a letter, if one of them is rare
+            self.allow(sys.getsizeof(name), 'names')  # one rare letter makes all letters take four bytes
             if name in names:
                 raise self.error(f'{name[:80]!r} is the name of two arrays', place)
             names[name] = None
@@ -151,7 +156,7 @@ class _Reader:
 
     def end(self) -> None:
         if self.left:
-            raise self.error(f'{self.left} bytes behind the last name, expected none')
+            raise self.error(f'{self.left} bytes after the last name, expected none')
 
     # Array records.
 
@@ -160,7 +165,7 @@ class _Reader:
         first = self.number('I', 'an array')
         if first == V3:
             raise self.error(
-                'an array in the NumPy-shape format of MXNet 1.6 (V3), which is not read here',
+                'an array in the NumPy-shape format of MXNet 1.6 (V3), which is not supported',
                 place,
                 'Save it again with MXNet, without mxnet.npx.set_np()',
             )
@@ -174,13 +179,13 @@ class _Reader:
             shape = self.shape(self.number('I', 'a shape'), 'q')
         elif first == V1:
             shape = self.shape(self.number('I', 'a shape'), 'q')
-        else:  # the first number is that of the dimensions
+        else:  # the first number is the number of dimensions
             shape = self.shape(first, 'I')
         if not shape:
             return EMPTY
         if kind == -1:
             raise self.error('an array of undefined storage type that has a shape', place)
-        self.take(8, 'a device')  # where an array was saved from does not matter
+        self.take(8, 'a device')  # the device that an array was saved from does not matter
         dtype = self.dtype()
         if kind == DENSE:
             return self.values(shape, dtype)
@@ -191,7 +196,7 @@ class _Reader:
             raise self.error(f'an array of {ndim} dimensions, expected at most {MAX_DIMS}')
         shape = tuple(self.number(kind, 'a shape') for _ in range(ndim))
         if any(side < 0 for side in shape):
-            raise self.error(f'the shape {shape}, expected no negative side')
+            raise self.error(f'the shape {shape}, expected no negative size')
         return shape
 
     def dtype(self) -> np.dtype:
@@ -201,7 +206,7 @@ class _Reader:
         return np.dtype(DTYPES[flag])
 
     def values(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """The next bytes as an array."""
+        """Read the next bytes as an array."""
         needed = prod(shape) * dtype.itemsize  # Python's integers do not overflow
         if needed > self.left:
             raise self.error(
@@ -218,11 +223,11 @@ class _Reader:
         self.allow(prod(shape) * dtype.itemsize + len(shape) * SIDE, f'an array of shape {shape}')
         try:
             return np.zeros(shape, dtype)
-        except (ValueError, MemoryError) as error:  # sides beyond any machine, one of them zero
+        except (ValueError, MemoryError) as error:  # sizes beyond any machine, one of them zero
             raise self.error(f'no array has the shape {shape} ({error})') from None
 
     def sparse(self, kind: int, shape: tuple[int, ...], storage: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """A row-sparse or CSR array as a dense one."""
+        """Read a row-sparse or CSR array as a dense one."""
         place = self.place
         parts = [(self.dtype(), self.shape(self.number('I', 'a shape'), 'q')) for _ in range(kind)]
         data = self.values(storage, dtype)
@@ -240,7 +245,7 @@ class _Reader:
             )
         dense = self.room(shape, data.dtype)
         if kind == CSR:
-            for start in range(0, len(data), CHUNK):  # the row of every entry at once would be larger than the file
+            for start in range(0, len(data), CHUNK):  # all rows at once would be larger than the file
                 stop = min(start + CHUNK, len(data))
                 rows = np.searchsorted(aux[0], np.arange(start, stop), side='right') - 1
                 dense[rows, aux[1][start:stop]] = data[start:stop]
@@ -250,12 +255,12 @@ class _Reader:
 
 
 def _increasing(indices: np.ndarray, end: int) -> bool:
-    """Whether indices are in 0..end-1, each above the one before."""
+    """Return whether indices are in [0, end), each above the one before."""
     return not len(indices) or bool(indices[0] >= 0 and indices[-1] < end and (indices[1:] > indices[:-1]).all())
 
 
 def _csr_fits(shape: tuple[int, ...], storage: tuple[int, ...], ends: np.ndarray, columns: np.ndarray) -> bool:
-    """Whether the row ends and columns of a CSR array are those of a matrix of this shape."""
+    """Return whether the row ends and columns of a CSR array are those of a matrix of this shape."""
     if storage != columns.shape or len(ends) != shape[0] + 1 or ends[0] != 0 or ends[-1] != len(columns):
         return False
     inside = (columns >= 0) & (columns < shape[1])

@@ -1,4 +1,4 @@
-"""Reading the file of an original implementation: its weights, under our names."""
+"""Reading of files of original implementations: their weights under the names of mmuda."""
 
 import re
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ from .mxnet_params import is_params, read_params
 from .origins import Origin
 
 TRUST = (
-    '--trust reads it all the same: that runs whatever code somebody put into the file, with your rights. Say so '
-    'only if you know where the file comes from.'
+    '--trust reads it all the same: that runs whatever code the file contains, with your rights. Use it only if you '
+    'know where the file comes from.'
 )
 HEADS = ('decode_head.', 'auxiliary_head.')
 
 
 class Original(NamedTuple):
-    """The content of a file.
+    """Content of a file of an original implementation.
 
     Attributes:
-        weights: Tensors by our names.
-        left_out: Keys of the file that have no place in a segmentor.
+        weights: Tensors by the names of mmuda.
+        left_out: Keys of the file that no segmentor of mmuda has.
     """
 
     weights: dict[str, Tensor]
@@ -36,11 +36,11 @@ class Original(NamedTuple):
 
     @property
     def is_starting_point(self) -> bool:
-        """Whether it is a ResNet-38 with the classifier of ImageNet, and no other one."""
+        """Whether it is a ResNet-38 with the classifier of ImageNet and without a decode head."""
         return 'arg:linear1000_weight' in self.left_out and not any(key.startswith(HEADS[0]) for key in self.weights)
 
     def without_heads(self) -> 'Original':
-        """Return the backbone alone."""
+        """Return the same content without the weights of heads, whose keys are added to ``left_out``."""
         heads = [key for key in self.weights if key.startswith(HEADS)]
         return Original(
             {key: value for key, value in self.weights.items() if key not in heads}, [*self.left_out, *heads]
@@ -51,14 +51,14 @@ def read_original(origin: Origin, path: Path, trust: bool) -> Original:
     """Read a file of a code base.
 
     Args:
-        origin: Whose it is.
+        origin: The code base.
         path: The file, of PyTorch or MXNet.
-        trust: Allow full unpickling.
+        trust: Whether to allow full unpickling.
 
     Raises:
-        UntrustedCheckpoint: If only full unpickling could read it, without ``trust``.
-        ParamsError: If it begins as a file of MXNet but is damaged.
-        RuntimeError: If it is no checkpoint of that code base.
+        UntrustedCheckpoint: If the file needs full unpickling and ``trust`` is False.
+        ParamsError: If the file begins as a file of MXNet but is damaged.
+        RuntimeError: If it is not a checkpoint of that code base.
     """
     state, ignored = _state_of_parts(origin, _content(path, trust), path)
     _check_names_of_score_layers(state, path)
@@ -88,7 +88,10 @@ def _content(path: Path, trust: bool) -> Mapping[Any, Any]:
 
 
 def _state_of_parts(origin: Origin, content: Mapping[Any, Any], path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the one state dict of a file, or its parts joined under their names; and other keys beside the parts."""
+    """Return the state dict of a file, and its left-out keys.
+
+    If the code base stores several state dicts, they are joined, with the names of the parts as prefixes.
+    """
     if not origin.parts:
         return plain_state(content, str(path)), []
     missing = [part for part in origin.parts if not isinstance(content.get(part), Mapping)]
@@ -105,7 +108,11 @@ def _state_of_parts(origin: Origin, content: Mapping[Any, Any], path: Path) -> t
 
 
 def _check_names_of_score_layers(state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse a score layer of ResNet-38, ``linear19_weight``, with another number of classes than its name says."""
+    """Check that the score layers of ResNet-38, such as ``linear19_weight``, have the number of classes in their names.
+
+    Raises:
+        RuntimeError: If one has another number.
+    """
     wrong = []
     for key, value in state.items():
         match = re.fullmatch(r'arg:linear([0-9]+)_(weight|bias)', key)

@@ -1,4 +1,4 @@
-"""The code bases whose networks are converted: how each names its weights, and which configs are for them."""
+"""Code bases whose networks can be converted, with the names of their weights and the configs of their networks."""
 
 import re
 from collections import Counter
@@ -27,12 +27,12 @@ class Origin(NamedTuple):
 
     Attributes:
         method: Name of the method, for the meta information and for messages.
-        layout: How it names its weights, see :meth:`layout_of`.
-        configs: Config below ``configs/`` by a description of the network, see :func:`describe`.
-        networks: Which networks it published, for the help of the command.
-        parts: Of a file that holds several state dicts: the names of those that make up the segmentor.
-        backbone_only: Its files are starting points, whose classifier is left out.
-        options: Changes to the config by a description of the network, as ``--cfg-options``.
+        layout: Map from its names of weights to ours. Some files need another one, see :meth:`layout_of`.
+        configs: Config relative to ``configs/`` by the description of the network, see :func:`describe`.
+        networks: Names of its published networks, for the help of the command.
+        parts: Names of the state dicts that make up the segmentor, if a file holds several state dicts.
+        backbone_only: Whether its files are starting points, whose classifier is left out.
+        options: Changes to the config, as ``--cfg-options``, by the description of the network.
     """
 
     method: str
@@ -44,7 +44,7 @@ class Origin(NamedTuple):
     options: Mapping[str, dict[str, Any]] = {}
 
     def layout_of(self, keys: Iterable[str]) -> Layout:
-        """Return the layout of a file with these keys: AdaptSegNet and its oracle disagree about ``layer5``."""
+        """Return the layout of a file with these keys. ``layer5`` has another meaning in the oracle of AdaptSegNet."""
         levels = {key.split('.', 1)[0] for key in keys}
         if self.layout is DEEPLAB and 'layer5' in levels and 'layer6' not in levels:
             return DEEPLAB_ORACLE
@@ -55,7 +55,7 @@ class Origin(NamedTuple):
 
         Args:
             network: See :func:`describe`.
-            backbone_only: The number of classes does not matter.
+            backbone_only: Whether only the backbone is converted, so that the number of classes does not matter.
         """
         found = self.configs.get(network)
         if found is None and backbone_only:
@@ -153,9 +153,13 @@ ORIGINS: dict[str, Origin] = {
 
 
 def describe(weights: Mapping[str, Tensor]) -> str:
-    """Describe the network of weights under our names: backbone, number of classes, auxiliary head, two resolutions.
+    """Return a description of the network that has these weights, such as ``'resnet 19 aux'`` or ``'mit-b5 19 hrda'``.
 
-    ``'resnet 19 aux'`` is a ResNet with two heads for 19 classes, ``'mit-b5 19 hrda'`` HRDA on a MiT-B5.
+    Its words are the backbone, the number of classes, ``aux`` for an auxiliary head, and ``hrda`` for the two
+    resolutions of HRDA. Weights without a decode head have no number.
+
+    Args:
+        weights: Tensors by the names of mmuda.
     """
     words = [_backbone_of(weights)]
     for key in (
@@ -174,7 +178,7 @@ def describe(weights: Mapping[str, Tensor]) -> str:
 
 
 def _backbone_of(weights: Mapping[str, Tensor]) -> str:
-    """Return the kind of the backbone; a ResNet if nothing else is known."""
+    """Return the kind of the backbone; ``'resnet'`` if it is none of the other kinds."""
     if 'backbone.features.0.weight' in weights:
         return 'vgg'
     if 'backbone.conv1a.weight' in weights:

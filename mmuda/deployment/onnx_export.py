@@ -1,4 +1,4 @@
-"""Trained networks as ONNX files, checked against PyTorch."""
+"""Export of trained networks as ONNX files, which are compared with PyTorch."""
 
 import json
 import logging
@@ -29,18 +29,18 @@ EXPORTED = (EncoderDecoder, AdaptiveEncoderDecoder)
 PACKAGES = ('onnx', 'onnxruntime', 'onnxscript')
 LABELS, LOGITS = 'labels', 'logits'
 TOLERANCE = 1e-3
-"""Largest difference of logits, by their largest value, between ONNX Runtime and PyTorch."""
+"""Largest allowed difference of logits between ONNX Runtime and PyTorch, relative to the largest logit."""
 
 
 class Exported(NamedTuple):
-    """A network that was written.
+    """Result of an export.
 
     Attributes:
         path: The file.
-        dynamic: Whether it takes images of any size, and any number of them.
-        reason: Why it does not.
-        apart: Largest difference of the logits from PyTorch's, by the largest logit; of labels the share of pixels
-            that differ although PyTorch prefers its class clearly, which is 0.
+        dynamic: Whether the network takes any number of images of any size.
+        reason: Reason why it does not; None if it does.
+        apart: For logits, the largest difference from PyTorch's relative to the largest logit. For labels, the share
+            of pixels with another class than PyTorch's although its best two logits clearly differ, which is 0.
         facts: Metadata in the file, as text by name.
     """
 
@@ -52,10 +52,10 @@ class Exported(NamedTuple):
 
 
 class _Network(nn.Module):
-    """The computation that is exported.
+    """The exported computation.
 
     Args:
-        segmentor: In eval mode.
+        segmentor: Segmentor in eval mode.
         output: :data:`LABELS` or :data:`LOGITS`.
     """
 
@@ -73,11 +73,13 @@ class _Network(nn.Module):
 
 
 def predicted_labels(logits: Tensor, head: Any) -> Tensor:
-    """Return the classes (N, H, W) uint8 of logits (N, C, H, W); mmseg compares the sigmoid of one alone with a bound.
+    """Return the classes (N, H, W) uint8 of logits (N, C, H, W).
+
+    With a single logit, mmseg compares its sigmoid with ``head.threshold``.
 
     Args:
         logits: The logits.
-        head: Decode head of mmseg, whose ``threshold`` that is. In ours a head with one output has two logits.
+        head: Decode head of the network. In :class:`AdaptiveEncoderDecoder` a head with one output returns two logits.
     """
     if logits.shape[1] == 1:
         return (logits[:, 0].sigmoid() > head.threshold).to(torch.uint8)
@@ -89,21 +91,26 @@ def export_onnx(
 ) -> Exported:
     """Write a network with its upsampling as ONNX, and compare it with PyTorch.
 
-    The file has one input, ``images`` (N, 3, H, W) float32, normalised as its metadata say, and one output of the size
-    of the images: ``labels`` (N, H, W) uint8, or ``logits`` (N, C, H, W) float32. It appears only if ONNX Runtime
-    computes what PyTorch does, in two sizes if sizes are dynamic.
+    The file has one input, ``images`` (N, 3, H, W) float32, normalised by mean and std in its metadata, and one output
+    of the size of the images: ``labels`` (N, H, W) uint8, or ``logits`` (N, C, H, W) float32. The file is written only
+    if ONNX Runtime and PyTorch agree, for two sizes if sizes are dynamic.
 
     Args:
         model: An adaptor or a segmentor, in eval mode.
         path: File to write.
-        size: (H, W) of the image that it is traced with; the only one if sizes are not dynamic.
+        size: (H, W) of the image that the network is traced with; the only size if sizes are not dynamic.
         output: ``'labels'`` or ``'logits'``.
-        dynamic: Take images of any size. A network that cannot, gets the fixed size, and the result says why.
+        dynamic: Whether the network takes images of any size. If the export of this fails, the size is fixed, and the
+            result has the reason.
+
+    Returns:
+        The written file and facts about it.
 
     Raises:
-        ModuleNotFoundError: If a package is missing, with the command that installs it.
-        ValueError: If the network predicts in a way of its own.
-        RuntimeError: If ONNX Runtime computes something else than PyTorch.
+        ModuleNotFoundError: If a package is missing; the message has the command that installs it.
+        ValueError: If the prediction of the network is more than the upsampled output of its decode head, or the
+            output is unknown.
+        RuntimeError: If ONNX Runtime and PyTorch disagree.
     """
     check_packages()
     if output not in (LABELS, LOGITS):
@@ -113,7 +120,7 @@ def export_onnx(
     network = _Network(segmentor, output).cpu().eval()
     metadata = _facts(model, size, output)
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    reason: str | None = 'a fixed size was asked for'
+    reason: str | None = 'a fixed size was requested'
     with whole_file(path) as draft:
         if dynamic:
             reason = _dynamic_problem(network, draft, size)
@@ -124,17 +131,17 @@ def export_onnx(
         apart = max(_difference(network, draft, one) for one in ([size] if reason else [size, _other(size)]))
         if not apart <= (TOLERANCE if output == LOGITS else 0):
             raise RuntimeError(
-                f'ONNX Runtime computes something else than PyTorch: {output} are apart by {apart:.1e}; nothing is '
-                'written. Another version of onnxscript or onnxruntime may do'
+                f'ONNX Runtime computes something else than PyTorch: {output} differ by {apart:.1e}; nothing is '
+                'written. Try another version of onnxscript or onnxruntime'
             )
     return Exported(Path(path), reason is None, reason, apart, text)
 
 
 def check_packages() -> None:
-    """Check that the packages are there which write and run ONNX.
+    """Check that the packages that write and run ONNX are installed.
 
     Raises:
-        ModuleNotFoundError: Naming those that are not, with the command that installs them.
+        ModuleNotFoundError: If some are missing; the message has the command that installs them.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
@@ -145,24 +152,24 @@ def check_exportable(segmentor: Any) -> None:
     """Check that the prediction of a segmentor is the upsampled output of its decode head.
 
     Raises:
-        ValueError: If it is anything else, with the remedy.
+        ValueError: If it is anything else; the message has the remedy.
     """
     own = segmentor if type(segmentor) not in EXPORTED else segmentor.decode_head
     if own is segmentor or not has_usual_predict(own):
         raise ValueError(
-            f'{type(own).__name__} predicts in a way of its own, which an ONNX file would not do; the plain network is '
-            'exported with --cfg-options model.segmentor.type=AdaptiveEncoderDecoder'
+            f'{type(own).__name__} has its own way to predict, which an ONNX file would not have; export the plain '
+            'network with --cfg-options model.segmentor.type=AdaptiveEncoderDecoder'
         )
 
 
 def how_to_run(exported: Exported) -> str:
-    """Return lines that say how the file is run."""
+    """Return lines that explain how to run the file."""
     facts = exported.facts
     order = '[..., ::-1]  # RGB' if facts['channel_order'] == 'RGB' else '  # BGR'
     height, width = json.loads(facts['size'])
     shape = 'any size' if exported.dynamic else f'height {height}, width {width} only ({exported.reason})'
     return f"""{exported.path}: images (N, 3, H, W), {shape} -> {facts['output']}
-as PyTorch computes them, apart by {exported.apart:.1e}. To run it:
+largest difference from PyTorch: {exported.apart:.1e}. To run it:
     import cv2, numpy as np, onnxruntime
     image = cv2.imread('image.png'){order}
     image = (image - np.float32({facts['mean']})) / np.float32({facts['std']})
@@ -188,12 +195,12 @@ def _facts(model: Any, size: Sequence[int], output: str) -> dict[str, Any]:
 
 
 def _other(size: Sequence[int]) -> tuple[int, int]:
-    """Return a size of other proportions, and no multiple of anything."""
+    """Return a size with another aspect ratio, which is usually no multiple of the stride of a network."""
     return size[0] + 13, size[1] + 31
 
 
 def _dynamic_problem(network: _Network, draft: Path, size: Sequence[int]) -> str | None:
-    """Write a network for images of any size; return why that fails, or None."""
+    """Write a network for images of any size; return the reason if that fails, else None."""
     try:
         _write(network, draft, size, dynamic=True)
         _difference(network, draft, _other(size))
@@ -205,7 +212,7 @@ def _dynamic_problem(network: _Network, draft: Path, size: Sequence[int]) -> str
 
 
 def _write(network: _Network, draft: Path, size: Sequence[int], dynamic: bool) -> None:
-    # Two images: a batch of one would be taken for the only one that is possible.
+    # Two images: the exporter takes a batch of one as a fixed size.
     images = torch.zeros(2 if dynamic else 1, 3, *size)
     free = torch.export.Dim.DYNAMIC
     with _quietly(), torch.no_grad():
@@ -231,7 +238,7 @@ def _add_metadata(draft: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _difference(network: _Network, draft: Path, size: Sequence[int]) -> float:
-    """Return how far ONNX Runtime is from PyTorch, see :class:`Exported`."""
+    """Return the difference between ONNX Runtime and PyTorch, see ``Exported.apart``."""
     import onnxruntime
 
     images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
@@ -248,7 +255,7 @@ def _difference(network: _Network, draft: Path, size: Sequence[int]) -> float:
 
 
 def _clear(logits: Tensor, scale: float, head: Any) -> np.ndarray:
-    """Return the pixels (N, H, W) whose class would not change with a rounding."""
+    """Return a mask (N, H, W) of the pixels whose class does not depend on rounding errors."""
     if logits.shape[1] == 1:
         return ((logits[:, 0].sigmoid() - head.threshold).abs() > TOLERANCE).numpy()
     best = logits.topk(2, dim=1)[0]
@@ -257,7 +264,7 @@ def _clear(logits: Tensor, scale: float, head: Any) -> np.ndarray:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the remarks of PyTorch's exporter off the terminal: they are about packages and its own code."""
+    """Suppress the warnings of PyTorch's exporter, which are about packages and its own code."""
     loggers = [logging.getLogger(name) for name in ('torch.onnx', 'onnxscript', 'onnx_ir')]
     before = [logger.level for logger in loggers]
     for logger in loggers:

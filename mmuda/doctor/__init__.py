@@ -1,4 +1,4 @@
-"""The look before a run: environment, data, config, network, schedule and one dry iteration, as tables."""
+"""Examination before a run: environment, config, data, network, schedule and a dry iteration, as tables."""
 
 from .examination import Examination, Options
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section

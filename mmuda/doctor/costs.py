@@ -1,4 +1,4 @@
-"""The cost of a run, from its dry one: hours, memory and disk."""
+"""Costs of a run in hours, memory and disk, estimated from a dry run of a few iterations."""
 
 import shutil
 import tempfile
@@ -24,7 +24,7 @@ from .schedule import Plan, plan_of
 
 NAME = 'dry iteration'
 _FULL = 0.9
-"""Share of the memory of a GPU from which on a training may not fit."""
+"""Share of the memory of a GPU above which there is a warning that a training may not fit."""
 
 SAVE_MEMORY = 'mixed precision (--amp bfloat16), smaller crops or a smaller batch save memory'
 
@@ -35,23 +35,24 @@ BYTES_OF_A_COUNT = 9
 def examine_costs(
     cfg: Config, lengths: Mapping[str, int], label_bytes: float | None = None, pixels: int = 0, caches: int = 0
 ) -> Section:
-    """Let each training of a config make a few iterations, and say what the whole run costs.
+    """Run a few iterations of each training of a config, and estimate the costs of the whole run.
 
-    Nothing is left behind: everything is written to a temporary folder.
+    Everything is written to a temporary folder, which is deleted.
 
     Args:
         cfg: Config of the run.
-        lengths: Images by place in the config.
+        lengths: Number of images by place of the data set in the config.
         label_bytes: Bytes of a label file for each of its pixels; None if no label was read.
         pixels: Pixels of a target image; 0 if they are not known.
-        caches: Bytes of facts about the data sets, which the cache folder keeps.
+        caches: Bytes that facts about the data sets can take in the cache folder.
     """
     section = Section(NAME)
     hours, disk = 0.0, 0.0
     unknown = []
     with (
         tempfile.TemporaryDirectory(prefix='mmuda-doctor-') as folder,
-        environment_variable(CACHE_DIR_VARIABLE, str(Path(folder, 'cache'))),  # facts about one image are worth nothing
+        # Facts about one image must not enter the cache of the user.
+        environment_variable(CACHE_DIR_VARIABLE, str(Path(folder, 'cache'))),
     ):
         for tried in _tried(cfg, Path(folder, 'run')):
             prefix = f'{tried.name}: ' if tried.name else ''
@@ -79,12 +80,12 @@ def _tried(cfg: Config, folder: Path) -> Iterator[Tried]:
         yield Tried('', dry_training(cfg, folder), cfg)
     except NotTried as error:
         yield Tried('', reason=str(error))
-    except Exception as error:  # of any component
+    except Exception as error:  # a component can raise anything
         yield Tried('', reason=one_line(error), verdict=ERROR)
 
 
 def _cost(tried: Tried, lengths: Mapping[str, int], label_size: float) -> tuple[list[Row], float, float]:
-    """Return the rows of a stage, its seconds and its bytes on the disk."""
+    """Return the rows of a stage, the seconds of its full run and its bytes on the disk."""
     if tried.reason:
         return [Row('dry run', _told(tried), tried.verdict, _remedy(tried))], 0.0, 0.0
     if tried.measured is None or tried.config is None:
@@ -108,7 +109,7 @@ def _cost_of_pass(tried: Tried, label_size: float) -> tuple[list[Row], float, fl
 
 
 def _seconds(measured: Measured, plan: Plan, cfg: Config) -> float:
-    """Return the seconds of a training: workers read while the network computes."""
+    """Return the seconds of a training. With workers, reading and computing run at the same time."""
     workers = (cfg.train_dataloader or {}).get('num_workers', 0)
     each = max(measured.seconds, measured.reading / workers) if workers else measured.seconds + measured.reading
     return each * (plan.iterations or 0) + plan.validations * plan.images * (measured.validation or 0.0)
@@ -145,7 +146,7 @@ def _disk(work_dir: Path, needed: float) -> Row:
     free = shutil.disk_usage(place).free
     found = f'about {size_of(needed)} of {size_of(free)} free in {place}'
     if needed > free:
-        return Row('disk', found, ERROR, 'free some, or choose another --work-dir')
+        return Row('disk', found, ERROR, 'free some space, or choose another --work-dir')
     return Row('disk', found)
 
 
@@ -164,7 +165,7 @@ def _remedy(tried: Tried) -> str:
         return SAVE_MEMORY
     return {
         ERROR: 'tools/train.py CONFIG --traceback shows where it comes from',
-        WARNING: 'the few images of the dry stages may be the cause: look at this stage when the run comes to it',
+        WARNING: 'the few images of the dry stages may be the cause: watch this stage when the run reaches it',
         SKIPPED: '',
     }[tried.verdict]
 
@@ -183,14 +184,14 @@ def label_size(readings: dict[str, Reading]) -> float | None:
 
 
 def samples_bound(node: Any) -> float:
-    """Return the largest ``cache_bytes`` in a part of a config, which bounds all decoded samples; 0 without one."""
+    """Return the largest ``cache_bytes`` in a part of a config, the limit for all cached samples; 0 without one."""
     if isinstance(node, Mapping):
         return max([node.get('cache_bytes') or 0, *map(samples_bound, node.values())])
     return max(map(samples_bound, node), default=0) if isinstance(node, (list, tuple)) else 0
 
 
 def cache_size(result: DataSets) -> int:
-    """Return the bytes that the class counts of all labels may take in the cache folder."""
+    """Return the bytes that the class counts of all training labels can take in the cache folder."""
     return sum(
         BYTES_OF_A_COUNT * result.lengths[place] * len(one.classes)
         for place, one in result.readings.items()

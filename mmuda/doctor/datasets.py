@@ -1,4 +1,4 @@
-"""Data sets of a config: found, counted, measured, their pairs compared, a sample of them read."""
+"""Examination of the data sets of a config: numbers and sizes of images, pairs of image and label, a decoded sample."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ class DataSets:
     """Data sets of all trainings of a config.
 
     Attributes:
-        section: The report.
-        lengths: Images by place in the config, such as ``'train_dataloader.dataset.source'``.
-        broken: Places of data sets that cannot be used, with the reason.
-        readings: What was found in the images, by place.
+        section: The section of the report.
+        lengths: Number of images by place in the config, such as ``'train_dataloader.dataset.source'``.
+        broken: Reasons why data sets cannot be used, by place.
+        readings: Results of decoding a sample, by place.
         pixels: Pixels of the most frequent size of target images; 0 if it is not known.
-        missing: Folders that do not exist, each with an error.
+        missing: Folders that do not exist and already have an error in the report.
     """
 
     section: Section = field(default_factory=lambda: Section('data'))
@@ -47,16 +47,16 @@ class DataSets:
 
 
 def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> DataSets:
-    """Look at the data sets of a config.
+    """Examine the data sets of a config.
 
     Args:
         cfg: The config.
-        images: How many images of each data set are decoded; None decodes all.
-        fast: Read no file; only count the names.
+        images: Number of images of each data set to decode; None decodes all.
+        fast: Whether to count images without reading them.
     """
     result = DataSets()
     first: dict[str, str] = {}
-    # A data set that is needed is looked at as one, also if the test images are the same.
+    # Test data sets come last, so that problems of images that a training also uses are errors.
     for place, node in sorted(_all_datasets(cfg), key=lambda found: TEST in found[0]):
         same = first.setdefault(fingerprint([comparable({**node, 'pipeline': None}), _locations(node)]), place)
         if same == place:
@@ -70,7 +70,7 @@ def examine_datasets(cfg: Config, images: int | None, fast: bool = False) -> Dat
 
 
 def examined_places(cfg: Config) -> Iterator[str]:
-    """Yield the places of data sets that :func:`examine_datasets` builds, and that the training needs."""
+    """Yield the places of the data sets that :func:`examine_datasets` builds and that a training needs."""
     for place, node in _all_datasets(cfg):
         if TEST not in place and not list(references(node)):
             yield place
@@ -85,7 +85,7 @@ def _locations(node: Any) -> list:
 
 
 def short_place(place: str) -> str:
-    """Return a place without what all places have: ``'train.source'``, ``'adapt: val'``."""
+    """Return a place without the part that all places share, such as ``'train.source'`` or ``'adapt: val'``."""
     stage, inside = split_stage(place)
     return (f'{stage}: ' if stage else '') + inside.replace('_dataloader.dataset', '')
 
@@ -107,7 +107,7 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
         kept = None if fast else kept_images(node)
         if kept is not None:
             dataset = build_unchecked({**node, 'indices': kept})
-    except Exception as error:  # whatever a class raises for its files
+    except Exception as error:  # a class can raise anything
         result.broken[place] = one_line(error)
         _add_broken(result, place, node)
         return
@@ -120,7 +120,7 @@ def _examine(result: DataSets, place: str, node: dict, images: int | None, fast:
 
 
 def _add_broken(result: DataSets, place: str, node: dict) -> None:
-    """Add a data set that cannot be used; a folder that is missing for several is one error."""
+    """Add a row for a data set that cannot be used. A missing folder of several data sets is only one error."""
     name, root = short_place(place), _missing_root(node.get('data_root'))
     if root is not None and root in result.missing:
         result.section.add(name, f'{node["data_root"]} is missing, too: there is no {root}', SKIPPED)
@@ -134,7 +134,7 @@ def _add_broken(result: DataSets, place: str, node: dict) -> None:
 
 
 def _level(place: str) -> str:
-    """Return how bad a problem of a data set is: a training needs no test images."""
+    """Return the verdict for a problem of a data set: a warning for test images, which no training needs."""
     return WARNING if TEST in place else ERROR
 
 
@@ -149,15 +149,15 @@ def _missing_root(folder: str | None) -> str | None:
 def _examine_files(
     result: DataSets, place: str, dataset: BaseDataset, whole: BaseDataset, images: int | None, fast: bool
 ) -> None:
-    """Look at the files of a data set.
+    """Examine the files of a data set.
 
     Args:
-        result: Gets what is found.
-        place: Of the data set in the config.
-        dataset: The images that are trained with.
-        whole: The same with the images that are left out.
-        images: How many are decoded; None decodes all.
-        fast: Read no file.
+        result: Results, to which those of this data set are added.
+        place: Place of the data set in the config.
+        dataset: The data set with the images that a training uses.
+        whole: The data set with the pairs that are left out, too.
+        images: Number of images to decode; None decodes all.
+        fast: Whether to read no file.
     """
     section, name, level = result.section, short_place(place), _level(place)
     total = len(dataset)
@@ -221,7 +221,7 @@ def _size(path: str) -> tuple[int, int] | None:
     try:
         return image_size(path)
     except (OSError, SyntaxError, ValueError):
-        return None  # found as one that does not decode
+        return None  # read_images reports a file that cannot be decoded
 
 
 def _add_problems(section: Section, item: str, problems: list[str], fine: str, level: str, remedy: str) -> None:
@@ -234,7 +234,7 @@ def _add_problems(section: Section, item: str, problems: list[str], fine: str, l
 
 
 def _add_shares(result: DataSets) -> None:
-    """Add the share of each class in the source and in the validation, and the classes that the source never shows."""
+    """Add a table with the share of each class in the labels of each data set, and rows for classes without pixels."""
     counted = {place: one for place, one in result.readings.items() if one.pixels is not None and one.pixels.any()}
     if not counted:
         return
@@ -252,11 +252,9 @@ def _add_shares(result: DataSets) -> None:
 def _add_missing(section: Section, name: str, reading: Reading) -> None:
     missing = [label for label, share in zip(reading.classes, reading.shares, strict=True) if not share]
     if not missing:
-        section.add(f'{name}: classes', f'all {len(reading.classes)} are shown')
+        section.add(f'{name}: classes', f'all {len(reading.classes)} occur')
     elif reading.complete:
         remedy = 'nothing can be learned about them here: check the label table, or leave them out of the classes'
-        section.add(f'{name}: classes', f'never shown: {", ".join(missing)}', WARNING, remedy)
+        section.add(f'{name}: classes', f'never occur: {", ".join(missing)}', WARNING, remedy)
     else:
-        section.add(
-            f'{name}: classes', f'not in the sample: {", ".join(missing)}', OK, '--images all looks at all labels'
-        )
+        section.add(f'{name}: classes', f'not in the sample: {", ".join(missing)}', OK, '--images all reads all labels')

@@ -26,19 +26,22 @@ from .memory import peak_memory
 from .pairs import kept_images, leave_unchecked
 
 LEAST = 2
-"""Iterations, and passes of the validation image: the first allocates and chooses algorithms, so it is not measured."""
+"""Least number of iterations, and of passes over the validation image.
+
+The first of each is not measured, because it allocates memory and chooses algorithms.
+"""
 
 CHECKPOINT = 'dry.pth'
 
 _OF_FILES = {'out_dir', 'backend_args', 'file_client_args', 'filename_tmpl', 'published_keys', 'save_begin'}
-"""Arguments of a checkpoint hook that lead out of the temporary folder, or to other files than one at the end."""
+"""Arguments of a checkpoint hook that are left out, because with them it can write to other folders or other files."""
 
 _BEFORE_SAVING = 89
-"""Priority behind all hooks but those that are VERY_LOW, of which CheckpointHook is one."""
+"""Priority after all hooks except those with VERY_LOW, such as CheckpointHook."""
 
 
 class NotTried(Exception):
-    """The reason why something cannot be tried with a few images, which is no mistake of the config."""
+    """Reason why a training or stage cannot be tried with a few images, although the config has no mistake."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,13 @@ class Measured:
     """Figures of a dry run.
 
     Attributes:
-        seconds: Of an iteration after the first with the work of the hooks, reading and saving not included.
-        reading: Seconds to read its images in this process.
-        validation: Seconds for a validation image, reading included; None without validation.
-        memory: Bytes at the peak.
-        kind: Which memory that is, in words.
-        checkpoint: Bytes of a checkpoint.
-        batch: Images of each domain in an iteration.
+        seconds: Mean seconds of an iteration after the first, with the work of the hooks, without reading and saving.
+        reading: Mean seconds to read the images of an iteration in this process.
+        validation: Mean seconds for a validation image, reading included; None without validation.
+        memory: Peak of the memory in bytes.
+        kind: Kind of that memory in words, see :func:`peak_memory`.
+        checkpoint: Size of a checkpoint in bytes.
+        batch: Number of images of each domain in an iteration.
     """
 
     seconds: float
@@ -65,7 +68,7 @@ class Measured:
 
 
 def dry_training(cfg: Config, folder: Path) -> Measured:
-    """Build the runner of a training as ``tools/train.py`` does, and let it train, validate and save once.
+    """Build the runner of a training as ``tools/train.py`` does, and run a short training with validation and saving.
 
     Args:
         cfg: Config of one training. It is not changed.
@@ -106,8 +109,8 @@ def dry_training(cfg: Config, folder: Path) -> Measured:
 def reduced(cfg: Config, folder: Path) -> Config:
     """Return the config of a short training with the first image of each data set.
 
-    The batch keeps its size, and is the same pair several times, so that time and memory are those of the training.
-    Likewise, the validation image is the same one twice.
+    The batch keeps its size and repeats the same pair, so that time and memory are those of the full training. The
+    validation repeats one image as well.
 
     Args:
         cfg: Config of one training.
@@ -129,31 +132,31 @@ def reduced(cfg: Config, folder: Path) -> Config:
         first_images(node, cfg.train_dataloader.batch_size if place.startswith('train') else LEAST, repeat=True)
     sampler = cfg.train_dataloader.get('sampler')
     if isinstance(sampler, dict) and sampler.get('source_policy') is not None:
-        sampler['source_policy'] = None  # an order of one image, for which it would look at all labels
+        sampler['source_policy'] = None  # not needed for one image, and it would count all labels
     for metric in metrics_with(cfg.get('val_evaluator'), 'json_file'):
         metric['json_file'] = None
     if isinstance(cfg.get('visualizer'), Mapping):
-        cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]  # others may send to servers
+        cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]  # others can send data to servers
     return cfg
 
 
 def first_images(node: Any, count: int, repeat: bool = False) -> None:
-    """Let the config of a data set take its first images alone, and read no other file.
+    """Change the config of a data set so that it has only its first images and reads no other file.
 
     Args:
         node: The config; it is changed.
         count: Number of images.
-        repeat: Take the first image so many times.
+        repeat: Whether to take the first image ``count`` times instead.
 
     Raises:
-        NotTried: If its class cannot take a part of its images.
-        Exception: Any that the class raises, if it leaves out pairs.
+        NotTried: If the class of the data set cannot take a part of its images.
+        Exception: Any error of the class, if the data set leaves out mismatched pairs and must be built for this.
     """
     kind = find(node.get('type'), DATASETS)
     if isinstance(kind, type) and 'indices' not in parameters_of(kind).known:
         raise NotTried(f'{kind.__name__} has no argument indices, so it cannot be cut to a few images')
     kept = None
-    with suppress(FileNotFoundError):  # which the training raises, too, if it comes so far
+    with suppress(FileNotFoundError):  # the training raises it again
         kept = kept_images(node)
     given = node.get('indices') if kept is None else kept
     known: Sequence[int]
@@ -166,14 +169,14 @@ def first_images(node: Any, count: int, repeat: bool = False) -> None:
 
 
 def free_memory() -> None:
-    """Give back what a dry run has left on the device."""
+    """Free the memory that a dry run has left on the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 class StepTimes(Hook):
-    """Times of iterations, of reading their images, and of validation images."""
+    """Hook that measures the seconds of iterations, of reading their images, and of validation images."""
 
     def __init__(self) -> None:
         self.steps: list[float] = []
@@ -182,27 +185,27 @@ class StepTimes(Hook):
         self._last = 0.0
 
     def before_train(self, runner: Any) -> None:
-        """Begin with the first reading."""
+        """Start the time of the first reading."""
         self._lap()
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Note how long the reading took."""
+        """Add the time of reading the batch."""
         self.readings.append(self._lap())
 
     def end_step(self) -> None:
-        """Note how long the iteration took."""
+        """Add the time of the iteration."""
         self.steps.append(self._lap())
 
     def before_val_epoch(self, runner: Any) -> None:
-        """Begin with the first reading."""
+        """Start the time of the first image."""
         self._lap()
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Note how long the image took."""
+        """Add the time of the image."""
         self.validations.append(self._lap())
 
     def _lap(self) -> float:
-        """Return the seconds since the last call, when the device has done all of its work."""
+        """Wait until the device has finished its work, and return the seconds since the last call."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         last, self._last = self._last, time.perf_counter()
@@ -210,18 +213,18 @@ class StepTimes(Hook):
 
 
 class EndOfStep(Hook):
-    """The end of each iteration, when the other hooks have done their work, which is no reading of images."""
+    """Hook that ends the time of each iteration after the other hooks, so that their work does not count as reading."""
 
     def __init__(self, times: StepTimes) -> None:
         self.times = times
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """End the iteration."""
+        """End the time of the iteration."""
         self.times.end_step()
 
 
 def _shorten(cfg: Config, iterations: int) -> None:
-    """Let a training end after some iterations (epochs, if it counts these), validate and save once."""
+    """Change a config so that it trains some iterations (or epochs, if it counts these), validates and saves once."""
     loop = cfg.train_cfg
     length = 'max_epochs' if 'max_epochs' in loop else 'max_iters'
     loop.update({length: iterations, 'val_interval': iterations, 'val_begin': 1})

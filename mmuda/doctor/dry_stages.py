@@ -1,4 +1,7 @@
-"""The stages of a paper, each with a few images: every stage gets what the dry ones before it have made."""
+"""Dry runs of the stages of a config (:class:`mmuda.stages.Stage`), each with a few images.
+
+Each stage uses the results of the dry stages before it.
+"""
 
 import re
 import tempfile
@@ -21,7 +24,7 @@ from .pairs import build_unchecked, kept_images
 from .rows import ERROR, SKIPPED, WARNING
 
 IMAGES = 4
-"""Images of a stage that is no training, at least."""
+"""Least number of images in the shorter of two dry runs of a stage that is not a training."""
 
 _ROUND = re.compile(r'/[1-9]\d*/')
 
@@ -32,16 +35,16 @@ class Tried:
 
     Attributes:
         name: Name of the stage.
-        measured: Figures of a training.
-        config: Config of a training, in its full length.
-        seconds: Seconds of another stage for each image.
-        images: Images that it will have; if an earlier stage chooses some, those that it chooses from.
-        chosen: Whether an earlier stage chooses them.
-        labels: Whether it writes a label for each image.
-        like: Name of the stage of an earlier round, whose figures it has.
-        reason: Why there are no figures; empty if there are.
-        verdict: Kind of the reason: SKIPPED if it was not tried, ERROR if it ended with an error of its own, WARNING
-            if it ended with an error that may come from the few results before it.
+        measured: Figures of a training; None for another stage.
+        config: Config of a training in its full length; None for another stage.
+        seconds: Seconds for each image, for a stage that is not a training.
+        images: Number of images in the full run. If an earlier stage selects some, the number that it selects from.
+        chosen: Whether an earlier stage selects the images.
+        labels: Whether the stage writes a label for each image.
+        like: Name of the same stage in the first round, if the figures are taken from it; else empty.
+        reason: Reason why there are no figures; empty if there are.
+        verdict: SKIPPED if the stage was not tried, ERROR if it failed with an error of its own, WARNING if the small
+            results of the dry stages before it may have caused its error.
     """
 
     name: str
@@ -57,10 +60,10 @@ class Tried:
 
 
 def try_stages(cfg: Config, folder: Path) -> Iterator[Tried]:
-    """Execute all stages of a config in small, as :class:`StagedRunner` does, in a temporary folder.
+    """Execute all stages of a config with few images, as :class:`StagedRunner` does, and yield their results.
 
-    A training runs a few iterations with one pair, another stage looks at a few images. Weights, lists and labels of
-    earlier stages are those that the dry ones have just made. Later rounds are not tried again.
+    A training runs a few iterations with one pair, and another stage processes a few images. Weights, lists and labels
+    of earlier stages are those of their dry runs. Only the first of several rounds is tried.
 
     Args:
         cfg: Config with stages.
@@ -95,9 +98,9 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
             result, made = _execute(stage, context, folder)
     except NotTried as error:
         return Tried(stage.name, reason=str(error))
-    except Exception as error:  # of any component
+    except Exception as error:  # a component can raise anything
         reason, own = one_line(error), _is_own(error, stage, context)
-        # Nothing may hold the tensors of the stage: not even the frames of its error.
+        # The frames of the traceback hold tensors of the stage, which must be freed.
         error.__traceback__ = None
         free_memory()
         return Tried(stage.name, reason=reason, verdict=ERROR if own else WARNING)
@@ -107,7 +110,7 @@ def _try(stage: Stage, context: StageContext, done: dict[str, Tried]) -> Tried:
 
 
 def _is_own(error: Exception, stage: Stage, context: StageContext) -> bool:
-    """Return whether an error is one of the stage itself, and none that the few results before it may have caused."""
+    """Return whether the stage itself caused an error. Otherwise the small results of dry stages can be the cause."""
     return (
         isinstance(error, MemoryError)
         or is_about_memory(str(error))
@@ -117,7 +120,7 @@ def _is_own(error: Exception, stage: Stage, context: StageContext) -> bool:
 
 
 def is_about_memory(message: str) -> bool:
-    """Return whether the message of an error says that there is too little memory."""
+    """Return whether the message of an error is about too little memory."""
     return any(words in message for words in ('out of memory', "can't allocate memory"))
 
 
@@ -136,7 +139,7 @@ def _train(
 
 
 def _iterations(stage: RoundStage, cfg: Config, done: dict[str, Tried]) -> int:
-    """Return the length of a round with all of its images, where the dry one has labels for a few."""
+    """Return the iterations of a round with all of its images, of which the dry round has labels for only a few."""
     loader = cfg.train_dataloader
     labelled = done[str(stage_of(stage.labels))].images
     return stage.epochs * max((len(loader.dataset.source.indices) + labelled) // loader.batch_size, 1)
@@ -145,13 +148,13 @@ def _iterations(stage: RoundStage, cfg: Config, done: dict[str, Tried]) -> int:
 def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, dict[str, Any]]:
     settings = stage.settings(context)
     if not isinstance(settings.get('dataset'), dict) or not hasattr(stage, 'dataset'):
-        raise NotTried('a stage without a data set of its own may take long')
+        raise NotTried('a stage without a data set of its own cannot be cut to a few images')
     images = context.resolve(settings['dataset'])
     kept = kept_images(images)
     total = len(build_unchecked(images)) if kept is None else len(kept)
     more = min(2 * max(IMAGES, 2 * context.base_config().train_dataloader.get('batch_size', 1)), total)
     chosen = bool(settings.get('images'))
-    # A list of an earlier stage names any of the images, so that no smaller part of them is sure to have these.
+    # A list of an earlier stage can name any image, so a second run with fewer images could lack some of them.
     fewer = 0 if chosen else min((more + 1) // 2, more - 1)
     given = dict(settings['dataset'])
     less = 0.0
@@ -159,7 +162,7 @@ def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, di
         with tempfile.TemporaryDirectory(dir=context.work_dir) as other:
             less, _ = _timed(stage, context, Path(other), _first(given, images, fewer))
     seconds, made = _timed(stage, context, folder, _first(given, images, more))
-    # Both runs load the network and write a list, say, which is no work for an image.
+    # Work that does not depend on the number of images, such as loading the network, cancels out in the difference.
     each = (seconds - less) / (more - fewer)
     each = each if each > 0 else seconds / more
     sample = settings.get('sample')
@@ -170,11 +173,11 @@ def _execute(stage: Any, context: StageContext, folder: Path) -> tuple[Tried, di
 
 
 def _first(given: dict, images: dict, count: int) -> dict:
-    """Return the config of a data set with its first images alone, and its references as they are.
+    """Return the config of a data set with only its first images. References to files of stages stay as they are.
 
     Args:
         given: The config.
-        images: The same with files in place of references.
+        images: The same config with files in place of its references.
         count: Number of images.
     """
     few = dict(images)

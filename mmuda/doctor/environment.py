@@ -1,4 +1,4 @@
-"""The machine and its packages: versions, compiled operators, devices, memory and folders."""
+"""Examination of the machine and its packages: versions, compiled operators, devices, memory and folders."""
 
 import importlib.metadata
 import importlib.util
@@ -24,7 +24,7 @@ from mmuda.files import existing_folder
 from .rows import ERROR, OK, WARNING, Row, Section, count, size_of, some
 
 OPERATORS = 'mmcv._ext'
-"""The module that a build of mmcv with compiled operators has."""
+"""Module that only a build of mmcv with compiled operators has."""
 
 NEED_OPERATORS: dict[str, str] = {
     'CCHead': 'mmseg, cc_head',
@@ -40,18 +40,18 @@ NEED_OPERATORS: dict[str, str] = {
     'DCNv2': 'mmcv.ops',
     'carafe': 'mmcv.ops',
 }
-"""Components that cannot be run without them, by the name that configs use, and where they are defined."""
+"""Components that need the compiled operators, by their name in configs, with the place of their definition."""
 
 SHARED_MEMORY = Path('/dev/shm')
 LEAST_SHARED = 2**30
-"""Bytes of shared memory below which loaders with workers may fail: containers have 64 MiB if nobody asks for more."""
+"""Bytes of shared memory below which loaders with workers can fail. Containers have 64 MiB by default."""
 
 
 def examine_environment(cfg: Any = None) -> Section:
-    """Look at the machine.
+    """Examine the machine and its packages.
 
     Args:
-        cfg: A config; its components are compared with those that need compiled operators.
+        cfg: A config as a dict, to find its components that need compiled operators.
     """
     section = Section('environment')
     section.add('Python', f'{platform.python_version()}, {sys.executable}')
@@ -61,7 +61,7 @@ def examine_environment(cfg: Any = None) -> Section:
 
 
 def _tested() -> Iterator[Row]:
-    """Compare the packages that mmuda plugs into with the versions that its suite has passed with."""
+    """Compare the packages that mmuda extends with the versions that its tests have passed with."""
     for name, tested in TESTED.items():
         range_ = f'tested: {tested.lowest} to {tested.newest}.x'
         remedy = f'pip install "{tested.distribution}>={tested.lowest}"'
@@ -104,18 +104,18 @@ def _required() -> Iterator[Row]:
 
 
 def _operators(cfg: Any) -> Row:
-    """Say whether mmcv has its compiled operators, and which component of a config needs them."""
+    """Check whether mmcv has its compiled operators, or else whether components of a config need them."""
     item, names = 'compiled operators (mmcv.ops)', ', '.join(NEED_OPERATORS)
     if importlib.util.find_spec(OPERATORS) is not None:
         return Row(item, 'built')
     if cfg is None:
-        return Row(item, f'not built; nothing of mmuda needs them, of others {names} do')
+        return Row(item, f'not built; no component of mmuda needs them, of others {names} do')
     used = sorted({name for name in _types(cfg) if name in NEED_OPERATORS})
     if not used:
         return Row(item, 'not built; no component of this config needs them')
     told = ', '.join(f'{name} ({NEED_OPERATORS[name]})' for name in used)
     remedy = 'install a build of mmcv with operators for this PyTorch, or choose another component'
-    # mmseg computes this one in Python where there is no GPU.
+    # mmseg computes this loss in Python if there is no GPU.
     fatal = used != ['FocalLoss'] or torch.cuda.is_available()
     return Row(item, f'not built; this config uses {told}', ERROR if fatal else WARNING, remedy)
 
@@ -141,7 +141,7 @@ def _devices() -> Iterator[Row]:
             free, total = torch.cuda.mem_get_info(number)
             found = f'{properties.name}, {size_of(free)} of {size_of(total)} free'
             busy = free < total / 2
-            remedy = 'another process uses it: nvidia-smi names it' if busy else ''
+            remedy = 'another process uses it: find it with nvidia-smi' if busy else ''
             yield Row(f'GPU {number}', found, WARNING if busy else OK, remedy)
     elif Path('/dev/nvidiactl').exists():
         remedy = 'install the PyTorch build for the CUDA version of the driver: pytorch.org/get-started'
@@ -155,7 +155,7 @@ def _memory() -> Iterator[Row]:
         entries = dict(re.findall(r'^(\w+):\s+(\d+) kB', Path('/proc/meminfo').read_text(), re.MULTILINE))
         free, total = (1024 * int(entries[key]) for key in ('MemAvailable', 'MemTotal'))
     except (OSError, KeyError):
-        pass  # no Linux
+        pass  # not Linux
     else:
         yield Row('memory', f'{size_of(free)} of {size_of(total)} free')
     if SHARED_MEMORY.is_dir():
@@ -170,7 +170,5 @@ def _cache() -> Row:
     place = existing_folder(folder)
     if not os.access(place, os.W_OK):
         remedy = f'set {CACHE_DIR_VARIABLE} to a folder that can be written'
-        return Row(
-            'cache folder', f'{folder} cannot be written: all files are looked at again in each run', WARNING, remedy
-        )
+        return Row('cache folder', f'{folder} cannot be written: each run examines all files again', WARNING, remedy)
     return Row('cache folder', f'{folder}, {size_of(shutil.disk_usage(place).free)} free')

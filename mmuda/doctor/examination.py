@@ -1,4 +1,4 @@
-"""All sections of the report, in order: a mistake in one does not stop the others."""
+"""All sections of the report, in order. An error in one section does not stop the others."""
 
 import logging
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ SAMPLE = 64
 
 
 class Options(NamedTuple):
-    """Extent of the look.
+    """Extent of an examination.
 
     Attributes:
-        images: Images of each data set that are decoded; None for all.
-        fast: Leave out what reads images, loads weights or computes.
-        work_dir: As of ``tools/train.py``: where the disk is looked at.
-        overrides: As ``--cfg-options``.
+        images: Number of images of each data set to decode; None for all.
+        fast: Whether to leave out all steps that read images, load weights or compute.
+        work_dir: ``--work-dir`` of ``tools/train.py``. The free space of its disk is checked.
+        overrides: ``--cfg-options``, by dotted key.
     """
 
     images: int | None = SAMPLE
@@ -43,11 +43,11 @@ class Options(NamedTuple):
 
 
 class Examination:
-    """Look at the environment, and at everything about a config that can go wrong.
+    """Examination of the environment and of a config.
 
     Args:
-        config: A config file; None looks at the environment alone.
-        options: Extent of the look.
+        config: A config file; None examines the environment alone.
+        options: Extent of the examination.
     """
 
     def __init__(self, config: str | Path | None = None, options: Options | None = None) -> None:
@@ -62,7 +62,7 @@ class Examination:
                 yield section
 
     def content(self) -> dict[str, Any]:
-        """Return everything that was found so far as plain values."""
+        """Return all sections so far as plain values."""
         return dict(
             config=None if self.config is None else str(self.config),
             errors=self.count(ERROR),
@@ -80,7 +80,7 @@ class Examination:
             return
         try:
             cfg = load_config(self.config, self.options.overrides, self.options.work_dir)
-        except Exception as error:  # a config is a program
+        except Exception as error:  # a config is a program, which can raise anything
             yield examine_environment()
             yield _failed('config', error)
             return
@@ -98,7 +98,7 @@ class Examination:
             yield failed or _of_findings(findings)
             yield _failed('stages', error)
             return
-        # Each mistake is told once, in the section that it is about.
+        # Each mistake is reported once, in the section that it belongs to.
         networks = _guarded('network', lambda: network_findings(readable))
         of_networks = {} if isinstance(networks, Section) else _untold(networks, findings)
         places = _guarded('data', lambda: set(examined_places(readable)))
@@ -136,7 +136,7 @@ class Examination:
 
 
 def _untold(networks: dict[str, list[Finding]], findings: list[Finding]) -> dict[str, list[Finding]]:
-    """Return the findings about networks without those that a wrong key of the config causes, which is told itself."""
+    """Return the findings about networks, except consequences of a wrong key, which has its own finding."""
     own = {one.key for found in networks.values() for one in found}
     told = [one.key for one in findings if one.level == ERROR and one.key not in own]
     keys = {one.key for one in findings}
@@ -160,7 +160,7 @@ def _failed(name: str, error: Exception) -> Section:
 
 
 def _guarded(name: str, look: Any) -> Any:
-    """Return what a look returns, or a section that says why it failed."""
+    """Return the result of a function, or a section with the error that it raises."""
     try:
         return look()
     except Exception as error:

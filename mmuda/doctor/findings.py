@@ -1,4 +1,4 @@
-"""Find all mistakes of a config, also those that another mistake hides."""
+"""All mistakes of a config, also mistakes that another one hides."""
 
 import copy
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ MOST_PASSES = 6
 def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
     """Check a config, then check it again without the keys that are wrong, until nothing more is found.
 
-    :func:`check_config` does not look at what is built from keys that are wrong. Without them there is more to build,
-    so that a misspelt key does not hide a schedule that ends too early.
+    :func:`check_config` builds nothing from wrong keys. Without these keys it checks more, so that a misspelt key does
+    not hide, for example, a schedule that ends too early.
 
     Args:
         cfg: As :func:`mmuda.engine.launch.load_config` returns it. It is not changed.
 
     Returns:
-        All findings, and the config without the keys that kept the checks from looking further.
+        All findings, and the config without the wrong keys that prevented further checks.
     """
     found: dict[str, Finding] = {}
     removed: set[str] = set()
@@ -34,12 +34,12 @@ def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
         of_removed = [one for one in checked if any(related(one.key, key) for key in removed)]
         new = [one for one in checked if one.key not in found and one not in of_removed]
         if removed and not new:
-            # A key that is needed, such as in_channels, stays with its wrong value: nothing is built without it.
+            # A required key, such as in_channels, stays with its wrong value: nothing can be built without it.
             kept = kept if of_removed else current
             break
         found.update({one.key: one for one in new})
         kept, current = current, copy.deepcopy(current)
-        # A folder that is missing is no key that is wrong.
+        # A missing folder is found at the place of its data set, which is no wrong key.
         places = {place for place, _ in datasets_of(cfg)}
         wrong = [one.key for one in new if one.level == ERROR and split_stage(one.key)[1] not in places]
         taken = {key for key in wrong if _take_out(current, key)}
@@ -50,9 +50,9 @@ def all_findings(cfg: Config) -> tuple[list[Finding], Config]:
 
 
 def trainings(cfg: Config) -> Iterator[tuple[str, Config]]:
-    """Yield the name and the config of each training; a config without stages has one, without a name.
+    """Yield the name and the config of each training. A config without stages has one training, named ''.
 
-    ``load_from`` is what the stage starts from, which may be a reference to an earlier one.
+    ``load_from`` holds the starting weights of the stage, which can be a reference to an earlier stage (``'{name}'``).
 
     Raises:
         ValueError: If the stages cannot be built.
@@ -77,7 +77,7 @@ def related(one: str, other: str) -> bool:
 
 
 def _take_out(cfg: Config, key: str) -> bool:
-    """Delete a key, also where the overrides of a stage have it; return whether it was anywhere."""
+    """Delete a key, also in the overrides of its stage; return whether it was found."""
     stage, inside = split_stage(key)
     parts = inside.replace('overrides: ', 'overrides.').split('.')
     roots = [cfg]

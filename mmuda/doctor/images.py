@@ -1,4 +1,4 @@
-"""A sample of the images and labels of a data set, decoded."""
+"""Decoding of a sample of the images and labels of a data set."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from mmuda.zip_files import file_size
 
 THREADS = 8
 AHEAD = 256
-"""Images that the threads get at a time."""
+"""Number of images that are given to the threads at a time."""
 
 
 @dataclass
@@ -29,12 +29,12 @@ class Reading:
     Attributes:
         classes: Names of the classes.
         complete: Whether all images were read.
-        damaged: Errors of files that do not decode.
-        unknown: Errors of labels whose values have no meaning.
-        pixels: (C,) int64, pixels of each class; None without labels.
+        damaged: Error messages of files that cannot be decoded.
+        unknown: Error messages of labels with values that the label table lacks, or of a format without ids.
+        pixels: (C,) int64, number of pixels of each class; None without labels.
         has_labels: Whether the pipeline loads labels.
-        label_bytes: Bytes of the label files.
-        label_pixels: Their pixels, ignored ones too.
+        label_bytes: Bytes of all label files that were read.
+        label_pixels: Pixels of all these labels, ignored pixels included.
     """
 
     classes: tuple[str, ...]
@@ -67,26 +67,26 @@ class _Found(NamedTuple):
 
 
 def choose(total: int, images: int | None) -> list[int]:
-    """Return the numbers of some images, spread over all; all of them for None."""
+    """Return the indices of some images, evenly spread over all; for None, the indices of all images."""
     if images is None or images >= total:
         return list(range(total))
     return np.linspace(0, total - 1, images).astype(int).tolist()
 
 
 def read_images(dataset: BaseDataset, indices: Sequence[int], name: str) -> Reading:
-    """Decode images and labels; the labels by the step of the data set's own pipeline, as in training.
+    """Decode images and labels. Labels are loaded by the step of the data set's own pipeline, as in training.
 
     Args:
         dataset: The data set.
-        indices: Numbers of the images.
-        name: Its name, for the progress.
+        indices: Indices of the images.
+        name: Name of the data set, for the progress bar.
     """
     classes = tuple(dataset.metainfo.get('classes') or ())
     reading = Reading(classes, complete=len(indices) == len(dataset))
     try:
         step = label_step(dataset)
     except (TypeError, ValueError):
-        step = None  # it loads no labels
+        step = None  # the pipeline loads no labels
     if step is not None:
         reading.has_labels, reading.pixels = True, np.zeros(len(classes), np.int64)
     load = _image_step(dataset)
@@ -101,8 +101,8 @@ def read_images(dataset: BaseDataset, indices: Sequence[int], name: str) -> Read
 def _image_step(dataset: BaseDataset) -> Any:
     """Return the first step of a data set's own pipeline, which loads the image.
 
-    In place of mmcv's own step stands :class:`LoadDomainImage`, which finds files that are cut off: some decoders
-    return half an image for half a file.
+    :class:`LoadDomainImage` replaces mmcv's own step, because it detects truncated files. Some decoders return half an
+    image for half a file.
     """
     steps = dataset.pipeline.transforms
     if not steps:
@@ -118,13 +118,13 @@ def _read(dataset: BaseDataset, load: Any, step: Any, index: int) -> _Found:
     damaged = []
     try:
         load(info)
-    except Exception as error:  # whatever a decoder raises
+    except Exception as error:  # a decoder can raise anything
         damaged.append(one_line(error))
     if step is None or info.get('seg_map_path') is None:
         return _Found(damaged)
     try:
         pixels, height_by_width = count_label(dataset, step, index)
-    except ValueError as error:  # values, or a format that cannot hold ids
+    except ValueError as error:  # unknown values, or a format that cannot hold ids
         return _Found(damaged, one_line(error))
     except Exception as error:
         return _Found([*damaged, one_line(error)])

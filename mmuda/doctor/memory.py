@@ -1,4 +1,4 @@
-"""The peak of memory of a piece of work: that of CUDA, or the growth of the resident set."""
+"""Peak memory of a block of code: the memory of the GPU, or the growth of the resident set of the process."""
 
 import ctypes
 import gc
@@ -21,8 +21,8 @@ class Peak:
     """Result of :func:`peak_memory`.
 
     Attributes:
-        size: Bytes; filled in at the end.
-        kind: Which memory this is, in words.
+        size: Peak in bytes, set when the block ends.
+        kind: Kind of memory in words, :data:`CUDA` or :data:`RESIDENT`.
     """
 
     def __init__(self, kind: str) -> None:
@@ -31,10 +31,11 @@ class Peak:
 
 @contextmanager
 def peak_memory() -> Iterator[Peak]:
-    """Measure the most memory that is used inside, beyond what was used before.
+    """Measure the peak memory of a block.
 
-    On a GPU it is the peak of what PyTorch allocated. Elsewhere the resident set is read every few milliseconds, where
-    the system tells it (Linux); on other systems it is the growth of the highest resident set so far.
+    With a GPU this is the peak of the memory that PyTorch has allocated on it, tensors from before the block included.
+    Without one it is the growth of the resident set over its size before the block: on Linux it is read every 5 ms, on
+    other systems only the highest size since the start of the process is known.
     """
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -61,7 +62,7 @@ def peak_memory() -> Iterator[Peak]:
 
 
 def _trim() -> None:
-    """Let the C library give freed memory back to the system: work that takes it again would not be seen."""
+    """Return freed memory to the system. Otherwise a block that reuses it would not make the resident set grow."""
     if sys.platform == 'linux':
         gc.collect()
         with suppress(OSError, AttributeError):  # another C library than glibc
@@ -69,7 +70,7 @@ def _trim() -> None:
 
 
 def resident() -> int:
-    """Return the bytes of this process that are in memory now; on other systems than Linux the most so far."""
+    """Return the size of the resident set of this process in bytes; on systems other than Linux its highest size."""
     if _STATUS.exists():
         return int(_STATUS.read_text().split()[1]) * resource.getpagesize()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)

@@ -1,4 +1,4 @@
-"""Networks of a config: sizes, outputs against classes, starting weights, and which optimizer has which parameter."""
+"""Examination of the networks of a config: sizes, channels, starting weights, and the parameters of each optimizer."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -37,10 +37,10 @@ def network_findings(cfg: Config) -> dict[str, list[Finding]]:
     """Check the networks of all trainings without allocating them.
 
     Args:
-        cfg: The config, without keys that keep it from being built.
+        cfg: The config, without the wrong keys that prevent its use.
 
     Returns:
-        Findings by the name of the training; one whose network an earlier training has is left out.
+        Findings by the name of the training. A training with the network of an earlier one is left out.
     """
     found, seen = {}, set()
     for name, training in trainings(cfg):
@@ -53,12 +53,12 @@ def network_findings(cfg: Config) -> dict[str, list[Finding]]:
 
 
 def examine_networks(cfg: Config, findings: dict[str, list[Finding]], fast: bool = False) -> Section:
-    """Look at the networks of all trainings.
+    """Examine the networks of all trainings.
 
     Args:
-        cfg: The config, without keys that keep it from being built.
-        findings: Of :func:`network_findings`.
-        fast: Do not load the weights that the networks start from.
+        cfg: The config, without the wrong keys that prevent its use.
+        findings: Result of :func:`network_findings`.
+        fast: Whether to leave out loading the weights that the networks start from.
     """
     section = Section('network')
     for name, training in trainings(cfg):
@@ -71,7 +71,7 @@ def examine_networks(cfg: Config, findings: dict[str, list[Finding]], fast: bool
 
 
 def _check_outputs(cfg: Config) -> Iterator[Finding]:
-    """Compare the outputs of the heads with the classes of the data, which need not be there."""
+    """Compare the outputs of the heads with the classes of the first data set, whose files need not exist."""
     for place, node in datasets_of(cfg):
         try:
             classes = build_without_files(node).metainfo['classes']
@@ -109,19 +109,19 @@ def _parameters(module: nn.Module) -> str:
 
 
 def _channels(model: nn.Module, wrong: set[str]) -> Iterator[Row]:
-    """Yield the channels of heads and discriminators that no finding is about."""
+    """Yield rows for the channels of heads and discriminators that have no finding."""
     for name, module in model.named_modules():
         if isinstance(module, BaseDecodeHead) and not wrong & {f'model.{name}.{key}' for key in _CHANNELS}:
             yield Row(name, f'takes {module.in_channels} channels, gives {module.num_classes} classes')
     for name, child in model.named_children():
         first = next((part for part in child.modules() if isinstance(part, nn.Conv2d)), None)
         if 'discriminator' in name and first is not None and f'model.{name}.in_channels' not in wrong:
-            fit = 'which fit' if isinstance(model, DomainAdversary) else 'compared with nothing'
+            fit = 'which fit' if isinstance(model, DomainAdversary) else 'which are not compared'
             yield Row(f'{name}: channels', f'takes {first.in_channels} channels, {fit}')
 
 
 def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]:
-    """Compare the parameters that are trained with those of all optimizers: each must be in exactly one."""
+    """Check that each trained parameter is in exactly one optimizer."""
     node = cfg.get('optim_wrapper')
     if not isinstance(node, Mapping):
         return
@@ -152,7 +152,7 @@ def _optimizers(model: nn.Module, cfg: Config, wrong: set[str]) -> Iterator[Row]
 
 
 def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
-    """Say where the network starts, and load it as a training does."""
+    """Yield rows for the starting weights of the network, and load them as a training does."""
     sources = list(_initialisations(model))
     for name, source in sources:
         yield Row(f'starts from: {name}', *_found(source))
@@ -184,7 +184,7 @@ def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
             if not absent:
                 built.init_weights()
         left_out = load_weights(built, read_checkpoint(start), start) if local and Path(start).is_file() else []
-    except Exception as error:  # of files and networks of others
+    except Exception as error:  # files and networks of plug-ins can raise anything
         yield Row('weights', one_line(error), ERROR, 'start from weights of this network')
         return
     told = f'; keys in only one of network and checkpoint: {", ".join(left_out)}' if left_out else ''
@@ -192,12 +192,12 @@ def _weights(model: nn.Module, cfg: Config, fast: bool) -> Iterator[Row]:
 
 
 def _is_here(source: str) -> bool:
-    """Return whether initial weights need no download; a missing file on a disk is an error that is told when read."""
+    """Return whether initial weights need no download. A missing local file is an error only when it is read."""
     return '://' not in source or source.startswith(SCHEME) or (source.startswith(_WEB) and _copy_of(source).is_file())
 
 
 def _copy_of(source: str) -> Path:
-    """Return the file to which PyTorch downloads an address."""
+    """Return the file to which PyTorch downloads a URL."""
     return Path(get_dir(), 'checkpoints', source.rpartition('/')[2])
 
 
@@ -211,7 +211,7 @@ def _initialisations(model: nn.Module) -> Iterator[tuple[str, dict]]:
 
 
 def _found(node: dict) -> tuple[str, str, str]:
-    """Return what an initialisation starts from, a verdict and a remedy."""
+    """Return the state of the file of an initialisation, a verdict and a remedy."""
     source, hint = node['checkpoint'], str(node.get('hint') or 'put the file there, or set init_cfg.checkpoint')
     if '://' not in source:
         there = Path(source).is_file()
@@ -222,7 +222,7 @@ def _found(node: dict) -> tuple[str, str, str]:
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             return one_line(error), ERROR, 'install the package, or set init_cfg.checkpoint'
     if not source.startswith(_WEB):
-        return f'{source}, not looked at: the first run may download it', SKIPPED, ''
+        return f'{source}, not checked: the first run may download it', SKIPPED, ''
     copy = _copy_of(source)
     if copy.is_file():
         return f'{source}, downloaded before', OK, ''

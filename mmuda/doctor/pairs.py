@@ -1,4 +1,4 @@
-"""Pairs of image and label of a data set: which there are, and which of them a training can use."""
+"""Pairs of image and label of a data set, and the pairs among them that a training can use."""
 
 import copy
 from typing import Any
@@ -17,7 +17,7 @@ def build_unchecked(node: dict) -> Any:
     """Build a data set without its own check of all files.
 
     Raises:
-        Exception: Any that its class raises.
+        Exception: Any error of its class.
     """
     node = copy.deepcopy(node)
     leave_unchecked(node)
@@ -25,7 +25,7 @@ def build_unchecked(node: dict) -> Any:
 
 
 def leave_unchecked(node: dict) -> None:
-    """Let the config of a data set look at no file when it is built."""
+    """Change the config of a data set so that building it checks no files."""
     if _is_raw(node):
         node['check_sizes'] = False
 
@@ -36,17 +36,17 @@ def _is_raw(node: dict) -> bool:
 
 
 def kept_images(node: dict) -> list[int] | None:
-    """Return which of its images a data set with ``mismatched='skip'`` trains with, as numbers among all of them.
+    """Return the indices (among all images) of the images that a data set with ``mismatched='skip'`` trains with.
 
     Args:
-        node: Config of a data set. Its ``indices`` are numbers among those that are not left out.
+        node: Config of a data set. Its ``indices`` count only the images that are not left out.
 
     Returns:
-        The numbers; None for a data set that leaves nothing out.
+        The indices; None for a data set that leaves nothing out.
 
     Raises:
         ValueError: If no pair is left.
-        Exception: Any that the class raises.
+        Exception: Any error of the class of the data set.
     """
     if not _is_raw(node) or node.get('mismatched') != 'skip' or not node.get('check_sizes', True):
         return None
@@ -65,7 +65,7 @@ def kept_images(node: dict) -> list[int] | None:
 
 
 def pairs_of(dataset: BaseDataset) -> list[tuple[str, str | None]]:
-    """Return the files of each image and of its label; no name stands for an image that is no file."""
+    """Return the paths of each image and its label: '' if the image is not a file, None if there is no label."""
     infos = map(dataset.get_data_info, range(len(dataset)))
     return [(info.get('img_path') or '', info.get('seg_map_path')) for info in infos]
 
@@ -76,7 +76,7 @@ def has_local_files(dataset: BaseDataset) -> bool:
 
 
 def problems_of(dataset: BaseDataset, pairs: list[tuple[str, str | None]]) -> dict[int, Problem]:
-    """Compare the headers of all images and labels, as the data set does before a training."""
+    """Return the problems that the headers of images and labels show, by index, as the data set does before a run."""
     found = find_problems(pairs, type(dataset).__name__, getattr(dataset, 'oriented', True))
     if getattr(dataset, 'same_size', True):
         return found

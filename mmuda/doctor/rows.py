@@ -20,13 +20,13 @@ _UNITS = ('B', 'KiB', 'MiB', 'GiB', 'TiB')
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was looked at.
+    """One examined item.
 
     Attributes:
-        item: Its name.
-        found: The value that it has.
-        verdict: ``'ok'``, ``'warning'``, ``'error'``, or ``'skipped'`` if it was not looked at.
-        remedy: What to do about it, in one line.
+        item: Name of the item.
+        found: The value that was found.
+        verdict: ``'ok'``, ``'warning'``, ``'error'``, or ``'skipped'`` if it was not examined.
+        remedy: A way to correct a problem, in one line.
     """
 
     item: str
@@ -40,10 +40,10 @@ class Section:
     """A part of the report.
 
     Attributes:
-        name: Its title.
-        rows: In the order in which they were found.
+        name: Title of the section.
+        rows: Rows in the order in which they were found.
         facts: Plain values for ``--json`` that are in no row, such as numbers with all their digits.
-        tables: Further tables by title; the first line of each is its head.
+        tables: Further tables by title; the first row of each is its header.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Section:
         """Return the section as tables.
 
         Args:
-            width: Columns of the text; those of the terminal by default.
+            width: Width of the text in characters; by default that of the terminal.
         """
         width = max(width or shutil.get_terminal_size((140, 40)).columns, _NARROWEST)
         lines = [['item', 'found', 'verdict', 'remedy']]
@@ -98,7 +98,7 @@ def size_of(number: float) -> str:
 
 
 def some(names: Iterable[str], most: int = 6) -> str:
-    """Return names as a list that is cut after some of them."""
+    """Return names as a text that lists at most ``most`` of them."""
     listed = list(names)
     more = f' and {len(listed) - most} more' if len(listed) > most else ''
     return ', '.join(listed[:most]) + more

@@ -1,4 +1,4 @@
-"""The plan of a training in numbers: iterations, passes over the data, validations, checkpoints."""
+"""Plan of a training in numbers: iterations, passes over the data, validations, checkpoints."""
 
 import math
 from bisect import bisect
@@ -28,10 +28,10 @@ class Plan:
     """Length of a training.
 
     Attributes:
-        iterations: Iterations; None if they follow from results of earlier stages.
-        validations: How often it is validated.
-        images: Images of one validation; 0 if they are not known.
-        checkpoints: How many checkpoints are on the disk at most, the best one too.
+        iterations: Number of iterations; None if it follows from results of earlier stages.
+        validations: Number of validations.
+        images: Number of images of one validation; 0 if it is not known.
+        checkpoints: Largest number of checkpoints on the disk at a time, the best one included.
     """
 
     iterations: int | None
@@ -44,9 +44,9 @@ def plan_of(cfg: Config, lengths: Mapping[str, int], place: str = '') -> Plan:
     """Return the plan of a training.
 
     Args:
-        cfg: Its config.
-        lengths: Images by place in the config, as far as they are known.
-        place: Beginning of these places.
+        cfg: Config of the training.
+        lengths: Known numbers of images by place of the data set in the config.
+        place: Prefix of these places, see :func:`of_stage`.
     """
     loop = cfg.get('train_cfg') or {}
     iterations = _whole(loop.get('max_iters'))
@@ -60,12 +60,12 @@ def plan_of(cfg: Config, lengths: Mapping[str, int], place: str = '') -> Plan:
 
 
 def _whole(value: Any) -> Any:
-    """Return a whole number that is written as a float, such as 1e4, as mmengine takes it; another value as it is."""
+    """Return a whole number that is written as a float, such as 1e4, as an int; any other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _interval(loop: Mapping) -> Any:
-    """Return the steps between validations; by default as the loop has it."""
+    """Return the steps between validations; without ``val_interval``, the default of the loop."""
     if 'val_interval' in loop:
         return _whole(loop['val_interval'])
     kind = find(loop.get('type'), LOOPS)
@@ -74,12 +74,12 @@ def _interval(loop: Mapping) -> Any:
 
 
 def _validations(loop: Mapping, steps: Any) -> int:
-    """Return how often mmengine validates: at each multiple of the interval of that time, and at the last step."""
+    """Return how often mmengine validates: at each multiple of the interval at that step, and at the last step."""
     begin = max(_whole(loop.get('val_begin', 1)), 1)
     milestones, intervals = calc_dynamic_intervals(_interval(loop), loop.get('dynamic_intervals'))
     if not COUNT.holds(steps) or not all(map(COUNT.holds, intervals)):
         return 0
-    ends = [*(milestone - 1 for milestone in milestones[1:]), steps + 1]  # mmengine looks one step ahead
+    ends = [*(milestone - 1 for milestone in milestones[1:]), steps + 1]  # mmengine compares with the next step
     found, first = 0, begin
     for each, end in zip(intervals, ends, strict=True):
         last = min(end - 1, steps)
@@ -89,7 +89,7 @@ def _validations(loop: Mapping, steps: Any) -> int:
 
 
 def _epoch(node: Any, lengths: Mapping[str, int], place: str) -> int:
-    """Return the items of a data set in an epoch: of pairs, as many as the longer domain has; 0 if not known."""
+    """Return the number of items in an epoch of a data set: for pairs, that of the longer domain; 0 if unknown."""
     kind = find(node.get('type'), DATASETS) if isinstance(node, Mapping) else None
     if isinstance(kind, type) and issubclass(kind, DomainPairDataset):
         sides = [_epoch(node.get(side), lengths, f'{place}.{side}') for side in ('source', 'target')]
@@ -98,16 +98,16 @@ def _epoch(node: Any, lengths: Mapping[str, int], place: str) -> int:
 
 
 def images_at(lengths: Mapping[str, int], place: str) -> int:
-    """Return the images of a data set, with those inside of it; 0 if they are not known."""
+    """Return the number of images of a data set, inner data sets included; 0 if it is not known."""
     return sum(length for key, length in lengths.items() if key == place or key.startswith(f'{place}.'))
 
 
 def examine_schedules(cfg: Config, lengths: Mapping[str, int]) -> Section:
-    """Say in numbers what the trainings of a config will do.
+    """Describe the schedules of all trainings of a config in numbers.
 
     Args:
-        cfg: The config, without keys that keep it from being read.
-        lengths: Images by place, as far as they are known.
+        cfg: The config, without the wrong keys that prevent its use.
+        lengths: Known numbers of images by place of the data set in the config.
     """
     section = Section('schedule')
     follows = (
@@ -155,14 +155,14 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
 def _saving(hook: Mapping, unit: str) -> Row:
     interval, kept = _whole(hook.get('interval')), hook.get('max_keep_ckpts', -1)
     if not COUNT.holds(interval):
-        return Row('checkpoints', 'default_hooks.checkpoint.interval is no number of at least 1', SKIPPED, 'set it')
+        return Row('checkpoints', 'default_hooks.checkpoint.interval is not a number of at least 1', SKIPPED, 'set it')
     best = f', and the best by {hook["save_best"]}' if hook.get('save_best') else ''
     return Row('checkpoints', f'every {interval} {unit}, {"all" if kept == -1 else f"the last {kept}"} are kept{best}')
 
 
 def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
     if cfg.get('val_dataloader') is None:
-        yield Row('validation', 'none', WARNING, 'give val_dataloader, val_cfg and val_evaluator to see how it goes')
+        yield Row('validation', 'none', WARNING, 'give val_dataloader, val_cfg and val_evaluator to see the progress')
     elif not plan.validations:
         found = f'none: val_begin is {loop.get("val_begin", 1)}, the training is shorter'
         yield Row('validation', found, WARNING, 'set train_cfg.val_begin to at most its length')
@@ -172,7 +172,7 @@ def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
 
 
 def _decay(node: Any) -> str:
-    """Say how the rates change, in one line."""
+    """Return the schedulers of the learning rate in one line."""
     nodes = node if isinstance(node, (list, tuple)) else [node] if node else []
     told = [
         f'{one.get("type")} from {one.get("begin", 0)} to {one.get("end", "the end")}'
@@ -186,6 +186,6 @@ def _checkpoints(cfg: Config, steps: Any, validations: int) -> int:
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     interval, kept = _whole(hook.get('interval', 1)), hook.get('max_keep_ckpts', -1)
     saved = math.ceil(steps / interval) if COUNT.holds(steps) and COUNT.holds(interval) else 1
-    # The one that falls out is deleted when the new one is on the disk.
+    # The oldest checkpoint is deleted only after the new one is on the disk.
     together = saved if kept == -1 else min(saved, kept + 1)
     return together + bool(hook.get('save_best') and validations)

@@ -1,1 +1,1 @@
-"""Own data: look at folders of images and labels, and write the configs of a pair."""
+"""Data of users: inspection of folders of images and labels, and the configs of a pair of domains from them."""

@@ -1,4 +1,4 @@
-"""Names of classes, with their ids or colours, as users have them."""
+"""Files and command-line arguments with the names of classes, and their ids or colours."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from mmuda.datasets.published_tables import OWN_CLASSES
 from .label_values import Value
 
 USUAL_NAMES = ('classes.txt', 'labelmap.txt', 'class_dict.csv', 'classes.csv', 'classes.json', 'label_colors.txt')
-"""Files beside images that often name the classes."""
+"""Usual names of files that list classes."""
 
 FORMATS = (
     'one class a line: its name alone, in the order of the ids; or an id and a name; or a name and a colour as red, '
@@ -46,9 +46,9 @@ class Entry:
     """A class.
 
     Attributes:
-        name: Its name.
-        value: Its id; None if there is only a name, or a colour.
-        colour: Red, green and blue.
+        name: Name of the class.
+        value: Id in label files; None if only a name or a colour is given.
+        colour: Red, green and blue; None if none is given.
     """
 
     name: str
@@ -56,7 +56,11 @@ class Entry:
     colour: tuple[int, int, int] | None = None
 
     def key(self, colours: bool) -> Value | None:
-        """Return the value in label files that hold colours, or ids; None if it is not known."""
+        """Return the value of the class in label files, a colour or an id; None if it is not given.
+
+        Args:
+            colours: Whether label files hold colours.
+        """
         return self.colour if colours else self.value
 
 
@@ -64,11 +68,11 @@ def read_classes(words: Sequence[str]) -> list[Entry]:
     """Read the classes that a command line names.
 
     Args:
-        words: Names; or one name of a file (see :data:`FORMATS`) or of a label table of mmuda.
+        words: Names of classes, or the name of one file (see :data:`FORMATS`) or of one label table of mmuda.
 
     Raises:
-        FileNotFoundError: If one name looks like a file that does not exist.
-        ValueError: If a file is not of these formats, or names a value twice.
+        FileNotFoundError: If a single word looks like a file that does not exist.
+        ValueError: If a file has another format, or names a value twice.
     """
     if len(words) > 1:
         return [Entry(word) for word in words]
@@ -125,7 +129,7 @@ def read_class_file(path: Path) -> list[Entry]:
 
 
 def find_class_file(folders: Iterable[Path]) -> Path | None:
-    """Return a file that names classes in one of the folders, or directly above one, if there is one."""
+    """Return the first file with a name of :data:`USUAL_NAMES` in one of the folders or its parent; None if none."""
     for folder in folders:
         for place in (folder, folder.parent):
             for name in USUAL_NAMES:
@@ -148,7 +152,7 @@ def _lines(text: str) -> Iterable[Entry]:
 
 
 def _entry(line: str) -> Entry | None:
-    """Read a line; None for the header of a table."""
+    """Return the class in a line of a file; None for the header of a table."""
     fields = [part.strip() for part in _SEPARATORS.split(line)] if _SEPARATORS.search(line) else line.split()
     if len(fields) > 1 and {part.lower() for part in fields if part} <= _HEADER:
         return None

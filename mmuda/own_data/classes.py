@@ -1,4 +1,4 @@
-"""Classes of a network, and which value in label files is which."""
+"""Classes of a network, and the values in label files that stand for them."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ class Classes:
     """Names of classes and the meaning of label values.
 
     Attributes:
-        names: Of the classes, by train id.
+        names: Names of the classes, by train id.
         table: Train id of each value; 255 is ignored.
-        palette: Colour of each class, if all are known.
-        notes: Decisions that were made for the user, to be told.
+        palette: Colour of each class; None if one is unknown.
+        notes: Automatic decisions, as lines for the user.
     """
 
     names: tuple[str, ...]
@@ -45,20 +45,21 @@ class Classes:
 
 
 def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable[int] = ()) -> Classes:
-    """Give each value in labels a class.
+    """Assign a class to each value in labels.
 
-    Names without ids or colours belong to the ids in ascending order, or, if there are more names than ids, have the
-    ids from 0 on; a name that comes twice is one class of two values. Every value must have a class, or be ignored: by
-    an entry with a name such as "ignore", or by ``ignore``.
+    Names without ids or colours are assigned to the ids in ascending order. If there are more names than ids, and all
+    ids are below the number of names, the names have the ids 0, 1, 2, ... instead. A name that occurs twice is one
+    class of two values. Every value must have a class or be ignored, by an entry with a name such as "ignore" or by
+    ``ignore``.
 
     Args:
-        entries: Classes.
-        values: Values of the labels.
+        entries: The classes.
+        values: Values in the labels.
         ignore: Ids to ignore.
 
     Raises:
-        ValueError: If there are more or fewer names than ids, a value without a class, no colour for labels of colours,
-            or fewer than two classes.
+        ValueError: If the names do not fit the number of ids, a value has no class, labels of colours have classes
+            without a colour, or there are fewer than two classes.
     """
     notes: list[str] = []
     ignored: set[Value] = set(ignore)
@@ -99,21 +100,21 @@ def name_classes(entries: Sequence[Entry], values: LabelValues, ignore: Iterable
 
 
 def seen_names(entries: Sequence[Entry], values: LabelValues) -> set[str]:
-    """Return the names of the classes that labels show."""
+    """Return the names of the classes that occur in labels."""
     return {entry.name for entry in entries if entry.key(values.are_colours) in values.pixels}
 
 
 def keep(entries: Sequence[Entry], names: Collection[str]) -> list[Entry]:
-    """Return classes of which those with other names are ignored."""
+    """Return the classes, with all classes ignored that are not among ``names``."""
     return [entry if entry.name in names else Entry('ignore', entry.value, entry.colour) for entry in entries]
 
 
 def ask_for_classes(values: LabelValues, ask: Callable[[str, str], str]) -> list[Entry]:
-    """Ask for the name of each value.
+    """Ask the user for the name of each value, and return the classes.
 
     Args:
-        values: Values of the labels.
-        ask: Gets a question and the answer that an empty line stands for; returns the answer.
+        values: Values in the labels.
+        ask: Function of a question and its default answer that returns the answer of the user.
     """
     entries = []
     total = values.pixels.total()
@@ -136,13 +137,13 @@ def require_equal(source: Sequence[Entry], other: Sequence[Entry], which: str, o
 
     Args:
         source: Classes of the source.
-        other: Those of the other one.
-        which: Its name, for the error.
-        one_table: Whether the labels of both are read by the table of the source, so that ids, or the order of names
-            without ids, must be equal, too.
+        other: Classes of the other data set.
+        which: Name of the other data set, for the error.
+        one_table: Whether the labels of both are read with the table of the source, so that the ids (or the order of
+            names without ids) must be equal as well.
 
     Raises:
-        ValueError: If they differ. It shows both.
+        ValueError: If they differ. The message shows both.
     """
     ours, theirs = (
         [entry for entry in entries if entry.name.lower() not in IGNORE_NAMES] for entries in (source, other)
@@ -151,12 +152,12 @@ def require_equal(source: Sequence[Entry], other: Sequence[Entry], which: str, o
     told = f'\n  source: {_listed(ours)}\n  {which}: {_listed(theirs)}\n'
     if set(names) != set(others):
         raise ValueError(
-            f'source and {which} have different classes:{told}Give both the same names; a class that one of them lacks '
-            'is called "ignore" in the other'
+            f'source and {which} have different classes:{told}Give both the same names, and call a class that one of '
+            'them lacks "ignore" in the other'
         )
     if not one_table:
         return
-    remedy = 'If its labels have ids of their own, name them: --val-classes FILE'
+    remedy = 'If its labels have other ids, name them: --val-classes FILE'
     values = [{entry.name: entry.value for entry in entries} for entries in (ours, theirs)]
     if all(None not in one.values() for one in values):
         if values[0] != values[1]:
@@ -172,7 +173,7 @@ def _listed(entries: Sequence[Entry]) -> str:
 def _in_order(
     entries: Sequence[Entry], values: LabelValues, ignored: set[Value], notes: list[str]
 ) -> tuple[list[Value], list[Entry]]:
-    """Return the ids that names without ids belong to, in ascending order, and the names."""
+    """Return the ids for names without ids, in ascending order, and the names."""
     ids = [value for value in values.values if value not in ignored]
     if values.is_mask and len(entries) == 1:
         notes.append(f'labels are masks: {ids[0]} is called background')
@@ -189,7 +190,7 @@ def _in_order(
 
 
 def _proposal(ids: Sequence[Value], names: int) -> str:
-    """Return the options that would make ids as many as names, if the usual ids are ignored."""
+    """Return a hint to ignore 0 or 255 (or both), if the names would then fit the ids; else ''."""
     for ignore in ([IGNORE_INDEX], [0], [0, IGNORE_INDEX]):
         rest = set(ids) - set(ignore)
         if set(ignore) <= set(ids) and (len(rest) == names or rest <= set(range(names))):

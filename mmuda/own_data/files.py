@@ -1,4 +1,4 @@
-"""Files below a folder that may be images, and those that are passed over, with the reason."""
+"""Images below a folder, and the other files there with the reason why they are not used."""
 
 import os
 from collections import Counter
@@ -11,14 +11,14 @@ from mmuda.datasets.image_files import IMAGE_SUFFIXES
 
 JPEG = ('.jpg', '.jpeg')
 
-NO_IMAGE, EMPTY, BROKEN_LINK, ODD_NAME = 'no image', 'an empty file', 'a link to nothing', 'a name that no list holds'
+NO_IMAGE, EMPTY, BROKEN_LINK, ODD_NAME = 'not an image', 'an empty file', 'a broken link', 'a name unfit for a list'
 
 LeftOut = dict[str, list[str]]
 """Names of files by the reason why they are not used."""
 
 
 ARCHIVES = frozenset({'.zip', '.tar', '.gz', '.tgz', '.7z', '.rar'})
-"""Ends of the names of files that folders are packed into."""
+"""Suffixes of archives."""
 
 
 @dataclass
@@ -26,8 +26,8 @@ class Files:
     """Images below a folder.
 
     Attributes:
-        folder: The folder, absolute.
-        names: Of the images, relative to it, sorted.
+        folder: Absolute path of the folder.
+        names: Names of the images relative to the folder, sorted.
         left_out: Other files.
     """
 
@@ -37,14 +37,14 @@ class Files:
 
 
 def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
-    """Find images in a folder and in the folders below, through symbolic links, too.
+    """Find images in a folder and in the folders below, also through symbolic links.
 
-    Hidden files and folders are passed over. A folder that links lead to twice is looked at once. Each slice of a NIfTI
-    volume is an image, ``volume.nii.gz/012``.
+    Hidden files and folders are skipped. A folder is searched only once, even if several links lead to it. Each slice
+    of a NIfTI volume is an image, such as ``volume.nii.gz/012``.
 
     Args:
         folder: The folder.
-        without: A folder below that is not looked at.
+        without: A folder below it that is not searched.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -70,13 +70,16 @@ def find_files(folder: str | Path, without: str | Path | None = None) -> Files:
 
 
 def suffixes_of(names: list[str]) -> str:
-    """Return the suffixes of some files with their numbers, as ``.txt 3, .json``."""
+    """Return the suffixes of files with their numbers above 1, such as ``.txt 3, .json``."""
     counts = Counter(Path(name).suffix.lower() or 'without a suffix' for name in names)
     return ', '.join(suffix if count == 1 else f'{suffix} {count}' for suffix, count in counts.most_common())
 
 
 def is_listable(name: str) -> bool:
-    """Return whether a line of a list can hold a name: there are no line breaks, tabs or blanks at its ends in it."""
+    """Return whether a line of a list can hold a name.
+
+    Such a name is valid UTF-8, does not begin with ``#``, and has no line breaks, no tabs, and no blanks at its ends.
+    """
     encodable = not any('\udc80' <= letter <= '\udcff' for letter in name)
     return (
         encodable
@@ -96,7 +99,7 @@ def _files(root: Path, without: str | None) -> Iterator[Path]:
             if _hidden(name) or path in seen or path == without:
                 continue
             if os.path.islink(os.path.join(here, name)) and _is_below(path, os.path.realpath(root)):
-                continue  # it is looked at where it is
+                continue  # it is searched at its own place
             seen.add(path)
             kept.append(name)
         folders[:] = kept
@@ -112,12 +115,12 @@ def _is_below(path: str, root: str) -> bool:
 
 
 def _ends(path: Path) -> list[str]:
-    """Return the ends of the names of the images in a file: the empty one, or those of the slices of a volume."""
+    """Return the endings that the images of a file add to its name: ``['']``, or the slices of a volume."""
     if not is_volume(str(path)):
         return ['']
     try:
         return [name[len(str(path)) :] for name in slices_of(str(path))]
-    except (OSError, ValueError):  # damaged, or of more dimensions
+    except (OSError, ValueError):  # damaged, or with more dimensions
         return []
 
 

@@ -1,4 +1,4 @@
-"""Values in label files, counted: class ids, or the colours that stand for classes."""
+"""Counts of the values in label files: class ids, or colours that stand for classes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from mmuda.settings import shortened
 from .survey import evenly
 
 LABELS = 500
-"""Labels that are read of a larger folder."""
+"""Largest number of labels that are read."""
 
 MOST = 256
-"""More ids or colours than these are no class labels."""
+"""Largest number of different ids or colours. Files with more are no class labels."""
 
 _SHOW_PROGRESS_FROM = 200
 _FIRST = 16
 _RARER, _NEAR, _COMPARED = 10, 2, 32
-"""A mixture is that much rarer than both colours, that near to the line between them, and compared with so many."""
+"""Conditions for a mixture of two colours: both are at least this many times more frequent; its distance from the line
+between them is at most this; and only this number of the most frequent colours are compared."""
 
 Value = int | tuple[int, int, int]
 """An id, or a colour (red, green, blue)."""
@@ -31,17 +32,17 @@ Value = int | tuple[int, int, int]
 
 @dataclass
 class LabelValues:
-    """Values of labels.
+    """Counts of the values in labels.
 
     Attributes:
         total: Number of labels.
-        read: Number of labels that were decoded.
-        pixels: By value.
-        files: Labels that show the value, by value.
-        first: The first label that shows it, by value.
-        channel: Number of the one channel, in RGB order, that holds ids, of files with several; None if there is one
-            channel, all are equal, or values are colours.
-        unreadable: Labels that cannot be decoded, with the reason.
+        read: Number of labels that were read, unreadable ones included.
+        pixels: Number of pixels by value.
+        files: Number of labels with the value, by value.
+        first: The first label with the value, by value.
+        channel: Index of the channel that holds the ids (0 is red), if files have several channels and the others are
+            0. None if files have one channel, all channels are equal, or values are colours.
+        unreadable: Reasons why labels cannot be decoded, by file.
     """
 
     total: int
@@ -54,7 +55,7 @@ class LabelValues:
 
     @property
     def values(self) -> list[Value]:
-        """The values, ids in ascending order, colours by their pixels."""
+        """The values: ids in ascending order, or colours by descending number of pixels."""
         if self.are_colours:
             return [value for value, _ in self.pixels.most_common()]
         return sorted(self.pixels)
@@ -66,7 +67,7 @@ class LabelValues:
 
     @property
     def mixtures(self) -> str:
-        """A remark about colours that are mixed where regions touch; empty if most colours are none."""
+        """A remark on colours that are mixtures of those of adjacent regions; empty unless more than half are."""
         values = [value for value in self.values if isinstance(value, tuple)]
         mixed = [value for value in values if _is_mixture(value, self.pixels)]
         if 2 * len(mixed) <= len(values):
@@ -76,12 +77,12 @@ class LabelValues:
         return (
             f'{len(mixed)} of {len(values)} colours, with {share:.2f} % of the pixels, lie between two others and '
             f'first appear in {files}: if they are mixtures at the edges of regions, write such labels without '
-            'smoothing, or take them away'
+            'smoothing, or remove them'
         )
 
     @property
     def is_mask(self) -> bool:
-        """Whether the values are those of masks of one class: 0 and 255, or 0 and 1."""
+        """Whether labels are masks of one class: their values are 0 and 255, or 0 and 1."""
         return set(self.pixels) in ({0, 255}, {0, 1})
 
     @property
@@ -93,17 +94,17 @@ class LabelValues:
 def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValues:
     """Count the values in label files.
 
-    Files are read as trainings read them. Those of several channels that differ hold ids in one of them if the others
-    are 0 (CARLA has them in red); otherwise they hold colours. A few files decide.
+    Files are read as in a training. Files with several different channels hold ids if only one channel is not 0 (the
+    red one in CARLA), and colours otherwise. Up to 16 files, evenly spread, decide this for all.
 
     Args:
-        paths: Absolute names.
-        labels: So many are read at most, spread over all; None reads all.
+        paths: Absolute paths.
+        labels: Largest number of labels to read, evenly spread over all; None reads all.
 
     Raises:
-        OSError: If none can be read.
-        ValueError: If there are more than :data:`MOST` values: colours at the edges of regions that are mixtures, or
-            ids of instances.
+        OSError: If no label can be read.
+        ValueError: If there are more than :data:`MOST` values, such as mixed colours at the edges of regions, or ids of
+            instances.
     """
     chosen = evenly(paths, labels)
     found = LabelValues(len(paths), len(chosen))
@@ -130,7 +131,7 @@ def count_values(paths: Sequence[str], labels: int | None = LABELS) -> LabelValu
 
 
 def _is_mixture(colour: tuple[int, int, int], pixels: Counter) -> bool:
-    """Return whether a colour lies between two that are much more frequent."""
+    """Return whether a colour lies between two other colours that are much more frequent."""
     frequent = [value for value, count in pixels.most_common(_COMPARED) if count >= _RARER * pixels[colour]]
     if len(frequent) < 2:
         return False
@@ -144,7 +145,7 @@ def _is_mixture(colour: tuple[int, int, int], pixels: Counter) -> bool:
 
 
 def _kind_of(paths: Sequence[str]) -> tuple[int | None, bool]:
-    """Return the channel that holds the ids of files with several, or None, and whether the files hold colours."""
+    """Return the channel that holds the ids (see :class:`LabelValues`), and whether the files hold colours."""
     several = grey = False
     filled: set[int] = set()
     for path in paths:
@@ -163,7 +164,7 @@ def _kind_of(paths: Sequence[str]) -> tuple[int | None, bool]:
 
 
 def _channels(path: str) -> list[np.ndarray]:
-    """Return the ids of a file, (H, W), or its first three channels if they differ."""
+    """Return a list of the ids (H, W) of a file, or of its first three channels if they differ."""
     data = read_image_bytes(path)
     try:
         return [decode_label(data, path)]
@@ -172,7 +173,10 @@ def _channels(path: str) -> list[np.ndarray]:
 
 
 def _count(pixels: np.ndarray) -> tuple[list[int], list[int]]:
-    """Return the values of a label, and the pixels of each; runs of equal values are counted as one."""
+    """Return the values of a label, and the number of pixels of each.
+
+    Runs of equal values are found first, so that only one value of each is sorted.
+    """
     flat = np.ascontiguousarray(pixels).reshape(-1)
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     lengths = np.diff(np.append(starts, flat.size))

@@ -1,4 +1,4 @@
-"""Values as Python text that is safe in a config, whatever is in them."""
+"""Values as Python text that is safe in a config, whatever characters they contain."""
 
 import re
 import textwrap
@@ -11,7 +11,7 @@ WIDTH = 120
 def literal(value: Any) -> str:
     """Return the Python text of a plain value.
 
-    mmengine fills in ``{{...}}`` before Python reads a config, so two braces never stand side by side in a string.
+    mmengine replaces ``{{...}}`` before Python reads a config. A string with two adjacent braces is therefore split.
     """
     if isinstance(value, str):
         text = repr(value)
@@ -24,22 +24,22 @@ def literal(value: Any) -> str:
 
 
 def wrapped_tuple(values: Iterable[Any]) -> str:
-    """Return the text of a tuple, in several lines if one is too short."""
+    """Return the text of a tuple, in several lines if it is too long for one."""
     return _wrapped('(', [literal(value) for value in values], ')')
 
 
 def wrapped_dict(values: Mapping[Any, Any]) -> str:
-    """Return the text of a dict, in several lines if one is too short."""
+    """Return the text of a dict, in several lines if it is too long for one."""
     return _wrapped('{', [f'{literal(key)}: {literal(value)}' for key, value in values.items()], '}')
 
 
 def comment(text: str) -> str:
-    """Return a text of one line as comment lines."""
+    """Return a text as lines of a comment."""
     return '\n'.join(f'# {line}' for line in textwrap.wrap(_one_line(text), WIDTH - 2, break_on_hyphens=False))
 
 
 def _one_line(text: str) -> str:
-    """Return a text without line breaks and other signs that are not shown, and without mmengine's braces."""
+    """Return a text without line breaks and other invisible characters, and without mmengine's double braces."""
     shown = ''.join(letter if letter.isprintable() else ' ' for letter in text)
     while '{{' in shown or '}}' in shown:
         shown = shown.replace('{{', '{ {').replace('}}', '} }')

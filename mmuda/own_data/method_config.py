@@ -1,4 +1,4 @@
-"""Config files of a first method on a pair, as text."""
+"""Config of a first method on a pair of domains, as text."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
         pair: The pair.
         method: The method.
         network: Its network.
-        folder: Where the config will be: bases are named from there.
+        folder: Folder of the config, from which its bases are named.
     """
     plan = pair.plan
     bases = [base_file(folder, network.file), f'./{PAIR}', base_file(folder, '_base_/schedules/own_data.py')]
@@ -46,11 +46,11 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
 
 
 def base_file(folder: Path, file: str) -> str:
-    """Return the name of a shipped config as a base: relative if both are in one tree, else absolute.
+    """Return the path of a shipped config as a base: relative if both are in one tree, else absolute.
 
     Args:
-        folder: Folder of the config that names the base.
-        file: The base, below the folder of the shipped configs.
+        folder: Folder of the config that inherits from the base.
+        file: The base, relative to the folder of the shipped configs.
     """
     base = configs_folder() / file
     folder = folder.resolve()
@@ -59,5 +59,5 @@ def base_file(folder: Path, file: str) -> str:
 
 
 def _call(name: str, arguments: dict[str, str]) -> str:
-    """Return an assignment of a dict with an argument a line."""
+    """Return the text that assigns a dict, with one line for each argument."""
     return '\n'.join([f'{name} = dict(', *(f'    {key}={text},' for key, text in arguments.items()), ')'])

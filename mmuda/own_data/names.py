@@ -1,4 +1,4 @@
-"""Names of files: words that tell images from labels, and the scene that both share."""
+"""Names of files: words that distinguish images from labels, and the scene that both have in common."""
 
 import re
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ OTHER_WORDS = frozenset(
     'boundary color colors colored colour colours depth disp disparity edges flow instance instanceid instanceids '
     'instances invalid invgt normal normals panoptic polygons vis viz visualization'.split()
 )
-"""Kinds of pictures that are neither photographs nor maps of class ids. ``color`` is one among labels only."""
+"""Words for pictures that are neither photographs nor maps of class ids. ``color`` counts only in names of labels."""
 
 _PARTS = re.compile(r'[\W_]+')
 
@@ -27,10 +27,11 @@ class Name(NamedTuple):
 
     Attributes:
         path: Relative name.
-        scene: Equal for an image and its label: the name without suffix, case and the words that tell the two apart.
-        kind: Those words.
-        is_label: Whether they say that it is a label.
-        is_other: Whether they say that it is neither an image nor a map of class ids.
+        scene: The name without suffix, case and the words that distinguish images from labels, as a tuple with one part
+            for each folder and one for the file. It is equal for an image and its label.
+        kind: These words.
+        is_label: Whether the words are those of a label.
+        is_other: Whether the words are those of neither an image nor a map of class ids, such as a depth map.
     """
 
     path: str
@@ -41,10 +42,11 @@ class Name(NamedTuple):
 
 
 def read_name(path: str) -> Name:
-    """Read the name of a file.
+    """Return the parts of the name of a file.
 
-    The words at both ends of the last part of the path, and all words of its folders, are looked at. A word for a label
-    in the last part decides, else the folder nearest to the file that has a word for either.
+    The words at both ends of the name of the file and all words of its folders are compared with the known words. A
+    word for a label in the name of the file makes it a label. Otherwise the deepest folder with a word for images or
+    labels decides.
 
     Args:
         path: Relative name with ``/``.
@@ -71,12 +73,12 @@ def read_name(path: str) -> Name:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a part of a path, in small letters."""
+    """Return the words of a part of a path in lower case."""
     return [word for word in _PARTS.split(text.lower()) if word]
 
 
 def _ends(parts: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """Split words into those at the beginning that say a kind, those of the scene, and those at the end."""
+    """Split words into known words at the beginning, the words of the scene, and known words at the end."""
     known = IMAGE_WORDS | LABEL_WORDS | OTHER_WORDS
     first = next((place for place, word in enumerate(parts) if word not in known), len(parts))
     last = next((place for place in range(len(parts), first, -1) if parts[place - 1] not in known), first)

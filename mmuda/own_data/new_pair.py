@@ -1,4 +1,4 @@
-"""From folders to a pair: look, name the classes, plan a training."""
+"""Decisions about a pair of domains from the folders of a user: pairs of files, names of classes, a training plan."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -19,32 +19,32 @@ from .survey import Survey, survey
 
 Tell = Callable[[str], None]
 Ask = Callable[[str, str], str]
-"""Gets a question and the answer that an empty line stands for; returns the answer."""
+"""Function of a question and its default answer that returns the answer of the user."""
 
 _MARGIN = ' ' * 8
 
 
 @dataclass
 class Request:
-    """The wishes of a user.
+    """Options of a user for a new pair.
 
     Attributes:
         source: Folder of labelled images.
         target: Folder of images.
         val: Folder of images to validate with.
-        labels: Folders of labels of the source and of ``val``, if they are apart from the images.
-        classes: As :func:`read_classes` takes them; empty to be asked.
-        val_classes: The same for the labels of ``val``, if they have other ids.
+        labels: Folders of the labels of the source and of ``val``, if they are not beside or below the images.
+        classes: Classes as :func:`read_classes` takes them; empty to ask the user.
+        val_classes: Classes of the labels of ``val``, if these have other ids.
         ignore: Ids that mean no class.
         image_names: Pattern of the names of images.
         label_names: Pattern of the names of labels.
-        sample: Labels that are read of each folder; None reads all.
-        name: Of the pair.
-        crop: Height and width of crops.
-        batch: Images of each domain in an iteration.
-        iterations: Length of the training.
-        root_variable: Environment variable with the folder that holds all data.
-        command: The command line, to be written into the config.
+        sample: Number of labels to read of each folder; None reads all.
+        name: Name of the pair.
+        crop: Height and width of crops; None chooses them.
+        batch: Images of each domain in an iteration; None chooses.
+        iterations: Length of the training; None chooses.
+        root_variable: Environment variable with the folder that holds all data; None writes absolute paths.
+        command: The command line, which is written into the config as a comment.
     """
 
     source: str
@@ -66,12 +66,12 @@ class Request:
 
 
 def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pair:
-    """Look at the folders of a request and decide all that configs need.
+    """Inspect the folders of a request, and make all decisions that the configs need.
 
     Args:
         request: The request.
-        tell: Gets lines for the user.
-        ask: Asks the user for names of classes; None, where nobody can answer, makes missing names an error.
+        tell: Function that shows a line to the user.
+        ask: Function that asks the user for names of classes. With None, missing names are an error.
 
     Raises:
         FileNotFoundError: If a folder does not exist, or has no images.
@@ -96,8 +96,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
     watched = None if seen is None else _val_domain(request, seen, entries, classes, source, tell)
     if watched is None:
         tell(
-            'val     none: the target has no labels to validate with, so validations tell scores without labels; a '
-            'part of the source would not say how well the target is segmented (--val DIR)'
+            'val     none: the target has no labels to validate with, so validations give scores without labels; a '
+            'part of the source would not show how well the target is segmented (--val DIR)'
         )
     plan = make_plan(
         source.images,
@@ -128,7 +128,7 @@ class _Look:
 
 
 def _pair(request: Request, folder: str, labels: str | None) -> Pairing:
-    """Pair images and labels; labels may be in a folder beside that of the images."""
+    """Pair images and labels. Without other labels, use the folder that :func:`folder_of_labels` finds."""
     pairing = pair_folder(folder, labels, request.image_names, request.label_names)
     beside = None if labels or pairing.labels else folder_of_labels(folder)
     return pair_folder(folder, beside, request.image_names, request.label_names) if beside else pairing
@@ -144,13 +144,17 @@ def _told(name: str, pairing: Pairing, tell: Tell) -> _Look:
 
 
 def _leave_out(target: Pairing, others: Pairing, option: str) -> None:
-    """Take the images of another data set out of those that a network adapts to."""
+    """Leave out target images that another data set has as well.
+
+    Raises:
+        ValueError: If no image is left.
+    """
     held = set(others.images)
     twice = [image for image, _ in target.pairs if str(target.root / image) in held]
     if len(twice) == len(target.pairs):
         raise ValueError(
-            f'all {len(twice)} images of --target are those of {option}, too: nothing is left to adapt to. Give two '
-            'folders'
+            f'all {len(twice)} images of --target are also images of {option}: nothing is left to adapt to. Give two '
+            'different folders'
         )
     if twice:
         target.leave_out(f'an image of {option}, too', twice)
@@ -159,7 +163,7 @@ def _leave_out(target: Pairing, others: Pairing, option: str) -> None:
 
 
 def _values(look: _Look, request: Request) -> LabelValues:
-    """Count the values of labels, and leave out those that cannot be read."""
+    """Count the values in labels, and leave out pairs whose labels cannot be read."""
     values = count_values(look.pairing.labels, request.sample)
     broken = set(values.unreadable)
     if broken:
@@ -172,7 +176,7 @@ def _values(look: _Look, request: Request) -> LabelValues:
 def _classes(
     request: Request, look: _Look, values: LabelValues, tell: Tell, ask: Ask | None
 ) -> tuple[list[Entry], Classes]:
-    """Return the classes that the user names, and what they mean for the labels of the source."""
+    """Return the classes that the user names, and their assignment to the values in the labels of the source."""
     if request.classes:
         entries = _read(request.classes, values, tell)
         return entries, name_classes(entries, values, request.ignore)
@@ -194,13 +198,13 @@ def _classes(
 
 
 def _read(words: Sequence[str], values: LabelValues, tell: Tell, names: Collection[str] | None = None) -> list[Entry]:
-    """Read the classes that the command line names; of a table of mmuda, those that are of use.
+    """Read the classes that the command line names; of a label table of mmuda, only the classes that are needed.
 
     Args:
-        words: As :func:`read_classes` takes them.
-        values: Values of the labels.
-        tell: Gets a line about classes that are left out.
-        names: Classes of the network; None takes those that the labels show.
+        words: Classes as :func:`read_classes` takes them.
+        values: Values in the labels.
+        tell: Function that shows a line about ignored classes to the user.
+        names: Classes of the network; None takes the classes that occur in the labels.
     """
     entries = read_classes(words)
     if not is_table(words):
@@ -210,17 +214,21 @@ def _read(words: Sequence[str], values: LabelValues, tell: Tell, names: Collecti
     lost = [name for name in dict.fromkeys(entry.name for entry in entries) if name not in known]
     if lost:
         shown = [name for name in lost if name in seen]
-        more = f' (labels show {", ".join(shown)})' if shown else ''
-        tell(f'{_MARGIN}classes of {words[0]} that the source does not show are ignored: {", ".join(lost)}{more}')
+        more = f' (labels have {", ".join(shown)})' if shown else ''
+        tell(f'{_MARGIN}classes of {words[0]} that do not occur in the source are ignored: {", ".join(lost)}{more}')
     return kept
 
 
 def _val_domain(
     request: Request, look: _Look, entries: list[Entry], classes: Classes, source: _Look, tell: Tell
 ) -> Domain:
-    """Return the images to validate with; their labels must have the classes of the source."""
+    """Return the data set of the validation, whose labels must have the classes of the source.
+
+    Raises:
+        ValueError: If they have other classes or values.
+    """
     if look.labels is None:
-        tell('val     has no labels: validations tell scores without labels')
+        tell('val     has no labels: validations give scores without labels')
         return Domain('val', look.pairing, reading=look.reading)
     values = _values(look, request)
     if request.val_classes:
@@ -245,9 +253,9 @@ def _other_values(values: LabelValues, classes: Classes, lost: Sequence) -> str:
     ours = ', '.join(f'{value} {classes.name_of(value)}' for value in classes.table)
     theirs = ', '.join(map(str, values.values[:60]))
     return (
-        f'labels of source and val have other values; {len(lost)} of val have no class:\n  source: {ours}\n'
-        f'  val:    {theirs}\nIf val has ids or colours of its own, name them: --val-classes FILE; ids that mean no '
-        'class: --ignore ID'
+        f'labels of source and val have different values; {len(lost)} of val have no class:\n  source: {ours}\n'
+        f'  val:    {theirs}\nIf val has other ids or colours, name them with --val-classes FILE; if ids mean no '
+        'class, ignore them with --ignore ID'
     )
 
 
@@ -258,7 +266,7 @@ def _no_labels(pairing: Pairing) -> str:
     if packed is not None:
         return f'no image below {pairing.root} has a label: if the labels are in {packed}, unpack it'
     return (
-        f'no image below {pairing.root} has a label. An image is {image}; a label has the same name, but for its '
-        'suffix and words such as "label" or "mask", in the same tree or in that of --labels DIR; --label-names '
-        'PATTERN and --image-names PATTERN tell them apart'
+        f'no image below {pairing.root} has a label. An image is {image}; its label needs the same name, except for '
+        'its suffix and words such as "label" or "mask", in the same tree or in that of --labels DIR. --label-names '
+        'PATTERN and --image-names PATTERN select the files'
     )

@@ -1,4 +1,4 @@
-"""Decisions about a pair of own data sets, from which its configs are written."""
+"""Decisions about a pair of the user's data sets, from which its configs are written."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ class Domain:
 
     Attributes:
         name: ``source``, ``target`` or ``val``.
-        pairing: Its images.
-        channel: Channel of label files that holds the ids; None if there is one channel.
-        table: Meaning of its label values, if it is another than that of the source.
-        reading: How its images are read.
+        pairing: Its images and labels.
+        channel: Index of the channel of label files that holds the ids, see :class:`LabelValues`.
+        table: Train id of each of its label values, if they differ from those of the source.
+        reading: Options with which its images are read.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Domain:
 
 @dataclass
 class Pair:
-    """All that the config of a pair holds.
+    """Content of the config of a pair.
 
     Attributes:
-        name: Of the pair, and of its folder.
+        name: Name of the pair, and of its folder.
         source: Labelled images.
         target: Images without labels.
-        val: More images of the target, to validate with; None validates with some images of the target.
+        val: More images of the target domain for validations; None validates with some images of ``target``.
         classes: Classes of the network.
-        plan: Sizes and lengths.
+        plan: Sizes and lengths of the training.
         command: Command line that wrote it.
-        root_variable: Environment variable with the folder that holds all; None writes absolute paths.
+        root_variable: Environment variable with the folder that holds all data; None writes absolute paths.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Pair:
 
     @property
     def watched(self) -> Domain:
-        """The images that validations look at, or take some of."""
+        """Data set of the validations: ``val``, or else ``target``, of which they use some images."""
         return self.val or self.target
 
     @property
     def domains(self) -> list[Domain]:
-        """The data sets that there are."""
+        """The data sets of the pair: source, target and, if given, val."""
         return [domain for domain in (self.source, self.target, self.val) if domain is not None]

@@ -1,4 +1,4 @@
-"""Config file of a pair of own data sets, and its lists of images, as text."""
+"""Config file of a pair of the user's data sets, and its lists of images, as text."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .survey import evenly
 
 PAIR = 'pair.py'
 WATCHED = 100
-"""Target images that validations without labels look at."""
+"""Largest number of target images in validations without labels."""
 
 _RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 
@@ -22,7 +22,7 @@ root = os.environ.get({name}, {root})
 
 
 def pair_files(pair: Pair) -> dict[str, str]:
-    """Return the files of a pair, text by name: the config and the lists of images."""
+    """Return the files of a pair (the config and the lists of images) as text by name."""
     files = {PAIR: _pair_config(pair)}
     for domain in pair.domains if pair.validates else (pair.source, pair.target):
         files[f'{domain.name}.txt'] = _list(domain.pairing.pairs)
@@ -58,8 +58,8 @@ def _head(pair: Pair) -> list[str]:
     ]
     if not pair.validates:
         lines.append(
-            'No labels of the target: validations look at some of its images and tell scores without labels '
-            '(label_free/...), which are no accuracy.'
+            'No labels of the target: validations use some of its images and give scores without labels '
+            '(label_free/...), which do not measure accuracy.'
         )
     return lines
 
@@ -70,7 +70,7 @@ def _classes(pair: Pair) -> str:
     if classes.palette is not None:
         lines.append(f'palette = {wrapped_tuple(classes.palette)}')
     what = 'Colour (red, green, blue)' if classes.are_colours else 'Value'
-    lines.append(f'# {what} in label files: place in classes; 255 is ignored. Other values are an error.')
+    lines.append(f'# {what} in label files: index in classes; 255 is ignored. Other values are an error.')
     lines.append(f'label_table = {wrapped_dict(classes.table)}')
     for domain in pair.domains:
         if domain.table is not None:
@@ -163,11 +163,11 @@ def _dataset(key: str, domain: Domain, images: str, labelled: bool, depth: int) 
     """Return the lines of a data set.
 
     Args:
-        key: Its key in the config.
-        domain: Its images.
-        images: Name of their list.
+        key: Key of the data set in the config.
+        domain: The images.
+        images: Name of the list of the images.
         labelled: Whether labels are read.
-        depth: Of the dict that it is in.
+        depth: Depth of the dict that the data set is in.
     """
     lines = ['**common', f'data_root={domain.name}_root', f"ann_file=lists + '/{images}.txt'"]
     if labelled:

@@ -1,4 +1,4 @@
-"""Images of a folder and their labels."""
+"""Pairing of the images of a folder with their labels, by their names."""
 
 import fnmatch
 import os
@@ -13,7 +13,7 @@ from .files import JPEG, Files, LeftOut, find_files
 from .names import FOLDER_LABEL_WORDS, IMAGE_WORDS, Name, read_name, words
 
 NO_LABEL, NO_IMAGE_FOR_IT = 'an image without a label', 'a label without an image'
-SAME_SCENE = 'an image whose name, but for words such as "rgb", another image has'
+SAME_SCENE = 'an image with the same name as another image, except for words such as "rgb"'
 OTHER_KIND, IS_LABEL = 'another kind of picture', 'a label, which is not read'
 JPEG_LABEL = 'a label as JPEG, whose compression changes ids'
 
@@ -23,10 +23,10 @@ class Pairing:
     """Images with their labels.
 
     Attributes:
-        root: Folder that all names are relative to.
-        pairs: Names of images, each with that of its label or None.
-        left_out: Other files below the folders, relative to these.
-        chosen: Words in the names of labels, with the number of labels, where there were several for an image.
+        root: Folder that all names in ``pairs`` are relative to.
+        pairs: Names of the images, each with the name of its label or None.
+        left_out: Other files below the folders, relative to the folders, by the reason why they are not used.
+        chosen: For images with several labels: words in the names of the chosen labels, with their number.
     """
 
     root: Path
@@ -36,16 +36,16 @@ class Pairing:
 
     @property
     def images(self) -> list[str]:
-        """Absolute names of the images."""
+        """Absolute paths of the images."""
         return [str(self.root / image) for image, _ in self.pairs]
 
     @property
     def labels(self) -> list[str]:
-        """Absolute names of the labels that there are."""
+        """Absolute paths of the labels; images without a label have none."""
         return [str(self.root / label) for _, label in self.pairs if label is not None]
 
     def leave_out(self, reason: str, names: Iterable[str]) -> None:
-        """Note files that are not used."""
+        """Add files that are not used, with the reason."""
         self.left_out.setdefault(reason, []).extend(names)
 
 
@@ -58,20 +58,25 @@ def pair_folder(
 ) -> Pairing:
     """Find the images of a folder, and the label of each.
 
-    Labels are in a folder of their own, in folders below that of the images, or beside them. An image and its label
-    have the same name, but for the suffix and words such as ``leftImg8bit`` and ``gtFine_labelIds``, in files and
-    folders. Where nothing tells them apart, a PNG is the label of a JPEG of the same name.
+    Labels are in a separate folder, in folders below that of the images, or beside the images. An image and its label
+    have the same name except for the suffix and words such as ``leftImg8bit`` and ``gtFine_labelIds``, in the names of
+    files and folders. If no such word distinguishes them, a PNG is the label of a JPEG of the same name. Pairs of
+    different sizes and damaged files are left out.
 
     Args:
-        folder: Images, and labels if ``labels`` is None.
-        labels: A folder of labels.
-        image_names: Pattern of the names of images, as ``'*_left.png'``.
-        label_names: Pattern of the names of labels; other files are none.
-        wants_labels: False leaves all labels out, and images without one are as good as others. True leaves images
-            without a label out, unless there is no label at all.
+        folder: Folder of images, and of labels if ``labels`` is None.
+        labels: Folder of labels.
+        image_names: Pattern of the names of images, such as ``'*_left.png'``.
+        label_names: Pattern of the names of labels; other files are no labels.
+        wants_labels: If False, all labels are left out, and all images are kept. If True, images without a label are
+            left out, unless there is no label at all.
+
+    Returns:
+        The pairs, and the files that are not used.
 
     Raises:
-        FileNotFoundError: If a folder does not exist, or there is no image in it.
+        FileNotFoundError: If a folder does not exist, or has no image.
+        NotADirectoryError: If a folder is a file.
     """
     files = find_files(folder, without=labels)
     own = None if labels is None else find_files(labels)
@@ -94,10 +99,13 @@ def pair_folder(
 
 
 def folder_of_labels(folder: str | Path) -> Path | None:
-    """Return the folder beside one of images that has its labels, by the names: ``x/labels/val`` for ``x/images/val``.
+    """Return the folder of the labels of a folder of images by its name: ``x/labels/val`` for ``x/images/val``.
 
     Args:
         folder: Folder of images.
+
+    Returns:
+        The folder, or None if there is none.
     """
     path = Path(os.path.abspath(Path(folder).expanduser()))
     for place in (path, *path.parents):
@@ -113,7 +121,7 @@ def folder_of_labels(folder: str | Path) -> Path | None:
 def _split(
     files: Files, own: Files | None, image_names: str | None, label_names: str | None
 ) -> tuple[list[Name], list[Name]]:
-    """Return the images, and the files that may be labels."""
+    """Return the images, and the files that can be labels."""
     names = [read_name(name) for name in files.names]
     images = [name for name in names if not name.is_label]
     if own is not None:
@@ -143,7 +151,7 @@ def _matches(name: Name, pattern: str) -> bool:
 
 
 def _without_pattern(name: Name, pattern: str | None) -> tuple[str, ...]:
-    """Return the scene of a file by what the star of a pattern such as ``'*_L.png'`` stands for."""
+    """Return the scene of a file from the part of its name that matches the star of a pattern such as ``'*_L.png'``."""
     pure = PurePosixPath(name.path)
     if pattern is None or pattern.count('*') != 1 or '/' in pattern or not _matches(name, pattern):
         return name.scene
@@ -153,7 +161,7 @@ def _without_pattern(name: Name, pattern: str | None) -> tuple[str, ...]:
 
 
 def _beside(images: list[Name]) -> tuple[list[Name], list[Name]]:
-    """Return the images and the PNG files that have the name of a JPEG, which are labels."""
+    """Return the images and the labels among files without words for labels: PNG files with the name of a JPEG."""
     photographs = {name.path.rpartition('.')[0] for name in images if _suffix(name) in JPEG}
     labels = [name for name in images if _suffix(name) == '.png' and name.path.rpartition('.')[0] in photographs]
     return _without(images, labels), labels
@@ -173,11 +181,11 @@ def _pair(
     Args:
         result: The pairing.
         images: All images.
-        labels: Files that may be labels.
-        keys: Scenes of each file, of which an image and its label share one.
-        place_image: Makes the name of an image relative to the root.
+        labels: Files that can be labels.
+        keys: Scenes of each file, see :class:`Name`. An image and its label have at least one in common.
+        place_image: Function that makes the name of an image relative to the root.
         place_label: The same for labels.
-        wants_labels: As for :func:`pair_folder`.
+        wants_labels: See :func:`pair_folder`.
     """
     usable = [name for name in labels if _suffix(name) not in JPEG]
     by_scene = defaultdict(list)
@@ -215,7 +223,7 @@ def _pair(
 
 
 def _leave_out_unequal(result: Pairing) -> None:
-    """Leave out pairs whose sizes differ, or of which a file is no image."""
+    """Leave out pairs whose sizes differ, or of which one file is not an image."""
     pairs = [
         (str(result.root / image), None if label is None else str(result.root / label)) for image, label in result.pairs
     ]
@@ -230,7 +238,7 @@ def _suffix(name: Name) -> str:
 
 
 def _relative(files: Files, root: Path) -> Callable[[str], str]:
-    """Return the function that makes names relative to the root of a pairing."""
+    """Return the function that makes the names of files relative to the root of a pairing."""
     below = files.folder.relative_to(root)
     return lambda name: (below / name).as_posix()
 
@@ -238,12 +246,12 @@ def _relative(files: Files, root: Path) -> Callable[[str], str]:
 def _nothing(files: Files, labels: list[Name], image_names: str | None) -> str:
     if image_names is not None:
         return (
-            f'no image below {files.folder} has a name as {image_names!r}, of {len(files.names)}: correct --image-names'
+            f'no image below {files.folder} matches {image_names!r}, of {len(files.names)} files: correct --image-names'
         )
     if labels:
         return (
-            f'all {len(labels)} images below {files.folder} have names of labels, as {labels[0].path}: give the folder '
-            'of the images, or --image-names PATTERN'
+            f'all {len(labels)} images below {files.folder} have names of labels, such as {labels[0].path}: give the '
+            'folder of the images, or --image-names PATTERN'
         )
     passed = {reason: len(names) for reason, names in files.left_out.items()}
-    return f'there is no image below {files.folder}' + (f' (passed over: {passed})' if passed else '')
+    return f'there is no image below {files.folder}' + (f' (left out: {passed})' if passed else '')

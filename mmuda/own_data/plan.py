@@ -1,4 +1,4 @@
-"""Sizes and lengths of a first training that fit the images."""
+"""Plan of a first training: sizes of crops and batches, and a number of iterations, that fit the images."""
 
 import os
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from .survey import Survey
 
 LARGEST_CROP, STEP = 512, 16
 LONGEST = 1280
-"""Images whose median is longer by a quarter are scaled to this length."""
+"""Longer side of scaled images. They are scaled if the longer side of their median size is more than 1.25 times it."""
 
 EPOCHS, FEWEST, MOST = 30, 2000, 40000
-"""Passes over the larger domain, and bounds of the number of iterations."""
+"""Passes over the larger domain, and the limits of the number of iterations."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Plan:
 
     Attributes:
         crop: Height and width of crops.
-        source_length: Longer side that source images are scaled to; None leaves them.
+        source_length: Longer side that source images are scaled to; None does not scale them.
         target_length: The same for the target.
         batch: Images of each domain in an iteration.
         iterations: Length of the training.
-        interval: Iterations from one validation and checkpoint to the next.
-        workers: Processes that load images.
-        same_size: Whether validation images have one size, so that a batch may hold several.
+        interval: Iterations between two validations, and between two checkpoints.
+        workers: Number of processes that load images.
+        same_size: Whether all validation images have one size, so that a batch can hold several.
     """
 
     crop: tuple[int, int]
@@ -46,18 +46,18 @@ def make_plan(
     batch: int | None = None,
     iterations: int | None = None,
 ) -> Plan:
-    """Choose the numbers that are not given.
+    """Return a plan, and choose the numbers that are not given.
 
-    Crops are as large as most images of both domains allow, at most 512 pixels. Images that are much longer than 1280
+    Crops are as large as most images of both domains allow, up to 512 pixels. Images that are much longer than 1280
     pixels are scaled to that length, in training and in tests.
 
     Args:
-        source: Images of the source.
-        target: Those of the target.
-        val: Images that validations look at.
-        crop: Height and width; None chooses.
-        batch: Images of each domain; None chooses 2.
-        iterations: None chooses.
+        source: Sizes of the source images.
+        target: Sizes of the target images.
+        val: Sizes of the validation images.
+        crop: Height and width of crops; None chooses them.
+        batch: Images of each domain in an iteration; None chooses 2.
+        iterations: Length of the training; None chooses 30 passes over the larger domain, from 2000 to 40000.
     """
     source_length, target_length = _length(source), _length(target)
     if crop is None:
@@ -67,7 +67,7 @@ def make_plan(
     if iterations is None:
         passes = EPOCHS * max(source.total, target.total) / batch
         iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
-    interval = max(iterations // 10, min(iterations, 200))  # validations of a short training would take longer than it
+    interval = max(iterations // 10, min(iterations, 200))  # frequent validations would dominate a short one
     workers = min(4, os.cpu_count() or 1)
     return Plan(crop, source_length, target_length, batch, iterations, interval, workers, val.is_uniform)
 
@@ -77,7 +77,7 @@ def _length(domain: Survey) -> int | None:
 
 
 def _scaled(domain: Survey, length: int | None) -> tuple[int, int]:
-    """Return height and width that most images have; the smallest ones if they are not much smaller."""
+    """Return (height, width) that most images have: the smallest if at least half of the median, else the median."""
     width, height = (
         least if 2 * least >= middle else middle for least, middle in zip(domain.smallest, domain.median, strict=True)
     )

@@ -1,4 +1,4 @@
-"""How images that are not 8-bit grey values or colours are read: which bands, and which values are black and white."""
+"""Options to read images with other pixels than 8-bit grey values or colours: bands, and values of black and white."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from mmuda.datasets.transforms import LoadDomainImage
 from .survey import Survey, evenly
 
 IMAGES = 6
-"""Images whose pixels are looked at."""
+"""Number of images whose pixels are read."""
 
 SIDE = 2048
-"""Pixels a side that are looked at, of images of which a window can be read."""
+"""Height and width of the window that is read, for formats of which a window can be read."""
 
 COLOURS = (0, 1, 2)
 _BOUNDS = (1, 255, 1023, 4095, 16383, 65535)
 
 PLAIN = frozenset({'RGB', 'RGBA', 'L', 'P', 'LA', '1', 'CMYK', 'YCbCr'})
-"""Modes of Pillow whose images are read as they are."""
+"""Modes of Pillow whose images need no options."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Reading:
     """Options of ``LoadDomainImage``; none for common images.
 
     Attributes:
-        bands: As there.
-        value_range: As there.
+        bands: Indices of the bands to read; None reads all.
+        value_range: Values that become 0 and 255; None keeps the values.
     """
 
     bands: tuple[int, ...] | None = None
@@ -43,14 +43,15 @@ class Reading:
 
 
 def find_reading(paths: Sequence[str], images: Survey) -> Reading:
-    """Look at some images, unless all are common ones.
+    """Return how to read images, from the pixels of some of them; common images need no options and are not read.
 
-    The first three bands of more than three are taken, the first of two. Values of other types than bytes become bytes:
-    from 0 up to the greatest value of the next common number of bits, or from the least to the greatest value if some
-    are negative. Damaged images are passed over.
+    Of more than three bands, the first three are used. If some images have fewer than three, and not all have one or
+    three, only the first band is used. Values of other types than bytes are scaled to bytes: from 0 to the largest
+    value of the next common number of bits, or, if some are negative or above 65535, from the smallest to the largest
+    value. Damaged images are skipped.
 
     Args:
-        paths: Absolute names.
+        paths: Absolute paths of the images.
         images: Their formats.
     """
     if all(mode in PLAIN for _, mode in images.formats):
@@ -71,7 +72,7 @@ def find_reading(paths: Sequence[str], images: Survey) -> Reading:
 
 
 def _look(load: LoadDomainImage, path: str) -> np.ndarray | None:
-    """Return the middle of an image (h, w, C), or all of it; None if it is damaged."""
+    """Return the middle of an image (h, w, C), or the whole image if its format has no windows; None if damaged."""
     try:
         return _middle(load, path)
     except OSError:

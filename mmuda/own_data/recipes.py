@@ -1,4 +1,4 @@
-"""Methods and networks that a first config can have."""
+"""Methods and networks for the first config of a user."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,10 +14,10 @@ class Method(NamedTuple):
     """A method.
 
     Attributes:
+        title: Name of the method.
+        folder: Folder of its configs.
         model: Arguments of the adaptor, as Python text by name.
-        optimizers: Optimizers of other children than the segmentor, as Python text by name.
-        title: Its name.
-        folder: Of its configs.
+        optimizers: Optimizers of the other children than the segmentor, as Python text by name.
     """
 
     title: str
@@ -34,7 +34,7 @@ METHODS = {
     'adaptsegnet': Method(
         'AdaptSegNet', 'adaptsegnet', dict(type="'AdaptSegNet'", discriminator=DISCRIMINATOR), dict(discriminator=ADAM)
     ),
-    # Pixels without a label are neither pasted nor counted: own labels may leave out much.
+    # Pixels without a label are neither pasted nor counted, because labels of users can have many such pixels.
     'dacs': Method('DACS', 'dacs', dict(type="'DACS'", paste_ignored='False', mixed_mean="'labelled'")),
 }
 
@@ -43,9 +43,9 @@ class Network(NamedTuple):
     """A network.
 
     Attributes:
-        file: Config, below the folder of configs.
-        title: Its name, with its starting weights.
-        rate: Learning rate of the backbone with AdamW; None is that of the schedule.
+        file: Config of the network, relative to the folder of configs.
+        title: Name of the network, with its starting weights.
+        rate: Learning rate of AdamW for the backbone, of which heads have a multiple; None keeps that of the schedule.
     """
 
     file: str
@@ -76,12 +76,12 @@ NETWORKS = {
 
 
 def default_network() -> str:
-    """Return the network with the weights that are at hand: EfficientNet-Lite0 if its package is installed."""
+    """Return the default network: EfficientNet-Lite0 if the package with its weights is installed, else ResNet-50."""
     return 'efficientnet' if find_spec(EXTRA[0]) is not None else 'r50'
 
 
 def configs_folder() -> Path:
-    """Return the folder of the configs that come with mmuda: in an installation, or in a checkout."""
+    """Return the folder of the configs of mmuda, in an installation or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / '.mim' / 'configs'
     return installed if installed.is_dir() else package.parent / 'configs'

@@ -1,4 +1,4 @@
-"""One screen about the images and labels of a data set."""
+"""Texts for the terminal about the images and labels of a data set."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ _VALUES = 40
 
 
 def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | None = None) -> str:
-    """Return what was found in a folder: numbers, sizes, formats, and what is not used, with the reason.
+    """Return a text about a folder: numbers, sizes and formats of its images, and unused files with the reason.
 
     Args:
-        name: Of the data set.
+        name: Name of the data set.
         pairing: Its images and labels.
-        images: Look at the images.
-        labels: Look at the labels.
+        images: Sizes and formats of the images.
+        labels: Sizes and formats of the labels; None if there are none.
     """
     labelled = len(pairing.labels)
     told = f'{labelled:,} with labels' if labelled else 'without labels'
@@ -32,7 +32,7 @@ def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | N
         lines.append(f'labels  {_formats(labels)}, as {pairing.pairs[0][1]}')
     if pairing.chosen:
         kinds = ', '.join(f'"{kind}" ({count})' for kind, count in pairing.chosen.most_common(3))
-        lines.append(f'several labels for an image: those with {kinds} are taken; --label-names PATTERN chooses others')
+        lines.append(f'several labels for an image: those with {kinds} are used; --label-names PATTERN chooses others')
     lines += _left_out(pairing.left_out)
     return f'\n{_MARGIN}'.join(lines)
 
@@ -72,7 +72,7 @@ def about_values(values: LabelValues, classes: Classes | None = None) -> str:
 
 
 def proposals(values: LabelValues) -> list[str]:
-    """Return what the values may mean, which nobody has said."""
+    """Return lines with guesses about the meaning of the values, each with the option that confirms it."""
     told = []
     if values.is_mask:
         told.append(f'{" and ".join(map(str, values.values))} alone: masks of one class and its background')
@@ -125,9 +125,9 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def hints(images: Survey, reading: Reading) -> list[str]:
-    """Return hints about images whose pixels are not 8-bit grey values or colours."""
+    """Return hints about images whose pixels are neither 8-bit grey values nor 8-bit colours."""
     deep = Counter({kind: count for kind, count in images.formats.items() if kind[1] not in PLAIN})
     told = [f'{count:,} images are {kind[0]} {kind[1]}' for kind, count in deep.items()]
     if told and reading.options:
         told[-1] += f", read with dict(type='LoadDomainImage'{reading.options}): change that in pair.py"
-    return [f'{line}; tools/browse.py shows what a network sees of them' for line in told]
+    return [f'{line}; tools/browse.py shows them as a network gets them' for line in told]

@@ -13,7 +13,7 @@ from mmuda.datasets.cache import map_in_threads
 from mmuda.datasets.image_files import image_size, open_image
 
 HEADERS = 5000
-"""Files of which the headers are read, of a larger folder."""
+"""Largest number of files whose headers are read."""
 
 T = TypeVar('T')
 
@@ -25,9 +25,9 @@ class Survey:
     Attributes:
         total: Number of files.
         looked_at: Number of files that were opened.
-        sizes: (n, 2) int, width and height.
-        formats: Files by format and mode of their pixels, as ``('PNG', 'RGB')``.
-        unreadable: Files that are no image.
+        sizes: (n, 2) int, width and height in pixels.
+        formats: Number of files by format and mode of their pixels, such as ``('PNG', 'RGB')``.
+        unreadable: Files that are not images.
     """
 
     total: int
@@ -38,7 +38,7 @@ class Survey:
 
     @property
     def smallest(self) -> tuple[int, int]:
-        """Least width and least height, maybe of different files."""
+        """Smallest width and smallest height, possibly of different files."""
         return tuple(self.sizes.min(axis=0).tolist())
 
     @property
@@ -48,7 +48,7 @@ class Survey:
 
     @property
     def largest(self) -> tuple[int, int]:
-        """Greatest width and greatest height, maybe of different files."""
+        """Largest width and largest height, possibly of different files."""
         return tuple(self.sizes.max(axis=0).tolist())
 
     @property
@@ -58,7 +58,7 @@ class Survey:
 
 
 def evenly(items: Sequence[T], number: int | None) -> list[T]:
-    """Return some items, spread over all; all of them for None."""
+    """Return some items, evenly spread over all; for None, all items."""
     if number is None or number >= len(items):
         return list(items)
     return [items[place] for place in np.linspace(0, len(items) - 1, number).astype(int)]
@@ -68,11 +68,11 @@ def survey(paths: Sequence[str], headers: int = HEADERS) -> Survey:
     """Read the headers of images.
 
     Args:
-        paths: Absolute names.
-        headers: So many files are opened at most, spread over all.
+        paths: Absolute paths.
+        headers: Largest number of files to open, evenly spread over all.
 
     Raises:
-        OSError: If none is an image.
+        OSError: If no opened file is an image.
     """
     chosen = evenly(paths, headers)
     looks = list(map_in_threads(_header, chosen))
@@ -97,7 +97,7 @@ def _header(path: str) -> tuple[tuple[int, int], str, str] | None:
 
 
 def _kind(path: str) -> tuple[str, str]:
-    """Return format and mode of an image that Pillow does not read."""
+    """Return format and mode of an image that Pillow cannot read."""
     with open(path, 'rb') as file:
         try:
             return 'TIFF', f'of {tiff.read_header(file)}'

@@ -1,4 +1,4 @@
-"""Config files that replace nothing unasked, in folders that a config can name."""
+"""Writing of config files. No file is replaced without permission, and a config must be able to name its folder."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from mmuda.files import write_atomically
 
 
 def write_files(folder: Path, files: dict[str, str], overwrite: bool) -> list[Path]:
-    """Write files that are new, or others than before; nothing is written if one may not be replaced.
+    """Write the files that are new or whose text has changed.
 
     Args:
-        folder: Where they go.
+        folder: Folder of the files.
         files: Text by name.
-        overwrite: Whether files with another text may be replaced.
+        overwrite: Whether files with another text are replaced.
 
     Returns:
         The files that were written.
 
     Raises:
-        FileExistsError: If a file with another text is there, without ``overwrite``.
+        FileExistsError: If a file with another text exists, without ``overwrite``. Nothing is written.
     """
     changed = {name: text for name, text in files.items() if not _holds(folder / name, text)}
     there = [name for name in changed if (folder / name).exists()]
@@ -32,15 +32,15 @@ def write_files(folder: Path, files: dict[str, str], overwrite: bool) -> list[Pa
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a config in a folder can name the files beside it: mmengine pastes its path into the config.
+    """Check that a config in a folder can name the files beside it: mmengine inserts its path into the config.
 
     Raises:
-        ValueError: If signs in the path would end the string there.
+        ValueError: If characters in the path would break the string that it is inserted into.
     """
     text = str(folder.resolve())
     if "'''" in text or text.endswith("'") or any(sign in text for sign in '\\{}\n\r'):
         raise ValueError(
-            f'{text!r} has signs in it that a config cannot hold in its own path: choose --out without backslashes, '
+            f'{text!r} has characters that a config cannot hold in its own path: choose --out without backslashes, '
             'braces, line breaks and a quote at its end'
         )
 

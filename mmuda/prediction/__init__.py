@@ -1,3 +1,5 @@
+"""Prediction of images, videos and folders with trained networks: :func:`predict`, and ``tools/predict.py``."""
+
 from .folder import Summary, predict_folder
 from .formats import FORMATS, ServerFormat, get_format
 from .inputs import Entry, find_images

@@ -13,7 +13,7 @@ from mmuda.constants import IGNORE_INDEX
 from mmuda.datasets.classes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE
 
 GOLDEN_RATIO = 0.618034
-"""Steps of this size around the colour circle never meet."""
+"""Step between two hues, as a share of the colour circle. With this step, hues never repeat."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Classes:
     """The classes of a network, by train id.
 
     Attributes:
-        names: C names.
-        palette: RGB colour of each.
+        names: Names of the C classes.
+        palette: RGB colours of the C classes, in [0, 255].
     """
 
     names: tuple[str, ...]
@@ -32,15 +32,15 @@ class Classes:
 def classes_of(model: Any, cfg: Config) -> Classes:
     """Return the classes of a network: those in its checkpoint, else those of the test images of its config.
 
-    Classes without a name are ``class 0``, ``class 1``, ...; colours are made for those without.
+    If neither names them, classes are called ``class 0``, ``class 1``, ... Without a palette, classes of Cityscapes
+    have the colours of Cityscapes, and others get different hues.
 
     Args:
-        model: From :func:`mmuda.engine.inference.load_model`.
-        cfg: Its config.
+        model: Network from :func:`mmuda.engine.inference.load_model`.
+        cfg: Config of the network.
 
     Raises:
-        ValueError: If the checkpoint names another number of classes than the network has, or there are more than a
-            PNG holds.
+        ValueError: If there are other names than the network has classes, or more classes than a PNG can hold.
     """
     count = count_classes(model)
     if count > IGNORE_INDEX:
@@ -61,7 +61,7 @@ def classes_of(model: Any, cfg: Config) -> Classes:
 
 
 def count_classes(model: Any) -> int:
-    """Return the number of values in label maps of a network; one output tells two classes apart."""
+    """Return the number of classes in the label maps of a network. A single output stands for two classes."""
     return max(int(model.out_channels), 2)
 
 
@@ -69,8 +69,8 @@ def _meta_of_images(cfg: Config) -> Mapping[str, Any] | None:
     dataset = (cfg.get('test_dataloader') or {}).get('dataset')
     try:
         return getattr(build_without_files(dict(dataset)), 'metainfo', None) if dataset else None
-    except Exception as error:  # whatever a data set raises whose files are not here: its names are not needed
-        print_log(f'the test data set of {cfg.filename} is not looked at for names of classes: {error}', 'current')
+    except Exception as error:  # a data set can raise anything, for example if its files are not on this machine
+        print_log(f'no names of classes are taken from the test data set of {cfg.filename}: {error}', 'current')
         return None
 
 

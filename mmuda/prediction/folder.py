@@ -1,4 +1,4 @@
-"""Predict many images into a folder: by several processes, and on after an interruption."""
+"""Prediction of many images into a folder, with several processes, which can be continued after an interruption."""
 
 import errno
 import os
@@ -27,22 +27,22 @@ from .videos import Video
 from .windows import Band
 
 MANIFEST = 'prediction.json'
-"""File in the output folder that says what made the label maps, and of which images they are."""
+"""File in the output folder with the settings of the prediction and the list of its images."""
 
 WRITERS = 2
-"""Threads that write files."""
+"""Number of threads that write files."""
 
 UNREADABLE = (OSError, ValueError)
-"""Errors about one image; the others are still predicted."""
+"""Errors of a single image, which do not stop the prediction of the others."""
 
 
 class Summary(NamedTuple):
-    """The result of :func:`predict_folder`.
+    """Result of :func:`predict_folder`.
 
     Attributes:
         predicted: Number of images that were predicted.
-        skipped: Number of those that were complete before.
-        failed: What is wrong with images that cannot be read, by their files.
+        skipped: Number of images that were complete before.
+        failed: Error messages of images that cannot be read, by file.
         shares: Content of ``shares.json``.
     """
 
@@ -53,20 +53,20 @@ class Summary(NamedTuple):
 
 
 def predict_folder(predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int = 2) -> Summary:
-    """Predict images and write the results; all processes must call it, each predicts its share.
+    """Predict images and write the results. All processes must call it; each predicts its share.
 
-    Images whose files are complete are skipped, so that an interrupted call goes on, and more images can be added. An
-    image that cannot be read does not stop the others.
+    Images whose files are complete are skipped, so that an interrupted prediction can be continued and images can be
+    added. An image that cannot be read does not stop the others.
 
     Args:
         predictor: The network.
-        entries: Images, from :func:`find_images`.
-        outputs: What is written.
-        num_workers: Processes that read images.
+        entries: Images from :func:`find_images`.
+        outputs: The files to write for each image.
+        num_workers: Number of processes that read images.
 
     Raises:
         RuntimeError: If the folder holds results of other settings or of other images, or another run uses it.
-        ValueError: If two images have one name in the format of a server.
+        ValueError: If two images have the same name in the format of a server.
     """
     folder = outputs.folder
     outputs.check_names({entry.name: _source_of(entry) for entry in entries})
@@ -91,10 +91,10 @@ def predict_folder(predictor: Predictor, entries: Sequence[Entry], outputs: Outp
 
 
 def _to_do(job: Job, entries: Sequence[Entry], outputs: Outputs) -> list[Entry]:
-    """Return the images of which something is missing.
+    """Return the images that have changed since their prediction, or whose files are not complete.
 
     Raises:
-        RuntimeError: If the folder holds the result of another image of that name.
+        RuntimeError: If the folder holds the result of another image with the same name.
     """
     images, stamps = job.content['images'], job.content['stamps']
     done = noted(job.folder, len(outputs.classes.names))
@@ -104,7 +104,7 @@ def _to_do(job: Job, entries: Sequence[Entry], outputs: Outputs) -> list[Entry]:
         if other != _source_of(entry):
             raise RuntimeError(
                 f'{job.folder} holds the prediction of {other} under the name {entry.name}, which '
-                f'{_source_of(entry)} would get, too: choose another folder, or predict both in one command'
+                f'{_source_of(entry)} would get as well: choose another folder, or predict both in one command'
             )
         complete = entry.name in done and all(path.is_file() for path in outputs.paths(entry.name).values())
         if not complete or stamps.get(entry.path) != _stamp(entry.path):
@@ -113,14 +113,14 @@ def _to_do(job: Job, entries: Sequence[Entry], outputs: Outputs) -> list[Entry]:
 
 
 def _known(job: Job, entries: Sequence[Entry]) -> tuple[dict[str, str], dict[str, list[int] | None]]:
-    """Return the files of all images that the folder is for, by name, and what tells whether a file has changed."""
+    """Return the files of all images of the folder by name, and the stamps that show whether a file has changed."""
     images = {**job.content['images'], **{entry.name: _source_of(entry) for entry in entries}}
     paths = dict.fromkeys(entry.path for entry in entries)
     return images, {**job.content['stamps'], **{path: _stamp(path) for path in paths}}
 
 
 def _stamp(path: str) -> list[int] | None:
-    """Return size and time of a file, None if it is not there."""
+    """Return size in bytes and modification time in ns of a file; None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -141,7 +141,7 @@ def _finish(job: Job, outputs: Outputs) -> dict[str, Any]:
 def _predicted(
     predictor: Predictor, entries: Sequence[Entry], outputs: Outputs, num_workers: int
 ) -> Iterator[tuple[Entry, np.ndarray | str]]:
-    """Yield images whose files are complete with their pixels by class, or with what is wrong with them."""
+    """Yield each image when its files are complete, with its pixels by class (C,), or with an error message."""
     loader = DataLoader(
         _Images(predictor, entries, outputs.overlay),
         batch_size=predictor.options.batch_size,
@@ -171,7 +171,7 @@ def _predicted(
 
 
 def _large(predictor: Predictor, item: '_Item', outputs: Outputs) -> np.ndarray | str:
-    """Predict an image in windows, write its files and return its pixels by class, or what is wrong with it."""
+    """Predict an image in windows, write its files, and return its pixels by class (C,), or an error message."""
     try:
         image = predictor.open(item.entry.path) if item.image is None else item.image
         source = ArraySource(image) if isinstance(image, np.ndarray) else image
@@ -179,18 +179,18 @@ def _large(predictor: Predictor, item: '_Item', outputs: Outputs) -> np.ndarray 
         return outputs.write(item.entry.name, source.size, bands)
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # the disk is full: that is no fault of the image
+            raise  # the disk is full, which concerns all images
         return str(error)
 
 
 class _Item(NamedTuple):
-    """An image as a worker hands it over.
+    """An image from a worker.
 
     Attributes:
-        entry: Which image.
-        prepared: As the network takes it; None for one that is predicted in windows, or cannot be read.
-        image: A frame of a video that is predicted in windows.
-        error: What is wrong with it.
+        entry: The image.
+        prepared: Input of the network; None if the image is predicted in windows, or cannot be read.
+        image: A frame of a video that is predicted in windows, else None.
+        error: Error message if the image cannot be read.
     """
 
     entry: Entry
@@ -200,12 +200,12 @@ class _Item(NamedTuple):
 
 
 class _Images(Dataset):
-    """Images, read and prepared.
+    """Data set of images that are read and prepared.
 
     Args:
-        predictor: Says how.
-        entries: Which ones.
-        keep_pictures: Keep the images as they were read.
+        predictor: The network, whose test pipeline prepares the images.
+        entries: The images.
+        keep_pictures: Whether items keep the images as they were read.
     """
 
     def __init__(self, predictor: Predictor, entries: Sequence[Entry], keep_pictures: bool) -> None:

@@ -1,4 +1,4 @@
-"""Formats in which the test servers of data sets take predictions: ids, folder and names of the files."""
+"""Formats of predictions for the test servers of data sets: ids, folder and names of the files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from mmuda.datasets.label_tables import get_label_table
 
 @dataclass(frozen=True)
 class ServerFormat:
-    """How a test server takes label maps: 8-bit grey PNG files in one folder.
+    """Format of label maps for a test server: 8-bit grey PNG files in one folder.
 
     Attributes:
-        folder: Name of the folder to pack.
-        ids: Value in the files by the name of its class.
-        file_name: Name of a file by the name of its image, both without ending.
-        server: Where the rules are written.
+        folder: Name of the folder to upload as an archive.
+        ids: Value in the files by the name of the class, in lower case.
+        file_name: Function from the name of an image to the name of its label map, both without suffix.
+        server: Name of the server, for messages, with the source of the format.
     """
 
     folder: str
@@ -31,7 +31,7 @@ class ServerFormat:
         """Return the values in the files by train id, (256,) uint8.
 
         Args:
-            classes: Names of the classes that the network predicts, all of them or some.
+            classes: Names of the classes that the network predicts; classes of the format can be missing.
 
         Raises:
             ValueError: If the format has no value for a class.
@@ -39,7 +39,7 @@ class ServerFormat:
         unknown = [name for name in classes if name.lower() not in self.ids]
         if unknown:
             raise ValueError(
-                f'the network predicts {", ".join(unknown)}, but {self.server} knows {", ".join(self.ids)}: use a '
+                f'the network predicts {", ".join(unknown)}, but {self.server} has {", ".join(self.ids)}: use a '
                 'network of these classes, or another format'
             )
         table = np.full(256, IGNORE_INDEX, np.uint8)
@@ -77,7 +77,7 @@ FORMATS: dict[str, ServerFormat] = {
         'the LoveDA challenge on CodaLab',
     ),
 }
-"""Formats by the name that ``--format`` takes."""
+"""Formats by their name for ``--format``."""
 
 
 def get_format(name: str) -> ServerFormat:

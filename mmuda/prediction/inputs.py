@@ -1,4 +1,4 @@
-"""Images that a command line names: files, folders, globs, lists and videos; each gets a name of its own."""
+"""Images that a command line names: files, folders, patterns, lists and videos. Each image gets a unique name."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from mmuda.datasets.image_files import IMAGE_SUFFIXES
 from .videos import count_frames
 
 IMAGES = frozenset(IMAGE_SUFFIXES) - {'.npz', '.nii', '.nii.gz'}
-"""Endings of files that hold one image, in lower case; a folder may hold other files, too."""
+"""Suffixes of files that hold one image, in lower case. Folders can also hold other files, which are not used."""
 
 LISTS = frozenset({'.txt', '.lst'})
 VIDEOS = frozenset('.mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg'.split())
@@ -22,8 +22,8 @@ class Entry(NamedTuple):
     """An image to predict.
 
     Attributes:
-        path: The file, absolute.
-        name: Name of its outputs below the output folder, without an ending and unlike that of all others.
+        path: Absolute path of the file.
+        name: Unique name of its outputs below the output folder, without suffix.
         frame: Number of the frame of a video, from 0; None for an image file.
     """
 
@@ -36,8 +36,8 @@ class Found(NamedTuple):
     """The images that some arguments name.
 
     Attributes:
-        entries: Sorted by name.
-        others: Number of files in folders that are no images.
+        entries: Images, sorted by name.
+        others: Number of files in folders that are neither images nor videos.
     """
 
     entries: list[Entry]
@@ -45,22 +45,22 @@ class Found(NamedTuple):
 
 
 def find_images(arguments: Sequence[str | Path], out: str | Path | None = None, every: int = 1) -> Found:
-    """Return the images that arguments name, once each.
+    """Return the images that arguments name, each of them once.
 
-    Outputs mirror the folders of the images below the folder that all arguments have in common: that is the folder
-    itself, if one is all that is given. Two files of one folder that differ in their ending alone keep it in the names
-    of their outputs.
+    Outputs have the folders of the images, relative to the deepest folder that contains all arguments. If a folder is
+    the only argument, this is the folder itself. If two files of a folder differ only in their suffix, all outputs of
+    this folder have the suffix in their names.
 
     Args:
-        arguments: Image files; folders, which are searched with all folders in them; patterns with ``*``, ``**``, ``?``
-            or ``[...]``; lists (``.txt``, ``.lst``) with a path a line, relative to the list or to where the command is
-            run; videos.
-        out: Folder of the outputs. Nothing in it is an input.
-        every: Of videos take each n-th frame.
+        arguments: Image files; folders, which are searched recursively; patterns with ``*``, ``**``, ``?`` or
+            ``[...]``; lists (``.txt``, ``.lst``) with one path in each line, relative to the list or to the working
+            directory; videos.
+        out: Folder of the outputs. Files in it are not used as inputs.
+        every: Take every n-th frame of videos.
 
     Raises:
-        FileNotFoundError: For an argument or a line of a list that is no file, or if there is no image at all.
-        ValueError: For a file whose ending is not known, or ``every`` below 1.
+        FileNotFoundError: If an argument or a line of a list does not exist, or if there is no image at all.
+        ValueError: If the suffix of a file is not known, or ``every`` is below 1.
     """
     if every < 1:
         raise ValueError(f'every={every}: take every frame of a video (1), every second one (2), and so on')
@@ -77,7 +77,7 @@ def find_images(arguments: Sequence[str | Path], out: str | Path | None = None, 
     entries = []
     for path, name in zip(files, names_of(os.path.relpath(path, root) for path in files), strict=True):
         if _ending(path) in VIDEOS:
-            # With its ending, which no folder beside it can have.
+            # The name keeps its suffix, so that no folder beside the video has the same name.
             folder = os.path.join(os.path.dirname(name), os.path.basename(path))
             entries += [Entry(path, f'{folder}/{number:06d}', number) for number in range(0, count_frames(path), every)]
         else:
@@ -86,21 +86,21 @@ def find_images(arguments: Sequence[str | Path], out: str | Path | None = None, 
 
 
 def names_of(paths: Iterable[str]) -> list[str]:
-    """Return a name for each of some different relative paths: without its ending, where that is enough.
+    """Return a unique name for each of several relative paths: without its suffix if the folder stays unambiguous.
 
     Args:
         paths: Paths with ``/`` or the separator of the system.
     """
     paths = [path.replace(os.sep, '/') for path in paths]
     short = [os.path.splitext(path)[0] for path in paths]
-    # Ignoring case: the disk may be one that does.
+    # Compare without case, because some file systems ignore it.
     counts = Counter(name.lower() for name in short)
     unclear = {os.path.dirname(name).lower() for name in short if counts[name.lower()] > 1}
     return [path if os.path.dirname(path).lower() in unclear else name for path, name in zip(paths, short, strict=True)]
 
 
 class _Search:
-    """Collects files in the order in which they are named, and the folders that outputs are named from."""
+    """Files in the order of the arguments, and the folders that the names of outputs are relative to."""
 
     def __init__(self, out: str | None) -> None:
         self.out = out
@@ -117,7 +117,7 @@ class _Search:
         elif glob.has_magic(argument):
             found = sorted(glob.glob(os.path.expanduser(argument), recursive=True))
             if not found:
-                raise FileNotFoundError(f'no file fits the pattern {argument!r}')
+                raise FileNotFoundError(f'no file matches the pattern {argument!r}')
             for name in found:
                 if os.path.isdir(name):
                     self._add_folder(os.path.abspath(name))
@@ -157,7 +157,7 @@ class _Search:
 
 
 def _walk(folder: str, out: str | None) -> Iterator[str]:
-    """Yield the files below a folder in order, those behind links too, but no hidden ones and none below ``out``."""
+    """Yield the files below a folder in order, also through links, without hidden files and files below ``out``."""
     seen = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
@@ -172,7 +172,7 @@ def _walk(folder: str, out: str | None) -> Iterator[str]:
 
 
 def _lines(path: str) -> Iterator[str]:
-    """Yield the files that a list names; of a line that names none, the first word (``image label`` pairs)."""
+    """Yield the files that a list names. If a whole line is no file, its first word is used (``image label`` pairs)."""
     folders = (os.path.dirname(path), os.getcwd())
     with open(path, encoding='utf-8-sig') as file:
         for number, line in enumerate(file, start=1):
@@ -186,7 +186,7 @@ def _lines(path: str) -> Iterator[str]:
                     f'{path}, line {number}: {text} does not exist, neither in {folders[0]} nor in {folders[1]}'
                 )
             if _ending(found) not in IMAGES | VIDEOS:
-                raise ValueError(f'{path}, line {number}: {text} is no image and no video, by its ending')
+                raise ValueError(f'{path}, line {number}: {text} has the suffix of neither an image nor a video')
             yield os.path.abspath(found)
 
 

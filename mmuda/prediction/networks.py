@@ -1,4 +1,4 @@
-"""One or several trained networks, and what they say about prepared images."""
+"""Predictions of one or several trained networks for prepared images."""
 
 import copy
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from mmuda.models.image_sizes import in_equal_sizes
 from .preparation import Prepared
 
 ROWS_OF = 2**24
-"""Values of an enlarged map that are held at a time."""
+"""Number of values of enlarged logits that are computed at a time."""
 
 
 class Scores(NamedTuple):
     """The prediction for one image.
 
     Attributes:
-        logits: (C, H, W) float32, or log-probabilities, which have the same softmax; of networks with one output the
-            probability of the foreground, (1, H, W).
-        label: (H, W) the predicted class, as the network says it; None if it follows from the logits.
+        logits: Logits (C, H, W) float32, or log-probabilities, which have the same softmax. For networks with one
+            output, the probability of the foreground, (1, H, W).
+        label: Predicted class (H, W) from the network; None if it must be computed from the logits.
     """
 
     logits: Tensor
@@ -33,31 +33,31 @@ class Scores(NamedTuple):
 
 
 class Networks:
-    """One trained network, or the mean of the probabilities of several, over all augmentations of an image.
+    """One or several trained networks. Probabilities are averaged over networks and over augmentations of an image.
 
     Args:
         models: Adaptors or segmentors in eval mode, on one device.
 
     Raises:
-        ValueError: If they differ in their number of outputs.
+        ValueError: If the networks have different numbers of outputs.
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.models: list[Any] = list(models)
         outputs = [int(model.out_channels) for model in self.models]
         if len(set(outputs)) > 1:
-            raise ValueError(f'the networks of an ensemble have the same classes, but their outputs are {outputs}')
+            raise ValueError(f'the networks of an ensemble need the same classes, but their outputs are {outputs}')
         self.out_channels = outputs[0]
         self.align_corners = bool(self.models[0].align_corners)
-        # mmseg: a single output is foreground above this probability.
+        # In mmseg, a pixel of a single output is foreground above this probability.
         self.threshold = float(self.models[0].decode_head.threshold) if self.out_channels == 1 else None
 
     @torch.no_grad()
     def scores(self, images: Sequence[Prepared]) -> list[Scores]:
-        """Return the prediction for each image, at the size that ``ori_shape`` of its samples says.
+        """Return the prediction for each image at the size ``ori_shape`` of its data samples.
 
         Args:
-            images: With as many augmentations each.
+            images: Prepared images with equal numbers of augmentations.
         """
         ways = len(images[0].inputs)
         if len(self.models) == ways == 1:
@@ -72,15 +72,15 @@ class Networks:
         return [Scores(one if self.threshold is not None else (one + LOG_EPSILON).log_()) for one in mean]
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Return the probabilities (C, H, W) float32 of logits; a single output is one already."""
+        """Return the probabilities (C, H, W) float32 of logits. A single output already is a probability."""
         return logits.float().softmax(dim=0) if self.threshold is None else logits.float().clone()
 
     def decide(self, scores: Scores, confidence: bool) -> tuple[Tensor, Tensor | None]:
-        """Return the label map (H, W) uint8 and, if wanted, the confidence (H, W) float32: the greatest probability.
+        """Return the label map (H, W) uint8, and the confidence (H, W) float32: the largest probability.
 
         Args:
-            scores: Of an image, or a part of one.
-            confidence: Return it.
+            scores: Prediction for an image, or for a part of one.
+            confidence: Whether to return the confidence; otherwise it is None.
         """
         logits, label = scores
         if self.threshold is not None:
@@ -94,7 +94,7 @@ class Networks:
         return label.byte(), (logits.amax(dim=0) - logits.logsumexp(dim=0)).exp().clamp_(max=1)
 
     def decide_probabilities(self, probs: Tensor, confidence: bool) -> tuple[Tensor, Tensor | None]:
-        """Return what :meth:`decide` does, of probabilities (C, H, W)."""
+        """Return the same as :meth:`decide` from probabilities (C, H, W)."""
         if self.threshold is not None:
             return self.decide(Scores(probs), confidence)
         best, label = probs.max(dim=0)
@@ -103,15 +103,15 @@ class Networks:
     def enlarged(
         self, scores: Scores, size: tuple[int, int], confidence: bool
     ) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Return label map and confidence at another size; the logits are enlarged, bilinearly, a few rows at a time.
+        """Return label map and confidence at another size. Logits are enlarged bilinearly, a few rows at a time.
 
         Args:
-            scores: At the size of the network's input.
+            scores: Prediction at the size of the network's input.
             size: (height, width) of the image.
-            confidence: Return it.
+            confidence: Whether to return the confidence; otherwise it is None.
 
         Returns:
-            Both for each band of rows, from the top.
+            Label map (h, W) and confidence (h, W) of each band of rows, from the top.
         """
         height, width = size
         rows = max(1, ROWS_OF // (len(scores.logits) * width))
@@ -124,7 +124,7 @@ class Networks:
         return bands
 
     def _step(self, model: Any, images: Sequence[Prepared], way: int) -> list[Any]:
-        """Return data samples with predictions; images of one size go through the network together."""
+        """Return data samples with predictions. Images of one size are predicted as one batch."""
         batch = dict(
             inputs=[image.inputs[way] for image in images],
             data_samples=[copy.deepcopy(image.data_samples[way]) for image in images],
@@ -138,7 +138,7 @@ def to_arrays(label: Tensor, confidence: Tensor | None) -> tuple[np.ndarray, np.
 
 
 def _rows_between(logits: Tensor, top: int, count: int, height: int, align_corners: bool) -> Tensor:
-    """Return rows (C, count, w) of logits (C, h, w) that are enlarged to a height, as bilinear interpolation does."""
+    """Return some rows (C, count, w) of logits (C, h, w) that are enlarged bilinearly along the height alone."""
     rows = logits.shape[1]
     places = torch.arange(top, top + count, device=logits.device, dtype=torch.float64)
     if align_corners:

@@ -18,7 +18,7 @@ from .windows import Band
 
 LABELS, OVERLAYS, CONFIDENCE = 'labels', 'overlays', 'confidence'
 LONGEST_SIDE = 4096
-"""Overlays of larger images show every n-th pixel: they are to be looked at."""
+"""Longest side of overlays, in pixels. Overlays of larger images show every n-th pixel."""
 JPEG_QUALITY = 92
 
 
@@ -29,10 +29,10 @@ class Outputs:
     Attributes:
         folder: Output folder.
         classes: Names and colours of the train ids.
-        palette: Give label maps the colours, which viewers show; readers get ids with and without.
-        overlay: Write JPEG files of the image with the colours of the classes over it.
-        confidence: Write PNG files of 255 times the probability of the predicted class.
-        server: Format of the label maps; None writes train ids.
+        palette: Whether label maps have a palette of the colours, for viewers. Their pixel values are ids either way.
+        overlay: Whether to write JPEG files of the image with the colours of the classes over it.
+        confidence: Whether to write PNG files of 255 times the probability of the predicted class.
+        server: Format of a test server for the label maps; None writes train ids.
     """
 
     folder: Path
@@ -43,10 +43,10 @@ class Outputs:
     server: ServerFormat | None = None
 
     def paths(self, name: str) -> dict[str, Path]:
-        """Return the files of an image by kind: label map, and as wanted overlay and confidence map.
+        """Return the files of an image by kind: the label map, and the overlay and confidence map if they are written.
 
         Args:
-            name: Of the image, without ending.
+            name: Name of the image, without suffix.
         """
         if self.server is None:
             label = self.folder / LABELS / f'{name}.png'
@@ -60,13 +60,13 @@ class Outputs:
         return found
 
     def check_names(self, names: Mapping[str, str]) -> None:
-        """Check that no two images have one file for their label maps, as in a format without folders.
+        """Check that no two images have the same file for their label maps, as is possible in a format without folders.
 
         Args:
             names: Image files by name.
 
         Raises:
-            ValueError: With both images.
+            ValueError: If two have the same file. The message names both images.
         """
         taken: dict[Path, str] = {}
         for name, image in names.items():
@@ -74,16 +74,16 @@ class Outputs:
             if first != image:
                 raise ValueError(
                     f'{first} and {image} would both be written to {self.paths(name)[LABELS]}: this format has one '
-                    'folder for all images, so predict images of one name one after the other, into several --out'
+                    'folder for all images, so predict images of the same name into different --out folders'
                 )
 
     def write(self, name: str, size: tuple[int, int], bands: Iterable[Band]) -> np.ndarray:
-        """Write the files of an image; they appear together when all are complete.
+        """Write the files of an image. They appear together when all are complete.
 
         Args:
-            name: Of the image.
-            size: Its (height, width).
-            bands: The prediction, from the top.
+            name: Name of the image.
+            size: (height, width) of the image.
+            bands: Rows of the prediction, from the top.
 
         Returns:
             Number of pixels by train id, (C,) int64.
@@ -116,7 +116,7 @@ def _rows_file(stack: ExitStack, path: Path, size: tuple[int, int], palette: tup
 
 
 class _Overlay:
-    """The image with half of the colours of its classes, reduced if it is large.
+    """The mean of the image and the colours of its classes, reduced in size if it is large.
 
     Args:
         size: (height, width) of the image.
@@ -140,15 +140,15 @@ class _Overlay:
         self.picture[first : first + len(label)] = cv2.addWeighted(image, 0.5, np.ascontiguousarray(colours), 0.5, 0)
 
     def jpeg(self) -> bytes:
-        """Return the file."""
+        """Return the overlay as a JPEG file."""
         return cv2.imencode('.jpg', self.picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
-    """Return an image as (H, W, 3) uint8: its first channels, and other types than bytes as if 255 were white.
+    """Return an image as (H, W, 3) uint8: its first three channels, or else the first one three times.
 
     Args:
-        image: (H, W) or (H, W, K).
+        image: (H, W) or (H, W, K). Values of other types than uint8 are clipped to [0, 255].
     """
     image = image[..., None] if image.ndim == 2 else image
     image = image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)

@@ -1,4 +1,4 @@
-"""Predict single images: the network of a config and a checkpoint as a function."""
+"""Prediction of single images: the network of a config and a checkpoint as a function."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -27,27 +27,29 @@ from .sources import ArraySource
 from .windows import Band, RowSource, sweep
 
 WHOLE_UP_TO = 2**22
-"""Pixels from which on an image that the config does not resize is predicted in windows."""
+"""Largest number of pixels of an image that is predicted as a whole, if the config does not resize images."""
 
 WINDOW = 1024
 ENLARGED_FROM = 2**28
-"""Values of the logits of an image from which on they are enlarged a few rows at a time: a GiB."""
+"""Largest number of logits of an image that are enlarged at once, a GiB in float32; more are enlarged by rows."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How images are predicted.
+    """Options of a prediction.
 
     Attributes:
-        tta: Average with the mirrored image, and over the sizes of ``tta_pipeline`` of the config, if it has one.
-        scales: Average over these factors of the size.
-        window: Height and width of windows: images with a longer side are predicted in windows of their own pixels,
-            without being resized as the config says. None: only images that are too large as a whole.
-        overlap: Pixels in which neighbouring windows overlap; None is an eighth of the window.
+        tta: Whether to average over the augmentations of ``tta_pipeline`` of the config, or else over the image and its
+            mirror image.
+        scales: Factors of the size to average over.
+        window: Height and width of windows. Images with a longer side are predicted in windows at their own resolution,
+            without the resizing of the config. None uses windows only for images that are too large otherwise.
+        overlap: Number of pixels in which neighbouring windows overlap; None is an eighth of the window.
         window_scale: Factor by which windows are resized for the network.
-        whole_up_to: Number of pixels up to which an image that the config does not resize is predicted as a whole.
-        max_pixels: Greatest number of pixels of an image file; None allows any.
-        batch_size: Images, or windows, that go through the network together.
+        whole_up_to: Largest number of pixels of an image that is predicted as a whole, if the config does not resize
+            images.
+        max_pixels: Largest number of pixels of an image file; None allows any.
+        batch_size: Number of images or windows that are predicted together.
     """
 
     tta: bool = False
@@ -76,15 +78,15 @@ class Prediction:
 
 
 class Predictor:
-    """A trained network that segments images; call it with a path or an array.
+    """A trained network that segments images. Call it with a path or an array.
 
-    The test pipeline of the config decides how an image is prepared, so that the result is that of ``tools/test.py``.
+    The test pipeline of the config prepares an image, so the result is the same as that of ``tools/test.py``.
 
     Args:
-        cfg: Config of the network: ours, the one beside published weights, or one of plain mmseg.
-        checkpoints: Its weights; the probabilities of several are averaged.
-        options: How images are predicted.
-        child: Which network of the checkpoint of an adaptor, such as ``'teacher'``.
+        cfg: Config of the network: of mmuda, the config beside published weights, or a config of plain mmseg.
+        checkpoints: Checkpoints of the network. The probabilities of several are averaged.
+        options: Options of the prediction.
+        child: Name of the network in the checkpoint of an adaptor, such as ``'teacher'``.
 
     Raises:
         RuntimeError: If weights do not fit the config.
@@ -111,7 +113,7 @@ class Predictor:
         self._network = dict(model=cfg.model.get(SEGMENTOR, cfg.model), normalised=cfg.model.get('data_preprocessor'))
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides the results, as plain values: networks, weights, preparation and options."""
+        """Return the settings that decide the results, as plain values: networks, weights, preparation and options."""
         states = [getattr(model, SEGMENTOR, model).state_dict() for model in self.networks.models]
         return dict(
             network=comparable(self._network),
@@ -127,12 +129,13 @@ class Predictor:
         """Segment an image.
 
         Args:
-            image: A file, or an array (H, W, 3) uint8 in BGR order, as OpenCV and mmseg's inferencer have it.
+            image: A file, or an array (H, W, 3) uint8 in BGR order, as in OpenCV and mmseg's inferencer.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            OSError: If it is no image.
-            TypeError: If an array has another shape.
+            OSError: If the file is not an image.
+            ValueError: If the file has more than ``max_pixels`` pixels.
+            TypeError: If an array does not have three dimensions, or is empty.
         """
         if isinstance(image, np.ndarray):
             bands = list(self.bands(_checked(image), confidence=True))
@@ -142,7 +145,13 @@ class Predictor:
         return Prediction(np.concatenate([band.label for band in bands]), np.concatenate(sure), self.classes)
 
     def open(self, path: str) -> np.ndarray | RowSource:
-        """Return an image: as an array, or, if it is predicted in windows and can be, to be read by rows."""
+        """Return an image as an array, or, if it is predicted in windows and its format allows it, as a source of rows.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            OSError: If the file is not an image.
+            ValueError: If an image that must be read as a whole has more than ``max_pixels`` pixels.
+        """
         source = self.preparation.open(path)
         if source is not None and self.in_windows(source.size):
             return source
@@ -155,12 +164,12 @@ class Predictor:
         return not self.preparation.resizes and size[0] * size[1] > self.options.whole_up_to
 
     def bands(self, image: np.ndarray | RowSource, path: str | None = None, confidence: bool = False) -> Iterator[Band]:
-        """Yield the prediction for an image, row by row from the top.
+        """Yield the prediction for an image as bands of rows, from the top.
 
         Args:
-            image: From :meth:`open`, or (H, W, 3) uint8 in BGR order.
-            path: Its file.
-            confidence: Yield it, too.
+            image: Result of :meth:`open`, or an array (H, W, 3) uint8 in BGR order.
+            path: File of the image; None for an array.
+            confidence: Whether bands have the confidence as well.
         """
         source: RowSource = ArraySource(image) if isinstance(image, np.ndarray) else image
         if not self.in_windows(source.size):
@@ -177,9 +186,15 @@ class Predictor:
         )
 
     def prepare(self, image: np.ndarray, path: str | None = None, keep_picture: bool = False) -> Prepared:
-        """Return an image that is predicted as a whole, as the network takes it; needs no network.
+        """Return an image that is predicted as a whole as the input of the network. The network is not run.
 
-        If its logits would take too much memory at its size, they are asked for at the size of the network's input.
+        If its logits would take too much memory at the size of the image, ``ori_shape`` is set to the size of the
+        network's input, so that the network returns logits of that size.
+
+        Args:
+            image: (H, W, 3) in BGR order.
+            path: File of the image; None for an array.
+            keep_picture: Whether the result keeps the image.
         """
         found = self.preparation.whole(image, path, keep_picture)
         if self._too_large(found.size):
@@ -189,11 +204,13 @@ class Predictor:
         return found
 
     def whole(self, images: Sequence[Prepared], confidence: bool = False) -> list[list[Band]]:
-        """Return the bands of images that are predicted as a whole, a single one as a rule.
+        """Return the predictions for images that are predicted as a whole, each as a list of bands.
+
+        The list has more than one band only if the logits are too large for the memory at the size of the image.
 
         Args:
-            images: From :meth:`prepare`.
-            confidence: Return it.
+            images: Results of :meth:`prepare`.
+            confidence: Whether bands have the confidence as well.
         """
         return [
             self._bands_of(scores, image, confidence)
@@ -231,11 +248,11 @@ def predict(
     """Return the network of a config and a checkpoint as a function: ``predict(config, checkpoint)(image).label``.
 
     Args:
-        config: A config, or its file: ours, the one beside published weights, or one of plain mmseg.
-        checkpoint: Weights for it; the probabilities of several are averaged.
-        child: Which network of the checkpoint of an adaptor, such as ``'teacher'``.
-        stage: Of a config with stages: whose network it is; the last training by default.
-        **options: Attributes of :class:`Options`: ``tta=True``, ``window=1024``, ...
+        config: A config or its file: of mmuda, the config beside published weights, or a config of plain mmseg.
+        checkpoint: One or several checkpoints. The probabilities of several are averaged.
+        child: Name of the network in the checkpoint of an adaptor, such as ``'teacher'``.
+        stage: For a config with stages, the stage whose network it is; by default the last training.
+        **options: Attributes of :class:`Options`, such as ``tta=True`` or ``window=1024``.
 
     Raises:
         ConfigError: If the config names components that do not exist.
@@ -250,7 +267,7 @@ def predict(
 
 
 def _own_window(cfg: Config) -> int | None:
-    """Return the size of the windows that a network slides over its input, if it does."""
+    """Return the size of the sliding windows in the config of a network; None if it has none."""
     test_cfg = (cfg.model.get('segmentor') or cfg.model).get('test_cfg') or {}
     size = test_cfg.get('crop_size') if test_cfg.get('mode') == 'slide' else None
     return size and int(max(size))

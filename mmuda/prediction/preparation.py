@@ -1,4 +1,4 @@
-"""How a config prepares an image for its network: the test pipeline, without anything about labels."""
+"""Preparation of an image for a network: the test pipeline of the config, without steps for labels."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,18 @@ from mmuda.engine.launch import mirrored_pipeline
 from .sources import FileSource
 
 READERS = ('LoadImageFromFile', 'LoadDomainImage')
-"""Steps that read a file alike; the second one names the file in its errors."""
+"""Steps that read a file in the same way. The second one names the file in its errors."""
 
 
 @dataclass
 class Prepared:
-    """An image as a network takes it, once for each augmentation.
+    """An image as the input of a network, once for each augmentation.
 
     Attributes:
         inputs: Images (3, H, W), not normalised, one for each augmentation.
         data_samples: Their meta information.
         size: (H, W) of the image itself.
-        picture: The image, (H, W, 3) or (H, W), as it was read, in BGR order; None unless it is kept.
+        picture: The image as it was read, (H, W, 3) in BGR order or (H, W); None unless it is kept.
     """
 
     inputs: list
@@ -41,16 +41,16 @@ class Preparation:
     """The test pipeline of a config for single images: files, arrays and windows of large images.
 
     Args:
-        cfg: Config of the network, ours or one of plain mmseg.
-        tta: Also prepare mirrored images, and the sizes of ``tta_pipeline`` of the config, if it has one.
-        scales: Factors of the size for test-time augmentation, instead of those of the config; together with ``tta``
-            each one mirrored, too.
+        cfg: Config of the network, of mmuda or of plain mmseg.
+        tta: Whether to use test-time augmentation: the ``tta_pipeline`` of the config, or else mirrored images.
+        scales: Factors of the size for test-time augmentation, instead of ``tta_pipeline``. With ``tta``, each size is
+            also mirrored.
         window_scale: Factor by which windows of large images are resized.
-        max_pixels: Greatest number of pixels of a file; None allows any.
+        max_pixels: Largest number of pixels of a file; None allows any.
 
     Attributes:
-        resizes: Whether the pipeline gives images a size of its own.
-        settings: What decides how an image is prepared, as plain values.
+        resizes: Whether the pipeline resizes images to a size in the config.
+        settings: The settings that decide how an image is prepared, as plain values.
 
     Raises:
         KeyError: If the config has no test pipeline.
@@ -89,21 +89,21 @@ class Preparation:
         self._window_steps = _compose([*resize, *_less(steps, _has_own_size)])
 
     def open(self, path: str) -> FileSource | None:
-        """Return an image that is read a few rows at a time; None if its file has to be read as a whole.
+        """Return an image whose rows can be read a few at a time; None if its file must be read as a whole.
 
         Raises:
-            OSError: As :meth:`read`.
+            OSError: If the file cannot be read.
         """
         reader = self._load.open(path) if isinstance(self._load, LoadDomainImage) else None
         return None if reader is None else FileSource(self._load, reader, path)
 
     def read(self, path: str) -> np.ndarray:
-        """Return an image (H, W, 3) in BGR order, as the config reads it.
+        """Return an image (H, W, 3) in BGR order, read by the first step of the pipeline.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            OSError: If it is damaged or no image.
-            ValueError: If it has more than ``max_pixels``.
+            OSError: If the file is damaged or not an image.
+            ValueError: If it has more than ``max_pixels`` pixels.
         """
         (height, width), planes = header_size(path), header_planes(path)
         pixels = pixels_of((width, height), planes)
@@ -121,13 +121,15 @@ class Preparation:
 
         Args:
             image: (H, W, 3) in BGR order.
-            path: Its file.
-            keep_picture: Keep the image.
+            path: File of the image; None for an array.
+            keep_picture: Whether the result keeps the image.
         """
         return self._run(self._steps, image, path, keep_picture)
 
     def window(self, image: np.ndarray) -> Prepared:
-        """Return a window of an image, prepared without being resized to a size that the config gives images.
+        """Return a window of an image as the test pipeline prepares it, without the steps that resize images.
+
+        The window is resized by ``window_scale`` instead.
 
         Args:
             image: (h, w, 3) in BGR order.
@@ -141,12 +143,12 @@ class Preparation:
         inputs, samples = packed['inputs'], packed['data_samples']
         if not isinstance(inputs, list):
             inputs, samples = [inputs], [samples]
-        # Steps that work in place would change the picture; none of mmcv and mmseg that a test needs does.
+        # A step that works in place would change the picture. No test-time step of mmcv and mmseg does.
         return Prepared(inputs, samples, image.shape[:2], image if keep else None)
 
 
 def header_size(path: str) -> tuple[int, int]:
-    """Return (height, width) by the header of a file; (0, 0) of one that only the reader of images knows."""
+    """Return (height, width) from the header of a file; (0, 0) if the header cannot be read."""
     try:
         width, height = image_size(path)
     except (OSError, ValueError, SyntaxError):
@@ -155,7 +157,7 @@ def header_size(path: str) -> tuple[int, int]:
 
 
 def header_planes(path: str) -> int:
-    """Return how many bands, pages or slices are decoded with an image; 1 if nobody knows."""
+    """Return the number of bands, pages or slices that are decoded with an image; 1 if it is not known."""
     try:
         return header_at(path).planes
     except (OSError, ValueError, SyntaxError):
@@ -171,19 +173,19 @@ def test_pipeline(cfg: Config) -> list[dict]:
     steps = _pipeline_of((cfg.get('test_dataloader') or {}).get('dataset')) or cfg.get('test_pipeline')
     if not steps:
         raise KeyError(
-            f'{cfg.filename} has no test_dataloader.dataset.pipeline and no test_pipeline, which say how an image is '
-            'prepared for the network'
+            f'{cfg.filename} has no test_dataloader.dataset.pipeline and no test_pipeline: one of them must prepare '
+            'images for the network'
         )
     return list(steps)
 
 
 def without_labels(steps: Sequence[Any]) -> list[Any]:
-    """Return the steps of a pipeline less those that load labels, also inside of ``TestTimeAug``."""
+    """Return the steps of a pipeline that do not load labels, also inside of ``TestTimeAug``."""
     return _less(steps, lambda step: 'Annotation' in _name(step))
 
 
 def _less(steps: Sequence[Any], unwanted: Callable[[Any], bool]) -> list[Any]:
-    """Return the steps of a pipeline less some, also inside of ``TestTimeAug``."""
+    """Return the steps of a pipeline without unwanted ones, also inside of ``TestTimeAug``."""
     kept: list[Any] = []
     for step in steps:
         if _name(step) == 'TestTimeAug':
@@ -205,7 +207,7 @@ def _pipeline_of(dataset: Any) -> list | None:
 
 
 def _has_own_size(step: Any) -> bool:
-    """Return whether a step gives every image a size that the config names."""
+    """Return whether a step resizes every image to a size in the config."""
     if _name(step) == 'TestTimeAug':
         return any(_has_own_size(one) for branch in step['transforms'] for one in branch)
     known = _name(step).startswith('Resize') and _name(step) != 'ResizeToMultiple'
@@ -217,6 +219,6 @@ def _compose(steps: Sequence[Any]) -> Compose:
 
 
 def _name(step: Any) -> str:
-    """Return the name of the class of a step, which a config may give as a class or below a module."""
+    """Return the name of the class of a step. Its ``type`` can be a class, or a name with a scope or module."""
     kind = step['type']
     return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]

@@ -1,4 +1,4 @@
-"""Pixels by class of the images of a folder that are done."""
+"""Numbers of pixels by class of the predicted images of a folder, and the shares of the classes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ NOTES = 'notes_{}.jsonl'
 
 
 class Notes:
-    """One line for each image whose files are complete, in a file of this process.
+    """File of this process with one line for each image whose files are complete.
 
     Args:
         folder: Output folder.
@@ -35,22 +35,22 @@ class Notes:
         self._file.close()
 
     def add(self, name: str, counts: np.ndarray) -> None:
-        """Note that an image is done.
+        """Add the line of an image.
 
         Args:
-            name: Of the image.
-            counts: Pixels by class, (C,).
+            name: Name of the image.
+            counts: Number of pixels by class, (C,) int64.
         """
         self._file.write(json.dumps([name, counts.tolist()]) + '\n')
         self._file.flush()
 
 
 def noted(folder: Path, count: int) -> dict[str, list[int]]:
-    """Return the pixels by class of each image that is done, as notes and results in a folder have them.
+    """Return the number of pixels by class of each complete image, from the notes and results in a folder.
 
     Args:
         folder: Output folder.
-        count: Number of classes; an entry with another one is passed over.
+        count: Number of classes. Entries with another number of classes are skipped.
     """
     found: dict[str, list[int]] = {}
     result = folder / NAME
@@ -58,7 +58,7 @@ def noted(folder: Path, count: int) -> dict[str, list[int]]:
         try:
             found.update(json.loads(result.read_text(encoding='utf-8'))['images'])
         except (ValueError, KeyError, TypeError):
-            print_log(f'{result} is damaged: it is written anew', 'current')
+            print_log(f'{result} is damaged: it is written again', 'current')
     for path in sorted(folder.glob(NOTES.format('*'))):
         for line in path.read_text(encoding='utf-8').splitlines():
             try:
@@ -75,7 +75,7 @@ def write_shares(folder: Path, classes: Sequence[str], images: Mapping[str, Sequ
     Args:
         folder: Output folder.
         classes: Names by train id.
-        images: Pixels by class of each image.
+        images: Number of pixels by class of each image.
 
     Returns:
         The content of the file.
@@ -100,7 +100,7 @@ def shares_table(content: Mapping[str, Any]) -> str:
     """Return the shares of the classes in all images as a table.
 
     Args:
-        content: From :func:`write_shares`.
+        content: Result of :func:`write_shares`.
     """
     rows = [['class', 'share, %', 'images']]
     for name, share, images in zip(content['classes'], content['share'], content['images_with'], strict=True):

@@ -1,4 +1,4 @@
-"""Images of which a few rows are read at a time."""
+"""Images whose rows are read a few at a time."""
 
 import numpy as np
 
@@ -23,11 +23,11 @@ class ArraySource:
 
 
 class FileSource:
-    """An image file of which only the rows that are asked for are read.
+    """An image file from which only the requested rows are read.
 
     Args:
-        load: The step of the pipeline that reads images.
-        reader: What reads windows of the file.
+        load: Step of the pipeline that reads images.
+        reader: Reader of windows of the file.
         path: The file.
     """
 
@@ -36,5 +36,5 @@ class FileSource:
         self.size = reader.size
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Return some rows (n, W, C), as the step reads them."""
+        """Return some rows (n, W, C) as the step of the pipeline reads them."""
         return self.load.read_window(self.reader, Window(start, stop, 0, self.size[1]), self.path)

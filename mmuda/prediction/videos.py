@@ -5,7 +5,7 @@ import numpy as np
 
 
 def count_frames(path: str) -> int:
-    """Return the number of frames that can be read from a video; what its header says is an estimate.
+    """Return the number of frames that can be read from a video. The number in its header is only an estimate.
 
     Raises:
         OSError: If it cannot be opened or holds no frame.
@@ -22,10 +22,13 @@ def count_frames(path: str) -> int:
 
 
 class Video:
-    """A video that hands out its frames; fast if they are asked for in order, for seeking is not exact.
+    """A video from which frames can be read.
+
+    Reading is fast in ascending order. An earlier frame than the last one reads the video again from its start, because
+    seeking is not exact.
 
     Args:
-        path: Its file.
+        path: File of the video.
 
     Raises:
         OSError: If it cannot be opened.
@@ -39,7 +42,7 @@ class Video:
         """Return a frame (H, W, 3) uint8 in BGR order.
 
         Args:
-            number: From 0.
+            number: Number of the frame, from 0.
 
         Raises:
             OSError: If it cannot be read.
@@ -59,5 +62,5 @@ class Video:
 def _open(path: str) -> cv2.VideoCapture:
     video = cv2.VideoCapture(path)
     if not video.isOpened():
-        raise OSError(f'{path} cannot be opened as a video: it is none, or of a kind that OpenCV does not know')
+        raise OSError(f'{path} cannot be opened as a video: it is damaged, or of a format that OpenCV does not read')
     return video

@@ -1,4 +1,4 @@
-"""Windows over an image of any size, whose predictions blend into each other, in the memory of one row of overlap."""
+"""Prediction of an image of any size in windows that blend into each other, with little memory."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 Predict = Callable[[Sequence[np.ndarray]], list[Tensor]]
-"""Gives the class probabilities (C, h, w), float32, of windows (h, w, 3)."""
+"""Function of windows (h, w, 3) that returns the class probabilities (C, h, w) float32 of each."""
 
 Decide = Callable[[Tensor], tuple[np.ndarray, np.ndarray | None]]
-"""Gives label map and confidence of probabilities (C, h, w)."""
+"""Function of probabilities (C, h, w) that returns label map and confidence, both (h, w)."""
 
 
 class RowSource(Protocol):
@@ -34,11 +34,11 @@ class Span(NamedTuple):
 
     Attributes:
         start: First pixel of the window.
-        stop: Behind its last pixel.
-        low: First pixel that it takes part in.
-        high: Behind the last one.
-        before: Number of pixels from ``low`` on in which it blends with the window before.
-        after: Number of pixels up to ``high`` in which it blends with the window behind.
+        stop: Pixel after its last one.
+        low: First pixel that its prediction is used for.
+        high: Pixel after the last one that its prediction is used for.
+        before: Number of pixels from ``low`` on in which it blends with the window before it.
+        after: Number of pixels up to ``high`` in which it blends with the window after it.
     """
 
     start: int
@@ -68,16 +68,16 @@ class Band(NamedTuple):
 def spans(length: int, window: int, overlap: int) -> list[Span]:
     """Return evenly spaced windows over an axis; neighbours share at least ``overlap`` pixels.
 
-    Neighbours blend in at most ``overlap`` pixels in the middle of what they share: borders of windows, where a network
-    sees least around a pixel, are not used.
+    Neighbours blend in at most ``overlap`` pixels in the middle of the pixels that they share. The borders of windows,
+    where a network has the least context, are not used.
 
     Args:
-        length: Number of pixels.
-        window: Of one window; shorter if there are fewer.
-        overlap: At most a quarter of it.
+        length: Number of pixels of the image along the axis.
+        window: Number of pixels of a window. A shorter image has one window of its length.
+        overlap: Number of shared pixels, at most a quarter of the window.
 
     Raises:
-        ValueError: If one of them is too small or too large.
+        ValueError: If ``length`` or ``window`` is below 1, or ``overlap`` not in [0, window // 4].
     """
     if min(length, window) < 1 or not 0 <= overlap <= window // 4:
         raise ValueError(
@@ -103,19 +103,22 @@ def spans(length: int, window: int, overlap: int) -> list[Span]:
 def sweep(
     source: RowSource, window: int, overlap: int, predict: Predict, decide: Decide, batch_size: int = 1
 ) -> Iterator[Band]:
-    """Predict an image window by window, and hand out rows as they are finished.
+    """Predict an image window by window, and yield its rows from the top as they are finished.
 
-    Where windows overlap, their probabilities are added with weights that add up to 1 and change linearly from the one
-    to the other, along both axes. Beside the windows of a batch, probabilities are held for the rows in which two rows
-    of windows overlap: (C, overlap, W).
+    Where windows overlap, their probabilities are averaged with weights that sum to 1 and change linearly from one
+    window to the other, along both axes. Besides the windows of a batch, the memory holds the probabilities of the rows
+    in which two rows of windows overlap, (C, overlap, W).
 
     Args:
         source: The image.
         window: Height and width of a window, in pixels.
-        overlap: As in :func:`spans`.
-        predict: The networks.
-        decide: Makes labels of probabilities.
+        overlap: See :func:`spans`.
+        predict: Function that predicts windows.
+        decide: Function that turns probabilities into labels.
         batch_size: Number of windows that are predicted together.
+
+    Yields:
+        The finished rows.
     """
     height, width = source.size
     columns = spans(width, window, overlap)
@@ -160,7 +163,7 @@ def _blended_columns(
 
 
 def _weighted(sums: Tensor, axis: int, before: int, after: int) -> Tensor:
-    """Multiply the first and the last pixels along an axis by weights that rise and fall, in place."""
+    """Multiply the first and last pixels along an axis by weights that rise and fall linearly, in place; return it."""
     shape = [1, 1, 1]
     for count, start, rising in ((before, 0, True), (after, sums.shape[axis] - after, False)):
         if count:

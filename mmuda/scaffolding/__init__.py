@@ -1,4 +1,4 @@
-"""Files of a new plug-in: a method that trains as it is written, to be replaced by one's own."""
+"""Files of a new plug-in, with a method that can be trained and is to be replaced by the user's own."""
 
 from .project import project_files, write_project
 

@@ -12,7 +12,7 @@ from mmuda.readme import with_results
 
 TEMPLATES = Path(__file__).parent / 'templates'
 METHOD = 'method.py.jinja'
-"""The template of the file that has the name of the project."""
+"""Template of the file that is named after the project."""
 
 
 def write_project(name: str, root: Path) -> list[Path]:
@@ -23,10 +23,10 @@ def write_project(name: str, root: Path) -> list[Path]:
         root: Folder that holds ``projects/``.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
-        ValueError: If the name cannot be that of a module.
+        ValueError: If the name cannot be the name of a module.
         FileExistsError: If the folder exists and is not empty.
     """
     check_name(name)
@@ -40,11 +40,11 @@ def write_project(name: str, root: Path) -> list[Path]:
 
 
 def project_files(name: str, folder: Path) -> dict[str, str]:
-    """Return the text of each file of a project, by its name below the folder of the project.
+    """Return the text of each file of a project, by its path relative to the folder of the project.
 
     Args:
         name: Name of the project.
-        folder: Folder that the files will be in; the config names its base from there.
+        folder: Folder of the project, from which the config names its base.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
@@ -67,10 +67,10 @@ def class_name(name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Check that a project can have a name.
+    """Check that a name can be the name of a project.
 
     Raises:
-        ValueError: If the name cannot be that of a module, or is that of a folder of tests.
+        ValueError: If it cannot be the name of a module, or is ``configs`` or ``tests``.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower() or name in ('configs', 'tests'):
         raise ValueError(

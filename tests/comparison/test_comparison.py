@@ -253,7 +253,7 @@ def test_costs_of_a_killed_attempt_count(minicity, tmp_path):
 
 def test_a_damaged_ledger_is_one_clear_error(tmp_path):
     (tmp_path / 'comparison.json').write_text('{"runs": ')
-    with pytest.raises(ValueError, match='comparison.json cannot be read .*: move the folder away and start anew'):
+    with pytest.raises(ValueError, match='comparison.json cannot be read .*: move the folder away and start again'):
         RunLedger(tmp_path)
 
 

@@ -59,11 +59,11 @@ def test_the_file_says_how_it_is_run(exported):
 def test_networks_that_predict_in_their_own_way_are_refused(model, tmp_path):
     adaptor = tiny_adaptor('SourceOnly', two_levels=False)
     adaptor.segmentor.decode_head = FussyHead(in_channels=32, channels=4, num_classes=4, in_index=3)
-    with pytest.raises(ValueError, match='FussyHead predicts in a way of its own'):
+    with pytest.raises(ValueError, match='FussyHead has its own way to predict'):
         export_onnx(adaptor, tmp_path / 'x.onnx')
     segmentor = network_config().model.segmentor
     bicubic = MODELS.build(dict(segmentor, type='BicubicEncoderDecoder'))
-    with pytest.raises(ValueError, match='BicubicEncoderDecoder predicts .*segmentor.type=AdaptiveEncoder'):
+    with pytest.raises(ValueError, match='BicubicEncoderDecoder has its own way .*segmentor.type=AdaptiveEncoder'):
         export_onnx(bicubic, tmp_path / 'x.onnx')
     with pytest.raises(ValueError, match="output='masks'"):
         export_onnx(model, tmp_path / 'x.onnx', output='masks')
@@ -90,6 +90,6 @@ def test_a_file_that_computes_something_else_is_not_kept(model, monkeypatch, tmp
     monkeypatch.setattr(onnxruntime, 'InferenceSession', Session)
     monkeypatch.setattr(torch.onnx, 'export', lambda network, args, path, **kwargs: open(path, 'wb').close())
     monkeypatch.setattr(module, '_add_metadata', lambda draft, metadata: None)
-    with pytest.raises(RuntimeError, match='ONNX Runtime computes something else than PyTorch: labels are apart by'):
+    with pytest.raises(RuntimeError, match='ONNX Runtime computes something else than PyTorch: labels differ by'):
         export_onnx(model, tmp_path / 'x.onnx', (40, 56))
     assert not list(tmp_path.iterdir())

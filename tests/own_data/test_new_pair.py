@@ -33,7 +33,7 @@ def test_one_screen_shows_what_there_is(tmp_path):
     assert f'source  {root}/renders: 3 images, 3 with labels\n        sizes   64x48\n        images  PNG RGB' in shown
     assert 'labels  PNG L, as labels/town/0001.png' in shown
     assert f'target  {root}/photographs: 3 images, without labels' in shown and 'images  JPEG RGB' in shown
-    assert 'not used: 1, no image (.txt), such as notes.txt' in shown
+    assert 'not used: 1, not an image (.txt), such as notes.txt' in shown
     assert '3 ids in all 3 labels:' in shown and shown.count('house') == 2
     assert pair.validates and pair.plan.crop == (48, 64)
     assert pair.source.pairing.pairs[0] == ('rgb/town/0001.png', 'labels/town/0001.png')
@@ -125,9 +125,9 @@ def test_images_to_validate_with_are_not_adapted_to(tmp_path):
     pair, shown = screen(request(root, target=root / 'checked'))
     assert [image for image, _ in pair.target.pairing.pairs] == ['images/9.jpg']
     assert 'not used: 3, an image of --val, too' in shown
-    with pytest.raises(ValueError, match='all 3 images of --target are those of --val, too'):
+    with pytest.raises(ValueError, match='all 3 images of --target are also images of --val: nothing'):
         screen(request(root, target=root / 'photographs', val=root / 'photographs'))
-    with pytest.raises(ValueError, match='all 3 images of --target are those of --source, too'):
+    with pytest.raises(ValueError, match='all 3 images of --target are also images of --source: nothing'):
         screen(request(root, target=root / 'renders'))
 
 
@@ -137,8 +137,8 @@ def test_classes_that_the_source_does_not_show_are_ignored_aloud(tmp_path):
         write(root / 'checked' / 'masks' / f'{number}_mask.png', scene(100 + number) + 1)
     pair, shown = screen(request(root, classes=['train_ids'], val_classes=['train_ids']))
     assert pair.classes.names == ('road', 'sidewalk', 'building') and pair.classes.palette[0] == (128, 64, 128)
-    assert pair.classes.table[3] == 255 and 'source does not show are ignored: wall, fence' in shown
-    assert 'train, motorcycle, bicycle (labels show wall)' in shown and '(ignored)' in shown
+    assert pair.classes.table[3] == 255 and 'that do not occur in the source are ignored: wall, fence' in shown
+    assert 'train, motorcycle, bicycle (labels have wall)' in shown and '(ignored)' in shown
 
 
 def test_colours_and_channels(tmp_path):

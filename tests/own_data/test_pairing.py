@@ -68,7 +68,7 @@ def test_patterns_tell_images_and_labels_apart(tmp_path):
     write(tmp_path, 'b/1_left.png', 'b/1_right.png', 'b/1_left_mask.png')
     found = pair_folder(tmp_path / 'b', image_names='*_left.png')
     assert found.pairs == [('1_left.png', '1_left_mask.png')]
-    with pytest.raises(FileNotFoundError, match='no image below .* has a name as .*nothing'):
+    with pytest.raises(FileNotFoundError, match='no image below .* matches .*nothing'):
         pair_folder(tmp_path, image_names='nothing*')
 
 
@@ -98,7 +98,7 @@ def test_pairs_that_nobody_can_train_with_are_left_out(tmp_path):
 
 def test_a_folder_of_labels_alone_is_an_error(tmp_path):
     write(tmp_path, 'labels/1.png')
-    with pytest.raises(FileNotFoundError, match='names of labels, as labels/1.png: give the folder of the images'):
+    with pytest.raises(FileNotFoundError, match='names of labels, such as labels/1.png: give the folder of the images'):
         pair_folder(tmp_path)
     (tmp_path / 'none').mkdir()
     with pytest.raises(FileNotFoundError, match='there is no image'):

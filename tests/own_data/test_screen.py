@@ -20,12 +20,12 @@ def test_sizes_and_formats_of_different_files():
     images = Survey(9, 3, np.array([(4, 6), (8, 2), (5, 5)]), Counter({('PNG', 'RGB'): 2, ('TIFF', 'I;16'): 1}))
     shown = about_images('source', Pairing(Path('/data'), [('a', 'b')], chosen=Counter({'gtfine labelids': 3})), images)
     assert 'sizes   from 4x2 to 8x6, median 5x5 (width x height), of 3 files that were opened' in shown
-    assert 'images  PNG RGB (2), TIFF I;16 (1)' in shown and 'those with "gtfine labelids" (3) are taken' in shown
+    assert 'images  PNG RGB (2), TIFF I;16 (1)' in shown and 'those with "gtfine labelids" (3) are used' in shown
     (hint,) = hints(images, Reading((0, 1, 2), (0, 4095)))
     assert hint.startswith(
         "1 images are TIFF I;16, read with dict(type='LoadDomainImage', bands=(0, 1, 2), value_range="
     )
-    assert hints(images, Reading()) == ['1 images are TIFF I;16; tools/browse.py shows what a network sees of them']
+    assert hints(images, Reading()) == ['1 images are TIFF I;16; tools/browse.py shows them as a network gets them']
 
 
 def test_a_sample_is_named():

@@ -49,7 +49,7 @@ def test_patterns(tree, monkeypatch):
     assert set(found(str(tree / '**/*.JPG'))) == {'x'}
     monkeypatch.chdir(tree)
     assert set(found('a', 'b/*.tif')) == {'a/x', 'a/deep/x', 'b/y'}
-    with pytest.raises(FileNotFoundError, match=r"no file fits the pattern 'q\*.png'"):
+    with pytest.raises(FileNotFoundError, match=r"no file matches the pattern 'q\*.png'"):
         find_images(['q*.png'])
 
 

@@ -19,7 +19,7 @@ def test_the_printed_lines_run_the_file(minicity, tmp_path, monkeypatch):
     network_config().dump(tmp_path / 'config.py')
     command = [TOOLS / 'export.py', tmp_path / 'config.py', checkpoint, tmp_path / 'net.onnx']
     log = run(minicity, *command, '--size', 40, 56, '--fixed-size')
-    assert 'height 40, width 56 only (a fixed size was asked for) -> labels' in log
+    assert 'height 40, width 56 only (a fixed size was requested) -> labels' in log
     code = [line[4:] for line in log.splitlines() if line.startswith('    ')]
     assert len(code) == 5
     monkeypatch.chdir(tmp_path)
