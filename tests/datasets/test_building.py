@@ -12,7 +12,9 @@ def test_an_empty_side_is_an_error(tmp_path, exists):
     if exists:
         (tmp_path / 'leftImg8bit').mkdir()
     target = dict(type='CityscapesDataset', data_root=str(tmp_path), data_prefix=dict(img_path='leftImg8bit'))
-    with pytest.raises(FileNotFoundError, match='found no image in .*leftImg8bit' if exists else 'does not exist: docs'):
+    with pytest.raises(
+        FileNotFoundError, match='found no image in .*leftImg8bit' if exists else 'does not exist: docs'
+    ):
         DomainPairDataset(Numbers(2), target)
 
 
