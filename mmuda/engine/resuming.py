@@ -99,6 +99,7 @@ def adopt_run(work_dir: str | Path, filename: str, iteration: int, meta: Mapping
     if Path(filename).resolve().parent != root.resolve():
         set_aside_earlier_run(root)
         record.begin()
+        record.settle()
         return record.run
     record.adopt(meta)
     later = [path.name for path in checkpoints_of(root) if (iteration_of(path) or 0) > iteration]

@@ -102,9 +102,9 @@ class Confidences(ABC):
                 f'confidence is {confidence.dtype} {tuple(confidence.shape)}, labels are '
                 f'{tuple(labels.shape)}: expected float32 (H, W) and labels of the same size'
             )
+        invalid = confidence.isnan() | (labels >= self.num_classes) | (labels < 0)
         labels = labels.to(torch.uint8)
-        invalid = (confidence.isnan() | (labels >= self.num_classes)).sum()
-        self._count(*self._sample(confidence.flatten(), labels.flatten()), invalid)
+        self._count(*self._sample(confidence.flatten(), labels.flatten()), invalid.sum())
 
     def _sample(self, values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the kept confidences and their classes, both (K,).

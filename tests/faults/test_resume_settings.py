@@ -9,6 +9,8 @@ from toolbox import tiny_config
 from trainings import Interrupt, assert_same, final_weights, train
 
 from mmuda.checkpoints import latest_checkpoint, read_checkpoint, write_checkpoint
+from mmuda.engine.resuming import adopt_run
+from mmuda.engine.run_record import RunRecord, own_run
 
 
 def resumed(minicity, work_dir, *allowed: str, iters: int = 4, resume=True, method: str = 'source_only', **options):
@@ -168,6 +170,21 @@ def test_a_start_that_fails_leaves_the_earlier_run_to_be_resumed(minicity, tmp_p
     assert latest_checkpoint(tmp_path).endswith('iter_2.pth')
     assert resumed(minicity, tmp_path).iter == 4
     assert not list(tmp_path.glob('before_*')), 'it must resume the old run instead of starting a new one'
+
+
+def test_a_run_that_continues_from_another_folder_keeps_its_record_when_it_fails(tmp_path):
+    """Its checkpoints belong to the new run, not to the earlier run whose checkpoints were moved aside."""
+    work_dir = tmp_path / 'here'
+    work_dir.mkdir()
+    record = RunRecord(work_dir)
+    record.begin()
+    record.settle()
+    (work_dir / 'iter_2.pth').touch()
+    with pytest.raises(ZeroDivisionError), own_run(work_dir, resume=str(tmp_path / 'iter_4.pth')):
+        run = adopt_run(work_dir, str(tmp_path / 'iter_4.pth'), 4, {})
+        raise ZeroDivisionError
+    assert run != record.run and RunRecord(work_dir).run == run
+    assert not (work_dir / 'iter_2.pth').exists()
 
 
 def test_a_failed_start_in_an_empty_folder_leaves_no_record(minicity, tmp_path, monkeypatch):

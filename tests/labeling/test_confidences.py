@@ -153,9 +153,19 @@ def test_others_do_not_fit(kind, other):
 
 @pytest.mark.parametrize('rate', [1, 4])
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('confidence, label', [(float('nan'), 0), (-float('nan'), 0), (0.5, C), (0.5, 255)])
-def test_what_cannot_be_counted_is_an_error(kind, confidence, label, rate):
-    maps = torch.full((4, 6), 0.5), torch.zeros(4, 6, dtype=torch.uint8)
+@pytest.mark.parametrize(
+    'confidence, label, dtype',
+    [
+        (float('nan'), 0, torch.uint8),
+        (-float('nan'), 0, torch.uint8),
+        (0.5, C, torch.uint8),
+        (0.5, 255, torch.uint8),
+        (0.5, 256, torch.int64),  # 0 as uint8
+        (0.5, -256, torch.int64),
+    ],
+)
+def test_what_cannot_be_counted_is_an_error(kind, confidence, label, dtype, rate):
+    maps = torch.full((4, 6), 0.5), torch.zeros(4, 6, dtype=dtype)
     maps[0][2, 3], maps[1][2, 3] = confidence, label
     statistics = kind(C, rate)
     with pytest.raises(ValueError, match='1 pixels are NaN or of a class outside 0..4'):
