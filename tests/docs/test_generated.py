@@ -1,6 +1,7 @@
 """Pages of the site that are generated from the package, the configs and the READMEs. The tests do not need Sphinx."""
 
 import importlib
+import inspect
 import importlib.util
 import re
 from types import ModuleType
@@ -83,7 +84,12 @@ def test_the_api_reference_has_every_module_and_the_floors_of_the_package():
 
     api = load('extension/api')
     assert [set(floor) for floor in api.FLOORS] == list(FLOORS)
-    text = '\n'.join(api.pages(ROOT).values())
+    pages = api.pages(ROOT)
+    for package in (ROOT / 'mmuda').rglob('__init__.py'):
+        name = '.'.join(package.parent.relative_to(ROOT).parts)
+        first = inspect.getdoc(importlib.import_module(name)).split('\n')[0]
+        assert f':doc:`{name}`\n   {first}' in pages['api/index.rst']
+    text = '\n'.join(pages.values())
     for path in (ROOT / 'mmuda').rglob('*.py'):
         if path.name != '__init__.py' and re.search(r'^(class|def) [A-Za-z]', path.read_text('utf-8'), re.M):
             name = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
