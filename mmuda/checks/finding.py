@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,12 @@ def unknown_key(place: str, key: str, owner: str, known: Iterable[str]) -> Findi
 def joined(place: str, key: Any) -> str:
     """Return the dotted name of a key of a dict or list."""
     return f'{place}.{key}' if place else str(key)
+
+
+def dict_of(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the dict below a key; an empty one if there is none, or a value that another check reports."""
+    value = node.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def short(value: Any) -> str:

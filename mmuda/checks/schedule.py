@@ -17,7 +17,7 @@ from mmseg.registry import DATA_SAMPLERS, HOOKS, LOOPS, PARAM_SCHEDULERS
 from mmuda.datasets.pairs.streams import StreamSampler
 from mmuda.internals import DEFAULT_HOOKS
 
-from .finding import WARNING, Finding, joined, short, unknown_key
+from .finding import WARNING, Finding, dict_of, joined, short, unknown_key
 from .keys import MARKS, check_built, check_component
 from .registries import find, unknown_type
 from .signatures import default_of
@@ -108,6 +108,9 @@ def check_schedulers(cfg: Config, length_follows: bool = False) -> Iterator[Find
 def check_hooks(cfg: Config) -> Iterator[Finding]:
     """Check that hooks exist, and that the training is saved."""
     hooks = cfg.get('default_hooks') or {}
+    if not isinstance(hooks, Mapping):
+        yield Finding('default_hooks', f'is {short(hooks)}', 'a dict of hooks by name')
+        hooks = {}
     for name, hook in hooks.items():
         place = f'default_hooks.{name}'
         if name in MARKS:
@@ -152,9 +155,9 @@ def _is_own_hook(name: str, hook: Any) -> bool:
 
 def steps_of(cfg: Config) -> int | None:
     """Return how often the optimizers step in a training; None if its length is not a number of iterations."""
-    iters = (cfg.get('train_cfg') or {}).get('max_iters')
+    iters = dict_of(cfg, 'train_cfg').get('max_iters')
     iters = int(iters) if isinstance(iters, float) and iters.is_integer() else iters
-    gathered = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    gathered = dict_of(cfg, 'optim_wrapper').get('accumulative_counts', 1)
     return math.ceil(iters / gathered) if COUNT.holds(iters) and COUNT.holds(gathered) else None
 
 
@@ -165,7 +168,7 @@ def _check_list(
         yield Finding(place, f'is {short(schedulers)}', 'a list of schedulers')
         return
     steps = None if length_follows else steps_of(cfg)
-    by_iters = 'max_iters' in (cfg.get('train_cfg') or {})
+    by_iters = 'max_iters' in dict_of(cfg, 'train_cfg')
     for number, node in enumerate(schedulers):
         where = place if alone else joined(place, number)
         if not isinstance(node, Mapping):

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
-from .finding import Finding, joined, short, unknown_key
+from .finding import Finding, dict_of, joined, short, unknown_key
 from .keys import MARKS
 from .signatures import keys_read, parameters_of
 from .values import COUNT, POSITIVE, check_argument, check_rule
@@ -75,7 +75,7 @@ def check_environment(node: Any) -> Iterator[Finding]:
         if not isinstance(benchmark, bool):
             yield Finding('env_cfg.cudnn_benchmark', f'is {short(benchmark)}', 'True or False')
         yield from check_section('env_cfg.mp_cfg', node.get('mp_cfg'), 'mp_cfg', (set_multi_processing,))
-        method = (node.get('mp_cfg') or {}).get('mp_start_method')
+        method = dict_of(node, 'mp_cfg').get('mp_start_method')
         if method is not None and method not in multiprocessing.get_all_start_methods():
             ways = ', '.join(map(repr, multiprocessing.get_all_start_methods()))
             yield Finding('env_cfg.mp_cfg.mp_start_method', f'is {short(method)}', f'one of {ways}')
@@ -83,12 +83,12 @@ def check_environment(node: Any) -> Iterator[Finding]:
         yield from check_section(
             'env_cfg.dist_cfg', node.get('dist_cfg'), 'dist_cfg', (init_dist,), parameters_of(group).known
         )
-        backend = (node.get('dist_cfg') or {}).get('backend')
+        backend = dict_of(node, 'dist_cfg').get('backend')
         known = torch.distributed.Backend.backend_list if torch.distributed.is_available() else [backend]
         if backend is not None and not set(re.findall(r'(?:\w+:)?(\w+)', str(backend))) <= set(known):
             listed = ', '.join(repr(name) for name in known if name != torch.distributed.Backend.UNDEFINED)
             yield Finding('env_cfg.dist_cfg.backend', f'is {short(backend)}', f'one of {listed}')
-        timeout = (node.get('dist_cfg') or {}).get('timeout')
+        timeout = dict_of(node, 'dist_cfg').get('timeout')
         if timeout is not None:
             yield from filter(None, [check_rule('env_cfg.dist_cfg.timeout', timeout, POSITIVE)])
 

@@ -1,8 +1,8 @@
 """Pages of the site that are generated from the package, the configs and the READMEs. The tests do not need Sphinx."""
 
 import importlib
-import inspect
 import importlib.util
+import inspect
 import re
 from types import ModuleType
 

@@ -1,5 +1,7 @@
 """Each mistake in a config gives a message that names it before the training starts."""
 
+import copy
+
 import pytest
 from faults.mutations import LEGAL, MISSPELT, SENSELESS, STAGED
 from toolbox import CONFIGS
@@ -104,3 +106,24 @@ def test_a_key_that_nothing_reads_is_told_in_every_dict(config, minicity, tmp_pa
     for place in alone if 'minicity' in config else ():
         cfg = load_config(CONFIGS / config, {f'+{place}': 1}, str(tmp_path / 'work'))
         assert 'zqx' in ' '.join(str(finding) for finding in check_config(cfg) if finding.level == 'error'), place
+
+
+def dicts_in(node, place: str, depth: int):
+    """Yield the dotted keys of all dicts in a config, down to a depth."""
+    for key, part in node.items():
+        if isinstance(part, dict):
+            yield f'{place}{key}'
+            if depth > 1:
+                yield from dicts_in(part, f'{place}{key}.', depth - 1)
+
+
+def test_a_value_in_place_of_a_dict_is_told(minicity, tmp_path, monkeypatch):
+    """No check raises because an earlier check has reported that a dict is missing."""
+    monkeypatch.setenv('MINICITY_ROOT', str(minicity))
+    whole = load_config(CONFIGS / 'advent/minicity.py', work_dir=str(tmp_path / 'work'))
+    places = [place for place in dicts_in(whole, '', 2) if place.split('.')[0] in LIVE_KEYS]
+    assert len(places) > 25
+    for place in places:
+        cfg = copy.deepcopy(whole)
+        cfg.merge_from_dict({place: 'wrong'})
+        assert any(finding.level == 'error' for finding in check_config(cfg)), place
