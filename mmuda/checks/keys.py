@@ -214,6 +214,8 @@ def check_loss_weights(place: str, value: Any, component: Any) -> Iterator[Findi
 
 def check_keys_of_owner(place: str, node: Any, name: str, readers: Iterable[Any]) -> Iterator[Finding]:
     """Compare the keys of a dict with the keys that the source of its readers uses."""
+    if not isinstance(node, (Mapping, type(None))):
+        yield Finding(place, f'is {short(node)}', 'a dict')
     if not isinstance(node, Mapping) or 'type' in node:
         return
     known = keys_read(name, *readers)

@@ -100,6 +100,9 @@ def check_runtime(cfg: Config) -> Iterator[Finding]:
     ):
         if key in cfg and not isinstance(cfg[key], kinds):
             yield Finding(key, f'is {short(cfg[key])}', expected)
+    for key in ('val_cfg', 'test_cfg', 'visualizer', 'log_processor', 'model_wrapper_cfg'):
+        if not isinstance(cfg.get(key), (Mapping, type(None))):
+            yield Finding(key, f'is {short(cfg[key])}', 'a dict, or None')
     start = cfg.get('load_from')
     for key, name in (('load_from', None if cfg.get('resume') else start), ('resume', cfg.get('resume'))):
         if isinstance(name, str) and not _is_there(name):

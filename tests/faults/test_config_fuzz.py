@@ -117,13 +117,14 @@ def dicts_in(node, place: str, depth: int):
                 yield from dicts_in(part, f'{place}{key}.', depth - 1)
 
 
-def test_a_value_in_place_of_a_dict_is_told(minicity, tmp_path, monkeypatch):
-    """No check raises because an earlier check has reported that a dict is missing."""
+@pytest.mark.parametrize('wrong', ['wrong', [3]], ids=str)
+def test_a_value_in_place_of_a_dict_is_told(wrong, minicity, tmp_path, monkeypatch):
+    """A finding names the place, or a dict inside it that is missing, and no other check raises."""
     monkeypatch.setenv('MINICITY_ROOT', str(minicity))
     whole = load_config(CONFIGS / 'advent/minicity.py', work_dir=str(tmp_path / 'work'))
     places = [place for place in dicts_in(whole, '', 2) if place.split('.')[0] in LIVE_KEYS]
     assert len(places) > 25
     for place in places:
         cfg = copy.deepcopy(whole)
-        cfg.merge_from_dict({place: 'wrong'})
-        assert any(finding.level == 'error' for finding in check_config(cfg)), place
+        cfg.merge_from_dict({place: wrong})
+        assert any(f.level == 'error' and f.key.startswith(place) for f in check_config(cfg)), place
