@@ -64,18 +64,19 @@ def model_of(config: str | Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Path:
+def record_results(config: str | Path, results: Sequence[dict[str, Any]], replace: bool = False) -> Path:
     """Write our results for a config into its metafile, in place of our earlier results on the same data sets.
 
     Args:
         config: See :func:`paper_of`.
         results: Entries of ``Results``. Without ``Dataset``, the last one in the metafile for this config is used.
+        replace: Accept results that lack seeds of the earlier results, which are lost then.
 
     Returns:
         The folder of the metafile.
 
     Raises:
-        ValueError: If no metafile lists the config, or the name of the data set is not known.
+        ValueError: If no metafile lists the config, the name of the data set is not known, or seeds would be lost.
     """
     found = model_of(config)
     if found is None:
@@ -91,7 +92,14 @@ def record_results(config: str | Path, results: Sequence[dict[str, Any]]) -> Pat
             raise ValueError(
                 f'{folder / NAME} has no Dataset for {model["Name"]} yet: name it, such as "Cityscapes val"'
             )
-        entry['Results'] = [one for one in earlier if (one['Source'], one['Dataset']) != ('ours', dataset)]
+        ours = [one for one in earlier if (one['Source'], one['Dataset']) == ('ours', dataset)]
+        lost = sorted({seed for one in ours for seed in one['Seeds']} - set(result['Seeds']))
+        if lost and not replace:
+            raise ValueError(
+                f'{folder / NAME} has results of {model["Name"]} on {dataset} with seeds {ours[0]["Seeds"]}, and the '
+                f'new results are of seeds {result["Seeds"]}: run seeds {lost} too, or give --replace'
+            )
+        entry['Results'] = [one for one in earlier if one not in ours]
         entry['Results'].append({'Source': 'ours', 'Dataset': dataset, **result})
     write_metafile(folder, content)
     return folder

@@ -98,6 +98,18 @@ def test_a_data_set_must_have_a_name(tmp_path):
     assert 'Dataset: A val' in (tmp_path / 'metafile.yml').read_text()
 
 
+def test_seeds_are_not_lost_without_a_word(tmp_path):
+    write_metafile(tmp_path, dict(Models=[{'Name': 'x/a', 'Config': f'{tmp_path.name}/a.py'}]))
+    record_results(tmp_path / 'a.py', [dict(Dataset='A val', Seeds=[0, 1, 2], Metrics=dict(mIoU=[1.0, 2.0, 3.0]))])
+    text = (tmp_path / 'metafile.yml').read_text()
+    one = [dict(Seeds=[0, 3], Metrics=dict(mIoU=[4.0, 5.0]))]
+    with pytest.raises(ValueError, match=r'with seeds \[0, 1, 2\], .* of seeds \[0, 3\]: run seeds \[1, 2\] too, or'):
+        record_results(tmp_path / 'a.py', one)
+    assert (tmp_path / 'metafile.yml').read_text() == text
+    record_results(tmp_path / 'a.py', one, replace=True)
+    assert 'Seeds: [0, 3]' in (tmp_path / 'metafile.yml').read_text()
+
+
 def test_the_main_readme_compares_the_methods_as_the_metafiles_do():
     text = (CONFIGS.parent / 'README.md').read_text('utf-8')
     assert with_table(text, comparison_table(CONFIGS.parent)) == text, 'run: python tools/readme.py'

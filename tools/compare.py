@@ -47,6 +47,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--write-metafile', action='store_true', help='put the results into metafile.yml and README.md of the configs'
     )
+    parser.add_argument(
+        '--replace', action='store_true', help='with --write-metafile: also where seeds of earlier results are lost'
+    )
     parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
     parser.add_argument(
         '--table-only', action='store_true', help='train and test nothing: write the table of the finished runs'
@@ -141,7 +144,7 @@ def main(args: argparse.Namespace) -> None:
         missing = [run.name for run in runs if not ledger.is_tested(run, 'stored')]
         if missing:
             raise SystemExit(f'no metafile is written: there is no result of {", ".join(missing)}')
-        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset)))
+        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset, args.replace)))
 
 
 if __name__ == '__main__':

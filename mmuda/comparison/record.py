@@ -10,18 +10,20 @@ from mmuda.readme import update_readme
 from .results import Reading, Results
 
 
-def record(results: Results, dataset: str | None = None) -> list[Path]:
+def record(results: Results, dataset: str | None = None, replace: bool = False) -> list[Path]:
     """Write the numbers of all methods into their metafiles, and update the tables of the READMEs beside them.
 
     Args:
         results: The numbers. Methods without results for the statistics of their training (``'stored'``) are left out.
         dataset: Name of the tested images, such as ``'MiniCity val'``; by default the name in the metafile.
+        replace: See :func:`mmuda.metafile.record_results`.
 
     Returns:
         The folders of the metafiles.
 
     Raises:
-        ValueError: If a metafile does not list a config, or lacks the name of the data set.
+        ValueError: If a metafile does not list a config, lacks the name of the data set, or has seeds that would be
+            lost.
     """
     folders = []
     for reading in results.readings:
@@ -29,7 +31,7 @@ def record(results: Results, dataset: str | None = None) -> list[Path]:
             target = next(
                 (one for one in results.readings if one.method is reading.method and one.statistics == 'target'), None
             )
-            folders.append(record_results(reading.method.path, [_entry(results, reading, target, dataset)]))
+            folders.append(record_results(reading.method.path, [_entry(results, reading, target, dataset)], replace))
     folders = list(dict.fromkeys(folders))
     for folder in folders:
         update_readme(folder)
