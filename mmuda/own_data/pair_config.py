@@ -8,6 +8,7 @@ from .literals import comment, literal, wrapped_dict, wrapped_tuple
 from .pair import Domain, Pair
 from .plan import Plan
 from .survey import evenly
+from .writing import WRITTEN_BY
 
 PAIR = 'pair.py'
 WATCHED = 100
@@ -53,15 +54,14 @@ def _head(pair: Pair) -> list[str]:
     source, target = len(pair.source.pairing.pairs), len(pair.target.pairing.pairs)
     lines = [
         f'{pair.name}: {source} labelled images of the source, {target} images of the target without labels'
-        + (f', {len(pair.watched.pairing.pairs)} labelled ones to validate with.' if pair.validates else '.'),
-        f'Written by: {pair.command}',
+        + (f', {len(pair.watched.pairing.pairs)} labelled ones to validate with.' if pair.validates else '.')
     ]
     if not pair.validates:
         lines.append(
             'No labels of the target: validations use some of its images and give scores without labels '
             '(label_free/...), which do not measure accuracy.'
         )
-    return lines
+    return [*lines, f'{WRITTEN_BY}{pair.command}']  # the last one, see writing.py
 
 
 def _classes(pair: Pair) -> str:

@@ -1,5 +1,7 @@
 """Configs of own data, as mmuda reads them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -153,10 +155,28 @@ def test_nothing_is_replaced_unasked(tmp_path):
     assert [path.name for path in write_pair(folder, data, 'advent')] == ['advent.py']
     text = (folder / 'pair.py').read_text()
     (folder / 'source.txt').write_text('mine\n')
-    with pytest.raises(FileExistsError, match='has source.txt with another text: .*--overwrite'):
+    shown = r'(?s)has source.txt with another text: .*--overwrite.*\n  old: mine\n  new: rgb/town/0001.png'
+    with pytest.raises(FileExistsError, match=shown):
         write_pair(folder, data, 'minent')
     assert (folder / 'source.txt').read_text() == 'mine\n' and not (folder / 'minent.py').exists()
     assert write_files(folder, {'pair.py': text, 'source.txt': 'new\n'}, overwrite=True) == [folder / 'source.txt']
+
+
+@pytest.mark.parametrize('val', [True, False])
+def test_a_command_with_other_options_keeps_the_pair(tmp_path, val, monkeypatch):
+    data, folder = write_folders(tmp_path / 'data'), tmp_path / 'out'
+    command = f'python new_pair.py --source {data}/renders ' + '--batch 2 ' * 30  # more than a line
+    write_pair(folder, data, val=val, command=command)
+    text = (folder / 'pair.py').read_text()
+    assert '# Written by: python new_pair.py' in text and text.count('--batch') == 30
+    written = write_pair(folder, data, 'source_only', val=val, command=command + '--method source_only')
+    monkeypatch.chdir(tmp_path)
+    written += write_pair(folder, Path('data'), 'advent', val=val, command='new_pair.py --source data/renders')
+    assert written == [folder / 'source_only.py', folder / 'advent.py'] and (folder / 'pair.py').read_text() == text
+    with pytest.raises(
+        FileExistsError, match=r'(?s)has pair.py .*  old: crop_size = .48, 64.*  new: crop_size = .32, 32'
+    ):
+        write_pair(folder, data, 'minent', val=val, crop=(32, 32))
 
 
 @pytest.mark.parametrize('name', ["a'''b", "ends'", 'back\\slash', '{{x}}', 'two\nlines'])

@@ -60,6 +60,11 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     ]
     cfg = load_config(tmp_path / 'configs' / 'my_pair' / 'dacs.py')
     assert check_config(cfg) == [] and cfg.train_dataloader.dataset.source.label_table[255] == 255
+    absolute = [
+        tmp_path / word if str(word).startswith('data/') else word for word in new_pair('--val', 'data/checked')
+    ]
+    again = run(tmp_path, [*absolute, *names, '--ignore', '255', *SMALL, '--method', 'source_only'])
+    assert 'written configs/my_pair/source_only.py\n' in again
 
 
 def page() -> list[str]:
