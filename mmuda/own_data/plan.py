@@ -1,5 +1,6 @@
 """Plan of a first training: sizes of crops and batches, and a number of iterations, that fit the images."""
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ LONGEST = 1280
 EPOCHS, FEWEST, MOST = 30, 2000, 40000
 """Passes over the larger domain, and the limits of the number of iterations."""
 
+WARMUP = 100
+"""Iterations in which the learning rate rises. In short trainings they are a tenth of all iterations."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -23,6 +27,7 @@ class Plan:
         target_length: The same for the target.
         batch: Images of each domain in an iteration.
         iterations: Length of the training.
+        warmup: Iterations at the beginning in which the learning rate rises.
         interval: Iterations between two validations, and between two checkpoints.
         workers: Number of processes that load images.
         same_size: Whether all validation images have one size, so that a batch can hold several.
@@ -33,6 +38,7 @@ class Plan:
     target_length: int | None
     batch: int
     iterations: int
+    warmup: int
     interval: int
     workers: int
     same_size: bool
@@ -67,9 +73,11 @@ def make_plan(
     if iterations is None:
         passes = EPOCHS * max(source.total, target.total) / batch
         iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
-    interval = max(iterations // 10, min(iterations, 200))  # frequent validations would dominate a short one
+    warmup = min(WARMUP, iterations // 10)
+    # Ten validations would dominate a short training; a training has at least four, if it has four iterations.
+    interval = max(iterations // 10, min(math.ceil(iterations / 4), 200))
     workers = min(4, os.cpu_count() or 1)
-    return Plan(crop, source_length, target_length, batch, iterations, interval, workers, val.is_uniform)
+    return Plan(crop, source_length, target_length, batch, iterations, warmup, interval, workers, val.is_uniform)
 
 
 def _length(domain: Survey) -> int | None:

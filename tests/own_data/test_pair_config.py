@@ -75,7 +75,8 @@ def test_every_method_has_a_config_without_mistakes(tmp_path, method):
     write_pair(tmp_path / 'out', write_folders(tmp_path), method, val=method != 'minent')
     cfg = load_config(tmp_path / 'out' / f'{method}.py')
     assert check_config(cfg) == []
-    assert cfg.train_cfg.max_iters == 2 and cfg.param_scheduler[0].end == 3
+    assert cfg.train_cfg.max_iters == 2 and cfg.param_scheduler[0].end == 3 and cfg.param_scheduler[0].warmup == 0
+    assert cfg.train_cfg.val_interval == cfg.default_hooks.checkpoint.interval == 1
     assert cfg.model.segmentor.decode_head.num_classes == 3
 
 
