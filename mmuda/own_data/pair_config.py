@@ -16,6 +16,9 @@ WATCHED = 100
 
 _RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 
+_STATISTICS = """# Batch-norm statistics of the target (--batch-norm target) from these images in one batch.
+target_statistics = dict(sample={})"""
+
 _VARIABLE_HEAD = """import os
 
 root = os.environ.get({name}, {root})
@@ -125,6 +128,7 @@ def _resize(length: int | None) -> str:
 def _loaders(pair: Pair) -> str:
     plan = pair.plan
     palette = ', metainfo=dict(palette=palette)' if pair.classes.palette is not None else ''
+    statistics = [] if plan.statistics is None else [_STATISTICS.format(plan.statistics)]
     evaluator = 'DomainIoUMetric' if pair.validates else 'LabelFreeMetric'
     return '\n'.join(
         [
@@ -146,6 +150,7 @@ def _loaders(pair: Pair) -> str:
             'test_dataloader = val_dataloader',
             f'val_evaluator = dict(type={literal(evaluator)})',
             'test_evaluator = val_evaluator',
+            *statistics,
         ]
     )
 

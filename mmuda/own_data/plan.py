@@ -4,6 +4,8 @@ import math
 import os
 from dataclasses import dataclass
 
+import numpy as np
+
 from .survey import Survey
 
 LARGEST_CROP, STEP = 512, 16
@@ -15,6 +17,9 @@ EPOCHS, FEWEST, MOST = 30, 2000, 40000
 
 WARMUP = 100
 """Iterations in which the learning rate rises. In short trainings they are a tenth of all iterations."""
+
+STATISTICS, STATISTICS_PIXELS, LEAST_STATISTICS = 48, 16_000_000, 8
+"""Target images in a batch for batch-norm statistics: most images, most pixels together, fewest of large images."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Plan:
         interval: Iterations between two validations, and between two checkpoints.
         workers: Number of processes that load images.
         same_size: Whether all validation images have one size, so that a batch can hold several.
+        statistics: Number of target images in one batch for batch-norm statistics of the target; None if no batch can
+            hold several, because their sizes differ.
     """
 
     crop: tuple[int, int]
@@ -42,6 +49,7 @@ class Plan:
     interval: int
     workers: int
     same_size: bool
+    statistics: int | None
 
 
 def make_plan(
@@ -77,11 +85,29 @@ def make_plan(
     # Ten validations would dominate a short training; a training has at least four, if it has four iterations.
     interval = max(iterations // 10, min(math.ceil(iterations / 4), 200))
     workers = min(4, os.cpu_count() or 1)
-    return Plan(crop, source_length, target_length, batch, iterations, warmup, interval, workers, val.is_uniform)
+    return Plan(
+        crop,
+        source_length,
+        target_length,
+        batch,
+        iterations,
+        warmup,
+        interval,
+        workers,
+        val.is_uniform,
+        _statistics(target, target_length),
+    )
 
 
 def _length(domain: Survey) -> int | None:
     return LONGEST if max(domain.median) > 1.25 * LONGEST else None
+
+
+def _statistics(target: Survey, length: int | None) -> int | None:
+    factor = 1.0 if length is None else length / max(target.median)
+    fitting = int(STATISTICS_PIXELS / (np.prod(target.median) * factor**2))
+    images = min(STATISTICS, target.total, max(LEAST_STATISTICS, fitting))
+    return images if target.is_uniform and images > 1 else None
 
 
 def _scaled(domain: Survey, length: int | None) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from own_folders import render, scene, write, write_folders
 from mmuda.checks import check_config
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import load_config
+from mmuda.engine.target_batch_norm import sample_of
 from mmuda.own_data.method_config import method_config
 from mmuda.own_data.new_pair import Request, new_pair
 from mmuda.own_data.pair_config import pair_files
@@ -116,6 +117,7 @@ def test_without_labels_of_the_target_scores_need_none(tmp_path):
     assert cfg.val_evaluator.type == 'LabelFreeMetric' and not (tmp_path / 'out' / 'val.txt').exists()
     watched = build_dataset(dict(cfg.val_dataloader.dataset))
     assert len(watched) == 2 and 'gt_sem_seg' not in watched[0]['data_samples']
+    assert check_config(cfg) == [] and sample_of(cfg) == 2
 
 
 def test_folders_may_move_with_a_variable(tmp_path, monkeypatch):
