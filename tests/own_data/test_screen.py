@@ -31,7 +31,7 @@ def test_sizes_and_formats_of_different_files():
 def test_the_most_frequent_sizes_are_shown_with_counts():
     def sizes(*found):
         images = Survey(len(found), len(found), np.array(found), Counter({('PNG', 'RGB'): len(found)}))
-        return about_images('target', Pairing(Path('/data'), [('a', None)]), images).splitlines()[1].split('sizes')[1]
+        return about_images('target', Pairing(Path('/data'), [('a', None)]), images).splitlines()[1].split('sizes  ')[1]
 
     assert sizes((640, 480), (480, 640), (640, 480)).strip() == '640x480 (2), 480x640 (1) (width x height)'
     many = sizes((9, 9), (8, 8), (9, 9), (8, 8), (8, 8), (1, 1), (1, 1), (2, 3), (4, 5)).strip()
