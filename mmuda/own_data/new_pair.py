@@ -10,6 +10,7 @@ from .class_files import Entry, find_class_file, is_table, read_class_file, read
 from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
 from .files import ARCHIVES
 from .label_values import LABELS, LabelValues, count_values
+from .object_sizes import about_object_sizes
 from .pair import Domain, Pair
 from .pairing import Pairing, folder_of_labels, pair_folder
 from .plan import make_plan
@@ -107,6 +108,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
         request.batch,
         request.iterations,
     )
+    for line in about_object_sizes(source.images, target_survey, plan):
+        tell(line)
     return Pair(
         request.name,
         Domain('source', source.pairing, source_values.channel, reading=source.reading),
