@@ -137,23 +137,50 @@ def main(args: argparse.Namespace) -> None:
         )
     print(f'written {" ".join(map(str, written)) or "nothing: the same files exist already"}')
     print('\nNext:')
-    for line in commands(config, f'iter_{plan.iterations}.pth', args.target, pair.validates):
+    for line in commands(config, args.method, f'iter_{plan.iterations}.pth', args.target, pair.validates):
         print(f'    {line}')
 
 
-def commands(config: Path, checkpoint: str, images: str, labelled: bool) -> list[str]:
-    """Return the commands from a config to predictions; the test is left out without labels."""
-    weights = Path('work_dirs', config_name(config), checkpoint)
-    tools = Path(__file__).parent
-    lines = [
-        ['doctor.py', config],
-        ['browse.py', config],
-        ['train.py', config],
-        *([['test.py', config, weights]] if labelled else []),
-        ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}'],
+def commands(config: Path, method: str, checkpoint: str, images: str, labelled: bool) -> list[str]:
+    """Return the commands from a config to predictions, with training on the source alone before another method.
+
+    Args:
+        config: Config of the method.
+        method: Key of the method in ``METHODS``. A method with a teacher starts from the network of source-only.
+        checkpoint: Name of the last checkpoint of a training.
+        images: Folder of images to predict.
+        labelled: Whether there are labels to test with.
+    """
+    alone = config.with_name('source_only.py')
+    run, first = (Path('work_dirs', config_name(one)) for one in (config, alone))
+    weights = run / checkpoint
+    start = ['--cfg-options', f'load_from={first / checkpoint}'] if METHODS[method].has_teacher else []
+    checks: list[list] = [['doctor.py', config], ['browse.py', config]]
+    if method == 'source_only':
+        lines = [*checks, ['train.py', config]]
+    else:
+        lines = [
+            ['new_pair.py', *without_method(sys.argv[1:]), '--method', 'source_only'],  # before pair.py is changed
+            *checks,
+            ['train.py', alone],
+            ['train.py', config, *start],
+            ['report.py', first, run],
+        ]
+    lines += [
+        *([['test.py', config, weights, '--eval', 'mIoU']] if labelled else []),
+        ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}', '--overlay'],
     ]
+    tools = Path(__file__).parent
     shown = tools.relative_to(Path.cwd()) if tools.is_relative_to(Path.cwd()) else tools
     return [shlex.join(['python', str(shown / tool), *map(str, rest)]) for tool, *rest in lines]
+
+
+def without_method(words: list[str]) -> list[str]:
+    """Return the words of a command line without ``--method`` and ``--overwrite``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--method')
+    parser.add_argument('--overwrite', action='store_true')
+    return parser.parse_known_args(words)[1]
 
 
 if __name__ == '__main__':
