@@ -51,7 +51,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--name', default='my_pair', help='name of the pair (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
-    parser.add_argument('--overwrite', action='store_true', help='replace existing configs')
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument('--overwrite', action='store_true', help='replace existing files that have another text')
+    existing.add_argument('--keep', action='store_true', help='keep existing files that have another text')
     parser.add_argument(
         '--root-variable',
         metavar='NAME',
@@ -120,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
     network = args.network or default_network()
     files = pair_files(pair)
     files[f'{args.method}.py'] = method_config(pair, METHODS[args.method], NETWORKS[network], folder)
-    written = write_files(folder, files, args.overwrite)
+    written = write_files(folder, files, args.overwrite, args.keep)
     config = folder / f'{args.method}.py'
     cfg = load_config(config)
     require(cfg, check_config(cfg))
@@ -176,10 +178,11 @@ def commands(config: Path, method: str, checkpoint: str, images: str, labelled: 
 
 
 def without_method(words: list[str]) -> list[str]:
-    """Return the words of a command line without ``--method`` and ``--overwrite``."""
+    """Return the words of a command line without ``--method``, ``--overwrite`` and ``--keep``."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--method')
     parser.add_argument('--overwrite', action='store_true')
+    parser.add_argument('--keep', action='store_true')
     return parser.parse_known_args(words)[1]
 
 

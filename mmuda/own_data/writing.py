@@ -9,7 +9,7 @@ WRITTEN_BY = 'Written by: '
 """Beginning of the comment that holds the command line. It extends to the next line that is no comment."""
 
 
-def write_files(folder: Path, files: dict[str, str], overwrite: bool) -> list[Path]:
+def write_files(folder: Path, files: dict[str, str], overwrite: bool, keep: bool = False) -> list[Path]:
     """Write the files that are new or whose text has changed.
 
     The command line that wrote a file is no part of the comparison, so that commands with other options that give the
@@ -19,20 +19,23 @@ def write_files(folder: Path, files: dict[str, str], overwrite: bool) -> list[Pa
         folder: Folder of the files.
         files: Text by name.
         overwrite: Whether files with another text are replaced.
+        keep: Whether files with another text stay as they are.
 
     Returns:
         The files that were written.
 
     Raises:
-        FileExistsError: If a file with another text exists, without ``overwrite``. Nothing is written. The message
-            shows the first line that differs.
+        FileExistsError: If a file with another text exists, without ``overwrite`` or ``keep``. Nothing is written. The
+            message shows the first line that differs.
     """
     changed = {name: text for name, text in files.items() if not _holds(folder / name, text)}
     there = [name for name in changed if (folder / name).exists()]
-    if there and not overwrite:
+    if keep:
+        changed = {name: text for name, text in changed.items() if name not in there}
+    elif there and not overwrite:
         raise FileExistsError(
-            f'{folder} has {", ".join(there)} with another text: give another --name or --out, or replace them with '
-            f'--overwrite.{_first_difference(folder / there[0], changed[there[0]])}'
+            f'{folder} has {", ".join(there)} with another text: keep them with --keep, replace them with --overwrite, '
+            f'or give another --name or --out.{_first_difference(folder / there[0], changed[there[0]])}'
         )
     for name, text in changed.items():
         write_atomically(folder / name, text.encode())

@@ -162,16 +162,18 @@ def test_nothing_is_replaced_unasked(tmp_path):
     with pytest.raises(FileExistsError, match=shown):
         write_pair(folder, data, 'minent')
     assert (folder / 'source.txt').read_text() == 'mine\n' and not (folder / 'minent.py').exists()
+    assert write_files(folder, {'pair.py': 'x', 'minent.py': 'y'}, False, keep=True) == [folder / 'minent.py']
+    assert (folder / 'pair.py').read_text() == text
     assert write_files(folder, {'pair.py': text, 'source.txt': 'new\n'}, overwrite=True) == [folder / 'source.txt']
 
 
 @pytest.mark.parametrize('val', [True, False])
 def test_a_command_with_other_options_keeps_the_pair(tmp_path, val, monkeypatch):
     data, folder = write_folders(tmp_path / 'data'), tmp_path / 'out'
-    command = f'python new_pair.py --source {data}/renders ' + '--batch 2 ' * 30  # more than a line
+    command = f'python new_pair.py --source {data}/renders ' + '--ignore 9 ' * 30  # more than a line
     write_pair(folder, data, val=val, command=command)
     text = (folder / 'pair.py').read_text()
-    assert '# Written by: python new_pair.py' in text and text.count('--batch') == 30
+    assert '# Written by: python new_pair.py' in text and text.count('--ignore') == 30
     written = write_pair(folder, data, 'source_only', val=val, command=command + '--method source_only')
     monkeypatch.chdir(tmp_path)
     written += write_pair(folder, Path('data'), 'advent', val=val, command='new_pair.py --source data/renders')
