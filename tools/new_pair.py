@@ -51,7 +51,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--name', default='my_pair', help='name of the pair (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the configs (default: configs/NAME)')
-    parser.add_argument('--overwrite', action='store_true', help='replace existing configs')
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument('--overwrite', action='store_true', help='replace existing files that have another text')
+    existing.add_argument('--keep', action='store_true', help='keep existing files that have another text')
     parser.add_argument(
         '--root-variable',
         metavar='NAME',
@@ -120,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
     network = args.network or default_network()
     files = pair_files(pair)
     files[f'{args.method}.py'] = method_config(pair, METHODS[args.method], NETWORKS[network], folder)
-    written = write_files(folder, files, args.overwrite)
+    written = write_files(folder, files, args.overwrite, args.keep)
     config = folder / f'{args.method}.py'
     cfg = load_config(config)
     require(cfg, check_config(cfg))
@@ -137,23 +139,51 @@ def main(args: argparse.Namespace) -> None:
         )
     print(f'written {" ".join(map(str, written)) or "nothing: the same files exist already"}')
     print('\nNext:')
-    for line in commands(config, f'iter_{plan.iterations}.pth', args.target, pair.validates):
+    for line in commands(config, args.method, f'iter_{plan.iterations}.pth', args.target, pair.validates):
         print(f'    {line}')
 
 
-def commands(config: Path, checkpoint: str, images: str, labelled: bool) -> list[str]:
-    """Return the commands from a config to predictions; the test is left out without labels."""
-    weights = Path('work_dirs', config_name(config), checkpoint)
-    tools = Path(__file__).parent
-    lines = [
-        ['doctor.py', config],
-        ['browse.py', config],
-        ['train.py', config],
-        *([['test.py', config, weights]] if labelled else []),
-        ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}'],
+def commands(config: Path, method: str, checkpoint: str, images: str, labelled: bool) -> list[str]:
+    """Return the commands from a config to predictions, with training on the source alone before another method.
+
+    Args:
+        config: Config of the method.
+        method: Key of the method in ``METHODS``. A method with a teacher starts from the network of source-only.
+        checkpoint: Name of the last checkpoint of a training.
+        images: Folder of images to predict.
+        labelled: Whether there are labels to test with.
+    """
+    alone = config.with_name('source_only.py')
+    run, first = (Path('work_dirs', config_name(one)) for one in (config, alone))
+    weights = run / checkpoint
+    start = ['--cfg-options', f'load_from={first / checkpoint}'] if METHODS[method].has_teacher else []
+    checks: list[list] = [['doctor.py', config], ['browse.py', config]]
+    if method == 'source_only':
+        lines = [*checks, ['train.py', config]]
+    else:
+        lines = [
+            ['new_pair.py', *without_method(sys.argv[1:]), '--method', 'source_only'],  # before pair.py is changed
+            *checks,
+            ['train.py', alone],
+            ['train.py', config, *start],
+            ['report.py', first, run],
+        ]
+    lines += [
+        *([['test.py', config, weights, '--eval', 'mIoU']] if labelled else []),
+        ['predict.py', config, weights, images, '--out', f'predictions/{config_name(config)}', '--overlay'],
     ]
+    tools = Path(__file__).parent
     shown = tools.relative_to(Path.cwd()) if tools.is_relative_to(Path.cwd()) else tools
     return [shlex.join(['python', str(shown / tool), *map(str, rest)]) for tool, *rest in lines]
+
+
+def without_method(words: list[str]) -> list[str]:
+    """Return the words of a command line without ``--method``, ``--overwrite`` and ``--keep``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--method')
+    parser.add_argument('--overwrite', action='store_true')
+    parser.add_argument('--keep', action='store_true')
+    return parser.parse_known_args(words)[1]
 
 
 if __name__ == '__main__':

@@ -22,6 +22,9 @@ from mmuda.stages import RoundStage, build_stages
 from .findings import trainings
 from .rows import ERROR, OK, SKIPPED, WARNING, Row, Section, count
 
+WARMUP_SHARE = 3
+"""A warm-up gives a warning if it takes more than 1 / WARMUP_SHARE of the iterations."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -147,7 +150,7 @@ def _rows(cfg: Config, plan: Plan, lengths: Mapping[str, int], place: str) -> It
     else:
         yield Row('length', count(_whole(loop['max_epochs']), 'epoch'))
     yield from _validation(cfg, plan, loop)
-    yield Row('learning rate', _decay(cfg.get('param_scheduler')))
+    yield _rate(cfg.get('param_scheduler'), plan.iterations)
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     yield _saving(hook, 'iterations' if 'max_iters' in loop else 'epochs')
 
@@ -171,15 +174,33 @@ def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
         yield Row('validation', f'{count(plan.validations, "time")}, every {_interval(loop)}, and at the end{of}', OK)
 
 
-def _decay(node: Any) -> str:
-    """Return the schedulers of the learning rate in one line."""
-    nodes = node if isinstance(node, (list, tuple)) else [node] if node else []
-    told = [
-        f'{one.get("type")} from {one.get("begin", 0)} to {one.get("end", "the end")}'
-        for one in nodes
-        if isinstance(one, Mapping) and 'type' in one
-    ]
-    return ', then '.join(told) or 'constant, or by module'
+def _rate(node: Any, iterations: Any) -> Row:
+    """Return the row of the schedulers of the learning rate, with a warning if the warm-up is long."""
+    nodes = [one for one in (node if isinstance(node, (list, tuple)) else [node]) if isinstance(one, Mapping)]
+    told = ', then '.join(
+        f'{one.get("type")} from {one.get("begin", 0)} to {one.get("end", "the end")}' for one in nodes if 'type' in one
+    )
+    found = told or 'constant, or by module'
+    place, warmup = max(enumerate(map(_warmup, nodes)), key=lambda item: item[1], default=(0, 0))
+    if not COUNT.holds(iterations) or WARMUP_SHARE * warmup <= iterations:
+        return Row('learning rate', found)
+    key = f'param_scheduler.{place}.{"warmup" if "warmup" in nodes[place] else "end"}'
+    return Row(
+        'learning rate',
+        f'{found}; the warm-up takes {warmup} of {iterations} iterations',
+        WARNING,
+        f'set {key} to about a tenth of the iterations, such as {max(iterations // 10, 1)}',
+    )
+
+
+def _warmup(scheduler: Mapping) -> int:
+    """Return the iterations of the warm-up of a scheduler: ``warmup``, or the length of a rising ``LinearLR``."""
+    if scheduler.get('type') == 'LinearLR' and not scheduler.get('by_epoch', True):
+        rises = scheduler.get('start_factor', 1 / 3) < scheduler.get('end_factor', 1.0)
+        length = _whole(scheduler.get('end', 0)) - _whole(scheduler.get('begin', 0)) if rises else 0
+    else:
+        length = _whole(scheduler.get('warmup', 0))
+    return length if COUNT.holds(length) else 0
 
 
 def _checkpoints(cfg: Config, steps: Any, validations: int) -> int:

@@ -10,6 +10,7 @@ from .class_files import Entry, find_class_file, is_table, read_class_file, read
 from .classes import Classes, ask_for_classes, keep, name_classes, require_equal, seen_names
 from .files import ARCHIVES
 from .label_values import LABELS, LabelValues, count_values
+from .object_sizes import about_object_sizes
 from .pair import Domain, Pair
 from .pairing import Pairing, folder_of_labels, pair_folder
 from .plan import make_plan
@@ -107,6 +108,8 @@ def new_pair(request: Request, tell: Tell = print, ask: Ask | None = None) -> Pa
         request.batch,
         request.iterations,
     )
+    for line in about_object_sizes(source.images, target_survey, plan):
+        tell(line)
     return Pair(
         request.name,
         Domain('source', source.pairing, source_values.channel, reading=source.reading),
@@ -179,7 +182,7 @@ def _classes(
     """Return the classes that the user names, and their assignment to the values in the labels of the source."""
     if request.classes:
         entries = _read(request.classes, values, tell)
-        return entries, name_classes(entries, values, request.ignore)
+        return entries, _named(entries, values, request, tell)
     tell(about_values(values))
     for line in proposals(values):
         tell(line)
@@ -195,6 +198,15 @@ def _classes(
     else:
         entries = ask_for_classes(values, ask)
     return entries, name_classes(entries, values, request.ignore)
+
+
+def _named(entries: list[Entry], values: LabelValues, request: Request, tell: Tell) -> Classes:
+    """Assign the classes to the values in labels. If they do not fit, show the table of the values before the error."""
+    try:
+        return name_classes(entries, values, request.ignore)
+    except ValueError:
+        tell(about_values(values))
+        raise
 
 
 def _read(words: Sequence[str], values: LabelValues, tell: Tell, names: Collection[str] | None = None) -> list[Entry]:
@@ -234,7 +246,7 @@ def _val_domain(
     if request.val_classes:
         others = _read(request.val_classes, values, tell, classes.names)
         require_equal(entries, others, 'val')
-        own = name_classes(others, values, request.ignore)
+        own = _named(others, values, request, tell)
         tell(about_values(values, own))
         places = {place: classes.names.index(name) for place, name in enumerate(own.names)}
         table = {value: places.get(train, IGNORE_INDEX) for value, train in own.table.items()}

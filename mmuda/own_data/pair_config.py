@@ -8,12 +8,16 @@ from .literals import comment, literal, wrapped_dict, wrapped_tuple
 from .pair import Domain, Pair
 from .plan import Plan
 from .survey import evenly
+from .writing import WRITTEN_BY
 
 PAIR = 'pair.py'
 WATCHED = 100
 """Largest number of target images in validations without labels."""
 
 _RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
+
+_STATISTICS = """# Batch-norm statistics of the target (--batch-norm target) from these images in one batch.
+target_statistics = dict(sample={})"""
 
 _VARIABLE_HEAD = """import os
 
@@ -53,15 +57,14 @@ def _head(pair: Pair) -> list[str]:
     source, target = len(pair.source.pairing.pairs), len(pair.target.pairing.pairs)
     lines = [
         f'{pair.name}: {source} labelled images of the source, {target} images of the target without labels'
-        + (f', {len(pair.watched.pairing.pairs)} labelled ones to validate with.' if pair.validates else '.'),
-        f'Written by: {pair.command}',
+        + (f', {len(pair.watched.pairing.pairs)} labelled ones to validate with.' if pair.validates else '.')
     ]
     if not pair.validates:
         lines.append(
             'No labels of the target: validations use some of its images and give scores without labels '
             '(label_free/...), which do not measure accuracy.'
         )
-    return lines
+    return [*lines, f'{WRITTEN_BY}{pair.command}']  # the last one, see writing.py
 
 
 def _classes(pair: Pair) -> str:
@@ -125,6 +128,7 @@ def _resize(length: int | None) -> str:
 def _loaders(pair: Pair) -> str:
     plan = pair.plan
     palette = ', metainfo=dict(palette=palette)' if pair.classes.palette is not None else ''
+    statistics = [] if plan.statistics is None else [_STATISTICS.format(plan.statistics)]
     evaluator = 'DomainIoUMetric' if pair.validates else 'LabelFreeMetric'
     return '\n'.join(
         [
@@ -146,6 +150,7 @@ def _loaders(pair: Pair) -> str:
             'test_dataloader = val_dataloader',
             f'val_evaluator = dict(type={literal(evaluator)})',
             'test_evaluator = val_evaluator',
+            *statistics,
         ]
     )
 

@@ -1,7 +1,10 @@
 """Plan of a first training: sizes of crops and batches, and a number of iterations, that fit the images."""
 
+import math
 import os
 from dataclasses import dataclass
+
+import numpy as np
 
 from .survey import Survey
 
@@ -11,6 +14,12 @@ LONGEST = 1280
 
 EPOCHS, FEWEST, MOST = 30, 2000, 40000
 """Passes over the larger domain, and the limits of the number of iterations."""
+
+WARMUP = 100
+"""Iterations in which the learning rate rises. In short trainings they are a tenth of all iterations."""
+
+STATISTICS, STATISTICS_PIXELS, LEAST_STATISTICS = 48, 16_000_000, 8
+"""Target images in a batch for batch-norm statistics: most images, most pixels together, fewest of large images."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +32,12 @@ class Plan:
         target_length: The same for the target.
         batch: Images of each domain in an iteration.
         iterations: Length of the training.
+        warmup: Iterations at the beginning in which the learning rate rises.
         interval: Iterations between two validations, and between two checkpoints.
         workers: Number of processes that load images.
         same_size: Whether all validation images have one size, so that a batch can hold several.
+        statistics: Number of target images in one batch for batch-norm statistics of the target; None if no batch can
+            hold several, because their sizes differ.
     """
 
     crop: tuple[int, int]
@@ -33,9 +45,11 @@ class Plan:
     target_length: int | None
     batch: int
     iterations: int
+    warmup: int
     interval: int
     workers: int
     same_size: bool
+    statistics: int | None
 
 
 def make_plan(
@@ -67,13 +81,33 @@ def make_plan(
     if iterations is None:
         passes = EPOCHS * max(source.total, target.total) / batch
         iterations = int(min(MOST, max(FEWEST, 1000 * round(passes / 1000))))
-    interval = max(iterations // 10, min(iterations, 200))  # frequent validations would dominate a short one
+    warmup = min(WARMUP, iterations // 10)
+    # Ten validations would dominate a short training; a training has at least four, if it has four iterations.
+    interval = max(iterations // 10, min(math.ceil(iterations / 4), 200))
     workers = min(4, os.cpu_count() or 1)
-    return Plan(crop, source_length, target_length, batch, iterations, interval, workers, val.is_uniform)
+    return Plan(
+        crop,
+        source_length,
+        target_length,
+        batch,
+        iterations,
+        warmup,
+        interval,
+        workers,
+        val.is_uniform,
+        _statistics(target, target_length),
+    )
 
 
 def _length(domain: Survey) -> int | None:
     return LONGEST if max(domain.median) > 1.25 * LONGEST else None
+
+
+def _statistics(target: Survey, length: int | None) -> int | None:
+    factor = 1.0 if length is None else length / max(target.median)
+    fitting = int(STATISTICS_PIXELS / (np.prod(target.median) * factor**2))
+    images = min(STATISTICS, target.total, max(LEAST_STATISTICS, fitting))
+    return images if target.is_uniform and images > 1 else None
 
 
 def _scaled(domain: Survey, length: int | None) -> tuple[int, int]:

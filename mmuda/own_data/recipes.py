@@ -18,12 +18,14 @@ class Method(NamedTuple):
         folder: Folder of its configs.
         model: Arguments of the adaptor, as Python text by name.
         optimizers: Optimizers of the other children than the segmentor, as Python text by name.
+        has_teacher: Whether a teacher labels target images, which needs a network that has learnt the source.
     """
 
     title: str
     folder: str
     model: dict[str, str]
     optimizers: dict[str, str] = {}
+    has_teacher: bool = False
 
 
 METHODS = {
@@ -35,7 +37,9 @@ METHODS = {
         'AdaptSegNet', 'adaptsegnet', dict(type="'AdaptSegNet'", discriminator=DISCRIMINATOR), dict(discriminator=ADAM)
     ),
     # Pixels without a label are neither pasted nor counted, because labels of users can have many such pixels.
-    'dacs': Method('DACS', 'dacs', dict(type="'DACS'", paste_ignored='False', mixed_mean="'labelled'")),
+    'dacs': Method(
+        'DACS', 'dacs', dict(type="'DACS'", paste_ignored='False', mixed_mean="'labelled'"), has_teacher=True
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from .survey import Survey
 
 _MARGIN = ' ' * 8
 _VALUES = 40
+_SHOWN_SIZES = 3
 
 
 def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | None = None) -> str:
@@ -93,10 +94,13 @@ def proposals(values: LabelValues) -> list[str]:
 
 def _sizes(images: Survey) -> str:
     part = '' if images.looked_at == images.total else f', of {images.looked_at:,} files that were opened'
-    if images.is_uniform:
-        return f'{_size(images.median)}{part}'
-    median = _size(images.median)
-    return f'from {_size(images.smallest)} to {_size(images.largest)}, median {median} (width x height){part}'
+    counts = Counter(map(tuple, images.sizes.tolist())).most_common()
+    if len(counts) == 1:
+        return f'{_size(counts[0][0])}{part}'
+    shown = ', '.join(f'{_size(size)} ({count:,})' for size, count in counts[:_SHOWN_SIZES])
+    others = len(counts) - _SHOWN_SIZES
+    more = f' and {others} other size{"s" if others > 1 else ""}' if others > 0 else ''
+    return f'{shown}{more} (width x height){part}'
 
 
 def _size(size: tuple[int, int]) -> str:

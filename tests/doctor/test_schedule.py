@@ -107,6 +107,25 @@ def test_a_schedule_in_words():
     assert {row.verdict for row in found.values()} == {OK}
 
 
+@pytest.mark.parametrize(
+    ('scheduler', 'key'),
+    [
+        (dict(type='WarmupPolyLR', warmup=100, begin=0, end=201, by_epoch=False), 'warmup'),
+        (dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False), 'end'),
+    ],
+)
+def test_a_long_warm_up_is_a_warning(scheduler, key):
+    decay = dict(type='PolyLR', begin=100, end=201, by_epoch=False)
+    cfg = load(**{'train_cfg.max_iters': 200, 'param_scheduler': [decay, scheduler]})
+    found = rows(cfg)['learning rate']
+    assert found.verdict == WARNING and found.found.endswith('; the warm-up takes 100 of 200 iterations')
+    assert found.remedy == f'set param_scheduler.1.{key} to about a tenth of the iterations, such as 20'
+    cfg.param_scheduler[1][key] = 66
+    assert rows(cfg)['learning rate'].verdict == OK
+    cfg.param_scheduler[1].update({key: 100, 'start_factor': 2.0} if key == 'end' else {key: 'wrong'})
+    assert rows(cfg)['learning rate'].verdict == OK
+
+
 def test_a_training_that_is_never_validated_or_has_no_length():
     assert rows(load(**{'train_cfg.val_interval': 2000}))['validation'].verdict == OK
     assert rows(load(**{'+train_cfg.val_begin': 2000}))['validation'].verdict == WARNING

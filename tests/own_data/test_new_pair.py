@@ -163,6 +163,19 @@ def test_colours_and_channels(tmp_path):
     assert pair.val.channel == 0 and pair.val.table == {0: 0, 1: 1, 2: 2} and 'in channel 0 of the files' in shown
 
 
+def test_names_that_do_not_fit_show_the_table_of_values(tmp_path):
+    root, lines = write_folders(tmp_path), []
+    with pytest.raises(ValueError, match='there are 2 names'):
+        new_pair(request(root, classes=['ground', 'tree']), lines.append)
+    assert lines[-1].startswith('3 ids in all 3 labels:')
+    for number in (1, 2, 3):
+        write(root / 'renders' / 'labels' / 'town' / f'{number:04d}.png', render(scene(number)))
+    with pytest.raises(ValueError, match='hold 3 colours, so --classes needs a file(?s:.*)  NAME 90 90 90\n'):
+        new_pair(request(root), lines.append)
+    pixels = sum((scene(number) == 2).sum() for number in (1, 2, 3))
+    assert re.search(rf'colour +pixels +share +labels\n(.*\n)* +200 40 30 +{pixels} +\S+ % +3', lines[-1])
+
+
 def test_labels_that_cannot_be_read_leave_their_images_out(tmp_path):
     root = write_folders(tmp_path)
     path = root / 'renders' / 'labels' / 'town' / '0002.png'

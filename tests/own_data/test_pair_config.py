@@ -1,5 +1,7 @@
 """Configs of own data, as mmuda reads them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from own_folders import render, scene, write, write_folders
 from mmuda.checks import check_config
 from mmuda.datasets import build_dataset
 from mmuda.engine.launch import load_config
+from mmuda.engine.target_batch_norm import sample_of
 from mmuda.own_data.method_config import method_config
 from mmuda.own_data.new_pair import Request, new_pair
 from mmuda.own_data.pair_config import pair_files
@@ -73,7 +76,8 @@ def test_every_method_has_a_config_without_mistakes(tmp_path, method):
     write_pair(tmp_path / 'out', write_folders(tmp_path), method, val=method != 'minent')
     cfg = load_config(tmp_path / 'out' / f'{method}.py')
     assert check_config(cfg) == []
-    assert cfg.train_cfg.max_iters == 2 and cfg.param_scheduler[0].end == 3
+    assert cfg.train_cfg.max_iters == 2 and cfg.param_scheduler[0].end == 3 and cfg.param_scheduler[0].warmup == 0
+    assert cfg.train_cfg.val_interval == cfg.default_hooks.checkpoint.interval == 1
     assert cfg.model.segmentor.decode_head.num_classes == 3
 
 
@@ -113,6 +117,7 @@ def test_without_labels_of_the_target_scores_need_none(tmp_path):
     assert cfg.val_evaluator.type == 'LabelFreeMetric' and not (tmp_path / 'out' / 'val.txt').exists()
     watched = build_dataset(dict(cfg.val_dataloader.dataset))
     assert len(watched) == 2 and 'gt_sem_seg' not in watched[0]['data_samples']
+    assert check_config(cfg) == [] and sample_of(cfg) == 2
 
 
 def test_folders_may_move_with_a_variable(tmp_path, monkeypatch):
@@ -153,10 +158,30 @@ def test_nothing_is_replaced_unasked(tmp_path):
     assert [path.name for path in write_pair(folder, data, 'advent')] == ['advent.py']
     text = (folder / 'pair.py').read_text()
     (folder / 'source.txt').write_text('mine\n')
-    with pytest.raises(FileExistsError, match='has source.txt with another text: .*--overwrite'):
+    shown = r'(?s)has source.txt with another text: .*--overwrite.*\n  old: mine\n  new: rgb/town/0001.png'
+    with pytest.raises(FileExistsError, match=shown):
         write_pair(folder, data, 'minent')
     assert (folder / 'source.txt').read_text() == 'mine\n' and not (folder / 'minent.py').exists()
+    assert write_files(folder, {'pair.py': 'x', 'minent.py': 'y'}, False, keep=True) == [folder / 'minent.py']
+    assert (folder / 'pair.py').read_text() == text
     assert write_files(folder, {'pair.py': text, 'source.txt': 'new\n'}, overwrite=True) == [folder / 'source.txt']
+
+
+@pytest.mark.parametrize('val', [True, False])
+def test_a_command_with_other_options_keeps_the_pair(tmp_path, val, monkeypatch):
+    data, folder = write_folders(tmp_path / 'data'), tmp_path / 'out'
+    command = f'python new_pair.py --source {data}/renders ' + '--ignore 9 ' * 30  # more than a line
+    write_pair(folder, data, val=val, command=command)
+    text = (folder / 'pair.py').read_text()
+    assert '# Written by: python new_pair.py' in text and text.count('--ignore') == 30
+    written = write_pair(folder, data, 'source_only', val=val, command=command + '--method source_only')
+    monkeypatch.chdir(tmp_path)
+    written += write_pair(folder, Path('data'), 'advent', val=val, command='new_pair.py --source data/renders')
+    assert written == [folder / 'source_only.py', folder / 'advent.py'] and (folder / 'pair.py').read_text() == text
+    with pytest.raises(
+        FileExistsError, match=r'(?s)has pair.py .*  old: crop_size = .48, 64.*  new: crop_size = .32, 32'
+    ):
+        write_pair(folder, data, 'minent', val=val, crop=(32, 32))
 
 
 @pytest.mark.parametrize('name', ["a'''b", "ends'", 'back\\slash', '{{x}}', 'two\nlines'])

@@ -1,6 +1,7 @@
 """Sizes and lengths for a first training."""
 
 import numpy as np
+import pytest
 
 from mmuda.own_data.plan import make_plan
 from mmuda.own_data.survey import Survey
@@ -31,6 +32,25 @@ def test_large_images_are_scaled():
 
 def test_a_user_decides():
     plan = make_plan(images((64, 64)), images((64, 64)), images((64, 64)), (32, 48), 1, 30)
-    assert (plan.crop, plan.batch, plan.iterations, plan.interval) == ((32, 48), 1, 30, 30)
+    assert (plan.crop, plan.batch, plan.iterations, plan.interval) == ((32, 48), 1, 30, 8)
     lengths = [make_plan(*[images((64, 64), total=total)] * 3).iterations for total in (10, 1000, 25000)]
     assert lengths == [2000, 15000, 40000]
+
+
+@pytest.mark.parametrize(
+    ('iterations', 'warmup', 'interval'),
+    [(1, 0, 1), (2, 0, 1), (10, 1, 3), (60, 6, 15), (200, 20, 50), (800, 80, 200), (2000, 100, 200), (9000, 100, 900)],
+)
+def test_a_short_training_reaches_the_full_rate_and_has_checkpoints(iterations, warmup, interval):
+    plan = make_plan(*[images((64, 64))] * 3, iterations=iterations)
+    assert (plan.warmup, plan.interval) == (warmup, interval)
+
+
+def test_statistics_of_the_target_need_one_batch_of_moderate_size():
+    def statistics(*sizes, total=100):
+        return make_plan(images((64, 64)), images(*sizes, total=total), images((64, 64))).statistics
+
+    assert statistics((480, 360)) == 48 and statistics((480, 360), total=7) == 7
+    assert statistics((4000, 3000)) == 13, 'scaled to 1280 x 960'
+    assert statistics((1600, 1600)) == 8
+    assert statistics((480, 360), (360, 480)) is None and statistics((480, 360), total=1) is None

@@ -43,23 +43,29 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     assert 'network a small DeepLabV2 with random weights' in printed
     assert 'plan    crops of 48x64 (H x W), 1 + 1 images, 2 iterations' in printed
     commands = [shlex.split(line) for line in printed[printed.index('Next:') :].splitlines()[1:]]
-    assert [Path(command[1]).name for command in commands] == [
-        'doctor.py',
-        'browse.py',
-        'train.py',
-        'test.py',
-        'predict.py',
-    ]
-    assert all(command[2] == 'configs/my_pair/dacs.py' for command in commands)
-    assert commands[3][3:] == ['work_dirs/my_pair/dacs/iter_2.pth']
-    assert commands[4][3:] == [
-        'work_dirs/my_pair/dacs/iter_2.pth',
-        'data/photographs',
-        '--out',
-        'predictions/my_pair/dacs',
+    options = [*names, '--ignore', '255', '--val', 'data/checked', *SMALL]
+    work, dacs = 'work_dirs/my_pair', 'configs/my_pair/dacs.py'
+    assert [[Path(command[1]).name, *command[2:]] for command in commands] == [
+        [*new_pair(*options)[1:], '--method', 'source_only'],
+        ['doctor.py', dacs],
+        ['browse.py', dacs],
+        ['train.py', 'configs/my_pair/source_only.py'],
+        ['train.py', dacs, '--cfg-options', f'load_from={work}/source_only/iter_2.pth'],
+        ['report.py', f'{work}/source_only', f'{work}/dacs'],
+        ['test.py', dacs, f'{work}/dacs/iter_2.pth', '--eval', 'mIoU'],
+        ['predict.py', dacs, f'{work}/dacs/iter_2.pth', 'data/photographs', '--out', 'predictions/my_pair/dacs']
+        + ['--overlay'],
     ]
     cfg = load_config(tmp_path / 'configs' / 'my_pair' / 'dacs.py')
     assert check_config(cfg) == [] and cfg.train_dataloader.dataset.source.label_table[255] == 255
+    absolute = [
+        tmp_path / word if str(word).startswith('data/') else word for word in new_pair('--val', 'data/checked')
+    ]
+    again = run(tmp_path, [*absolute, *names, '--ignore', '255', *SMALL, '--method', 'source_only'])
+    assert 'written configs/my_pair/source_only.py\n' in again
+    commands = [shlex.split(line) for line in again[again.index('Next:') :].splitlines()[1:]]
+    assert [Path(command[1]).stem for command in commands] == ['doctor', 'browse', 'train', 'test', 'predict']
+    assert all(command[2] == 'configs/my_pair/source_only.py' for command in commands)
 
 
 def page() -> list[str]:
@@ -69,19 +75,22 @@ def page() -> list[str]:
 
 def test_the_page_names_tools_that_exist():
     tools = [shlex.split(command)[1] for command in page()]
-    assert tools[0] == 'tools/new_pair.py' and tools[-1] == 'tools/predict.py' and len(tools) == 6
+    assert tools[0] == 'tools/new_pair.py' and tools[-1] == 'tools/report.py' and len(tools) == 9
     assert f'    {page()[0]}\n' in (TOOLS.parent / 'README.md').read_text('utf-8')
 
 
 @pytest.mark.slow
 def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     write_folders(tmp_path / 'data', count=4)
-    first, doctor, browse, train, test, predict = page()
-    run(tmp_path, f'{first} --val data/checked {shlex.join(SMALL)}')
+    first, baseline, doctor, browse, alone, train, test, predict, report = page()
+    for command in (first, baseline):
+        run(tmp_path, f'{command} --val data/checked {shlex.join(SMALL)}')
     assert '0 errors' in run(tmp_path, doctor)
     run(tmp_path, f'{browse} --count 2')
     assert (tmp_path / 'work_dirs/my_pair/dacs/browse/index.html').is_file()
-    trained = run(tmp_path, train)
+    run(tmp_path, alone)
+    trained = run(tmp_path, train.replace('iter_2000', 'iter_2'))
+    assert 'source_only/iter_2.pth' in trained
     configs, data = tmp_path / 'configs' / 'my_pair', tmp_path / 'data'
     assert f'source: SegmentationListDataset, {configs}/source.txt of {data}/renders: 4 images, all labelled' in trained
     assert f'target: SegmentationListDataset, {configs}/target.txt of {data}/photographs: 4 images, without' in trained
@@ -90,7 +99,10 @@ def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     written = sorted((tmp_path / 'labels').rglob('*.png'))
     assert len(written) == 4 and cv2.imread(str(written[0]), cv2.IMREAD_UNCHANGED).shape[:2] == (48, 64)
     run(tmp_path, predict.replace('iter_2000', 'iter_2'))
-    assert len(list((tmp_path / 'predictions').rglob('*IMG_1*'))) >= 1
+    assert len(list((tmp_path / 'predictions').rglob('*IMG_1*'))) >= 2, 'the labels and the overlay'
+    run(tmp_path, report)
+    shown = (tmp_path / 'work_dirs/my_pair/source_only/report.html').read_text()
+    assert '2 runs' in shown and 'vs source_only' in shown and '>dacs<' in shown
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 # Schedule of the configs that tools/new_pair.py writes: AdamW with a warm-up, then polynomial decay. Heads have a
-# higher rate than the backbone. The length is in the config that the tool writes.
+# higher rate than the backbone. Length, warm-up and intervals are in the config that the tool writes.
 _base_ = './sgd.py'
 optim_wrapper = dict(
     segmentor=dict(
