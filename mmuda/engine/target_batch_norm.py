@@ -34,7 +34,8 @@ def write_target_batch_norm(
         checkpoint: Checkpoint with the trained weights.
         output: File to write. The state of an interrupted call is in a folder beside it.
         sample: Number of images, evenly spaced in the data set, that represent all images. They form one batch, so they
-            must have the same size and fit into memory together. None uses all images.
+            must fit into memory together. If they differ in size, they are passed one at a time, once for each layer.
+            None uses all images.
         **options: Arguments of :func:`estimate_batch_norm`.
 
     Returns:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from processes import run_on_processes
 from toolbox import tiny_config
 from torch import nn
@@ -155,6 +156,26 @@ def test_a_sample_stands_for_all_images(trained, tmp_path):
     )
     more = write_target_batch_norm(cfg, images, checkpoint, output, sample=9)
     assert (more['images'], more['passes']) == (5, 1), 'a larger sample must use all images'
+
+
+def test_a_sample_of_several_sizes_needs_all_passes(trained, tmp_path, caplog):
+    MMLogger.get_instance('test_several_sizes').addHandler(caplog.handler)
+    cfg, checkpoint = trained
+    dataset = build_dataset(inference_dataset(cfg))
+    samples = [dataset[index] for index in range(3)]
+    samples[1]['inputs'] = samples[1]['inputs'].transpose(1, 2).contiguous()
+    size = tuple(samples[1]['inputs'].shape[-2:])
+    samples[1]['data_samples'].set_metainfo(dict(img_shape=size, ori_shape=size))
+    model = load_model(cfg, checkpoint)
+    facts = estimate_batch_norm(model, samples, tmp_path / 'state', batch_size=3)
+    wanted = by_definition(load_model(cfg, checkpoint), samples)
+    for key, value in statistics(model).items():
+        torch.testing.assert_close(value, wanted[key], rtol=1e-5, atol=1e-6, msg=key)
+    assert f'the images of the sample have several sizes, so {facts["passes"]} passes are needed' in caplog.text
+    assert (
+        f'estimating the batch-norm statistics of {facts["layers"]} layers on 3 target images: {facts["passes"]} passes'
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3), 48])
