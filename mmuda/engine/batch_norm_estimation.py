@@ -20,9 +20,10 @@ from mmuda.progress import ProgressDisplay, progress
 from mmuda.ranks import from_main, is_main_process, own_share
 
 from .batch_norm_order import Plan, estimated_layers, hooked, nothing_estimated, plan_passes, sees_whole_images
+from .lockstep import DifferentOrderError, forward_in_lockstep
 from .pooled_moments import PooledMoments
 
-SEVERAL_SIZES = 'the images of the sample have several sizes'
+SEVERAL_SIZES = 'the images of the sample have several sizes, which go through different layers'
 
 # torch.optim.swa_utils.update_bn and PreciseBNHook of mmpretrain are not used here. Both make one pass in train mode,
 # in which deep layers get inputs that were normalised with the statistics of single batches. update_bn averages the
@@ -55,8 +56,9 @@ def estimate_batch_norm(
     unbiased one, as batch-norm stores it.
 
     If a batch holds all images, a single pass gives the same result: each layer gets the responses on all images at
-    once. This is the quick way to the statistics of a sample of the images. It does not suffice if the images differ in
-    size, or if the network gets them in windows.
+    once. This is the quick way to the statistics of a sample of the images. Images of several sizes are forwarded in
+    lockstep, a batch for each size (:func:`forward_in_lockstep`). A single pass does not suffice if the network gets
+    images in windows.
 
     The usual shortcut is a single pass in train mode that averages the moments of the batches. It normalises deep
     layers with the statistics of single batches. On MiniCity (ResNet-18 of half width, source-only training) its
@@ -73,8 +75,9 @@ def estimate_batch_norm(
         dataset: Images with a test pipeline. Labels are not used.
         folder: Folder of the state. After an interruption, a call with the same model, images and folder continues from
             it. It is deleted at the end.
-        batch_size: Images in one forward pass. If there are several, they must have the same size. If a batch holds all
-            images, but one pass does not suffice (the log says why), images are passed one at a time.
+        batch_size: Images in one forward pass. If there are several, they must have the same size, unless a batch
+            holds all images. If it does, but one pass does not suffice (the log says why), images are passed one at a
+            time.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
@@ -131,7 +134,7 @@ def _announce(layers: int, images: int, passes: int, done: int = 0) -> None:
 
 
 def _estimate_at_once(model: Any, layers: Mapping[str, Any], dataset: BaseDataset) -> tuple[int, str]:
-    """Estimate all layers in one pass of a batch that holds all images. All processes compute the same.
+    """Estimate all layers in one pass of all images, together. All processes compute the same.
 
     Returns:
         Number of layers, and the reason why one pass does not suffice: '' if it does. With a reason, the statistics are
@@ -140,21 +143,30 @@ def _estimate_at_once(model: Any, layers: Mapping[str, Any], dataset: BaseDatase
     if not sees_whole_images(model):
         return 0, 'the network is tested with sliding windows'
     images = [dataset[index] for index in progress(range(len(dataset)), len(dataset), 'batch-norm, reading')]
-    if len({image['inputs'].shape for image in images}) > 1:
-        return 0, SEVERAL_SIZES
+    by_size: dict[tuple[int, ...], list[dict]] = {}
+    for image in images:
+        by_size.setdefault(tuple(image['inputs'].shape), []).append(image)
+    batches = [pseudo_collate(same) for same in by_size.values()]
     _announce(len(layers), len(images), 1)
     calls: Counter[str] = Counter()
     with ProgressDisplay(len(layers), 'batch-norm 1/1', 'layers') as display:
 
-        def take(name: str, layer: Any, inputs: tuple[Tensor, ...]) -> None:
+        def take(name: str, layer: Any, inputs: Sequence[Tensor]) -> None:
             calls[name] += 1
             moments = PooledMoments(layer.num_features, layer.running_mean.device)
-            moments.add(inputs[0])
+            for one in inputs:
+                moments.add(one)
             _take_over(layer, name, moments)  # before the layer normalises with them
             display.update(1)
 
-        with hooked(layers, take), torch.no_grad():
-            model.test_step(pseudo_collate(images))
+        if len(batches) > 1:
+            try:
+                forward_in_lockstep(model, layers, batches, take)
+            except DifferentOrderError:
+                return 0, SEVERAL_SIZES
+        else:
+            with hooked(layers, take), torch.no_grad():
+                model.test_step(batches[0])
     if not calls:
         raise nothing_estimated(model, layers)
     return len(calls), '' if set(calls.values()) == {1} else 'images go through some layers several times'
