@@ -1,7 +1,7 @@
 """Loading of the weights of a checkpoint into a model: all of them fit, or the error lists the differences."""
 
 import hashlib
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,8 @@ from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_through_wrappers
 from torch import Tensor, nn
+
+from mmuda.ranks import unwrap
 
 from .states import check_finite_weights, meta_of, plain_state, weight_problems, with_counters
 from .weights_meta import check_weights_meta
@@ -23,7 +25,8 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
     A plain checkpoint of mmseg is loaded into an adaptor's ``segmentor``. Of an adaptor's checkpoint, a plain segmentor
     gets the weights of the ``segmentor``. Each direct child that both checkpoint and model have must match in all keys
     and shapes. Without ``strict``, children that only one of them has are left out; their names are logged and
-    returned.
+    returned. The log says how a child starts that the checkpoint does not have: as its attribute ``without_weights``
+    says, such as ``'starts as a copy of the segmentor'``, or else with its initial values.
 
     Args:
         model: An adaptor without wrapper (its children can be wrapped) or a plain segmentor.
@@ -44,10 +47,21 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
         model = model.module
     full, left_out = fit_weights(model, plain_state(checkpoint, filename), filename, strict)
     check_weights_meta(model, checkpoint, filename)
-    if left_out:
-        print_log(f'{filename}: left out {", ".join(left_out)} (only in the file or in the model)', logger='current')
+    for line in _told(model, left_out):
+        print_log(f'{filename}: {line}', logger='current')
     load_state_dict_through_wrappers(model, full, strict=True)
     return left_out
+
+
+def _told(model: nn.Module, left_out: Sequence[str]) -> Iterator[str]:
+    """Yield lines about the children that only the checkpoint or only the model has."""
+    surplus = [name for name in left_out if not hasattr(model, name)]
+    if surplus:
+        yield f'left out {", ".join(surplus)}, which this {type(model).__name__} does not have'
+    for name in left_out:
+        if name not in surplus:
+            start = getattr(unwrap(getattr(model, name)), 'without_weights', 'keeps its initial values')
+            yield f'has no {name}, so it {start}'
 
 
 def fit_weights(

@@ -123,6 +123,7 @@ class Comparison:
 
     def _test(self, run: Run, statistics: str, commands: Commands, device: dict[str, str]) -> None:
         log = run.folder / 'test.log'
+        self.say(f'{run.name}: testing ({statistics} statistics), see {log}')
         run.write_config()  # the settings of the test may have changed since the training
         options = ['--work-dir', str(run.folder / 'test'), '--batch-norm', statistics]
         outcome = commands.run(self._command('test.py', run, str(run.checkpoint()), *options), log, device)

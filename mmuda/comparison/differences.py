@@ -13,6 +13,8 @@ START = ('init_cfg', 'pretrained')
 NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler'}
 """Keys of a segmentor that decide how it is trained or where it starts, and not what it computes."""
 
+BUDGET = 'the budget (iterations)'
+
 
 def differences_between(methods: Sequence[Method], iterations: Mapping[str, int | None] | None = None) -> list[str]:
     """Return one warning for each method and each respect in which it differs from the first source-only method.
@@ -31,21 +33,34 @@ def differences_between(methods: Sequence[Method], iterations: Mapping[str, int 
     respects: dict[str, Callable[[Method], Any]] = {
         'the network': _network,
         'the batch': _batches,
-        'the budget (iterations)': lambda method: counts.get(method.name),
+        BUDGET: lambda method: counts.get(method.name),
         'the starting weights': _start,
         'the tested images': _tested,
     }
-    warnings = []
+    warnings: list[str] = []
     for respect, look in respects.items():
-        wanted = comparable(look(first))
-        for method in methods:
-            found = comparable(look(method))
-            if found is None or wanted is None or found == wanted:
-                continue
-            lines = differences(wanted, found) if isinstance(found, dict) else [f'was {wanted}, is {found}']
-            told = '; '.join(shortened([line.removeprefix(': ') for line in lines], 3))
-            told = told.replace('was ', f'{first.name} has ').replace(', is ', f', {method.name} has ')
-            warnings.append(f'{method.name} differs from {first.name} in {respect}: {told}')
+        warnings += differences_in(respect, {method.name: look(method) for method in methods}, first.name)
+    return warnings
+
+
+def differences_in(respect: str, values: Mapping[str, Any], first: str) -> list[str]:
+    """Return one warning for each method or run that differs from the first one in a respect.
+
+    Args:
+        respect: Name of the respect, for the warnings.
+        values: Value of each method or run by name. Nothing is compared with None.
+        first: Name that the others are compared with.
+    """
+    warnings = []
+    wanted = comparable(values[first])
+    for name, value in values.items():
+        found = comparable(value)
+        if found is None or wanted is None or found == wanted:
+            continue
+        lines = differences(wanted, found) if isinstance(found, dict) else [f'was {wanted}, is {found}']
+        told = '; '.join(shortened([line.removeprefix(': ') for line in lines], 3))
+        told = told.replace('was ', f'{first} has ').replace(', is ', f', {name} has ')
+        warnings.append(f'{name} differs from {first} in {respect}: {told}')
     return warnings
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,18 @@ from mmuda.engine.launch import find_plug_ins
 from mmuda.visualization import RunSummary, collect_samples, read_scalars, training_folders, write_report
 from mmuda.visualization.scalars import Curve
 
+from .differences import BUDGET, differences_in
+
 BASELINES = ('SourceOnly', 'AdaBN')
 CONFIG = '*/vis_data/config.py'
 
 
-def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures: int = 4) -> Path:
+def write_run_report(
+    path: str | Path, work_dirs: Sequence[str | Path], pictures: int = 4, say: Callable[[str], None] = print
+) -> Path:
     """Write one HTML page on trainings: their numbers, curves and predictions.
+
+    If runs were trained for different numbers of iterations, notes on the page say so.
 
     Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Curves come from
     its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines.
@@ -34,6 +41,7 @@ def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures
         path: File to write.
         work_dirs: Work directories of trainings, or folders that contain several.
         pictures: Number of test images to show; each is segmented by all runs now.
+        say: Function that shows each note to the user.
 
     Returns:
         The path.
@@ -46,9 +54,9 @@ def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures
     names = _names(folders)
     configs = {name: _config(folder) for name, folder in zip(names, folders, strict=True)}
     runs = [_summary(name, folder, configs[name]) for name, folder in zip(names, folders, strict=True)]
-    first = configs[names[0]]
-    init_default_scope(first.get('default_scope', 'mmseg'))
-    meta = DATASETS.build(dict(first.test_dataloader.dataset, lazy_init=True)).metainfo  # reads no file
+    cfg = configs[names[0]]
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    meta = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True)).metainfo  # reads no file
     images = min((run.metrics['num_images'] for run in runs if 'num_images' in run.metrics), default=None)
 
     def predictions(name: str, folder: Path) -> Iterator[SegDataSample]:
@@ -65,7 +73,18 @@ def write_run_report(path: str | Path, work_dirs: Sequence[str | Path], pictures
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{error}; without pictures: --pictures 0') from error
     title = f'{len(runs)} runs' if len(runs) > 1 else names[0]
-    return write_report(path, title, runs, samples, meta['classes'], meta['palette'])
+    first = next((run.name for run in runs if run.baseline), names[0])
+    notes = differences_in(BUDGET, dict(zip(names, map(_iterations, folders), strict=True)), first)
+    for note in notes:
+        say(f'warning: {note}')
+    return write_report(path, title, runs, samples, meta['classes'], meta['palette'], '\n\n'.join(notes))
+
+
+def _iterations(folder: Path) -> int | None:
+    """Return the number of iterations after which a training wrote its last checkpoint; None if it is not known."""
+    name = Path(latest_checkpoint(folder) or '').stem
+    found = re.fullmatch(r'iter_(\d+)', name)
+    return None if found is None else int(found[1])
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

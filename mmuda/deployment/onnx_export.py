@@ -121,14 +121,16 @@ def export_onnx(
     metadata = _facts(model, size, output)
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     reason: str | None = 'a fixed size was requested'
+    apart = 0.0
     with whole_file(path) as draft:
         if dynamic:
-            reason = _dynamic_problem(network, draft, size)
+            reason, apart = _try_dynamic(network, draft, size)
         if reason is not None:
             _write(network, draft, size, dynamic=False)
         text['dynamic_size'] = json.dumps(reason is None)
+        print_log(f'writing {path}', 'current')
         _add_metadata(draft, text)
-        apart = max(_difference(network, draft, one) for one in ([size] if reason else [size, _other(size)]))
+        apart = max(apart, _difference(network, draft, size))
         if not apart <= (TOLERANCE if output == LOGITS else 0):
             raise RuntimeError(
                 f'ONNX Runtime computes something else than PyTorch: {output} differ by {apart:.1e}; nothing is '
@@ -199,22 +201,30 @@ def _other(size: Sequence[int]) -> tuple[int, int]:
     return size[0] + 13, size[1] + 31
 
 
-def _dynamic_problem(network: _Network, draft: Path, size: Sequence[int]) -> str | None:
-    """Write a network for images of any size; return the reason if that fails, else None."""
+def _try_dynamic(network: _Network, draft: Path, size: Sequence[int]) -> tuple[str | None, float]:
+    """Write a network for images of any size, and compare it with PyTorch on images of another size.
+
+    Returns:
+        The reason if the network takes one size only, else None; and the difference, 0 with a reason.
+    """
     try:
         _write(network, draft, size, dynamic=True)
-        _difference(network, draft, _other(size))
+        return None, _difference(network, draft, _other(size))
     except Exception as error:  # the exporter and the runtime raise errors of many types
         text = str(error).strip().splitlines() or [type(error).__name__]
         print_log(f'the network takes one size only: {error}', 'current', level=logging.DEBUG)
-        return text[0][:200]
-    return None
+        return text[0][:200], 0.0
+
+
+def _text(size: Sequence[int]) -> str:
+    return f'{size[0]}x{size[1]}'
 
 
 def _write(network: _Network, draft: Path, size: Sequence[int], dynamic: bool) -> None:
     # Two images: the exporter takes a batch of one as a fixed size.
     images = torch.zeros(2 if dynamic else 1, 3, *size)
     free = torch.export.Dim.DYNAMIC
+    print_log(f'tracing the network for images of {"any size" if dynamic else _text(size)}', 'current')
     with _quietly(), torch.no_grad():
         torch.onnx.export(
             network,
@@ -241,6 +251,7 @@ def _difference(network: _Network, draft: Path, size: Sequence[int]) -> float:
     """Return the difference between ONNX Runtime and PyTorch, see ``Exported.apart``."""
     import onnxruntime
 
+    print_log(f'comparing with PyTorch on 1 image of {_text(size)}', 'current')
     images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(str(draft), providers=['CPUExecutionProvider'])
     (found,) = session.run(None, dict(images=images.numpy()))

@@ -9,16 +9,21 @@ from typing import Any
 import torch
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.dist import barrier
+from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmuda.checkpoints import read_checkpoint
 from mmuda.files import save_torch
 from mmuda.labeling.passes import ResumablePass
+from mmuda.progress import ProgressDisplay, progress
 from mmuda.ranks import from_main, is_main_process, own_share
 
 from .batch_norm_order import Plan, estimated_layers, hooked, nothing_estimated, plan_passes, sees_whole_images
+from .lockstep import DifferentOrderError, forward_in_lockstep
 from .pooled_moments import PooledMoments
+
+SEVERAL_SIZES = 'the images of the sample have several sizes, which go through different layers'
 
 # torch.optim.swa_utils.update_bn and PreciseBNHook of mmpretrain are not used here. Both make one pass in train mode,
 # in which deep layers get inputs that were normalised with the statistics of single batches. update_bn averages the
@@ -51,7 +56,9 @@ def estimate_batch_norm(
     unbiased one, as batch-norm stores it.
 
     If a batch holds all images, a single pass gives the same result: each layer gets the responses on all images at
-    once. This is the quick way to the statistics of a sample of the images.
+    once. This is the quick way to the statistics of a sample of the images. Images of several sizes are forwarded in
+    lockstep, a batch for each size (:func:`forward_in_lockstep`). A single pass does not suffice if the network gets
+    images in windows.
 
     The usual shortcut is a single pass in train mode that averages the moments of the batches. It normalises deep
     layers with the statistics of single batches. On MiniCity (ResNet-18 of half width, source-only training) its
@@ -68,7 +75,9 @@ def estimate_batch_norm(
         dataset: Images with a test pipeline. Labels are not used.
         folder: Folder of the state. After an interruption, a call with the same model, images and folder continues from
             it. It is deleted at the end.
-        batch_size: Images in one forward pass. If there are several, they must have the same size.
+        batch_size: Images in one forward pass. If there are several, they must have the same size, unless a batch
+            holds all images. If it does, but one pass does not suffice (the log says why), images are passed one at a
+            time.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 
@@ -81,14 +90,20 @@ def estimate_batch_norm(
     """
     layers = estimated_layers(model)
     model.eval()
+    reason = ''
     if batch_size >= len(dataset):
-        found = _estimate_at_once(model, layers, pseudo_collate([dataset[index] for index in range(len(dataset))]))
-        if found:
+        found, reason = _estimate_at_once(model, layers, dataset)
+        if not reason:
             return dict(layers=found, passes=1, images=len(dataset))
+        batch_size = 1
     estimation = _Estimation(layers, Path(folder))
     if not estimation.resume():
+        print_log(f'planning the passes for the batch-norm statistics of {len(layers)} layers', logger='current')
         estimation.plan = plan_passes(model, layers, pseudo_collate([dataset[0]] * 2))
     groups, ends_early = estimation.plan
+    if reason:
+        print_log(f'{reason}, so {len(groups)} passes are needed', logger='current')
+    _announce(sum(map(len, groups)), len(dataset), len(groups), estimation.done)
     images = range(len(dataset))
     batches = [list(images[start : start + batch_size]) for start in images[::batch_size]]
     own = [batches[place] for place in own_share(len(batches))]
@@ -108,27 +123,53 @@ def estimate_batch_norm(
     return dict(layers=sum(map(len, groups)), passes=len(groups), images=len(dataset))
 
 
-def _estimate_at_once(model: Any, layers: Mapping[str, Any], batch: dict) -> int:
-    """Estimate all layers in one pass of a batch that holds all images. All processes compute the same.
+def _announce(layers: int, images: int, passes: int, done: int = 0) -> None:
+    """Log the work that begins."""
+    amount = f'{passes} passes' if passes > 1 else '1 pass'
+    before = f', {done} of them done before' if done else ''
+    print_log(
+        f'estimating the batch-norm statistics of {layers} layers on {images} target images: {amount}{before}',
+        logger='current',
+    )
+
+
+def _estimate_at_once(model: Any, layers: Mapping[str, Any], dataset: BaseDataset) -> tuple[int, str]:
+    """Estimate all layers in one pass of all images, together. All processes compute the same.
 
     Returns:
-        Number of layers; 0 if images do not go through the network whole and once. The statistics are then not valid.
+        Number of layers, and the reason why one pass does not suffice: '' if it does. With a reason, the statistics are
+        not valid.
     """
     if not sees_whole_images(model):
-        return 0
+        return 0, 'the network is tested with sliding windows'
+    images = [dataset[index] for index in progress(range(len(dataset)), len(dataset), 'batch-norm, reading')]
+    by_size: dict[tuple[int, ...], list[dict]] = {}
+    for image in images:
+        by_size.setdefault(tuple(image['inputs'].shape), []).append(image)
+    batches = [pseudo_collate(same) for same in by_size.values()]
+    _announce(len(layers), len(images), 1)
     calls: Counter[str] = Counter()
+    with ProgressDisplay(len(layers), 'batch-norm 1/1', 'layers') as display:
 
-    def take(name: str, layer: Any, inputs: tuple[Tensor, ...]) -> None:
-        calls[name] += 1
-        moments = PooledMoments(layer.num_features, layer.running_mean.device)
-        moments.add(inputs[0])
-        _take_over(layer, name, moments)  # before the layer normalises with them
+        def take(name: str, layer: Any, inputs: Sequence[Tensor]) -> None:
+            calls[name] += 1
+            moments = PooledMoments(layer.num_features, layer.running_mean.device)
+            for one in inputs:
+                moments.add(one)
+            _take_over(layer, name, moments)  # before the layer normalises with them
+            display.update(1)
 
-    with hooked(layers, take), torch.no_grad():
-        model.test_step(batch)
+        if len(batches) > 1:
+            try:
+                forward_in_lockstep(model, layers, batches, take)
+            except DifferentOrderError:
+                return 0, SEVERAL_SIZES
+        else:
+            with hooked(layers, take), torch.no_grad():
+                model.test_step(batches[0])
     if not calls:
         raise nothing_estimated(model, layers)
-    return len(calls) if set(calls.values()) == {1} else 0
+    return len(calls), '' if set(calls.values()) == {1} else 'images go through some layers several times'
 
 
 class _Estimation:

@@ -6,10 +6,18 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmuda.internals import BatchNorm
+from mmuda.progress import ProgressDisplay
 from mmuda.ranks import unwrap
+
+PLANNING_SIDE = 128
+"""Largest side, in pixels, of the images with which passes are planned."""
+
+SIZES = ('img_shape', 'ori_shape', 'pad_shape')
+"""Keys of the metadata of a sample that hold the size of its image."""
 
 
 class NothingToEstimateError(ValueError):
@@ -65,8 +73,10 @@ def estimated_layers(model: nn.Module) -> dict[str, Any]:
 def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Plan:
     """Find the dependencies between layers, and return the passes that estimate them.
 
-    Layers that are not estimated yet return NaN, which reaches every layer that depends on them. A pass can end at its
-    last layer if images go through the network whole, once, and all images of a batch together.
+    Layers that are not estimated yet return NaN, which reaches every layer that depends on them. This takes a forward
+    pass for each group of layers, with a crop of the images if it goes through the layers in the same order. A pass can
+    end at its last layer if images go through the network whole, once, and all images of a batch together. A forward
+    pass of the whole images finds this out.
 
     Args:
         model: Model in eval mode with ``test_step``.
@@ -78,18 +88,20 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
         FloatingPointError: If the input of a layer is NaN although all layers before it are estimated, or depends on
             the output of the same layer.
     """
+    calls = _calls(model, layers, batch)
+    batch = _for_planning(model, layers, batch, calls)
     groups: list[list[str]] = []
-    once = True
-    while True:
-        done = {name for group in groups for name in group}
-        poison = _Poison(done)
-        with hooked(layers, poison.look, after=True), torch.no_grad():
-            model.test_step(batch)
-        once = once and all(calls == 1 for calls in poison.calls.values())
-        group = [name for name, sound in poison.sound.items() if sound and name not in done]
-        if not group:
-            break
-        groups.append(group)
+    with ProgressDisplay(len(set(calls)), 'batch-norm, planning', 'layers') as display:
+        while True:
+            done = {name for group in groups for name in group}
+            poison = _Poison(done)
+            with hooked(layers, poison.look, after=True), torch.no_grad():
+                model.test_step(batch)
+            group = [name for name, sound in poison.sound.items() if sound and name not in done]
+            if not group:
+                break
+            groups.append(group)
+            display.update(len(group))
     lost = [name for name in poison.sound if name not in done]
     if lost:
         raise FloatingPointError(
@@ -98,7 +110,59 @@ def plan_passes(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> Pla
         )
     if not groups:
         raise nothing_estimated(model, layers)
-    return Plan(groups, once and sees_whole_images(model))
+    return Plan(groups, len(calls) == len(set(calls)) and sees_whole_images(model))
+
+
+def _calls(model: Any, layers: Mapping[str, nn.Module], batch: dict) -> list[str]:
+    """Return the names of layers in the order in which a batch goes through them, once for each call."""
+    calls: list[str] = []
+    with hooked(layers, lambda name, *_: calls.append(name)), torch.no_grad():
+        model.test_step(batch)
+    return calls
+
+
+def _for_planning(model: Any, layers: Mapping[str, nn.Module], batch: dict, calls: list[str]) -> dict:
+    """Return a crop of a batch that gives the same plan, or the batch itself if there is none.
+
+    A crop gives the same plan if it goes through the layers in the same order as the batch. A batch that is cut into
+    windows repeats this order for each window.
+
+    Args:
+        model: As in :func:`plan_passes`.
+        layers: As in :func:`plan_passes`.
+        batch: As in :func:`plan_passes`.
+        calls: Order of the layers for the batch.
+    """
+    small = _crop(batch)
+    if small is None:
+        return batch
+    try:
+        found = _calls(model, layers, small)
+    except Exception as error:  # layers raise errors of many types for images that are too small
+        reason = f'it does not take a crop of them ({type(error).__name__}: {error})'
+    else:
+        if not calls or (found and calls == found * (len(calls) // len(found))):
+            return small
+        reason = 'a crop of them goes through its layers in another order'
+    print_log(f'the passes of this {type(model).__name__} are planned with whole images: {reason}', logger='current')
+    return batch
+
+
+def _crop(batch: dict) -> dict | None:
+    """Return a copy of a batch with the upper left corners of its images; None if they are small already."""
+    images = batch['inputs']
+    if max(images[0].shape[-2:]) <= PLANNING_SIDE:
+        return None
+    crops = [image[..., :PLANNING_SIDE, :PLANNING_SIDE] for image in images]
+    small = dict(batch, inputs=torch.stack(crops) if isinstance(images, Tensor) else crops)
+    if 'data_samples' in batch:
+        size = tuple(crops[0].shape[-2:])
+        metas = [sample.metainfo for sample in batch['data_samples']]
+        small['data_samples'] = [
+            type(sample)(metainfo={key: size if key in SIZES else value for key, value in meta.items()})
+            for sample, meta in zip(batch['data_samples'], metas, strict=True)
+        ]
+    return small
 
 
 def nothing_estimated(model: nn.Module, layers: Mapping[str, nn.Module]) -> NothingToEstimateError:
@@ -137,7 +201,6 @@ class _Poison:
     """Hook that replaces the outputs of layers by NaN.
 
     Attributes:
-        calls: Number of calls by layer.
         sound: Whether all inputs of a layer were free of NaN, in the order of the first calls.
 
     Args:
@@ -146,11 +209,9 @@ class _Poison:
 
     def __init__(self, done: set[str]) -> None:
         self.done = done
-        self.calls: dict[str, int] = {}
         self.sound: dict[str, bool] = {}
 
     def look(self, name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         """Record a call of a layer; return NaN in place of its output, or None to keep it."""
-        self.calls[name] = self.calls.get(name, 0) + 1
         self.sound[name] = self.sound.get(name, True) and not bool(inputs[0].isnan().any())
         return None if name in self.done else torch.full_like(output, float('nan'))

@@ -33,8 +33,8 @@ def write_target_batch_norm(
         images: Config of the images, from :func:`mmuda.engine.probabilities.inference_dataset`.
         checkpoint: Checkpoint with the trained weights.
         output: File to write. The state of an interrupted call is in a folder beside it.
-        sample: Number of images, evenly spaced in the data set, that represent all images. They form one batch, so they
-            must have the same size and fit into memory together. None uses all images.
+        sample: Number of images, evenly spaced in the data set, that represent all images. They are forwarded together,
+            so they must fit into memory. They can differ in size. None uses all images.
         **options: Arguments of :func:`estimate_batch_norm`.
 
     Returns:

@@ -42,7 +42,7 @@ class LabelFreeHook(Hook):
         last: Number of validations for mean and deviation.
         teacher: Compute the agreement with the teacher, for which it forwards the validation images once more.
         vanished: A class has vanished if its share of the predicted pixels falls below this factor times its share of
-            the source labels (without source labels, times its largest share so far).
+            the source labels as training draws them (without source labels, times its largest share so far).
         taken_over: A class takes over if its share of the predicted pixels reaches its share of the source labels plus
             this, or 0.9 (without source labels, 0.9).
         **kwargs: Arguments of :class:`LabelFreeMetric`.
@@ -162,9 +162,8 @@ class LabelFreeHook(Hook):
             source = None if sources is None else float(sources[place])
             low = self.vanished * (max(before, default=0) if source is None else source)
             high = 0.9 if source is None else min(0.9, source + self.taken_over)
-            told = (
-                f'{name} ({now:.2%} of the predicted pixels{"" if source is None else f", {source:.2%} of the source"}'
-            )
+            drawn = '' if source is None else f', {source:.2%} of the source as training draws it'
+            told = f'{name} ({now:.2%} of the predicted pixels{drawn}'
             if before and now < low <= before[-1]:
                 vanished.append(f'{told}, {before[-1]:.2%} before)')
             elif now >= high and (not before or before[-1] < high):

@@ -33,7 +33,8 @@ class TargetBatchNorm(Stage):
             network.
         batch_size: Images in one forward pass. If there are several, they must have the same size.
         sample: Number of images, evenly spaced in the data set, that represent all images in one batch. This takes one
-            pass instead of one pass for each layer. None uses all images.
+            pass instead of one pass for each layer, if the network gets images whole, without windows. None uses all
+            images.
         num_workers: Processes that read images.
         snapshot_every: Seconds between two snapshots.
 

@@ -13,6 +13,8 @@ from mmuda.models.losses.entropy import self_information
 from .pictures import PAPER, Palette, colorize, heat, panel
 
 IMAGE = ' image'
+UNKNOWN = (128, 128, 128)
+"""RGB colour of a map that has no finite number."""
 
 
 def training_pictures(
@@ -20,7 +22,9 @@ def training_pictures(
 ) -> list[dict[str, np.ndarray]]:
     """Return pictures of the recorded maps for the first images of a batch, with one transfer from the device.
 
-    A map of numbers outside [0, 1] is scaled to [0, 1], and its caption gives the original range.
+    A map of numbers outside [0, 1] is scaled to [0, 1], and its caption gives the original range. NaN
+    and negative infinity get the colour of the lowest number, positive infinity that of the highest one. A map without
+    a finite number is grey.
 
     Args:
         shown: Recorded maps by name, see :class:`mmuda.models.adaptors.showing.Showing`.
@@ -98,10 +102,14 @@ def _painted(name: str, values: np.ndarray, palette: Palette) -> tuple[str, np.n
         return name, values
     if values.dtype == np.uint8:
         return name, colorize(values, palette)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return f'{name} not finite', np.full((*values.shape, 3), UNKNOWN, dtype=np.uint8)
+    low, high = float(finite.min()), float(finite.max())
+    known = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     if low >= 0 and high <= 1:
-        return name, heat(values)
-    scaled = np.clip((np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12), 0, 1)
+        return name, heat(known)
+    scaled = np.clip((known - low) / max(high - low, 1e-12), 0, 1)
     return f'{name} {low:.2g} to {high:.2g}', heat(scaled)
 
 

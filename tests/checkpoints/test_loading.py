@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmseg.registry import MODELS
 from toolbox import tiny_adaptor, tiny_segmentor
 
@@ -59,6 +60,26 @@ def test_the_teacher_of_an_adaptor_is_a_network_of_its_own():
     assert network_of(checkpoint, 'segmentor', 'x.pth') is checkpoint
     with pytest.raises(RuntimeError, match="x.pth holds no network 'student', but segmentor, teacher"):
         network_of(checkpoint, 'student', 'x.pth')
+
+
+def lines_about_weights(caplog) -> list[str]:
+    return [record.message for record in caplog.records if record.message.startswith('x.pth')]
+
+
+def test_the_log_says_how_children_start_that_the_checkpoint_lacks(caplog):
+    MMLogger.get_instance('test_left_out').addHandler(caplog.handler)
+    state = tiny_adaptor('ADVENT', two_levels=False).state_dict()
+    dacs = tiny_adaptor('DACS', two_levels=False)
+    assert load_weights(dacs, dict(state_dict=state), 'x.pth') == ['discriminator', 'random', 'teacher']
+    assert lines_about_weights(caplog) == [
+        'x.pth: left out discriminator, which this DACS does not have',
+        'x.pth: has no random, so it starts with the seed of the run',
+        'x.pth: has no teacher, so it starts as a copy of the segmentor',
+    ]
+    caplog.clear()
+    plain = {key: value for key, value in state.items() if key.startswith('segmentor.')}
+    load_weights(tiny_adaptor('ADVENT', two_levels=False), dict(state_dict=plain), 'x.pth')
+    assert lines_about_weights(caplog) == ['x.pth: has no discriminator, so it keeps its initial values']
 
 
 @pytest.mark.parametrize(

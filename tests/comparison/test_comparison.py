@@ -38,6 +38,11 @@ def test_every_run_is_trained_and_tested_once(minicity, tmp_path, tools, jobs):
     comparison, said = compared(runs, work, tools, jobs=jobs)
     assert comparison.failures == {} and all(calls_of(run) == ['train', 'stored', 'target'] for run in runs)
     assert sum('20.5 (stored), 30.5 (target)' in line for line in said) == 1, said
+    for run in runs:
+        steps = ('training', 'testing (stored statistics)', 'testing (target statistics)')
+        logs = ('train.log', 'test.log', 'test.log')
+        wanted = [f'{run.name}: {step}, see {run.folder / log}' for step, log in zip(steps, logs, strict=True)]
+        assert [line for line in said if line.startswith(f'{run.name}: ')] == wanted
     ledger = RunLedger(work)
     for run in runs:
         entry = ledger.entry(run)

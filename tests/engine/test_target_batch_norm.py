@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from processes import run_on_processes
 from toolbox import tiny_config
 from torch import nn
@@ -122,9 +123,10 @@ def test_images_of_another_root_are_other_images(trained, tmp_path):
     assert output.stat().st_mtime_ns == written, 'the existing file must not be written again'
 
 
-def test_windows_need_a_pass_for_each_layer_even_in_one_batch(trained, tmp_path):
+def test_windows_need_a_pass_for_each_layer_even_in_one_batch(trained, tmp_path, caplog):
     """With windows, each layer needs its own pass even with one batch, since no call of a layer gets all pixels."""
     cfg, checkpoint = trained
+    MMLogger.get_instance('test_windows').addHandler(caplog.handler)
     cfg = copy.deepcopy(cfg)
     dataset = build_dataset(inference_dataset(cfg))
     height, width = dataset[0]['inputs'].shape[-2:]
@@ -135,6 +137,7 @@ def test_windows_need_a_pass_for_each_layer_even_in_one_batch(trained, tmp_path)
         for model, size in zip(models, (5, 1), strict=True)
     ]
     assert facts[0]['passes'] == facts[1]['passes'] > 1
+    assert f'is tested with sliding windows, so {facts[0]["passes"]} passes are needed' in caplog.text
     first, second = map(statistics, models)
     for key, value in first.items():
         torch.testing.assert_close(second[key], value, rtol=1e-5, atol=1e-6, msg=key)
@@ -155,6 +158,50 @@ def test_a_sample_stands_for_all_images(trained, tmp_path):
     )
     more = write_target_batch_norm(cfg, images, checkpoint, output, sample=9)
     assert (more['images'], more['passes']) == (5, 1), 'a larger sample must use all images'
+
+
+@pytest.fixture
+def of_two_sizes(trained) -> list[dict]:
+    """Return three images, the second of another size."""
+    dataset = build_dataset(inference_dataset(trained[0]))
+    samples = [dataset[index] for index in range(3)]
+    samples[1]['inputs'] = samples[1]['inputs'].transpose(1, 2).contiguous()
+    size = tuple(samples[1]['inputs'].shape[-2:])
+    samples[1]['data_samples'].set_metainfo(dict(img_shape=size, ori_shape=size))
+    return samples
+
+
+def test_a_sample_of_several_sizes_takes_one_pass(trained, tmp_path, of_two_sizes, caplog):
+    MMLogger.get_instance('test_several_sizes').addHandler(caplog.handler)
+    cfg, checkpoint = trained
+    model, again = (load_model(cfg, checkpoint) for _ in range(2))
+    facts = estimate_batch_norm(model, of_two_sizes, tmp_path / 'state', batch_size=3)
+    assert facts['passes'] == 1
+    told = f'estimating the batch-norm statistics of {facts["layers"]} layers on 3 target images: 1 pass'
+    assert told in caplog.text
+    wanted = by_definition(load_model(cfg, checkpoint), of_two_sizes)
+    for key, value in statistics(model).items():
+        torch.testing.assert_close(value, wanted[key], rtol=1e-5, atol=1e-6, msg=key)
+    estimate_batch_norm(again, of_two_sizes, tmp_path / 'state', batch_size=3)
+    assert all(torch.equal(value, statistics(model)[key]) for key, value in statistics(again).items())
+
+
+def test_sizes_that_go_through_different_layers_need_all_passes(trained, tmp_path, of_two_sizes, caplog):
+    MMLogger.get_instance('test_different_layers').addHandler(caplog.handler)
+    cfg, checkpoint = trained
+    model = load_model(cfg, checkpoint)
+    backbone = model.segmentor.backbone
+
+    def twice_if_high(images: torch.Tensor) -> tuple:
+        return backbone(images) if images.shape[2] < images.shape[3] else (backbone(images), backbone(images))[1]
+
+    model.segmentor.extract_feat = twice_if_high
+    facts = estimate_batch_norm(model, of_two_sizes, tmp_path / 'state', batch_size=3)
+    assert facts['passes'] > 1
+    reason = 'the images of the sample have several sizes, which go through different layers'
+    assert f'{reason}, so {facts["passes"]} passes are needed' in caplog.text
+    told = f'statistics of {facts["layers"]} layers on 3 target images: {facts["passes"]} passes'
+    assert told in caplog.text
 
 
 @pytest.mark.parametrize('given', [dict(sample=1), dict(sample=2.5), dict(images=3), 48])

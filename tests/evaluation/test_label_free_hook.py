@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from mmengine.hooks import Hook
 from toolbox import tiny_config
 from trainings import Interrupt, train
@@ -118,15 +119,21 @@ class Logger:
         self.warnings.append(text)
 
 
-def warnings_of(**shares: list[float]) -> list[str]:
-    """Return the warnings after a validation with these histories of class shares in percent, without source shares."""
+def warnings_of(source: list[int] | None = None, **shares: list[float]) -> list[str]:
+    """Return the warnings after a validation with these histories of class shares in percent.
+
+    Source labels are those that a checkpoint has counted: pixels by class.
+    """
     histories = {f'label_free/share/{name}': values for name, values in shares.items()}
     histories['label_free/entropy'] = [0.5] * len(shares['road'])
 
     class Run:
         message_hub, logger, iter = Hub(histories), Logger(), 4000
 
-    LabelFreeHook().after_val_epoch(Run, {name: values[-1] for name, values in histories.items()})
+    hook = LabelFreeHook()
+    if source is not None:
+        hook.after_load_checkpoint(Run, dict(source_class_counts=torch.tensor([*source, *[0] * (256 - len(source))])))
+    hook.after_val_epoch(Run, {name: values[-1] for name, values in histories.items()})
     return Run.logger.warnings
 
 
@@ -134,6 +141,11 @@ def test_a_class_that_vanishes_is_named_once():
     (warning,) = warnings_of(road=[60, 70], car=[40, 29.9], sky=[10, 0.1])
     assert 'iteration 4000' in warning and 'vanished: sky (0.10%' in warning and '10.00% before' in warning
     assert not warnings_of(road=[60, 70, 70], car=[40, 30, 30], sky=[10, 0.1, 0.1])
+
+
+def test_shares_of_the_source_are_those_of_its_training_images():
+    (warning,) = warnings_of(source=[30, 70], road=[60, 85], car=[40, 15])
+    assert 'road (85.00% of the predicted pixels, 30.00% of the source as training draws it)' in warning
 
 
 def test_a_class_that_takes_over_is_named_once():

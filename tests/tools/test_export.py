@@ -19,6 +19,9 @@ def test_the_printed_lines_run_the_file(minicity, tmp_path, monkeypatch):
     network_config().dump(tmp_path / 'config.py')
     command = [TOOLS / 'export.py', tmp_path / 'config.py', checkpoint, tmp_path / 'net.onnx']
     log = run(minicity, *command, '--size', 40, 56, '--fixed-size')
+    steps = ('tracing the network for images of 40x56', f'writing {tmp_path}/net.onnx', 'comparing with PyTorch on 1')
+    places = [log.index(step) for step in steps]
+    assert places == sorted(places) and places[-1] < log.index('largest difference')
     assert 'height 40, width 56 only (a fixed size was requested) -> labels' in log
     code = [line[4:] for line in log.splitlines() if line.startswith('    ')]
     assert len(code) == 5

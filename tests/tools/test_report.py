@@ -13,11 +13,13 @@ from mmuda.engine.launch import build_runner
 
 
 def test_reports_any_runs(minicity, tmp_path):
-    for method in ('source_only', 'dacs'):
-        build_runner(tiny_config(method, minicity, tmp_path / 'runs' / method, iters=4, val=2)).train()
+    for method, iters in (('source_only', 4), ('dacs', 6)):
+        build_runner(tiny_config(method, minicity, tmp_path / 'runs' / method, iters=iters, val=2)).train()
     printed = run(minicity, TOOLS / 'report.py', tmp_path / 'runs', '--pictures', 2)
     path = tmp_path / 'runs/report.html'
     assert f'report: {path}' in printed
+    note = 'dacs differs from source_only in the budget (iterations): source_only has 4, dacs has 6'
+    assert f'warning: {note}' in printed
     page = Page(path.read_text())
     # For two images: the image, the ground truth, two predictions and an entropy; and one scale of the entropy.
     assert len(page.images) == 2 * 5 + 1
@@ -27,6 +29,7 @@ def test_reports_any_runs(minicity, tmp_path):
     miou = [one['mIoU'] for one in last if 'mIoU' in one][-1]
     assert page.row('dacs')[0][1] == f'{miou:.1f}'
     text = ' '.join(page.text)
+    assert note in text
     assert 'validation at iteration 4' in text and 'Validation SND, without labels; greater is better' in text
 
 

@@ -98,7 +98,8 @@ def test_the_teacher_instead_of_the_segmentor(minicity, trained, tmp_path):
 def test_statistics_of_the_target(minicity, trained, tmp_path):
     command = [TOOLS / 'test.py', CONFIGS / 'adabn/minicity.py', trained['adabn'], '--work-dir', tmp_path]
     log = run(minicity, *command, '--batch-norm', 'target', *options('adabn'))
-    assert 'batch-norm 1/' in log
+    assert 'batch-norm 1/' in log and 'batch-norm, planning: ' in log
+    assert 'layers on 5 target images: ' in log
     stored, found = torch.load(trained['adabn'])['state_dict'], torch.load(tmp_path / 'iter_4_target_bn.pth')
     changed = {key for key, value in stored.items() if not torch.equal(value, found['state_dict'][key])}
     assert changed == {key for key in stored if 'running' in key} and found['meta']['target_batch_norm']['images'] == 5

@@ -51,6 +51,25 @@ def test_numbers_outside_the_unit_interval_are_scaled():
     np.testing.assert_array_equal(picture, heat(np.array([[0, 0.5], [1, 0]], np.float32)))
 
 
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, -torch.inf])
+def test_a_map_without_numbers_is_grey(value):
+    (found,) = paint({'target weight': torch.full((1, 2, 3), value)})
+    ((name, picture),) = found.items()
+    assert name == 'target weight not finite' and picture.shape == (2, 3, 3) and (picture == 128).all()
+
+
+def test_single_numbers_that_are_not_finite_are_drawn():
+    (found,) = paint({'target weight': torch.tensor([[[torch.nan, 0.25], [torch.inf, 0.75]]])})
+    wanted = np.array([[0.25, 0.25], [0.75, 0.75]], np.float32)
+    np.testing.assert_array_equal(found['target weight'], heat(wanted))
+
+
+def test_predictions_that_are_nan_do_not_end_a_training():
+    outputs = SegOutputs(dict(main=torch.full((1, 3, 2, 2), torch.nan)), (), (4, 4), align_corners=False)
+    (found,) = paint({'target prediction': outputs})
+    assert (found['target entropy not finite'] == 128).all()
+
+
 def test_maps_of_odd_sizes_share_a_transfer():
     """Maps of different types are copied together, even if their sizes are no multiples of four bytes."""
     shown = {

@@ -56,6 +56,9 @@ class EMATeacher(nn.Module):
         ValueError: If an option is unknown or the decay is not in [0, 1].
     """
 
+    without_weights = 'starts as a copy of the segmentor'
+    """Start after a checkpoint without a teacher, for the log of :func:`mmuda.checkpoints.load_weights`."""
+
     def __init__(
         self,
         student: nn.Module,

@@ -28,6 +28,9 @@ class RandomStream(nn.Module):
         generator: The generator of the current iteration.
     """
 
+    without_weights = 'starts with the seed of the run'
+    """Start after a checkpoint without the stream, for the log of :func:`mmuda.checkpoints.load_weights`."""
+
     def __init__(self, name: str, seed: int | None = None) -> None:
         super().__init__()
         self.iterations = Counter()
