@@ -22,8 +22,8 @@ from mmuda.visualization import RunSummary, collect_samples, read_scalars, train
 from mmuda.visualization.scalars import Curve
 
 from .differences import BUDGET, differences_in
+from .methods import Method
 
-BASELINES = ('SourceOnly', 'AdaBN')
 CONFIG = '*/vis_data/config.py'
 
 
@@ -35,7 +35,8 @@ def write_run_report(
     If runs were trained for different numbers of iterations, notes on the page say so.
 
     Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Curves come from
-    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines.
+    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines, but
+    no oracle is.
 
     Args:
         path: File to write.
@@ -109,7 +110,7 @@ def _summary(name: str, folder: Path, cfg: Config) -> RunSummary:
     tests = sorted((folder / 'test').glob('*.json'), key=lambda path: path.stat().st_mtime)
     contents = [(path, json.loads(path.read_text(encoding='utf-8'))) for path in tests]
     contents = [(path, content) for path, content in contents if 'confusion_matrix' in content]
-    baseline = cfg.model.type in BASELINES
+    baseline = Method(name, folder, cfg).is_baseline
     if contents:
         path, metrics = contents[-1]
         return RunSummary(name, metrics, curves, f'test of {path.stem}', baseline)

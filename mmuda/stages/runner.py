@@ -201,6 +201,7 @@ class StagedRunner:
         result = stage.execute(self.ctx, folder, resume=status == 'running')
         barrier()  # a stage is done only when all processes are done
         from_main(lambda: self._finish(stage, folder, result, time.time() - start))
+        self._verified.add(stage.name)  # on all processes: each of them decides whether to verify a stage together
         self._share_ledger()
         _free_memory()
         self._log_here()
@@ -219,7 +220,6 @@ class StagedRunner:
         """Record that a stage is done, with the digests of its files."""
         digests = {file: file_digest(folder / file) for file in stage.files(folder, result)}
         self.ctx.ledger.finish(stage.name, result, seconds, digests)
-        self._verified.add(stage.name)
 
     def _find(self, name: str) -> list[Stage]:
         found = [stage for stage in self.stages if stage.name == name or stage.name.startswith(name.rstrip('/') + '/')]

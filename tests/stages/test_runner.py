@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.dist import all_gather_object, is_main_process
+from processes import run_on_processes
 
 from mmuda.engine.launch import apply_options, build_runner
 from mmuda.registry import STAGES
@@ -88,6 +90,34 @@ def test_a_resumed_run_skips_and_goes_on(tmp_path):
     build_runner(config(tmp_path, resume=True)).train()
     assert read(tmp_path, 'deep/c/out') == 'abc'
     assert [read(tmp_path, f'{name}/calls') for name in ('a', 'b', 'deep/c')] == ['fresh ', 'fresh resumed ', 'fresh ']
+
+
+@STAGES.register_module(force=True)
+class SharedStage(AppendStage):
+    """A stage whose main process writes. Every process learns what all of them have seen."""
+
+    def execute(self, ctx, folder: Path, resume: bool) -> dict:
+        before = Path(ctx.resolve(self.after)).read_text() if self.after else ''
+        seen = all_gather_object([self.name, before])
+        if is_main_process():
+            (folder / 'out').write_text(before + self.text)
+        return dict(metrics=dict(mIoU=12.34), seen=seen)
+
+
+def staged(rank: int, folder: str) -> dict:
+    names = ['a', 'b', 'c']
+    stages = {name: dict(type='SharedStage', text=name) for name in names}
+    stages['b']['after'], stages['c']['after'] = '{a}/out', '{b}/out'
+    runner = build_runner(config(Path(folder), stages=names, **stages))
+    runner.train()
+    return {name: runner.ctx.ledger.result(name)['seen'] for name in names}
+
+
+def test_two_processes_run_stages_that_need_each_other(tmp_path):
+    """Every process takes part in the same decisions. A stage of the same run is not verified by some of them alone."""
+    wanted = {name: [[name, before]] * 2 for name, before in (('a', ''), ('b', 'a'), ('c', 'ab'))}
+    assert run_on_processes(staged, tmp_path, str(tmp_path)) == [wanted, wanted]
+    assert read(tmp_path, 'c/out') == 'abc'
 
 
 def test_without_resume_an_earlier_run_is_kept_aside(tmp_path):
