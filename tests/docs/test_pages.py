@@ -51,6 +51,7 @@ def commands(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize('page', PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
 def test_files_that_a_page_names_exist(page):
+    assert '@@' not in page.read_text('utf-8'), 'a place for a figure must be filled'
     named = set(FILE.findall(page.read_text('utf-8')))
     missing = {
         name
