@@ -36,6 +36,12 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def paper_url(folder: str | Path) -> str | None:
+    """Return the URL of the paper of a folder of configs; None if its metafile has none."""
+    collections = _read(folder).get('Collections') or [{}]
+    return collections[0].get('Paper', {}).get('URL')
+
+
 def paper_of(config: str | Path) -> dict[str, Any] | None:
     """Return the results of the paper for a config, as :class:`DomainIoUMetric` takes them, or None if it has none.
 

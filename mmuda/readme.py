@@ -1,12 +1,13 @@
 """Tables of results in READMEs, made from metafiles."""
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .files import write_atomically
-from .metafile import NAME, read_metafile
+from .metafile import NAME, paper_url, read_metafile
 
 BEGIN = '<!-- Made from metafile.yml by tools/readme.py: change it there. -->'
 END = '<!-- End of what is made from metafile.yml. -->'
@@ -15,8 +16,8 @@ NONE = '-'
 PAIRS = {'minicity': 'MiniCity', 'carla2camvid': 'CARLA to CamVid'}
 """Pairs of the table that compares methods: beginning of the name of a config, title of the column."""
 BASELINES = ('source_only', 'adabn')
-YEARS = ('adaptsegnet', 'cbst', 'advent', 'intrada', 'sim', 'fada', 'fda', 'dacs', 'sdca', 'daformer', 'hrda', 'mic')
-"""Methods in the order in which they were published."""
+ARXIV = re.compile(r'\d{4}\.\d{4,5}')
+"""Number of a paper on arXiv. These numbers are in the order of publication."""
 
 
 def results_table(models: Sequence[dict[str, Any]]) -> str:
@@ -43,8 +44,8 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 def comparison_table(root: str | Path) -> str:
     """Return the table of our results of all methods on MiniCity and CARLA to CamVid, in Markdown.
 
-    Baselines come first, then methods in the order of their years, and the oracle, which is trained on the labels of
-    the target, last. Other variants of a method are left to its own README.
+    The order is that of :func:`folders_with_results`. The oracle, which is trained on the labels of the target, is
+    last. Other variants of a method are left to its own README.
 
     Args:
         root: The project.
@@ -60,11 +61,6 @@ def comparison_table(root: str | Path) -> str:
         header += [title, f'{title}, statistics of the target']
     oracle = _compared(lines.get('source_only', {}), 'source_only/{}_oracle')
     return markdown_table([header, *rows, ['oracle (trained on the labels of the target)', *oracle]])
-
-
-def _place(name: str) -> tuple[int, str]:
-    order = (*BASELINES, *YEARS)
-    return order.index(name) if name in order else len(order), name
 
 
 def _collection(models: Mapping[str, dict[str, Any]]) -> str:
@@ -151,13 +147,22 @@ def update_readme(folder: str | Path) -> bool:
 
 
 def folders_with_results(root: str | Path) -> list[Path]:
-    """Return the folders in ``configs/`` and ``projects/`` that have a metafile: baselines, methods by year, others.
+    """Return the folders in ``configs/`` and ``projects/`` that have a metafile.
+
+    Baselines come first, then methods by the arXiv number of their paper, then folders without one.
 
     Args:
         root: Folder that holds ``configs/`` and ``projects/``.
     """
     found = (path.parent for place in ('configs', 'projects') for path in (Path(root) / place).glob(f'*/{NAME}'))
-    return sorted(found, key=lambda folder: _place(folder.name))
+    return sorted(found, key=_order)
+
+
+def _order(folder: Path) -> tuple[int, str, str]:
+    if folder.name in BASELINES:
+        return BASELINES.index(folder.name), '', folder.name
+    number = ARXIV.search(paper_url(folder) or '')
+    return len(BASELINES) + (number is None), number[0] if number else '', folder.name
 
 
 def _rows(model: dict[str, Any]) -> list[list[str]]:

@@ -135,9 +135,11 @@ def test_the_comparison_puts_baselines_first_and_the_oracle_last(tmp_path):
             },
         ],
     }
+    papers = {'configs/mine': '2401.00001', 'projects/dacs': '2007.08702'}
     for folder, listed in models.items():
         (tmp_path / folder).mkdir(parents=True)
-        write_metafile(tmp_path / folder, dict(Models=listed))
+        paper = {'Paper': {'URL': f'https://arxiv.org/abs/{papers[folder]}'}} if folder in papers else {}
+        write_metafile(tmp_path / folder, dict(Collections=[paper], Models=listed))
     lines = [line.strip('| ').split(' | ') for line in comparison_table(tmp_path).splitlines()[2:]]
     assert lines == [
         ['source-only', '2.0 \u00b1 1.0', '-', 'not run', '-'],

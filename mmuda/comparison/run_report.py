@@ -35,8 +35,8 @@ def write_run_report(
     If runs were trained for different numbers of iterations, notes on the page say so.
 
     Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Curves come from
-    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines, but
-    no oracle is.
+    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines; an
+    oracle is none.
 
     Args:
         path: File to write.

@@ -16,7 +16,7 @@ WATCHED = 100
 
 _RESIZE = "dict(type='Resize', keep_ratio=True, backend='pillow', interpolation='bicubic')"
 
-_STATISTICS = """# Batch-norm statistics of the target (--batch-norm target) from these images in one batch.
+_STATISTICS = """# Batch-norm statistics of the target (--batch-norm target) from so many images, in one pass.
 target_statistics = dict(sample={})"""
 
 _VARIABLE_HEAD = """import os

@@ -19,7 +19,7 @@ WARMUP = 100
 """Iterations in which the learning rate rises. In short trainings they are a tenth of all iterations."""
 
 STATISTICS, STATISTICS_PIXELS, LEAST_STATISTICS = 48, 16_000_000, 8
-"""Target images in a batch for batch-norm statistics: most images, most pixels together, fewest of large images."""
+"""Target images for batch-norm statistics: most images, most pixels together, fewest of large images."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Plan:
         interval: Iterations between two validations, and between two checkpoints.
         workers: Number of processes that load images.
         same_size: Whether all validation images have one size, so that a batch can hold several.
-        statistics: Number of target images in one batch for batch-norm statistics of the target; None if no batch can
-            hold several, because their sizes differ.
+        statistics: Number of target images for one pass over the batch-norm statistics of the target; None if there is
+            one image only.
     """
 
     crop: tuple[int, int]
@@ -107,7 +107,7 @@ def _statistics(target: Survey, length: int | None) -> int | None:
     factor = 1.0 if length is None else length / max(target.median)
     fitting = int(STATISTICS_PIXELS / (np.prod(target.median) * factor**2))
     images = min(STATISTICS, target.total, max(LEAST_STATISTICS, fitting))
-    return images if target.is_uniform and images > 1 else None
+    return images if images > 1 else None
 
 
 def _scaled(domain: Survey, length: int | None) -> tuple[int, int]:
