@@ -85,6 +85,7 @@ TESTED_BY = {
     'datasets/readers/mapillary.py': 'datasets/readers/test_published.py',
     'datasets/readers/urbansyn.py': 'datasets/readers/test_published.py',
     'datasets/transforms/checks.py': 'datasets/transforms/test_scale_crop.py',
+    'datasets/transforms/crop_plan.py': 'datasets/transforms/test_mining_crop.py',
     'datasets/transforms/draws.py': 'datasets/transforms/test_scale_crop.py',
     'datasets/transforms/trusted_pixels.py': 'datasets/test_untrusted_borders.py',
     'doctor/pairs.py': 'doctor/test_datasets.py',

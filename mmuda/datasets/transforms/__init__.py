@@ -1,8 +1,9 @@
 """Transforms of images and labels: loading, random crops and scales, changes of colour."""
 
 from .class_crop import RandomClassCrop
+from .crop_plan import plan_crop
 from .loading import LoadDomainAnnotations, LoadDomainImage
-from .mining_crop import SmallClassCrop, plan_crop
+from .mining_crop import SmallClassCrop
 from .photometric import ColorJitter, RandomGaussianBlur, RandomPillowGrayscale
 from .pillow_resize import ResizeLongSide, pillow_resize
 from .predict_size import PredictAtLabelSize

@@ -7,8 +7,8 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmuda.datasets.pairs.domain_pair import seeded
+from mmuda.datasets.transforms.crop_plan import plan_crop
 from mmuda.datasets.transforms.draws import NumPyDraws
-from mmuda.datasets.transforms.mining_crop import plan_crop
 from mmuda.labeling import Argmax, MedianCap
 
 MEAN_RGB = (123, 116, 103)
