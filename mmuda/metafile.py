@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -11,6 +11,8 @@ from .files import write_atomically
 NAME = 'metafile.yml'
 IN_ONE_LINE = {'Paper', 'Metrics', 'Target Statistics', 'Seeds', 'Per Class'}
 """Keys whose values are written on one line."""
+OF_SEEDS = ('Metrics', 'Target Statistics')
+"""Keys of our results whose values are lists over the seeds."""
 
 
 def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
@@ -70,19 +72,23 @@ def model_of(config: str | Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def record_results(config: str | Path, results: Sequence[dict[str, Any]], replace: bool = False) -> Path:
+def record_results(
+    config: str | Path, results: Sequence[dict[str, Any]], other_seeds: Literal['refuse', 'lose', 'keep'] = 'refuse'
+) -> Path:
     """Write our results for a config into its metafile, in place of our earlier results on the same data sets.
 
     Args:
         config: See :func:`paper_of`.
         results: Entries of ``Results``. Without ``Dataset``, the last one in the metafile for this config is used.
-        replace: Accept results that lack seeds of the earlier results, which are lost then.
+        other_seeds: Treatment of seeds that only the earlier results have. ``'refuse'`` raises an error. ``'lose'``
+            writes the new results alone. ``'keep'`` adds the new results to the earlier ones.
 
     Returns:
         The folder of the metafile.
 
     Raises:
-        ValueError: If no metafile lists the config, the name of the data set is not known, or seeds would be lost.
+        ValueError: If no metafile lists the config, the name of the data set is not known, seeds would be lost, or
+            results to join have other measures.
     """
     found = model_of(config)
     if found is None:
@@ -100,15 +106,38 @@ def record_results(config: str | Path, results: Sequence[dict[str, Any]], replac
             )
         ours = [one for one in earlier if (one['Source'], one['Dataset']) == ('ours', dataset)]
         lost = sorted({seed for one in ours for seed in one['Seeds']} - set(result['Seeds']))
-        if lost and not replace:
+        if lost and other_seeds == 'refuse':
             raise ValueError(
                 f'{folder / NAME} has results of {model["Name"]} on {dataset} with seeds {ours[0]["Seeds"]}, and the '
-                f'new results are of seeds {result["Seeds"]}: run seeds {lost} too, or give --replace'
+                f'new results are of seeds {result["Seeds"]}: run seeds {lost} too, or give --add to keep them or '
+                f'--replace to lose them'
             )
-        entry['Results'] = [one for one in earlier if one not in ours]
-        entry['Results'].append({'Source': 'ours', 'Dataset': dataset, **result})
+        new = {'Source': 'ours', 'Dataset': dataset, **result}
+        if lost and other_seeds == 'keep':
+            new = _joined(ours[0], new, f'{folder / NAME}, {model["Name"]} on {dataset}')
+        entry['Results'] = [*(one for one in earlier if one not in ours), new]
     write_metafile(folder, content)
     return folder
+
+
+def _joined(earlier: dict[str, Any], new: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the results of all seeds in order; a seed of both is that of the new results."""
+    measures = [[(kind, name) for kind in OF_SEEDS for name in one.get(kind, ())] for one in (earlier, new)]
+    if sorted(measures[0]) != sorted(measures[1]):
+        raise ValueError(
+            f'{place} has the measures {measures[0]} of seeds {earlier["Seeds"]}, and {measures[1]} of seeds '
+            f'{new["Seeds"]}: test all seeds with the same statistics and measures'
+        )
+    seeds = sorted({*earlier['Seeds'], *new['Seeds']})
+    joined = {**earlier, **new, 'Seeds': seeds}
+    for kind, name in measures[1]:
+        values = dict(zip(earlier['Seeds'], earlier[kind][name], strict=True))
+        values.update(zip(new['Seeds'], new[kind][name], strict=True))
+        joined[kind] = {**joined[kind], name: [values[seed] for seed in seeds]}
+    commits = [commit for one in (earlier, new) if 'Commit' in one for commit in str(one['Commit']).split(', ')]
+    if commits:
+        joined['Commit'] = ', '.join(dict.fromkeys(commits))
+    return joined
 
 
 def write_metafile(folder: str | Path, content: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from toolbox import CONFIGS
 
-from mmuda.metafile import record_results, write_metafile
+from mmuda.metafile import read_metafile, record_results, write_metafile
 from mmuda.readme import (
     BEGIN,
     END,
@@ -106,8 +106,33 @@ def test_seeds_are_not_lost_without_a_word(tmp_path):
     with pytest.raises(ValueError, match=r'with seeds \[0, 1, 2\], .* of seeds \[0, 3\]: run seeds \[1, 2\] too, or'):
         record_results(tmp_path / 'a.py', one)
     assert (tmp_path / 'metafile.yml').read_text() == text
-    record_results(tmp_path / 'a.py', one, replace=True)
+    record_results(tmp_path / 'a.py', one, other_seeds='lose')
     assert 'Seeds: [0, 3]' in (tmp_path / 'metafile.yml').read_text()
+
+
+def test_seeds_can_be_added_one_by_one(tmp_path):
+    """A comparison can run on several machines, or in several sittings whose runs are not kept."""
+    write_metafile(tmp_path, dict(Models=[{'Name': 'x/a', 'Config': f'{tmp_path.name}/a.py'}]))
+
+    def result(commit, **values):
+        seeds = {int(seed[1:]): value for seed, value in values.items()}
+        metrics = {'mIoU': list(seeds.values()), 'mIoU13': [value + 0.5 for value in seeds.values()]}
+        target = {name: [value + 10 for value in numbers] for name, numbers in metrics.items()}
+        return {'Seeds': list(seeds), 'Metrics': metrics, 'Target Statistics': target, 'Commit': commit}
+
+    first = {'Dataset': 'A val', 'Remark': 'small', **result('aaa', s0=1.0, s3=2.0)}
+    record_results(tmp_path / 'a.py', [first])
+    record_results(tmp_path / 'a.py', [result('bbb', s1=3.0, s3=4.0)], other_seeds='keep')
+    record_results(tmp_path / 'a.py', [result('bbb', s2=5.0)], other_seeds='keep')
+    (found,) = read_metafile(tmp_path)['x/a']['Results']
+    expected = result('aaa, bbb', s0=1.0, s1=3.0, s2=5.0, s3=4.0)
+    assert found == {'Source': 'ours', 'Dataset': 'A val', 'Remark': 'small', **expected}
+    text = (tmp_path / 'metafile.yml').read_text()
+    with pytest.raises(
+        ValueError, match=r"a on A val has the measures .*Target.* and .*'mIoU'\)\] of seeds \[4\]: test"
+    ):
+        record_results(tmp_path / 'a.py', [dict(Seeds=[4], Metrics=dict(mIoU=[1.0]))], other_seeds='keep')
+    assert (tmp_path / 'metafile.yml').read_text() == text
 
 
 def test_the_main_readme_compares_the_methods_as_the_metafiles_do():

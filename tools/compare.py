@@ -47,8 +47,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--write-metafile', action='store_true', help='put the results into metafile.yml and README.md of the configs'
     )
-    parser.add_argument(
-        '--replace', action='store_true', help='with --write-metafile: also where seeds of earlier results are lost'
+    others = parser.add_mutually_exclusive_group()
+    others.add_argument(
+        '--add', action='store_true', help='with --write-metafile: keep the earlier results of other seeds'
+    )
+    others.add_argument(
+        '--replace', action='store_true', help='with --write-metafile: lose the earlier results of other seeds'
     )
     parser.add_argument('--dataset', help='with --write-metafile: name of the tested images, such as "MiniCity val"')
     parser.add_argument(
@@ -144,7 +148,9 @@ def main(args: argparse.Namespace) -> None:
         missing = [run.name for run in runs if not ledger.is_tested(run, 'stored')]
         if missing:
             raise SystemExit(f'no metafile is written: there is no result of {", ".join(missing)}')
-        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in record(results, args.dataset, args.replace)))
+        other_seeds = 'keep' if args.add else 'lose' if args.replace else 'refuse'
+        folders = record(results, args.dataset, other_seeds)
+        print('\n'.join(f'{folder}: metafile.yml, README.md' for folder in folders))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Record of the results of a comparison in the metafiles of the configs, and from there in the READMEs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmuda.evaluation.protocols import ALL_CLASSES
 from mmuda.metafile import record_results
@@ -10,20 +10,21 @@ from mmuda.readme import update_readme
 from .results import Reading, Results
 
 
-def record(results: Results, dataset: str | None = None, replace: bool = False) -> list[Path]:
+def record(
+    results: Results, dataset: str | None = None, other_seeds: Literal['refuse', 'lose', 'keep'] = 'refuse'
+) -> list[Path]:
     """Write the numbers of all methods into their metafiles, and update the tables of the READMEs beside them.
 
     Args:
         results: The numbers. Methods without results for the statistics of their training (``'stored'``) are left out.
         dataset: Name of the tested images, such as ``'MiniCity val'``; by default the name in the metafile.
-        replace: See :func:`mmuda.metafile.record_results`.
+        other_seeds: See :func:`mmuda.metafile.record_results`.
 
     Returns:
         The folders of the metafiles.
 
     Raises:
-        ValueError: If a metafile does not list a config, lacks the name of the data set, or has seeds that would be
-            lost.
+        ValueError: See :func:`mmuda.metafile.record_results`.
     """
     folders = []
     for reading in results.readings:
@@ -31,7 +32,9 @@ def record(results: Results, dataset: str | None = None, replace: bool = False) 
             target = next(
                 (one for one in results.readings if one.method is reading.method and one.statistics == 'target'), None
             )
-            folders.append(record_results(reading.method.path, [_entry(results, reading, target, dataset)], replace))
+            folders.append(
+                record_results(reading.method.path, [_entry(results, reading, target, dataset)], other_seeds)
+            )
     folders = list(dict.fromkeys(folders))
     for folder in folders:
         update_readme(folder)
