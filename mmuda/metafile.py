@@ -38,10 +38,17 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def paper_url(folder: str | Path) -> str | None:
-    """Return the URL of the paper of a folder of configs; None if its metafile has none."""
+def paper(folder: str | Path) -> dict[str, Any]:
+    """Return the ``Paper`` of a folder of configs: ``Title``, ``URL``, ``Authors``, ``Venue``, ``Year``.
+
+    Args:
+        folder: Folder of the metafile.
+
+    Returns:
+        The entry; an empty dict if the metafile names no paper.
+    """
     collections = _read(folder).get('Collections') or [{}]
-    return collections[0].get('Paper', {}).get('URL')
+    return collections[0].get('Paper', {})
 
 
 def paper_of(config: str | Path) -> dict[str, Any] | None:

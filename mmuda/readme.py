@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import write_atomically
-from .metafile import NAME, paper_url, read_metafile
+from .metafile import NAME, paper, read_metafile
 
 BEGIN = '<!-- Made from metafile.yml by tools/readme.py: change it there. -->'
 END = '<!-- End of what is made from metafile.yml. -->'
@@ -161,7 +161,7 @@ def folders_with_results(root: str | Path) -> list[Path]:
 def _order(folder: Path) -> tuple[int, str, str]:
     if folder.name in BASELINES:
         return BASELINES.index(folder.name), '', folder.name
-    number = ARXIV.search(paper_url(folder) or '')
+    number = ARXIV.search(paper(folder).get('URL', ''))
     return len(BASELINES) + (number is None), number[0] if number else '', folder.name
 
 

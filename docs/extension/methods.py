@@ -1,4 +1,4 @@
-"""Pages of the methods: the README of each folder, its main configs and its class.
+"""Pages of the methods: the README of each folder, its main configs, its class and the paper to cite.
 
 A README is the only place where a method is described. Its links to other READMEs become links to their pages, and its
 links to files become downloads.
@@ -8,8 +8,9 @@ import os
 import re
 import statistics
 from pathlib import Path
+from typing import Any
 
-from mmuda.metafile import read_metafile
+from mmuda.metafile import NAME, paper, read_metafile
 from mmuda.readme import folders_with_results, markdown_table
 
 INTRODUCTION = """\
@@ -75,6 +76,7 @@ OBJECTS = {
 }
 """Classes and functions whose docstrings give the equations and the options of a method."""
 
+CITATION = '## Cite the paper\n\nIf you publish results of this method, cite its paper, [{title}]({url}), {venue}:\n'
 LINK = re.compile(r'(?<!!)\[(?P<text>[^\]\n]*(?:\n[^\]\n]+)?)\]\((?P<target>[^)\s:]+)\)')
 FENCE = re.compile(r'(^```.*?^```$)', re.M | re.S)
 INDENTED = re.compile(r'(?<=\n\n)(?:    \S[^\n]*\n)(?:(?:    [^\n]*)?\n)*')
@@ -147,7 +149,7 @@ def _page(root: Path, folder: Path) -> str:
     rest = [f'`{path.relative_to(root)}`' for path in configs if path not in shown]
     if rest:
         parts.append(f'The folder also holds {", ".join(rest)}.\n')
-    parts.append(_code(folder))
+    parts += [_code(folder), _citation(folder)]
     return '\n'.join(parts)
 
 
@@ -169,6 +171,33 @@ def _code(folder: Path) -> str:
         parts.append(f'.. {directive}:: {name}\n{options}')
     body = '\n'.join(parts)
     return f'## Equations and options\n\n```{{eval-rst}}\n{body}```\n' if parts else ''
+
+
+def _citation(folder: Path) -> str:
+    """Return the section with the link to the paper and its BibTeX entry; an empty text if no metafile names one."""
+    found = paper(folder) if (folder / NAME).is_file() else None
+    if not found:
+        return ''
+    venue = f'{found["Venue"]} {found["Year"]}' if 'Venue' in found else str(found['Year'])
+    introduction = CITATION.format(title=found['Title'], url=found['URL'], venue=venue)
+    return f'{introduction}\n```bibtex\n{bibtex(found)}\n```\n'
+
+
+def bibtex(entry: dict[str, Any]) -> str:
+    """Return the BibTeX entry of a paper.
+
+    Args:
+        entry: ``Paper`` of a metafile: ``Title``, ``Authors``, ``Year``, ``URL`` and, for a conference, ``Venue``.
+    """
+    first_author = entry['Authors'][0].split()[-1]
+    word = re.search(r'\w{3,}', entry['Title'])[0]
+    fields = {'title': f'{{{entry["Title"]}}}', 'author': ' and '.join(entry['Authors'])}
+    if 'Venue' in entry:
+        fields['booktitle'] = entry['Venue']
+    fields |= {'year': entry['Year'], 'url': entry['URL']}
+    lines = [f'  {name} = {{{value}}},' for name, value in fields.items()]
+    kind = 'inproceedings' if 'Venue' in entry else 'misc'
+    return '\n'.join([f'@{kind}{{{first_author}{entry["Year"]}{word},'.lower(), *lines, '}'])
 
 
 def _toctree(title: str, names: list[str]) -> str:

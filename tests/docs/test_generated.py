@@ -72,6 +72,27 @@ def test_the_table_of_minicity_is_that_of_the_metafiles(methods):
     assert table.index('source_only/minicity') < table.index('adabn/minicity') < table.index('advent/minicity')
 
 
+def test_each_page_of_a_method_cites_its_paper(methods):
+    pages = methods.pages(ROOT)
+    cited = {name for name, text in pages.items() if '## Cite the paper' in text}
+    without = {f'methods/{name}.md' for name in ('source_only', 'backbones', 'example_project', 'index')}
+    assert cited == {name for name in pages if name.startswith('methods/')} - without
+    assert pages['methods/hrda.md'].endswith(
+        '## Cite the paper\n\nIf you publish results of this method, cite its paper, [HRDA: Context-Aware '
+        'High-Resolution Domain-Adaptive Semantic Segmentation](https://arxiv.org/abs/2204.13132), ECCV 2022:\n\n'
+        '```bibtex\n'
+        '@inproceedings{hoyer2022hrda,\n'
+        '  title = {{HRDA: Context-Aware High-Resolution Domain-Adaptive Semantic Segmentation}},\n'
+        '  author = {Lukas Hoyer and Dengxin Dai and Luc Van Gool},\n'
+        '  booktitle = {ECCV},\n'
+        '  year = {2022},\n'
+        '  url = {https://arxiv.org/abs/2204.13132},\n'
+        '}\n'
+        '```\n'
+    )
+    assert '@misc{li2016revisiting,\n' in pages['methods/adabn.md']
+
+
 def test_described_objects_exist(methods):
     for names in methods.OBJECTS.values():
         for name in names:
