@@ -115,11 +115,15 @@ def write(results: Results, runs: list[Run], ledger: RunLedger, folder: Path, pi
 
 def exit_on_signal(number: int, frame: FrameType | None) -> None:
     """Raise SystemExit for a signal, so that running trainings are ended, too."""
+    name = signal.Signals(number).name
+    print(f'stopped by {name}: finished trainings and tests are kept, and the same command continues', file=sys.stderr)
     raise SystemExit(128 + number)
 
 
 def main(args: argparse.Namespace) -> None:
-    signal.signal(signal.SIGTERM, exit_on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell makes processes in the background ignore SIGINT
+            signal.signal(number, exit_on_signal)
     methods = load_methods(args.configs, args.cfg_options)
     if args.budget is not None:
         methods = [set_budget(method, args.budget) for method in methods]

@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,30 @@ def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
         read_checkpoint(folder / 'intrada/minicity/seed_3/intra/iter_4.pth')['state_dict'] for folder in (work, whole)
     )
     assert all(torch.equal(value, other[key]) for key, value in one.items()), 'the weights must not depend on the kill'
+
+
+@pytest.mark.slow  # waits for a training to begin, twice
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_trainings_and_is_told(minicity, tmp_path, number):
+    (config,) = tiny_configs(tmp_path, 'source_only')
+    work = tmp_path / 'work'
+    log = work / 'source_only/minicity/seed_0/train.log'
+    options = ['--work-dir', str(work), '--cfg-options', 'train_cfg.max_iters=1000']
+    command = [sys.executable, str(TOOL), str(config), *options]
+    with open(tmp_path / 'log.txt', 'w') as stream:
+        process = subprocess.Popen(command, env=environment(minicity), stdout=stream, stderr=stream)
+        deadline = time.monotonic() + 120
+        while not (log.is_file() and 'Iter(train)' in log.read_text()):
+            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / 'log.txt').read_text()
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+    text = (tmp_path / 'log.txt').read_text()
+    assert f'stopped by {number.name}: finished trainings and tests are kept, and the same command continues' in text
+    assert 'Traceback' not in text
+    assert not (work / 'source_only/minicity/seed_0/iter_1000.pth').exists()
+    with only_user(work, 'comparison'):  # the trainings have ended, so nobody uses the folder any more
+        pass
 
 
 def test_bad_input_is_told_before_anything_starts(minicity, tmp_path):
