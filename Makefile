@@ -1,4 +1,5 @@
-# make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.   make docs: the site, in docs/_build/html.
+# make install: only install.   make demo: adapt, evaluate and show on MiniCity.   make test: the test suite.
+# make docs: the site, in docs/_build/html.
 # make check: format, lint, types, spelling and the site.   make lint: the same without the site.
 # Each creates .venv and installs the packages if that has not been done. PYTHON=python3.12 chooses the interpreter.
 # CONSTRAINTS= installs the newest packages instead of the tested ones.
@@ -13,7 +14,9 @@ CODE := mmuda configs tools projects tests benchmarks docs setup.py
 PIP := $(BIN)/python -m pip
 CONSTRAIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test test-slow check lint docs format clean
+.PHONY: install demo test test-slow check lint docs format clean
+
+install: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py

@@ -12,6 +12,7 @@ from command_line import add_traceback, run_command
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='name in lower-case letters, digits and underscores')
+    parser.add_argument('--class-name', metavar='CLASS', help='name of the class (default: my_method becomes MyMethod)')
     parser.add_argument(
         '--root',
         type=Path,
@@ -29,7 +30,7 @@ from mmuda.scaffolding import write_project
 
 
 def main(args: argparse.Namespace) -> None:
-    for path in write_project(args.name, args.root):
+    for path in write_project(args.name, args.root, args.class_name):
         print(path)
     project = args.root / 'projects' / args.name
     print(f'\nNext:\n    python tools/minicity.py\n    python tools/train.py {project}/configs/minicity.py')

@@ -8,7 +8,7 @@ from mmuda.engine.launch import load_config
 from mmuda.metafile import paper_of, read_metafile
 from mmuda.readme import update_readme
 from mmuda.scaffolding import write_project
-from mmuda.scaffolding.project import class_name
+from mmuda.scaffolding.project import class_name_of
 
 FILES = [
     'README.md',
@@ -46,6 +46,16 @@ def test_nothing_is_replaced(project):
     assert (project / 'fresh_method.py').read_text() == '# mine\n'
 
 
+def test_the_class_can_have_a_name_of_its_own(tmp_path):
+    write_project('bdm', tmp_path, 'BDM')
+    folder = tmp_path / 'projects/bdm'
+    assert "type='BDM'" in (folder / 'configs/minicity.py').read_text()
+    assert 'class BDM(BaseAdaptor):' in (folder / 'bdm.py').read_text()
+    with pytest.raises(ValueError, match="'B-DM' cannot be the name of a class: choose one such as Other"):
+        write_project('other', tmp_path, 'B-DM')
+    assert not (tmp_path / 'projects/other').exists()
+
+
 @pytest.mark.parametrize('name', ['my-method', 'MyMethod', 'class', 'a/b', '', '../up', 'tests'])
 def test_a_name_that_is_no_module_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match='cannot be the name of a project.*lower-case letters, digits and underscores'):
@@ -61,4 +71,4 @@ def test_a_project_in_the_checkout_names_its_base_relative_to_itself():
 
 
 def test_the_class_has_the_name_of_the_project():
-    assert [class_name(name) for name in ('fda', 'mean_teacher', 'fda2_x')] == ['Fda', 'MeanTeacher', 'Fda2X']
+    assert [class_name_of(name) for name in ('fda', 'mean_teacher', 'fda2_x')] == ['Fda', 'MeanTeacher', 'Fda2X']
