@@ -148,7 +148,8 @@ def commands(config: Path, method: str, checkpoint: str, images: str, labelled: 
 
     Args:
         config: Config of the method.
-        method: Key of the method in ``METHODS``. A method with a teacher starts from the network of source-only.
+        method: Key of the method in ``METHODS``. A method with a teacher starts from the network of source-only, which
+            is trained on for as long as a baseline.
         checkpoint: Name of the last checkpoint of a training.
         images: Folder of images to predict.
         labelled: Whether there are labels to test with.
@@ -156,17 +157,21 @@ def commands(config: Path, method: str, checkpoint: str, images: str, labelled: 
     alone = config.with_name('source_only.py')
     run, first = (Path('work_dirs', config_name(one)) for one in (config, alone))
     weights = run / checkpoint
-    start = ['--cfg-options', f'load_from={first / checkpoint}'] if METHODS[method].has_teacher else []
+    has_teacher = METHODS[method].has_teacher
+    start = ['--cfg-options', f'load_from={first / checkpoint}'] if has_teacher else []
+    longer = first.with_name('source_only_longer')  # the baseline with as many iterations
     checks: list[list] = [['doctor.py', config], ['browse.py', config]]
     if method == 'source_only':
         lines = [*checks, ['train.py', config]]
     else:
         lines = [
-            ['new_pair.py', *without_method(sys.argv[1:]), '--method', 'source_only'],  # before pair.py is changed
+            # before pair.py is changed
+            *([] if alone.exists() else [['new_pair.py', *without_method(sys.argv[1:]), '--method', 'source_only']]),
             *checks,
             ['train.py', alone],
+            *([['train.py', alone, '--work-dir', longer, *start]] if has_teacher else []),
             ['train.py', config, *start],
-            ['report.py', first, run],
+            ['report.py', longer if has_teacher else first, run],
         ]
     lines += [
         *([['test.py', config, weights, '--eval', 'mIoU']] if labelled else []),

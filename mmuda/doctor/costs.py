@@ -127,7 +127,7 @@ def _rows(measured: Measured, plan: Plan, cfg: Config, seconds: float) -> Iterat
     yield from _memory(measured)
     parts = f'{count(plan.iterations or 0, "iteration")}, {count(plan.validations, "validation")}'
     yield Row('time', f'about {_duration(seconds)}: {parts}')
-    yield Row('checkpoints', f'{size_of(measured.checkpoint)} each, at most {plan.checkpoints} at a time')
+    yield Row('checkpoints', f'{size_of(measured.checkpoint)} each, at most {plan.checkpoints} on the disk at a time')
 
 
 def _memory(measured: Measured) -> Iterator[Row]:

@@ -174,11 +174,17 @@ def _validation(cfg: Config, plan: Plan, loop: Any) -> Iterator[Row]:
         yield Row('validation', f'{count(plan.validations, "time")}, every {_interval(loop)}, and at the end{of}', OK)
 
 
+def _unit(scheduler: Mapping) -> str:
+    return 'epochs' if scheduler.get('by_epoch', True) else 'iterations'
+
+
 def _rate(node: Any, iterations: Any) -> Row:
     """Return the row of the schedulers of the learning rate, with a warning if the warm-up is long."""
     nodes = [one for one in (node if isinstance(node, (list, tuple)) else [node]) if isinstance(one, Mapping)]
     told = ', then '.join(
-        f'{one.get("type")} from {one.get("begin", 0)} to {one.get("end", "the end")}' for one in nodes if 'type' in one
+        f'{one.get("type")}, {_unit(one)} {one.get("begin", 0)} to {one.get("end", "the last")}'
+        for one in nodes
+        if 'type' in one
     )
     found = told or 'constant, or by module'
     place, warmup = max(enumerate(map(_warmup, nodes)), key=lambda item: item[1], default=(0, 0))

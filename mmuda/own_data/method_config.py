@@ -40,7 +40,7 @@ def method_config(pair: Pair, method: Method, network: Network, folder: Path) ->
     lines += [
         f'train_cfg = dict(max_iters={plan.iterations}, val_interval={plan.interval})',
         f'param_scheduler = [dict(_base_.param_scheduler[0], end={plan.iterations + 1}, warmup={plan.warmup})]',
-        f'default_hooks = dict(checkpoint=dict(interval={plan.interval}))',
+        f'default_hooks = dict(checkpoint=dict(interval={plan.interval}), logger=dict(interval={plan.log_interval}))',
     ]
     return '\n'.join(lines) + '\n'
 

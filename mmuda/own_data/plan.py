@@ -18,6 +18,9 @@ EPOCHS, FEWEST, MOST = 30, 2000, 40000
 WARMUP = 100
 """Iterations in which the learning rate rises. In short trainings they are a tenth of all iterations."""
 
+LOG_INTERVAL, LINES = 50, 20
+"""Largest number of iterations between two lines of the log, and the least number of lines."""
+
 STATISTICS, STATISTICS_PIXELS, LEAST_STATISTICS = 48, 16_000_000, 8
 """Target images for batch-norm statistics: most images, most pixels together, fewest of large images."""
 
@@ -34,6 +37,7 @@ class Plan:
         iterations: Length of the training.
         warmup: Iterations at the beginning in which the learning rate rises.
         interval: Iterations between two validations, and between two checkpoints.
+        log_interval: Iterations between two lines of the log.
         workers: Number of processes that load images.
         same_size: Whether all validation images have one size, so that a batch can hold several.
         statistics: Number of target images for one pass over the batch-norm statistics of the target; None if there is
@@ -47,6 +51,7 @@ class Plan:
     iterations: int
     warmup: int
     interval: int
+    log_interval: int
     workers: int
     same_size: bool
     statistics: int | None
@@ -93,6 +98,7 @@ def make_plan(
         iterations,
         warmup,
         interval,
+        min(LOG_INTERVAL, max(1, iterations // LINES)),
         workers,
         val.is_uniform,
         _statistics(target, target_length),

@@ -1,5 +1,6 @@
 """Texts for the terminal about the images and labels of a data set."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 
@@ -25,8 +26,8 @@ def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | N
         labels: Sizes and formats of the labels; None if there are none.
     """
     labelled = len(pairing.labels)
-    told = f'{labelled:,} with labels' if labelled else 'without labels'
-    lines = [f'{name:8s}{pairing.root}: {len(pairing.pairs):,} images, {told}']
+    told = f'{labelled:,} with labels in {_folder(pairing.labels)}' if labelled else 'without labels'
+    lines = [f'{name:8s}{_folder(pairing.images)}: {len(pairing.pairs):,} images, {told}']
     lines.append(f'sizes   {_sizes(images)}')
     lines.append(f'images  {_formats(images)}')
     if labels is not None:
@@ -36,6 +37,11 @@ def about_images(name: str, pairing: Pairing, images: Survey, labels: Survey | N
         lines.append(f'several labels for an image: those with {kinds} are used; --label-names PATTERN chooses others')
     lines += _left_out(pairing.left_out)
     return f'\n{_MARGIN}'.join(lines)
+
+
+def _folder(files: Sequence[str]) -> str:
+    """Return the deepest folder that holds all files."""
+    return os.path.commonpath([os.path.dirname(file) for file in files])
 
 
 def about_values(values: LabelValues, classes: Classes | None = None) -> str:

@@ -103,7 +103,7 @@ def test_a_schedule_in_words():
     assert found['length'].found.endswith('5.0 passes over source, 20.0 passes over target')
     assert found['validation'].found == '4 times, every 250, and at the end, 200 images each'
     assert found['checkpoints'].found == 'every 250 iterations, the last 2 are kept'
-    assert found['learning rate'].found == 'PolyLR from 0 to 1001'
+    assert found['learning rate'].found == 'PolyLR, iterations 0 to 1001'
     assert {row.verdict for row in found.values()} == {OK}
 
 

@@ -30,7 +30,8 @@ def test_one_screen_shows_what_there_is(tmp_path):
     (root / 'photographs' / 'notes.txt').write_text('x')
     pair, shown = screen(request(root))
     assert pair.classes.names == ('ground', 'tree', 'house') and pair.classes.table == {0: 0, 1: 1, 2: 2}
-    assert f'source  {root}/renders: 3 images, 3 with labels\n        sizes   64x48\n        images  PNG RGB' in shown
+    assert f'source  {root}/renders/rgb/town: 3 images, 3 with labels in {root}/renders/labels/town\n' in shown
+    assert '\n        sizes   64x48\n        images  PNG RGB' in shown
     assert 'labels  PNG L, as labels/town/0001.png' in shown
     assert f'target  {root}/photographs: 3 images, without labels' in shown and 'images  JPEG RGB' in shown
     assert 'not used: 1, not an image (.txt), such as notes.txt' in shown

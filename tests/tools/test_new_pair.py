@@ -45,13 +45,15 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     commands = [shlex.split(line) for line in printed[printed.index('Next:') :].splitlines()[1:]]
     options = [*names, '--ignore', '255', '--val', 'data/checked', *SMALL]
     work, dacs = 'work_dirs/my_pair', 'configs/my_pair/dacs.py'
+    start = ['--cfg-options', f'load_from={work}/source_only/iter_2.pth']
     assert [[Path(command[1]).name, *command[2:]] for command in commands] == [
         [*new_pair(*options)[1:], '--method', 'source_only'],
         ['doctor.py', dacs],
         ['browse.py', dacs],
         ['train.py', 'configs/my_pair/source_only.py'],
-        ['train.py', dacs, '--cfg-options', f'load_from={work}/source_only/iter_2.pth'],
-        ['report.py', f'{work}/source_only', f'{work}/dacs'],
+        ['train.py', 'configs/my_pair/source_only.py', '--work-dir', f'{work}/source_only_longer', *start],
+        ['train.py', dacs, *start],
+        ['report.py', f'{work}/source_only_longer', f'{work}/dacs'],
         ['test.py', dacs, f'{work}/dacs/iter_2.pth', '--eval', 'mIoU'],
         ['predict.py', dacs, f'{work}/dacs/iter_2.pth', 'data/photographs', '--out', 'predictions/my_pair/dacs']
         + ['--overlay'],
@@ -75,20 +77,21 @@ def page() -> list[str]:
 
 def test_the_page_names_tools_that_exist():
     tools = [shlex.split(command)[1] for command in page()]
-    assert tools[0] == 'tools/new_pair.py' and tools[-1] == 'tools/report.py' and len(tools) == 9
+    assert tools[0] == 'tools/new_pair.py' and tools[-1] == 'tools/report.py' and len(tools) == 10
     assert f'    {page()[0]}\n' in (TOOLS.parent / 'README.md').read_text('utf-8')
 
 
 @pytest.mark.slow
 def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     write_folders(tmp_path / 'data', count=4)
-    first, baseline, doctor, browse, alone, train, test, predict, report = page()
+    first, baseline, doctor, browse, alone, longer, train, test, predict, report = page()
     for command in (first, baseline):
         run(tmp_path, f'{command} --val data/checked {shlex.join(SMALL)}')
     assert '0 errors' in run(tmp_path, doctor)
     run(tmp_path, f'{browse} --count 2')
     assert (tmp_path / 'work_dirs/my_pair/dacs/browse/index.html').is_file()
     run(tmp_path, alone)
+    run(tmp_path, longer.replace('iter_2000', 'iter_2'))
     trained = run(tmp_path, train.replace('iter_2000', 'iter_2'))
     assert 'source_only/iter_2.pth' in trained
     configs, data = tmp_path / 'configs' / 'my_pair', tmp_path / 'data'
@@ -101,8 +104,8 @@ def test_the_page_leads_from_two_folders_to_predictions(tmp_path):
     run(tmp_path, predict.replace('iter_2000', 'iter_2'))
     assert len(list((tmp_path / 'predictions').rglob('*IMG_1*'))) >= 2, 'the labels and the overlay'
     run(tmp_path, report)
-    shown = (tmp_path / 'work_dirs/my_pair/source_only/report.html').read_text()
-    assert '2 runs' in shown and 'vs source_only' in shown and '>dacs<' in shown
+    shown = (tmp_path / 'work_dirs/my_pair/source_only_longer/report.html').read_text()
+    assert '2 runs' in shown and 'vs source_only_longer' in shown and '>dacs<' in shown
 
 
 @pytest.mark.slow
