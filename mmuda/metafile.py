@@ -21,8 +21,9 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     The format is that of OpenMMLab's model zoos. A model has a list of ``Results``. Each result has its ``Source``
     (``paper`` or ``ours``), ``Dataset`` and ``Metrics`` in percent: one number for each metric of a paper, and a list
     over ``Seeds`` for ours. A result of a paper also has the ``Name`` of its column and, if it is known, the IoU ``Per
-    Class``. Ours can have the same metrics with ``Target Statistics`` of batch-norm, and the ``Commit`` of the code.
-    Models and results can have a ``Remark``.
+    Class``. Ours can have the same metrics with ``Target Statistics`` of batch-norm, the ``Commit`` of the code, and
+    the ``Machine``, a processor or a GPU. Semicolons separate several commits or machines. Models and results can have
+    a ``Remark``.
 
     Args:
         folder: Folder of the metafile.
@@ -88,14 +89,14 @@ def record_results(
         config: See :func:`paper_of`.
         results: Entries of ``Results``. Without ``Dataset``, the last one in the metafile for this config is used.
         other_seeds: Treatment of seeds that only the earlier results have. ``'refuse'`` raises an error. ``'lose'``
-            writes the new results alone. ``'keep'`` adds the new results to the earlier ones.
+            writes the new results alone. ``'keep'`` adds the new results to the earlier ones, of which it changes none.
 
     Returns:
         The folder of the metafile.
 
     Raises:
         ValueError: If no metafile lists the config, the name of the data set is not known, seeds would be lost, or
-            results to join have other measures.
+            results to join have other measures or another value for the same seed.
     """
     found = model_of(config)
     if found is None:
@@ -128,7 +129,7 @@ def record_results(
 
 
 def _joined(earlier: dict[str, Any], new: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return the results of all seeds in order; a seed of both is that of the new results."""
+    """Return the results of all seeds, in the order of the seeds."""
     measures = [[(kind, name) for kind in OF_SEEDS for name in one.get(kind, ())] for one in (earlier, new)]
     if sorted(measures[0]) != sorted(measures[1]):
         raise ValueError(
@@ -136,14 +137,21 @@ def _joined(earlier: dict[str, Any], new: dict[str, Any], place: str) -> dict[st
             f'{new["Seeds"]}: test all seeds with the same statistics and measures'
         )
     seeds = sorted({*earlier['Seeds'], *new['Seeds']})
+    both = sorted({*earlier['Seeds']} & {*new['Seeds']})
     joined = {**earlier, **new, 'Seeds': seeds}
     for kind, name in measures[1]:
-        values = dict(zip(earlier['Seeds'], earlier[kind][name], strict=True))
-        values.update(zip(new['Seeds'], new[kind][name], strict=True))
-        joined[kind] = {**joined[kind], name: [values[seed] for seed in seeds]}
-    commits = [commit for one in (earlier, new) if 'Commit' in one for commit in str(one['Commit']).split(', ')]
-    if commits:
-        joined['Commit'] = ', '.join(dict.fromkeys(commits))
+        known, found = (dict(zip(one['Seeds'], one[kind][name], strict=True)) for one in (earlier, new))
+        changed = [f'{known[seed]} and {found[seed]} for seed {seed}' for seed in both if known[seed] != found[seed]]
+        if changed:
+            raise ValueError(
+                f'{place} has another {name} ({kind}) than the new results: {", ".join(changed)}; leave these seeds '
+                'out, or run all seeds and give --replace'
+            )
+        joined[kind] = {**joined[kind], name: [{**known, **found}[seed] for seed in seeds]}
+    for key in ('Commit', 'Machine'):
+        values = [value for one in (earlier, new) if key in one for value in str(one[key]).split('; ')]
+        if values:
+            joined[key] = '; '.join(dict.fromkeys(values))
     return joined
 
 

@@ -122,16 +122,20 @@ def test_seeds_can_be_added_one_by_one(tmp_path):
 
     first = {'Dataset': 'A val', 'Remark': 'small', **result('aaa', s0=1.0, s3=2.0)}
     record_results(tmp_path / 'a.py', [first])
-    record_results(tmp_path / 'a.py', [result('bbb', s1=3.0, s3=4.0)], other_seeds='keep')
+    record_results(tmp_path / 'a.py', [result('bbb', s1=3.0, s3=2.0)], other_seeds='keep')
     record_results(tmp_path / 'a.py', [result('bbb', s2=5.0)], other_seeds='keep')
     (found,) = read_metafile(tmp_path)['x/a']['Results']
-    expected = result('aaa, bbb', s0=1.0, s1=3.0, s2=5.0, s3=4.0)
+    expected = result('aaa; bbb', s0=1.0, s1=3.0, s2=5.0, s3=2.0)
     assert found == {'Source': 'ours', 'Dataset': 'A val', 'Remark': 'small', **expected}
     text = (tmp_path / 'metafile.yml').read_text()
     with pytest.raises(
         ValueError, match=r"a on A val has the measures .*Target.* and .*'mIoU'\)\] of seeds \[4\]: test"
     ):
         record_results(tmp_path / 'a.py', [dict(Seeds=[4], Metrics=dict(mIoU=[1.0]))], other_seeds='keep')
+    with pytest.raises(
+        ValueError, match=r'another mIoU \(Metrics\) than the new results: 1.0 and 1.1 for seed 0; leave'
+    ):
+        record_results(tmp_path / 'a.py', [result('ccc', s0=1.1, s4=0.0)], other_seeds='keep')
     assert (tmp_path / 'metafile.yml').read_text() == text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmuda.files import write_json
+from mmuda.machine import machine_name
 from mmuda.settings import differences, settings_digest, shortened
 
 from .runs import Run
@@ -22,6 +23,7 @@ class RunLedger:
     - ``settings``: everything in the config that decides the weights.
     - ``state``: ``'running'`` or ``'trained'``.
     - ``commit``: version of the code.
+    - ``machine``: name of the processor or GPU.
     - ``seconds`` of training and ``memory`` in MB, over all attempts.
     - ``began``: time at which the current attempt began, None after its end.
     - ``roots``: folders that its data sets were read from, by place in the config.
@@ -85,12 +87,12 @@ class RunLedger:
     def begin(self, run: Run, commit: str) -> None:
         """Record that the training of a run begins or continues.
 
-        A run that continues with the same settings keeps its costs and its first commit, but not its tests. With other
-        settings, it keeps nothing.
+        A run that continues with the same settings keeps its costs, its first commit and its first machine, but not its
+        tests. With other settings, it keeps nothing.
         """
         before = self.entry(run)
         known = before if before.get('settings') == run.settings else {}  # other settings make another training
-        new = dict(commit=commit, seconds=0.0, memory={}, roots={})
+        new = dict(commit=commit, machine=machine_name(), seconds=0.0, memory={}, roots={})
         entry = {**new, **known, 'settings': run.settings, 'tests': {}}
         entry['roots'] = {
             place: list(dict.fromkeys([*entry['roots'].get(place, []), root])) for place, root in run.roots.items()

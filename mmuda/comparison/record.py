@@ -46,9 +46,10 @@ def _entry(results: Results, reading: Reading, target: Reading | None, dataset: 
     entry.update({'Seeds': list(reading.results), 'Metrics': _metrics(results, reading)})
     if target is not None and list(target.results) == list(reading.results):
         entry['Target Statistics'] = _metrics(results, target)
-    commits = dict.fromkeys(entry['commit'] for entry in reading.entries.values() if entry['commit'])
-    if commits:
-        entry['Commit'] = ', '.join(commits)
+    for name in ('commit', 'machine'):
+        found = dict.fromkeys(one[name] for one in reading.entries.values() if one.get(name))
+        if found:
+            entry[name.capitalize()] = '; '.join(found)
     return entry
 
 

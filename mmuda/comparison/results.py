@@ -201,7 +201,8 @@ def gather(
         notes.append('there is no source-only method: add its config to see the worth of the others over it')
     elif not any(reading.statistics == 'target' for reading in readings):
         notes.append(
-            'there are no results with statistics of the target, a baseline that needs no method: add target to --batch-norm'
+            'there are no results with statistics of the target, a baseline without any method: add target to '
+            '--batch-norm'
         )
     return Results(readings, measure, [*measures, 'aAcc'], contents[0]['classes'], contents[0]['num_images'], notes)
 

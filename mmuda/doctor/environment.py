@@ -20,6 +20,7 @@ import mmuda.version
 from mmuda.compat import TESTED, is_newer
 from mmuda.datasets.cache import CACHE_DIR_VARIABLE, cache_dir
 from mmuda.files import existing_folder
+from mmuda.machine import processor_name
 
 from .rows import ERROR, OK, WARNING, Row, Section, count, size_of, some
 
@@ -134,7 +135,7 @@ def _types(node: Any) -> Iterator[str]:
 
 def _devices() -> Iterator[Row]:
     threads = f'{count(os.cpu_count() or 1, "core")}, {count(torch.get_num_threads(), "thread")} of PyTorch'
-    yield Row('CPU', f'{platform.processor() or platform.machine()}, {threads}')
+    yield Row('CPU', f'{processor_name()}, {threads}')
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(number)

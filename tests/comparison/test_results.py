@@ -7,6 +7,7 @@ import yaml
 from compared import CLASSES, tiny_runs, write_result
 
 from mmuda.comparison import RunLedger, comparison_text, gather, record, write_comparison_report
+from mmuda.machine import machine_name
 from mmuda.readme import BEGIN, END
 
 SCORES = {
@@ -129,7 +130,7 @@ def test_trainings_from_other_folders_get_a_note(tested):
     notes = gather(runs[:2], ledger, ('stored',)).notes
     assert not any('folder' in note for note in notes), 'no note if the run with another folder is left out'
     assert notes == [
-        'there are no results with statistics of the target, a baseline that needs no method: add target to --batch-norm'
+        'there are no results with statistics of the target, a baseline without any method: add target to --batch-norm'
     ]
     del ledger.entries[runs[2].name]['roots']
     assert results_of(tested).notes == [], 'entries of earlier versions have no folders'
@@ -176,7 +177,7 @@ def test_results_go_into_metafiles_and_readmes(tested, tmp_path):
         '    Seeds: [0, 1]\n'
         '    Metrics: {mIoU: [31.5, 36.5]}\n'
         '    Target Statistics: {mIoU: [33.5, 37.5]}\n'
-        '    Commit: abc123\n'
+        f'    Commit: abc123\n    Machine: {machine_name()}\n'
     )
     row = (
         '| minicity | mIoU, MiniCity val | - | 31.5, 36.5: 34.0 \u00b1 3.5 (seeds 0, 1) '
