@@ -79,13 +79,13 @@ def write_run_report(
     meta = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True)).metainfo  # reads no file
     images = min((run.metrics['num_images'] for run in runs if 'num_images' in run.metrics), default=None)
 
-    def predictions(row: _Row) -> Iterator[SegDataSample]:
+    def predictions(row: _Row, checkpoint: str | Path) -> Iterator[SegDataSample]:
         network = configs[row.run]
         count = images or len(build_dataset(network.test_dataloader.dataset))
         places = np.unique(np.linspace(0, count - 1, pictures).astype(int)).tolist()
-        yield from predict(load_model(network, row.checkpoint), network, places)
+        yield from predict(load_model(network, checkpoint), network, places)
 
-    found = {row.summary.name: predictions(row) for row in rows if row.checkpoint is not None}
+    found = {row.summary.name: predictions(row, row.checkpoint) for row in rows if row.checkpoint is not None}
     try:
         samples = collect_samples(found) if pictures else []
     except FileNotFoundError as error:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from mmuda.comparison.result_files import PLAIN, Kind, newest_results, kind_of
+from mmuda.comparison.result_files import PLAIN, Kind, kind_of, newest_results
 
 
 @pytest.mark.parametrize(
