@@ -24,7 +24,9 @@ class PNGRows:
         ValueError: If the image is empty, if rows have another width or type, or if their number is not the height.
     """
 
-    def __init__(self, file: BinaryIO, size: tuple[int, int], palette: Sequence[Sequence[int]] | None = None) -> None:
+    def __init__(
+        self, file: BinaryIO, size: tuple[int, int], palette: Sequence[Sequence[int]] | np.ndarray | None = None
+    ) -> None:
         self._height, self._width = size
         if min(size) < 1:
             raise ValueError(f'an image has at least one pixel, but its size is {size}')

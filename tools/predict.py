@@ -3,8 +3,12 @@
 IMAGES are files, folders (with all their subfolders), patterns ("shots/*/left_*.jpg"), lists (.txt, one path on each
 line) and videos. The command writes into DIR: labels/ (PNG files of train ids, with the folders and names of the
 images), shares.json (the number of pixels of each class) and prediction.json (network and settings); with options also
-overlays/ and confidence/ (255 times the probability of the predicted class). A second call continues: images whose
-files are complete are skipped.
+overlays/ with legend.png (the colours of the classes) and confidence/ (255 times the probability of the predicted
+class). A second call continues: images whose files are complete are skipped.
+
+Train ids number the classes from 0, in the order of the config. With --format own the command writes own_ids/ instead
+of labels/: PNG files of the ids of your own label files, from the label_table of the config. If several ids are one
+class, the smallest is written.
 
 The test pipeline of the config prepares the images, so results are those of tools/test.py. If the config does not
 resize images, large ones are predicted in overlapping windows. With --window all images that are larger than a window
@@ -21,6 +25,7 @@ from pathlib import Path
 from command_line import config_parser, parse, run_command
 
 MEGAPIXEL = 10**6
+OWN = 'own'
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,13 +33,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint')
     parser.add_argument('inputs', nargs='+', metavar='IMAGES')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder to write to')
-    parser.add_argument('--overlay', action='store_true', help='write images with the colours of their classes, too')
+    parser.add_argument(
+        '--overlay', action='store_true', help='write images with the colours of their classes and a legend, too'
+    )
     parser.add_argument('--confidence', action='store_true', help='write maps of 255 times the confidence, too')
     parser.add_argument('--no-palette', action='store_true', help='write grey label maps; the ids are the same')
     parser.add_argument(
         '--format',
-        choices=['cityscapes', 'acdc', 'dark_zurich', 'loveda'],
-        help='write label maps in the format of this test server',
+        choices=[OWN, 'cityscapes', 'acdc', 'dark_zurich', 'loveda'],
+        help='write label maps with the ids of your own label files, or in the format of this test server',
     )
     parser.add_argument(
         '--ensemble', nargs='+', default=[], metavar='CHECKPOINT', help='average with these networks, too'
@@ -80,8 +87,9 @@ from mmengine.logging import print_log
 from mmuda.engine.distributed import join_processes
 from mmuda.engine.launch import load_config
 from mmuda.engine.stopping import stoppable
-from mmuda.prediction import Outputs, find_images, get_format, predict, predict_folder, shares_table
+from mmuda.prediction import Outputs, find_images, get_format, own_ids, predict, predict_folder, shares_table
 from mmuda.ranks import from_main, is_main_process
+from mmuda.stages import network_config
 
 
 def main(args: argparse.Namespace) -> None:
@@ -108,7 +116,8 @@ def main(args: argparse.Namespace) -> None:
         not args.no_palette,
         args.overlay,
         args.confidence,
-        args.format and get_format(args.format),
+        server=get_format(args.format) if args.format and args.format != OWN else None,
+        ids=own_ids(network_config(cfg, args.stage), predictor.classes.names) if args.format == OWN else None,
     )
     left_out = f'; {others} other files are left out' if others else ''
     print_log(f'{len(entries)} images to predict{left_out}', 'current')

@@ -1,7 +1,8 @@
 """Show runs: python tools/report.py work_dirs/source_only/minicity work_dirs/advent/minicity
 
 Writes one HTML page that needs no other file: a table of scores, IoU of classes, curves of validations and losses, and
-predictions for images of the target. A folder that contains several trainings means all of them.
+predictions for images of the target. A folder that contains several trainings means all of them. Tests with batch-norm
+statistics of the target (tools/test.py --batch-norm target) are rows of their own.
 """
 
 import argparse

@@ -8,6 +8,8 @@ the config names. Teacher-student methods have a second network, which --of teac
 With --batch-norm target, batch-norm statistics are first estimated again, on the unlabelled target images of the
 training (Li et al. 2016, see mmuda/engine/batch_norm_estimation.py). This writes a separate checkpoint to the work dir,
 NAME_target_bn.pth, and separate results, NAME_target_bn.json.
+
+The last line says to which file the results are written.
 """
 
 import argparse
@@ -71,7 +73,7 @@ from mmuda.engine.distributed import join_processes
 from mmuda.engine.evaluated_images import check_labelled, evaluate_on
 from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
 from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
-from mmuda.ranks import unwrap
+from mmuda.ranks import is_main_process, unwrap
 from mmuda.stages import network_config, target_images
 
 
@@ -135,8 +137,10 @@ def main(args: argparse.Namespace) -> None:
         name = f'{name}_target_bn'
     set_metrics(cfg, 'iou_metrics', args.eval, '--eval')
     set_metrics(cfg, 'output_dir', args.out, '--out')
-    for metric in metrics_with(cfg.test_evaluator, 'json_file')[:1]:
-        metric['json_file'] = os.path.join(cfg.work_dir, f'{name}.json')
+    result = os.path.join(cfg.work_dir, f'{name}.json')
+    writing = metrics_with(cfg.test_evaluator, 'json_file')[:1]
+    for metric in writing:
+        metric['json_file'] = result
     if args.show_dir:
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='PredictionPictureHook', out_dir=args.show_dir)]
     if not alone:
@@ -154,6 +158,8 @@ def main(args: argparse.Namespace) -> None:
             load_weights(model, network_of(read_checkpoint(checkpoint), args.of, checkpoint), checkpoint)
     check_labelled(runner.test_loop.dataloader.dataset, cfg.test_evaluator)
     runner.test()
+    if writing and is_main_process():
+        print(f'results: {result}')
 
 
 if __name__ == '__main__':

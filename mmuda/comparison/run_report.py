@@ -1,12 +1,11 @@
 """An HTML report on existing runs, by their work directories."""
 
-import json
 import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.config import Config
@@ -23,8 +22,23 @@ from mmuda.visualization.scalars import Curve
 
 from .differences import BUDGET, differences_in
 from .methods import Method
+from .result_files import PLAIN, newest_results
 
 CONFIG = '*/vis_data/config.py'
+
+
+class _Row(NamedTuple):
+    """A row of the report: a run as it was tested.
+
+    Attributes:
+        run: Name of the run.
+        summary: Its numbers, and its curves in the first row of the run.
+        checkpoint: Checkpoint for pictures; None if there are none.
+    """
+
+    run: str
+    summary: RunSummary
+    checkpoint: str | Path | None
 
 
 def write_run_report(
@@ -34,9 +48,11 @@ def write_run_report(
 
     If runs were trained for different numbers of iterations, notes on the page say so.
 
-    Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Curves come from
-    its log, and predictions from its last checkpoint. Source-only and AdaBN are the baselines; an
-    oracle is none.
+    Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Tests with
+    batch-norm statistics of the target, of an ensemble and of another network such as the teacher are rows of their
+    own, with names that say so. Gains are differences of results with the same statistics. Tests on other images
+    (``--on``) are left out. Curves come from the log, and predictions from the last checkpoint, or from the one that
+    a test with statistics of the target has written. Source-only and AdaBN are the baselines; an oracle is none.
 
     Args:
         path: File to write.
@@ -54,31 +70,44 @@ def write_run_report(
     folders = list(dict.fromkeys(folder for work_dir in work_dirs for folder in training_folders(work_dir)))
     names = _names(folders)
     configs = {name: _config(folder) for name, folder in zip(names, folders, strict=True)}
-    runs = [_summary(name, folder, configs[name]) for name, folder in zip(names, folders, strict=True)]
+    rows = [
+        row for name, folder in zip(names, folders, strict=True) for row in _rows(name, folder, configs[name], pictures)
+    ]
+    runs = [row.summary for row in rows]
     cfg = configs[names[0]]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     meta = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True)).metainfo  # reads no file
     images = min((run.metrics['num_images'] for run in runs if 'num_images' in run.metrics), default=None)
 
-    def predictions(name: str, folder: Path) -> Iterator[SegDataSample]:
-        checkpoint = latest_checkpoint(folder)
-        if checkpoint is None:
-            raise FileNotFoundError(f'{folder} has no checkpoint to make pictures with')
-        count = images or len(build_dataset(configs[name].test_dataloader.dataset))
+    def predictions(row: _Row, checkpoint: str | Path) -> Iterator[SegDataSample]:
+        network = configs[row.run]
+        count = images or len(build_dataset(network.test_dataloader.dataset))
         places = np.unique(np.linspace(0, count - 1, pictures).astype(int)).tolist()
-        yield from predict(load_model(configs[name], checkpoint), configs[name], places)
+        yield from predict(load_model(network, checkpoint), network, places)
 
-    found = {name: predictions(name, folder) for name, folder in zip(names, folders, strict=True)}
+    found = {row.summary.name: predictions(row, row.checkpoint) for row in rows if row.checkpoint is not None}
     try:
         samples = collect_samples(found) if pictures else []
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{error}; without pictures: --pictures 0') from error
-    title = f'{len(runs)} runs' if len(runs) > 1 else names[0]
-    first = next((run.name for run in runs if run.baseline), names[0])
+    title = f'{len(folders)} runs' if len(folders) > 1 else names[0]
+    first = next((row.run for row in rows if row.summary.baseline), names[0])
     notes = differences_in(BUDGET, dict(zip(names, map(_iterations, folders), strict=True)), first)
+    notes += _without_partner(runs)
     for note in notes:
         say(f'warning: {note}')
     return write_report(path, title, runs, samples, meta['classes'], meta['palette'], '\n\n'.join(notes))
+
+
+def _without_partner(runs: Sequence[RunSummary]) -> list[str]:
+    """Return one warning for each result that no baseline is comparable with, although there are baselines."""
+    tested = {run.statistics for run in runs if run.baseline}
+    return [
+        f'{run.name} has no gain: no baseline was tested with {run.statistics} statistics of batch-norm. Test one with '
+        f'tools/test.py CONFIG CHECKPOINT --batch-norm {run.statistics}'
+        for run in runs
+        if tested and run.statistics not in tested
+    ]
 
 
 def _iterations(folder: Path) -> int | None:
@@ -104,21 +133,38 @@ def _config(folder: Path) -> Config:
     return Config.fromfile(found[-1])
 
 
-def _summary(name: str, folder: Path, cfg: Config) -> RunSummary:
-    """Return the numbers and curves of a run."""
+def _rows(name: str, folder: Path, cfg: Config, pictures: int) -> list[_Row]:
+    """Return the results of a run: each kind of test, and the last validation if there is no plain test.
+
+    Raises:
+        FileNotFoundError: If there is neither a test nor a validation, or, with pictures, no checkpoint.
+    """
     curves = read_scalars(folder)
-    tests = sorted((folder / 'test').glob('*.json'), key=lambda path: path.stat().st_mtime)
-    contents = [(path, json.loads(path.read_text(encoding='utf-8'))) for path in tests]
-    contents = [(path, content) for path, content in contents if 'confusion_matrix' in content]
+    last = latest_checkpoint(folder)
     baseline = Method(name, folder, cfg).is_baseline
-    if contents:
-        path, metrics = contents[-1]
-        return RunSummary(name, metrics, curves, f'test of {path.stem}', baseline)
-    if 'mIoU' not in curves:
+    results = newest_results(folder)
+    rows = []
+    if PLAIN not in results and 'mIoU' in curves:
+        note = f'validation at iteration {curves["mIoU"][0][-1]}'
+        summary = RunSummary(name, _last_validation(curves), curves, note, baseline, PLAIN.statistics)
+        rows.append(_Row(name, summary, last))
+    for kind, (path, content) in results.items():
+        summary = RunSummary(
+            name + kind.title,
+            content,
+            {} if rows else curves,
+            f'test of {path.stem}',
+            baseline and not kind.network,
+            kind.statistics,
+        )
+        copy = path.with_suffix('.pth')  # written by a test with statistics of the target
+        own = last if kind == PLAIN else copy if kind.statistics == 'target' and copy.is_file() else None
+        rows.append(_Row(name, summary, own))
+    if not rows:
         raise FileNotFoundError(f'{folder} has neither a test (test/*.json) nor a validation: run tools/test.py first')
-    return RunSummary(
-        name, _last_validation(curves), curves, f'validation at iteration {curves["mIoU"][0][-1]}', baseline
-    )
+    if pictures and last is None:
+        raise FileNotFoundError(f'{folder} has no checkpoint to make pictures with; without pictures: --pictures 0')
+    return rows
 
 
 def _last_validation(curves: dict[str, Curve]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from .folder import Summary, predict_folder
 from .formats import FORMATS, ServerFormat, get_format
 from .inputs import Entry, find_images
 from .outputs import Outputs
+from .own_ids import own_ids
 from .predictor import Options, Prediction, Predictor, predict
 from .shares import shares_table
 
@@ -18,6 +19,7 @@ __all__ = [
     'Summary',
     'find_images',
     'get_format',
+    'own_ids',
     'predict',
     'predict_folder',
     'shares_table',

@@ -71,14 +71,17 @@ def predict_folder(predictor: Predictor, entries: Sequence[Entry], outputs: Outp
     folder = outputs.folder
     outputs.check_names({entry.name: _source_of(entry) for entry in entries})
     with only_run(folder, 'prediction'):
-        job = Job(folder, MANIFEST, dict(predictor.settings(), palette=outputs.palette), dict(images={}, stamps={}))
+        own = {} if outputs.ids is None else dict(own_ids=list(outputs.ids))
+        settings = dict(predictor.settings(), palette=outputs.palette, **own)
+        job = Job(folder, MANIFEST, settings, dict(images={}, stamps={}))
+        from_main(outputs.write_legend)
         left = from_main(lambda: _to_do(job, entries, outputs))
         images, stamps = _known(job, entries)
-        job.update(images=images, stamps=stamps, status=RUNNING)
-        own = [left[place] for place in own_share(len(left))]
+        job.update(images=images, stamps=stamps, status=RUNNING, **own)  # the folder can be older than its own ids
+        share = [left[place] for place in own_share(len(left))]
         failed: dict[str, str] = {}
         with Notes(folder, len(outputs.classes.names)) as notes:
-            for entry, result in _predicted(predictor, own, outputs, num_workers):
+            for entry, result in _predicted(predictor, share, outputs, num_workers):
                 if isinstance(result, str):
                     failed[_source_of(entry)] = result
                 else:

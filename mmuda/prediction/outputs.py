@@ -8,15 +8,20 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from mmuda.constants import IGNORE_INDEX
 from mmuda.files import whole_file, write_atomically
 from mmuda.png_rows import PNGRows
-from mmuda.visualization.pictures import colorize
+from mmuda.visualization import colorize, legend_picture
 
 from .classes import Classes
 from .formats import ServerFormat
 from .windows import Band
 
 LABELS, OVERLAYS, CONFIDENCE = 'labels', 'overlays', 'confidence'
+OWN_IDS = 'own_ids'
+"""Folder of label maps whose values are the user's own ids."""
+LEGEND = 'legend.png'
+"""Picture of the colours of the classes, beside the folders."""
 LONGEST_SIDE = 4096
 """Longest side of overlays, in pixels. Overlays of larger images show every n-th pixel."""
 JPEG_QUALITY = 92
@@ -30,9 +35,14 @@ class Outputs:
         folder: Output folder.
         classes: Names and colours of the train ids.
         palette: Whether label maps have a palette of the colours, for viewers. Their pixel values are ids either way.
-        overlay: Whether to write JPEG files of the image with the colours of the classes over it.
+        overlay: Whether to write JPEG files of the image with the colours of the classes over it, and one legend.
         confidence: Whether to write PNG files of 255 times the probability of the predicted class.
         server: Format of a test server for the label maps; None writes train ids.
+        ids: Values of the label maps by train id, in [0, 255], see :func:`~mmuda.prediction.own_ids`; None writes train
+            ids. Label maps with own ids are in a folder of their own.
+
+    Raises:
+        ValueError: If there are both ``server`` and ``ids``.
     """
 
     folder: Path
@@ -41,6 +51,11 @@ class Outputs:
     overlay: bool = False
     confidence: bool = False
     server: ServerFormat | None = None
+    ids: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.server is not None and self.ids is not None:
+            raise ValueError('label maps have the format of a server or own ids, not both: give server or ids')
 
     def paths(self, name: str) -> dict[str, Path]:
         """Return the files of an image by kind: the label map, and the overlay and confidence map if they are written.
@@ -49,7 +64,7 @@ class Outputs:
             name: Name of the image, without suffix.
         """
         if self.server is None:
-            label = self.folder / LABELS / f'{name}.png'
+            label = self.folder / (LABELS if self.ids is None else OWN_IDS) / f'{name}.png'
         else:
             label = self.folder / self.server.folder / f'{self.server.file_name(PurePosixPath(name).name)}.png'
         found = {LABELS: label}
@@ -92,8 +107,8 @@ class Outputs:
         count = len(self.classes.names)
         counts = np.zeros(count, np.int64)
         overlay = _Overlay(size, self.classes) if self.overlay else None
-        table = None if self.server is None else self.server.table(self.classes.names)
-        palette = self.classes.palette if self.palette and self.server is None else None
+        table = self._table()
+        palette = self._palette() if self.palette and self.server is None else None
         with ExitStack() as stack:
             label = _rows_file(stack, paths[LABELS], size, palette)
             sure = _rows_file(stack, paths[CONFIDENCE], size) if self.confidence else None
@@ -108,8 +123,36 @@ class Outputs:
                 write_atomically(paths[OVERLAYS], overlay.jpeg())
         return counts
 
+    def write_legend(self) -> None:
+        """Write a picture of the names and colours of the classes, if there are overlays."""
+        if not self.overlay:
+            return
+        picture = legend_picture(self.classes.names, self.classes.palette)
+        write_atomically(
+            self.folder / LEGEND, cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+        )
 
-def _rows_file(stack: ExitStack, path: Path, size: tuple[int, int], palette: tuple | None = None) -> PNGRows:
+    def _table(self) -> np.ndarray | None:
+        """Return the values of label maps by train id, (256,) uint8; None if they are train ids."""
+        if self.server is not None:
+            return self.server.table(self.classes.names)
+        if self.ids is None:
+            return None
+        table = np.full(256, IGNORE_INDEX, np.uint8)
+        table[: len(self.ids)] = self.ids
+        return table
+
+    def _palette(self) -> np.ndarray:
+        """Return the RGB colours by value of the label maps, (V, 3) uint8."""
+        colours = np.asarray(self.classes.palette, np.uint8)
+        if self.ids is None:
+            return colours
+        found = np.zeros((max(self.ids) + 1, 3), np.uint8)
+        found[list(self.ids)] = colours
+        return found
+
+
+def _rows_file(stack: ExitStack, path: Path, size: tuple[int, int], palette: np.ndarray | None = None) -> PNGRows:
     draft = stack.enter_context(whole_file(path))
     file = stack.enter_context(open(draft, 'wb'))
     return stack.enter_context(PNGRows(file, size, palette))

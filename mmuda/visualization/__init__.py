@@ -2,6 +2,7 @@
 
 from .figures import line_chart, series_colors
 from .gallery import write_gallery
+from .legend import legend_picture
 from .pictures import colorize, entropy_map, heat, panel
 from .prediction_picture_hook import PredictionPictureHook
 from .predictions import collect_samples, sample_panel
@@ -21,6 +22,7 @@ __all__ = [
     'colorize',
     'entropy_map',
     'heat',
+    'legend_picture',
     'line_chart',
     'panel',
     'read_scalars',

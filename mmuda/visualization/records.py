@@ -25,6 +25,8 @@ class RunSummary:
         curves: Steps and values by name, as returned by ``read_scalars``.
         note: A remark, shown below the headline table.
         baseline: Whether the other runs are compared with this run.
+        statistics: Batch-norm statistics of the results, ``'stored'`` or ``'target'``. Only runs with the same value
+            are compared.
     """
 
     name: str
@@ -32,6 +34,7 @@ class RunSummary:
     curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
     note: str = ''
     baseline: bool = False
+    statistics: str = ''
 
     def means(self) -> dict[str, float | None]:
         """Return the mean of each protocol, then the pixel accuracy ``aAcc`` if there is one.

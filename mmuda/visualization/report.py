@@ -41,7 +41,8 @@ def write_report(
         path: Path of the file. Missing folders are created, and the file is written atomically.
         title: Heading of the page.
         runs: The runs in the order of the report. They are compared with the runs that are baselines; if there are
-            none, with the first run and with the run named 'AdaBN', if any. Entropy maps are those of the last run.
+            none, with the first run and with the run named 'AdaBN', if any. Only runs with the same batch-norm
+            statistics are compared. Entropy maps are those of the last run.
         samples: Images to show, possibly none. Pictures wider than ``MAX_WIDTH`` are embedded at that width.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.

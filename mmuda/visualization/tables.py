@@ -25,16 +25,22 @@ class Cell(NamedTuple):
     share: float | None = None
 
 
-def references(runs: Sequence[RunSummary]) -> list[str]:
-    """Return the names of the runs that others are compared with.
+def references(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """Return the runs that others are compared with.
 
-    These are the baselines. If there are none, they are the first run and the run named 'AdaBN', if any.
+    These are the baselines. If there are none, they are the first run of each batch-norm statistics and the runs named
+    'AdaBN'. A run that no other run is comparable with (see :func:`comparable`) is left out.
     """
-    baselines = [run.name for run in runs if run.baseline]
-    if baselines:
-        return baselines
-    names = [run.name for run in runs]
-    return [names[0], *(name for name in names[1:] if name == BASELINE)] if len(names) > 1 else []
+    first = {run.statistics: run for run in reversed(runs)}
+    found = [run for run in runs if run.baseline] or [
+        run for run in runs if run is first[run.statistics] or run.name == BASELINE
+    ]
+    return [run for run in found if any(other is not run and comparable(other, run) for other in runs)]
+
+
+def comparable(run: RunSummary, other: RunSummary) -> bool:
+    """Return whether the difference of two results is a gain: whether both have the same batch-norm statistics."""
+    return run.statistics == other.statistics
 
 
 def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
@@ -42,9 +48,10 @@ def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
 
     Returns:
         A dict with ``measure``, the name of the protocol; ``value``, the highest mean as text; ``best``, the names of
-        the runs with this mean; ``compared``, the number of runs that have a mean; ``gains``, for each run of
-        :func:`references` its name and a cell with the difference of ``value`` to it; and ``bars``, for each run a dict
-        with ``name`` and the cells ``ours`` and ``paper``, with shares of the highest number.
+        the runs with this mean; ``compared``, the number of runs that have a mean; ``counted``, their name, 'runs', or
+        'results' if a run can have several; ``gains``, for each run of :func:`references` that is comparable with a
+        best run its name and a cell with the difference of ``value`` to it; and ``bars``, for each run a dict with
+        ``name`` and the cells ``ours`` and ``paper``, with shares of the highest number.
     """
     means = {run.name: run.means() for run in runs}
     measures = dict.fromkeys(name for row in means.values() for name in row if name != 'aAcc')
@@ -59,10 +66,13 @@ def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
         value=_percent(max(known)),
         best=best,
         compared=len(known),
+        counted='results' if len({run.statistics for run in runs}) > 1 else 'runs',
         gains=[
-            (name, _difference(max(known), values[name]))
-            for name in references(runs)
-            if name not in best and values[name] is not None
+            (other.name, _difference(max(known), values[other.name]))
+            for other in references(runs)
+            if other.name not in best
+            and values[other.name] is not None
+            and any(comparable(run, other) for run in runs if run.name in best)
         ],
         bars=[
             dict(name=name, ours=_scaled(values[name], full), paper=_scaled(published[name], full)) for name in means
@@ -75,7 +85,8 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
 
     Returns:
         A dict with ``measures``, for each group of columns a dict with ``name`` and ``columns``; and ``rows``, for each
-        run a dict with ``name`` and ``groups``, a list of cells for each group.
+        run a dict with ``name`` and ``groups``, a list of cells for each group. A cell is empty where a run is not
+        comparable with a reference.
     """
     means = {run.name: run.means() for run in runs}
     names = list(dict.fromkeys(name for row in means.values() for name in row))
@@ -84,7 +95,10 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
     published = [name for name in names if any(run.paper_means().get(name) is not None for run in runs)]
     best = {name: _best([row.get(name) for row in means.values()]) for name in names}
     measures = [
-        dict(name=name, columns=['%', *(f'vs {other}' for other in compared[name]), *['paper'] * (name in published)])
+        dict(
+            name=name,
+            columns=['%', *(f'vs {other.name}' for other in compared[name]), *['paper'] * (name in published)],
+        )
         for name in names
     ]
     rows = []
@@ -94,7 +108,8 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
             value = means[run.name].get(name)
             group = [Cell(_percent(value), 'best' if _shown(value) == best[name] else '')]
             for other in compared[name]:
-                group.append(Cell() if other == run.name else _difference(value, means[other].get(name)))
+                gains = other is not run and comparable(run, other)
+                group.append(_difference(value, means[other.name].get(name)) if gains else Cell())
             if name in published:
                 figure = run.paper_means().get(name)
                 group.append(Cell('' if figure is None else _percent(figure), 'paper'))
@@ -104,7 +119,9 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
 
 
 def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the table of the IoU of each class in all runs and papers, with the gain of the last run.
+    """Return the table of the IoU of each class in all runs and papers, with the gain of a run.
+
+    It is the last run with a reference that it is comparable with, over the last of these references.
 
     Returns:
         A dict with ``columns``, pairs of a heading and a CSS class; ``gain``, the names of the two runs that the last
@@ -115,9 +132,8 @@ def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str,
         columns.append((run.name, '', run.iou()))
         if run.paper_iou():
             columns.append((run.paper, 'paper', run.paper_iou()))
-    others = [name for name in references(runs) if name != runs[-1].name]
-    before = next((run.iou() for run in runs if others and run.name == others[-1]), {})
-    after = runs[-1].iou()
+    pairs = [(run, other) for run in runs for other in references(runs) if other is not run and comparable(run, other)]
+    after, before = (run.iou() for run in pairs[-1]) if pairs else ({}, {})
     gains = [_difference(after.get(name), before.get(name)) for name in classes]
     widest = max((abs(gain.share) for gain in gains if gain.share is not None), default=0) or 1
     rows = []
@@ -127,12 +143,12 @@ def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str,
         for _, kind, values in columns:
             cell = _scaled(values.get(name), 100)
             row.append(cell._replace(kind='best' if not kind and _shown(values.get(name)) == best else kind))
-        if others:
+        if pairs:
             row.append(gain._replace(share=None if gain.share is None else gain.share / widest))
         rows.append(row)
     return dict(
         columns=[(heading, kind) for heading, kind, _ in columns],
-        gain=(runs[-1].name, others[-1]) if others else None,
+        gain=tuple(run.name for run in pairs[-1]) if pairs else None,
         rows=rows,
     )
 

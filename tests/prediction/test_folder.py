@@ -13,6 +13,7 @@ from processes import run_on_processes
 import mmuda
 from mmuda.prediction import Outputs, find_images, get_format, predict_folder
 from mmuda.prediction.formats import ServerFormat
+from mmuda.visualization import legend_picture
 
 
 def labels(folder: Path) -> dict[str, np.ndarray]:
@@ -53,12 +54,15 @@ def test_everything_is_written(predictor, images, tmp_path):
     assert shares['pixels'] == counts.tolist() and shares['classes'] == list(CLASSES)
     assert shares == json.loads(json.dumps(done.shares))
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
-        'labels', 'confidence', 'overlays', 'shares.json', 'prediction.json'
+        'labels', 'confidence', 'overlays', 'legend.png', 'shares.json', 'prediction.json'
     }  # fmt: skip
+    legend = cv2.imread(str(tmp_path / 'out/legend.png'))[..., ::-1]
+    assert np.array_equal(legend, legend_picture(CLASSES, PALETTE))
 
 
 def test_it_goes_on_and_takes_more_images(predictor, images, tmp_path):
     first = predict_into(tmp_path / 'out', predictor, images)
+    assert not (tmp_path / 'out/legend.png').exists(), 'without overlays there is nothing to explain'
     (tmp_path / 'out/labels/a/two.png').unlink()
     before = (tmp_path / 'out/labels/a/one.png').stat()
     cv2.imwrite(str(images / 'a/three.png'), picture(7))
@@ -132,6 +136,26 @@ def test_formats_of_test_servers(predictor, images, tmp_path):
         predict_into(tmp_path / 'both', predictor, images, server=server)
     with pytest.raises(ValueError, match='the network predicts sky, ground, wall, thing, but the LoveDA'):
         predict_into(tmp_path / 'loveda', predictor, images / 'a', server=get_format('loveda'))
+
+
+def test_label_maps_with_own_ids(predictor, images, tmp_path):
+    ids = (7, 0, 255, 40)
+    predict_into(tmp_path / 'out', predictor, images)
+    done = predict_into(tmp_path / 'out', predictor, images, ids=ids)
+    assert done.predicted == 3
+    found, plain = labels(tmp_path / 'out/own_ids'), labels(tmp_path / 'out/labels')
+    assert set(found) == set(plain) == {'a/one', 'a/two', 'b/deep/one'}
+    for name, label in found.items():
+        assert np.array_equal(label, np.array(ids)[plain[name]])
+    with Image.open(tmp_path / 'out/own_ids/a/one.png') as image:
+        assert image.mode == 'P'
+        assert np.array_equal(np.asarray(image.convert('RGB')), np.array(PALETTE)[plain['a/one']])
+    assert predict_into(tmp_path / 'out', predictor, images, ids=ids).skipped == 3
+    with pytest.raises(RuntimeError, match='other settings:\n  own_ids.0: was 7, is 8'):
+        predict_into(tmp_path / 'out', predictor, images, ids=(8, *ids[1:]))
+    assert predict_into(tmp_path / 'out', predictor, images).skipped == 3
+    with pytest.raises(ValueError, match='not both: give server or ids'):
+        Outputs(tmp_path, predictor.classes, server=get_format('acdc'), ids=ids)
 
 
 def test_large_images_and_frames(predictor, checkpoint, images, tmp_path):

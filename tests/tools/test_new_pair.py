@@ -12,6 +12,7 @@ from preloaded import run_script, start
 
 from mmuda.checks import check_config
 from mmuda.engine.launch import load_config
+from mmuda.prediction import own_ids
 
 DOCS = TOOLS.parent / 'docs' / 'own_data.md'
 SMALL = ['--network', 'tiny', '--batch', '1', '--iterations', '2']
@@ -60,6 +61,7 @@ def test_from_folders_to_configs_and_commands(tmp_path):
     ]
     cfg = load_config(tmp_path / 'configs' / 'my_pair' / 'dacs.py')
     assert check_config(cfg) == [] and cfg.train_dataloader.dataset.source.label_table[255] == 255
+    assert own_ids(cfg, ('background', 'road', 'car')) == (0, 1, 2)
     absolute = [
         tmp_path / word if str(word).startswith('data/') else word for word in new_pair('--val', 'data/checked')
     ]

@@ -49,6 +49,47 @@ def test_a_test_counts_more_than_a_validation_and_needs_no_data(minicity, tmp_pa
     assert re.search('77.7.*test of iter_2', html, re.DOTALL) and os.path.getsize(tmp_path / 'new/page.html') > 1000
 
 
+def write_test(run_folder, name, miou, age):
+    """Write a result of `tools/test.py`; results with a greater age are newer."""
+    path = run_folder / 'test' / f'{name}.json'
+    path.parent.mkdir(exist_ok=True)
+    scores = dict(num_images=5, metrics=dict(mIoU=miou, aAcc=80.0), protocols=dict(mIoU=['road']), confusion_matrix=[])
+    path.write_text(json.dumps(scores))
+    os.utime(path, (age, age))
+
+
+def test_statistics_of_the_target_are_rows_of_their_own(minicity, tmp_path):
+    runs = {method: tmp_path / 'runs' / method for method in ('source_only', 'dacs')}
+    for method, folder in runs.items():
+        build_runner(tiny_config(method, minicity, folder, iters=2, val=2)).train()
+    write_test(runs['source_only'], 'iter_2', 15.1, 1)
+    write_test(runs['source_only'], 'iter_2_target_bn', 15.9, 2)
+    write_test(runs['source_only'], 'iter_2_on_source', 60.0, 3)
+    write_test(runs['dacs'], 'iter_2', 17.1, 1)
+    command = [TOOLS / 'report.py', tmp_path / 'runs', '--pictures']
+    assert 'warning' not in run(minicity, *command, 0)
+    text = (tmp_path / 'runs/report.html').read_text()
+    page = Page(text)
+    assert page.row('source_only')[0][1] == '15.1'
+    assert page.row('source_only, target statistics')[0][1] == '15.9'
+    assert page.row('dacs')[0][1:3] == ['17.1', '+2.0']
+    assert '<title>2 runs</title>' in text and 'best of 3 results' in text and '60.0' not in ''.join(page.text)
+
+    # A method that was tested with target statistics alone, beside a baseline with stored ones.
+    (runs['source_only'] / 'test/iter_2_target_bn.json').unlink()
+    (runs['dacs'] / 'test/iter_2.json').unlink()
+    write_test(runs['dacs'], 'iter_2_target_bn', 17.1, 4)
+    shutil.copy(runs['dacs'] / 'iter_2.pth', runs['dacs'] / 'test/iter_2_target_bn.pth')
+    printed = run(minicity, *command, 1)
+    note = 'dacs, target statistics has no gain: no baseline was tested with target statistics of batch-norm'
+    assert f'warning: {note}' in printed and 'CHECKPOINT --batch-norm target' in printed
+    page = Page((tmp_path / 'runs/report.html').read_text())
+    assert page.row('dacs, target statistics')[0][1:3] == ['17.1', '']
+    assert note in ''.join(page.text) and 'validation at iteration 2' in ''.join(page.text)
+    described = [image['alt'] for image in page.images]
+    assert len([words for words in described if words.endswith('prediction of dacs, target statistics')]) == 1
+
+
 def test_a_folder_without_a_run(minicity, tmp_path):
     told = run(minicity, TOOLS / 'report.py', tmp_path, fails=True)
     assert 'error: no file' in told and 'give the work_dir of a run' in told

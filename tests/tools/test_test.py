@@ -30,6 +30,7 @@ def test_test_with_everything(minicity, trained, tmp_path):
     content = json.loads((tmp_path / 'iter_4.json').read_text())
     assert {'mIoU', 'mDice', 'mFscore', 'aAcc'} <= set(content['metrics'])
     assert f'{content["metrics"]["mIoU"]:.2f}' in log and '| road ' in log
+    assert log.splitlines()[-1] == f'results: {tmp_path / "iter_4.json"}'
     maps, pictures = sorted((tmp_path / 'maps').iterdir()), sorted((tmp_path / 'pictures').iterdir())
     assert len(maps) == len(pictures) == 5 and [m.stem for m in maps] == [p.stem for p in pictures]
     with Image.open(maps[0]) as written:
@@ -100,6 +101,7 @@ def test_statistics_of_the_target(minicity, trained, tmp_path):
     log = run(minicity, *command, '--batch-norm', 'target', *options('adabn'))
     assert 'batch-norm 1/' in log and 'batch-norm, planning: ' in log
     assert 'layers on 5 target images: ' in log
+    assert f'results: {tmp_path / "iter_4_target_bn.json"}' in log
     stored, found = torch.load(trained['adabn'])['state_dict'], torch.load(tmp_path / 'iter_4_target_bn.pth')
     changed = {key for key, value in stored.items() if not torch.equal(value, found['state_dict'][key])}
     assert changed == {key for key in stored if 'running' in key} and found['meta']['target_batch_norm']['images'] == 5

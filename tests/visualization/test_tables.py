@@ -107,3 +107,48 @@ def test_figures_of_papers_stand_beside_ours(tmp_path):
     # A figure of a paper is never marked as the best.
     assert page.row('road') == (['road', '90.0', '88.0', '80.0', '89.4', '\u22128.0'], [1])
     assert page.row('car')[0][4] == '\u2013' and page.row('train')[0][4] == '1.7'
+
+
+def runs_of_two_statistics(*statistics: str):
+    """Return runs of a baseline and of a method, each with one of the statistics."""
+    means = dict(base=(15.1, 15.9), dacs=(17.1, 16.4))
+    return [
+        run(
+            f'{name}{", target statistics" * (which == "target")}',
+            means[name][which == 'target'],
+            (means[name][which == 'target'],),
+            baseline=name == 'base',
+            statistics=which,
+        )
+        for name, which in (one.split() for one in statistics)
+    ]
+
+
+def test_results_of_different_statistics_are_never_subtracted(tmp_path):
+    text = written(tmp_path, runs_of_two_statistics('base stored', 'base target', 'dacs stored', 'dacs target'))
+    page = Page(text)
+    assert [text for text, _ in page.rows[1]] == ['%', 'vs base', 'vs base, target statistics', '%']
+    assert page.row('base')[0] == ['base', '15.1', '', '', '80.0']
+    assert page.row('base, target statistics')[0][1:4] == ['15.9', '', '']
+    assert page.row('dacs')[0][1:4] == ['17.1', '+2.0', '']
+    assert page.row('dacs, target statistics')[0][1:4] == ['16.4', '', '+0.5']
+    assert re.search(r'<p class="winner">([^<]*)<', text)[1] == 'dacs, best of 4 results'
+    assert re.findall(r'</b> over ([^<]*)</li>', text) == ['base']
+    assert re.findall(r'<th class="gain"[^>]*>([^<]*)<', text) == ['dacs, target statistics vs base, target statistics']
+
+
+def test_without_a_result_of_the_same_statistics_there_is_no_gain(tmp_path):
+    text = written(tmp_path, runs_of_two_statistics('base target', 'dacs stored'))
+    assert [text for text, _ in Page(text).rows[1]] == ['%', '%']
+    assert '</b> over ' not in text and 'class="gain"' not in text
+    text = written(tmp_path, runs_of_two_statistics('base stored', 'dacs stored', 'dacs target'))
+    assert [text for text, _ in Page(text).rows[1]] == ['%', 'vs base', '%']
+    assert re.findall(r'<th class="gain"[^>]*>([^<]*)<', text) == ['dacs vs base']
+
+
+def test_without_baselines_the_first_run_of_each_statistics_is_the_reference(tmp_path):
+    runs = runs_of_two_statistics('base stored', 'base target', 'dacs stored', 'dacs target')
+    for one in runs:
+        one.baseline = False
+    page = Page(written(tmp_path, runs))
+    assert [text for text, _ in page.rows[1]] == ['%', 'vs base', 'vs base, target statistics', '%']

@@ -1,0 +1,41 @@
+"""Names of the result files of `tools/test.py`."""
+
+import json
+import os
+
+import pytest
+
+from mmuda.comparison.result_files import PLAIN, Kind, kind_of, newest_results
+
+
+@pytest.mark.parametrize(
+    'stem, wanted, title',
+    [
+        ('iter_60', PLAIN, ''),
+        ('best_mIoU_iter_60', PLAIN, ''),
+        ('mine', PLAIN, ''),
+        ('iter_60_target_bn', Kind('', 'test', 'target'), ', target statistics'),
+        ('target_bn', Kind('', 'test', 'target'), ', target statistics'),
+        ('iter_60_on_source', Kind('', 'source', 'stored'), ''),
+        ('iter_60_on_val_target_bn', Kind('', 'val', 'target'), ', target statistics'),
+        ('iter_60_teacher', Kind('teacher', 'test', 'stored'), ', teacher'),
+        ('iter_60_teacher_on_target', Kind('teacher', 'target', 'stored'), ', teacher'),
+        ('ensemble', Kind('ensemble', 'test', 'stored'), ', ensemble'),
+        ('ensemble_target_bn', Kind('ensemble', 'test', 'target'), ', ensemble, target statistics'),
+    ],
+)
+def test_a_name_says_what_was_tested(stem, wanted, title):
+    assert kind_of(stem) == wanted and wanted.title == title
+
+
+def test_the_newest_result_of_each_kind(tmp_path):
+    names = ('iter_60_teacher', 'iter_60_target_bn', 'iter_60', 'iter_40', 'iter_60_on_source', 'other')
+    for age, name in enumerate(reversed(names)):
+        path = tmp_path / 'test' / f'{name}.json'
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({} if name == 'other' else dict(name=name, confusion_matrix=[])))
+        os.utime(path, (age, age))
+    found = newest_results(tmp_path)
+    assert [result.path.stem for result in found.values()] == ['iter_60', 'iter_60_target_bn', 'iter_60_teacher']
+    assert all(result.content['name'] == result.path.stem for result in found.values())
+    assert newest_results(tmp_path / 'nowhere') == {}
