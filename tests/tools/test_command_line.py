@@ -49,7 +49,7 @@ def test_help_loads_nothing():
         ('new_pair', 'method', METHODS, 'dacs'),
         ('new_pair', 'network', NETWORKS, None),
         ('new_pair', 'sample', None, str(LABELS)),
-        ('predict', 'format', FORMATS, None),
+        ('predict', 'format', ['own', *FORMATS], None),
         ('predict', 'whole_up_to', None, WHOLE_UP_TO / 1e6),
         ('predict', 'max_megapixels', None, MAX_PIXELS / 1e6),
         ('test', 'on', SPLITS, SPLITS[0]),
