@@ -11,6 +11,8 @@ from .files import write_atomically
 NAME = 'metafile.yml'
 IN_ONE_LINE = {'Paper', 'Metrics', 'Target Statistics', 'Seeds', 'Per Class'}
 """Keys whose values are written on one line."""
+UNKNOWN = 'unknown'
+"""Commit or machine of results that do not name it, beside others that do."""
 OF_SEEDS = ('Metrics', 'Target Statistics')
 """Keys of our results whose values are lists over the seeds."""
 
@@ -149,8 +151,8 @@ def _joined(earlier: dict[str, Any], new: dict[str, Any], place: str) -> dict[st
             )
         joined[kind] = {**joined[kind], name: [{**known, **found}[seed] for seed in seeds]}
     for key in ('Commit', 'Machine'):
-        values = [value for one in (earlier, new) if key in one for value in str(one[key]).split('; ')]
-        if values:
+        if key in joined:
+            values = [value for one in (earlier, new) for value in str(one.get(key, UNKNOWN)).split('; ')]
             joined[key] = '; '.join(dict.fromkeys(values))
     return joined
 

@@ -123,9 +123,9 @@ def test_seeds_can_be_added_one_by_one(tmp_path):
     first = {'Dataset': 'A val', 'Remark': 'small', **result('aaa', s0=1.0, s3=2.0)}
     record_results(tmp_path / 'a.py', [first])
     record_results(tmp_path / 'a.py', [result('bbb', s1=3.0, s3=2.0)], other_seeds='keep')
-    record_results(tmp_path / 'a.py', [result('bbb', s2=5.0)], other_seeds='keep')
+    record_results(tmp_path / 'a.py', [{**result('bbb', s2=5.0), 'Machine': 'CPU, AVX2'}], other_seeds='keep')
     (found,) = read_metafile(tmp_path)['x/a']['Results']
-    expected = result('aaa; bbb', s0=1.0, s1=3.0, s2=5.0, s3=2.0)
+    expected = {**result('aaa; bbb', s0=1.0, s1=3.0, s2=5.0, s3=2.0), 'Machine': 'unknown; CPU, AVX2'}
     assert found == {'Source': 'ours', 'Dataset': 'A val', 'Remark': 'small', **expected}
     text = (tmp_path / 'metafile.yml').read_text()
     with pytest.raises(
