@@ -73,6 +73,7 @@ from mmuda.engine.distributed import join_processes
 from mmuda.engine.evaluated_images import check_labelled, evaluate_on
 from mmuda.engine.launch import build_runner, load_config, metrics_with, use_tta
 from mmuda.engine.target_batch_norm import sample_of, write_target_batch_norm
+from mmuda.evaluation.result_files import ENSEMBLE, FOLDER, PLAIN, Kind
 from mmuda.ranks import is_main_process, unwrap
 from mmuda.stages import network_config, target_images
 
@@ -96,7 +97,8 @@ def with_target_statistics(cfg: Config, network: Config, checkpoints: list[str])
     written = []
     for number, checkpoint in enumerate(checkpoints):
         name = Path(checkpoint).stem if len(checkpoints) == 1 else f'{Path(checkpoint).stem}_{number}'
-        written.append(os.path.join(network.work_dir, f'{name}_target_bn.pth'))
+        copy_name = PLAIN._replace(statistics='target').stem(name)
+        written.append(os.path.join(network.work_dir, f'{copy_name}.pth'))
         write_target_batch_norm(network, images, checkpoint, written[-1], **options)
     return written
 
@@ -122,7 +124,7 @@ def set_metrics(cfg: Config, argument: str, value: Any, option: str) -> None:
 
 def main(args: argparse.Namespace) -> None:
     first = Path(args.checkpoints[0])
-    whole = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / 'test'))
+    whole = load_config(args.config, args.cfg_options, args.work_dir or str(first.parent / FOLDER))
     cfg = network_config(whole, args.stage)
     cfg.launcher = args.launcher
     cfg.load_from, cfg.resume = None, False
@@ -130,14 +132,13 @@ def main(args: argparse.Namespace) -> None:
     evaluate_on(cfg, args.on, whole)
     require(cfg, check_test(cfg))
     alone, plain = len(args.checkpoints) == 1, args.of == SEGMENTOR
-    name = (first.stem if alone else 'ensemble') + ('' if plain else f'_{args.of}')
-    name += '' if args.on == 'test' else f'_on_{args.on}'
+    parts = [*([] if alone else [ENSEMBLE]), *([] if plain else [args.of])]
+    kind = Kind('_'.join(parts), args.on, args.batch_norm)
     if args.batch_norm == 'target':
         args.checkpoints = with_target_statistics(whole, configured, args.checkpoints)
-        name = f'{name}_target_bn'
     set_metrics(cfg, 'iou_metrics', args.eval, '--eval')
     set_metrics(cfg, 'output_dir', args.out, '--out')
-    result = os.path.join(cfg.work_dir, f'{name}.json')
+    result = os.path.join(cfg.work_dir, f'{kind.stem(first.stem)}.json')
     writing = metrics_with(cfg.test_evaluator, 'json_file')[:1]
     for metric in writing:
         metric['json_file'] = result

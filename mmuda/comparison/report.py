@@ -44,7 +44,7 @@ def write_comparison_report(
     def predictions(reading: Reading) -> Iterator[SegDataSample]:
         run = shown_runs[reading.name]
         network = network_config(run.full_config())
-        tested = run.folder / 'test' / f'{run.checkpoint().stem}_target_bn.pth'
+        tested = run.result_file('target').with_suffix('.pth')
         checkpoint = run.checkpoint() if reading.statistics == 'stored' else tested
         yield from predict(load_model(network, checkpoint), network, indices)
 

@@ -199,7 +199,7 @@ def gather(
     )
     if not any(reading.method.is_source_only for reading in readings):
         notes.append('there is no source-only method: add its config to see the worth of the others over it')
-    elif not any(reading.statistics == 'target' for reading in readings):
+    elif 'target' not in statistics:
         notes.append(
             'there are no results with statistics of the target, a baseline without any method: add target to '
             '--batch-norm'

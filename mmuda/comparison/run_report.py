@@ -17,12 +17,12 @@ from mmuda.checkpoints import latest_checkpoint
 from mmuda.datasets import build_dataset
 from mmuda.engine.inference import load_model, predict
 from mmuda.engine.launch import find_plug_ins
+from mmuda.evaluation.result_files import PLAIN, newest_results
 from mmuda.visualization import RunSummary, collect_samples, read_scalars, training_folders, write_report
 from mmuda.visualization.scalars import Curve
 
 from .differences import BUDGET, differences_in
 from .methods import Method
-from .result_files import PLAIN, newest_results
 
 CONFIG = '*/vis_data/config.py'
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmuda.checkpoints import latest_checkpoint
 from mmuda.engine.launch import LIVE_KEYS
 from mmuda.engine.run_settings import EVALUATION, RUNTIME
+from mmuda.evaluation.result_files import FOLDER, PLAIN
 from mmuda.files import write_atomically
 from mmuda.settings import comparable
 from mmuda.stages import build_stages, make_context, network_config
@@ -117,8 +118,8 @@ class Run:
 
     def result_file(self, statistics: str) -> Path:
         """Return the file to which ``tools/test.py`` writes its results with some batch-norm statistics."""
-        ending = '_target_bn' if statistics == 'target' else ''
-        return self.folder / 'test' / f'{self.checkpoint().stem}{ending}.json'
+        stem = PLAIN._replace(statistics=statistics).stem(self.checkpoint().stem)
+        return self.folder / FOLDER / f'{stem}.json'
 
 
 def plan_runs(methods: Sequence[Method], seeds: Sequence[int], work_dir: str | Path) -> list[Run]:

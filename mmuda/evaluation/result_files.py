@@ -10,7 +10,8 @@ FOLDER = 'test'
 
 _NAME = re.compile(r'(?P<network>.*?)(?:_on_(?P<images>val|source|target))?(?P<target_bn>(?:_|^)target_bn)?', re.DOTALL)
 _CHILD = re.compile(r'.*?(?:iter|epoch)_\d+_(?P<child>\w+)')
-_ENSEMBLE = 'ensemble'
+ENSEMBLE = 'ensemble'
+"""Network of a test of several checkpoints."""
 
 
 class Kind(NamedTuple):
@@ -31,6 +32,19 @@ class Kind(NamedTuple):
         """The differences from a plain test, as an addition to the name of a run; '' for a plain test."""
         statistics = ['target statistics'] if self.statistics == 'target' else []
         return ''.join(f', {part}' for part in [*filter(None, [self.network]), *statistics])
+
+    def stem(self, checkpoint: str) -> str:
+        """Return the name of the result file without suffix; :func:`kind_of` is the inverse.
+
+        Args:
+            checkpoint: Name of the tested checkpoint without suffix, such as ``'iter_60'``. It is not used for an
+                ensemble.
+        """
+        network = (
+            self.network if self.network.startswith(ENSEMBLE) else '_'.join(filter(None, [checkpoint, self.network]))
+        )
+        images = '' if self.images == 'test' else f'_on_{self.images}'
+        return f'{network}{images}{"_target_bn" if self.statistics == "target" else ""}'
 
 
 PLAIN = Kind('', 'test', 'stored')
@@ -59,7 +73,7 @@ def kind_of(stem: str) -> Kind:
     assert found is not None  # every text matches
     name = found['network']
     child = _CHILD.fullmatch(name)
-    network = child['child'] if child else name if name.startswith(_ENSEMBLE) else ''
+    network = child['child'] if child else name if name.startswith(ENSEMBLE) else ''
     return Kind(network, found['images'] or PLAIN.images, 'target' if found['target_bn'] else PLAIN.statistics)
 
 

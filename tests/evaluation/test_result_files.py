@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from mmuda.comparison.result_files import PLAIN, Kind, kind_of, newest_results
+from mmuda.evaluation.result_files import PLAIN, Kind, kind_of, newest_results
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,15 @@ from mmuda.comparison.result_files import PLAIN, Kind, kind_of, newest_results
 )
 def test_a_name_says_what_was_tested(stem, wanted, title):
     assert kind_of(stem) == wanted and wanted.title == title
+
+
+@pytest.mark.parametrize('statistics', ['stored', 'target'])
+@pytest.mark.parametrize('images', ['test', 'val', 'source', 'target'])
+@pytest.mark.parametrize('network', ['', 'teacher', 'ensemble', 'ensemble_teacher'])
+def test_a_name_can_be_read_again(network, images, statistics):
+    kind = Kind(network, images, statistics)
+    assert kind_of(kind.stem('iter_60')) == kind
+    assert kind.stem('iter_60').startswith('ensemble' if 'ensemble' in network else 'iter_60')
 
 
 def test_the_newest_result_of_each_kind(tmp_path):
