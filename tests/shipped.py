@@ -244,11 +244,9 @@ SMALLER = {
     'SmallClassCrop': lambda node: dict(size=32, origin_size=64, max_shape=node.get('max_shape') and (48, 64)),
     'TrainStage': lambda node: short_training(node),
     'PriorStage': dict(size=(24, 32), kernel=5),
-    # Keep two networks of each round, so that labels are made from the mean of several networks.
+    # Keep all rounds, each with two networks, so that labels are made from the mean of several networks.
     'BandRounds': lambda node: dict(
-        num_rounds=min(node.num_rounds, 1),
-        betas=node.betas[:2],
-        label={**node.label, 'band_weights': node.label.band_weights and [0.5, 0.5]},
+        betas=node.betas[:2], label={**node.label, 'band_weights': node.label.band_weights and [0.5, 0.5]}
     ),
     'CBSTRounds': lambda node: dict(
         num_rounds=1, epochs_per_round=1, source_portion={**node.source_portion, 'init': 0.5, 'max': 0.6}
