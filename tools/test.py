@@ -133,7 +133,7 @@ def main(args: argparse.Namespace) -> None:
     require(cfg, check_test(cfg))
     alone, plain = len(args.checkpoints) == 1, args.of == SEGMENTOR
     parts = [*([] if alone else [ENSEMBLE]), *([] if plain else [args.of])]
-    kind = Kind('_'.join(parts), args.on, args.batch_norm)
+    kind = Kind('_'.join(parts), args.on, args.batch_norm, args.tta)
     if args.batch_norm == 'target':
         args.checkpoints = with_target_statistics(whole, configured, args.checkpoints)
     set_metrics(cfg, 'iou_metrics', args.eval, '--eval')

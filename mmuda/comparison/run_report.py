@@ -49,10 +49,11 @@ def write_run_report(
     If runs were trained for different numbers of iterations, notes on the page say so.
 
     Numbers come from the newest test of a run (``tools/test.py``), or else from its last validation. Tests with
-    batch-norm statistics of the target, of an ensemble and of another network such as the teacher are rows of their
-    own, with names that say so. Gains are differences of results with the same statistics. Tests on other images
-    (``--on``) are left out. Curves come from the log, and predictions from the last checkpoint, or from the one that
-    a test with statistics of the target has written. Source-only and AdaBN are the baselines; an oracle is none.
+    batch-norm statistics of the target, with test-time augmentation, of an ensemble and of another network such as
+    the teacher are rows of their own, with names that say so. Gains are differences of results with the same
+    statistics and the same augmentation. Tests on other images (``--on``) are left out. Curves come from the log,
+    and predictions from the last checkpoint, or from the one that a test with statistics of the target has written.
+    Source-only and AdaBN are the baselines; an oracle is none.
 
     Args:
         path: File to write.
@@ -101,12 +102,12 @@ def write_run_report(
 
 def _without_partner(runs: Sequence[RunSummary]) -> list[str]:
     """Return one warning for each result that no baseline is comparable with, although there are baselines."""
-    tested = {run.statistics for run in runs if run.baseline}
+    tested = {run.procedure for run in runs if run.baseline}
     return [
-        f'{run.name} has no gain: no baseline was tested with {run.statistics} statistics of batch-norm. Test one with '
-        f'tools/test.py CONFIG CHECKPOINT --batch-norm {run.statistics}'
+        f'{run.name} has no gain: no baseline was tested in the same way. Test one with '
+        f'tools/test.py CONFIG CHECKPOINT --batch-norm {run.statistics}{" --tta" * run.tta}'
         for run in runs
-        if tested and run.statistics not in tested
+        if tested and run.procedure not in tested
     ]
 
 
@@ -156,6 +157,7 @@ def _rows(name: str, folder: Path, cfg: Config, pictures: int) -> list[_Row]:
             f'test of {path.stem}',
             baseline and not kind.network,
             kind.statistics,
+            kind.tta,
         )
         copy = path.with_suffix('.pth')  # written by a test with statistics of the target
         own = last if kind == PLAIN else copy if kind.statistics == 'target' and copy.is_file() else None

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 FOLDER = 'test'
 """Folder of the results, beside the checkpoints."""
 
-_NAME = re.compile(r'(?P<network>.*?)(?:_on_(?P<images>val|source|target))?(?P<target_bn>(?:_|^)target_bn)?', re.DOTALL)
+_NAME = re.compile(
+    r'(?P<network>.*?)(?:_on_(?P<images>val|source|target))?(?P<target_bn>(?:_|^)target_bn)?(?P<tta>(?:_|^)tta)?',
+    re.DOTALL,
+)
 _CHILD = re.compile(r'.*?(?:iter|epoch)_\d+_(?P<child>\w+)')
 ENSEMBLE = 'ensemble'
 """Network of a test of several checkpoints."""
@@ -21,17 +24,19 @@ class Kind(NamedTuple):
         network: Name of the tested network: '' for the segmentor of one checkpoint, ``'ensemble'``, ``'teacher'``, ...
         images: ``'test'``, or the images that ``--on`` names: ``'val'``, ``'source'`` or ``'target'``.
         statistics: Batch-norm statistics, ``'stored'`` or ``'target'``.
+        tta: Whether predictions were averaged over augmentations of each image (``--tta``).
     """
 
     network: str
     images: str
     statistics: str
+    tta: bool = False
 
     @property
     def title(self) -> str:
         """The differences from a plain test, as an addition to the name of a run; '' for a plain test."""
-        statistics = ['target statistics'] if self.statistics == 'target' else []
-        return ''.join(f', {part}' for part in [*filter(None, [self.network]), *statistics])
+        parts = [self.network, 'target statistics' * (self.statistics == 'target'), 'test-time augmentation' * self.tta]
+        return ''.join(f', {part}' for part in parts if part)
 
     def stem(self, checkpoint: str) -> str:
         """Return the name of the result file without suffix; :func:`kind_of` is the inverse.
@@ -44,7 +49,7 @@ class Kind(NamedTuple):
             self.network if self.network.startswith(ENSEMBLE) else '_'.join(filter(None, [checkpoint, self.network]))
         )
         images = '' if self.images == 'test' else f'_on_{self.images}'
-        return f'{network}{images}{"_target_bn" if self.statistics == "target" else ""}'
+        return f'{network}{images}{"_target_bn" * (self.statistics == "target")}{"_tta" * self.tta}'
 
 
 PLAIN = Kind('', 'test', 'stored')
@@ -74,7 +79,8 @@ def kind_of(stem: str) -> Kind:
     name = found['network']
     child = _CHILD.fullmatch(name)
     network = child['child'] if child else name if name.startswith(ENSEMBLE) else ''
-    return Kind(network, found['images'] or PLAIN.images, 'target' if found['target_bn'] else PLAIN.statistics)
+    statistics = 'target' if found['target_bn'] else PLAIN.statistics
+    return Kind(network, found['images'] or PLAIN.images, statistics, bool(found['tta']))
 
 
 def newest_results(folder: Path) -> dict[Kind, Result]:
@@ -92,4 +98,4 @@ def newest_results(folder: Path) -> dict[Kind, Result]:
         content = json.loads(path.read_text(encoding='utf-8'))
         if 'confusion_matrix' in content and kind.images == PLAIN.images:
             found[kind] = Result(path, content)
-    return dict(sorted(found.items(), key=lambda item: (item[0].network, item[0].statistics)))
+    return dict(sorted(found.items(), key=lambda item: (item[0].network, item[0].statistics, item[0].tta)))

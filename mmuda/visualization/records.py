@@ -25,8 +25,9 @@ class RunSummary:
         curves: Steps and values by name, as returned by ``read_scalars``.
         note: A remark, shown below the headline table.
         baseline: Whether the other runs are compared with this run.
-        statistics: Batch-norm statistics of the results, ``'stored'`` or ``'target'``. Only runs with the same value
-            are compared.
+        statistics: Batch-norm statistics of the results, ``'stored'`` or ``'target'``.
+        tta: Whether predictions were averaged over augmentations of each image. Only runs with the same
+            :attr:`procedure` are compared.
     """
 
     name: str
@@ -35,6 +36,12 @@ class RunSummary:
     note: str = ''
     baseline: bool = False
     statistics: str = ''
+    tta: bool = False
+
+    @property
+    def procedure(self) -> tuple[str, bool]:
+        """How the run was tested: its statistics, and whether with test-time augmentation."""
+        return self.statistics, self.tta
 
     def means(self) -> dict[str, float | None]:
         """Return the mean of each protocol, then the pixel accuracy ``aAcc`` if there is one.

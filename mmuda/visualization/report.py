@@ -42,7 +42,7 @@ def write_report(
         title: Heading of the page.
         runs: The runs in the order of the report. They are compared with the runs that are baselines; if there are
             none, with the first run and with the run named 'AdaBN', if any. Only runs with the same batch-norm
-            statistics are compared. Entropy maps are those of the last run.
+            statistics and test-time augmentation are compared. Entropy maps are those of the last run.
         samples: Images to show, possibly none. Pictures wider than ``MAX_WIDTH`` are embedded at that width.
         classes: Names of the classes in the order of the train ids.
         palette: RGB colour of each class.

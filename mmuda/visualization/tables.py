@@ -28,19 +28,19 @@ class Cell(NamedTuple):
 def references(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Return the runs that others are compared with.
 
-    These are the baselines. If there are none, they are the first run of each batch-norm statistics and the runs named
+    These are the baselines. If there are none, they are the first run of each test procedure and the runs named
     'AdaBN'. A run that no other run is comparable with (see :func:`comparable`) is left out.
     """
-    first = {run.statistics: run for run in reversed(runs)}
+    first = {run.procedure: run for run in reversed(runs)}
     found = [run for run in runs if run.baseline] or [
-        run for run in runs if run is first[run.statistics] or run.name == BASELINE
+        run for run in runs if run is first[run.procedure] or run.name == BASELINE
     ]
     return [run for run in found if any(other is not run and comparable(other, run) for other in runs)]
 
 
 def comparable(run: RunSummary, other: RunSummary) -> bool:
-    """Return whether the difference of two results is a gain: whether both have the same batch-norm statistics."""
-    return run.statistics == other.statistics
+    """Return whether the difference of two results is a gain: whether both were tested in the same way."""
+    return run.procedure == other.procedure
 
 
 def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
         value=_percent(max(known)),
         best=best,
         compared=len(known),
-        counted='results' if len({run.statistics for run in runs}) > 1 else 'runs',
+        counted='results' if len({run.procedure for run in runs}) > 1 else 'runs',
         gains=[
             (other.name, _difference(max(known), values[other.name]))
             for other in references(runs)

@@ -22,17 +22,24 @@ from mmuda.evaluation.result_files import PLAIN, Kind, kind_of, newest_results
         ('iter_60_teacher_on_target', Kind('teacher', 'target', 'stored'), ', teacher'),
         ('ensemble', Kind('ensemble', 'test', 'stored'), ', ensemble'),
         ('ensemble_target_bn', Kind('ensemble', 'test', 'target'), ', ensemble, target statistics'),
+        ('iter_60_tta', Kind('', 'test', 'stored', True), ', test-time augmentation'),
+        (
+            'iter_60_teacher_target_bn_tta',
+            Kind('teacher', 'test', 'target', True),
+            ', teacher, target statistics, test-time augmentation',
+        ),
     ],
 )
 def test_a_name_says_what_was_tested(stem, wanted, title):
     assert kind_of(stem) == wanted and wanted.title == title
 
 
+@pytest.mark.parametrize('tta', [False, True])
 @pytest.mark.parametrize('statistics', ['stored', 'target'])
 @pytest.mark.parametrize('images', ['test', 'val', 'source', 'target'])
 @pytest.mark.parametrize('network', ['', 'teacher', 'ensemble', 'ensemble_teacher'])
-def test_a_name_can_be_read_again(network, images, statistics):
-    kind = Kind(network, images, statistics)
+def test_a_name_can_be_read_again(network, images, statistics, tta):
+    kind = Kind(network, images, statistics, tta)
     assert kind_of(kind.stem('iter_60')) == kind
     assert kind.stem('iter_60').startswith('ensemble' if 'ensemble' in network else 'iter_60')
 

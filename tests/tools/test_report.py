@@ -65,6 +65,7 @@ def test_statistics_of_the_target_are_rows_of_their_own(minicity, tmp_path):
     write_test(runs['source_only'], 'iter_2', 15.1, 1)
     write_test(runs['source_only'], 'iter_2_target_bn', 15.9, 2)
     write_test(runs['source_only'], 'iter_2_on_source', 60.0, 3)
+    write_test(runs['source_only'], 'iter_2_tta', 16.5, 4)
     write_test(runs['dacs'], 'iter_2', 17.1, 1)
     command = [TOOLS / 'report.py', tmp_path / 'runs', '--pictures']
     assert 'warning' not in run(minicity, *command, 0)
@@ -72,8 +73,15 @@ def test_statistics_of_the_target_are_rows_of_their_own(minicity, tmp_path):
     page = Page(text)
     assert page.row('source_only')[0][1] == '15.1'
     assert page.row('source_only, target statistics')[0][1] == '15.9'
+    assert page.row('source_only, test-time augmentation')[0][1] == '16.5'
     assert page.row('dacs')[0][1:3] == ['17.1', '+2.0']
-    assert '<title>2 runs</title>' in text and 'best of 3 results' in text and '60.0' not in ''.join(page.text)
+    assert '<title>2 runs</title>' in text and 'best of 4 results' in text and '60.0' not in ''.join(page.text)
+
+    # Neither a baseline nor a method gains from being tested in another way.
+    write_test(runs['dacs'], 'iter_2_tta', 17.7, 5)
+    (runs['source_only'] / 'test/iter_2_tta.json').unlink()
+    assert 'CHECKPOINT --batch-norm stored --tta' in run(minicity, *command, 0)
+    (runs['dacs'] / 'test/iter_2_tta.json').unlink()
 
     # A method that was tested with target statistics alone, beside a baseline with stored ones.
     (runs['source_only'] / 'test/iter_2_target_bn.json').unlink()
@@ -81,7 +89,7 @@ def test_statistics_of_the_target_are_rows_of_their_own(minicity, tmp_path):
     write_test(runs['dacs'], 'iter_2_target_bn', 17.1, 4)
     shutil.copy(runs['dacs'] / 'iter_2.pth', runs['dacs'] / 'test/iter_2_target_bn.pth')
     printed = run(minicity, *command, 1)
-    note = 'dacs, target statistics has no gain: no baseline was tested with target statistics of batch-norm'
+    note = 'dacs, target statistics has no gain: no baseline was tested in the same way'
     assert f'warning: {note}' in printed and 'CHECKPOINT --batch-norm target' in printed
     page = Page((tmp_path / 'runs/report.html').read_text())
     assert page.row('dacs, target statistics')[0][1:3] == ['17.1', '']

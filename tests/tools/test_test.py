@@ -114,31 +114,18 @@ def test_statistics_of_the_target(minicity, trained, tmp_path):
 
 
 def test_flip_augmentation(minicity, trained, tmp_path):
-    run(
-        minicity,
-        TOOLS / 'test.py',
-        CONFIGS / 'advent/minicity.py',
-        trained['advent'],
-        '--tta',
-        '--work-dir',
-        tmp_path / 'tta',
-        *options('advent'),
-    )
-    run(
-        minicity,
-        TOOLS / 'test.py',
-        CONFIGS / 'advent/minicity.py',
-        trained['advent'],
-        '--work-dir',
-        tmp_path / 'plain',
-        *options('advent'),
-    )
-    tta, plain = (json.loads((tmp_path / name / 'iter_4.json').read_text()) for name in ('tta', 'plain'))
-    assert tta['num_images'] == plain['num_images'] == 5
-    assert tta['confusion_matrix'] != plain['confusion_matrix']
-    both = [CONFIGS / 'advent/minicity.py', trained['advent'], trained['adabn'], '--weights', 1, 0]
-    run(minicity, TOOLS / 'test.py', *both, '--tta', '--work-dir', tmp_path / 'both', *options('advent'))
-    ensemble = json.loads((tmp_path / 'both/ensemble.json').read_text())
+    command = [TOOLS / 'test.py', CONFIGS / 'advent/minicity.py', trained['advent']]
+    where = ['--work-dir', tmp_path, *options('advent')]
+    run(minicity, *command, *where)
+    plain = (tmp_path / 'iter_4.json').read_text()
+    log = run(minicity, *command, '--tta', *where)
+    assert f'results: {tmp_path / "iter_4_tta.json"}' in log
+    assert (tmp_path / 'iter_4.json').read_text() == plain, 'each way of testing has a file of its own'
+    tta = json.loads((tmp_path / 'iter_4_tta.json').read_text())
+    assert tta['num_images'] == json.loads(plain)['num_images'] == 5
+    assert tta['confusion_matrix'] != json.loads(plain)['confusion_matrix']
+    run(minicity, *command, trained['adabn'], '--weights', 1, 0, '--tta', *where)
+    ensemble = json.loads((tmp_path / 'ensemble_tta.json').read_text())
     assert ensemble['confusion_matrix'] == tta['confusion_matrix'], 'the whole ensemble must be augmented'
 
 
