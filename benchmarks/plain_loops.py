@@ -5,7 +5,6 @@ discriminator, regions and classes are Python loops, and a teacher is averaged p
 those of an adaptor, whose training code does not run. So both variants compute the same.
 """
 
-import copy
 from collections.abc import Callable, Iterable
 
 import torch
@@ -280,7 +279,7 @@ class DACS(Loop):
         from mmuda.models.teachers import RandomStream
 
         super().__init__(model, dtype)
-        self.teacher = copy.deepcopy(model.teacher)
+        self.teacher = model.teacher  # not a copy, whose original would leave freed memory for the steps
         self.teacher.segmentor.load_state_dict(self.net.state_dict())
         del model.teacher
         self.stream, self.augmentation, self.iteration = RandomStream('mix', seed=0), model.augmentation, 0
