@@ -15,7 +15,7 @@ PALETTE = [(128, 64, 128), (0, 0, 142), (0, 80, 100)]
 class Page(HTMLParser):
     """The tags, text, links, pictures and table rows of a page. Parsing checks that the tags match."""
 
-    VOID = {'meta', 'img'}
+    VOID = {'meta', 'img', 'wbr'}
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """A comparison as an HTML report: means, curves and pictures of one seed."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ def write_comparison_report(
 ) -> Path:
     """Write one HTML page on a comparison.
 
-    Numbers are means over seeds; curves and pictures are those of the first seed that a method has.
+    Numbers are means over seeds; curves and pictures are those of the first seed that a method has. The title has the
+    part of the configs' names that all methods share, such as "minicity", and the page leaves it out elsewhere.
 
     Args:
         path: File to write.
@@ -36,6 +38,8 @@ def write_comparison_report(
         The path.
     """
     by_name = {run.name: run for run in runs}
+    shared, short = short_names(dict.fromkeys(run.method.name for run in runs))
+    names = {one.name: one.name.replace(one.method.name, short[one.method.name], 1) for one in results.readings}
     shown_runs = {reading.name: by_name[_first(reading)] for reading in results.readings}
     cfg = network_config(runs[0].full_config())
     meta = build_dataset(cfg.test_dataloader.dataset).metainfo
@@ -48,21 +52,41 @@ def write_comparison_report(
         checkpoint = run.checkpoint() if reading.statistics == 'stored' else tested
         yield from predict(load_model(network, checkpoint), network, indices)
 
-    samples = collect_samples({one.name: predictions(one) for one in results.readings}) if indices else []
+    samples = collect_samples({names[one.name]: predictions(one) for one in results.readings}) if indices else []
     baselines = {one.name for one in (results.source_only, results.best_baseline) if one is not None}
     summaries = [
         RunSummary(
-            reading.name,
+            names[reading.name],
             _means(results, reading),
             _curves(shown_runs[reading.name]) if reading.statistics == 'stored' else {},
             _note(results, reading),
             baseline=reading.name in baselines,
+            oracle=reading.method.is_oracle,
         )
         for reading in results.readings
     ]
-    note = '\n\n'.join([legend(results), *results.notes])
-    title = f'Comparison of {len({run.method.name for run in runs})} methods'
+    note = '\n\n'.join([legend(results), *(f'Note: {note}' for note in results.notes)])
+    title = f'Comparison of {len(short)} method{"s" * (len(short) > 1)}{f": {shared}" * bool(shared)}'
     return write_report(path, title, summaries, samples, meta['classes'], meta['palette'], note)
+
+
+def short_names(names: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Leave out the part of the configs' names that all methods share.
+
+    Args:
+        names: Names of methods, such as 'source_only/minicity_oracle' and 'advent/minicity'.
+
+    Returns:
+        The shared part ('minicity'), and the short name of each method ('source_only_oracle' and 'advent'). If nothing
+        is shared or two short names are equal, the shared part is '' and all names stay as they are.
+    """
+    parts = {name: (Path(name).parent.as_posix(), Path(name).name.split('_')) for name in names}
+    words = [list(dict.fromkeys(column)) for column in zip(*(stem for _, stem in parts.values()), strict=False)]
+    count = len(list(itertools.takewhile(lambda column: len(column) == 1, words)))
+    short = {name: '_'.join([folder, *stem[count:]]) for name, (folder, stem) in parts.items()}
+    if not count or len(set(short.values())) < len(short):
+        return '', {name: name for name in parts}
+    return '_'.join(column[0] for column in words[:count]), short
 
 
 def _first(reading: Reading) -> str:

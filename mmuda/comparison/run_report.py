@@ -97,7 +97,8 @@ def write_run_report(
     notes += _without_partner(runs)
     for note in notes:
         say(f'warning: {note}')
-    return write_report(path, title, runs, samples, meta['classes'], meta['palette'], '\n\n'.join(notes))
+    note = '\n\n'.join(f'Note: {note}' for note in notes)
+    return write_report(path, title, runs, samples, meta['classes'], meta['palette'], note)
 
 
 def _without_partner(runs: Sequence[RunSummary]) -> list[str]:
@@ -142,12 +143,13 @@ def _rows(name: str, folder: Path, cfg: Config, pictures: int) -> list[_Row]:
     """
     curves = read_scalars(folder)
     last = latest_checkpoint(folder)
-    baseline = Method(name, folder, cfg).is_baseline
+    method = Method(name, folder, cfg)
+    baseline, oracle = method.is_baseline, method.is_oracle
     results = newest_results(folder)
     rows = []
     if PLAIN not in results and 'mIoU' in curves:
         note = f'validation at iteration {curves["mIoU"][0][-1]}'
-        summary = RunSummary(name, _last_validation(curves), curves, note, baseline, PLAIN.statistics)
+        summary = RunSummary(name, _last_validation(curves), curves, note, baseline, PLAIN.statistics, oracle=oracle)
         rows.append(_Row(name, summary, last))
     for kind, (path, content) in results.items():
         summary = RunSummary(
@@ -158,6 +160,7 @@ def _rows(name: str, folder: Path, cfg: Config, pictures: int) -> list[_Row]:
             baseline and not kind.network,
             kind.statistics,
             kind.tta,
+            oracle,
         )
         copy = path.with_suffix('.pth')  # written by a test with statistics of the target
         own = last if kind == PLAIN else copy if kind.statistics == 'target' and copy.is_file() else None

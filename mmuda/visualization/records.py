@@ -28,6 +28,7 @@ class RunSummary:
         statistics: Batch-norm statistics of the results, ``'stored'`` or ``'target'``.
         tta: Whether predictions were averaged over augmentations of each image. Only runs with the same
             :attr:`procedure` are compared.
+        oracle: Whether it was trained with labels of the target. Such an upper bound is never marked as the best.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RunSummary:
     baseline: bool = False
     statistics: str = ''
     tta: bool = False
+    oracle: bool = False
 
     @property
     def procedure(self) -> tuple[str, bool]:

@@ -43,32 +43,38 @@ def comparable(run: RunSummary, other: RunSummary) -> bool:
     return run.procedure == other.procedure
 
 
+def contenders(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """Return the runs of which one can be the best: all but oracles, or all if there is nothing else."""
+    return [run for run in runs if not run.oracle] or list(runs)
+
+
 def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
-    """Return a comparison of the runs under one protocol, the first of those for which most runs have a mean.
+    """Return a comparison of the runs under one protocol, the first of those that most :func:`contenders` have.
 
     Returns:
-        A dict with ``measure``, the name of the protocol; ``value``, the highest mean as text; ``best``, the names of
-        the runs with this mean; ``compared``, the number of runs that have a mean; ``counted``, their name, 'runs', or
-        'results' if a run can have several; ``gains``, for each run of :func:`references` that is comparable with a
-        best run its name and a cell with the difference of ``value`` to it; and ``bars``, for each run a dict with
-        ``name`` and the cells ``ours`` and ``paper``, with shares of the highest number.
+        A dict with ``measure``, the name of the protocol; ``value``, the highest mean of :func:`contenders` as text;
+        ``best``, the names of those with this mean; ``compared``, the number of those that have a mean; ``gains``, for
+        each run of :func:`references` that is comparable with a best run its name and a cell with the difference of
+        ``value`` to it; and ``bars``, for each run a dict with ``name`` and the cells ``ours`` and ``paper``, with
+        shares of the highest number.
     """
     means = {run.name: run.means() for run in runs}
-    measures = dict.fromkeys(name for row in means.values() for name in row if name != 'aAcc')
-    measure = max(measures, key=lambda name: sum(row.get(name) is not None for row in means.values()))
+    able = [means[run.name] for run in contenders(runs)]
+    measures = dict.fromkeys(name for row in able for name in row if name != 'aAcc')
+    measure = max(measures, key=lambda name: sum(row.get(name) is not None for row in able))
     values = {name: row.get(measure) for name, row in means.items()}
     published = {run.name: run.paper_means().get(measure) for run in runs}
-    known = [value for value in values.values() if value is not None]
-    best = [name for name, value in values.items() if _shown(value) == _shown(max(known))]
-    full = max([*known, *(value for value in published.values() if value is not None), 1e-9])
+    known = {run.name: value for run in contenders(runs) if (value := values[run.name]) is not None}
+    top = max(known.values())
+    best = [name for name, value in known.items() if _shown(value) == _shown(top)]
+    full = max(value for value in (*values.values(), *published.values(), 1e-9) if value is not None)
     return dict(
         measure=measure,
-        value=_percent(max(known)),
+        value=_percent(top),
         best=best,
         compared=len(known),
-        counted='results' if len({run.procedure for run in runs}) > 1 else 'runs',
         gains=[
-            (other.name, _difference(max(known), values[other.name]))
+            (other.name, _difference(top, values[other.name]))
             for other in references(runs)
             if other.name not in best
             and values[other.name] is not None
@@ -93,7 +99,8 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
     # The pixel accuracy is not the mean of a protocol, so it gets no differences.
     compared = {name: references(runs) if name != 'aAcc' else [] for name in names}
     published = [name for name in names if any(run.paper_means().get(name) is not None for run in runs)]
-    best = {name: _best([row.get(name) for row in means.values()]) for name in names}
+    able = {run.name for run in contenders(runs)}
+    best = {name: _best([means[run].get(name) for run in able]) for name in names}
     measures = [
         dict(
             name=name,
@@ -106,7 +113,7 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
         groups = []
         for name in names:
             value = means[run.name].get(name)
-            group = [Cell(_percent(value), 'best' if _shown(value) == best[name] else '')]
+            group = [Cell(_percent(value), 'best' if run.name in able and _shown(value) == best[name] else '')]
             for other in compared[name]:
                 gains = other is not run and comparable(run, other)
                 group.append(_difference(value, means[other.name].get(name)) if gains else Cell())
@@ -121,18 +128,20 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
 def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str, Any]:
     """Return the table of the IoU of each class in all runs and papers, with the gain of a run.
 
-    It is the last run with a reference that it is comparable with, over the last of these references.
+    It is the last of :func:`contenders` with a reference that it is comparable with, over the last of these references.
 
     Returns:
         A dict with ``columns``, pairs of a heading and a CSS class; ``gain``, the names of the two runs that the last
         column compares, or None; and ``rows``, lists of cells in the order of the classes.
     """
+    able = contenders(runs)
+    contending = {run.name for run in able}
     columns: list[tuple[str, str, Numbers]] = []
     for run in runs:
-        columns.append((run.name, '', run.iou()))
+        columns.append((run.name, '' if run.name in contending else 'oracle', run.iou()))
         if run.paper_iou():
             columns.append((run.paper, 'paper', run.paper_iou()))
-    pairs = [(run, other) for run in runs for other in references(runs) if other is not run and comparable(run, other)]
+    pairs = [(run, other) for run in able for other in references(runs) if other is not run and comparable(run, other)]
     after, before = (run.iou() for run in pairs[-1]) if pairs else ({}, {})
     gains = [_difference(after.get(name), before.get(name)) for name in classes]
     widest = max((abs(gain.share) for gain in gains if gain.share is not None), default=0) or 1

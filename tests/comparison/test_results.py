@@ -5,8 +5,10 @@ import json
 import pytest
 import yaml
 from compared import CLASSES, tiny_runs, write_result
+from pages import Page
 
 from mmuda.comparison import RunLedger, comparison_text, gather, record, write_comparison_report
+from mmuda.comparison.report import short_names
 from mmuda.machine import machine_name
 from mmuda.readme import BEGIN, END
 
@@ -153,8 +155,30 @@ def test_a_report_shows_the_worth(tested, tmp_path):
         path.write_text(json.dumps(content))
     path = write_comparison_report(tmp_path / 'report.html', results_of(tested), runs, ledger, pictures=0)
     text = path.read_text()
-    assert 'vs source_only/minicity, target statistics' in text and 'vs source_only/minicity<' in text
+    page = Page(text)
+    assert 'Comparison of 3 methods: minicity' in page.text
+    assert [text for text, _ in page.rows[1]][1:3] == ['vs source_only', 'vs source_only, target statistics']
+    assert page.row('adabn')[0][1] and page.row('advent, target statistics')[0][1]
     assert '+14.0' in text and '35.5 \u00b1 2.8: 33.5 (seed 0), 37.5 (seed 1)' in text
+
+
+@pytest.mark.parametrize(
+    'names, shared, short',
+    [
+        (['dacs/minicity', 'mic/minicity'], 'minicity', ['dacs', 'mic']),
+        (
+            ['source_only/car2cam', 'source_only/car2cam_oracle', 'dacs/car2cam'],
+            'car2cam',
+            ['source_only', 'source_only_oracle', 'dacs'],
+        ),
+        (['dacs/gta2city', 'dacs/gta2city_clean'], 'gta2city', ['dacs', 'dacs_clean']),
+        (['dacs/gta2city', 'dacs/minicity'], '', ['dacs/gta2city', 'dacs/minicity']),
+        (['dacs/a_b', 'dacs_b/a'], '', ['dacs/a_b', 'dacs_b/a']),
+        (['dacs/minicity'], 'minicity', ['dacs']),
+    ],
+)
+def test_what_all_names_share_is_left_out(names, shared, short):
+    assert short_names(names) == (shared, dict(zip(names, short, strict=True)))
 
 
 def test_results_go_into_metafiles_and_readmes(tested, tmp_path):

@@ -60,11 +60,11 @@ def test_the_last_column_of_the_classes_shows_where_the_last_run_gains(tmp_path)
 @pytest.mark.parametrize(
     'means, winner, number, gains',
     [
-        ((30.0, 32.04, 35.0), 'ADVENT, best of 3 runs', '35.0', [('up', '+5.0', 'Source'), ('up', '+3.0', 'AdaBN')]),
-        ((30.0, 35.04, 35.0), 'AdaBN and ADVENT, best of 3 runs', '35.0', [('up', '+5.0', 'Source')]),
-        ((36.0, 32.0, 35.0), 'Source, best of 3 runs', '36.0', [('up', '+4.0', 'AdaBN')]),
-        ((None, 32.0, 35.0), 'ADVENT, best of 2 runs', '35.0', [('up', '+3.0', 'AdaBN')]),
-        ((0.0, 0.0, 0.0), 'Source and AdaBN and ADVENT, best of 3 runs', '0.0', []),
+        ((30.0, 32.04, 35.0), 'ADVENT, best of 3 results', '35.0', [('up', '+5.0', 'Source'), ('up', '+3.0', 'AdaBN')]),
+        ((30.0, 35.04, 35.0), 'AdaBN and ADVENT, best of 3 results', '35.0', [('up', '+5.0', 'Source')]),
+        ((36.0, 32.0, 35.0), 'Source, best of 3 results', '36.0', [('up', '+4.0', 'AdaBN')]),
+        ((None, 32.0, 35.0), 'ADVENT, best of 2 results', '35.0', [('up', '+3.0', 'AdaBN')]),
+        ((0.0, 0.0, 0.0), 'Source and AdaBN and ADVENT, best of 3 results', '0.0', []),
     ],
 )
 def test_the_verdict_names_the_best_run_and_its_gains(tmp_path, means, winner, number, gains):
@@ -152,3 +152,15 @@ def test_without_baselines_the_first_run_of_each_statistics_is_the_reference(tmp
         one.baseline = False
     page = Page(written(tmp_path, runs))
     assert [text for text, _ in page.rows[1]] == ['%', 'vs base', 'vs base, target statistics', '%']
+
+
+def test_an_oracle_is_never_the_best(tmp_path):
+    runs = three_runs()
+    runs[-1].oracle = True
+    page = Page(text := written(tmp_path, runs))
+    assert 'AdaBN, best of 2 results' in re.sub('<[^>]*>', '', text)
+    assert not page.row('ADVENT')[1] and page.row('AdaBN')[1]
+    assert 'ADVENT vs' not in ''.join(page.text)
+    for one in runs:
+        one.oracle = True
+    assert 'ADVENT, best of 3 results' in re.sub('<[^>]*>', '', written(tmp_path, runs))
