@@ -45,21 +45,23 @@ def comparison_table(root: str | Path) -> str:
     """Return the table of our results of all methods on MiniCity and CARLA to CamVid, in Markdown.
 
     The order is that of :func:`folders_with_results`. The oracle, which is trained on the labels of the target, is
-    last. Other variants of a method are left to its own README.
+    last. Other variants of a method are left to its own README. A gain is the difference, seed by seed, of the result
+    with statistics of the target (or the only result) to the baseline of the highest mean.
 
     Args:
         root: The project.
     """
     lines = {folder.name: read_metafile(folder) for folder in folders_with_results(root)}
+    baselines = {pair: _best_baseline(lines, pair) for pair in PAIRS}
     rows = [
-        [_collection(models), *_compared(models, f'{name}/{{}}')]
+        [_collection(models), *_compared(models, f'{name}/{{}}', {} if name in BASELINES else baselines)]
         for name, models in lines.items()
         if any(f'{name}/{pair}' in models for pair in PAIRS)
     ]
     header = ['']
     for title in PAIRS.values():
-        header += [title, f'{title}, statistics of the target']
-    oracle = _compared(lines.get('source_only', {}), 'source_only/{}_oracle')
+        header += [title, f'{title}, statistics of the target', 'gain over the best baseline']
+    oracle = _compared(lines.get('source_only', {}), 'source_only/{}_oracle', baselines)
     return markdown_table([header, *rows, ['oracle (trained on the labels of the target)', *oracle]])
 
 
@@ -67,28 +69,48 @@ def _collection(models: Mapping[str, dict[str, Any]]) -> str:
     return next(iter(models.values()))['In Collection']
 
 
-def _compared(models: Mapping[str, dict[str, Any]], name: str) -> list[str]:
-    """Return two cells for each pair: with the statistics of the checkpoint, and with those of the target.
+def _compared(models: Mapping[str, dict[str, Any]], name: str, baselines: Mapping[str, dict[int, float]]) -> list[str]:
+    """Return three cells for each pair: the result, the result with statistics of the target, and the gain.
 
     Args:
         models: Models of a metafile.
         name: Name of a model, with ``{}`` for the pair.
+        baselines: The best baseline of each pair, by seed. Without it there is no gain.
     """
     cells = []
     for pair in PAIRS:
-        results = models.get(name.format(pair), {}).get('Results', [])
-        ours = next((result for result in results if result['Source'] == 'ours'), None)
-        cells.append('not run' if ours is None else _mean(ours['Metrics']['mIoU']))
-        target = None if ours is None else ours.get('Target Statistics')
-        cells.append(NONE if target is None else _mean(target['mIoU']))
+        stored, target = _by_seed(models, name.format(pair))
+        base, values = baselines.get(pair, {}), target or stored
+        gains = [value - base[seed] for seed, value in values.items() if seed in base]
+        cells.append(_mean(list(stored.values())) if stored else 'not run')
+        cells.append(_mean(list(target.values())) if target else NONE)
+        cells.append(_mean(gains, '+') if gains else NONE)
     return cells
 
 
-def _mean(values: Sequence[float]) -> str:
+def _by_seed(models: Mapping[str, dict[str, Any]], name: str) -> tuple[dict[int, float], dict[int, float]]:
+    """Return our mIoU of a model by seed, with the statistics of the checkpoint and with those of the target."""
+    results = models.get(name, {}).get('Results', [])
+    ours = next((result for result in results if result['Source'] == 'ours'), None)
+    if ours is None:
+        return {}, {}
+    found = (ours['Metrics'], ours.get('Target Statistics'))
+    stored, target = ({} if one is None else dict(zip(ours['Seeds'], one['mIoU'], strict=True)) for one in found)
+    return stored, target
+
+
+def _best_baseline(lines: Mapping[str, Mapping[str, dict[str, Any]]], pair: str) -> dict[int, float]:
+    """Return the results of the best baseline by seed: source-only or AdaBN, with either statistics."""
+    found = [one for name in BASELINES for one in _by_seed(lines.get(name, {}), f'{name}/{pair}') if one]
+    return max(found, key=lambda one: statistics.fmean(one.values()), default={})
+
+
+def _mean(values: Sequence[float], sign: str = '') -> str:
     """Return mean and standard deviation (n - 1) of three seeds or more; of fewer, the values."""
     if len(values) < 3:
-        return f'{", ".join(f"{value:.1f}" for value in values)} ({len(values)} seed{"s" * (len(values) > 1)})'
-    return f'{statistics.fmean(values):.1f} \u00b1 {statistics.stdev(values):.1f}'
+        shown = ', '.join(f'{value:{sign}.1f}' for value in values)
+        return f'{shown} ({len(values)} seed{"s" * (len(values) > 1)})'
+    return f'{statistics.fmean(values):{sign}.1f} \u00b1 {statistics.stdev(values):.1f}'
 
 
 def with_table(text: str, table: str, where: str = 'README.md') -> str:

@@ -169,10 +169,31 @@ def test_the_comparison_puts_baselines_first_and_the_oracle_last(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
         paper = {'Paper': {'URL': f'https://arxiv.org/abs/{papers[folder]}'}} if folder in papers else {}
         write_metafile(tmp_path / folder, dict(Collections=[paper], Models=listed))
+    none = ('not run', '-', '-')
     lines = [line.strip('| ').split(' | ') for line in comparison_table(tmp_path).splitlines()[2:]]
     assert lines == [
-        ['source-only', '2.0 \u00b1 1.0', '-', 'not run', '-'],
-        ['DACS', 'not run', '-', 'not run', '-'],
-        ['Mine', '5.0 (1 seed)', '-', 'not run', '-'],
-        ['oracle (trained on the labels of the target)', '2.0 \u00b1 1.0', '4.0 \u00b1 0.0', 'not run', '-'],
+        ['source-only', '2.0 \u00b1 1.0', '-', '-', *none],
+        ['DACS', *none, *none],
+        ['Mine', '5.0 (1 seed)', '-', '+4.0 (1 seed)', *none],
+        ['oracle (trained on the labels of the target)', '2.0 \u00b1 1.0', '4.0 \u00b1 0.0', '+2.0 \u00b1 1.0', *none],
     ]
+
+
+def test_gains_are_over_the_best_baseline_seed_by_seed(tmp_path):
+    def model(name, stored, target, seeds=(0, 1, 2)):
+        results = ours(Seeds=list(seeds), Metrics=dict(mIoU=stored), **{'Target Statistics': dict(mIoU=target)})
+        return {'Name': f'{name}/minicity', 'In Collection': name, 'Results': [results]}
+
+    models = [
+        model('source_only', [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]),
+        model('adabn', [2.0, 4.0, 6.0], [2.0, 2.0, 2.0]),  # the best, with the statistics of training
+        model('dacs', [9.0, 9.0, 9.0], [5.0, 4.0, 3.0]),
+        model('mic', [9.0, 9.0], [3.0, 8.0], (1, 2)),
+        model('sim', [9.0], [9.0], (7,)),
+    ]
+    for one in models:
+        folder = tmp_path / 'configs' / one['In Collection']
+        folder.mkdir(parents=True)
+        write_metafile(folder, dict(Collections=[{}], Models=[one]))
+    gains = [line.strip('| ').split(' | ')[3] for line in comparison_table(tmp_path).splitlines()[2:]]
+    assert gains == ['-', '-', '+0.0 \u00b1 3.0', '-1.0, +2.0 (2 seeds)', '-', '-']
