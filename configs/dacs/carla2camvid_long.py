@@ -1,0 +1,8 @@
+# Twice the budget of carla2camvid.py, all of it for the adaptation: 400 iterations on the source, then 1200 of DACS.
+_base_ = './carla2camvid.py'
+adapt = dict(
+    overrides=dict(
+        param_scheduler=[dict(_base_.param_scheduler[0], end=1201)],
+        train_cfg=dict(max_iters=1200, val_interval=1200),
+    )
+)
