@@ -1,7 +1,6 @@
 """The report: one HTML page that compares runs with tables, curves and pictures."""
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from mmuda.constants import LABEL_FREE_PREFIX, LABEL_FREE_SCORES
 from mmuda.files import write_atomically
@@ -86,14 +84,8 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters['breakable'] = _breakable
     write_atomically(path, environment.get_template('report.html.jinja').render(context).encode('utf-8'))
     return Path(path)
-
-
-def _breakable(name: str) -> Markup:
-    """Return a name as HTML that can be broken into lines after each slash and underscore."""
-    return Markup(re.sub('([/_])', r'\1<wbr>', str(escape(name))))
 
 
 def _charts(runs: Sequence[RunSummary], colors: Mapping[str, str]) -> list[tuple[str, str]]:
