@@ -59,12 +59,12 @@ def verdict(runs: Sequence[RunSummary]) -> dict[str, Any]:
         shares of the highest number.
     """
     means = {run.name: run.means() for run in runs}
-    able = [means[run.name] for run in contenders(runs)]
-    measures = dict.fromkeys(name for row in able for name in row if name != 'aAcc')
-    measure = max(measures, key=lambda name: sum(row.get(name) is not None for row in able))
+    contending = [run.name for run in contenders(runs)]
+    measures = dict.fromkeys(name for run in contending for name in means[run] if name != 'aAcc')
+    measure = max(measures, key=lambda name: sum(means[run].get(name) is not None for run in contending))
     values = {name: row.get(measure) for name, row in means.items()}
     published = {run.name: run.paper_means().get(measure) for run in runs}
-    known = {run.name: value for run in contenders(runs) if (value := values[run.name]) is not None}
+    known = {run: value for run in contending if (value := values[run]) is not None}
     top = max(known.values())
     best = [name for name, value in known.items() if _shown(value) == _shown(top)]
     full = max(value for value in (*values.values(), *published.values(), 1e-9) if value is not None)
@@ -99,8 +99,8 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
     # The pixel accuracy is not the mean of a protocol, so it gets no differences.
     compared = {name: references(runs) if name != 'aAcc' else [] for name in names}
     published = [name for name in names if any(run.paper_means().get(name) is not None for run in runs)]
-    able = {run.name for run in contenders(runs)}
-    best = {name: _best([means[run].get(name) for run in able]) for name in names}
+    contending = {run.name for run in contenders(runs)}
+    best = {name: _best([means[run].get(name) for run in contending]) for name in names}
     measures = [
         dict(
             name=name,
@@ -113,7 +113,7 @@ def headline_table(runs: Sequence[RunSummary]) -> dict[str, Any]:
         groups = []
         for name in names:
             value = means[run.name].get(name)
-            group = [Cell(_percent(value), 'best' if run.name in able and _shown(value) == best[name] else '')]
+            group = [Cell(_percent(value), 'best' if run.name in contending and _shown(value) == best[name] else '')]
             for other in compared[name]:
                 gains = other is not run and comparable(run, other)
                 group.append(_difference(value, means[other.name].get(name)) if gains else Cell())
@@ -134,14 +134,18 @@ def class_table(runs: Sequence[RunSummary], classes: Sequence[str]) -> dict[str,
         A dict with ``columns``, pairs of a heading and a CSS class; ``gain``, the names of the two runs that the last
         column compares, or None; and ``rows``, lists of cells in the order of the classes.
     """
-    able = contenders(runs)
-    contending = {run.name for run in able}
+    contending = {run.name for run in contenders(runs)}
     columns: list[tuple[str, str, Numbers]] = []
     for run in runs:
         columns.append((run.name, '' if run.name in contending else 'oracle', run.iou()))
         if run.paper_iou():
             columns.append((run.paper, 'paper', run.paper_iou()))
-    pairs = [(run, other) for run in able for other in references(runs) if other is not run and comparable(run, other)]
+    pairs = [
+        (run, other)
+        for run in contenders(runs)
+        for other in references(runs)
+        if other is not run and comparable(run, other)
+    ]
     after, before = (run.iou() for run in pairs[-1]) if pairs else ({}, {})
     gains = [_difference(after.get(name), before.get(name)) for name in classes]
     widest = max((abs(gain.share) for gain in gains if gain.share is not None), default=0) or 1
