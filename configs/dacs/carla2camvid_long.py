@@ -1,4 +1,4 @@
-# Twice the budget of carla2camvid.py, all of it for the adaptation: 400 iterations on the source, then 1200 of DACS.
+# Twice the budget of carla2camvid.py: 400 iterations on the source, as there, and then 1200 of DACS.
 _base_ = './carla2camvid.py'
 adapt = dict(
     overrides=dict(
