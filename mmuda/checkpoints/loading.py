@@ -18,6 +18,9 @@ from .weights_meta import check_weights_meta
 SEGMENTOR = 'segmentor'
 """The child of an adaptor (a network in one of its attributes) into which a plain checkpoint of mmseg is loaded."""
 
+_CHOSEN = 'chosen_network'
+"""Key of the name of the child whose weights :func:`network_of` has put under the names of a plain segmentor."""
+
 
 def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool = False) -> list[str]:
     """Load the weights of a checkpoint into a model, or raise an error that lists all differences.
@@ -47,14 +50,18 @@ def load_weights(model: nn.Module, checkpoint: Any, filename: str, strict: bool 
         model = model.module
     full, left_out = fit_weights(model, plain_state(checkpoint, filename), filename, strict)
     check_weights_meta(model, checkpoint, filename)
-    for line in _told(model, left_out):
+    for line in _told(model, checkpoint, left_out):
         print_log(f'{filename}: {line}', logger='current')
     load_state_dict_through_wrappers(model, full, strict=True)
     return left_out
 
 
-def _told(model: nn.Module, left_out: Sequence[str]) -> Iterator[str]:
+def _told(model: nn.Module, checkpoint: Mapping[str, Any], left_out: Sequence[str]) -> Iterator[str]:
     """Yield lines about the children that only the checkpoint or only the model has."""
+    chosen = checkpoint.get(_CHOSEN)
+    if isinstance(chosen, str):
+        yield f'its {chosen} is used as the {SEGMENTOR}'
+        return
     surplus = [name for name in left_out if not hasattr(model, name)]
     if surplus:
         yield f'left out {", ".join(surplus)}, which this {type(model).__name__} does not have'
@@ -112,7 +119,7 @@ def network_of(checkpoint: Any, child: str, filename: str) -> Any:
     if not found:
         networks = {_child(key) for key in weights if key.split('.')[1:2] == [SEGMENTOR]} | {SEGMENTOR}
         raise RuntimeError(f'{filename} holds no network {child!r}, but {", ".join(sorted(networks))}')
-    return dict(meta=dict(meta_of(checkpoint)), state_dict=found)
+    return {'meta': dict(meta_of(checkpoint)), 'state_dict': found, _CHOSEN: child}
 
 
 def _under_names_of(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -80,6 +80,9 @@ def test_the_log_says_how_children_start_that_the_checkpoint_lacks(caplog):
     plain = {key: value for key, value in state.items() if key.startswith('segmentor.')}
     load_weights(tiny_adaptor('ADVENT', two_levels=False), dict(state_dict=plain), 'x.pth')
     assert lines_about_weights(caplog) == ['x.pth: has no discriminator, so it keeps its initial values']
+    caplog.clear()
+    load_weights(dacs, network_of(dict(state_dict=dacs.state_dict()), 'teacher', 'x.pth'), 'x.pth')
+    assert lines_about_weights(caplog) == ['x.pth: its teacher is used as the segmentor']
 
 
 @pytest.mark.parametrize(
