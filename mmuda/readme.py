@@ -16,6 +16,9 @@ NONE = '-'
 PAIRS = {'minicity': 'MiniCity', 'carla2camvid': 'CARLA to CamVid'}
 """Pairs of the table that compares methods: beginning of the name of a config, title of the column."""
 BASELINES = ('source_only', 'adabn')
+Lines = Mapping[str, Mapping[str, dict[str, Any]]]
+"""Models of metafiles: name of the folder, name of the model, model."""
+
 ARXIV = re.compile(r'\d{4}\.\d{4,5}')
 """Number of a paper on arXiv. These numbers are in the order of publication."""
 
@@ -46,22 +49,22 @@ def comparison_table(root: str | Path) -> str:
 
     The order is that of :func:`folders_with_results`. The oracle, which is trained on the labels of the target, is
     last. Other variants of a method are left to its own README. A gain is the difference, seed by seed, of the result
-    with statistics of the target (or the only result) to the baseline of the highest mean.
+    with statistics of the target (or the only result) to the baseline of the highest mean. A model with another network
+    than the baselines names its own in the metafile.
 
     Args:
         root: The project.
     """
     lines = {folder.name: read_metafile(folder) for folder in folders_with_results(root)}
-    baselines = {pair: _best_baseline(lines, pair) for pair in PAIRS}
     rows = [
-        [_collection(models), *_compared(models, f'{name}/{{}}', {} if name in BASELINES else baselines)]
+        [_collection(models), *_compared(lines, f'{name}/{{}}')]
         for name, models in lines.items()
         if any(f'{name}/{pair}' in models for pair in PAIRS)
     ]
     header = ['']
     for title in PAIRS.values():
         header += [title, f'{title}, statistics of the target', 'gain over the best baseline']
-    oracle = _compared(lines.get('source_only', {}), 'source_only/{}_oracle', baselines)
+    oracle = _compared(lines, 'source_only/{}_oracle')
     return markdown_table([header, *rows, ['oracle (trained on the labels of the target)', *oracle]])
 
 
@@ -69,29 +72,33 @@ def _collection(models: Mapping[str, dict[str, Any]]) -> str:
     return next(iter(models.values()))['In Collection']
 
 
-def _compared(models: Mapping[str, dict[str, Any]], name: str, baselines: Mapping[str, dict[int, float]]) -> list[str]:
+def _compared(lines: Lines, name: str) -> list[str]:
     """Return three cells for each pair: the result, the result with statistics of the target, and the gain.
 
     Args:
-        models: Models of a metafile.
-        name: Name of a model, with ``{}`` for the pair.
-        baselines: The best baseline of each pair, by seed. Without it there is no gain.
+        lines: Models of all metafiles.
+        name: Name of a model, with ``{}`` for the pair. Baselines have no gain.
     """
     cells = []
     for pair in PAIRS:
-        stored, target = _by_seed(models, name.format(pair))
-        base, values = baselines.get(pair, {}), target or stored
-        gains = [value - base[seed] for seed, value in values.items() if seed in base]
+        model = _model(lines, name.format(pair))
+        stored, target = _by_seed(model)
+        is_baseline = name.removesuffix('/{}') in BASELINES
+        base = {} if is_baseline else _best_baseline(lines, pair, model.get('Baseline'))
+        gains = [value - base[seed] for seed, value in (target or stored).items() if seed in base]
         cells.append(_mean(list(stored.values())) if stored else 'not run')
         cells.append(_mean(list(target.values())) if target else NONE)
         cells.append(_mean(gains, '+') if gains else NONE)
     return cells
 
 
-def _by_seed(models: Mapping[str, dict[str, Any]], name: str) -> tuple[dict[int, float], dict[int, float]]:
+def _model(lines: Lines, name: str) -> dict[str, Any]:
+    return lines.get(name.split('/')[0], {}).get(name, {})
+
+
+def _by_seed(model: Mapping[str, Any]) -> tuple[dict[int, float], dict[int, float]]:
     """Return our mIoU of a model by seed, with the statistics of the checkpoint and with those of the target."""
-    results = models.get(name, {}).get('Results', [])
-    ours = next((result for result in results if result['Source'] == 'ours'), None)
+    ours = next((result for result in model.get('Results', []) if result['Source'] == 'ours'), None)
     if ours is None:
         return {}, {}
     found = (ours['Metrics'], ours.get('Target Statistics'))
@@ -99,9 +106,16 @@ def _by_seed(models: Mapping[str, dict[str, Any]], name: str) -> tuple[dict[int,
     return stored, target
 
 
-def _best_baseline(lines: Mapping[str, Mapping[str, dict[str, Any]]], pair: str) -> dict[int, float]:
-    """Return the results of the best baseline by seed: source-only or AdaBN, with either statistics."""
-    found = [one for name in BASELINES for one in _by_seed(lines.get(name, {}), f'{name}/{pair}') if one]
+def _best_baseline(lines: Lines, pair: str, own: str | None) -> dict[int, float]:
+    """Return the results of the best baseline by seed: source-only or AdaBN, with either statistics.
+
+    Args:
+        lines: Models of all metafiles.
+        pair: The pair.
+        own: Name of the only baseline of a model that has another network; None for all others.
+    """
+    names = [own] if own else [f'{one}/{pair}' for one in BASELINES]
+    found = [one for name in names for one in _by_seed(_model(lines, name)) if one]
     return max(found, key=lambda one: statistics.fmean(one.values()), default={})
 
 

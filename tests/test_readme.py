@@ -197,3 +197,24 @@ def test_gains_are_over_the_best_baseline_seed_by_seed(tmp_path):
         write_metafile(folder, dict(Collections=[{}], Models=[one]))
     gains = [line.strip('| ').split(' | ')[3] for line in comparison_table(tmp_path).splitlines()[2:]]
     assert gains == ['-', '-', '+0.0 \u00b1 3.0', '-1.0, +2.0 (2 seeds)', '-', '-']
+
+
+def test_a_gain_can_be_over_another_network(tmp_path):
+    def model(name, mean, **more):
+        results = ours(Seeds=[0, 1, 2], Metrics=dict(mIoU=[mean] * 3))
+        return {'Name': name, 'In Collection': name, **more, 'Results': [results]}
+
+    models = {
+        'source_only': [model('source_only/minicity', 5.0), model('source_only/minicity_small', 2.0)],
+        'sim': [model('sim/minicity', 3.0, Baseline='source_only/minicity_small')],
+        'dacs': [model('dacs/minicity', 3.0)],
+    }
+    for folder, listed in models.items():
+        (tmp_path / 'configs' / folder).mkdir(parents=True)
+        write_metafile(tmp_path / 'configs' / folder, dict(Collections=[{}], Models=listed))
+    rows = [line.strip('| ').split(' | ') for line in comparison_table(tmp_path).splitlines()[2:]]
+    assert {row[0]: row[3] for row in rows[:3]} == {
+        'source_only/minicity': '-',
+        'sim/minicity': '+1.0 \u00b1 0.0',
+        'dacs/minicity': '-2.0 \u00b1 0.0',
+    }
