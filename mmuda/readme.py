@@ -113,7 +113,12 @@ def _best_baseline(lines: Lines, pair: str, own: str | None) -> dict[int, float]
         lines: Models of all metafiles.
         pair: The pair.
         own: Name of the only baseline of a model that has another network; None for all others.
+
+    Raises:
+        ValueError: If no metafile has ``own``.
     """
+    if own and not _model(lines, own):
+        raise ValueError(f'a metafile names the Baseline {own!r}, which is no model: give FOLDER/CONFIG of one')
     names = [own] if own else [f'{one}/{pair}' for one in BASELINES]
     found = [one for name in names for one in _by_seed(_model(lines, name)) if one]
     return max(found, key=lambda one: statistics.fmean(one.values()), default={})

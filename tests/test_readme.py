@@ -218,3 +218,7 @@ def test_a_gain_can_be_over_another_network(tmp_path):
         'sim/minicity': '+1.0 \u00b1 0.0',
         'dacs/minicity': '-2.0 \u00b1 0.0',
     }
+    lost = model('sim/minicity', 3.0, Baseline='source_only/minicity_tiny')
+    write_metafile(tmp_path / 'configs/sim', dict(Collections=[{}], Models=[lost]))
+    with pytest.raises(ValueError, match="names the Baseline 'source_only/minicity_tiny', which is no model: give"):
+        comparison_table(tmp_path)
