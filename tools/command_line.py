@@ -8,12 +8,15 @@ import ast
 import gc
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 TRACEBACK = '--traceback'
+STAGE = re.compile(r'\{\w+\}(/[\w./-]+)?')
+"""The result of a stage, see :func:`read_value`."""
 
 Result = TypeVar('Result')
 
@@ -25,23 +28,42 @@ class KeyValues(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
         """Store the options of one argument, or exit with an error of the command line."""
-        from mmengine.config import DictAction
-
-        given = [values] if isinstance(values, str) else list(values or ())
-        plain, dicts = [], {}
-        for option in given:
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for option in [values] if isinstance(values, str) else values or ():
             key, sign, value = option.partition('=')
             if not sign:
                 parser.error(f'{option_string}: expected KEY=VALUE, but got {option!r}')
-            if '{' in value:
-                try:
-                    dicts[key] = ast.literal_eval(value)
-                except (ValueError, SyntaxError):
-                    parser.error(f'{option_string} {key}: cannot parse {value}: write dicts as in Python, in quotes')
-            else:
-                plain.append(option)
-        DictAction(self.option_strings, self.dest)(parser, namespace, plain, option_string)
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest), **dicts})
+            try:
+                options[key] = read_value(value)
+            except ValueError as error:
+                parser.error(f'{option_string} {key}: cannot parse {value}: {error}')
+        setattr(namespace, self.dest, options)
+
+
+def read_value(text: str) -> Any:
+    """Return the value of an option: a number, a bool, a text, or a list, tuple or dict of these.
+
+    The name of a stage in braces, such as ``{inter}`` or ``{prior}/prior.npz``, is a text.
+
+    Raises:
+        ValueError: If brackets are not closed, or a dict is not written as in Python.
+    """
+    from mmengine.config import DictAction
+
+    if STAGE.fullmatch(text):
+        return text
+    if '{' in text or 'dict(' in text:
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            raise ValueError('write dicts as in Python, in quotes: a="{\'b\': 1}"') from None
+    read = argparse.Namespace()
+    try:
+        DictAction(['--option'], 'values')(argparse.ArgumentParser(), read, [f'value={text}'])
+    # mmengine asserts that brackets are closed, and never ends on a comma in brackets after a name, as in f(1,2).
+    except (AssertionError, RecursionError):
+        raise ValueError('close all brackets, and write lists as [1,2] and tuples as (1,2)') from None
+    return read.values['value']
 
 
 def config_parser(description: str | None) -> argparse.ArgumentParser:

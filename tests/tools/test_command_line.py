@@ -104,9 +104,26 @@ def test_values_with_dicts_are_those_of_python():
     """Values with dicts are read as Python. The reader of mmengine would split them at commas."""
     read_back = read('a.b=3', "steps=[{'type': 'Flip', 'prob': 0.5}]", 'names=x,y', "+hook={'type': 'A'}")
     assert read_back == {'a.b': 3, 'names': ['x', 'y'], 'steps': [dict(type='Flip', prob=0.5)], '+hook': dict(type='A')}
+    assert read("a={'b': 1}") == {'a': dict(b=1)}
 
 
-@pytest.mark.parametrize(('option', 'said'), [('a', 'expected KEY=VALUE'), ('a={b:1', 'a: cannot parse {b:1')])
+def test_the_result_of_a_stage_is_a_text():
+    assert read('intra.weights={inter}', 'label.prior={prior}/prior.npz') == {
+        'intra.weights': '{inter}',
+        'label.prior': '{prior}/prior.npz',
+    }
+
+
+@pytest.mark.parametrize(
+    ('option', 'said'),
+    [
+        ('a', 'expected KEY=VALUE'),
+        ('a={b:1', 'a: cannot parse {b:1'),
+        ('a=dict(b=1)', 'a: cannot parse dict(b=1): write dicts as in Python'),
+        ('a=f(1,2)', 'a: cannot parse f(1,2): close all brackets'),
+        ('a=[1,2', 'a: cannot parse [1,2: close all brackets'),
+    ],
+)
 def test_an_option_that_cannot_be_read_is_told(option, said, capsys):
     with pytest.raises(SystemExit):
         read(option)
