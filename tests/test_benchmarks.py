@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from layouts import labelling, pseudo_label, write
 from toolbox import CONFIGS, tiny_options
+
+from mmuda.labeling import Argmax
 
 FOLDER = Path(__file__).parents[1] / 'benchmarks'
 
@@ -143,3 +147,36 @@ def test_prediction_is_timed_beside_the_inferencer_of_mmseg(tmp_path):
         [sys.executable, *command, '--large=300', '--window=64'], check=True, capture_output=True, text=True
     ).stdout
     assert '300x300, windows of 64:' in out and 'GiB' in out, out
+
+
+class LeftOnly(Argmax):
+    """Label the left half of each image."""
+
+    def label(self, prob, thresholds=None):
+        labels = super().label(prob, thresholds)
+        labels[:, labels.shape[1] // 2 :] = 255
+        return labels
+
+
+def test_pseudo_labels_are_compared_with_ground_truth(tmp_path):
+    """Pixels without ground truth do not count."""
+    classes = ('road', 'sidewalk')
+    folder = labelling(tmp_path, count=2, classes=classes, strategy=LeftOnly())
+    truth = [pseudo_label(0, 2) % 2, np.ones_like(pseudo_label(1))]
+    truth[1][:2] = 255
+    lines = [f'{tmp_path}/images/{n}.png {write(tmp_path / "truth" / f"{n}.png", truth[n])}\n' for n in range(2)]
+    (tmp_path / 'list.txt').write_text(''.join(lines))
+    source = dict(type='SegmentationListDataset', ann_file=str(tmp_path / 'list.txt'), metainfo=dict(classes=classes))
+    (tmp_path / 'config.py').write_text(f'train_dataloader = dict(dataset=dict(source={source!r}))\n')
+    command = [sys.executable, FOLDER / 'pseudo_labels.py', tmp_path / 'config.py', folder]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    row = [cell.strip() for cell in out.splitlines()[3].strip('|').split('|')]
+
+    half = truth[0].shape[1] // 2
+    given = np.concatenate([(pseudo_label(n, 2) % 2)[:, :half].ravel() for n in range(2)])
+    true = np.concatenate([values[:, :half].ravel() for values in truth])
+    given, true = given[true < 2], true[true < 2]
+    right = given == true
+    expected = [right.mean(), *(share for c in (0, 1) for share in (right[true == c].mean(), right[given == c].mean()))]
+    found = [float(value) for cell in row[2:] for value in re.findall(r'\d+', cell)]
+    assert row[1] == '50' and found == [round(100 * share) for share in expected] and min(found) < 100
