@@ -32,16 +32,16 @@ def main() -> None:
     args = parse_args()
     init_default_scope('mmseg')
     source = load_config(args.config).train_dataloader.dataset.source
-    load = [dict(type='LoadDomainImage'), dict(type='LoadDomainAnnotations')]
+    load = [dict(type='LoadDomainAnnotations')]
     truth = DATASETS.build({**source, 'pipeline': load})
     found = {Path(truth.get_data_info(index)['img_path']).resolve(): index for index in range(len(truth))}
-    classes = truth.metainfo['classes']
-    rows = [['labels', 'labelled', 'right', *classes]]
+    rows = [['labels', 'labelled', 'right', *truth.metainfo['classes']]]
     for folder in args.labels:
         matrix = confusion(folder, truth, found)
-        right, measures = matrix[:, :-1], class_measures(matrix[:, :-1])
+        labelled = matrix[:, :-1]
+        measures = class_measures(labelled)
         rows.append(
-            [folder, percent(right.sum() / matrix.sum()), percent(np.trace(right) / right.sum())]
+            [folder, percent(labelled.sum() / matrix.sum()), percent(np.trace(labelled) / labelled.sum())]
             + [
                 f'{percent(recall)} ({percent(precision)})'
                 for recall, precision in zip(measures['Recall'], measures['Precision'], strict=True)
@@ -52,23 +52,28 @@ def main() -> None:
 
 def confusion(folder: str, truth: torch.utils.data.Dataset, found: dict[Path, int]) -> np.ndarray:
     """Return the pixels (C, C + 1) by true class and pseudo label; the last column has no label."""
-    labels = DATASETS.build(
-        dict(
-            type='PseudoLabelDataset',
-            labels=folder,
-            pipeline=[dict(type='LoadDomainImage'), dict(type='LoadPseudoLabel')],
-        )
-    )
+    labels = DATASETS.build(dict(type='PseudoLabelDataset', labels=folder, pipeline=[dict(type='LoadPseudoLabel')]))
     classes = len(truth.metainfo['classes'])
     if labels.metainfo['classes'] != truth.metainfo['classes']:
-        raise ValueError(f'{folder} has the classes {labels.metainfo["classes"]}, the config has others')
+        raise ValueError(
+            f'{folder} has labels of the classes {labels.metainfo["classes"]}, but the source of the config has '
+            f'{truth.metainfo["classes"]}: give a config with the classes of the labels'
+        )
     total = torch.zeros(classes + 2, classes + 2, dtype=torch.int64)
     for sample in labels:
         index = found.get(Path(sample['img_path']).resolve())
         if index is None:
-            raise ValueError(f'{sample["img_path"]}, which {folder} labels, is not in the source of the config')
-        true = truth[index]['gt_seg_map']
-        total += pair_counts(torch.tensor(sample['gt_seg_map']), torch.tensor(true), classes)
+            raise ValueError(
+                f'{sample["img_path"]}, which {folder} labels, is not in the source of the config: give a config whose '
+                'source is these images with ground truth, such as an oracle'
+            )
+        given, true = sample['gt_seg_map'], truth[index]['gt_seg_map']
+        if given.shape != true.shape:
+            raise ValueError(
+                f'{sample["seg_map_path"]} has the size {given.shape} (H, W), its ground truth {true.shape}: label at '
+                "the size of the images (at='image')"
+            )
+        total += pair_counts(torch.tensor(given), torch.tensor(true), classes)
     return total[1:-1, 1:].numpy()
 
 

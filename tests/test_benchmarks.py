@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import labelling, pseudo_label, write
+from layouts import image, labelling, pseudo_label, write
 from toolbox import CONFIGS, tiny_options
 
 from mmuda.labeling import Argmax
@@ -180,3 +180,9 @@ def test_pseudo_labels_are_compared_with_ground_truth(tmp_path):
     expected = [right.mean(), *(share for c in (0, 1) for share in (right[true == c].mean(), right[given == c].mean()))]
     found = [float(value) for cell in row[2:] for value in re.findall(r'\d+', cell)]
     assert row[1] == '50' and found == [round(100 * share) for share in expected] and min(found) < 100
+
+    # Labels of the size of the network's input, which is not that of the image.
+    write(tmp_path / 'images' / '0.png', image(0, height=30))
+    write(tmp_path / 'truth' / '0.png', np.zeros((30, truth[0].shape[1]), np.uint8))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode and 'label at the size of the images' in done.stderr

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 TRACEBACK = '--traceback'
-STAGE = re.compile(r'\{\w+\}(/[\w./-]+)?')
-"""The result of a stage, see :func:`read_value`."""
+STAGE = re.compile(r'\{[\w./-]+\}(/[\w./-]+)?')
+"""The result of a stage. ``mmuda.stages.references`` resolves it; to import that here would take seconds."""
 
 Result = TypeVar('Result')
 

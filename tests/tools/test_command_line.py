@@ -108,9 +108,10 @@ def test_values_with_dicts_are_those_of_python():
 
 
 def test_the_result_of_a_stage_is_a_text():
-    assert read('intra.weights={inter}', 'label.prior={prior}/prior.npz') == {
+    assert read('intra.weights={inter}', 'label.prior={prior}/prior.npz', 'a.labels={rounds/0/label}') == {
         'intra.weights': '{inter}',
         'label.prior': '{prior}/prior.npz',
+        'a.labels': '{rounds/0/label}',
     }
 
 
