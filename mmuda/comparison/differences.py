@@ -13,14 +13,17 @@ START = ('init_cfg', 'pretrained')
 NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler'}
 """Keys of a segmentor that decide how it is trained or where it starts, and not what it computes."""
 
+SIZES = ('size', 'crop_size', 'scale', 'scale_factor', 'ratio_range', 'range')
+"""Arguments of transforms that decide how large images are, and how large their objects."""
+
 BUDGET = 'the budget (iterations)'
 
 
 def differences_between(methods: Sequence[Method], iterations: Mapping[str, int | None] | None = None) -> list[str]:
     """Return one warning for each method and each respect in which it differs from the first source-only method.
 
-    Respects are network, batch, iterations, starting weights and tested images. Without a source-only method, all
-    methods are compared with the first one.
+    Respects are network, batch, sizes of training images, iterations, starting weights and tested images. Without a
+    source-only method, all methods are compared with the first one.
 
     Args:
         methods: Methods that are compared.
@@ -33,6 +36,7 @@ def differences_between(methods: Sequence[Method], iterations: Mapping[str, int 
     respects: dict[str, Callable[[Method], Any]] = {
         'the network': _network,
         'the batch': _batches,
+        'the sizes of training images': _sizes,
         BUDGET: lambda method: counts.get(method.name),
         'the starting weights': _start,
         'the tested images': _tested,
@@ -71,9 +75,33 @@ def _network(method: Method) -> dict[str, Any]:
 
 def _batches(method: Method) -> list[str]:
     """Describe the batches of all trainings; equal ones once."""
-    loaders = [training.train_dataloader for training in method.trainings]
-    units = [f'{loader.get("batch_size", 1)} of {loader.dataset.get("type")}' for loader in loaders]
+    units = []
+    for training in method.trainings:
+        loader = training.train_dataloader
+        counts = {
+            count for _, count in _found(training.get('optim_wrapper', {}), ('accumulative_counts',)) if count > 1
+        }
+        summed = ''.join(f', gradients of {count} summed' for count in sorted(counts))
+        units.append(f'{loader.get("batch_size", 1)} of {loader.dataset.get("type")}{summed}')
     return list(dict.fromkeys(units))
+
+
+def _sizes(method: Method) -> list[str]:
+    """Describe the transforms that decide the sizes of images in all trainings; equal ones once."""
+    found = [line for training in method.trainings for line in _sizing(training.train_dataloader.dataset)]
+    return list(dict.fromkeys(found))
+
+
+def _sizing(node: Any) -> Iterator[str]:
+    """Yield ``TYPE KEY=VALUE`` for each size of a transform at any depth."""
+    if isinstance(node, dict):
+        told = [f'{key}={comparable(node[key])}' for key in SIZES if node.get(key) is not None]
+        if told:
+            yield f'{node.get("type")} {", ".join(told)}'
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _sizing(value)
 
 
 def _start(method: Method) -> dict[str, Any]:

@@ -39,8 +39,8 @@ UNTRUSTED_BORDERS: Mapping[str, Border] = dict(
     cityscapes=Border(top=30, bottom=240, left=30, right=30, size=(1024, 2048)),
     # DAFormer leaves out rows only: 15 at the top and 120 at the bottom, at half size.
     cityscapes_rows=Border(top=30, bottom=240, size=(1024, 2048)),
-    # ACDC and Dark Zurich have no rim and no bonnet, and HRDA and MIC trust all pixels. DAFormer leaves out these rows.
-    acdc_rows=Border(top=30, bottom=240, size=(1080, 1920)),
+    # The same rows of a crop of DAFormer, of any data set: `LoadTrustedPixels(border='crop_rows', of='crop')`.
+    crop_rows=Border(top=15, bottom=120),
 )
 """Borders by the name that ``LoadTrustedPixels(border=...)`` takes."""
 

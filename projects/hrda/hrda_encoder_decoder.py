@@ -143,13 +143,14 @@ class HRDAEncoderDecoder(AdaptiveEncoderDecoder):
 
     def context_images(self, inputs: Tensor) -> Tensor:
         """Return the small images of the context, (N, 3, H * scale, W * scale)."""
-        size = [int(length * self.context_scale) for length in inputs.shape[-2:]]
-        return F.interpolate(inputs, size=size, mode='bilinear', align_corners=False)
+        # The scale, and not the rounded size, decides where an odd image is sampled.
+        return F.interpolate(inputs, scale_factor=self.context_scale, mode='bilinear', align_corners=False)
 
     def draw_box(self, inputs: Tensor) -> Box:
         """Draw the crop of a batch of images (N, 3, H, W)."""
         self.random.advance()
-        return draw_box(inputs.shape[-2:], self.detail_size, self.divisor, self.draw_integer, self.last_place)
+        size = inputs.shape[-2:]
+        return draw_box(size, self.detail_size, self.divisor, self.draw_integer, self.last_place).within(size)
 
     def draw_integer(self, bound: int) -> int:
         """Draw an integer from 0 to below ``bound``."""

@@ -20,6 +20,10 @@ class Box(NamedTuple):
         """(H, W)."""
         return self.bottom - self.top, self.right - self.left
 
+    def within(self, size: Sequence[int]) -> 'Box':
+        """Return the part of the rectangle that lies in an image of a size (H, W)."""
+        return Box(self.top, min(self.bottom, size[0]), self.left, min(self.right, size[1]))
+
     def of(self, maps: Tensor) -> Tensor:
         """Return this part of maps (..., H, W), a view."""
         return maps[..., self.top : self.bottom, self.left : self.right]
@@ -35,7 +39,7 @@ def draw_box(
     """Draw the detail crop of a batch (Hoyer et al., "HRDA", ECCV 2022, section 3.2).
 
     The row of its corner is drawn first, then the column. The row is one of the first ``(max(H - h, 0) + 1) //
-    divisor`` multiples of ``divisor``.
+    divisor`` multiples of ``divisor``. The box has the size of the crop, also where that is larger than the images.
 
     Args:
         size: (H, W) of the images.
@@ -51,7 +55,7 @@ def draw_box(
         divisor * draw(max(1, (max(length - side, 0) + (divisor if last_place else 1)) // divisor))
         for length, side in zip(size, crop, strict=True)
     )
-    return Box(top, min(top + crop[0], size[0]), left, min(left + crop[1], size[1]))
+    return Box(top, top + crop[0], left, left + crop[1])
 
 
 def sliding_windows(size: Sequence[int], window: Sequence[int], overlap: bool = True) -> list[Box]:

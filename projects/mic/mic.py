@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmseg.registry import MODELS
+from torch import Tensor
 
 from mmuda.models import DACS, AdaptSegNet, BaseAdaptor, EMATeacher, MinEnt, PseudoLabels, pixel_statistics
 from mmuda.models.adaptors import Losses, Parts, pixel_losses
+from mmuda.models.adaptors.dacs import one_of
+from mmuda.models.losses import MEAN_OVER, pixel_cross_entropy
 from mmuda.models.teachers import label_batch
 
 from .masking import Masking
@@ -21,8 +24,8 @@ class MaskedConsistency(BaseAdaptor):
     .. math:: L = L_{method} + \lambda^M \frac{1}{N H W} \sum_n q_n h(f(x^M), p)_n
 
     h is the cross-entropy, :math:`x^M` are masked images, see :class:`Masking`, p are the labels of a teacher that gets
-    the whole images, and q are their weights. The loss is a mean over all pixels, ignored ones included. Three lines
-    add it to a method without a teacher::
+    the whole images, and q are their weights. The loss is a mean over all pixels, ignored ones included, if
+    ``masked_mean`` does not say otherwise. Three lines add it to a method without a teacher::
 
         @MODELS.register_module()
         class MICMethod(MaskedConsistency, Method):
@@ -37,11 +40,13 @@ class MaskedConsistency(BaseAdaptor):
             the segmentor at the beginning of the iteration.
         masked_threshold: Threshold of the separate teacher, see :func:`pseudo_labels`. With 0 all pixels have one
             weight.
+        masked_mean: Pixels by whose number the loss on masked images is divided: ``'all'`` as published, or
+            ``'labelled'``.
         **kwargs: As the method. Further loss weights are ``masked_main`` (:math:`\lambda^M`) and those of other levels,
             such as ``masked_aux``.
 
     Raises:
-        ValueError: As the method, :class:`Masking` and :class:`EMATeacher`.
+        ValueError: As the method, :class:`Masking` and :class:`EMATeacher`, and if ``masked_mean`` is unknown.
     """
 
     def __init__(
@@ -50,9 +55,11 @@ class MaskedConsistency(BaseAdaptor):
         masked: dict | None = None,
         masked_teacher: dict | None = None,
         masked_threshold: float = 0.968,
+        masked_mean: str = 'all',
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.masked_mean = one_of(MEAN_OVER, masked_mean=masked_mean)
         self.masking = Masking(**(masked or {}))
         self.masked_threshold = masked_threshold
         self.masked_teacher: EMATeacher | None = self.build_masked_teacher(masked_teacher)
@@ -81,7 +88,7 @@ class MaskedConsistency(BaseAdaptor):
     def masked_losses(self, source: dict, target: dict, pseudo: PseudoLabels) -> Losses:
         """Return the losses of a pass over masked images, ``loss_masked_<level>``."""
         images = self.masking(source, target, pseudo, *pixel_statistics(self.data_preprocessor))
-        return pixel_losses(self, 'masked', images)
+        return pixel_losses(self, 'masked', images, self.masked_mean)
 
 
 class MaskedSelfTraining(MaskedConsistency, DACS):
@@ -91,6 +98,7 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
         *args: As :class:`MaskedConsistency`.
         masked_teacher: As :class:`MaskedConsistency`. With None the teacher of the method labels, with its weights.
         masked_threshold: Threshold of the separate teacher, if there is one. None means the method's ``threshold``.
+        masked_mean: As :class:`MaskedConsistency`. None means the method's ``mixed_mean``.
         **kwargs: As :class:`MaskedConsistency`.
 
     Raises:
@@ -98,14 +106,21 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
     """
 
     def __init__(
-        self, *args: Any, masked_teacher: dict | None = None, masked_threshold: float | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        masked_teacher: dict | None = None,
+        masked_threshold: float | None = None,
+        masked_mean: str | None = None,
+        mixed_mean: str = 'all',
+        **kwargs: Any,
     ) -> None:
         if masked_teacher is None and masked_threshold is not None:
             raise ValueError(
                 f'masked_threshold={masked_threshold!r} without masked_teacher: the teacher of the method labels '
                 'masked images, with its own threshold: give masked_teacher, too, or leave masked_threshold out'
             )
-        super().__init__(*args, masked_teacher=masked_teacher, **kwargs)
+        means = dict(mixed_mean=mixed_mean, masked_mean=masked_mean or mixed_mean)
+        super().__init__(*args, masked_teacher=masked_teacher, **means, **kwargs)
         self.masked_threshold = self.threshold if masked_threshold is None else masked_threshold
 
     def build_masked_teacher(self, settings: dict | None) -> EMATeacher | None:
@@ -130,15 +145,37 @@ class MICDACS(MaskedSelfTraining):
     LOSS_WEIGHTS = dict(**DACS.LOSS_WEIGHTS, **MASKED)
 
 
+class SourceMean(BaseAdaptor):
+    """A choice for methods without a teacher that :class:`DACS` has, too: what the loss on the source is a mean over.
+
+    Args:
+        *args: As the method.
+        source_mean: Pixels by whose number the loss on the source is divided: ``'labelled'`` as in the method, or
+            ``'all'`` as where MIC trains it.
+        **kwargs: As the method.
+
+    Raises:
+        ValueError: As the method, and if ``source_mean`` is unknown.
+    """
+
+    def __init__(self, *args: Any, source_mean: str = 'labelled', **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.source_mean = one_of(MEAN_OVER, source_mean=source_mean)
+
+    def plain_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the cross-entropy, divided by the number of pixels that ``source_mean`` selects."""
+        return pixel_cross_entropy(logits, labels, mean_over=self.source_mean)
+
+
 @MODELS.register_module()
-class MICAdaptSegNet(MaskedConsistency, AdaptSegNet):
-    """:class:`AdaptSegNet` with masked image consistency."""
+class MICAdaptSegNet(MaskedConsistency, SourceMean, AdaptSegNet):
+    """:class:`AdaptSegNet` with masked image consistency. Arguments: all of its bases."""
 
     LOSS_WEIGHTS = dict(**AdaptSegNet.LOSS_WEIGHTS, **MASKED)
 
 
 @MODELS.register_module()
-class MICMinEnt(MaskedConsistency, MinEnt):
-    """:class:`MinEnt` with masked image consistency."""
+class MICMinEnt(MaskedConsistency, SourceMean, MinEnt):
+    """:class:`MinEnt` with masked image consistency. Arguments: all of its bases."""
 
     LOSS_WEIGHTS = dict(**MinEnt.LOSS_WEIGHTS, **MASKED)

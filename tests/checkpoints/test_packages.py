@@ -78,9 +78,19 @@ def test_a_missing_package_of_the_extra_names_the_extra(monkeypatch):
         installed_file(f'package://{EXTRA[0]}/models/efficientnet-lite0-57934424.pth')
 
 
-def test_a_module_without_a_folder_holds_no_files():
-    with pytest.raises(ModuleNotFoundError, match='the package this, which is not installed'):
-        installed_file('package://this/a.pth')
+@pytest.mark.parametrize('name', ['this', 'sys', '__main__'])
+def test_a_module_without_a_folder_holds_no_files(name):
+    with pytest.raises(ValueError, match=f'names {name}, a module without a folder, which holds no files: expected'):
+        installed_file(f'package://{name}/a.pth')
+
+
+def test_digits_that_are_no_hash_are_not_called_damage_alone(package):
+    dated = package / 'models/net-20200101.pth'
+    named(package).rename(dated)
+    with pytest.raises(RuntimeError, match='If 20200101 is no hash, write the hash at the end'):
+        installed_file('package://some_weights/models/net-20200101.pth')
+    location = f'package://some_weights/models/net-20200101.pth#sha256={digest(dated)}'
+    assert installed_file(location) == dated
 
 
 def test_a_missing_file_is_named(package):

@@ -23,6 +23,12 @@ def test_methods_on_equal_terms_differ_in_nothing():
     [
         ('model.segmentor.backbone.base_channels', 8, 'the network: backbone.base_channels: '),
         ('train_dataloader.batch_size', 3, 'the batch: source_only/minicity has '),
+        ('optim_wrapper.segmentor.accumulative_counts', 4, 'the batch: .* gradients of 4 summed'),
+        (
+            'train_dataloader.dataset.target.pipeline',
+            [dict(type='LoadDomainImage'), dict(type='RandomCrop', crop_size=(32, 64))],
+            r'the sizes of training images: .* has \[\], .* has \[.RandomCrop crop_size=\[32, 64\].\]',
+        ),
         (
             'train_cfg.max_iters',
             300,

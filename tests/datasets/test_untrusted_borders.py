@@ -33,7 +33,7 @@ def sides(trusted: np.ndarray) -> tuple:
         ('cityscapes', (1024, 2048), (30, 240, 30, 30)),
         ('cityscapes', (512, 1024), (15, 120, 15, 15)),
         ('cityscapes_rows', (1024, 2048), (30, 240, 0, 0)),
-        ('acdc_rows', (540, 960), (15, 120, 0, 0)),
+        ('crop_rows', (512, 512), (15, 120, 0, 0)),
         (dict(top=3, right=5), (40, 60), (3, 0, 0, 5)),
         (Border(bottom=2), (40, 60), (0, 2, 0, 0)),
     ],
@@ -86,3 +86,18 @@ def test_it_stands_before_any_change_of_size():
     results = loaded(40, 60) | dict(ori_shape=(80, 120))
     with pytest.raises(ValueError, match='a.png: .*put LoadTrustedPixels directly after the loading of the image'):
         LoadTrustedPixels(border='cityscapes')(results)
+
+
+def test_the_border_of_a_crop_stays_where_it_is():
+    steps = [
+        dict(type='Resize', scale=(960, 540), keep_ratio=True),
+        dict(type='RandomCrop', crop_size=(512, 512)),
+        dict(type='LoadTrustedPixels', border='crop_rows', of='crop'),
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='PackDomainInputs'),
+    ]
+    for _ in range(5):
+        trusted = Compose(steps)(loaded(1080, 1920))['data_samples'].trusted.data[0].numpy()
+        assert trusted.shape == (512, 512) and sides(trusted) == (15, 120, 0, 0)
+    with pytest.raises(ValueError, match=r"of='image', expected one of \('file', 'crop'\)"):
+        LoadTrustedPixels(border='crop_rows', of='image')

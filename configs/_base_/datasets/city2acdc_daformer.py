@@ -1,6 +1,6 @@
 # Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. DAFormer trusts no pseudo label in the top 15 and
-# the bottom 120 rows of crops, although these images show no bonnet. Here they are rows of the image, which differ from
-# those of the crop by up to 28. Without LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
+# the bottom 120 rows of a crop, although these images show no bonnet and a crop can lie up to 28 rows lower or higher.
+# Without LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
 _base_ = './city2acdc.py'
 crop_size = (512, 512)  # (H, W)
 source_pipeline = [
@@ -13,9 +13,9 @@ source_pipeline = [
 ]
 target_pipeline = [
     dict(type='LoadDomainImage'),
-    dict(type='LoadTrustedPixels', border='acdc_rows'),
     dict(type='Resize', scale=(960, 540), keep_ratio=True),
     dict(type='RandomClassCrop', size=crop_size),
+    dict(type='LoadTrustedPixels', border='crop_rows', of='crop'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDomainInputs'),
 ]

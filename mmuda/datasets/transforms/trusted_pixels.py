@@ -14,36 +14,44 @@ from ..untrusted_borders import Border, get_border
 TRUSTED = 'trusted_map'
 """Key of the map in a sample."""
 
+BORDER_OF = ('file', 'crop')
+
 
 @TRANSFORMS.register_module()
 class LoadTrustedPixels(BaseTransform):
     """A transform that adds a map, 0 at the border of the image, where predictions should not become pseudo labels.
 
-    Put this step directly after the loading of the image. Later steps resize, crop and flip the map like a label.
+    Put this step directly after the loading of the image. Later steps resize, crop and flip the map like a label. With
+    ``of='crop'`` it belongs behind the crop instead.
     :class:`PackDomainInputs` passes it on to teacher-student methods, which give pseudo labels no weight where it is 0.
 
     Needs ``img_shape`` (H, W). Adds ``trusted_map`` (H, W) uint8, 1 inside and 0 in the border, and its name to
     ``seg_fields``.
 
     Args:
-        border: Name of a border (``'cityscapes'``, ``'cityscapes_rows'``, ``'acdc_rows'``), or ``dict(top=...,
+        border: Name of a border (``'cityscapes'``, ``'cityscapes_rows'``, ``'crop_rows'``), or ``dict(top=...,
             bottom=..., left=..., right=...)`` in pixels, with ``size=(H, W)`` of the published images if images can be
             smaller copies; see :class:`~mmuda.datasets.untrusted_borders.Border`.
+        of: What the border is a border of: the ``'file'``, or the ``'crop'``, wherever that lies in the image (as in
+            the released code of DAFormer).
 
     Raises:
-        ValueError: If there is no such border. For an image: if it was resized or cropped before.
+        ValueError: If there is no such border, or ``of`` is unknown. For an image: if it was resized or cropped before,
+            without ``of='crop'``.
     """
 
-    def __init__(self, border: str | Mapping | Border) -> None:
-        self.border = get_border(border)
+    def __init__(self, border: str | Mapping | Border, of: str = 'file') -> None:
+        if of not in BORDER_OF:
+            raise ValueError(f'LoadTrustedPixels: of={of!r}, expected one of {BORDER_OF}')
+        self.border, self.of = get_border(border), of
 
     def transform(self, results: dict) -> dict:
         """Add the map of ``results['img']``."""
         height, width = results['img_shape'][:2]
-        if tuple(results.get('ori_shape', (height, width))[:2]) != (height, width):
+        if self.of == 'file' and tuple(results.get('ori_shape', (height, width))[:2]) != (height, width):
             raise ValueError(
                 f'{results.get("img_path")}: the border is counted in pixels of the file, but the image has another '
-                'size already: put LoadTrustedPixels directly after the loading of the image'
+                "size already: put LoadTrustedPixels directly after the loading of the image, or set of='crop'"
             )
         trusted = np.zeros((height, width), np.uint8)
         trusted[self.border.of((height, width))] = 1
@@ -52,7 +60,7 @@ class LoadTrustedPixels(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(border={self.border})'
+        return f'{type(self).__name__}(border={self.border}, of={self.of!r})'
 
 
 @TRANSFORMS.register_module()

@@ -73,6 +73,7 @@ class EfficientNetLite(BaseModule):
         init_cfg: As in mmengine; by default weights start from N(0, 2 / fan_in).
 
     Raises:
+        TypeError: If ``out_indices`` is no sequence.
         ValueError: If an argument is outside its range, or ``out_indices`` is empty or not in ascending order.
     """
 
@@ -94,6 +95,8 @@ class EfficientNetLite(BaseModule):
         _check('variant', variant, VARIANTS)
         _check('output_stride', output_stride, (8, 16, 32))
         _check('frozen_stages', frozen_stages, range(-1, len(STAGES) + 1))
+        if not isinstance(out_indices, Sequence):
+            raise TypeError(f'EfficientNetLite: out_indices={out_indices!r}, expected a list of stages')
         for index in out_indices:
             _check('out_indices', index, range(len(STAGES)))
         if not out_indices or list(out_indices) != sorted(set(out_indices)):

@@ -50,7 +50,7 @@ class EMATeacher(nn.Module):
             all other buffers are copied from the student. ``'copied'``: all buffers are copied. ``'averaged'``: buffers
             of a floating type are averaged like parameters; the others are copied.
         dropout: Whether dropout and stochastic depth are active in training.
-        mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`.
+        mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`. None: the network has no modes.
 
     Raises:
         ValueError: If an option is unknown or the decay is not in [0, 1].
@@ -67,7 +67,7 @@ class EMATeacher(nn.Module):
         batch_norm: str = 'batch',
         buffers: str = 'own',
         dropout: bool = False,
-        mode: str = 'outputs',
+        mode: str | None = 'outputs',
     ) -> None:
         super().__init__()
         for name, value, known in (('batch_norm', batch_norm, BATCH_NORM), ('buffers', buffers, BUFFERS)):
@@ -85,7 +85,8 @@ class EMATeacher(nn.Module):
     @torch.no_grad()
     def forward(self, inputs: Tensor, **kwargs: Any) -> Any:
         """Return the outputs of the network for normalised images (N, 3, H, W), without a graph."""
-        return self.segmentor(inputs, **{'mode': self.mode, **kwargs})
+        mode = {} if self.mode is None else dict(mode=self.mode)
+        return self.segmentor(inputs, **{**mode, **kwargs})
 
     def start(self, student: nn.Module) -> None:
         """Copy the student if there was no update yet.

@@ -64,7 +64,8 @@ def test_crops():
     last = draw_box((64, 96), (32, 48), 16, lambda bound: drawn.append(bound) or bound - 1, last_place=True)
     assert last == Box(32, 64, 48, 96) and drawn[2:] == [3, 4]
     assert draw_box((32, 48), (32, 48), 16, lambda bound: pytest.fail('nothing is drawn')) == Box(0, 32, 0, 48)
-    assert draw_box((40, 48), (64, 32), 8, lambda bound: 0) == Box(0, 40, 0, 32), 'a smaller image is no error'
+    larger = draw_box((40, 48), (64, 32), 8, lambda bound: 0)
+    assert larger == Box(0, 64, 0, 32) and larger.within((40, 48)) == Box(0, 40, 0, 32), 'a smaller image is no error'
 
 
 def test_levels_in_training():
@@ -81,6 +82,13 @@ def test_levels_in_training():
     supervised = model_of(context_loss=True, loss_weights=dict(levels('seg'), seg_context=0.1)).train()
     logs = supervised.train_step(batch(), wrappers_of(supervised))
     assert {'loss_seg_main', 'loss_seg_detail', 'loss_seg_context'} <= set(logs)
+
+
+def test_the_context_of_odd_images_is_sampled_at_the_scale():
+    columns = torch.arange(65.0).expand(1, 3, 47, 65)
+    context = model_of().segmentor.context_images(columns)
+    assert context.shape == (1, 3, 23, 32)
+    torch.testing.assert_close(context[0, 0, 0], torch.arange(32) * 2 + 0.5)
 
 
 def test_boxes_differ_between_passes_and_are_those_of_a_resume():

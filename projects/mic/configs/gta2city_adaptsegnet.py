@@ -8,5 +8,6 @@ model = dict(
     discriminator=dict(type='FCDiscriminatorHead', in_channels=19),
     loss_weights=dict(adv_main=0.001),
     masked=dict(images='target', block=32, ratio=0.7),
+    source_mean='all',
 )
 optim_wrapper = dict(discriminator=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))))

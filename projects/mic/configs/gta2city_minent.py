@@ -7,6 +7,7 @@ model = dict(
     segmentor=_base_.model.segmentor,
     loss_weights=dict(ent_main=0.001),
     masked=dict(images='target', block=32, ratio=0.7),
+    source_mean='all',
 )
 optim_wrapper = dict(
     segmentor=dict(_delete_=True, optimizer=dict(type='SGD', lr=2.5e-3, momentum=0.9, weight_decay=5e-4))

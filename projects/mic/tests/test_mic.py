@@ -1,5 +1,10 @@
 """MIC: the images that are masked, their masks, and the loss in every method."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -18,7 +23,7 @@ def batch(seed: int = 0, count: int = 2) -> dict:
 
 def adaptor(type: str, **kwargs):
     """Return a small method in which every pixel gets a pseudo label, although its teacher has learnt nothing."""
-    options = dict(masked=SMALL, **host_options(type), **kwargs)
+    options = {'masked': SMALL, **host_options(type), **kwargs}
     if not hasattr(MODELS.get(type), 'label_target'):
         options['masked_threshold'] = 0.0
     return tiny_adaptor(type, two_levels=False, **options).train()
@@ -102,6 +107,31 @@ def test_the_weight_counts(type):
     plain = tiny_adaptor(type.removeprefix('MIC'), two_levels=False, **host_options(type)).train()
     plain.train_step(batch(), wrappers_of(plain))
     assert torch.equal(next(plain.segmentor.parameters()), weights[0.0])
+
+
+@pytest.mark.parametrize('type', METHODS)
+def test_what_the_losses_are_means_over(type):
+    mean = 'mixed_mean' if hasattr(MODELS.get(type), 'label_target') else 'masked_mean'
+    losses = {}
+    for over in ('all', 'labelled'):
+        options = dict(source_mean=over, masked=dict(SMALL, images='source', augment=False))
+        model = adaptor(type, **{**options, mean: over})
+        data = batch()
+        for sample in data['source']['data_samples']:
+            sample.gt_sem_seg.data[:, :10] = 255  # a quarter of the rows
+        share = torch.stack([one.gt_sem_seg.data.ne(255) for one in data['source']['data_samples']]).float().mean()
+        losses[over] = model.train_step(data, wrappers_of(model))
+    for name in ('loss_seg_main', 'loss_masked_main'):
+        assert losses['all'][name] == pytest.approx(float(share * losses['labelled'][name]), rel=1e-5)
+    with pytest.raises(ValueError, match="source_mean='some', expected one of"):
+        adaptor(type, source_mean='some')
+
+
+def test_without_the_folder_of_daformer(tmp_path):
+    shutil.copytree(Path(__file__).parents[1], tmp_path / 'projects/mic')
+    code = 'import projects.mic as mic; assert "MICDAFormer" not in mic.__all__; print(mic.__file__, mic.MICDACS)'
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and str(tmp_path) in done.stdout, done.stderr
 
 
 def test_a_second_teacher():

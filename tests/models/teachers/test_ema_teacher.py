@@ -175,6 +175,14 @@ def test_nothing_is_trained_and_everything_is_saved():
     assert {name for name in teacher.state_dict() if not name.startswith('segmentor.')} == {'updates.value'}
 
 
+def test_a_network_without_modes():
+    student = nn.Conv2d(3, 2, 1)
+    teacher = EMATeacher(student, mode=None)
+    teacher.start(student)
+    images = torch.rand(1, 3, 4, 4)
+    assert torch.equal(teacher(images), student(images))
+
+
 def test_the_student_is_not_changed():
     first, second = students(2)
     before = copy.deepcopy(second.state_dict())
