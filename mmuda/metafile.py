@@ -25,8 +25,8 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
     over ``Seeds`` for ours. A result of a paper also has the ``Name`` of its column and, if it is known, the IoU ``Per
     Class``. Ours can have the same metrics with ``Target Statistics`` of batch-norm, the ``Commit`` of the code, and
     the ``Machine``, a processor or a GPU. Semicolons separate several commits or machines. Models and results can have
-    a ``Remark``. A model whose network is not that of source-only and AdaBN on its pair has a ``Baseline``, the name of
-    the model to measure its gain from.
+    a ``Remark``. A model whose network is not that of source-only and AdaBN on its pair has ``Baselines``, a list of
+    names: its gain is measured from the best of these models.
 
     Args:
         folder: Folder of the metafile.

@@ -205,8 +205,9 @@ def test_a_gain_can_be_over_another_network(tmp_path):
         return {'Name': name, 'In Collection': name, **more, 'Results': [results]}
 
     models = {
-        'source_only': [model('source_only/minicity', 5.0), model('source_only/minicity_small', 2.0)],
-        'sim': [model('sim/minicity', 3.0, Baseline='source_only/minicity_small')],
+        'source_only': [model('source_only/minicity', 5.0), model('source_only/minicity_small', 1.0)],
+        'adabn': [model('adabn/minicity_small', 2.0)],
+        'sim': [model('sim/minicity', 3.0, Baselines=['source_only/minicity_small', 'adabn/minicity_small'])],
         'dacs': [model('dacs/minicity', 3.0)],
     }
     for folder, listed in models.items():
@@ -218,7 +219,7 @@ def test_a_gain_can_be_over_another_network(tmp_path):
         'sim/minicity': '+1.0 \u00b1 0.0',
         'dacs/minicity': '-2.0 \u00b1 0.0',
     }
-    lost = model('sim/minicity', 3.0, Baseline='source_only/minicity_tiny')
+    lost = model('sim/minicity', 3.0, Baselines=['source_only/minicity_tiny'])
     write_metafile(tmp_path / 'configs/sim', dict(Collections=[{}], Models=[lost]))
-    with pytest.raises(ValueError, match="names the Baseline 'source_only/minicity_tiny', which is no model: give"):
+    with pytest.raises(ValueError, match="'source_only/minicity_tiny' among its Baselines, which is no model: give"):
         comparison_table(tmp_path)
