@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -166,12 +167,14 @@ def never_waiting(path: Path) -> Iterator[None]:
     if not is_followed(path):
         yield
         return
-    original, steps = BaseAdaptor.train_step, {}
+    original = BaseAdaptor.train_step
+    # Stages train several models one after the other, and a later one can have the `id` of one that is gone.
+    steps: WeakKeyDictionary[BaseAdaptor, int] = WeakKeyDictionary()
 
     def train_step(self: BaseAdaptor, data: dict, optim_wrapper: Any) -> dict:
-        steps[id(self)] = steps.get(id(self), 0) + 1
-        known = KNOWN if steps[id(self)] > 1 else KNOWN | KNOWN_ONCE
-        dtype = optim_wrapper.dtype if steps[id(self)] % 2 else torch.bfloat16
+        steps[self] = steps.get(self, 0) + 1
+        known = KNOWN if steps[self] > 1 else KNOWN | KNOWN_ONCE
+        dtype = optim_wrapper.dtype if steps[self] % 2 else torch.bfloat16
         with mock.patch.object(optim_wrapper, 'dtype', dtype), reads_of([*self.parameters(), *self.buffers()]) as found:
             result = original(self, data, optim_wrapper)
         waits = sorted({place for function, place in found if function not in known})
