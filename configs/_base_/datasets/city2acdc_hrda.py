@@ -4,7 +4,7 @@ _base_ = './city2acdc_daformer.py'
 crop_size = (1024, 1024)  # (H, W)
 load, label, resize, crop, *steps = _base_.source_pipeline
 source_pipeline = [load, label, dict(resize, scale=(2048, 1024)), dict(crop, size=crop_size), *steps]
-load, _, resize, crop, flip, _ = _base_.target_pipeline
+load, resize, crop, _, flip, _ = _base_.target_pipeline
 resize = dict(resize, scale=(1920, 1080))
 target_pipeline = [load, resize, dict(crop, size=crop_size), flip, dict(type='PackSegInputs')]
 load, _, *steps = _base_.test_pipeline
