@@ -60,6 +60,7 @@ OBJECTS = {
     'mic': (
         'projects.mic.mic.MaskedConsistency',
         'projects.mic.mic.MaskedSelfTraining',
+        'projects.mic.mic.SourceMean',
         'projects.mic.masking.Masking',
     ),
     'fda': (
