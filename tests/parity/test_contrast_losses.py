@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import golden_cases, golden_files, load, scalar, section, steps
+from golden import SHIPPED_DIR, golden_cases, golden_files, load, scalar, section, steps
 from mmengine.optim import PolyLR
 from standins_contrast import deviation
 from torch import Tensor
@@ -255,21 +255,30 @@ def test_discriminator(path):
 # Learning rates.
 
 HORIZONS = dict(seg_adv=62500, disc_adv=62500, src_and_distill=31250)
-"""Numbers of iterations that the files of FADA do not contain."""
+"""Numbers of iterations that the shipped file of FADA does not contain."""
+
+
+def base_and_horizon(arrays: dict) -> tuple[float, int]:
+    """Return the first learning rate and the number of iterations of a schedule."""
+    if 'base_max_f64' in arrays:
+        base, horizon = arrays['base_max_f64'].tolist()
+        return base, int(horizon)
+    # lr^(1/0.9) is linear in the iteration. Two points determine the line, the others check it.
+    (first, last), (above, below) = (value[[0, -1]] for value in (arrays['iters'], arrays['lr_f64'] ** (1 / 0.9)))
+    horizon = round((above * last - below * first) / (above - below))
+    return (above * horizon / (horizon - first)) ** 0.9, horizon
+
+
+@pytest.mark.parametrize('path', golden_files('fada', 'lr', SHIPPED_DIR))
+def test_horizons(path):
+    data = load(path)
+    assert {tag: base_and_horizon(section(data, tag))[1] for tag in HORIZONS} == HORIZONS
 
 
 @pytest.mark.parametrize('path, tag', golden_cases([*golden_files('sdca', 'lr'), *golden_files('fada', 'lr')], 'iters'))
 def test_learning_rates(path, tag):
     arrays = section(load(path), tag)
-    if 'base_max_f64' in arrays:
-        base, horizon = arrays['base_max_f64'].tolist()
-    else:
-        # lr^(1/0.9) is linear in the iteration. Two points determine the line, the others check it.
-        (first, last), (above, below) = (value[[0, -1]] for value in (arrays['iters'], arrays['lr_f64'] ** (1 / 0.9)))
-        horizon = round((above * last - below * first) / (above - below))
-        base = (above * horizon / (horizon - first)) ** 0.9
-        assert horizon == HORIZONS.get(tag, horizon)
-    horizon = int(horizon)
+    base, horizon = base_and_horizon(arrays)
     groups = [dict(params=[torch.nn.Parameter(torch.zeros(()))], lr=base * factor) for factor in (1, 10)]
     optimizer = torch.optim.SGD(groups[: 1 + ('lr_classifier_f64' in arrays)], lr=base)
     # The `end` of mmengine is the first step after the schedule: one more than the number of iterations in the papers.

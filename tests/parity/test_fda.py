@@ -63,7 +63,7 @@ def test_spectrum(path):
         assert np.abs(of_demo.numpy() - case['np_out']).max() <= GREY, i
         if 'out_full_complex' in case:
             apart = np.abs(ours.numpy() - case['out_full_complex']).max()
-            assert apart == pytest.approx(case['max_abs_diff_full_complex'], abs=GREY) and apart > 1
+            assert apart == pytest.approx(case['max_abs_diff_full_complex'], abs=GREY)
 
 
 def exchanged(size: list[int], beta: float, window: str = 'released') -> np.ndarray:
@@ -121,6 +121,11 @@ def test_losses(path):
     other = section(data, 'other_classes')
     logits = torch.from_numpy(other['logits']).requires_grad_()
     check(robust_entropy(logits, 2.0, RELEASED_NORM), logits, other, 'ent')
+
+
+def test_the_norm_matters():
+    """The released constant differs from ln 19, so that the test above tells the two norms apart."""
+    logits = torch.zeros(1, 19, 2, 2)
     assert robust_entropy(logits, 0.5).item() != pytest.approx(robust_entropy(logits, 0.5, RELEASED_NORM).item())
 
 
@@ -259,9 +264,12 @@ def test_mean_of_networks(path, tmp_path):
     hist = np.array(json.loads((tmp_path / 'scores.json').read_text())['confusion_matrix'])
     assert np.abs(hist - data['hist_i64']).sum() <= 2 * TIES
     iou = np.array([scores[f'IoU/{name}'] for name in CITYSCAPES_CLASSES]) / 100
-    np.testing.assert_allclose(iou, data['iou_f64'], atol=1e-5, equal_nan=True)
+    union = hist.sum(axis=0) + hist.sum(axis=1) - np.diag(hist)
+    slack = (1e-5 + np.abs(hist - data['hist_i64']).sum() / np.maximum(union, 1)).max()
+    np.testing.assert_allclose(iou, data['iou_f64'], rtol=0, atol=slack, equal_nan=True)
     for key, name in (('mIoU', 'mIoU19'), ('mIoU16', 'mIoU16'), ('mIoU13', 'mIoU13')):
-        assert scores[key] == pytest.approx(scalar(data, f'{name}_percent_rounded_f64'), abs=0.006), name
+        stored = scalar(data, f'{name}_percent_rounded_f64')
+        assert scores[key] == pytest.approx(stored, abs=0.005 + 100 * slack, nan_ok=True), name
 
 
 # Trainings.
@@ -274,7 +282,7 @@ class StoredImages(BaseDataset):
 
     METAINFO = dict(classes=CITYSCAPES_CLASSES)
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+    def __init__(self, images: list[np.ndarray], labels: list[np.ndarray] | None = None) -> None:
         self.images, self.labels = images, labels
         super().__init__(serialize_data=False)
 
@@ -288,9 +296,9 @@ class StoredImages(BaseDataset):
         return items
 
 
-def every(data: dict, name: str) -> np.ndarray:
-    """Return the images or labels of all iterations in one array."""
-    return np.concatenate([data[name.format(i)] for i in range(scalar(data, 'num_steps_run'))])
+def every(data: dict, name: str) -> list[np.ndarray]:
+    """Return the images or labels of all iterations."""
+    return [image for i in range(scalar(data, 'num_steps_run')) for image in data[name.format(i)]]
 
 
 def pairs(data: dict, beta: float) -> StyledPairDataset:
