@@ -107,3 +107,20 @@ def check_groups(optimizer, network, data: dict) -> None:
         names, data['lr_per_parameter_f64'], data['weight_decay_per_parameter_f64'], strict=True
     ):
         assert found[id(network.get_parameter(name))] == pytest.approx((lr, decay), rel=1e-9), name
+
+
+def check_length(network: nn.Module, data: dict, stored: float, step: int, tolerance: float) -> None:
+    """Check the L2 norm of a network's state after a step, of which the file has the names in `init`.
+
+    The parameters in `noise_keys` have a gradient of zero. Adam turns its rounding errors into steps of up to about the
+    learning rate, so these entries of two runs can be apart by that much in each step.
+    """
+    state, noise = network.state_dict(), set(data['noise_keys'].tolist())
+    apart = 2 * (step + 1) * data['lr_per_parameter_f64'].max()
+    total = slack = 0.0
+    for name in (key.removeprefix('init/') for key in data if key.startswith('init/')):
+        value = state[name].double()
+        total += value.square().sum().item()
+        slack += (2 * apart * value.abs() + apart**2).sum().item() if name in noise else 0.0
+    found = np.sqrt(total)
+    assert abs(found - stored) <= tolerance * stored + slack / (2 * found), (found, stored, slack)

@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from replay import adamw, check_groups
+from replay import adamw, check_groups, check_length
 from standins_hrda import hrda_head, hrda_segmentor, load_state, shapes_of, state_of
 from toolbox import tiny_segmentor
 from torch import Tensor
@@ -297,8 +297,7 @@ def test_trajectory(path):
         assert drawn == data['box_draws_y_x'][: i + 1][data['box_draws_y_x'][: i + 1] >= 0].tolist()  # -1: no draw
         close(logs['loss_mix_main'] * (1 - hyper['detail']), data['loss_fused'][i], f'{i} fused')
         close(logs['loss_mix_detail'] * hyper['detail'], data['loss_hr'][i], f'{i} detail')
-        l2 = np.sqrt(sum(np.square(value.astype(np.float64)).sum() for value in state_of(network, init).values()))
-        assert l2 == pytest.approx(data['weights_l2_after_step_f64'][i], rel=FINAL)
+        check_length(network, data, data['weights_l2_after_step_f64'][i], i, FINAL)
     final, noise = section(data, 'final'), set(data['noise_keys'].tolist())
     assert set(final) - noise
     for key, value in state_of(network, final).items():
