@@ -76,7 +76,7 @@ def test_fusion(path):
             context,
             detail,
             logits.sigmoid() if np.isnan(fixed) else fixed,
-            [int(length * high / low) for length in context.shape[-2:]],
+            [round(length * high / low) for length in context.shape[-2:]],
             stride,
             low,
             box_of(case['box_y1_y2_x1_x2']),
@@ -296,7 +296,7 @@ def test_trajectory(path):
         logs = model.train_step(batch(data, i), wrappers)
         assert drawn == data['box_draws_y_x'][: i + 1][data['box_draws_y_x'][: i + 1] >= 0].tolist()  # -1: no draw
         close(logs['loss_mix_main'] * (1 - hyper['detail']), data['loss_fused'][i], f'{i} fused')
-        close(logs['loss_mix_detail'] * hyper['detail'], data['loss_hr'][i], f'{i} detail')
+        close(logs['loss_mix_detail'] * hyper['detail'], np.nan_to_num(data['loss_hr'][i]), f'{i} detail')  # NaN: none
         check_length(network, data, data['weights_l2_after_step_f64'][i], i, FINAL)
     final, noise = section(data, 'final'), set(data['noise_keys'].tolist())
     assert set(final) - noise
