@@ -6,8 +6,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners, trained  # noqa: E402
+from fixtures import (  # noqa: E402
+    batch,
+    cache_dir,
+    data_roots,
+    default_scope,
+    minicity,
+    quick_runners,
+    sigint_is_heard,
+    trained,
+)
 
-__all__ = ['batch', 'cache_dir', 'data_roots', 'default_scope', 'minicity', 'quick_runners', 'trained']
+__all__ = [
+    'batch',
+    'cache_dir',
+    'data_roots',
+    'default_scope',
+    'minicity',
+    'quick_runners',
+    'sigint_is_heard',
+    'trained',
+]
 
 gc.freeze()  # mmengine collects garbage for each data set; without freezing, each collection takes 0.2 s

@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,14 @@ class _Style(dict):
 
     def __hash__(self) -> int:
         return hash(tuple(sorted(self.items())))
+
+
+@pytest.fixture
+def sigint_is_heard() -> Iterator[None]:
+    """Enable SIGINT in this process and those that it starts; shells make background processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -21,12 +21,7 @@ from mmuda.engine.stopping import EXIT_CODE, Stopped, outlive_signals, stoppable
 TOOLS = CONFIGS.parent / 'tools'
 
 
-@pytest.fixture(autouse=True)
-def sigint_is_heard():
-    """Enable SIGINT in this process; shells make background processes ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures('sigint_is_heard')
 
 
 class Signal(Hook):

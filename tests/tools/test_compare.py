@@ -77,6 +77,7 @@ def test_killed_in_the_middle_and_started_again(minicity, tmp_path):
 
 
 @pytest.mark.slow  # waits for a training to begin, twice
+@pytest.mark.usefixtures('sigint_is_heard')
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_trainings_and_is_told(minicity, tmp_path, number):
     (config,) = tiny_configs(tmp_path, 'source_only')
