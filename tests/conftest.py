@@ -6,16 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fixtures import (  # noqa: E402
-    batch,
-    cache_dir,
-    data_roots,
-    default_scope,
-    minicity,
-    quick_runners,
-    sigint_is_heard,
-    trained,
-)
+from fixtures import batch, cache_dir, data_roots, default_scope, minicity, quick_runners, sigint_is_heard, trained  # noqa: E402
 
 __all__ = [
     'batch',
