@@ -120,7 +120,9 @@ def _best_baseline(lines: Lines, pair: str, own: Sequence[str] | None) -> dict[i
     names = own or [f'{one}/{pair}' for one in BASELINES]
     for name in own or ():
         if not _model(lines, name):
-            raise ValueError(f'a metafile has {name!r} among its Baselines, which is no model: give FOLDER/CONFIG of one')
+            raise ValueError(
+                f'a metafile has {name!r} among its Baselines, which is no model: give FOLDER/CONFIG of one'
+            )
     found = [one for name in names for one in _by_seed(_model(lines, name)) if one]
     return max(found, key=lambda one: statistics.fmean(one.values()), default={})
 

@@ -18,6 +18,9 @@ from .ledger import RunLedger
 from .results import main_measure
 from .runs import Run
 
+CODE = ('configs', 'mmuda', 'projects', 'tools')
+"""Folders in which a new file can change a training, also before git knows it."""
+
 
 class Comparison:
     """Calls of ``tools/train.py`` and ``tools/test.py`` for each method and seed whose results are not in the ledger.
@@ -140,14 +143,18 @@ class Comparison:
 
 
 def commit_of(folder: Path) -> str:
-    """Return the git commit of the code in a folder, with ``+`` if tracked files have changed since; '' without git."""
+    """Return the git commit of the code in a folder, with ``+`` if something in it is not committed; '' without git.
+
+    That is a change of any file that git knows, or a new file in one of the folders :data:`CODE`.
+    """
 
     def git(*arguments: str) -> str:
         command = ['git', '-C', str(folder), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git('rev-parse', '--short=10', 'HEAD') + '+' * bool(git('status', '--porcelain', '-uno'))
+        changed = git('status', '--porcelain', '-uno') or git('status', '--porcelain', '--', *CODE)
+        return git('rev-parse', '--short=10', 'HEAD') + '+' * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return ''
 

@@ -15,6 +15,7 @@ from toolbox import CONFIGS
 
 from mmuda.checks import check_config
 from mmuda.comparison import Comparison, RunLedger, gather, load_methods, plan_runs
+from mmuda.comparison.comparison import commit_of
 from mmuda.engine.launch import load_config
 from mmuda.owner import only_user
 
@@ -306,3 +307,28 @@ def test_the_config_of_a_run_has_no_variables_and_is_accepted(minicity, tmp_path
         cfg = load_config(run.config)
         assert check_config(cfg) == [] and 'source_pipeline' not in cfg
         assert run.method.cfg.source_pipeline, 'the original config must have this variable'
+
+
+def test_the_commit_of_code_that_is_not_committed(tmp_path):
+    def git(*arguments: str) -> None:
+        identity = ['-c', 'user.name=a', '-c', 'user.email=a@b.c']
+        subprocess.run(['git', '-C', str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+
+    assert commit_of(tmp_path) == ''
+    (tmp_path / 'configs').mkdir()
+    config = tmp_path / 'configs/a.py'
+    config.write_text('a = 1')
+    git('init')
+    git('add', '.')
+    git('commit', '-m', 'a')
+    (tmp_path / 'notes.txt').write_text('a file that is not code')
+    clean = commit_of(tmp_path)
+    assert len(clean) == 10
+    (tmp_path / 'configs/b.py').write_text('b = 1')
+    assert commit_of(tmp_path) == f'{clean}+', 'a new config'
+    git('add', '.')
+    git('commit', '-m', 'b')
+    later = commit_of(tmp_path)
+    assert later != clean and len(later) == 10
+    config.write_text('a = 2')
+    assert commit_of(tmp_path) == f'{later}+', 'a changed config'
