@@ -14,6 +14,7 @@ from mmseg.registry import MODELS
 from mmuda.constants import TARGET_LABELLED
 from mmuda.engine.batch_norm_order import NothingToEstimateError, estimated_layers
 from mmuda.engine.launch import config_name, load_config, set_precision
+from mmuda.engine.target_batch_norm import sample_of
 from mmuda.stages import RoundStage, TrainStage, build_stages, make_context, network_config, target_images
 
 STATISTICS = ('stored', 'target')
@@ -91,6 +92,11 @@ class Method:
         counts = [training.get('train_cfg', {}).get('max_iters') for training in self.trainings]
         fixed = not any(isinstance(stage, RoundStage) for stage in self.stages)  # a round has a number of passes
         return sum(counts) if fixed and None not in counts else None
+
+    @property
+    def target_sample(self) -> int | None:
+        """Number of target images that target statistics are estimated on; None for all."""
+        return sample_of(network_config(self.cfg))
 
     @functools.cached_property
     def without_target_statistics(self) -> str:

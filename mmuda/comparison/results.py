@@ -197,6 +197,14 @@ def gather(
         for method in {reading.method.name: reading.method for reading in readings}.values()
         if method.cfg.get('test_ensemble') is not None
     )
+    samples: dict[int | None, list[str]] = {}
+    for reading in readings:
+        if reading.statistics == 'target':
+            samples.setdefault(reading.method.target_sample, []).append(reading.method.name)
+    for sample, names in samples.items():
+        if sample is not None:
+            of = f' of {", ".join(names)}' if len(samples) > 1 else ''
+            notes.append(f'target statistics{of} are those of {sample} evenly spaced images (target_statistics.sample)')
     if not any(reading.method.is_source_only for reading in readings):
         notes.append('there is no source-only method: add its config to see the worth of the others over it')
     elif 'target' not in statistics:

@@ -234,3 +234,16 @@ def test_a_config_that_no_metafile_lists_is_one_clear_error(tested, tmp_path):
         run.method.path = tmp_path / 'mine.py'
     with pytest.raises(ValueError, match='no metafile.yml beside .*mine.py lists it'):
         record(results_of(tested))
+
+
+def test_target_statistics_of_a_sample_get_a_note(tested):
+    runs, ledger = tested
+    methods = list({run.method.name: run.method for run in runs}.values())
+    for method in methods:
+        method.cfg.target_statistics = dict(sample=48)
+    told = 'are those of 48 evenly spaced images (target_statistics.sample)'
+    assert results_of(tested).notes == [f'target statistics {told}']
+    assert not any(told in note for note in gather(runs, ledger, ('stored',)).notes)
+    methods[0].cfg.target_statistics = None
+    names = ', '.join(method.name for method in methods[1:])
+    assert results_of(tested).notes == [f'target statistics of {names} {told}']
