@@ -13,6 +13,8 @@ IN_ONE_LINE = {'Paper', 'Metrics', 'Target Statistics', 'Seeds', 'Per Class'}
 """Keys whose values are written on one line."""
 UNKNOWN = 'unknown'
 """Commit or machine of results that do not name it, beside others that do."""
+MODEL_KEYS = {'Name', 'In Collection', 'Config', 'Remark', 'Row', 'Baselines', 'Results', 'Weights', 'Metadata'}
+"""Keys of a model: those of OpenMMLab's format, ``Remark``, ``Row`` and ``Baselines``."""
 OF_SEEDS = ('Metrics', 'Target Statistics')
 """Keys of our results whose values are lists over the seeds."""
 
@@ -33,9 +35,15 @@ def read_metafile(folder: str | Path) -> dict[str, dict[str, Any]]:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If two models have the same name.
+        ValueError: If two models have the same name, or a model has a key that does not belong to the format.
     """
     models = _read(folder)['Models']
+    for model in models:
+        if not set(model) <= MODEL_KEYS:
+            raise ValueError(
+                f'{Path(folder) / NAME}: {model.get("Name")} has the keys {sorted(set(model) - MODEL_KEYS)}, expected '
+                f'some of {sorted(MODEL_KEYS)}'
+            )
     found = {model['Name']: model for model in models}
     if len(found) < len(models):
         raise ValueError(f'{Path(folder) / NAME} has several models of one name: {[model["Name"] for model in models]}')

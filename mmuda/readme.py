@@ -84,7 +84,7 @@ def _compared(lines: Lines, name: str) -> list[str]:
         model = _model(lines, name.format(pair))
         stored, target = _by_seed(model)
         is_baseline = name.removesuffix('/{}') in BASELINES
-        base = {} if is_baseline else _best_baseline(lines, pair, model.get('Baselines'))
+        base = {} if is_baseline else _best_baseline(lines, pair, model)
         gains = [value - base[seed] for seed, value in (target or stored).items() if seed in base]
         cells.append(_mean(list(stored.values())) if stored else 'not run')
         cells.append(_mean(list(target.values())) if target else NONE)
@@ -106,23 +106,26 @@ def _by_seed(model: Mapping[str, Any]) -> tuple[dict[int, float], dict[int, floa
     return stored, target
 
 
-def _best_baseline(lines: Lines, pair: str, own: Sequence[str] | None) -> dict[int, float]:
-    """Return the results of the best baseline by seed: source-only or AdaBN, with either statistics.
+def _best_baseline(lines: Lines, pair: str, model: Mapping[str, Any]) -> dict[int, float]:
+    """Return the results of the best baseline of a model by seed, with either statistics.
+
+    Baselines are source-only and AdaBN, or the ``Baselines`` that the model names.
 
     Args:
         lines: Models of all metafiles.
         pair: The pair.
-        own: Names of the baselines of a model that has another network; None for all others.
+        model: The model.
 
     Raises:
-        ValueError: If no metafile has one of ``own``.
+        ValueError: If no metafile has one of the ``Baselines``, or they are no list.
     """
+    own = model.get('Baselines')
+    if own is not None and not (isinstance(own, list) and all(_model(lines, name) for name in own)):
+        raise ValueError(
+            f'{model["Name"]}: its metafile has Baselines={own!r}, expected a list of names FOLDER/CONFIG of models in '
+            'metafiles'
+        )
     names = own or [f'{one}/{pair}' for one in BASELINES]
-    for name in own or ():
-        if not _model(lines, name):
-            raise ValueError(
-                f'a metafile has {name!r} among its Baselines, which is no model: give FOLDER/CONFIG of one'
-            )
     found = [one for name in names for one in _by_seed(_model(lines, name)) if one]
     return max(found, key=lambda one: statistics.fmean(one.values()), default={})
 

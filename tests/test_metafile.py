@@ -94,6 +94,12 @@ def test_a_missing_metafile_or_entry_is_no_figure(tmp_path):
         Path(tmp_path / name).rename(project / name)
     assert paper_of(project / 'configs/mine.py') == dict(name='P', mIoU=1.5, per_class=[1.0, 2.0])
     (project / 'metafile.yml').write_text('Models:\n- Name: x\n- Name: x\n')
+    with pytest.raises(
+        ValueError, match=r"metafile.yml: x has the keys \['Baseline'\], expected some of \['Baselines', "
+    ):
+        (project / 'other').mkdir()
+        (project / 'other/metafile.yml').write_text('Models:\n- {Name: x, Baseline: y}\n')
+        read_metafile(project / 'other')
     with pytest.raises(ValueError, match='several models of one name'):
         read_metafile(project)
 

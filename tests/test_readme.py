@@ -221,5 +221,9 @@ def test_a_gain_can_be_over_another_network(tmp_path):
     }
     lost = model('sim/minicity', 3.0, Baselines=['source_only/minicity_tiny'])
     write_metafile(tmp_path / 'configs/sim', dict(Collections=[{}], Models=[lost]))
-    with pytest.raises(ValueError, match="'source_only/minicity_tiny' among its Baselines, which is no model: give"):
+    with pytest.raises(ValueError, match=r"sim/minicity: its metafile has Baselines=\['source_only/minicity_tiny'\]"):
+        comparison_table(tmp_path)
+    lost['Baselines'] = 'source_only/minicity_small'
+    write_metafile(tmp_path / 'configs/sim', dict(Collections=[{}], Models=[lost]))
+    with pytest.raises(ValueError, match="Baselines='source_only/minicity_small', expected a list of names"):
         comparison_table(tmp_path)

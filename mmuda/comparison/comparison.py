@@ -153,7 +153,7 @@ def commit_of(folder: Path) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git('status', '--porcelain', '-uno') or git('status', '--porcelain', '--', *CODE)
+        changed = git('status', '--porcelain', '-uno') or git('status', '--porcelain', '-unormal', '--', *CODE)
         return git('rev-parse', '--short=10', 'HEAD') + '+' * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return ''

@@ -15,6 +15,9 @@ NOT_NETWORK = {*START, 'loss_decode', 'train_cfg', 'data_preprocessor', 'sampler
 
 SIZES = ('size', 'crop_size', 'scale', 'scale_factor', 'ratio_range', 'range')
 """Arguments of transforms that decide how large images are, and how large their objects."""
+SAME_SIZE = dict(crop_size='size')
+UNCHANGED = 'neither resized nor cropped'
+DOMAINS = ('source', 'target')
 
 BUDGET = 'the budget (iterations)'
 
@@ -78,30 +81,35 @@ def _batches(method: Method) -> list[str]:
     units = []
     for training in method.trainings:
         loader = training.train_dataloader
-        counts = {
-            count for _, count in _found(training.get('optim_wrapper', {}), ('accumulative_counts',)) if count > 1
-        }
-        summed = ''.join(f', gradients of {count} summed' for count in sorted(counts))
+        summed = ''.join(
+            f', {place} of {count} iterations'
+            for place, count in _found(training.get('optim_wrapper', {}), ('accumulative_counts',))
+            if count != 1
+        )
         units.append(f'{loader.get("batch_size", 1)} of {loader.dataset.get("type")}{summed}')
     return list(dict.fromkeys(units))
 
 
-def _sizes(method: Method) -> list[str]:
-    """Describe the transforms that decide the sizes of images in all trainings; equal ones once."""
-    found = [line for training in method.trainings for line in _sizing(training.train_dataloader.dataset)]
-    return list(dict.fromkeys(found))
+def _sizes(method: Method) -> dict[str, str]:
+    """Describe for each domain the transforms that decide the sizes of images; those of equal trainings once."""
+    found: dict[str, list[str]] = {}
+    for training in method.trainings:
+        for place, pipeline in _found(training.train_dataloader.dataset, ('pipeline',)):
+            domain, sizing = place.removesuffix('pipeline').rstrip('.') or 'images', _sizing(pipeline)
+            if sizing not in found.setdefault(domain, []):
+                found[domain].append(sizing)
+    told = {domain: '; then '.join(sizings) for domain, sizings in found.items()}
+    return {domain: text for domain, text in told.items() if domain in DOMAINS or text != UNCHANGED}
 
 
-def _sizing(node: Any) -> Iterator[str]:
-    """Yield ``TYPE KEY=VALUE`` for each size of a transform at any depth."""
-    if isinstance(node, dict):
-        told = [f'{key}={comparable(node[key])}' for key in SIZES if node.get(key) is not None]
-        if told:
-            yield f'{node.get("type")} {", ".join(told)}'
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _sizing(value)
+def _sizing(pipeline: Sequence[Mapping[str, Any]]) -> str:
+    """Describe the transforms of a pipeline that change the sizes of images."""
+    told = []
+    for step in pipeline:
+        values = {SAME_SIZE.get(key, key): comparable(step[key]) for key in SIZES if step.get(key) is not None}
+        if values:
+            told.append(f'{step.get("type")} {", ".join(f"{key}={value}" for key, value in values.items())}')
+    return ', '.join(told) or UNCHANGED
 
 
 def _start(method: Method) -> dict[str, Any]:

@@ -1,5 +1,3 @@
-from importlib.util import find_spec
-
 from .masking import IMAGES, MaskDraws, Masking
 from .mic import MASKED, MICDACS, MaskedConsistency, MaskedSelfTraining, MICAdaptSegNet, MICMinEnt, SourceMean
 
@@ -16,8 +14,11 @@ __all__ = [
     'SourceMean',
 ]
 
-# The other methods need no other plug-in, so they also work where the folder of DAFormer was not copied.
-if find_spec('projects.daformer') is not None:
+try:
     from .mic_daformer import MICDAFormer
-
+except ModuleNotFoundError as error:
+    # The other methods need no other plug-in, so they also work where the folder of DAFormer was not copied.
+    if error.name not in ('projects', 'projects.daformer', 'projects.daformer.daformer'):
+        raise
+else:
     __all__ += ['MICDAFormer']

@@ -24,8 +24,8 @@ class MaskedConsistency(BaseAdaptor):
     .. math:: L = L_{method} + \lambda^M \frac{1}{N H W} \sum_n q_n h(f(x^M), p)_n
 
     h is the cross-entropy, :math:`x^M` are masked images, see :class:`Masking`, p are the labels of a teacher that gets
-    the whole images, and q are their weights. The loss is a mean over all pixels, ignored ones included, if
-    ``masked_mean`` does not say otherwise. Three lines add it to a method without a teacher::
+    the whole images, and q are their weights. The loss is a mean over all pixels, ignored ones included, unless
+    ``masked_mean='labelled'``. Three lines add it to a method without a teacher::
 
         @MODELS.register_module()
         class MICMethod(MaskedConsistency, Method):
@@ -41,7 +41,7 @@ class MaskedConsistency(BaseAdaptor):
         masked_threshold: Threshold of the separate teacher, see :func:`pseudo_labels`. With 0 all pixels have one
             weight.
         masked_mean: Pixels by whose number the loss on masked images is divided: ``'all'`` as published, or
-            ``'labelled'``.
+            ``'labelled'``, which leaves out those with label 255. Pixels of weight 0 count in both.
         **kwargs: As the method. Further loss weights are ``masked_main`` (:math:`\lambda^M`) and those of other levels,
             such as ``masked_aux``.
 
@@ -111,7 +111,6 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
         masked_teacher: dict | None = None,
         masked_threshold: float | None = None,
         masked_mean: str | None = None,
-        mixed_mean: str = 'all',
         **kwargs: Any,
     ) -> None:
         if masked_teacher is None and masked_threshold is not None:
@@ -119,8 +118,9 @@ class MaskedSelfTraining(MaskedConsistency, DACS):
                 f'masked_threshold={masked_threshold!r} without masked_teacher: the teacher of the method labels '
                 'masked images, with its own threshold: give masked_teacher, too, or leave masked_threshold out'
             )
-        means = dict(mixed_mean=mixed_mean, masked_mean=masked_mean or mixed_mean)
-        super().__init__(*args, masked_teacher=masked_teacher, **means, **kwargs)
+        given = {} if masked_mean is None else dict(masked_mean=masked_mean)
+        super().__init__(*args, masked_teacher=masked_teacher, **given, **kwargs)
+        self.masked_mean = masked_mean or self.mixed_mean
         self.masked_threshold = self.threshold if masked_threshold is None else masked_threshold
 
     def build_masked_teacher(self, settings: dict | None) -> EMATeacher | None:
@@ -146,7 +146,9 @@ class MICDACS(MaskedSelfTraining):
 
 
 class SourceMean(BaseAdaptor):
-    """A choice for methods without a teacher that :class:`DACS` has, too: what the loss on the source is a mean over.
+    """Let a method without a teacher choose what the loss on the source is a mean over, as :class:`DACS` can.
+
+    It replaces the loss of the method, which must be cross-entropy.
 
     Args:
         *args: As the method.

@@ -2,7 +2,7 @@
 
 from mmseg.registry import MODELS
 
-from projects.daformer import DAFormer
+from projects.daformer.daformer import DAFormer
 
 from .mic import MASKED, MaskedSelfTraining
 

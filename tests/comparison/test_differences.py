@@ -23,11 +23,11 @@ def test_methods_on_equal_terms_differ_in_nothing():
     [
         ('model.segmentor.backbone.base_channels', 8, 'the network: backbone.base_channels: '),
         ('train_dataloader.batch_size', 3, 'the batch: source_only/minicity has '),
-        ('optim_wrapper.segmentor.accumulative_counts', 4, 'the batch: .* gradients of 4 summed'),
+        ('optim_wrapper.segmentor.accumulative_counts', 4, 'the batch: .*segmentor.accumulative_counts of 4 iter'),
         (
             'train_dataloader.dataset.target.pipeline',
             [dict(type='LoadDomainImage'), dict(type='RandomCrop', crop_size=(32, 64))],
-            r'the sizes of training images: .* has \[\], .* has \[.RandomCrop crop_size=\[32, 64\].\]',
+            r'the sizes of training images: target: .* has "neither resized nor cropped", .*"RandomCrop size=\[32,',
         ),
         (
             'train_cfg.max_iters',
@@ -67,3 +67,13 @@ def test_without_source_only_the_first_is_the_measure():
     methods = loaded('adabn/minicity', 'advent/minicity')
     methods[1].cfg.train_cfg.max_iters = 5
     assert [line[:43] for line in differences_between(methods)] == ['advent/minicity differs from adabn/minicity']
+
+
+def test_a_crop_that_one_domain_lacks_is_a_difference():
+    methods = loaded('source_only/carla2camvid', 'adabn/carla2camvid')
+    assert differences_between(methods) == []
+    pipeline = methods[1].cfg.train_dataloader.dataset.target.pipeline
+    methods[1].cfg.train_dataloader.dataset.target.pipeline = [one for one in pipeline if 'Crop' not in one['type']]
+    (warning,) = differences_between(methods)
+    assert 'target: source_only/carla2camvid has "RandomClassCrop size=[144, 192]"' in warning
+    assert 'adabn/carla2camvid has "neither resized nor cropped"' in warning

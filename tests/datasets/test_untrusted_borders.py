@@ -33,7 +33,6 @@ def sides(trusted: np.ndarray) -> tuple:
         ('cityscapes', (1024, 2048), (30, 240, 30, 30)),
         ('cityscapes', (512, 1024), (15, 120, 15, 15)),
         ('cityscapes_rows', (1024, 2048), (30, 240, 0, 0)),
-        ('crop_rows', (512, 512), (15, 120, 0, 0)),
         (dict(top=3, right=5), (40, 60), (3, 0, 0, 5)),
         (Border(bottom=2), (40, 60), (0, 2, 0, 0)),
     ],
@@ -99,5 +98,21 @@ def test_the_border_of_a_crop_stays_where_it_is():
     for _ in range(5):
         trusted = Compose(steps)(loaded(1080, 1920))['data_samples'].trusted.data[0].numpy()
         assert trusted.shape == (512, 512) and sides(trusted) == (15, 120, 0, 0)
-    with pytest.raises(ValueError, match=r"of='image', expected one of \('file', 'crop'\)"):
-        LoadTrustedPixels(border='crop_rows', of='image')
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(border='crop_rows', of='image'), r"of='image', expected one of \('file', 'crop'\)"),
+        (dict(border='crop_rows'), "border='crop_rows' counts rows of a crop: set of='crop'"),
+        (dict(border='cityscapes', of='crop'), r"border='cityscapes' belongs to images of \(1024, 2048\)"),
+    ],
+)
+def test_borders_of_files_and_of_crops_are_not_mixed_up(options, message):
+    with pytest.raises(ValueError, match=message):
+        LoadTrustedPixels(**options)
+
+
+def test_a_crop_of_which_nothing_is_left_is_an_error():
+    with pytest.raises(ValueError, match=r'a.png: the crop has \(128, 256\).*leaves nothing'):
+        LoadTrustedPixels(border='crop_rows', of='crop')(loaded(128, 256))

@@ -107,10 +107,13 @@ def build(data: dict) -> tuple:
     return model, wrappers, schedule
 
 
-def of_mixed(loss: float, data: dict, i: int) -> float:
-    """Return the loss of an iteration with or without its weight, of which the README of the files does not say."""
+def factor_of_mixed(loss: float, data: dict) -> float:
+    """Return the factor of the mixed losses in a file, 1 or their weight, from our loss of the first iteration.
+
+    The README of the files does not say whether the weight is included.
+    """
     weight = dict(zip(HYPER, data['hyper_f64'].tolist(), strict=True))['mixed']
-    return min(loss, weight * loss, key=lambda value: abs(value - data['loss_mixed'][i]))
+    return min(1.0, weight, key=lambda factor: abs(factor * loss - data['loss_mixed'][0]))
 
 
 def batch(step: dict) -> dict:
@@ -152,6 +155,7 @@ def test_trajectory(path):
         assert [group['repeats'] for group in groups if any(p is ours for p in group['params'])] == [count]
     gradients = Gradients(wrappers['segmentor'], model.segmentor)
     model.train()
+    mixed_losses = []
     for i in steps(data):
         step = section(data, f'step{i}')
         present = [np.unique(label) for label in step['source_label']]
@@ -171,7 +175,8 @@ def test_trajectory(path):
         if 'mixed_image0_every2' in step:
             close(mixed.inputs[0, :, ::2, ::2], step['mixed_image0_every2'], f'{i} image')
         close(logs['loss_seg_main'].item(), data['loss_source'][i], f'{i} loss', LOSS)
-        close(of_mixed(logs['loss_mix_main'].item(), data, i), data['loss_mixed'][i], f'{i} loss', LOSS)
+        mixed_losses.append(logs['loss_mix_main'].item())
+        close(factor_of_mixed(mixed_losses[0], data) * mixed_losses[i], data['loss_mixed'][i], f'{i} loss', LOSS)
         if 'grad_flat' in step:
             ours = torch.cat([gradients.seen[name].flatten() for name in data['grad_names'].tolist()])
             close(ours, step['grad_flat'], f'{i} gradient')

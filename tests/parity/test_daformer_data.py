@@ -90,9 +90,10 @@ def limit_of(data: dict) -> float:
 
 
 @pytest.mark.parametrize('path', golden_files('daformer', 'rcs', SHIPPED_DIR))
-def test_the_crops_can_tell(path):
-    """A crop has exactly the limit of pixels, so that the next test tells the strict comparison from the other one."""
+def test_the_shipped_file_can_tell(path):
+    """It has several temperatures, and a crop with the limit of pixels, which tells > from >= in the next test."""
     data = load(path)
+    assert sum(key.startswith('T_') for key in data) >= 3
     assert (data['crop_class_pixels'] == limit_of(data)).any()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden import cases, golden_files, load, scalar, section, steps
+from golden import SHIPPED_DIR, cases, golden_files, load, scalar, section, steps
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from replay import CLOSE, LOSS, Gradients, Replayed, close, domain, flat, without_rows
@@ -34,6 +34,11 @@ def test_feature_distance(path):
         close(loss, 0 if np.isnan(case['loss']) else case['loss'], str(i), LOSS)
         assert np.isnan(case['loss']) == (not mask.any())
         close(features.grad, case['grad'], str(i))
+
+
+@pytest.mark.parametrize('path', golden_files('daformer', 'feature_distance', SHIPPED_DIR))
+def test_a_shipped_case_has_no_thing(path):
+    assert any(not case['mask'].any() for _, case in cases(load(path)))
 
 
 @MODELS.register_module()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import standins_fda  # noqa: F401
 import torch
-from golden import cases, golden_files, load, scalar, section, steps
+from golden import SHIPPED_DIR, cases, golden_files, load, scalar, section, steps
 from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 from mmengine.optim import PolyLR
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
@@ -64,6 +64,13 @@ def test_spectrum(path):
         if 'out_full_complex' in case:
             apart = np.abs(ours.numpy() - case['out_full_complex']).max()
             assert apart == pytest.approx(case['max_abs_diff_full_complex'], abs=GREY)
+
+
+@pytest.mark.parametrize('path', golden_files('fda', 'spectrum_swap', SHIPPED_DIR))
+def test_the_shipped_images_tell_the_transforms_apart(path):
+    """The inverse transform of the whole spectrum, which the released code does not compute, gives other images."""
+    apart = [case['max_abs_diff_full_complex'] for _, case in cases(load(path)) if 'out_full_complex' in case]
+    assert apart and min(apart) > 1
 
 
 def exchanged(size: list[int], beta: float, window: str = 'released') -> np.ndarray:
@@ -265,11 +272,12 @@ def test_mean_of_networks(path, tmp_path):
     assert np.abs(hist - data['hist_i64']).sum() <= 2 * TIES
     iou = np.array([scores[f'IoU/{name}'] for name in CITYSCAPES_CLASSES]) / 100
     union = hist.sum(axis=0) + hist.sum(axis=1) - np.diag(hist)
-    slack = (1e-5 + np.abs(hist - data['hist_i64']).sum() / np.maximum(union, 1)).max()
-    np.testing.assert_allclose(iou, data['iou_f64'], rtol=0, atol=slack, equal_nan=True)
+    slack = 1e-5 + np.abs(hist - data['hist_i64']).sum() / np.maximum(union, 1)  # of each class, for ties
+    assert (np.isnan(iou) == np.isnan(data['iou_f64'])).all()
+    assert (np.nan_to_num(np.abs(iou - data['iou_f64'])) <= slack).all()
     for key, name in (('mIoU', 'mIoU19'), ('mIoU16', 'mIoU16'), ('mIoU13', 'mIoU13')):
         stored = scalar(data, f'{name}_percent_rounded_f64')
-        assert scores[key] == pytest.approx(stored, abs=0.005 + 100 * slack, nan_ok=True), name
+        assert scores[key] == pytest.approx(stored, abs=0.005 + 100 * slack.mean(), nan_ok=True), name
 
 
 # Trainings.

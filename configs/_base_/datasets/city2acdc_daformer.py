@@ -1,6 +1,6 @@
 # Cityscapes to ACDC as DAFormer reads them, see gta2city_daformer.py. DAFormer trusts no pseudo label in the top 15 and
-# the bottom 120 rows of a crop, although these images show no bonnet and a crop can lie up to 28 rows lower or higher.
-# Without LoadTrustedPixels, as in HRDA and MIC, all pixels are trusted.
+# the bottom 120 rows of a crop, wherever it lies: it begins in one of the first 29 rows of the image. ACDC shows no
+# bonnet, so HRDA and MIC trust all pixels: they have no LoadTrustedPixels.
 _base_ = './city2acdc.py'
 crop_size = (512, 512)  # (H, W)
 source_pipeline = [

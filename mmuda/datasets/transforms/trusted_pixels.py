@@ -36,14 +36,23 @@ class LoadTrustedPixels(BaseTransform):
             the released code of DAFormer).
 
     Raises:
-        ValueError: If there is no such border, or ``of`` is unknown. For an image: if it was resized or cropped before,
-            without ``of='crop'``.
+        ValueError: If there is no such border, ``of`` is unknown, or the border is not one of a file or crop. For an
+            image: if it was resized or cropped before, or, with ``of='crop'``, if nothing is left of a crop.
     """
 
     def __init__(self, border: str | Mapping | Border, of: str = 'file') -> None:
         if of not in BORDER_OF:
             raise ValueError(f'LoadTrustedPixels: of={of!r}, expected one of {BORDER_OF}')
         self.border, self.of = get_border(border), of
+        if of == 'crop' and self.border.size is not None:
+            raise ValueError(
+                f"LoadTrustedPixels: of='crop' needs a border in pixels of the crop, but border={border!r} belongs to "
+                f"images of {self.border.size} (H, W): use border='crop_rows', or dict(top=..., bottom=...)"
+            )
+        if border == 'crop_rows' and of != 'crop':
+            raise ValueError(
+                "LoadTrustedPixels: border='crop_rows' counts rows of a crop: set of='crop', behind the crop"
+            )
 
     def transform(self, results: dict) -> dict:
         """Add the map of ``results['img']``."""
@@ -51,10 +60,15 @@ class LoadTrustedPixels(BaseTransform):
         if self.of == 'file' and tuple(results.get('ori_shape', (height, width))[:2]) != (height, width):
             raise ValueError(
                 f'{results.get("img_path")}: the border is counted in pixels of the file, but the image has another '
-                "size already: put LoadTrustedPixels directly after the loading of the image, or set of='crop'"
+                'size already: put LoadTrustedPixels directly after the loading of the image'
             )
         trusted = np.zeros((height, width), np.uint8)
         trusted[self.border.of((height, width))] = 1
+        if self.of == 'crop' and not trusted.any():
+            raise ValueError(
+                f'{results.get("img_path")}: the crop has {(height, width)} (H, W), of which {self.border} leaves '
+                'nothing, so that no pixel would get a pseudo label: use larger crops or a smaller border'
+            )
         results[TRUSTED] = trusted
         results.setdefault('seg_fields', []).append(TRUSTED)
         return results

@@ -1,5 +1,6 @@
 """The teacher: a network whose weights are the moving average of the student's weights."""
 
+import inspect
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -50,10 +51,11 @@ class EMATeacher(nn.Module):
             all other buffers are copied from the student. ``'copied'``: all buffers are copied. ``'averaged'``: buffers
             of a floating type are averaged like parameters; the others are copied.
         dropout: Whether dropout and stochastic depth are active in training.
-        mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`. None: the network has no modes.
+        mode: Forward mode of the network, see :class:`AdaptiveEncoderDecoder`. None is for a network without modes, of
+            your own.
 
     Raises:
-        ValueError: If an option is unknown or the decay is not in [0, 1].
+        ValueError: If an option is unknown, the decay is not in [0, 1], or a network with modes gets None.
     """
 
     without_weights = 'starts as a copy of the segmentor'
@@ -75,6 +77,8 @@ class EMATeacher(nn.Module):
                 raise ValueError(f'EMATeacher: {name}={value!r}, expected one of {known}')
         if not 0 <= decay <= 1:
             raise ValueError(f'EMATeacher: decay={decay}, expected a number in [0, 1]')
+        if mode is None and 'mode' in inspect.signature(student.forward).parameters:
+            raise ValueError(f'EMATeacher: mode=None, but {type(student).__name__} has modes: leave mode out')
         self.decay, self.warm_up, self.batch_norm, self.dropout, self.mode = decay, warm_up, batch_norm, dropout, mode
         self.segmentor: Any = deepcopy(student).requires_grad_(False)
         self.updates = Counter()

@@ -181,6 +181,8 @@ def test_a_network_without_modes():
     teacher.start(student)
     images = torch.rand(1, 3, 4, 4)
     assert torch.equal(teacher(images), student(images))
+    with pytest.raises(ValueError, match='mode=None, but Network has modes'):
+        EMATeacher(Network(), mode=None)
 
 
 def test_the_student_is_not_changed():

@@ -68,3 +68,8 @@ def test_gates_open_for_their_share_of_the_batches():
 def test_wrong_options_are_an_error(options, message):
     with pytest.raises(ValueError, match=message):
         StrongAugmentation(**options)
+
+
+def test_images_are_changed_as_often_as_in_the_released_code():
+    augmentation = StrongAugmentation()
+    assert (augmentation.jitter_probability, augmentation.blur_probability) == (0.8, 0.5)
